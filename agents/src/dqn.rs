@@ -1,0 +1,316 @@
+//! Deep Q-network (Mnih et al. 2015, <https://doi.org/10.1038/nature14236>, algorithm 1).
+//!
+//! Q(s, a) is regressed on y = r + γ·max_a' Q̄(s', a'), where Q̄, the target network, is a copy of Q
+//! taken every so often. Where we leave the paper: Adam in place of RMSProp (`--optimizer rmsprop`
+//! has it), a step size that may fall, several environments stepped together, no clipping of
+//! rewards.
+use crate::{Agent, Batch, MakeEnv, OptimizerName, Replay, evaluate, q_network};
+use anyhow::Result;
+use candle_core::{D, Device, Module as _, Tensor};
+use clap::{Args, ValueEnum};
+use envs::VecEnv;
+use nn::{Frozen, Optimizer, Params, Sequential, loss, select};
+use rand::Rng as _;
+use serde::{Deserialize, Serialize};
+use train::{
+    BadValue, Checkpoint, Evaluation, Learner, Linear, Log, MODEL, Progress, Rng, Split, stream,
+};
+
+/// Hyper-parameters of [`Dqn`]. The defaults are for small problems; presets have their own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Args)]
+#[serde(deny_unknown_fields)]
+pub struct DqnConfig {
+    /// Discount γ, between 0 and 1
+    #[arg(long, default_value_t = Self::default().gamma)]
+    pub gamma: f64,
+    /// Probability ε of a random action at first
+    #[arg(long, default_value_t = Self::default().epsilon_start)]
+    pub epsilon_start: f64,
+    /// Probability ε of a random action in the end
+    #[arg(long, default_value_t = Self::default().epsilon_end)]
+    pub epsilon_end: f64,
+    /// Transitions over which ε falls
+    #[arg(long, default_value_t = Self::default().epsilon_steps)]
+    pub epsilon_steps: u64,
+    /// Optimiser: adam, rmsprop or sgd
+    #[arg(long, value_enum, hide_possible_values = true, default_value_t = Self::default().optimizer)]
+    pub optimizer: OptimizerName,
+    /// Step size at first
+    #[arg(long, default_value_t = Self::default().lr)]
+    pub lr: f64,
+    /// Step size in the end [default: --lr]
+    #[arg(long)]
+    pub lr_end: Option<f64>,
+    /// Transitions over which the step size changes
+    #[arg(long, default_value_t = Self::default().lr_steps)]
+    pub lr_steps: u64,
+    /// Clip the gradient to this norm; 0 leaves it as it is
+    #[arg(long, default_value_t = Self::default().max_grad_norm)]
+    pub max_grad_norm: f64,
+    /// Loss of Q(s, a) − y: huber (threshold 1) or mse
+    #[arg(long, value_enum, hide_possible_values = true, default_value_t = Self::default().loss)]
+    pub loss: Loss,
+    /// Transitions in a batch
+    #[arg(long, default_value_t = Self::default().batch)]
+    pub batch: usize,
+    /// Transitions remembered
+    #[arg(long, default_value_t = Self::default().replay)]
+    pub replay: usize,
+    /// Transitions collected before the first update
+    #[arg(long, default_value_t = Self::default().warmup)]
+    pub warmup: usize,
+    /// Transitions from one update to the next
+    #[arg(long, default_value_t = Self::default().train_every)]
+    pub train_every: u64,
+    /// Updates from one copy of Q into the target network to the next
+    #[arg(long, default_value_t = Self::default().target_every)]
+    pub target_every: u64,
+    /// Units in each hidden layer
+    #[arg(long, default_value_t = Self::default().hidden)]
+    pub hidden: usize,
+    /// Environments stepped together
+    #[arg(long, default_value_t = Self::default().n_envs)]
+    pub n_envs: usize,
+    /// Episodes of an evaluation during training
+    #[arg(long, default_value_t = Self::default().eval_episodes)]
+    pub eval_episodes: usize,
+    /// Episodes of the evaluation at the end
+    #[arg(long, default_value_t = Self::default().test_episodes)]
+    pub test_episodes: usize,
+}
+
+impl Default for DqnConfig {
+    fn default() -> Self {
+        Self {
+            gamma: 0.99,
+            epsilon_start: 1.0,
+            epsilon_end: 0.05,
+            epsilon_steps: 5_000,
+            optimizer: OptimizerName::Adam,
+            lr: 1e-3,
+            lr_end: None,
+            lr_steps: 0,
+            max_grad_norm: 10.0,
+            loss: Loss::Huber,
+            batch: 64,
+            replay: 10_000,
+            warmup: 500,
+            train_every: 4,
+            target_every: 100,
+            hidden: 128,
+            n_envs: 1,
+            eval_episodes: 20,
+            test_episodes: 100,
+        }
+    }
+}
+
+impl DqnConfig {
+    /// # Errors
+    /// Names the first hyper-parameter that is out of range.
+    pub fn check(&self) -> Result<(), BadValue> {
+        let fraction = |name, x: f64| {
+            BadValue::unless((0.0..=1.0).contains(&x), name, x, "must lie in [0, 1]")
+        };
+        let size = |name, x: f64| {
+            BadValue::unless(x.is_finite() && x >= 0.0, name, x, "must be a number of at least 0")
+        };
+        let count = |name, n: u64| BadValue::unless(n > 0, name, n, "must be at least 1");
+        fraction("gamma", self.gamma)?;
+        fraction("epsilon_start", self.epsilon_start)?;
+        fraction("epsilon_end", self.epsilon_end)?;
+        size("lr", self.lr)?;
+        size("lr_end", self.lr_end.unwrap_or(self.lr))?;
+        size("max_grad_norm", self.max_grad_norm)?;
+        count("batch", self.batch as u64)?;
+        count("replay", self.replay as u64)?;
+        count("warmup", self.warmup as u64)?;
+        count("train_every", self.train_every)?;
+        count("target_every", self.target_every)?;
+        count("hidden", self.hidden as u64)?;
+        count("n_envs", self.n_envs as u64)?;
+        count("eval_episodes", self.eval_episodes as u64)?;
+        count("test_episodes", self.test_episodes as u64)?;
+        let fits = self.warmup <= self.replay;
+        BadValue::unless(fits, "warmup", self.warmup, "must not be more than --replay holds")
+    }
+}
+
+/// How far Q(s, a) is from y.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loss {
+    /// ½d² up to |d| = 1, |d| − ½ beyond: the paper's "error clipping".
+    Huber,
+    /// d².
+    Mse,
+}
+
+/// y = r + γ·max_a' Q̄(s', a'), without the second term where s' is terminal.
+///
+/// `rewards` and `continues` are `[B]`, `next_q` is Q̄(s', ·), `[B, A]`; the target is `[B]`.
+///
+/// # Errors
+/// Where the shapes don't fit.
+pub fn td_target(
+    rewards: &Tensor,
+    continues: &Tensor,
+    next_q: &Tensor,
+    gamma: f64,
+) -> candle_core::Result<Tensor> {
+    let best = next_q.max(D::Minus1)?; // [B]
+    rewards + ((best * continues)? * gamma)?
+}
+
+/// A DQN agent and the environments it learns in.
+pub struct Dqn {
+    config: DqnConfig,
+    seed: u64,
+    device: Device,
+    make: MakeEnv,
+    envs: VecEnv,
+    actions: Vec<usize>,
+    replay: Replay,
+    batch: Batch,
+    params: Params,
+    online: Sequential,
+    acting: Frozen,
+    target_params: Params,
+    target: Frozen,
+    optimizer: Optimizer,
+    explore: Rng,
+    sample: Rng,
+    seen: u64,
+    updates: u64,
+}
+
+impl Dqn {
+    /// An untrained agent for the environment `make` makes.
+    ///
+    /// # Errors
+    /// [`BadValue`] where a hyper-parameter is out of range; where the observation's shape has no
+    /// network.
+    pub fn new(make: MakeEnv, config: DqnConfig, seed: u64, device: &Device) -> Result<Self> {
+        config.check()?;
+        let rngs = (0..config.n_envs).map(|i| stream(seed, &format!("env/{i}"))).collect();
+        let envs = VecEnv::new(rngs, &make);
+        let spec = envs.spec();
+        // One seed and the same names: Q̄ starts as a copy of Q.
+        let (params, target_params) = (Params::new(seed, device), Params::new(seed, device));
+        let online = q_network(&params, spec, config.hidden)?;
+        let target = q_network(&target_params, spec, config.hidden)?.frozen();
+        let optimizer = config.optimizer.config(config.lr, config.max_grad_norm);
+        Ok(Self {
+            seed,
+            device: device.clone(),
+            actions: vec![0; config.n_envs],
+            replay: Replay::new(config.replay, spec),
+            batch: Batch::new(config.batch, spec, device)?,
+            acting: online.frozen(),
+            online,
+            target,
+            optimizer: Optimizer::new(&params, optimizer)?,
+            params,
+            target_params,
+            explore: stream(seed, "explore"),
+            sample: stream(seed, "replay"),
+            seen: 0,
+            updates: 0,
+            make,
+            envs,
+            config,
+        })
+    }
+
+    /// With probability ε a uniformly random action, else the greedy one.
+    fn choose(&mut self, epsilon: f64) -> Result<()> {
+        let mut actions = std::mem::take(&mut self.actions);
+        self.act(self.envs.obs(), &mut actions)?;
+        for action in &mut actions {
+            if self.explore.random_bool(epsilon) {
+                *action = self.explore.random_range(0..self.envs.spec().n_actions());
+            }
+        }
+        self.actions = actions;
+        Ok(())
+    }
+
+    /// One step of the optimiser on one batch.
+    fn update(&mut self, log: &mut Log) -> Result<()> {
+        let DqnConfig { gamma, lr, lr_end, lr_steps, target_every, .. } = self.config;
+        self.replay.sample(&mut self.batch, &mut self.sample)?;
+        let Batch { obs, actions, rewards, next_obs, continues, .. } = &self.batch;
+        let next_q = self.target.forward(next_obs.tensor())?; // [B, A]
+        let y = td_target(rewards.tensor(), continues.tensor(), &next_q, gamma)?; // [B]
+        let q = select(&self.online.forward(obs.tensor())?, actions.tensor())?; // [B]
+        let loss = match self.config.loss {
+            Loss::Huber => loss::huber(&q, &y, 1.0)?,
+            Loss::Mse => loss::mse(&q, &y)?,
+        };
+        log.tensor("train/loss", &loss)?;
+        log.tensor("train/q", &q.mean_all()?)?;
+        self.optimizer.set_lr(Linear { from: lr, to: lr_end.unwrap_or(lr), over: lr_steps }.at(self.seen));
+        self.optimizer.step(&loss)?;
+        self.updates += 1;
+        if self.updates.is_multiple_of(target_every) {
+            self.target_params.copy_from(&self.params)?;
+        }
+        Ok(())
+    }
+}
+
+impl Agent for Dqn {
+    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
+        let shape: Vec<_> =
+            [actions.len()].iter().chain(&self.envs.spec().obs_shape).copied().collect();
+        let q = self.acting.forward(&Tensor::from_slice(obs, shape, &self.device)?)?; // [N, A]
+        let best: Vec<u32> = q.argmax(D::Minus1)?.to_vec1()?; // [N]
+        actions.iter_mut().zip(best).for_each(|(action, best)| *action = best as usize);
+        Ok(())
+    }
+}
+
+impl Learner for Dqn {
+    fn step(&mut self, log: &mut Log) -> Result<Progress> {
+        let DqnConfig { epsilon_start, epsilon_end, epsilon_steps, train_every, .. } = self.config;
+        let schedule = Linear { from: epsilon_start, to: epsilon_end, over: epsilon_steps };
+        let epsilon = schedule.at(self.seen);
+        log.scalar("train/epsilon", epsilon);
+        self.choose(epsilon)?;
+        self.envs.step(&self.actions, |transition| {
+            self.replay.push(&transition);
+            if let Some(episode) = transition.episode {
+                log.scalar("train/return", episode.ret);
+                log.scalar("train/length", f64::from(episode.len));
+            }
+        });
+        let before = self.seen;
+        self.seen += self.envs.n() as u64;
+        if self.replay.len() >= self.config.warmup {
+            for _ in before / train_every..self.seen / train_every {
+                self.update(log)?;
+            }
+        }
+        Ok(Progress::Advanced(self.envs.n() as u64))
+    }
+
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
+        let episodes = match split {
+            Split::Validation => self.config.eval_episodes,
+            Split::Test => self.config.test_episodes,
+        };
+        evaluate(self, &self.make, episodes, (split, self.seed))
+    }
+
+    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        self.params.state(MODEL, checkpoint)?;
+        self.target_params.state("target", checkpoint)?;
+        self.optimizer.state("optimizer", checkpoint)?;
+        self.replay.state("replay", checkpoint)?;
+        checkpoint.exchange("envs", self.envs.snapshot()?, |saved| self.envs.restore(saved))?;
+        checkpoint.value("explore", &mut self.explore)?;
+        checkpoint.value("sample", &mut self.sample)?;
+        checkpoint.value("seen", &mut self.seen)?;
+        checkpoint.value("updates", &mut self.updates)
+    }
+}

@@ -1,0 +1,42 @@
+//! The networks agents learn with.
+use candle_core::{Result, bail};
+use envs::Spec;
+use nn::{Activation, Conv2d, Conv2dConfig, Flatten, Linear, Params, Sequential};
+
+/// A network from observations `[B, …]` to one value per action, `[B, A]`, chosen by the
+/// observation's shape:
+///
+/// - `[features]`: two hidden layers of `hidden` units, ReLU.
+/// - `[channels, height, width]`: the network of MinAtar (Young & Tian 2019, section 4), 16 filters
+///   of 3×3 with stride 1 and one layer of `hidden` units, ReLU.
+///
+/// # Errors
+/// Where the observation has another rank, or is smaller than the filters.
+pub fn q_network(params: &Params, spec: &Spec, hidden: usize) -> Result<Sequential> {
+    let actions = spec.n_actions();
+    let dense = |name: &str, inputs, outputs, activation| {
+        Ok::<_, candle_core::Error>(Linear::new(params, name, inputs, outputs, activation)?.into())
+    };
+    let layers = match spec.obs_shape[..] {
+        [features] => vec![
+            dense("hidden1", features, hidden, Activation::Relu)?, // [B, hidden]
+            dense("hidden2", hidden, hidden, Activation::Relu)?,   // [B, hidden]
+            dense("out", hidden, actions, Activation::Linear)?,    // [B, A]
+        ],
+        [inputs, height, width] if height >= 3 && width >= 3 => {
+            let filters = Conv2dConfig { inputs, outputs: 16, kernel: 3, stride: 1, padding: 0 };
+            vec![
+                Conv2d::new(params, "conv", filters, Activation::Relu)?.into(), // [B, 16, H-2, W-2]
+                Flatten.into(), // [B, 16·(H-2)·(W-2)]
+                dense("hidden", 16 * (height - 2) * (width - 2), hidden, Activation::Relu)?, // [B, hidden]
+                dense("out", hidden, actions, Activation::Linear)?, // [B, A]
+            ]
+        }
+        _ => bail!(
+            "observations of shape {:?}: expected [features], or [channels, height, width] of at \
+             least 3×3",
+            spec.obs_shape
+        ),
+    };
+    Ok(Sequential::new(layers))
+}

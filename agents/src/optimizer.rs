@@ -1,0 +1,29 @@
+//! Optimisers by name, for the command line.
+use clap::ValueEnum;
+use nn::{OptimizerConfig, RmsForm, Rule};
+use serde::{Deserialize, Serialize};
+
+/// How parameters follow the gradient, with the constants of its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+#[value(rename_all = "lower")]
+pub enum OptimizerName {
+    /// Kingma & Ba 2015: β₁ 0.9, β₂ 0.999, ε 1e-8
+    Adam,
+    /// MinAtar's: centred, decay 0.95, ε 0.01 outside the root
+    RmsProp,
+    /// Momentum 0.9
+    Sgd,
+}
+
+impl OptimizerName {
+    /// The rule with step size `lr`; gradients longer than `max_norm` are cut to it, unless it is 0.
+    pub fn config(self, lr: f64, max_norm: f64) -> OptimizerConfig {
+        let rule = match self {
+            Self::Adam => Rule::Adam { lr, beta1: 0.9, beta2: 0.999, eps: 1e-8 },
+            Self::RmsProp => Rule::RmsProp { lr, decay: 0.95, eps: 0.01, form: RmsForm::Centred },
+            Self::Sgd => Rule::Sgd { lr, momentum: 0.9 },
+        };
+        OptimizerConfig { rule, max_norm: (max_norm > 0.0).then_some(max_norm) }
+    }
+}

@@ -1,0 +1,96 @@
+//! A small rasteriser for drawings with smooth edges.
+
+use crate::Rgb;
+
+/// A point in pixels from the top left corner, `[x, y]`.
+pub(crate) type Point = [f32; 2];
+
+/// A picture that shapes are painted on, one over the other.
+pub(crate) struct Canvas(Rgb);
+
+impl Canvas {
+    /// A picture of one colour.
+    pub(crate) fn new(width: usize, height: usize, color: [u8; 3]) -> Self {
+        Self(Rgb { width, height, pixels: color.repeat(width * height) })
+    }
+
+    /// Paints a line with round ends.
+    pub(crate) fn line(&mut self, from: Point, to: Point, thickness: f32, color: [u8; 3]) {
+        let [dx, dy] = [to[0] - from[0], to[1] - from[1]];
+        let length_squared = (dx * dx + dy * dy).max(f32::MIN_POSITIVE);
+        self.paint(color, &|[x, y]| {
+            let [px, py] = [x - from[0], y - from[1]];
+            let along = ((px * dx + py * dy) / length_squared).clamp(0.0, 1.0);
+            (px - along * dx).hypot(py - along * dy) - thickness / 2.0
+        });
+    }
+
+    /// Paints a rectangle around `center` with corners rounded to `radius`.
+    pub(crate) fn rectangle(&mut self, center: Point, size: [f32; 2], radius: f32, color: [u8; 3]) {
+        self.paint(color, &|[x, y]| {
+            let beyond_x = (x - center[0]).abs() - (size[0] / 2.0 - radius);
+            let beyond_y = (y - center[1]).abs() - (size[1] / 2.0 - radius);
+            beyond_x.max(0.0).hypot(beyond_y.max(0.0)) + beyond_x.max(beyond_y).min(0.0) - radius
+        });
+    }
+
+    /// Paints a filled circle.
+    pub(crate) fn disc(&mut self, center: Point, radius: f32, color: [u8; 3]) {
+        self.line(center, center, 2.0 * radius, color);
+    }
+
+    /// The finished picture.
+    pub(crate) fn into_rgb(self) -> Rgb {
+        self.0
+    }
+
+    /// Mixes `color` into every pixel by how much of it a shape covers, judged from the signed
+    /// distance in pixels between the pixel's centre and the shape's edge (negative inside).
+    fn paint(&mut self, color: [u8; 3], distance: &dyn Fn(Point) -> f32) {
+        let width = self.0.width;
+        for (i, pixel) in self.0.pixels.chunks_exact_mut(3).enumerate() {
+            let center = [(i % width) as f32 + 0.5, (i / width) as f32 + 0.5];
+            let covered = (0.5 - distance(center)).clamp(0.0, 1.0);
+            for (old, new) in pixel.iter_mut().zip(color) {
+                let mixed = f32::from(*old) + covered * (f32::from(new) - f32::from(*old));
+                *old = mixed.round() as u8;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHITE: [u8; 3] = [255; 3];
+
+    /// How white each pixel of a 5 × 3 black picture is after `draw`.
+    fn drawn(draw: impl Fn(&mut Canvas)) -> Vec<u8> {
+        let mut canvas = Canvas::new(5, 3, [0; 3]);
+        draw(&mut canvas);
+        canvas.into_rgb().pixels.chunks(3).map(|pixel| pixel[0]).collect()
+    }
+
+    #[test]
+    fn a_rectangle_covers_its_pixels() {
+        let pixels = drawn(|canvas| canvas.rectangle([2.5, 1.5], [3.0, 1.0], 0.0, WHITE));
+        assert_eq!(pixels, [0, 0, 0, 0, 0, 0, 255, 255, 255, 0, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_pixel_covered_by_half_is_grey() {
+        let pixels = drawn(|canvas| canvas.rectangle([2.0, 1.5], [2.0, 1.0], 0.0, WHITE));
+        assert_eq!(pixels[5..10], [0, 255, 255, 0, 0]);
+        let pixels = drawn(|canvas| canvas.rectangle([2.5, 1.5], [2.0, 1.0], 0.0, WHITE));
+        assert_eq!(pixels[5..10], [0, 128, 255, 128, 0]);
+    }
+
+    #[test]
+    fn a_line_runs_between_its_ends() {
+        let pixels = drawn(|canvas| canvas.line([1.5, 1.5], [3.5, 1.5], 1.0, WHITE));
+        assert_eq!(pixels, [0, 0, 0, 0, 0, 0, 255, 255, 255, 0, 0, 0, 0, 0, 0]);
+        let dot = drawn(|canvas| canvas.disc([0.5, 0.5], 0.5, WHITE));
+        assert_eq!((dot[0], dot[1], dot[5]), (255, 0, 0));
+    }
+}

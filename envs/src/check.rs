@@ -1,0 +1,249 @@
+//! What every environment must do, whatever its rules.
+
+use rand::{Rng as _, SeedableRng};
+
+use crate::{Env, Rng, Spec, Step};
+
+/// Plays `steps` random steps of the environment and says what is wrong, if anything:
+///
+/// - the spec is sensible and never changes;
+/// - an observation is written whole, has the promised kind of values and is the same when looked
+///   at again;
+/// - the same seed gives the same episodes;
+/// - a snapshot restored into a fresh environment, by way of JSON text, goes on identically;
+/// - pictures keep their size and are as large as they say.
+pub fn check_env(make: &dyn Fn() -> Box<dyn Env>, steps: usize) -> Result<(), String> {
+    let spec = make().spec();
+    check_spec(&spec)?;
+    let mut walk = Walk::new(make(), &spec);
+    let mut twin = Walk::new(make(), &spec);
+    let mut resumed = walk.resume(make())?;
+    let sizes = picture_sizes(&*walk.env)?;
+    for step in 0..steps {
+        let at = |what: &str| format!("step {step}: {what}");
+        let seen = walk.step();
+        check_obs(&*walk.env, &spec).map_err(|error| at(&error))?;
+        if twin.step() != seen {
+            return Err(at("a second run with the same seed differs"));
+        }
+        if resumed.step() != seen {
+            return Err(at("a run resumed from a snapshot differs"));
+        }
+        if walk.env.spec() != spec {
+            return Err(at("the spec has changed"));
+        }
+        if picture_sizes(&*walk.env)? != sizes {
+            return Err(at("the size of the pictures has changed"));
+        }
+        // Seven is prime to most episode lengths: snapshots fall everywhere within episodes.
+        if step % 7 == 0 {
+            resumed = walk.resume(make())?;
+        }
+    }
+    Ok(())
+}
+
+/// A run with random actions.
+struct Walk {
+    env: Box<dyn Env>,
+    rng: Rng,
+    spec: Spec,
+    /// Steps of the episode under way.
+    len: u32,
+    /// Whether the next step begins an episode: the last state of one is looked at too.
+    ended: bool,
+}
+
+impl Walk {
+    fn new(mut env: Box<dyn Env>, spec: &Spec) -> Self {
+        let mut rng = Rng::seed_from_u64(1);
+        env.reset(&mut rng);
+        Self { env, rng, spec: spec.clone(), len: 0, ended: false }
+    }
+
+    /// A copy that was saved and restored into `env`.
+    fn resume(&self, mut env: Box<dyn Env>) -> Result<Self, String> {
+        let text = self.env.snapshot().map_err(|error| format!("snapshot: {error}"))?.to_string();
+        let saved = serde_json::from_str(&text).map_err(|error| format!("snapshot: {error}"))?;
+        env.restore(saved).map_err(|error| format!("restore: {error}"))?;
+        let (rng, spec) = (self.rng.clone(), self.spec.clone());
+        Ok(Self { env, rng, spec, len: self.len, ended: self.ended })
+    }
+
+    /// Takes a random action; returns what came of it and what is seen then, as bits.
+    fn step(&mut self) -> (Step, Vec<u32>) {
+        if self.ended {
+            self.env.reset(&mut self.rng);
+            self.len = 0;
+        }
+        let action = self.rng.random_range(0..self.spec.n_actions());
+        let step = self.env.step(action, &mut self.rng);
+        self.len += 1;
+        self.ended = step.terminated || self.spec.time_limit.is_some_and(|limit| self.len >= limit);
+        let seen = observe(&*self.env, &self.spec, 0.0);
+        (step, seen.into_iter().map(f32::to_bits).collect())
+    }
+}
+
+/// The observation, written over a buffer full of `before`.
+fn observe(env: &dyn Env, spec: &Spec, before: f32) -> Vec<f32> {
+    let mut obs = vec![before; spec.obs_len()];
+    env.observe(&mut obs);
+    obs
+}
+
+fn check_spec(spec: &Spec) -> Result<(), String> {
+    let sensible =
+        spec.obs_len() > 0 && spec.n_actions() > 0 && spec.time_limit.is_none_or(|limit| limit > 0);
+    if sensible { Ok(()) } else { Err(format!("nothing can be done with {spec:?}")) }
+}
+
+fn check_obs(env: &dyn Env, spec: &Spec) -> Result<(), String> {
+    let obs = observe(env, spec, f32::NAN);
+    if let Some(i) = obs.iter().position(|&value| !spec.element.contains(value)) {
+        return Err(format!("obs[{i}] is {}, which is not a {:?}", obs[i], spec.element));
+    }
+    if obs != observe(env, spec, -1.0) {
+        return Err("observing twice gives two observations".into());
+    }
+    Ok(())
+}
+
+/// Width and height of both pictures.
+fn picture_sizes(env: &dyn Env) -> Result<[usize; 4], String> {
+    let (rgb, cells) = (env.render(), env.cells());
+    if rgb.pixels.len() != 3 * rgb.width * rgb.height || rgb.pixels.is_empty() {
+        let len = rgb.pixels.len();
+        return Err(format!("a {} × {} picture has {len} bytes", rgb.width, rgb.height));
+    }
+    if cells.cells.len() != cells.width * cells.height || cells.cells.is_empty() {
+        let len = cells.cells.len();
+        return Err(format!("a {} × {} picture has {len} cells", cells.width, cells.height));
+    }
+    Ok([rgb.width, rgb.height, cells.width, cells.height])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use rand::RngCore;
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::{ActionSet, Breakout, BreakoutConfig, CartPole, Catch, Cells, Rgb};
+
+    #[test]
+    fn our_environments_keep_their_promises() {
+        check_env(&|| Box::new(Catch::default()), 200).unwrap();
+        check_env(&|| Box::new(CartPole::default()), 200).unwrap();
+        check_env(&|| Box::new(Breakout::default()), 1000).unwrap();
+        let config = BreakoutConfig { actions: ActionSet::Full, ..BreakoutConfig::default() };
+        check_env(&|| Box::new(Breakout::new(config)), 200).unwrap();
+    }
+
+    /// Ways to break a promise.
+    #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+    enum Flaw {
+        #[default]
+        None,
+        Forgets,
+        Unseeded,
+        NotABit,
+        WritesHalf,
+        NoActions,
+        Shrinks,
+        ChangesSpec,
+        TooFewPixels,
+        TooManyCells,
+    }
+
+    /// Catch with a flaw.
+    #[derive(Default, Serialize, Deserialize)]
+    struct Flawed {
+        flaw: Flaw,
+        inner: Catch,
+        #[serde(skip)]
+        forgotten: u32,
+    }
+
+    static SHARED: AtomicU32 = AtomicU32::new(0);
+
+    impl Env for Flawed {
+        fn spec(&self) -> Spec {
+            let mut spec = self.inner.spec();
+            match self.flaw {
+                Flaw::NoActions => spec.actions = &[],
+                Flaw::ChangesSpec if self.forgotten > 20 => spec.time_limit = Some(9),
+                _ => (),
+            }
+            spec
+        }
+
+        fn reset(&mut self, rng: &mut dyn RngCore) {
+            self.inner.reset(rng);
+        }
+
+        fn step(&mut self, action: usize, rng: &mut dyn RngCore) -> Step {
+            self.forgotten += 1;
+            let mut step = self.inner.step(action, rng);
+            match self.flaw {
+                Flaw::Forgets => step.reward = self.forgotten as f32,
+                Flaw::Unseeded => step.reward = SHARED.fetch_add(1, Ordering::Relaxed) as f32,
+                _ => (),
+            }
+            step
+        }
+
+        fn observe(&self, obs: &mut [f32]) {
+            let len = if self.flaw == Flaw::WritesHalf { 25 } else { 50 };
+            let mut inner = [0.0; 50];
+            self.inner.observe(&mut inner);
+            obs[..len].copy_from_slice(&inner[..len]);
+            if self.flaw == Flaw::NotABit {
+                obs[0] = 0.5;
+            }
+        }
+
+        fn render(&self) -> Rgb {
+            let mut rgb = self.inner.render();
+            if self.flaw == Flaw::TooFewPixels {
+                rgb.pixels.pop();
+            }
+            rgb
+        }
+
+        fn cells(&self) -> Cells {
+            let mut cells = self.inner.cells();
+            match self.flaw {
+                Flaw::TooManyCells => cells.cells.push(cells.cells[0]),
+                Flaw::Shrinks if self.forgotten > 20 => {
+                    cells.height -= 1;
+                    cells.cells.truncate(cells.width * cells.height);
+                }
+                _ => (),
+            }
+            cells
+        }
+    }
+
+    #[test]
+    fn every_broken_promise_is_noticed() {
+        for (flaw, complaint) in [
+            (Flaw::Forgets, "resumed"),
+            (Flaw::Unseeded, "second run"),
+            (Flaw::NotABit, "obs[0] is 0.5"),
+            (Flaw::WritesHalf, "obs[25] is NaN"),
+            (Flaw::NoActions, "nothing can be done"),
+            (Flaw::Shrinks, "size of the pictures"),
+            (Flaw::ChangesSpec, "spec has changed"),
+            (Flaw::TooFewPixels, "bytes"),
+            (Flaw::TooManyCells, "51 cells"),
+        ] {
+            let make = || -> Box<dyn Env> { Box::new(Flawed { flaw, ..Flawed::default() }) };
+            let error = check_env(&make, 100).unwrap_err();
+            assert!(error.contains(complaint), "{flaw:?}: {error}");
+        }
+        assert_eq!(check_env(&|| Box::new(Flawed::default()), 100), Ok(()));
+    }
+}

@@ -1,0 +1,226 @@
+//! Several copies of an environment, stepped together and reset when their episodes end.
+
+use serde::{Deserialize, Serialize, de::Error as _};
+use serde_json::Value;
+
+use crate::{Env, Rng, Spec};
+
+/// How a transition left its episode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The episode goes on.
+    Not,
+    /// The new state is terminal: nothing follows it, so bootstrap with 0.
+    Terminated,
+    /// The time limit cut in: bootstrap from `next_obs`.
+    Truncated,
+}
+
+/// Return and length of an episode.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Episode {
+    /// Undiscounted sum of rewards.
+    pub ret: f64,
+    /// Number of steps.
+    pub len: u32,
+}
+
+/// One transition of one copy.
+pub struct Transition<'a> {
+    /// Which copy.
+    pub index: usize,
+    /// Observation acted on, `[obs_len]`.
+    pub obs: &'a [f32],
+    /// Action taken.
+    pub action: usize,
+    /// Reward received.
+    pub reward: f32,
+    /// Observation arrived at, `[obs_len]`: at an end the final one, never that after the reset.
+    pub next_obs: &'a [f32],
+    /// Whether the episode ended here, and how.
+    pub end: End,
+    /// The finished episode, where one ended.
+    pub episode: Option<Episode>,
+    /// The environment as it stands after the step, before any reset: for rendering.
+    pub env: &'a dyn Env,
+}
+
+/// `n` copies of an environment, each with a generator of its own.
+pub struct VecEnv {
+    spec: Spec,
+    copies: Vec<Member>,
+    /// Current observations, `[n, obs_len]`.
+    obs: Vec<f32>,
+    /// Where a step's observation is written before it takes its place in `obs`, `[obs_len]`.
+    next_obs: Vec<f32>,
+}
+
+/// One copy; `episode` is the one under way.
+struct Member {
+    env: Box<dyn Env>,
+    rng: Rng,
+    episode: Episode,
+}
+
+/// Observations are not saved: the restored environments show them again.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Saved {
+    obs_len: usize,
+    copies: Vec<SavedMember>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SavedMember {
+    env: Value,
+    rng: Rng,
+    episode: Episode,
+}
+
+impl VecEnv {
+    /// One copy from `make` for each generator, all at the start of their first episode.
+    pub fn new(rngs: Vec<Rng>, make: &dyn Fn() -> Box<dyn Env>) -> Self {
+        let spec = make().spec();
+        let mut copies: Vec<_> = rngs
+            .into_iter()
+            .map(|rng| Member { env: make(), rng, episode: Episode::default() })
+            .collect();
+        for copy in &mut copies {
+            copy.env.reset(&mut copy.rng);
+        }
+        let mut this = Self {
+            obs: vec![0.0; copies.len() * spec.obs_len()],
+            next_obs: vec![0.0; spec.obs_len()],
+            spec,
+            copies,
+        };
+        this.observe();
+        this
+    }
+
+    /// The spec all copies share.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// Number of copies.
+    pub fn n(&self) -> usize {
+        self.copies.len()
+    }
+
+    /// Current observations, `[n, obs_len]`, row-major.
+    pub fn obs(&self) -> &[f32] {
+        &self.obs
+    }
+
+    /// One copy's environment, for rendering.
+    pub fn env(&self, index: usize) -> &dyn Env {
+        &*self.copies[index].env
+    }
+
+    /// Steps every copy with its action, `[n]`, in turn; shows each transition to `visit`, then
+    /// resets the copy if its episode ended. Panics unless there is one action for each copy.
+    pub fn step(&mut self, actions: &[usize], mut visit: impl FnMut(Transition<'_>)) {
+        assert_eq!(actions.len(), self.n(), "one action for each copy");
+        let rows = self.obs.chunks_exact_mut(self.spec.obs_len());
+        for (index, ((copy, obs), &action)) in
+            self.copies.iter_mut().zip(rows).zip(actions).enumerate()
+        {
+            let step = copy.env.step(action, &mut copy.rng);
+            copy.env.observe(&mut self.next_obs);
+            copy.episode.ret += f64::from(step.reward);
+            copy.episode.len += 1;
+            let end = if step.terminated {
+                End::Terminated
+            } else if self.spec.time_limit.is_some_and(|limit| copy.episode.len >= limit) {
+                End::Truncated
+            } else {
+                End::Not
+            };
+            let episode = (end != End::Not).then_some(copy.episode);
+            visit(Transition {
+                index,
+                obs,
+                action,
+                reward: step.reward,
+                next_obs: &self.next_obs,
+                end,
+                episode,
+                env: &*copy.env,
+            });
+            if episode.is_some() {
+                copy.env.reset(&mut copy.rng);
+                copy.env.observe(&mut self.next_obs);
+                copy.episode = Episode::default();
+            }
+            obs.copy_from_slice(&self.next_obs);
+        }
+    }
+
+    /// Everything a resumed run needs.
+    pub fn snapshot(&self) -> serde_json::Result<Value> {
+        let copies = self
+            .copies
+            .iter()
+            .map(|Member { env, rng, episode }| {
+                Ok(SavedMember { env: env.snapshot()?, rng: rng.clone(), episode: *episode })
+            })
+            .collect::<serde_json::Result<_>>()?;
+        serde_json::to_value(Saved { obs_len: self.spec.obs_len(), copies })
+    }
+
+    /// Puts a snapshot back, all of it or, with an error, nothing.
+    pub fn restore(&mut self, saved: Value) -> serde_json::Result<()> {
+        let saved: Saved = serde_json::from_value(saved)?;
+        expect("copies", saved.copies.len(), self.n())?;
+        expect("numbers in an observation", saved.obs_len, self.spec.obs_len())?;
+        let before: Vec<_> =
+            self.copies.iter().map(|copy| copy.env.snapshot()).collect::<Result<_, _>>()?;
+        let envs = saved.copies.iter().map(|copy| copy.env.clone()).collect();
+        if let Err(error) = self.restore_envs(envs) {
+            self.restore_envs(before)?;
+            return Err(error);
+        }
+        for (copy, saved) in self.copies.iter_mut().zip(saved.copies) {
+            copy.rng = saved.rng;
+            copy.episode = saved.episode;
+        }
+        self.observe();
+        Ok(())
+    }
+
+    /// Restores every copy's environment; stops in the middle at an error.
+    fn restore_envs(&mut self, saved: Vec<Value>) -> serde_json::Result<()> {
+        for (copy, saved) in self.copies.iter_mut().zip(saved) {
+            copy.env.restore(saved)?;
+            let spec = copy.env.spec();
+            if spec != self.spec {
+                return Err(serde_json::Error::custom(format!(
+                    "the snapshot is of an environment with {spec:?}, this one has {:?}",
+                    self.spec
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes every copy's observation into `obs`.
+    fn observe(&mut self) {
+        let rows = self.obs.chunks_exact_mut(self.spec.obs_len());
+        for (copy, obs) in self.copies.iter().zip(rows) {
+            copy.env.observe(obs);
+        }
+    }
+}
+
+/// An error unless the snapshot has as many of `what` as we do.
+fn expect(what: &str, saved: usize, ours: usize) -> serde_json::Result<()> {
+    if saved == ours {
+        return Ok(());
+    }
+    Err(serde_json::Error::custom(format!("the snapshot has {saved} {what}, this has {ours}")))
+}
+
+#[cfg(test)]
+mod tests;

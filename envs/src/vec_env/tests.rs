@@ -1,0 +1,214 @@
+use super::*;
+use crate::{Breakout, BreakoutConfig, CartPole, Catch, Cells, Element, Rgb, Spec, Step};
+use rand::{Rng as _, RngCore, SeedableRng};
+
+/// Counts steps. Observes the count and a number drawn at the start; the k-th step pays k.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Counter {
+    count: u32,
+    drawn: u16,
+    /// Terminates when this is reached.
+    last: u32,
+    limit: Option<u32>,
+}
+
+impl Env for Counter {
+    fn spec(&self) -> Spec {
+        Spec {
+            obs_shape: vec![2],
+            element: Element::Float,
+            actions: &["count"],
+            time_limit: self.limit,
+        }
+    }
+
+    fn reset(&mut self, rng: &mut dyn RngCore) {
+        self.count = 0;
+        self.drawn = rng.random();
+    }
+
+    fn step(&mut self, _: usize, _: &mut dyn RngCore) -> Step {
+        self.count += 1;
+        Step { reward: self.count as f32, terminated: self.count == self.last }
+    }
+
+    fn observe(&self, obs: &mut [f32]) {
+        obs.copy_from_slice(&[self.count as f32, f32::from(self.drawn)]);
+    }
+
+    fn render(&self) -> Rgb {
+        Catch::default().render()
+    }
+
+    fn cells(&self) -> Cells {
+        Catch::default().cells()
+    }
+}
+
+fn rngs(n: u64) -> Vec<Rng> {
+    (0..n).map(Rng::seed_from_u64).collect()
+}
+
+fn counters(n: u64, last: u32, limit: Option<u32>) -> VecEnv {
+    let counter = Counter { last, limit, ..Counter::default() };
+    VecEnv::new(rngs(n), &|| Box::new(counter.clone()))
+}
+
+/// How the only copy's next transition ends, and with which episode.
+fn next_end(envs: &mut VecEnv) -> (End, Option<Episode>) {
+    let mut seen = None;
+    envs.step(&[0], |transition| seen = Some((transition.end, transition.episode)));
+    seen.unwrap()
+}
+
+#[test]
+fn a_transition_shows_its_own_final_observation() {
+    let mut envs = counters(1, 2, None);
+    let drawn = envs.obs()[1];
+    envs.step(&[0], |transition| {
+        assert_eq!(transition.obs, [0.0, drawn]);
+        assert_eq!(transition.next_obs, [1.0, drawn]);
+    });
+    assert_eq!(envs.obs(), [1.0, drawn]);
+    envs.step(&[0], |transition| {
+        assert_eq!(transition.obs, [1.0, drawn]);
+        assert_eq!(transition.next_obs, [2.0, drawn]);
+        assert_eq!((transition.action, transition.reward), (0, 2.0));
+        let mut rendered = [0.0; 2];
+        transition.env.observe(&mut rendered);
+        assert_eq!(rendered, [2.0, drawn], "the environment has been reset too early");
+    });
+    assert_eq!(envs.obs()[0], 0.0);
+    assert_ne!(envs.obs()[1], drawn);
+}
+
+#[test]
+fn reaching_the_limit_is_not_termination() {
+    // Rewards 1 + 2 + 3.
+    let episode = Some(Episode { ret: 6.0, len: 3 });
+    for (last, limit, end) in [
+        (3, None, End::Terminated),
+        (3, Some(4), End::Terminated),
+        (3, Some(3), End::Terminated),
+        (4, Some(3), End::Truncated),
+    ] {
+        let mut envs = counters(1, last, limit);
+        // Twice: the second episode starts from nothing.
+        for _ in 0..2 {
+            assert_eq!(next_end(&mut envs), (End::Not, None));
+            assert_eq!(next_end(&mut envs), (End::Not, None));
+            assert_eq!(next_end(&mut envs), (end, episode), "{last} {limit:?}");
+        }
+    }
+}
+
+#[test]
+fn copies_are_independent() {
+    let mut envs = VecEnv::new(rngs(3), &|| Box::new(Catch::default()));
+    let mut order = Vec::new();
+    // left, stay, right move the paddles from column 2 to 1, 2 and 3.
+    envs.step(&[0, 1, 2], |transition| order.push((transition.index, transition.action)));
+    assert_eq!(order, [(0, 0), (1, 1), (2, 2)]);
+    let paddles = [0, 1, 2].map(|i| envs.obs()[50 * i + 45..][..5].to_vec());
+    assert_eq!(paddles[0], [0.0, 1.0, 0.0, 0.0, 0.0]);
+    assert_eq!(paddles[1], [0.0, 0.0, 1.0, 0.0, 0.0]);
+    assert_eq!(paddles[2], [0.0, 0.0, 0.0, 1.0, 0.0]);
+
+    let envs = counters(3, 9, None);
+    assert!(envs.obs()[1] != envs.obs()[3] && envs.obs()[3] != envs.obs()[5]);
+}
+
+#[test]
+fn only_the_copy_that_ended_is_reset() {
+    let mut envs = VecEnv::new(rngs(8), &|| Box::new(CartPole::default()));
+    let mut lens = [0; 8];
+    for _ in 0..50 {
+        let mut expected = vec![None; 8];
+        envs.step(&[1; 8], |transition| {
+            lens[transition.index] += 1;
+            if let Some(episode) = transition.episode {
+                assert_eq!(
+                    episode,
+                    Episode { ret: lens[transition.index].into(), len: lens[transition.index] }
+                );
+                lens[transition.index] = 0;
+            } else {
+                expected[transition.index] = Some(transition.next_obs.to_vec());
+            }
+        });
+        for (obs, expected) in envs.obs().chunks(4).zip(expected) {
+            match expected {
+                Some(expected) => assert_eq!(obs, expected),
+                None => assert!(obs.iter().all(|x| x.abs() <= 0.05), "{obs:?}"),
+            }
+        }
+    }
+    assert!(lens.iter().any(|len| *len != lens[0]), "all episodes ended together: {lens:?}");
+}
+
+/// Everything that `steps` steps with action 1 show, as bits.
+fn trace(envs: &mut VecEnv, steps: usize) -> Vec<u32> {
+    let mut seen = Vec::new();
+    let actions = vec![1; envs.n()];
+    for _ in 0..steps {
+        envs.step(&actions, |transition| {
+            seen.extend(transition.next_obs.iter().map(|x| x.to_bits()));
+            seen.push(transition.reward.to_bits());
+            seen.extend(transition.episode.map(|episode| episode.len));
+        });
+        seen.extend(envs.obs().iter().map(|x| x.to_bits()));
+    }
+    seen
+}
+
+#[test]
+fn a_restored_run_continues_to_the_bit() {
+    let make = || VecEnv::new(rngs(3), &|| Box::new(CartPole::default()));
+    let mut envs = make();
+    trace(&mut envs, 25);
+    let saved = envs.snapshot().unwrap().to_string();
+    let mut resumed = make();
+    resumed.restore(serde_json::from_str(&saved).unwrap()).unwrap();
+    assert_eq!(resumed.obs(), envs.obs());
+    let expected = trace(&mut envs, 50);
+    assert_eq!(trace(&mut resumed, 50), expected);
+}
+
+/// That `envs` refuses `saved` for the reason given and stays as it was.
+fn assert_refused(envs: &mut VecEnv, saved: Value, reason: &str) {
+    let (before, obs) = (envs.snapshot().unwrap(), envs.obs().to_vec());
+    let error = envs.restore(saved).unwrap_err().to_string();
+    assert!(error.contains(reason), "{error}");
+    assert_eq!(envs.snapshot().unwrap(), before);
+    assert_eq!(envs.obs(), obs);
+}
+
+#[test]
+fn another_shape_is_refused() {
+    let mut two = counters(2, 9, None);
+    let three = counters(3, 9, None).snapshot().unwrap();
+    assert_refused(&mut two, three, "the snapshot has 3 copies, this has 2");
+    let catch = VecEnv::new(rngs(2), &|| Box::new(Catch::default())).snapshot().unwrap();
+    assert_refused(&mut two, catch, "the snapshot has 50 numbers in an observation, this has 2");
+    let limited = counters(2, 9, Some(5)).snapshot().unwrap();
+    assert_refused(&mut two, limited, "time_limit: Some(5)");
+    let full = BreakoutConfig { actions: crate::ActionSet::Full, ..BreakoutConfig::default() };
+    let full = VecEnv::new(rngs(1), &|| Box::new(Breakout::new(full))).snapshot().unwrap();
+    let mut minimal = VecEnv::new(rngs(1), &|| Box::new(Breakout::default()));
+    assert_refused(&mut minimal, full, "fire");
+}
+
+#[test]
+fn a_snapshot_broken_halfway_changes_nothing() {
+    let mut envs = counters(2, 9, None);
+    let mut saved = envs.snapshot().unwrap();
+    trace(&mut envs, 4);
+    saved["copies"][1]["env"]["count"] = "many".into();
+    assert_refused(&mut envs, saved, "many");
+}
+
+#[test]
+#[should_panic(expected = "one action for each copy")]
+fn every_copy_needs_an_action() {
+    counters(2, 9, None).step(&[0], |_| ());
+}

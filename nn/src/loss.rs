@@ -1,0 +1,209 @@
+//! What is minimised: every loss is a scalar tensor, a mean over the batch.
+use crate::ops::{self, Regression};
+use candle_core::{D, DType, Result, Tensor, bail};
+
+/// mean (pred − target)², over all elements of two tensors of one shape.
+pub fn mse(pred: &Tensor, target: &Tensor) -> Result<Tensor> {
+    same_shape("mse", pred, target)?;
+    if let Some(loss) = ops::regression(pred, target, Regression::Squared)? {
+        return Ok(loss);
+    }
+    (pred - target)?.sqr()?.mean_all()
+}
+
+/// mean of ½·d² where |d| ≤ δ and of δ·(|d| − ½·δ) beyond, with d = pred − target, over all
+/// elements of two tensors of one shape.
+///
+/// With δ = 1 its gradient is the error clipped to ±1 of Mnih et al. 2015 (Methods, "Training
+/// algorithm for deep Q-networks").
+pub fn huber(pred: &Tensor, target: &Tensor, delta: f64) -> Result<Tensor> {
+    same_shape("huber", pred, target)?;
+    if delta.is_nan() || delta <= 0.0 {
+        bail!("huber: delta must be positive, got {delta}")
+    }
+    if let Some(loss) = ops::regression(pred, target, Regression::Huber { delta: delta as f32 })? {
+        return Ok(loss);
+    }
+    // With c = d clipped to ±δ, both branches are c·(d − ½·c).
+    let d = (pred - target)?;
+    let clipped = d.clamp(-delta, delta)?;
+    (&clipped * (d - (&clipped * 0.5)?)?)?.mean_all()
+}
+
+/// −mean log softmax(logits)\[label\], for logits `[B, A]` and labels `[B]` of type `u32`.
+pub fn softmax_cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    // The largest logit is a constant here: subtracting it changes neither value nor gradient, and
+    // no exponential overflows.
+    let largest = logits.max_keepdim(D::Minus1)?.detach(); // [B, 1]
+    let shifted = logits.broadcast_sub(&largest)?; // [B, A]
+    let log_sum = shifted.exp()?.sum(D::Minus1)?.log()?; // [B]
+    (log_sum - select(&shifted, labels)?)?.mean_all()
+}
+
+/// −mean over the batch of Σ log p(target), where each target is 1 with probability
+/// σ(logit): softplus(l) − l·x = max(l, 0) − l·x + log(1 + e^−|l|) for each element.
+///
+/// Logits and targets of one shape `[B, …]`; targets may lie between 0 and 1, as grey values do,
+/// and take no gradient. The gradient for a logit is σ(l) − x.
+pub fn bernoulli_nll(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    same_shape("bernoulli_nll", logits, targets)?;
+    // max(l, 0) and |l| have no derivative at 0, where networks like to start. With m = max(l, 0)
+    // held constant, softplus(l) = m + log(e^(l−m) + e^−m) has the right one everywhere.
+    let positive = logits.detach().relu()?;
+    let softplus = (&positive + ((logits - &positive)?.exp()? + positive.neg()?.exp()?)?.log()?)?;
+    let nll = (softplus - (logits * targets.detach())?)?;
+    nll.sum_all()? / logits.dim(0)? as f64
+}
+
+/// values[i] = q\[i, actions\[i\]\]: the values `[B]` of the actions taken, from q `[B, A]` and
+/// actions `[B]` of type `u32`.
+pub fn select(q: &Tensor, actions: &Tensor) -> Result<Tensor> {
+    match (q.dims(), actions.dims()) {
+        ([batch, n], [chosen]) if batch == chosen && *n > 0 && actions.dtype() == DType::U32 => {}
+        (values, chosen) => {
+            bail!(
+                "select: actions {chosen:?} of {:?} do not fit values {values:?}",
+                actions.dtype()
+            )
+        }
+    }
+    if let Some(selected) = ops::select(q, actions)? {
+        return Ok(selected);
+    }
+    q.gather(&actions.unsqueeze(1)?, 1)?.squeeze(1) // [B, A] → [B, 1] → [B]
+}
+
+fn same_shape(loss: &str, left: &Tensor, right: &Tensor) -> Result<()> {
+    if left.shape() != right.shape() || left.elem_count() == 0 {
+        bail!("{loss}: {:?} against {:?}", left.shape(), right.shape())
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gradcheck::gradcheck;
+    use candle_core::{Device, Var};
+
+    fn var(values: &[f64], shape: &[usize], dtype: DType) -> Var {
+        let values = Tensor::from_slice(values, shape, &Device::Cpu).unwrap();
+        Var::from_tensor(&values.to_dtype(dtype).unwrap()).unwrap()
+    }
+
+    fn scalar(loss: Result<Tensor>) -> f64 {
+        loss.unwrap().to_dtype(DType::F64).unwrap().to_scalar().unwrap()
+    }
+
+    fn gradient(loss: Result<Tensor>, var: &Var) -> Vec<f64> {
+        let gradients = loss.unwrap().backward().unwrap();
+        let gradient = gradients.get(var).unwrap().to_dtype(DType::F64).unwrap();
+        gradient.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    fn assert_close(left: &[f64], right: &[f64]) {
+        let close = left.iter().zip(right).all(|(left, right)| (left - right).abs() < 1e-6);
+        assert!(close && left.len() == right.len(), "{left:?} {right:?}");
+    }
+
+    /// `f32` takes the kernel, `f64` Candle's operations: both have to give the same numbers.
+    const BOTH: [DType; 2] = [DType::F32, DType::F64];
+
+    #[test]
+    fn regression_by_hand() {
+        for dtype in BOTH {
+            // d = 0.5, −3, 0, 1
+            let pred = var(&[1.5, -1.0, 2.0, 1.0], &[4], dtype);
+            let target = var(&[1.0, 2.0, 2.0, 0.0], &[4], dtype).as_detached_tensor();
+            assert_close(&[scalar(mse(&pred, &target))], &[10.25 / 4.0]);
+            assert_close(&gradient(mse(&pred, &target), &pred), &[0.25, -1.5, 0.0, 0.5]);
+            // ½·0.25 + 1·(3 − ½) + 0 + ½
+            assert_close(&[scalar(huber(&pred, &target, 1.0))], &[3.125 / 4.0]);
+            let slopes = [0.125, -0.25, 0.0, 0.25];
+            assert_close(&gradient(huber(&pred, &target, 1.0), &pred), &slopes);
+            // ½·0.25 + 2·(3 − 1) + 0 + ½
+            assert_close(&[scalar(huber(&pred, &target, 2.0))], &[4.625 / 4.0]);
+            assert!(huber(&pred, &target, 0.0).is_err());
+            let broken = var(&[f64::NAN], &[1], dtype);
+            let target = target.narrow(0, 0, 1).unwrap();
+            assert!(gradient(huber(&broken, &target, 1.0), &broken)[0].is_nan());
+        }
+    }
+
+    #[test]
+    fn select_by_hand() {
+        let actions = Tensor::new(&[2u32, 0], &Device::Cpu).unwrap();
+        for dtype in BOTH {
+            let q = var(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 3], dtype);
+            let doubled = || select(&q, &actions)? * 2.0;
+            let picked = doubled().unwrap().to_dtype(DType::F64).unwrap();
+            assert_eq!(picked.to_vec1::<f64>().unwrap(), [6.0, 8.0]);
+            let slopes = [0.0, 0.0, 2.0, 2.0, 0.0, 0.0];
+            assert_close(&gradient(doubled().unwrap().sum_all(), &q), &slopes);
+        }
+        let q = var(&[1.0, 2.0], &[2, 1], DType::F32);
+        let error = select(&q, &actions).unwrap_err().to_string();
+        assert!(error.contains("action 2 in row 0, there are 1 actions"), "{error}");
+        assert!(select(&q, &actions.narrow(0, 0, 1).unwrap()).is_err());
+    }
+
+    #[test]
+    fn cross_entropy_by_hand_and_by_differences() {
+        let labels = Tensor::new(&[0u32, 2], &Device::Cpu).unwrap();
+        for dtype in BOTH {
+            let equal = var(&[3.0; 6], &[2, 3], dtype);
+            let loss = || softmax_cross_entropy(&equal, &labels);
+            assert_close(&[scalar(loss())], &[3f64.ln()]);
+            // (softmax − one-hot) / B
+            let third = 1.0 / 6.0;
+            let slopes = [third - 0.5, third, third, third, third, third - 0.5];
+            assert_close(&gradient(loss(), &equal), &slopes);
+        }
+        let logits = var(&[0.3, -2.0, 1.0, 0.5, 0.1, -0.7], &[2, 3], DType::F64);
+        let loss = || softmax_cross_entropy(&logits, &labels);
+        assert!(gradcheck(std::slice::from_ref(&logits), 1e-5, loss).unwrap() < 1e-8);
+    }
+
+    #[test]
+    fn bernoulli_by_hand_and_by_differences() {
+        let targets = [1.0, 0.0, 0.25, 1.0];
+        for dtype in BOTH {
+            let logits = var(&[0.0, 0.0, 0.0, 2.0], &[2, 2], dtype);
+            let targets = var(&targets, &[2, 2], dtype).as_detached_tensor();
+            let loss = || bernoulli_nll(&logits, &targets);
+            let expected = (3.0 * 2f64.ln() + (-2f64).exp().ln_1p()) / 2.0;
+            assert_close(&[scalar(loss())], &[expected]);
+            // (σ(l) − x) / B, at 0 too
+            let last = (1.0 / (1.0 + (-2f64).exp()) - 1.0) / 2.0;
+            assert_close(&gradient(loss(), &logits), &[-0.25, 0.25, 0.125, last]);
+        }
+        let logits = var(&[0.7, -1.2, 0.1, 3.0], &[2, 2], DType::F64);
+        let targets = var(&targets, &[2, 2], DType::F64).as_detached_tensor();
+        let loss = || bernoulli_nll(&logits, &targets);
+        assert!(gradcheck(std::slice::from_ref(&logits), 1e-5, loss).unwrap() < 1e-8);
+    }
+
+    #[test]
+    fn extreme_logits_stay_finite() {
+        for dtype in BOTH {
+            let logits = var(&[1000.0, -1000.0, -1000.0, 1000.0], &[2, 2], dtype);
+            let targets = var(&[1.0, 0.0, 1.0, 0.0], &[2, 2], dtype).as_detached_tensor();
+            let loss = || bernoulli_nll(&logits, &targets);
+            assert_close(&[scalar(loss())], &[1000.0]);
+            assert_close(&gradient(loss(), &logits), &[0.0, 0.0, -0.5, 0.5]);
+
+            let labels = Tensor::new(&[1u32, 1], &Device::Cpu).unwrap();
+            let loss = || softmax_cross_entropy(&logits, &labels);
+            assert_close(&[scalar(loss())], &[1000.0]);
+            assert_close(&gradient(loss(), &logits), &[0.5, -0.5, 0.0, 0.0]);
+        }
+    }
+
+    #[test]
+    fn shapes_that_differ_are_an_error() {
+        let (two, three) = (var(&[0.0; 2], &[2], DType::F32), var(&[0.0; 3], &[3], DType::F32));
+        for error in [mse(&two, &three), huber(&two, &three, 1.0), bernoulli_nll(&two, &three)] {
+            assert!(error.unwrap_err().to_string().contains("[2] against [3]"));
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Work cut into tiles for several threads, and memory kept from one step to the next.
+use candle_core::Result;
+use rayon::prelude::*;
+use std::cell::RefCell;
+
+/// Multiply-adds in one tile: small enough that a mini-batch makes several, large enough that a
+/// product runs at full speed.
+const TILE_WORK: usize = 1 << 21;
+
+/// Multiply-adds below which waking another thread costs more than it brings.
+const PARALLEL_WORK: usize = 1 << 22;
+
+/// Items per tile, from the work of one item alone: never from the number of threads, because the
+/// tiles decide in which order numbers are summed. At least `least`.
+pub(super) fn tile(work_per_item: usize, least: usize) -> usize {
+    (TILE_WORK / work_per_item.max(1)).max(1).next_multiple_of(least)
+}
+
+/// Calls `f` with the index of each tile of `len` elements and the tile, on several threads where
+/// the whole is worth it.
+pub(super) fn for_each(
+    values: &mut [f32],
+    len: usize,
+    work: usize,
+    f: impl Fn(usize, &mut [f32]) -> Result<()> + Sync,
+) -> Result<()> {
+    let len = len.max(1);
+    if values.len() <= len || work < PARALLEL_WORK || rayon::current_num_threads() == 1 {
+        values.chunks_mut(len).enumerate().try_for_each(|(tile, values)| f(tile, values))
+    } else {
+        values.par_chunks_mut(len).enumerate().try_for_each(|(tile, values)| f(tile, values))
+    }
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Calls `f` with `n` numbers of unspecified value, in memory that the thread keeps.
+pub(super) fn scratch<R>(n: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
+    let mut values = SCRATCH.with_borrow_mut(Vec::pop).unwrap_or_default();
+    if values.len() < n {
+        values.resize(n, 0.0);
+    }
+    let result = f(&mut values[..n]);
+    SCRATCH.with_borrow_mut(|kept| kept.push(values));
+    result
+}

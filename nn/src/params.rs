@@ -1,0 +1,213 @@
+//! Named, ordered, seeded network parameters.
+use crate::{Init, ops};
+use candle_core::{Device, Result, Shape, Tensor, Var, bail};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use train::{Checkpoint, stream};
+
+/// A network's parameters, in `f32`.
+///
+/// Each is drawn from a stream of its own, named after it: adding a layer moves no other layer's
+/// initial weights, and a seed fixes them on every device. A clone is another handle on the same
+/// parameters.
+#[derive(Clone)]
+pub struct Params {
+    vars: Arc<Mutex<BTreeMap<String, Var>>>,
+    seed: u64,
+    device: Device,
+}
+
+impl Params {
+    /// An empty store: layers create their parameters in it.
+    pub fn new(seed: u64, device: &Device) -> Self {
+        Self { vars: Arc::default(), seed, device: device.clone() }
+    }
+
+    /// Creates the parameter `name` and returns it as a tensor that gradients are taken for.
+    ///
+    /// A name that is taken is an error: two layers of one name would share weights unnoticed.
+    pub fn var(&self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Tensor> {
+        let shape = shape.into();
+        let mut vars = self.lock();
+        if let Some(var) = vars.get(name) {
+            bail!("parameter {name} {shape:?} exists already, with shape {:?}", var.shape())
+        }
+        let mut rng = stream(self.seed, &format!("init/{name}"));
+        let values = init
+            .draw(shape.elem_count(), &mut rng)
+            .map_err(|error| error.context(format!("parameter {name} {shape:?}")))?;
+        let var = Var::from_vec(values, shape, &self.device)?;
+        let tensor = var.as_tensor().clone();
+        vars.insert(name.to_owned(), var);
+        Ok(tensor)
+    }
+
+    /// Every parameter, sorted by name.
+    pub fn named(&self) -> Vec<(String, Var)> {
+        self.lock().iter().map(|(name, var)| (name.clone(), var.clone())).collect()
+    }
+
+    /// How many numbers there are to learn.
+    pub fn count(&self) -> usize {
+        self.lock().values().map(|var| var.elem_count()).sum()
+    }
+
+    /// θ ← θ'. Values are copied into the storage that exists: later changes of one side do not
+    /// show on the other, and frozen networks see the new values.
+    ///
+    /// Stores that differ in names or shapes are an error, and nothing is changed.
+    pub fn copy_from(&self, other: &Params) -> Result<()> {
+        for (own, new) in self.paired(other)? {
+            own.set(&new)?;
+        }
+        Ok(())
+    }
+
+    /// θ ← (1 − τ)·θ + τ·θ', the slowly moving target of Lillicrap et al. 2016 (algorithm 1).
+    ///
+    /// Stores that differ in names or shapes are an error, and nothing is changed.
+    pub fn blend(&self, other: &Params, tau: f64) -> Result<()> {
+        for (own, new) in self.paired(other)? {
+            if ops::on_cpu_f32(&[&own, &new]) {
+                let (keep, take) = ((1.0 - tau) as f32, tau as f32);
+                ops::write(&own, |own: &mut [f32]| {
+                    ops::read(&new, |new: &[f32]| {
+                        for (own, new) in own.iter_mut().zip(new) {
+                            *own = keep * *own + take * new;
+                        }
+                        Ok(())
+                    })
+                })?;
+            } else {
+                own.set(&((own.as_tensor() * (1.0 - tau))? + (new.as_tensor() * tau)?)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Saves or loads the parameters under `name`.
+    pub fn state(&self, name: &str, checkpoint: &mut Checkpoint) -> anyhow::Result<()> {
+        checkpoint.tensors(name, &self.named())
+    }
+
+    /// Own and other variables by name; none where both are the same store.
+    fn paired(&self, other: &Params) -> Result<Vec<(Var, Var)>> {
+        if Arc::ptr_eq(&self.vars, &other.vars) {
+            return Ok(Vec::new());
+        }
+        let (own, new) = (self.named(), other.named());
+        for (name, var) in &own {
+            match new.iter().find(|(other_name, _)| other_name == name) {
+                None => bail!("parameter {name} {:?} is missing on the other side", var.shape()),
+                Some((_, other)) if other.shape() != var.shape() => {
+                    bail!(
+                        "parameter {name} is {:?} here and {:?} there",
+                        var.shape(),
+                        other.shape()
+                    )
+                }
+                Some(_) => {}
+            }
+        }
+        if let Some((name, var)) =
+            new.iter().find(|(name, _)| own.iter().all(|(own, _)| own != name))
+        {
+            bail!("parameter {name} {:?} is missing on this side", var.shape())
+        }
+        Ok(own.into_iter().zip(new).map(|((_, own), (_, new))| (own, new)).collect())
+    }
+
+    /// No code can leave the map half-changed, so a panic elsewhere does not spoil it.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Var>> {
+        self.vars.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INIT: Init = Init::FanInUniform { fan_in: 4 };
+
+    fn params(seed: u64, shapes: &[(&str, usize)]) -> Params {
+        let params = Params::new(seed, &Device::Cpu);
+        for (name, size) in shapes {
+            params.var(name, *size, INIT).unwrap();
+        }
+        params
+    }
+
+    fn values(params: &Params) -> Vec<Vec<f32>> {
+        params.named().iter().map(|(_, var)| var.to_vec1().unwrap()).collect()
+    }
+
+    #[test]
+    fn sorted_by_name_and_counted() {
+        let params = params(1, &[("b", 3), ("a", 2)]);
+        let names: Vec<String> = params.named().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(params.count(), 5);
+    }
+
+    /// Saved results depend on these numbers: they may never change.
+    #[test]
+    fn a_seed_and_a_name_give_the_same_values_for_ever() {
+        assert_eq!(values(&params(1, &[("a", 2)])), [[-0.307_110_1_f32, 0.109_682_96]]);
+    }
+
+    #[test]
+    fn streams_are_by_name_and_seed() {
+        let (one, more) = (params(1, &[("a", 2)]), params(1, &[("0", 9), ("a", 2)]));
+        assert_eq!(values(&one)[0], values(&more)[1]);
+        assert_ne!(values(&one), values(&params(2, &[("a", 2)])));
+        assert_ne!(values(&one), values(&params(1, &[("b", 2)])));
+    }
+
+    #[test]
+    fn a_name_is_given_once() {
+        let error = params(1, &[("a", 2)]).var("a", 3, INIT).unwrap_err().to_string();
+        assert!(error.contains("parameter a [3] exists already, with shape [2]"), "{error}");
+    }
+
+    #[test]
+    fn a_copy_is_a_copy() {
+        let (own, other) = (params(1, &[("a", 2)]), params(2, &[("a", 2)]));
+        own.copy_from(&other).unwrap();
+        assert_eq!(values(&own), values(&other));
+        let copied = values(&own);
+        other.named()[0].1.set(&Tensor::new(&[7f32, 7.0], &Device::Cpu).unwrap()).unwrap();
+        assert_eq!(values(&own), copied);
+        own.copy_from(&own.clone()).unwrap();
+        assert_eq!(values(&own), copied);
+    }
+
+    #[test]
+    fn blend_by_hand() {
+        let set = |params: &Params, values: &[f32]| {
+            params.named()[0].1.set(&Tensor::new(values, &Device::Cpu).unwrap()).unwrap();
+        };
+        let (own, other) = (params(1, &[("a", 2)]), params(2, &[("a", 2)]));
+        set(&own, &[1.0, -2.0]);
+        set(&other, &[3.0, 2.0]);
+        own.blend(&other, 0.25).unwrap();
+        assert_eq!(values(&own), [[1.5, -1.0]]);
+        assert_eq!(values(&other), [[3.0, 2.0]]);
+    }
+
+    #[test]
+    fn other_names_or_shapes_change_nothing() {
+        let own = params(1, &[("a", 2), ("b", 2)]);
+        let before = values(&own);
+        let sides: [(&[(&str, usize)], &str); 3] = [
+            (&[("a", 2), ("b", 3)], "parameter b is [2] here and [3] there"),
+            (&[("a", 2)], "parameter b [2] is missing on the other side"),
+            (&[("a", 2), ("b", 2), ("c", 1)], "parameter c [1] is missing on this side"),
+        ];
+        for (other, expected) in sides {
+            let error = own.copy_from(&params(2, other)).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+            assert!(own.blend(&params(2, other), 0.5).is_err());
+            assert_eq!(values(&own), before);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! From what was typed to what it means: flag > config file > preset > default.
+use crate::registry::{ALGORITHMS, Algorithm, ENVS, Options, PRESETS, Preset, find};
+use crate::usage::Usage;
+use ::train::Plan;
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::path::Path;
+
+/// A resolved configuration: what a run is made from, and all that `run.json` says of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Config {
+    /// `env`, `seed`, `env_args`, the plan and every hyper-parameter.
+    pub(super) all: Options,
+}
+
+/// Keys that are neither plan nor hyper-parameter.
+const FRAME: [&str; 4] = ["algorithm", "env", "env_args", "seed"];
+
+impl Config {
+    /// Lays `flags` over the file, the preset and the defaults of `algorithm`.
+    pub(super) fn resolve(
+        algorithm: &Algorithm,
+        flags: Options,
+        preset: Option<&str>,
+        file: Option<&Path>,
+    ) -> Result<Self> {
+        let file = file.map(|path| Layer::read(path)).transpose()?;
+        let named = preset.map(|name| find("preset", name, PRESETS, |p| p.name)).transpose()?;
+        let subject = [Some(&flags), file.as_ref().map(|file| &file.options)]
+            .into_iter()
+            .flatten()
+            .find_map(|options| options.get("env")?.as_str());
+        let preset = match (named, subject) {
+            (Some(preset), _) => Some(preset),
+            (None, Some(subject)) => {
+                let name = format!("{}-{subject}", algorithm.name);
+                PRESETS.iter().find(|preset| preset.name == name)
+            }
+            (None, None) => None,
+        };
+        let mut all = defaults(algorithm)?;
+        for layer in [preset.map(Layer::of).transpose()?, file].into_iter().flatten() {
+            layer.check(algorithm)?;
+            all.extend(layer.options);
+        }
+        all.extend(flags);
+        Self { all }.normalised(algorithm)
+    }
+
+    /// Reads back what [`resolve`](Self::resolve) made, as a run directory holds it.
+    pub(super) fn saved(all: Options, algorithm: &Algorithm) -> Result<Self> {
+        Layer { name: "run.json".to_owned(), options: all.clone() }.check(algorithm)?;
+        Self { all }.normalised(algorithm)
+    }
+
+    /// The same with `flags` over it.
+    pub(super) fn with(&self, flags: Options, algorithm: &Algorithm) -> Result<Self> {
+        let mut all = self.all.clone();
+        all.extend(flags);
+        Self { all }.normalised(algorithm)
+    }
+
+    /// Brings every value to the type it has: `1` and `1.0` are the same number.
+    fn normalised(mut self, algorithm: &Algorithm) -> Result<Self> {
+        let known: Vec<_> = ENVS.iter().map(|entry| entry.name).collect();
+        let Some(subject) = self.all.get("env").and_then(Value::as_str) else {
+            let sentence = format!("--env is missing: give one of {}", known.join(", "));
+            return Err(Usage(sentence).into());
+        };
+        let entry = find("environment", subject, ENVS, |entry| entry.name)?;
+        let given = self.all.get("env_args").and_then(Value::as_object).cloned();
+        let env_args = (entry.options)(&given.unwrap_or_default())
+            .map_err(|error| Usage(format!("--env-arg for {subject}: {error}")))?;
+        self.all.insert("env_args".to_owned(), Value::Object(env_args));
+        self.all.extend(serialised(&self.plan()?)?);
+        self.all.extend((algorithm.options)(&self.options())?);
+        Ok(self)
+    }
+
+    /// The environment's name.
+    pub(super) fn subject(&self) -> &str {
+        self.all.get("env").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The environment's options.
+    pub(super) fn env_args(&self) -> Options {
+        self.all.get("env_args").and_then(Value::as_object).cloned().unwrap_or_default()
+    }
+
+    /// The seed of every stream.
+    pub(super) fn seed(&self) -> u64 {
+        self.all.get("seed").and_then(Value::as_u64).unwrap_or(1)
+    }
+
+    /// How long to train.
+    pub(super) fn plan(&self) -> Result<Plan> {
+        let plan = self.all.iter().filter(|(key, _)| is_plan(key));
+        let plan = plan.map(|(key, value)| (key.clone(), value.clone())).collect();
+        Ok(serde_json::from_value(Value::Object(plan))?)
+    }
+
+    /// The hyper-parameters.
+    pub(super) fn options(&self) -> Options {
+        let mut options = self.all.clone();
+        options.retain(|key, _| !is_plan(key) && !FRAME.contains(&key.as_str()));
+        options
+    }
+
+    /// What must not change when a run is resumed: all but the plan.
+    pub(super) fn fixed(&self) -> Value {
+        let mut fixed = self.all.clone();
+        fixed.retain(|key, _| !is_plan(key));
+        Value::Object(fixed)
+    }
+}
+
+/// Options with a name to blame them on.
+struct Layer {
+    name: String,
+    options: Options,
+}
+
+impl Layer {
+    /// A TOML file, or a run's `run.json`.
+    fn read(path: &Path) -> Result<Self> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("--config {name}: cannot read it"))?;
+        let wrong = |error: &dyn std::fmt::Display| Usage(format!("--config {name}: {error}"));
+        let options = if path.extension().is_some_and(|extension| extension == "json") {
+            let run: Options = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
+            match run.get("config") {
+                Some(Value::Object(config)) => config.clone(),
+                _ => run,
+            }
+        } else {
+            toml::from_str(&text).map_err(|error| wrong(&error))?
+        };
+        Ok(Self { name, options })
+    }
+
+    fn of(preset: &Preset) -> Result<Self> {
+        let options = toml::from_str(preset.text)
+            .with_context(|| format!("the preset {} is damaged", preset.name))?;
+        Ok(Self { name: format!("preset {}", preset.name), options })
+    }
+
+    /// Refuses unknown keys, and values that are not of their key's type.
+    fn check(&self, algorithm: &Algorithm) -> Result<()> {
+        let defaults = defaults(algorithm)?;
+        for (key, value) in &self.options {
+            if !defaults.contains_key(key) && !FRAME.contains(&key.as_str()) {
+                let known = defaults.keys().map(String::as_str).chain(FRAME);
+                let unknown = Usage::unknown("key", key, known);
+                return Err(Usage(format!("{}: {unknown}", self.name)).into());
+            }
+            let wrong = |why: &dyn std::fmt::Display| {
+                Usage(format!("{}: {key} = {value}: {why}", self.name))
+            };
+            match key.as_str() {
+                "algorithm" if value != algorithm.name => {
+                    return Err(wrong(&format!("this is {}", algorithm.name)).into());
+                }
+                "seed" if !value.is_u64() => {
+                    return Err(wrong(&"a whole number is expected").into());
+                }
+                "env" if !value.is_string() => return Err(wrong(&"a name is expected").into()),
+                "env_args" if !value.is_object() => {
+                    return Err(wrong(&"a table is expected").into());
+                }
+                key if is_plan(key) => {
+                    let mut plan = serialised(&algorithm.plan)?;
+                    plan.insert(key.to_owned(), value.clone());
+                    let plan: Result<Plan, _> = serde_json::from_value(Value::Object(plan));
+                    plan.map_err(|error| wrong(&error))?;
+                }
+                key if !FRAME.contains(&key) => {
+                    let one = Options::from_iter([(key.to_owned(), value.clone())]);
+                    (algorithm.options)(&one).map_err(|error| wrong(&error))?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Plan and hyper-parameters of `algorithm` with their defaults, and the seed.
+fn defaults(algorithm: &Algorithm) -> Result<Options> {
+    let mut all = serialised(&algorithm.plan)?;
+    all.extend((algorithm.options)(&Options::new())?);
+    all.insert("seed".to_owned(), Value::from(1));
+    all.insert("algorithm".to_owned(), Value::from(algorithm.name));
+    Ok(all)
+}
+
+fn is_plan(key: &str) -> bool {
+    ["steps", "log_every", "eval_every", "save_every", "target", "patience"].contains(&key)
+}
+
+fn serialised(plan: &Plan) -> Result<Options> {
+    Ok(serde_json::from_value(serde_json::to_value(plan)?)?)
+}
+
+/// The algorithm a run was trained by.
+pub(super) fn algorithm(name: &str) -> Result<&'static Algorithm> {
+    Ok(find("algorithm", name, ALGORITHMS, |algorithm| algorithm.name)?)
+}

@@ -1,0 +1,48 @@
+//! `lab eval`: score a saved model.
+use super::model::Trained;
+use ::train::{Split, Which};
+use anyhow::Result;
+use serde_json::json;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Score the saved model of a run: mean return over episodes without exploration
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Run directory
+    run: PathBuf,
+    /// Episodes to play
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    episodes: u32,
+    /// Score the checkpoint with the best validation score, not the newest
+    #[arg(long)]
+    best: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
+    let which = if args.best { Which::Best } else { Which::Latest };
+    let Trained { info, agent, make } = Trained::load(&args.run, which)?;
+    let split = (Split::Test, info.seed);
+    let evaluation = agents::evaluate(agent.as_ref(), &make, args.episodes as usize, split)?;
+    if args.json {
+        let (algorithm, subject) = (&info.algorithm, &info.subject);
+        let object = json!({
+            "algorithm": algorithm, "subject": subject, "seed": info.seed,
+            "eval": evaluation.measures, "run": args.run,
+        });
+        writeln!(out, "{object}")?;
+        return Ok(());
+    }
+    for (name, measure) in &evaluation.measures {
+        let [low, high] = measure.ci95;
+        writeln!(
+            out,
+            "{name} {:.2} (95 % between {low:.2} and {high:.2}, n = {})",
+            measure.mean, measure.n
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! The command line: one file per group of subcommands.
+mod config;
+mod eval;
+mod list;
+mod model;
+mod play;
+mod plot;
+mod resume;
+mod session;
+mod train;
+
+use crate::registry::ALGORITHMS;
+use crate::usage::Usage;
+use ::train::{BadValue, ConfigChanged};
+use anyhow::Result;
+use clap::{Args as _, Command, FromArgMatches as _};
+use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
+
+/// Runs the program on the process's arguments.
+pub fn main() -> ExitCode {
+    let matches = command().get_matches();
+    let mut out = std::io::stdout().lock();
+    match run(&matches, &mut out).and_then(|code| Ok(out.flush().map(|()| code)?)) {
+        Ok(code) => code,
+        // Whoever read our output has seen enough, as in `lab list envs | head -1`.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where even standard error is closed, the exit code has to do.
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::from(if is_usage(&error) { 2 } else { 1 })
+        }
+    }
+}
+
+/// Every subcommand; each algorithm of the registry is one.
+fn command() -> Command {
+    let root = Command::new("lab")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Reinforcement learning and generative models, one training loop for all")
+        .long_about(
+            "Reinforcement learning and generative models, one training loop for all.\n\n\
+             Start with `lab dqn --env breakout`; `lab list algorithms` and `lab list envs` tell \
+             what there is.",
+        )
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .max_term_width(100);
+    let training = ALGORITHMS.iter().map(train::command);
+    let others = [
+        resume::Args::augment_args(Command::new("resume")),
+        eval::Args::augment_args(Command::new("eval")),
+        play::Args::augment_args(Command::new("play")),
+        plot::Args::augment_args(Command::new("plot")),
+        list::Args::augment_args(Command::new("list")),
+    ];
+    root.subcommands(training).subcommands(others)
+}
+
+fn run(matches: &clap::ArgMatches, out: &mut dyn Write) -> Result<ExitCode> {
+    let Some((name, matches)) = matches.subcommand() else {
+        return Err(Usage("no subcommand; see `lab --help`".to_owned()).into());
+    };
+    let done = |result: Result<()>| result.map(|()| ExitCode::SUCCESS);
+    match name {
+        "resume" => resume::run(resume::Args::from_arg_matches(matches)?, out),
+        "eval" => done(eval::run(&eval::Args::from_arg_matches(matches)?, out)),
+        "play" => done(play::run(&play::Args::from_arg_matches(matches)?, out)),
+        "plot" => done(plot::run(&plot::Args::from_arg_matches(matches)?, out)),
+        "list" => done(list::run(&list::Args::from_arg_matches(matches)?, out)),
+        name => {
+            let algorithm = crate::registry::find("algorithm", name, ALGORITHMS, |a| a.name)?;
+            train::run(algorithm, matches, out)
+        }
+    }
+}
+
+fn is_usage(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|cause| cause.is::<Usage>() || cause.is::<BadValue>() || cause.is::<ConfigChanged>())
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|io| io.kind() == ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command().debug_assert();
+    }
+}

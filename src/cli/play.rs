@@ -1,0 +1,100 @@
+//! `lab play`: watch a trained agent.
+use super::model::{Trained, play, record};
+use crate::gif;
+use ::train::{Which, stream};
+use anyhow::Result;
+use envs::{Env, VecEnv};
+use std::io::{IsTerminal as _, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Watch a trained agent: in the terminal, or as a picture
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Run directory
+    run: PathBuf,
+    /// Write an animated GIF instead of showing it
+    #[arg(long, value_name = "FILE")]
+    gif: Option<PathBuf>,
+    /// Episodes to show, or to choose from
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    episodes: u32,
+    /// Frames a second
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    fps: u32,
+    /// Frames of an episode at most
+    #[arg(long, default_value_t = 2_000, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+    frames: u32,
+    /// Seed of the episodes [default: that of the run]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Play the checkpoint with the best validation score, not the newest
+    #[arg(long)]
+    best: bool,
+}
+
+pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
+    let which = if args.best { Which::Best } else { Which::Latest };
+    let trained = Trained::load(&args.run, which)?;
+    let seed = args.seed.unwrap_or(trained.info.seed);
+    let rng = |i| stream(seed, &format!("play/{i}"));
+    if let Some(path) = &args.gif {
+        let mut frames = Vec::new();
+        for i in 0..args.episodes {
+            frames.extend(record(
+                trained.agent.as_ref(),
+                &trained.make,
+                rng(i),
+                args.frames as usize,
+            )?);
+        }
+        let shown = frames.len();
+        gif::write(path, &frames, args.fps)?;
+        writeln!(out, "{} ({shown} frames)", path.display())?;
+        return Ok(());
+    }
+    let screen = Screen { terminal: std::io::stdout().is_terminal(), fps: args.fps };
+    for i in 0..args.episodes {
+        let mut env = VecEnv::new(vec![rng(i)], &trained.make);
+        screen.clear(out)?;
+        screen.show(env.env(0), "", out)?;
+        let (mut ret, mut frames) = (0.0, 1);
+        play(trained.agent.as_ref(), &mut env, |transition| {
+            ret += f64::from(transition.reward);
+            frames += 1;
+            let action = transition.env.spec().actions[transition.action];
+            screen.show(transition.env, &format!("{action}, return {ret}"), out)?;
+            Ok(frames < args.frames)
+        })?;
+        writeln!(out, "episode {}: return {ret} in {} steps", i + 1, frames - 1)?;
+    }
+    Ok(())
+}
+
+/// Where frames are shown.
+struct Screen {
+    /// Whether it understands colours and can be drawn over; else each frame follows the last.
+    terminal: bool,
+    fps: u32,
+}
+
+impl Screen {
+    fn clear(&self, out: &mut dyn Write) -> Result<()> {
+        if self.terminal {
+            write!(out, "\x1b[2J")?;
+        }
+        Ok(())
+    }
+
+    fn show(&self, env: &dyn Env, caption: &str, out: &mut dyn Write) -> Result<()> {
+        if self.terminal {
+            // From the top left corner; what is left of a longer caption is cleared.
+            writeln!(out, "\x1b[H{}{caption}\x1b[K", env.cells().ansi())?;
+            out.flush()?;
+            std::thread::sleep(Duration::from_secs(1) / self.fps);
+        } else {
+            writeln!(out, "{}{caption}\n", env.cells())?;
+        }
+        Ok(())
+    }
+}

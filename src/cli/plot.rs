@@ -1,0 +1,35 @@
+//! `lab plot`: learning curves of one or several runs.
+use crate::plot;
+use anyhow::Result;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Draw the learning curves of one or several runs as SVG and PNG
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Run directories
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<PathBuf>,
+    /// Metric to draw, as in eval/return; may be repeated [default: all of eval/ and train/]
+    #[arg(long = "metric", value_name = "NAME")]
+    metrics: Vec<String>,
+    /// File to write, without its ending [default: curves in the run directory of one run, here
+    /// for several]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
+    let panels = plot::panels(&args.runs, &args.metrics)?;
+    let base = match (&args.out, &args.runs[..]) {
+        (Some(path), _) => path.with_extension(""),
+        (None, [run]) => run.join("curves"),
+        (None, _) => Path::new("curves").to_owned(),
+    };
+    for extension in ["svg", "png"] {
+        let path = base.with_extension(extension);
+        plot::draw(&panels, &path)?;
+        writeln!(out, "{}", path.display())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! `lab resume`: go on exactly where a run stopped.
+use super::config::{self, Config};
+use super::session::{self, Machine, Session, Verbosity};
+use super::train;
+use ::train::{ConfigChanged, DeviceChoice, RunDir};
+use anyhow::Result;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Go on exactly where a run stopped: the result is that of a run that never did
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Run directory
+    run: PathBuf,
+    /// Train until this many steps in all [default: what the run was started with]
+    #[arg(long, value_name = "N")]
+    steps: Option<u64>,
+    /// Device for tensors: auto, cpu, cuda or cuda:I
+    #[arg(long, default_value = "auto", value_name = "DEVICE")]
+    device: DeviceChoice,
+    /// Threads to compute on; results do not depend on it [default: one per core]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    #[command(flatten)]
+    verbosity: Verbosity,
+    /// Other options of the run's algorithm; a hyper-parameter that is not the run's is refused
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
+    options: Vec<String>,
+}
+
+pub(super) fn run(args: Args, out: &mut dyn Write) -> Result<ExitCode> {
+    let (dir, mut info) = RunDir::open(&args.run)?;
+    let algorithm = config::algorithm(&info.algorithm)?;
+    let before = Config::saved(info.config, algorithm)?;
+    let mut options = train::parse(algorithm, &args.options)?;
+    if let Some(steps) = args.steps {
+        options.insert("steps".to_owned(), steps.into());
+    }
+    let config = before.with(options, algorithm)?;
+    ConfigChanged::check(&before.fixed(), &config.fixed())?;
+    let machine = Machine::prepare(args.device, args.threads)?;
+    let agent = session::build(algorithm, &config, &machine.device)?;
+    // A run that is stopped once more goes on towards the steps that were asked for last.
+    info.config = config.all.clone();
+    dir.write_json("run.json", &info)?;
+    Session { algorithm, config, dir, info, verbosity: args.verbosity }.train(agent, out)
+}

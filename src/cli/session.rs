@@ -1,0 +1,239 @@
+//! A run from its first step, or its latest checkpoint, to its result.
+use super::config::Config;
+use super::model::record;
+use crate::registry::{Algorithm, ENVS, Job, find};
+use crate::{gif, plot};
+use ::train::{
+    Bar, Checkpoints, ConfigChanged, DeviceChoice, JsonLines, Lines, Measure, Notes, Outcome,
+    Report, Run, RunDir, RunInfo, Sink, fit, stream,
+};
+use agents::{Agent, MakeEnv};
+use anyhow::{Context, Result};
+use candle_core::Device;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Frames of `episode.gif` at most, and how many of them a second.
+const GIF_FRAMES: usize = 600;
+const GIF_RATE: u32 = 20;
+
+/// How much is told, and in what form.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(super) struct Verbosity {
+    /// Show no progress
+    #[arg(long)]
+    quiet: bool,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a run computes on.
+pub(super) struct Machine {
+    pub(super) device: Device,
+    pub(super) threads: usize,
+}
+
+impl Machine {
+    /// Opens the device and starts the threads.
+    pub(super) fn prepare(device: DeviceChoice, threads: Option<usize>) -> Result<Self> {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = threads.unwrap_or_else(cores);
+        ::train::BadValue::unless(threads > 0, "threads", threads, "must be at least 1")?;
+        // The main thread computes too, instead of waiting for the others.
+        rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build_global()?;
+        Ok(Self { device: device.open()?, threads })
+    }
+}
+
+/// `result.json`.
+#[derive(Debug, Serialize, Deserialize)]
+struct RunResult {
+    algorithm: String,
+    subject: String,
+    seed: u64,
+    outcome: Outcome,
+    steps: u64,
+    wall_seconds: f64,
+    steps_per_second: f64,
+    eval: BTreeMap<String, Measure>,
+    params_hash: String,
+    run: PathBuf,
+}
+
+/// A run that is about to be trained.
+pub(super) struct Session {
+    pub(super) algorithm: &'static Algorithm,
+    pub(super) config: Config,
+    pub(super) dir: RunDir,
+    pub(super) info: RunInfo,
+    pub(super) verbosity: Verbosity,
+}
+
+/// An untrained agent.
+pub(super) fn build(
+    algorithm: &Algorithm,
+    config: &Config,
+    device: &Device,
+) -> Result<Box<dyn Agent>> {
+    let make = environment(config)?;
+    (algorithm.build)(Job { options: &config.options(), make, seed: config.seed(), device })
+}
+
+/// Makes copies of the environment of a run.
+pub(super) fn environment(config: &Config) -> Result<MakeEnv> {
+    let entry = find("environment", config.subject(), ENVS, |entry| entry.name)?;
+    (entry.make)(&config.env_args())
+}
+
+/// A directory that was to be new holds a run: says how it differs from the one asked for, or how
+/// to go on with it.
+pub(super) fn if_already_run(
+    error: anyhow::Error,
+    path: Option<&Path>,
+    config: &Config,
+) -> anyhow::Error {
+    let Some((path, info)) = path.and_then(|path| Some((path, RunDir::info(path).ok()?))) else {
+        return error;
+    };
+    match ConfigChanged::check(&info.config.into(), &config.all.clone().into()) {
+        Err(changed) => {
+            anyhow::Error::from(changed).context(format!("--out {} holds a run", path.display()))
+        }
+        Ok(()) => {
+            error.context(format!("this run exists; go on with `lab resume {}`", path.display()))
+        }
+    }
+}
+
+impl Session {
+    /// Trains, then writes and tells the result.
+    pub(super) fn train(self, mut agent: Box<dyn Agent>, out: &mut dyn Write) -> Result<ExitCode> {
+        let plan = self.config.plan()?;
+        let mut run = Run {
+            checkpoints: Some(Checkpoints::of(self.dir.path())),
+            config: self.config.fixed(),
+            sinks: vec![
+                Box::new(JsonLines::open(&self.dir.path().join("metrics.jsonl"))?),
+                self.progress(),
+            ],
+            stop: stop_flag()?,
+        };
+        let report = fit(agent.as_mut(), &plan, &mut run)?;
+        drop(run); // The bar leaves the terminal before the result is told.
+        let result = self.result(&report);
+        self.dir.write_json("result.json", &result)?;
+        self.draw(agent.as_ref(), &report)?;
+        if self.verbosity.json {
+            writeln!(out, "{}", serde_json::to_string(&result)?)?;
+        } else {
+            self.tell(&result, &report, out)?;
+        }
+        Ok(match report.outcome {
+            Outcome::Interrupted => ExitCode::from(130),
+            _ => ExitCode::SUCCESS,
+        })
+    }
+
+    fn progress(&self) -> Box<dyn Sink> {
+        match (self.verbosity.quiet, std::io::stderr().is_terminal()) {
+            (true, _) => Box::new(Notes),
+            (false, true) => Box::new(Bar::new(self.algorithm.unit)),
+            (false, false) => Box::new(Lines::new(self.algorithm.unit)),
+        }
+    }
+
+    fn result(&self, report: &Report) -> RunResult {
+        RunResult {
+            algorithm: self.info.algorithm.clone(),
+            subject: self.info.subject.clone(),
+            seed: self.info.seed,
+            outcome: report.outcome,
+            steps: report.steps,
+            wall_seconds: report.wall_seconds,
+            steps_per_second: report.steps as f64 / report.wall_seconds,
+            eval: report
+                .evaluation
+                .clone()
+                .map(|evaluation| evaluation.measures)
+                .unwrap_or_default(),
+            params_hash: report.params_hash.clone(),
+            run: self.dir.path().to_owned(),
+        }
+    }
+
+    /// The pictures this run is looked at with.
+    fn draw(&self, agent: &dyn Agent, report: &Report) -> Result<()> {
+        let path = self.dir.path();
+        // A run too short for a row of metrics has no curve.
+        if std::fs::metadata(path.join("metrics.jsonl")).is_ok_and(|file| file.len() > 0) {
+            let panels = plot::panels(&[path.to_owned()], &[])?;
+            plot::draw(&panels, &path.join("curves.svg"))?;
+            plot::draw(&panels, &path.join("curves.png"))?;
+        }
+        if report.outcome == Outcome::Interrupted {
+            return Ok(());
+        }
+        let rng = stream(self.info.seed, "test/0");
+        let frames = record(agent, &environment(&self.config)?, rng, GIF_FRAMES)?;
+        gif::write(&path.join("episode.gif"), &frames, GIF_RATE)
+    }
+
+    fn tell(&self, result: &RunResult, report: &Report, out: &mut dyn Write) -> Result<()> {
+        let RunResult { algorithm, subject, .. } = result;
+        let run = self.dir.path().display();
+        let time = humantime::format_duration(Duration::from_secs(result.wall_seconds as u64));
+        let unit = self.algorithm.unit;
+        match result.eval.iter().next() {
+            Some((name, Measure { mean, ci95: [low, high], n })) => {
+                let first = report.first_score.map_or(String::new(), |first| {
+                    format!("; the first evaluation gave {first:.2}")
+                });
+                writeln!(
+                    out,
+                    "{algorithm} on {subject}: {name} {mean:.2} (95 % between {low:.2} and {high:.2}, \
+                     n = {n}) without exploration{first}"
+                )?;
+            }
+            None => writeln!(out, "{algorithm} on {subject}: stopped before the final evaluation")?,
+        }
+        let outcome = match result.outcome {
+            Outcome::Finished => "finished",
+            Outcome::Converged => "converged",
+            Outcome::TargetReached => "reached the target",
+            Outcome::Stalled => "stopped improving",
+            Outcome::Interrupted => "interrupted",
+        };
+        writeln!(out, "{outcome} after {} {unit} in {time}; all of it is in {run}", result.steps)?;
+        let further = match result.outcome {
+            Outcome::Interrupted => format!("lab resume {run}"),
+            _ => format!("lab resume {run} --steps {}", 2 * result.steps),
+        };
+        writeln!(
+            out,
+            "Try next:\n  lab play {run}\n  lab eval {run} --episodes 1000\n  {further}"
+        )?;
+        Ok(())
+    }
+}
+
+/// Raised by the first Ctrl-C; the second one ends the program.
+fn stop_flag() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let raised = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if raised.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        let sentence = "stopping and saving; Ctrl-C again to quit at once";
+        let _ = writeln!(std::io::stderr(), "{sentence}");
+    })
+    .context("cannot listen for Ctrl-C")?;
+    Ok(stop)
+}

@@ -1,0 +1,155 @@
+//! `lab ALGORITHM`: a new run.
+use super::config::Config;
+use super::session::{self, Machine, Session, Verbosity};
+use crate::registry::{Algorithm, Options};
+use crate::usage::Usage;
+use ::train::{RunDir, RunInfo};
+use anyhow::Result;
+use clap::{ArgMatches, Args as _, Command, FromArgMatches as _};
+use serde_json::Value;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+/// Options of every training subcommand. Those of the plan have their defaults in the registry.
+#[derive(clap::Args)]
+struct Args {
+    /// Environment to learn in (`lab list envs`)
+    #[arg(long, value_name = "NAME")]
+    env: Option<String>,
+    /// Option of the environment, as in `--env-arg sticky=0`; may be repeated
+    #[arg(long = "env-arg", value_name = "KEY=VALUE")]
+    env_args: Vec<String>,
+    /// Seed of everything random [default: 1]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// UNITS to train for
+    #[arg(long, value_name = "N")]
+    steps: Option<u64>,
+    /// Device for tensors: auto, cpu, cuda or cuda:I
+    #[arg(long, default_value = "auto", value_name = "DEVICE")]
+    device: ::train::DeviceChoice,
+    /// Threads to compute on; results do not depend on it [default: one per core]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Run directory [default: runs/ALGORITHM-ENV-sSEED]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Named set of options (`lab list presets`) [default: ALGORITHM-ENV where there is one]
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
+    /// File of options, TOML, or the run.json of another run
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// UNITS from one row of metrics to the next
+    #[arg(long, value_name = "N")]
+    log_every: Option<u64>,
+    /// UNITS from one evaluation to the next; 0 for never
+    #[arg(long, value_name = "N")]
+    eval_every: Option<u64>,
+    /// UNITS from one checkpoint to the next; 0 for the last one only
+    #[arg(long, value_name = "N")]
+    save_every: Option<u64>,
+    /// Stop once an evaluation scores this much
+    #[arg(long, value_name = "SCORE")]
+    target: Option<f64>,
+    /// Stop after this many evaluations without a new best
+    #[arg(long, value_name = "N")]
+    patience: Option<u32>,
+    #[command(flatten)]
+    verbosity: Verbosity,
+}
+
+/// The subcommand of `algorithm`, with a flag for each of its hyper-parameters.
+pub(super) fn command(algorithm: &Algorithm) -> Command {
+    let about = format!("Train: {}", algorithm.about);
+    let options = Args::augment_args(Command::new(algorithm.name));
+    let plan = serde_json::to_value(&algorithm.plan).unwrap_or_default();
+    let units = algorithm.unit[..1].to_uppercase() + &algorithm.unit[1..];
+    let options = options.mut_args(|arg| {
+        let help = arg.get_help().map(|help| help.to_string().replace("UNITS", &units));
+        let default = plan.get(arg.get_id().as_str()).filter(|default| !default.is_null());
+        match (help, default) {
+            (Some(help), Some(default)) => arg.help(format!("{help} [default: {default}]")),
+            (Some(help), None) => arg.help(help),
+            (None, _) => arg,
+        }
+    });
+    let own: Vec<_> = options.get_arguments().map(|arg| arg.get_id().clone()).collect();
+    let all = (algorithm.flags)(options.next_help_heading("Hyper-parameters"));
+    all.mut_args(|arg| match arg.get_action().takes_values() {
+        true if own.contains(arg.get_id()) => arg.allow_negative_numbers(true),
+        true => arg.allow_negative_numbers(true).value_name("X"),
+        false => arg,
+    })
+    // The doc comments of the two tables of options would go before it.
+    .about(about)
+    .long_about(None)
+    .after_help("A flag goes before --config, that before the preset, that before the default.")
+}
+
+/// Starts a run from what was typed.
+pub(super) fn run(
+    algorithm: &'static Algorithm,
+    matches: &ArgMatches,
+    out: &mut dyn Write,
+) -> Result<ExitCode> {
+    let args = Args::from_arg_matches(matches)?;
+    let flags = typed(algorithm, matches, &args)?;
+    let config = Config::resolve(algorithm, flags, args.preset.as_deref(), args.config.as_deref())?;
+    let machine = Machine::prepare(args.device, args.threads)?;
+    // Before the directory is made: wrong usage leaves nothing behind.
+    let agent = session::build(algorithm, &config, &machine.device)?;
+    let (subject, seed) = (config.subject().to_owned(), config.seed());
+    let dir = RunDir::create(args.out.as_deref(), &format!("{}-{subject}-s{seed}", algorithm.name))
+        .map_err(|error| session::if_already_run(error, args.out.as_deref(), &config))?;
+    let info = RunInfo {
+        algorithm: algorithm.name.to_owned(),
+        subject,
+        seed,
+        config: config.all.clone(),
+        lab_version: env!("CARGO_PKG_VERSION").to_owned(),
+        lab_commit: env!("LAB_COMMIT").to_owned(),
+        device: ::train::device_name(&machine.device),
+        threads: machine.threads,
+        started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+    };
+    dir.write_json("run.json", &info)?;
+    Session { algorithm, config, dir, info, verbosity: args.verbosity }.train(agent, out)
+}
+
+/// What `arguments`, as they may follow the subcommand of `algorithm`, set.
+pub(super) fn parse(algorithm: &Algorithm, arguments: &[String]) -> Result<Options> {
+    let name = std::iter::once(algorithm.name.to_owned());
+    let matches = command(algorithm).get_matches_from(name.chain(arguments.iter().cloned()));
+    typed(algorithm, &matches, &Args::from_arg_matches(&matches)?)
+}
+
+/// What was typed, by key of the configuration.
+fn typed(algorithm: &Algorithm, matches: &ArgMatches, args: &Args) -> Result<Options> {
+    let mut options = (algorithm.typed)(matches)?;
+    let numbers = [
+        ("seed", args.seed.map(Value::from)),
+        ("steps", args.steps.map(Value::from)),
+        ("log_every", args.log_every.map(Value::from)),
+        ("eval_every", args.eval_every.map(Value::from)),
+        ("save_every", args.save_every.map(Value::from)),
+        ("target", args.target.map(Value::from)),
+        ("patience", args.patience.map(Value::from)),
+        ("env", args.env.clone().map(Value::from)),
+    ];
+    options.extend(numbers.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
+    let mut env_args = Options::new();
+    for arg in &args.env_args {
+        let Some((key, value)) = arg.split_once('=') else {
+            return Err(Usage(format!("--env-arg {arg}: expected KEY=VALUE")).into());
+        };
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+        env_args.insert(key.to_owned(), value);
+    }
+    if !env_args.is_empty() {
+        options.insert("env_args".to_owned(), Value::Object(env_args));
+    }
+    Ok(options)
+}

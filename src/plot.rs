@@ -1,0 +1,148 @@
+//! Learning curves of one or several runs as pictures: [`panels`] reads them, [`draw`] draws them.
+
+mod figure;
+mod read;
+
+use std::io::Cursor;
+use std::path::Path;
+
+use anyhow::{Result, anyhow, bail};
+use image::{ImageFormat, RgbImage};
+use plotters::prelude::{BitMapBackend, IntoDrawingArea, SVGBackend};
+use plotters::style::{FontStyle, register_font};
+use train::write_atomic;
+
+use figure::Figure;
+pub use read::panels;
+
+/// A curve's `(step, value)`.
+type Points = Vec<(f64, f64)>;
+
+/// More points than this cost time and show nothing more.
+const MOST_POINTS: usize = 2000;
+
+/// One run's curve of one metric.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Curve {
+    /// The run's name in the legend; equal labels get equal colours in all panels.
+    pub label: String,
+    /// `(step, value)`, by step; values that are not finite are skipped.
+    pub points: Vec<(f64, f64)>,
+}
+
+impl Curve {
+    /// The points that can be drawn, as means of equal buckets where there are too many.
+    fn visible(&self) -> Points {
+        // An axis as long as f64 reaches is never finished: what overflows f32 counts as infinite.
+        let finite = |(step, value): &(f64, f64)| {
+            [*step, *value].map(|v| v as f32).iter().all(|v| v.is_finite())
+        };
+        let points: Points = self.points.iter().copied().filter(finite).collect();
+        let mean = |bucket: &[(f64, f64)]| {
+            let sum = bucket.iter().fold((0.0, 0.0), |sum, at| (sum.0 + at.0, sum.1 + at.1));
+            (sum.0 / bucket.len() as f64, sum.1 / bucket.len() as f64)
+        };
+        points.chunks(points.len().div_ceil(MOST_POINTS).max(1)).map(mean).collect()
+    }
+}
+
+/// One pair of axes with its curves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Panel {
+    /// The metric; an evaluation (`eval/…`) is drawn with a marker on each point.
+    pub title: String,
+    /// What the horizontal axis counts.
+    pub x_label: String,
+    /// The curves, one for each run.
+    pub curves: Vec<Curve>,
+}
+
+/// Draws the panels in a grid, as the extension of `path` says: svg or png.
+///
+/// An older picture stays whole when this fails.
+pub fn draw(panels: &[Panel], path: &Path) -> Result<()> {
+    let file = path.display();
+    let Some(figure) = Figure::new(panels) else {
+        bail!("nothing to draw in {file}: no curve has a finite value; plot a run that logged one")
+    };
+    // Without a font even an SVG can't be laid out, and the machine may have none.
+    register_font("sans-serif", FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT)
+        .map_err(|_| anyhow!("can't draw {file}: the built-in font is damaged"))?;
+    let size = figure.size();
+    let bytes = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("svg") => {
+            let mut svg = String::new();
+            figure.draw(&SVGBackend::with_string(&mut svg, size).into_drawing_area())?;
+            svg.into_bytes()
+        }
+        Some("png") => {
+            let mut image = RgbImage::new(size.0, size.1);
+            figure.draw(&BitMapBackend::with_buffer(&mut image, size).into_drawing_area())?;
+            let mut png = Cursor::new(Vec::new());
+            image.write_to(&mut png, ImageFormat::Png)?;
+            png.into_inner()
+        }
+        _ => bail!("can't draw {file}: the name must end in .svg or .png"),
+    };
+    write_atomic(path, &bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn curve(label: &str, points: Points) -> Curve {
+        Curve { label: label.into(), points }
+    }
+
+    fn panel(title: &str, curves: Vec<Curve>) -> Panel {
+        Panel { title: title.into(), x_label: "step".into(), curves }
+    }
+
+    #[test]
+    fn many_points_become_bucket_means() {
+        let points = (0..6000).map(|step| (f64::from(step), f64::from(step % 3))).collect();
+        let thin = curve("a", points).visible();
+        assert_eq!(thin.len(), MOST_POINTS);
+        assert_eq!(thin[..2], [(1.0, 1.0), (4.0, 1.0)]);
+        let few = vec![(1.0, 2.0), (2.0, f64::NAN), (3.0, 1e300), (4.0, 5.0)];
+        assert_eq!(curve("a", few).visible(), [(1.0, 2.0), (4.0, 5.0)]);
+    }
+
+    #[test]
+    fn pictures_replace_older_ones_only_when_they_succeed() {
+        let root = tempfile::tempdir().unwrap();
+        let runs = ["dqn-s1", "dqn-s2"].map(|name| curve(name, vec![(0.0, 1.0), (100.0, 2.5)]));
+        let panels = ["eval/return", "train/loss"].map(|title| panel(title, runs.to_vec()));
+        let (svg, png) = (root.path().join("curves.svg"), root.path().join("curves.png"));
+        draw(&panels, &svg).unwrap();
+        draw(&panels, &png).unwrap();
+        let text = fs::read_to_string(&svg).unwrap();
+        for label in ["dqn-s1", "dqn-s2", "eval/return", "train/loss", "step"] {
+            assert!(text.contains(label), "{label}");
+        }
+        let image = image::open(&png).unwrap().into_rgb8();
+        assert_eq!(image.get_pixel(0, 0).0, [255; 3]);
+        assert!(image.pixels().any(|pixel| pixel.0 == [0, 114, 178]));
+
+        let empty = panel("train/loss", vec![curve("a", vec![(0.0, f64::NAN)])]);
+        assert!(draw(&[empty], &svg).unwrap_err().to_string().contains("nothing to draw"));
+        assert!(draw(&panels, &root.path().join("a.jpg")).unwrap_err().to_string().contains("svg"));
+        assert_eq!(fs::read_to_string(&svg).unwrap(), text);
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2, "a temporary file is left");
+    }
+
+    #[test]
+    fn one_point_and_constant_curves_are_drawn() {
+        let constant = (0..9).map(|step| (f64::from(step), 0.1)).collect();
+        let panels = [vec![(10_000.0, 21.0)], constant, vec![]]
+            .map(|points| panel("train/loss", vec![curve("a", points)]));
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("curves.svg");
+        draw(&panels, &path).unwrap();
+        let svg = fs::read_to_string(path).unwrap();
+        assert_eq!(svg.matches("<circle").count(), 1);
+        assert!(svg.contains("0.1") && !svg.contains("NaN"));
+    }
+}

@@ -1,0 +1,228 @@
+//! How [`draw`](super::draw) lays out and draws one picture, on any of plotters' back ends.
+
+use std::ops::Range;
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::{Panel, Points};
+
+/// Okabe and Ito's colours, which colour-blind readers tell apart; yellow, faint on white, is last.
+/// A ninth run begins again with the first.
+const PALETTE: [RGBColor; 8] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(0, 0, 0),
+    RGBColor(240, 228, 66),
+];
+const INK: RGBColor = RGBColor(40, 40, 40);
+const AXIS: RGBColor = RGBColor(150, 150, 150);
+const GRID: RGBColor = RGBColor(228, 228, 228);
+
+/// Twice the size for the eye: both back ends place everything on whole pixels.
+const CELL: (u32, u32) = (1120, 740);
+const LEGEND_ROW: u32 = 52;
+const TEXT: u32 = 34;
+const SWATCH: u32 = 48;
+/// More than a letter needs here: an SVG is shown in the viewer's own font.
+const LETTER: u32 = 14;
+const TITLE: u32 = 40;
+/// More points than this, and only a hairline keeps them apart.
+const DENSE: usize = 300;
+
+/// One picture: the legend above the panels, each in a grid of rows and columns.
+pub(super) struct Figure<'a> {
+    panels: &'a [Panel],
+    grid: (usize, usize),
+    /// Every label once; its place gives its colour.
+    labels: Vec<&'a str>,
+    legend: (usize, usize),
+    legend_cell: u32,
+}
+
+/// What drawing on `B` gives.
+type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
+
+impl<'a> Figure<'a> {
+    /// None where no curve has a point to draw.
+    pub(super) fn new(panels: &'a [Panel]) -> Option<Self> {
+        let mut labels: Vec<&str> = Vec::new();
+        for curve in panels.iter().flat_map(|panel| &panel.curves) {
+            if !curve.visible().is_empty() && !labels.contains(&curve.label.as_str()) {
+                labels.push(&curve.label);
+            }
+        }
+        let letters = labels.iter().map(|label| label.chars().count()).max()?;
+        let legend_cell = 2 * SWATCH + letters as u32 * LETTER;
+        let columns = (panels.len() as f64).sqrt().ceil().min(3.0) as usize;
+        let across = (CELL.0 * columns as u32 / legend_cell).clamp(1, labels.len() as u32) as usize;
+        // The name of a single run would only repeat what the reader knows.
+        let down = if labels.len() > 1 { labels.len().div_ceil(across) } else { 0 };
+        let grid = (panels.len().div_ceil(columns), columns);
+        Some(Self { panels, grid, labels, legend: (down, across), legend_cell })
+    }
+
+    fn legend_height(&self) -> u32 {
+        if self.legend.0 == 0 { 0 } else { LEGEND_ROW * self.legend.0 as u32 + LEGEND_ROW / 2 }
+    }
+
+    /// In pixels.
+    pub(super) fn size(&self) -> (u32, u32) {
+        (CELL.0 * self.grid.1 as u32, CELL.1 * self.grid.0 as u32 + self.legend_height())
+    }
+
+    fn colour(&self, label: &str) -> RGBColor {
+        let index = self.labels.iter().position(|other| *other == label).unwrap_or(0);
+        PALETTE[index % PALETTE.len()]
+    }
+
+    pub(super) fn draw<B: DrawingBackend>(&self, root: &DrawingArea<B, Shift>) -> Drawn<B> {
+        root.fill(&WHITE)?;
+        let (legend, grid) = root.split_vertically(self.legend_height());
+        if self.legend.0 > 0 {
+            self.draw_legend(&legend)?;
+        }
+        for (panel, cell) in self.panels.iter().zip(&grid.split_evenly(self.grid)) {
+            self.draw_panel(panel, cell)?;
+        }
+        root.present()
+    }
+
+    fn draw_legend<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
+        let side = (self.size().0.saturating_sub(self.legend_cell * self.legend.1 as u32)) / 2;
+        let cells = area.margin(LEGEND_ROW / 2, 0, side, side).split_evenly(self.legend);
+        let style = ("sans-serif", TEXT).into_font().color(&INK);
+        let style = style.pos(Pos::new(HPos::Left, VPos::Center));
+        for (label, cell) in self.labels.iter().zip(&cells) {
+            let (swatch, middle) = (SWATCH as i32, LEGEND_ROW as i32 / 2);
+            let line = vec![(0, middle), (swatch, middle)];
+            cell.draw(&PathElement::new(line, self.colour(label).stroke_width(6)))?;
+            cell.draw(&Text::new(*label, (swatch * 4 / 3, middle), style.clone()))?;
+        }
+        Ok(())
+    }
+
+    fn draw_panel<B: DrawingBackend>(
+        &self,
+        panel: &Panel,
+        cell: &DrawingArea<B, Shift>,
+    ) -> Drawn<B> {
+        let curves: Vec<(RGBColor, Points)> =
+            panel.curves.iter().map(|curve| (self.colour(&curve.label), curve.visible())).collect();
+        let points = || curves.iter().flat_map(|(_, points)| points);
+        let x = axis(points().map(|point| point.0));
+        let y = axis(points().map(|point| point.1));
+        let (x_span, y_span) = (x.end - x.start, y.end - y.start);
+        let text = ("sans-serif", TEXT).into_font().color(&INK);
+        let mut chart = ChartBuilder::on(cell)
+            .caption(&panel.title, ("sans-serif", TITLE).into_font().color(&INK))
+            .margin(16)
+            .margin_right(60)
+            .x_label_area_size(88)
+            .y_label_area_size(140)
+            .build_cartesian_2d(x, y)?;
+        chart
+            .configure_mesh()
+            .x_labels(6)
+            .y_labels(6)
+            .x_label_formatter(&|step| tick(*step, x_span))
+            .y_label_formatter(&|value| tick(*value, y_span))
+            .x_desc(&panel.x_label)
+            .label_style(text.clone())
+            .axis_desc_style(text)
+            .axis_style(AXIS.stroke_width(2))
+            .bold_line_style(GRID.stroke_width(2))
+            .light_line_style(TRANSPARENT)
+            .set_all_tick_mark_size(8)
+            .draw()?;
+        for (colour, points) in curves {
+            let marked = panel.title.starts_with("eval/") || points.len() == 1;
+            if !marked && points.len() > DENSE {
+                chart.draw_series(LineSeries::new(points, colour))?;
+                continue;
+            }
+            // Piece by piece: a wide line in one piece has long spikes at its sharp turns.
+            let style = colour.stroke_width(if marked { 4 } else { 3 });
+            let pieces = points.windows(2).map(|ends| PathElement::new(ends.to_vec(), style));
+            chart.draw_series(pieces)?;
+            if marked {
+                let markers = points.into_iter().map(|at| Circle::new(at, 7, colour.filled()));
+                chart.draw_series(markers)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The range an axis shows: a little more than the values, and never empty.
+fn axis(values: impl Iterator<Item = f64>) -> Range<f64> {
+    let (low, high) =
+        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+    if low > high {
+        return 0.0..1.0;
+    }
+    let (span, largest) = (high - low, low.abs().max(high.abs()));
+    let margin = match largest {
+        0.0 => 1.0,
+        // Constant, but for rounding: labels that tell such values apart would not fit.
+        _ if span < 1e-3 * largest => 0.05 * largest,
+        _ => 0.04 * span,
+    };
+    low - margin..high + margin
+}
+
+/// A label on an axis of the given span: 200k, 1.5M, 0.25, 3e-7.
+fn tick(value: f64, span: f64) -> String {
+    let size = value.abs();
+    // Ticks are sums of steps, which miss zero by a rounding error.
+    if size < 1e-6 * span {
+        return "0".into();
+    }
+    let (unit, suffix) = match size {
+        1e9.. => (1e9, "G"),
+        1e6.. => (1e6, "M"),
+        1e3.. => (1e3, "k"),
+        _ => (1.0, ""),
+    };
+    let trim = |digits: &str| digits.trim_end_matches('0').trim_end_matches('.').to_owned();
+    if span < 1e-3 || size >= 1e12 {
+        let text = format!("{value:.4e}");
+        return match text.split_once('e') {
+            Some((digits, power)) => format!("{}e{power}", trim(digits)),
+            None => text,
+        };
+    }
+    let decimals = (2.0 - (span / unit).log10()).ceil().max(1.0) as usize;
+    trim(&format!("{:.decimals$}", value / unit)) + suffix
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_short_and_exact() {
+        assert_eq!(tick(200_000.0, 1e6), "200k");
+        assert_eq!(tick(1_000_000.0, 1e6), "1M");
+        assert_eq!(tick(1_250_000.0, 1e6), "1.25M");
+        assert_eq!(tick(0.25, 1.25), "0.25");
+        assert_eq!(tick(100.0, 500.0), "100");
+        assert_eq!(tick(-1e-17, 1.0), "0");
+        assert_eq!(tick(-3e-7, 1e-6), "-3e-7");
+        assert_eq!(tick(2e37, 1e38), "2e37");
+    }
+
+    #[test]
+    fn axes_have_a_height_even_for_one_value() {
+        for value in [0.0, -7.0, 500.0, 1e-9] {
+            let range = axis([value, value].into_iter());
+            assert!(range.start < value && value < range.end, "{range:?}");
+        }
+        assert_eq!(axis(std::iter::empty()), 0.0..1.0);
+    }
+}

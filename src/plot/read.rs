@@ -1,0 +1,156 @@
+//! Curves from the `metrics.jsonl` of runs.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Curve, Panel, Points};
+
+/// Reads `metrics.jsonl` of every run into one panel per metric, with all runs in each.
+///
+/// Without named `metrics` these are all but `speed/…` and `time/…`: `eval/…`, `train/…`, the rest.
+pub fn panels(runs: &[PathBuf], metrics: &[String]) -> Result<Vec<Panel>> {
+    ensure!(!runs.is_empty(), "name the directory of at least one run to plot, runs/…");
+    let mut curves = BTreeMap::<String, Vec<Curve>>::new();
+    for run in runs {
+        let label = label(run, runs);
+        for (metric, points) in read(&run.join("metrics.jsonl"))? {
+            curves.entry(metric).or_default().push(Curve { label: label.clone(), points });
+        }
+    }
+    let known = || curves.keys().cloned().collect::<Vec<_>>().join(", ");
+    let chosen = if metrics.is_empty() { worth_seeing(curves.keys()) } else { metrics.to_vec() };
+    ensure!(!chosen.is_empty(), "name the metrics to plot; the runs have: {}", known());
+    let panel = |metric: String| {
+        let curves = curves.get(&metric).cloned().with_context(|| {
+            format!("no run has the metric `{metric}`; the runs have: {}", known())
+        })?;
+        Ok(Panel { title: metric, x_label: "step".into(), curves })
+    };
+    chosen.into_iter().map(panel).collect()
+}
+
+/// The directory's name, or the whole path where another run has the same name.
+fn label(run: &Path, runs: &[PathBuf]) -> String {
+    let same = runs.iter().filter(|other| other.file_name() == run.file_name()).count();
+    match run.file_name() {
+        Some(name) if same == 1 => name.to_string_lossy().into_owned(),
+        _ => run.display().to_string(),
+    }
+}
+
+fn worth_seeing<'a>(metrics: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let rank = |metric: &String| match metric.split('/').next() {
+        Some("eval") => 0,
+        Some("train") => 1,
+        _ => 2,
+    };
+    let hidden = |metric: &String| metric.starts_with("speed/") || metric.starts_with("time/");
+    let mut chosen: Vec<String> = metrics.filter(|metric| !hidden(metric)).cloned().collect();
+    chosen.sort_by_key(rank);
+    chosen
+}
+
+/// One line of `metrics.jsonl`.
+#[derive(Deserialize)]
+struct Row {
+    step: f64,
+    #[serde(flatten)]
+    metrics: BTreeMap<String, Value>,
+}
+
+/// Every metric of one run and its points.
+fn read(path: &Path) -> Result<BTreeMap<String, Points>> {
+    let file = path.display();
+    let bytes = fs::read(path)
+        .with_context(|| format!("can't read {file}; name the directory of a run, runs/…"))?;
+    let mut curves = BTreeMap::<String, Points>::new();
+    let mut lines = bytes.trim_ascii_end().split(|&byte| byte == b'\n').zip(1..).peekable();
+    while let Some((line, number)) = lines.next() {
+        match serde_json::from_slice::<Row>(line) {
+            Ok(Row { step, metrics }) => {
+                for (metric, value) in metrics {
+                    if let Some(value) = value.as_f64() {
+                        curves.entry(metric).or_default().push((step, value));
+                    }
+                }
+            }
+            // A run killed while it wrote leaves part of a row.
+            Err(_) if lines.peek().is_none() => break,
+            Err(_) => {
+                bail!("{file}: line {number} is not a JSON object with a number `step`; remove it")
+            }
+        }
+    }
+    ensure!(
+        !curves.is_empty(),
+        "{file} has no metrics yet; let the run go on until its first row is logged"
+    );
+    Ok(curves)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run directory with these lines as its metrics.
+    fn run(root: &Path, name: &str, metrics: &str) -> PathBuf {
+        let run = root.join(name);
+        fs::create_dir_all(&run).unwrap();
+        fs::write(run.join("metrics.jsonl"), metrics).unwrap();
+        run
+    }
+
+    const ROWS: &str = r#"{"step": 100, "train/loss": 0.5, "speed/steps_per_s": 9.0}
+{"step": 200, "train/loss": null, "time/step": 1, "eval/return": -3}
+{"step": 300, "train/loss": 0.25, "eval/return": 4.5, "epsilon": 0.1}
+"#;
+
+    #[test]
+    fn evaluations_come_first_and_gaps_are_skipped() {
+        let root = tempfile::tempdir().unwrap();
+        let runs = ["a", "b"].map(|name| run(root.path(), name, ROWS));
+        let panels = panels(&runs, &[]).unwrap();
+        let titles: Vec<&str> = panels.iter().map(|panel| panel.title.as_str()).collect();
+        assert_eq!(titles, ["eval/return", "train/loss", "epsilon"]);
+        assert_eq!(panels[0].curves[1].label, "b");
+        assert_eq!(panels[0].curves[1].points, [(200.0, -3.0), (300.0, 4.5)]);
+        assert_eq!(panels[1].curves[0].points, [(100.0, 0.5), (300.0, 0.25)]);
+    }
+
+    #[test]
+    fn runs_of_one_name_are_told_apart_by_path() {
+        let runs = ["x/a", "y/a", "y/b"].map(PathBuf::from);
+        assert_eq!(runs.each_ref().map(|run| label(run, &runs)), ["x/a", "y/a", "b"]);
+    }
+
+    #[test]
+    fn a_torn_last_line_is_ignored_and_any_other_is_named() {
+        let root = tempfile::tempdir().unwrap();
+        let torn = run(root.path(), "torn", &format!("{ROWS}{{\"step\": 400, \"train/lo"));
+        assert_eq!(panels(&[torn], &[]).unwrap()[1].curves[0].points.len(), 2);
+        let broken = run(root.path(), "broken", &format!("{ROWS}oops\n{ROWS}"));
+        let error = panels(&[broken], &[]).unwrap_err().to_string();
+        assert!(error.contains("metrics.jsonl: line 4 is not"), "{error}");
+    }
+
+    #[test]
+    fn every_refusal_says_what_is_missing() {
+        let root = tempfile::tempdir().unwrap();
+        let good = run(root.path(), "good", ROWS);
+        let only_speed = run(root.path(), "speed", r#"{"step": 1, "speed/steps_per_s": 9.0}"#);
+        let refused = |runs: &[PathBuf], metrics: &[String], words: &str| {
+            let error = format!("{:#}", panels(runs, metrics).unwrap_err());
+            assert!(error.contains(words), "{error}");
+        };
+        refused(&[], &[], "at least one run");
+        refused(&[run(root.path(), "empty", "")], &[], "has no metrics yet");
+        refused(&[root.path().join("none")], &[], "can't read");
+        refused(&[only_speed], &[], "the runs have: speed/steps_per_s");
+        refused(&[good], &["eval/score".into()], "no run has the metric `eval/score`");
+    }
+}

@@ -1,0 +1,166 @@
+"""Records traces of the original environments for `envs/tests/parity.rs`.
+
+    python record.py FOLDER
+
+The originals are only driven from outside: given actions, asked what they show. Each file is a list
+of episodes, and each episode has one row a step; the functions below say what is in a row.
+"""
+
+import json
+import logging
+import random
+import sys
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+
+# MinAtar warns that it cannot open a window, which nobody wants.
+logging.disable(logging.WARNING)
+from minatar import Environment  # noqa: E402
+
+NOT, TERMINATED, TRUNCATED = range(3)
+
+
+def write(path, episodes):
+    """One line a step, so that a changed trace makes a readable difference."""
+    steps = sum(len(episode["steps"]) for episode in episodes)
+    lines = [json.dumps(episode, separators=(",", ":")) for episode in episodes]
+    text = "[" + ",\n".join(lines) + "]\n"
+    path.write_text(text.replace("],[", "],\n["))
+    print(f"{path.name}: {len(episodes)} episodes, {steps} steps, {len(text) // 1000} kB")
+
+
+def cartpole_episode(env, start, choose):
+    """Rows are `[action, reward, end, observation]`; `start` is the state, in double precision."""
+    env.reset(seed=0)
+    env.unwrapped.state = np.array(start, dtype=np.float64)
+    obs, rows, end = np.array(start), [], NOT
+    while end == NOT:
+        action = choose(obs)
+        obs, reward, terminated, truncated, _ = env.step(action)
+        end = TERMINATED if terminated else TRUNCATED if truncated else NOT
+        numbers = [json.loads(str(number)) for number in obs]
+        assert np.array_equal(np.array(numbers, dtype=np.float32), obs)
+        rows.append([action, reward, end, numbers])
+    return {"start": list(start), "steps": rows}
+
+
+def cartpole():
+    """Random play from usual starts, starts at the bounds, and balancing up to the time limit."""
+    env = gymnasium.make("CartPole-v1")
+    draw = random.Random(1)
+
+    def near(*bounds):
+        return [draw.uniform(-bound, bound) for bound in bounds]
+
+    def at_random(_):
+        return draw.randrange(2)
+
+    def balance(obs):
+        return int(obs[2] + 0.5 * obs[3] + 0.05 * obs[0] + 0.1 * obs[1] > 0)
+
+    episodes = [cartpole_episode(env, near(0.05, 0.05, 0.05, 0.05), at_random) for _ in range(60)]
+    episodes += [cartpole_episode(env, near(2.4, 3.0, 0.2, 3.0), at_random) for _ in range(60)]
+    for side in (-1, 1):
+        edge = [side * 2.3, side * 1.0, 0.0, 0.0]
+        episodes.append(cartpole_episode(env, edge, balance))
+        episodes.append(cartpole_episode(env, near(0.05, 0.05, 0.05, 0.05), balance))
+    ends = [episode["steps"][-1][2] for episode in episodes]
+    assert TERMINATED in ends and TRUNCATED in ends
+    left = [episode for episode in episodes if abs(episode["steps"][-1][3][0]) > 2.4]
+    assert {episode["steps"][-1][3][0] > 0 for episode in left} == {False, True}
+    return episodes
+
+
+def place(channel):
+    """Row and column of the only 1 in a `[10, 10]` channel."""
+    (place,) = np.argwhere(channel)
+    return [int(i) for i in place]
+
+
+def breakout_view(state):
+    """`[paddle column, ball row, column, trail row, column, bricks]` of a `[10, 10, 4]` state.
+
+    Bit `10 (row - 1) + column` of `bricks` stands for a brick; nothing else may be on the screen.
+    """
+    row, paddle = place(state[:, :, 0])
+    assert row == 9
+    bricks = [10 * (row - 1) + column for row, column in np.argwhere(state[:, :, 3]).tolist()]
+    assert all(0 <= bit < 30 for bit in bricks)
+    return [
+        paddle,
+        *place(state[:, :, 1]),
+        *place(state[:, :, 2]),
+        sum(1 << bit for bit in bricks),
+    ]
+
+
+def breakout_episode(env, actions, choose, limit):
+    """Rows are `[action, reward, terminated, view]`, `start` is the first view.
+
+    The sticky probability is 0, so the action recorded is the one taken.
+    """
+    numbers = {"minimal": env.minimal_action_set(), "full": list(range(env.num_actions()))}[actions]
+    env.reset()
+    start = view = breakout_view(env.state())
+    rows, terminated = [], False
+    while not terminated and len(rows) < limit:
+        action = choose(view, len(numbers))
+        reward, terminated = env.act(numbers[action])
+        view = breakout_view(env.state())
+        rows.append([action, int(reward), int(terminated), view])
+    return {"actions": actions, "start": start, "steps": rows}
+
+
+def passes_a_brick(row):
+    """Whether the ball has flown into the square of a brick without breaking one."""
+    _, reward, _, (_, ball_row, ball_column, _, _, bricks) = row
+    return reward == 0 and 1 <= ball_row <= 3 and bricks >> 10 * (ball_row - 1) + ball_column & 1
+
+
+def breakout():
+    """Random play, and following the ball with now and then a wish for the other kind of bounce.
+
+    In three episodes, picked from many, the ball passes a brick.
+    """
+    env = Environment("breakout", sticky_action_prob=0.0)
+    env.seed(1)
+    draw = random.Random(1)
+
+    def at_random(_, n):
+        return draw.randrange(n)
+
+    def follow(view, n):
+        paddle, _, ball, _, trail, _ = view
+        left, right = (1, 2) if n == 3 else (1, 3)
+        if draw.random() < 0.02:
+            return draw.randrange(n)
+        ahead = min(max(2 * ball - trail, 0), 9)
+        wanted = ahead if draw.random() < 0.4 else ball
+        return left if wanted < paddle else right if wanted > paddle else 0
+
+    episodes = []
+    for actions in ("minimal", "full"):
+        episodes += [breakout_episode(env, actions, at_random, 1000) for _ in range(60)]
+        steps = 0
+        while steps < 2200:
+            episodes.append(breakout_episode(env, actions, follow, 1000))
+            steps += len(episodes[-1]["steps"])
+    rare = 0
+    while rare < 3:
+        episode = breakout_episode(env, "minimal", follow, 300)
+        if any(map(passes_a_brick, episode["steps"])):
+            episodes.append(episode)
+            rare += 1
+    assert {episode["start"][2] for episode in episodes} == {0, 9}
+    best = max(sum(row[1] for row in episode["steps"]) for episode in episodes)
+    print(f"breakout: the best episode breaks {best} bricks")
+    assert best > 30, "no wall was refilled"
+    return episodes
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    write(folder / "cartpole.json", cartpole())
+    write(folder / "breakout.json", breakout())

@@ -1,0 +1,12 @@
+#!/bin/sh
+# Records the traces again, from the originals at the versions named here. Needs python3 and the
+# network; the tests need neither, they read what is recorded.
+set -eu
+cd "$(dirname "$0")"
+venv=../../target/peers-env
+
+python3 -m venv "$venv"
+"$venv/bin/pip" install --quiet gymnasium==1.4.0 numpy==2.4.6
+# MinAtar asks for plotting libraries that only its window needs.
+"$venv/bin/pip" install --quiet --no-deps MinAtar==1.0.15
+"$venv/bin/python" record.py .

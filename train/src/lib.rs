@@ -1,0 +1,33 @@
+//! The one training loop, and what every algorithm shares with it.
+mod atomic;
+mod checkpoint;
+mod checkpoints;
+mod config;
+mod device;
+mod evaluation;
+mod fit;
+mod learner;
+mod log;
+mod plan;
+mod report;
+mod rng;
+mod run_dir;
+mod schedule;
+mod sinks;
+pub mod testing;
+
+pub use atomic::write_atomic;
+pub use checkpoint::{Checkpoint, MODEL, NotFinite, model_hash};
+pub use checkpoints::{Checkpoints, Which, open_model};
+pub use config::{BadValue, ConfigChanged};
+pub use device::{DeviceChoice, device_name};
+pub use evaluation::{Evaluation, Measure};
+pub use fit::fit;
+pub use learner::{Learner, Progress, Split};
+pub use log::{Log, Row};
+pub use plan::{Plan, Run};
+pub use report::{Diverged, Outcome, Report};
+pub use rng::{Rng, stream};
+pub use run_dir::{RunDir, RunInfo};
+pub use schedule::Linear;
+pub use sinks::{Bar, JsonLines, Lines, Notes, Sink};

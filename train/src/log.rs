@@ -1,0 +1,139 @@
+//! Metrics: learners write to a [`Log`], the loop hands rows to [`Sink`](crate::Sink)s.
+use anyhow::Result;
+use candle_core::{DType, Tensor};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// One line of metrics.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Units trained so far, in the learner's own unit.
+    pub step: u64,
+    /// Metric name to value, in a stable order.
+    pub values: BTreeMap<String, f64>,
+}
+
+/// Metrics gathered since the last row. The values of a name are averaged.
+#[derive(Default)]
+pub struct Log {
+    means: BTreeMap<Cow<'static, str>, Mean>,
+    /// Sums still on an accelerator: reading one waits for the device, so that is put off.
+    on_device: BTreeMap<&'static str, (Tensor, u64)>,
+    broken: Option<&'static str>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Mean {
+    sum: f64,
+    count: u64,
+}
+
+impl Log {
+    /// Adds a number to the running mean of `name`.
+    pub fn scalar(&mut self, name: &'static str, value: f64) {
+        if !value.is_finite() {
+            self.broken.get_or_insert(name);
+            return;
+        }
+        self.add(name, value, 1);
+    }
+
+    /// Adds a scalar tensor to the running mean of `name`. On an accelerator it is read only when
+    /// a row is written or a checkpoint saved.
+    ///
+    /// # Errors
+    /// Where `value` has more than one element.
+    pub fn tensor(&mut self, name: &'static str, value: &Tensor) -> Result<()> {
+        let value = value.detach();
+        if value.device().is_cpu() {
+            self.scalar(name, read(&value)?);
+        } else if let Some((sum, count)) = self.on_device.get_mut(name) {
+            (*sum, *count) = ((&*sum + value)?, *count + 1);
+        } else {
+            self.on_device.insert(name, (value, 1));
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, name: &'static str, sum: f64, count: u64) {
+        match self.means.get_mut(name) {
+            Some(mean) => (mean.sum, mean.count) = (mean.sum + sum, mean.count + count),
+            None => _ = self.means.insert(Cow::Borrowed(name), Mean { sum, count }),
+        }
+    }
+
+    /// Adds the measures of an evaluation, as `eval/…`.
+    pub(crate) fn evaluation(&mut self, evaluation: &crate::Evaluation) {
+        for (name, measure) in &evaluation.measures {
+            if measure.mean.is_finite() {
+                let mean = Mean { sum: measure.mean, count: 1 };
+                self.means.insert(Cow::Owned(format!("eval/{name}")), mean);
+            } else {
+                self.broken.get_or_insert("eval");
+            }
+        }
+    }
+
+    /// Reads what is still on an accelerator.
+    pub(crate) fn settle(&mut self) -> Result<()> {
+        for (name, (sum, count)) in std::mem::take(&mut self.on_device) {
+            let sum = read(&sum)?;
+            if sum.is_finite() {
+                self.add(name, sum, count);
+            } else {
+                self.broken.get_or_insert(name);
+            }
+        }
+        Ok(())
+    }
+
+    /// The first metric that was not a finite number.
+    pub(crate) fn broken(&self) -> Option<&'static str> {
+        self.broken
+    }
+
+    /// Takes the means gathered so far.
+    pub(crate) fn take(&mut self) -> BTreeMap<String, f64> {
+        let means = std::mem::take(&mut self.means);
+        means
+            .into_iter()
+            .map(|(name, mean)| (name.into_owned(), mean.sum / mean.count as f64))
+            .collect()
+    }
+
+    /// What a resumed run must go on averaging.
+    pub(crate) fn state(&mut self, checkpoint: &mut crate::Checkpoint) -> Result<()> {
+        checkpoint.value("log", &mut self.means)
+    }
+}
+
+fn read(value: &Tensor) -> Result<f64> {
+    Ok(value.to_dtype(DType::F64)?.to_scalar()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn a_row_holds_means() {
+        let mut log = Log::default();
+        log.scalar("train/return", 1.0);
+        log.scalar("train/return", 4.0);
+        log.tensor("train/loss", &Tensor::new(3f32, &Device::Cpu).unwrap()).unwrap();
+        let expected = [("train/loss".to_owned(), 3.0), ("train/return".to_owned(), 2.5)];
+        assert_eq!(log.take(), expected.into());
+        assert!(log.take().is_empty());
+    }
+
+    #[test]
+    fn what_is_not_finite_is_named() {
+        let mut log = Log::default();
+        log.tensor("train/loss", &Tensor::new(f32::NAN, &Device::Cpu).unwrap()).unwrap();
+        log.scalar("train/return", f64::INFINITY);
+        assert_eq!(log.broken(), Some("train/loss"));
+        assert!(log.take().is_empty());
+    }
+}

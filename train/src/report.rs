@@ -1,0 +1,63 @@
+//! What a run came to.
+use crate::Evaluation;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// Why training ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The plan's steps are done.
+    Finished,
+    /// The learner said that further steps would change nothing.
+    Converged,
+    /// The target score was reached.
+    TargetReached,
+    /// Patience ran out.
+    Stalled,
+    /// Someone raised the stop flag.
+    Interrupted,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Why it ended.
+    pub outcome: Outcome,
+    /// Units trained, in all parts of the run together.
+    pub steps: u64,
+    /// Seconds of training and evaluating, in all parts together.
+    pub wall_seconds: f64,
+    /// The first evaluation of the run, if one was made.
+    pub first_score: Option<f64>,
+    /// The model on [`Split::Test`]; `None` where the run was interrupted.
+    pub evaluation: Option<Evaluation>,
+    /// Hash of the final parameters' bits.
+    pub params_hash: String,
+}
+
+/// The loss or the parameters are no longer finite numbers.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{what} at step {step}: training diverged. {kept} A smaller step size (--lr) or clipping the \
+     gradient (--max-grad-norm) usually helps; start again with one of them"
+)]
+pub struct Diverged {
+    step: u64,
+    what: String,
+    kept: String,
+}
+
+impl Diverged {
+    /// `what` was found broken at `step`; `newest` is the checkpoint before it.
+    pub(crate) fn new(step: u64, what: String, newest: Option<&Path>) -> Self {
+        Self { step, what, kept: kept(newest) }
+    }
+}
+
+/// What there is to go back to.
+pub(crate) fn kept(newest: Option<&Path>) -> String {
+    newest.map_or("Nothing was saved before.".to_owned(), |dir| {
+        format!("The last good checkpoint is {}.", dir.display())
+    })
+}

@@ -1,0 +1,32 @@
+//! Where metrics and progress go.
+mod jsonl;
+mod progress;
+
+pub use jsonl::JsonLines;
+pub use progress::{Bar, Lines, Notes};
+
+use crate::Row;
+use anyhow::Result;
+
+/// A receiver of what the loop has to tell.
+pub trait Sink {
+    /// A part of a run begins at `step` of `steps`. `rows` rows were written before; what may have
+    /// come after them is repeated now.
+    fn begin(&mut self, step: u64, steps: u64, rows: u64) -> Result<()> {
+        let _ = (step, steps, rows);
+        Ok(())
+    }
+
+    /// One row of metrics.
+    fn row(&mut self, row: &Row) -> Result<()>;
+
+    /// The learner has come to `step`. Called after each of its steps: must be cheap.
+    fn tick(&mut self, step: u64) {
+        let _ = step;
+    }
+
+    /// Something the user should know.
+    fn note(&mut self, text: &str) {
+        let _ = text;
+    }
+}

@@ -1,0 +1,122 @@
+//! Progress on standard error: a bar on a terminal, lines elsewhere.
+use crate::{Row, Sink};
+use anyhow::Result;
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+/// A bar with the newest metrics, the rate and the remaining time.
+pub struct Bar {
+    bar: ProgressBar,
+    unit: &'static str,
+}
+
+impl Bar {
+    /// A bar that counts `unit`, as in `transitions`.
+    pub fn new(unit: &'static str) -> Self {
+        Self { bar: ProgressBar::hidden(), unit }
+    }
+}
+
+impl Sink for Bar {
+    fn begin(&mut self, step: u64, steps: u64, _: u64) -> Result<()> {
+        let template = format!(
+            "{{bar:30}} {{human_pos}}/{{human_len}} {}, {{per_sec}}, {{eta}} left  {{msg}}",
+            self.unit
+        );
+        self.bar = ProgressBar::new(steps).with_style(ProgressStyle::with_template(&template)?);
+        self.bar.set_position(step);
+        // The rate counts from here: what an earlier part of the run did took none of this time.
+        self.bar.reset_eta();
+        Ok(())
+    }
+
+    fn row(&mut self, row: &Row) -> Result<()> {
+        self.bar.set_message(told(row));
+        Ok(())
+    }
+
+    fn tick(&mut self, step: u64) {
+        self.bar.set_position(step);
+    }
+
+    fn note(&mut self, text: &str) {
+        self.bar.suspend(|| say(&format!("note: {text}")));
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// A line per row.
+pub struct Lines {
+    unit: &'static str,
+    steps: u64,
+    begun: (Instant, u64),
+}
+
+impl Lines {
+    /// Lines that count `unit`, as in `transitions`.
+    pub fn new(unit: &'static str) -> Self {
+        Self { unit, steps: 0, begun: (Instant::now(), 0) }
+    }
+}
+
+impl Sink for Lines {
+    fn begin(&mut self, step: u64, steps: u64, _: u64) -> Result<()> {
+        (self.steps, self.begun) = (steps, (Instant::now(), step));
+        Ok(())
+    }
+
+    fn row(&mut self, row: &Row) -> Result<()> {
+        let (begun, from) = self.begun;
+        let per_unit = begun.elapsed().as_secs_f64() / (row.step - from).max(1) as f64;
+        let left =
+            Duration::from_secs((per_unit * self.steps.saturating_sub(row.step) as f64) as u64);
+        let Self { unit, steps, .. } = self;
+        say(&format!("{}/{steps} {unit}  {}  {} left", row.step, told(row), HumanDuration(left)));
+        Ok(())
+    }
+
+    fn note(&mut self, text: &str) {
+        say(&format!("note: {text}"));
+    }
+}
+
+/// Says nothing but what the user must know: `--quiet`.
+pub struct Notes;
+
+impl Sink for Notes {
+    fn row(&mut self, _: &Row) -> Result<()> {
+        Ok(())
+    }
+
+    fn note(&mut self, text: &str) {
+        say(&format!("note: {text}"));
+    }
+}
+
+/// Progress that can't be told, standard error being closed, is no reason to stop training.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+fn told(row: &Row) -> String {
+    let shown = row.values.iter().filter(|(name, _)| !name.starts_with("time/"));
+    let parts: Vec<_> = shown.map(|(name, value)| format!("{name} {}", short(*value))).collect();
+    parts.join("  ")
+}
+
+/// Four significant digits or so.
+fn short(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".to_owned(),
+        size if size < 1e-3 => format!("{value:.2e}"),
+        size if size < 10.0 => format!("{value:.3}"),
+        size if size < 1000.0 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
+}

@@ -7,7 +7,7 @@
 use crate::{Agent, Batch, MakeEnv, OptimizerName, Replay, evaluate, q_network};
 use anyhow::Result;
 use candle_core::{D, Device, Module as _, Tensor};
-use clap::{Args, ValueEnum};
+use clap::ValueEnum;
 use envs::VecEnv;
 use nn::{Frozen, Optimizer, Params, Sequential, loss, select};
 use rand::Rng as _;
@@ -16,123 +16,49 @@ use train::{
     BadValue, Checkpoint, Evaluation, Learner, Linear, Log, MODEL, Progress, Rng, Split, stream,
 };
 
-/// Hyper-parameters of [`Dqn`]. The defaults are for small problems; presets have their own.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Args)]
-#[serde(deny_unknown_fields)]
-pub struct DqnConfig {
-    /// Discount γ, between 0 and 1
-    #[arg(long, default_value_t = Self::default().gamma)]
-    pub gamma: f64,
-    /// Probability ε of a random action at first
-    #[arg(long, default_value_t = Self::default().epsilon_start)]
-    pub epsilon_start: f64,
-    /// Probability ε of a random action in the end
-    #[arg(long, default_value_t = Self::default().epsilon_end)]
-    pub epsilon_end: f64,
-    /// Transitions over which ε falls
-    #[arg(long, default_value_t = Self::default().epsilon_steps)]
-    pub epsilon_steps: u64,
-    /// Optimiser: adam, rmsprop or sgd
-    #[arg(long, value_enum, hide_possible_values = true, default_value_t = Self::default().optimizer)]
-    pub optimizer: OptimizerName,
-    /// Step size at first
-    #[arg(long, default_value_t = Self::default().lr)]
-    pub lr: f64,
-    /// Step size in the end [default: --lr]
-    #[arg(long)]
-    pub lr_end: Option<f64>,
-    /// Transitions over which the step size changes
-    #[arg(long, default_value_t = Self::default().lr_steps)]
-    pub lr_steps: u64,
-    /// Clip the gradient to this norm; 0 leaves it as it is
-    #[arg(long, default_value_t = Self::default().max_grad_norm)]
-    pub max_grad_norm: f64,
-    /// Loss of Q(s, a) − y: huber (threshold 1) or mse
-    #[arg(long, value_enum, hide_possible_values = true, default_value_t = Self::default().loss)]
-    pub loss: Loss,
-    /// Transitions in a batch
-    #[arg(long, default_value_t = Self::default().batch)]
-    pub batch: usize,
-    /// Transitions remembered
-    #[arg(long, default_value_t = Self::default().replay)]
-    pub replay: usize,
-    /// Transitions collected before the first update
-    #[arg(long, default_value_t = Self::default().warmup)]
-    pub warmup: usize,
-    /// Transitions from one update to the next
-    #[arg(long, default_value_t = Self::default().train_every)]
-    pub train_every: u64,
-    /// Updates from one copy of Q into the target network to the next
-    #[arg(long, default_value_t = Self::default().target_every)]
-    pub target_every: u64,
-    /// Units in each hidden layer
-    #[arg(long, default_value_t = Self::default().hidden)]
-    pub hidden: usize,
-    /// Environments stepped together
-    #[arg(long, default_value_t = Self::default().n_envs)]
-    pub n_envs: usize,
-    /// Episodes of an evaluation during training
-    #[arg(long, default_value_t = Self::default().eval_episodes)]
-    pub eval_episodes: usize,
-    /// Episodes of the evaluation at the end
-    #[arg(long, default_value_t = Self::default().test_episodes)]
-    pub test_episodes: usize,
-}
-
-impl Default for DqnConfig {
-    fn default() -> Self {
-        Self {
-            gamma: 0.99,
-            epsilon_start: 1.0,
-            epsilon_end: 0.05,
-            epsilon_steps: 5_000,
-            optimizer: OptimizerName::Adam,
-            lr: 1e-3,
-            lr_end: None,
-            lr_steps: 0,
-            max_grad_norm: 10.0,
-            loss: Loss::Huber,
-            batch: 64,
-            replay: 10_000,
-            warmup: 500,
-            train_every: 4,
-            target_every: 100,
-            hidden: 128,
-            n_envs: 1,
-            eval_episodes: 20,
-            test_episodes: 100,
-        }
-    }
-}
-
-impl DqnConfig {
-    /// # Errors
-    /// Names the first hyper-parameter that is out of range.
-    pub fn check(&self) -> Result<(), BadValue> {
-        let fraction = |name, x: f64| {
-            BadValue::unless((0.0..=1.0).contains(&x), name, x, "must lie in [0, 1]")
-        };
-        let size = |name, x: f64| {
-            BadValue::unless(x.is_finite() && x >= 0.0, name, x, "must be a number of at least 0")
-        };
-        let count = |name, n: u64| BadValue::unless(n > 0, name, n, "must be at least 1");
-        fraction("gamma", self.gamma)?;
-        fraction("epsilon_start", self.epsilon_start)?;
-        fraction("epsilon_end", self.epsilon_end)?;
-        size("lr", self.lr)?;
-        size("lr_end", self.lr_end.unwrap_or(self.lr))?;
-        size("max_grad_norm", self.max_grad_norm)?;
-        count("batch", self.batch as u64)?;
-        count("replay", self.replay as u64)?;
-        count("warmup", self.warmup as u64)?;
-        count("train_every", self.train_every)?;
-        count("target_every", self.target_every)?;
-        count("hidden", self.hidden as u64)?;
-        count("n_envs", self.n_envs as u64)?;
-        count("eval_episodes", self.eval_episodes as u64)?;
-        count("test_episodes", self.test_episodes as u64)?;
-        let fits = self.warmup <= self.replay;
-        BadValue::unless(fits, "warmup", self.warmup, "must not be more than --replay holds")
+train::hyper_parameters! {
+    /// Hyper-parameters of [`Dqn`]. The defaults are for small problems; presets have their own.
+    pub struct DqnConfig {
+        /// Discount γ
+        gamma: f64 = 0.99, in 0.0..=1.0;
+        /// Probability ε of a random action at first
+        epsilon_start: f64 = 1.0, in 0.0..=1.0;
+        /// Probability ε of a random action in the end
+        epsilon_end: f64 = 0.05, in 0.0..=1.0;
+        /// Transitions over which ε falls
+        epsilon_steps: u64 = 5_000;
+        /// Optimiser: adam, rmsprop or sgd
+        #[arg(value_enum, hide_possible_values = true)]
+        optimizer: OptimizerName = OptimizerName::Adam;
+        /// Step size at first
+        lr: f64 = 1e-3, in 0.0..;
+        /// Step size in the end, as a part of --lr
+        lr_end: f64 = 1.0, in 0.0..;
+        /// Transitions over which the step size changes
+        lr_steps: u64 = 0;
+        /// Clip the gradient to this norm; 0 leaves it as it is
+        max_grad_norm: f64 = 10.0, in 0.0..;
+        /// Loss of Q(s, a) − y: huber (threshold 1) or mse
+        #[arg(value_enum, hide_possible_values = true)]
+        loss: Loss = Loss::Huber;
+        /// Transitions in a batch
+        batch: usize = 64, in 1..;
+        /// Transitions remembered
+        replay: usize = 10_000, in 1..;
+        /// Transitions collected before the first update
+        warmup: usize = 500, in 1..;
+        /// Transitions from one update to the next
+        train_every: u64 = 4, in 1..;
+        /// Updates from one copy of Q into the target network to the next
+        target_every: u64 = 100, in 1..;
+        /// Units in each hidden layer
+        hidden: usize = 128, in 1..;
+        /// Environments stepped together
+        n_envs: usize = 1, in 1..;
+        /// Episodes of an evaluation during training
+        eval_episodes: usize = 20, in 1..;
+        /// Episodes of the evaluation at the end
+        test_episodes: usize = 100, in 1..;
     }
 }
 
@@ -192,6 +118,10 @@ impl Dqn {
     /// network.
     pub fn new(make: MakeEnv, config: DqnConfig, seed: u64, device: &Device) -> Result<Self> {
         config.check()?;
+        if config.warmup > config.replay {
+            let fits = "must not be more than --replay holds";
+            return Err(BadValue::new("warmup", config.warmup, fits).into());
+        }
         let rngs = (0..config.n_envs).map(|i| stream(seed, &format!("env/{i}"))).collect();
         let envs = VecEnv::new(rngs, &make);
         let spec = envs.spec();
@@ -249,7 +179,8 @@ impl Dqn {
         };
         log.tensor("train/loss", &loss)?;
         log.tensor("train/q", &q.mean_all()?)?;
-        self.optimizer.set_lr(Linear { from: lr, to: lr_end.unwrap_or(lr), over: lr_steps }.at(self.seen));
+        let part = Linear { from: 1.0, to: lr_end, over: lr_steps }.at(self.seen);
+        self.optimizer.set_lr(lr * part);
         self.optimizer.step(&loss)?;
         self.updates += 1;
         if self.updates.is_multiple_of(target_every) {
@@ -312,5 +243,139 @@ impl Learner for Dqn {
         checkpoint.value("sample", &mut self.sample)?;
         checkpoint.value("seen", &mut self.seen)?;
         checkpoint.value("updates", &mut self.updates)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use envs::{CartPole, Catch};
+    use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
+    use train::{Outcome, Plan, Run, fit};
+
+    fn catch(config: DqnConfig) -> Result<Dqn> {
+        Dqn::new(Box::new(|| Box::new(Catch::default())), config, 1, &Device::Cpu)
+    }
+
+    /// Small enough for a test; several environments, so that one step makes several updates.
+    fn small() -> DqnConfig {
+        let (warmup, hidden, batch, replay) = (100, 16, 8, 300);
+        let (eval_episodes, test_episodes) = (3, 3);
+        let (n_envs, train_every, target_every) = (3, 2, 7);
+        let (lr_end, lr_steps) = (0.0, 1_000);
+        DqnConfig {
+            warmup,
+            hidden,
+            batch,
+            replay,
+            eval_episodes,
+            test_episodes,
+            n_envs,
+            train_every,
+            target_every,
+            lr_end,
+            lr_steps,
+            ..DqnConfig::default()
+        }
+    }
+
+    fn weights(params: &Params) -> Vec<Vec<f32>> {
+        let flat = |var: &candle_core::Var| var.flatten_all()?.to_vec1();
+        params.named().iter().map(|(_, var)| flat(var).unwrap()).collect()
+    }
+
+    #[test]
+    fn terminal_states_are_worth_nothing() {
+        let tensor = |values: &[f32]| Tensor::new(values, &Device::Cpu).unwrap();
+        let next_q = Tensor::new(&[[2f32, 3.0], [5.0, 7.0]], &Device::Cpu).unwrap();
+        let y = td_target(&tensor(&[1.0, 1.0]), &tensor(&[1.0, 0.0]), &next_q, 0.5).unwrap();
+        assert_eq!(y.to_vec1::<f32>().unwrap(), [2.5, 1.0]);
+    }
+
+    #[test]
+    fn the_target_is_copied_at_its_interval_only() {
+        let mut agent =
+            catch(DqnConfig { n_envs: 1, train_every: 1, target_every: 5, ..small() }).unwrap();
+        let first = weights(&agent.target_params);
+        assert_eq!(first, weights(&agent.params));
+        while agent.updates < 4 {
+            agent.step(&mut Log::default()).unwrap();
+        }
+        assert_eq!(weights(&agent.target_params), first);
+        assert_ne!(weights(&agent.params), first);
+        agent.step(&mut Log::default()).unwrap();
+        assert_eq!(weights(&agent.target_params), weights(&agent.params));
+        agent.step(&mut Log::default()).unwrap();
+        assert_ne!(weights(&agent.target_params), weights(&agent.params));
+    }
+
+    #[test]
+    fn updates_come_once_per_interval_after_the_warmup() {
+        let mut agent = catch(small()).unwrap();
+        let mut log = Log::default();
+        // 33 steps of 3: 99 transitions, one short of the warm-up.
+        (0..33).for_each(|_| _ = agent.step(&mut log).unwrap());
+        assert_eq!(agent.updates, 0);
+        // Transitions 100 to 102 hold two multiples of 2.
+        assert_eq!(agent.step(&mut log).unwrap(), Progress::Advanced(3));
+        assert_eq!(agent.updates, 2);
+        agent.step(&mut log).unwrap();
+        assert_eq!(agent.updates, 3);
+    }
+
+    #[test]
+    fn explores_with_probability_epsilon() {
+        let mut agent = catch(DqnConfig { n_envs: 1, ..small() }).unwrap();
+        let mut greedy = [0];
+        agent.act(agent.envs.obs(), &mut greedy).unwrap();
+        let mut differ = |epsilon| {
+            let chosen = (0..3_000).filter(|_| {
+                agent.choose(epsilon).unwrap();
+                agent.actions != greedy
+            });
+            chosen.count() as f64 / 3_000.0
+        };
+        assert_eq!(differ(0.0), 0.0);
+        // A random one of three actions is the greedy one a third of the time.
+        assert!((differ(1.0) - 2.0 / 3.0).abs() < 0.04);
+        assert!((differ(0.3) - 0.2).abs() < 0.04);
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_named() {
+        let error = |config| catch(config).err().unwrap().to_string();
+        assert!(
+            error(DqnConfig { gamma: 1.5, ..small() })
+                .starts_with("--gamma 1.5: must lie between 0 and 1")
+        );
+        assert!(error(DqnConfig { lr: f64::NAN, ..small() }).starts_with("--lr NaN"));
+        assert!(error(DqnConfig { batch: 0, ..small() }).starts_with("--batch 0"));
+        assert!(error(DqnConfig { warmup: 301, ..small() }).contains("--replay"));
+    }
+
+    #[test]
+    fn catches_every_ball() {
+        let mut agent = catch(DqnConfig::default()).unwrap();
+        let plan = Plan { eval_every: 1_000, target: Some(1.0), ..plan(20_000) };
+        let report = fit(&mut agent, &plan, &mut Run::default()).unwrap();
+        assert_eq!(report.outcome, Outcome::TargetReached);
+        assert!(report.evaluation.unwrap().score > 0.95);
+    }
+
+    #[test]
+    fn same_bits_and_resumes() {
+        let makes: [&dyn Fn() -> MakeEnv; 2] =
+            [&|| Box::new(|| Box::new(Catch::default())), &|| {
+                Box::new(|| Box::new(CartPole::default()))
+            }];
+        for make in makes {
+            let learner = || {
+                let agent = Dqn::new(make(), small(), 1, &Device::Cpu)?;
+                Ok(Box::new(agent) as Box<dyn Learner>)
+            };
+            let dir = tempfile::tempdir().unwrap();
+            same_seed_same_bits(&learner, 600).unwrap();
+            resume_changes_nothing(&learner, 301, 600, dir.path()).unwrap();
+        }
     }
 }

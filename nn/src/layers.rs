@@ -54,7 +54,7 @@ pub struct Conv2dConfig {
     pub padding: usize,
 }
 
-/// y[o] = activation(Σ_c w[o, c] ⋆ x[c] + b[o]), where ⋆ is the cross-correlation.
+/// `y[o] = activation(Σ_c w[o, c] ⋆ x[c] + b[o])`, where ⋆ is the cross-correlation.
 ///
 /// Parameters `<name>.weight` of shape `[O, C, k, k]` and `<name>.bias` of shape `[O]`, both
 /// U(±1/√(C·k·k)) at first, as in PyTorch. Takes `[B, C, H, W]` to `[B, O, H', W']` with

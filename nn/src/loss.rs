@@ -30,7 +30,7 @@ pub fn huber(pred: &Tensor, target: &Tensor, delta: f64) -> Result<Tensor> {
     (&clipped * (d - (&clipped * 0.5)?)?)?.mean_all()
 }
 
-/// −mean log softmax(logits)\[label\], for logits `[B, A]` and labels `[B]` of type `u32`.
+/// −mean log softmax(logits) at the label, for logits `[B, A]` and labels `[B]` of type `u32`.
 pub fn softmax_cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     // The largest logit is a constant here: subtracting it changes neither value nor gradient, and
     // no exponential overflows.
@@ -55,7 +55,7 @@ pub fn bernoulli_nll(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
     nll.sum_all()? / logits.dim(0)? as f64
 }
 
-/// values[i] = q\[i, actions\[i\]\]: the values `[B]` of the actions taken, from q `[B, A]` and
+/// `values[i] = q[i, actions[i]]`: the values `[B]` of the actions taken, from q `[B, A]` and
 /// actions `[B]` of type `u32`.
 pub fn select(q: &Tensor, actions: &Tensor) -> Result<Tensor> {
     match (q.dims(), actions.dims()) {

@@ -45,7 +45,7 @@ impl Machine {
     pub(super) fn prepare(device: DeviceChoice, threads: Option<usize>) -> Result<Self> {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let threads = threads.unwrap_or_else(cores);
-        ::train::BadValue::unless(threads > 0, "threads", threads, "must be at least 1")?;
+        ::train::BadValue::outside("threads", threads, 1..)?;
         // The main thread computes too, instead of waiting for the others.
         rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build_global()?;
         Ok(Self { device: device.open()?, threads })

@@ -1,7 +1,60 @@
-//! What can be wrong with a configuration.
+//! Hyper-parameters: stating them, and what can be wrong with them.
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::fmt::Display;
+use std::ops::{Bound, RangeBounds};
+
+/// States each hyper-parameter once: its meaning, type, default, and the range it must lie in.
+///
+/// The result is a struct with public fields, that is read from flags (`clap::Args`) and from files
+/// (serde, unknown keys refused), has `Default`, and `check(&self) -> Result<(), BadValue>`. The
+/// crate that calls it depends on clap and serde.
+///
+/// ```
+/// train::hyper_parameters! {
+///     /// Hyper-parameters of a learner.
+///     pub struct Config {
+///         /// Discount γ
+///         gamma: f64 = 0.99, in 0.0..=1.0;
+///         /// Transitions in a batch
+///         batch: usize = 32, in 1..;
+///     }
+/// }
+/// assert_eq!(Config::default().batch, 32);
+/// let error = Config { gamma: 1.5, ..Config::default() }.check().unwrap_err();
+/// assert_eq!(error.to_string(), "--gamma 1.5: must lie between 0 and 1");
+/// ```
+#[macro_export]
+macro_rules! hyper_parameters {
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident {
+            $($(#[$about:meta])* $field:ident: $type:ty = $default:expr $(, in $range:expr)?;)*
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, ::serde::Serialize, ::serde::Deserialize, ::clap::Args)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            $($(#[$about])* #[arg(long, default_value_t = $default)] pub $field: $type,)*
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+
+        impl $name {
+            /// # Errors
+            /// Names the first hyper-parameter that is out of range.
+            pub fn check(&self) -> Result<(), $crate::BadValue> {
+                $($($crate::BadValue::outside(stringify!($field), self.$field, $range)?;)?)*
+                Ok(())
+            }
+        }
+    };
+}
 
 /// A hyper-parameter is out of range.
 #[derive(Debug, thiserror::Error)]
@@ -9,24 +62,38 @@ use std::fmt::Display;
 pub struct BadValue {
     flag: String,
     value: String,
-    expected: &'static str,
+    expected: String,
 }
 
 impl BadValue {
-    /// An error that says what was `expected` of `name`, unless `holds`.
-    ///
+    /// `value` is no good for `name`; `expected` says what would be.
+    pub fn new(name: &str, value: impl Display, expected: &str) -> Self {
+        let flag = name.replace('_', "-");
+        Self { flag, value: value.to_string(), expected: expected.to_owned() }
+    }
+
     /// # Errors
-    /// Where it does not hold.
-    pub fn unless(
-        holds: bool,
+    /// Where `value` lies outside `range`; a value that is not a number always does.
+    pub fn outside<T: PartialOrd + Display>(
         name: &str,
-        value: impl Display,
-        expected: &'static str,
+        value: T,
+        range: impl RangeBounds<T>,
     ) -> Result<(), Self> {
-        if holds {
+        if range.contains(&value) {
             return Ok(());
         }
-        Err(Self { flag: name.replace('_', "-"), value: value.to_string(), expected })
+        let expected = match (range.start_bound(), range.end_bound()) {
+            (Bound::Included(low), Bound::Included(high)) => {
+                format!("must lie between {low} and {high}")
+            }
+            (Bound::Included(low), Bound::Excluded(high)) => {
+                format!("must be at least {low} and less than {high}")
+            }
+            (Bound::Included(low), Bound::Unbounded) => format!("must be at least {low}"),
+            (_, Bound::Included(high)) => format!("must be at most {high}"),
+            _ => "is out of range".to_owned(),
+        };
+        Err(Self::new(name, value, &expected))
     }
 }
 
@@ -68,10 +135,21 @@ mod tests {
 
     #[test]
     fn says_which_flag_and_what_is_expected() {
-        let check = |gamma: f64| {
-            BadValue::unless((0.0..=1.0).contains(&gamma), "gamma", gamma, "must lie in [0, 1]")
-        };
-        assert!(check(1.0).is_ok());
-        assert_eq!(check(1.5).unwrap_err().to_string(), "--gamma 1.5: must lie in [0, 1]");
+        let told = |error: Result<(), BadValue>| error.unwrap_err().to_string();
+        assert!(BadValue::outside("lr", 0.0, 0.0..).is_ok());
+        assert_eq!(told(BadValue::outside("lr", f64::NAN, 0.0..)), "--lr NaN: must be at least 0");
+        let batch = BadValue::outside("train_every", 0, 1..);
+        assert_eq!(told(batch), "--train-every 0: must be at least 1");
+        let decay = BadValue::outside("decay", 1.0, 0.0..1.0);
+        assert_eq!(told(decay), "--decay 1: must be at least 0 and less than 1");
+    }
+
+    #[test]
+    fn lists_what_differs() {
+        let (saved, now) =
+            (serde_json::json!({"a": 1, "b": 2}), serde_json::json!({"a": 1, "c": 3}));
+        let told = ConfigChanged::check(&saved, &now).unwrap_err().to_string();
+        assert!(told.contains("  b: 2 when started, absent now\n  c: absent when started, 3 now"));
+        assert!(ConfigChanged::check(&saved, &saved).is_ok());
     }
 }

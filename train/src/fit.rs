@@ -16,8 +16,10 @@ struct Clock {
     rows: u64,
     wall_seconds: f64,
     first_score: Option<f64>,
-    best: Option<f64>,
+    /// Step and score of the best evaluation.
+    best: Option<(u64, f64)>,
     evals_since_best: u32,
+    converged: bool,
 }
 
 /// Trains `learner` until the plan, the learner or the user says stop, from the newest checkpoint
@@ -70,6 +72,8 @@ impl<'a> Part<'a> {
             if let Some((dir, mut checkpoint)) = latest {
                 part.state(learner, &mut checkpoint)?;
                 part.saved = Some((part.clock.step, dir));
+                // A kill may have come between the save and the mark.
+                part.mark_best()?;
             }
         }
         part.row_begun.1 = part.clock.step;
@@ -84,6 +88,9 @@ impl<'a> Part<'a> {
             if self.run.stop.load(Ordering::Relaxed) {
                 return Ok(Outcome::Interrupted);
             }
+            if self.clock.converged {
+                return Ok(Outcome::Converged);
+            }
             if self.clock.step >= self.plan.steps {
                 return Ok(Outcome::Finished);
             }
@@ -97,28 +104,20 @@ impl<'a> Part<'a> {
 
             let after = self.clock.step;
             let due = |every: u64| every > 0 && before / every != after / every;
-            let converged = progress == Progress::Converged;
-            let score = match due(self.plan.eval_every) || converged {
+            self.clock.converged = progress == Progress::Converged;
+            let score = match due(self.plan.eval_every) || self.clock.converged {
                 true => Some(self.evaluate(learner)?),
                 false => None,
             };
             if score.is_some() || due(self.plan.log_every) {
                 self.write_row()?;
             }
-            if score.is_some() && self.clock.evals_since_best == 0 {
+            if due(self.plan.save_every) || self.is_best() {
                 self.save(learner)?;
-                if let (Some(checkpoints), Some((_, newest))) = (&self.run.checkpoints, &self.saved)
-                {
-                    checkpoints.mark_best(newest)?;
-                }
-            } else if due(self.plan.save_every) {
-                self.save(learner)?;
+                self.mark_best()?;
             }
             if score.zip(self.plan.target).is_some_and(|(score, target)| score >= target) {
                 return Ok(Outcome::TargetReached);
-            }
-            if converged {
-                return Ok(Outcome::Converged);
             }
             let waited = self.clock.evals_since_best;
             if score.is_some() && self.plan.patience.is_some_and(|patience| waited >= patience) {
@@ -133,10 +132,23 @@ impl<'a> Part<'a> {
         let (score, clock) = (evaluation.score, &mut self.clock);
         clock.first_score.get_or_insert(score);
         clock.evals_since_best += 1;
-        if clock.best.is_none_or(|best| score > best) {
-            (clock.best, clock.evals_since_best) = (Some(score), 0);
+        if clock.best.is_none_or(|(_, best)| score > best) {
+            (clock.best, clock.evals_since_best) = (Some((clock.step, score)), 0);
         }
         Ok(score)
+    }
+
+    fn is_best(&self) -> bool {
+        self.clock.best.is_some_and(|(step, _)| step == self.clock.step)
+    }
+
+    fn mark_best(&self) -> Result<()> {
+        match (&self.run.checkpoints, &self.saved) {
+            (Some(checkpoints), Some((_, newest))) if self.is_best() => {
+                checkpoints.mark_best(newest)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn write_row(&mut self) -> Result<()> {
@@ -292,6 +304,32 @@ mod tests {
         let mut checkpoint = Checkpoint::open(&checkpoints.best()).unwrap();
         best.state(&mut checkpoint).unwrap();
         assert_eq!(best.count, 3);
+    }
+
+    #[test]
+    fn a_converged_run_stays_so_when_resumed() {
+        let dir = tempfile::tempdir().unwrap();
+        let rows = Rows::default();
+        for _ in 0..2 {
+            let checkpoints = Some(Checkpoints::of(dir.path()));
+            let sinks: Vec<Box<dyn crate::Sink>> = vec![Box::new(rows.clone())];
+            let mut run = Run { checkpoints, sinks, ..Run::default() };
+            let mut learner = behaving(Behaviour { converges_at: Some(3), ..Behaviour::default() });
+            let report = fit(&mut learner, &plan(40), &mut run).unwrap();
+            assert_eq!((report.outcome, report.steps), (Outcome::Converged, 2));
+            assert_eq!(rows.0.lock().unwrap().iter().map(|row| row.step).collect::<Vec<_>>(), [2]);
+        }
+    }
+
+    #[test]
+    fn a_kill_before_the_mark_loses_no_best() {
+        let dir = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints::of(dir.path());
+        let run = || Run { checkpoints: Some(checkpoints.clone()), ..Run::default() };
+        fit(&mut counter(), &Plan { eval_every: 4, ..plan(4) }, &mut run()).unwrap();
+        std::fs::remove_dir_all(checkpoints.best()).unwrap();
+        fit(&mut counter(), &plan(4), &mut run()).unwrap();
+        assert!(checkpoints.best().join("manifest.json").exists());
     }
 
     #[test]

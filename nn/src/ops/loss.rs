@@ -86,7 +86,7 @@ impl CustomOp2 for Regression {
     }
 }
 
-/// out[i] = q[i, actions[i]]: `[B]`. None where there is no kernel for the tensors.
+/// `out[i] = q[i, actions[i]]`, of shape `[B]`. None where there is no kernel for the tensors.
 pub(crate) fn select(q: &Tensor, actions: &Tensor) -> Result<Option<Tensor>> {
     if !on_cpu_f32(&[q]) || !actions.device().is_cpu() {
         return Ok(None);

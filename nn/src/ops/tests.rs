@@ -150,8 +150,8 @@ fn strided_inputs_are_read_by_their_strides() {
 }
 
 #[test]
-fn same_bits_on_any_number_of_threads() {
-    let linear_shapes: [&[usize]; 3] = [&[128, 300], &[200, 300], &[200]];
+fn same_bits_on_any_number_of_threads_and_the_right_ones() {
+    let linear_shapes: [&[usize]; 3] = [&[128, 400], &[200, 400], &[200]];
     let conv_shapes: [&[usize]; 3] = [&[40, 8, 14, 14], &[24, 8, 3, 3], &[24]];
     let cases = [
         Case::new("large linear".into(), linear_shapes, |[x, w, b]| {
@@ -171,6 +171,13 @@ fn same_bits_on_any_number_of_threads() {
         };
         let one = bits(1);
         assert!(one == bits(2) && one == bits(3), "{}", case.name);
+
+        // Several tiles are only made by cases of this size.
+        let kernel = case.results(DType::F32).unwrap();
+        for (kernel, oracle) in kernel.iter().zip(case.results(DType::F64).unwrap()) {
+            let difference = largest_difference(kernel, &oracle);
+            assert!(difference < 1e-3, "{}: {difference}", case.name);
+        }
     }
 }
 

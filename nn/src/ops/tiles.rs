@@ -8,7 +8,7 @@ use std::cell::RefCell;
 const TILE_WORK: usize = 1 << 21;
 
 /// Multiply-adds below which waking another thread costs more than it brings.
-const PARALLEL_WORK: usize = 1 << 22;
+const PARALLEL_WORK: usize = 1 << 23;
 
 /// Items per tile, from the work of one item alone: never from the number of threads, because the
 /// tiles decide in which order numbers are summed. At least `least`.

@@ -1,3 +1,4 @@
+//! Rules by hand, gradients from every source, and state that survives saving.
 use super::update::Update;
 use super::*;
 use crate::{Activation, Init, Linear};

@@ -148,7 +148,13 @@ fn resolve<C: Default + Serialize + DeserializeOwned>(given: &Options) -> Result
 fn typed<C: FromArgMatches + Serialize>(matches: &ArgMatches) -> Result<Options> {
     let mut options = object(&C::from_arg_matches(matches)?)?;
     options.retain(|name, _| matches.value_source(name) == Some(ValueSource::CommandLine));
-    Ok(options)
+    // JSON has no NaN and no infinity, and neither is a hyper-parameter.
+    match options.iter().find(|(_, value)| value.is_null()) {
+        Some((name, _)) => {
+            Err(Usage(format!("--{}: must be a finite number", name.replace('_', "-"))).into())
+        }
+        None => Ok(options),
+    }
 }
 
 fn object(value: &impl Serialize) -> Result<Options> {

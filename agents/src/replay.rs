@@ -246,9 +246,10 @@ mod tests {
 
     #[test]
     fn every_element_type_comes_back_exactly_from_the_newest() {
-        let cases: [(Element, fn(usize) -> Vec<f32>); 3] =
-            [(Element::Bit, bits), (Element::Byte, bytes), (Element::Float, floats)];
-        for (element, obs_of) in cases {
+        let makers: [fn(usize) -> Vec<f32>; 3] = [bits, bytes, floats];
+        for (element, obs_of) in
+            [Element::Bit, Element::Byte, Element::Float].into_iter().zip(makers)
+        {
             let spec = spec(obs_of(0).len(), element);
             let mut replay = Replay::new(10, &spec);
             (0..25).for_each(|i| push(&mut replay, i, End::Not, obs_of));

@@ -24,7 +24,7 @@ impl Config {
         preset: Option<&str>,
         file: Option<&Path>,
     ) -> Result<Self> {
-        let file = file.map(|path| Layer::read(path)).transpose()?;
+        let file = file.map(Layer::read).transpose()?;
         let named = preset.map(|name| find("preset", name, PRESETS, |p| p.name)).transpose()?;
         let subject = [Some(&flags), file.as_ref().map(|file| &file.options)]
             .into_iter()

@@ -52,7 +52,7 @@ struct Args {
     #[arg(long, value_name = "N")]
     save_every: Option<u64>,
     /// Stop once an evaluation scores this much
-    #[arg(long, value_name = "SCORE")]
+    #[arg(long, value_name = "SCORE", value_parser = finite)]
     target: Option<f64>,
     /// Stop after this many evaluations without a new best
     #[arg(long, value_name = "N")]
@@ -117,6 +117,13 @@ pub(super) fn run(
     };
     dir.write_json("run.json", &info)?;
     Session { algorithm, config, dir, info, verbosity: args.verbosity }.train(agent, out)
+}
+
+fn finite(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok(number),
+        _ => Err("a finite number is expected".to_owned()),
+    }
 }
 
 /// What `arguments`, as they may follow the subcommand of `algorithm`, set.

@@ -30,7 +30,7 @@ pub struct Report {
     pub wall_seconds: f64,
     /// The first evaluation of the run, if one was made.
     pub first_score: Option<f64>,
-    /// The model on [`Split::Test`]; `None` where the run was interrupted.
+    /// The model on [`Split::Test`](crate::Split::Test); `None` where the run was interrupted.
     pub evaluation: Option<Evaluation>,
     /// Hash of the final parameters' bits.
     pub params_hash: String,

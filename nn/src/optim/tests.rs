@@ -55,13 +55,18 @@ const EXPECTED: [[f32; 2]; 6] = [
 
 #[test]
 fn rules_by_hand() {
-    for (rule, expected) in rules().into_iter().zip(EXPECTED) {
-        let params = params(&[1.0]);
-        let mut optimizer = Optimizer::new(&params, config(rule)).unwrap();
-        for (gradient, expected) in [2.0, -1.0].into_iter().zip(expected) {
-            let stats = optimizer.step(&loss(&params, &[gradient])).unwrap();
-            assert_eq!(stats.grad_norm, gradient.abs());
-            assert!((values(&params)[0] - expected).abs() < 1e-6, "{rule:?} {:?}", values(&params));
+    // A first gradient of 8 that is clipped to 2 has to come to the same.
+    for (first, max_norm) in [(2.0, None), (8.0, Some(2.0))] {
+        for (rule, expected) in rules().into_iter().zip(EXPECTED) {
+            let params = params(&[1.0]);
+            let mut optimizer =
+                Optimizer::new(&params, OptimizerConfig { rule, max_norm }).unwrap();
+            for (gradient, expected) in [first, -1.0].into_iter().zip(expected) {
+                let stats = optimizer.step(&loss(&params, &[gradient])).unwrap();
+                assert_eq!(stats.grad_norm, gradient.abs());
+                let value = values(&params)[0];
+                assert!((value - expected).abs() < 1e-6, "{rule:?} {max_norm:?} {value}");
+            }
         }
     }
 }

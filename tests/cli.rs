@@ -1,0 +1,324 @@
+//! The binary as its users run it.
+#![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A run of DQN on Catch that is over in a moment.
+const SHORT: &str = "dqn --env catch --steps 600 --log-every 100 --eval-every 200 --save-every 150 \
+                     --warmup 100 --hidden 16 --batch 8 --eval-episodes 2 --test-episodes 3 --target 9";
+
+/// One that takes a few seconds: time enough to stop it.
+const LONG: &str = "dqn --env catch --steps 20000 --log-every 300 --eval-every 700 --save-every 500 \
+                    --warmup 100 --hidden 16 --batch 8 --eval-episodes 2 --test-episodes 3 --target 9";
+
+struct Lab {
+    dir: TempDir,
+}
+
+impl Lab {
+    fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    fn command(&self, args: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
+        command.args(args.split_whitespace()).current_dir(self.dir.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn run(&self, args: &str) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// Standard output of a command that must go well.
+    fn ok(&self, args: &str) -> String {
+        let output = self.run(args);
+        assert!(output.status.success(), "{args}: {}", stderr(&output));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Starts `LONG` in `out` and waits for its first checkpoint.
+    fn begun(&self, out: &str) -> Child {
+        let child = self.command(&format!("{LONG} --quiet --out {out}")).spawn().unwrap();
+        let begun = Instant::now();
+        while !self.path(out).join("checkpoints/step-000000000500").exists() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "no checkpoint");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        child
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn hash(&self, run: &str) -> String {
+        let result = json(&self.path(run).join("result.json"));
+        result["params_hash"].as_str().unwrap().to_owned()
+    }
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+/// The rows of `metrics.jsonl`, timing aside.
+fn rows(run: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let row = |line: &str| {
+        let mut row: Value = serde_json::from_str(line).unwrap();
+        let row = row.as_object_mut().unwrap();
+        row.retain(|name, _| !name.starts_with("speed/") && !name.starts_with("time/"));
+        Value::Object(row.clone())
+    };
+    text.lines().map(row).collect()
+}
+
+#[test]
+fn a_run_leaves_all_it_promises_and_tells_it() {
+    let lab = Lab::new();
+    let told = lab.ok(SHORT);
+    assert!(told.starts_with("dqn on catch: return "), "{told}");
+    assert_eq!(told.lines().filter(|line| line.starts_with("  lab ")).count(), 3, "{told}");
+    let run = lab.path("runs/dqn-catch-s1");
+    for file in ["run.json", "metrics.jsonl", "result.json", "curves.svg", "curves.png"] {
+        assert!(fs::metadata(run.join(file)).unwrap().len() > 0, "{file}");
+    }
+    assert!(fs::read(run.join("episode.gif")).unwrap().starts_with(b"GIF89a"));
+    assert!(run.join("checkpoints/best/manifest.json").exists());
+    let steps: Vec<_> = rows(&run).iter().map(|row| row["step"].as_u64().unwrap()).collect();
+    assert_eq!(steps, [100, 200, 300, 400, 500, 600]);
+    let info = json(&run.join("run.json"));
+    assert_eq!(info["config"]["hidden"], 16);
+    assert_eq!((&info["seed"], &info["device"]), (&Value::from(1), &Value::from("cpu")));
+
+    // A second run takes another name; --json prints result.json and nothing else.
+    let printed: Value = serde_json::from_str(&lab.ok(&format!("{SHORT} --json"))).unwrap();
+    assert_eq!(printed, json(&lab.path("runs/dqn-catch-s1-2/result.json")));
+    assert_eq!(printed["outcome"], "finished");
+    assert_eq!(printed["eval"]["return"]["n"], 3);
+    assert_eq!(printed["params_hash"].as_str().unwrap(), lab.hash("runs/dqn-catch-s1"));
+}
+
+#[test]
+fn a_saved_run_is_scored_watched_and_drawn() {
+    let lab = Lab::new();
+    lab.ok(&format!("{SHORT} --out a"));
+    let result = json(&lab.path("a/result.json"));
+    let again: Value = serde_json::from_str(&lab.ok("eval a --episodes 3 --json")).unwrap();
+    assert_eq!(again["eval"], result["eval"]);
+    assert!(lab.ok("eval a --best").starts_with("return "));
+    let shown = lab.ok("play a --episodes 2");
+    assert!(shown.contains("episode 2: return ") && !shown.contains('\x1b'), "{shown}");
+    lab.ok("play a --gif ball.gif");
+    assert!(fs::read(lab.path("ball.gif")).unwrap().starts_with(b"GIF89a"));
+    lab.ok(&format!("{SHORT} --out b --seed 2"));
+    lab.ok("plot a b --metric eval/return --out both.svg");
+    let drawn = fs::read_to_string(lab.path("both.svg")).unwrap();
+    assert!(drawn.contains("eval/return") && !drawn.contains("train/loss"));
+    assert!(lab.path("both.png").exists());
+}
+
+#[test]
+fn seeds_decide_and_threads_do_not() {
+    let lab = Lab::new();
+    lab.ok(&format!("{SHORT} --out one --threads 1"));
+    lab.ok(&format!("{SHORT} --out two --threads 2"));
+    lab.ok(&format!("{SHORT} --out other --seed 2"));
+    lab.ok("dqn --config one/run.json --out given-back");
+    assert_eq!(lab.hash("one"), lab.hash("two"));
+    assert_eq!(lab.hash("one"), lab.hash("given-back"));
+    assert_ne!(lab.hash("one"), lab.hash("other"));
+    assert_eq!(rows(&lab.path("one")), rows(&lab.path("two")));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_stopped_and_resumed_is_the_run_that_never_was() {
+    let lab = Lab::new();
+    lab.ok(&format!("{LONG} --out whole"));
+    let same = |run: &str| {
+        lab.ok(&format!("resume {run} --steps 20000"));
+        assert_eq!(lab.hash(run), lab.hash("whole"), "{run}");
+        assert_eq!(rows(&lab.path(run)), rows(&lab.path("whole")), "{run}");
+    };
+
+    lab.ok(&LONG.replace("--steps 20000", "--steps 1234 --out steps"));
+    same("steps");
+
+    let mut child = lab.begun("killed");
+    child.kill().unwrap();
+    assert!(!child.wait().unwrap().success());
+    same("killed");
+
+    let child = lab.begun("interrupted");
+    let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(signal.unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("lab resume interrupted"));
+    assert_eq!(json(&lab.path("interrupted/result.json"))["outcome"], "interrupted");
+    same("interrupted");
+}
+
+#[test]
+fn wrong_input_gets_one_sentence_and_exit_code_2() {
+    let lab = Lab::new();
+    fs::write(lab.path("typo.toml"), "gama = 0.9").unwrap();
+    fs::write(lab.path("type.toml"), "batch = \"many\"").unwrap();
+    fs::write(lab.path("broken.toml"), "batch = = 3").unwrap();
+    let cases = [
+        ("dqn --env braekout", "unknown environment `braekout`; did you mean `breakout`?"),
+        ("dqn", "--env is missing: give one of breakout, cartpole, catch"),
+        ("dqn --env catch --gamma 1.5", "--gamma 1.5: must lie between 0 and 1"),
+        ("dqn --env catch --gamma -1", "--gamma -1: must lie between 0 and 1"),
+        ("dqn --env catch --batch 0", "--batch 0: must be at least 1"),
+        ("dqn --env catch --lr nan", "--lr: must be a finite number"),
+        ("dqn --env catch --target nan", "a finite number is expected"),
+        ("dqn --env catch --lr fast", "invalid value 'fast' for '--lr <X>'"),
+        ("dqn --env catch --threads 0", "--threads 0: must be at least 1"),
+        ("dqn --env catch --optimizer adm", "invalid value 'adm' for '--optimizer <X>'"),
+        ("dqn --env catch --device gpu", "`gpu` is not a device; use auto, cpu, cuda or cuda:0"),
+        ("dqn --env catch --preset dqn-catsh", "did you mean `dqn-catch`?"),
+        (
+            "dqn --env catch --config typo.toml",
+            "typo.toml: unknown key `gama`; did you mean `gamma`?",
+        ),
+        ("dqn --env catch --config type.toml", "type.toml: batch = \"many\": invalid type"),
+        ("dqn --env catch --config broken.toml", "--config broken.toml: TOML parse error"),
+        ("dqn --env breakout --env-arg stiky=0", "--env-arg for breakout: unknown field `stiky`"),
+        ("dqn --env breakout --env-arg sticky", "--env-arg sticky: expected KEY=VALUE"),
+        ("dqm --env catch", "unrecognized subcommand 'dqm'"),
+    ];
+    for (args, sentence) in cases {
+        let output = lab.run(args);
+        assert!(stderr(&output).contains(sentence), "{args}: {}", stderr(&output));
+        assert_eq!(output.status.code(), Some(2), "{args}");
+        assert!(output.stdout.is_empty(), "{args}");
+    }
+    assert!(!lab.path("runs").exists(), "wrong usage left a run directory behind");
+}
+
+#[test]
+fn what_fails_says_what_to_do_and_exits_with_1() {
+    let lab = Lab::new();
+    fs::write(lab.path("file"), "").unwrap();
+    let cases = [
+        ("dqn --env catch --out file/run", "cannot create the run directory file/run"),
+        ("dqn --env catch --config none.toml", "--config none.toml: cannot read it"),
+        ("resume none", "none is not a run directory"),
+        ("eval none", "none is not a run directory"),
+        ("plot none", "none"),
+    ];
+    for (args, sentence) in cases {
+        let output = lab.run(args);
+        assert!(stderr(&output).contains(sentence), "{args}: {}", stderr(&output));
+        assert_eq!(output.status.code(), Some(1), "{args}");
+    }
+    if cfg!(not(feature = "cuda")) {
+        let output = lab.run("dqn --env catch --device cuda");
+        assert!(stderr(&output).contains("built without CUDA"), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn other_hyper_parameters_are_listed_and_refused() {
+    let lab = Lab::new();
+    lab.ok(&format!("{SHORT} --out run"));
+    let before = fs::read(lab.path("run/run.json")).unwrap();
+    for args in ["resume run --steps 900 --gamma 0.5", "resume run --gamma 0.5 --batch 8"] {
+        let output = lab.run(args);
+        assert_eq!(output.status.code(), Some(2), "{args}");
+        assert!(
+            stderr(&output).contains("  gamma: 0.99 when started, 0.5 now"),
+            "{}",
+            stderr(&output)
+        );
+        assert!(!stderr(&output).contains("batch:"), "{}", stderr(&output));
+    }
+    let output = lab.run(&format!("{SHORT} --out run --lr 0.5"));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("  lr: 0.001 when started, 0.5 now"), "{}", stderr(&output));
+    let output = lab.run(&format!("{SHORT} --out run"));
+    assert!(stderr(&output).contains("go on with `lab resume run`"), "{}", stderr(&output));
+    assert_eq!(fs::read(lab.path("run/run.json")).unwrap(), before);
+    lab.ok("resume run --steps 700 --batch 8 --gamma 0.99");
+
+    // The same where run.json was changed by hand.
+    let edited = String::from_utf8(before).unwrap().replace("\"gamma\": 0.99", "\"gamma\": 0.8");
+    fs::write(lab.path("run/run.json"), edited).unwrap();
+    let output = lab.run("resume run --steps 900");
+    assert!(stderr(&output).contains("  gamma: 0.99 when started, 0.8 now"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_checkpoint_that_was_cut_short_is_passed_over() {
+    let lab = Lab::new();
+    lab.ok(&format!("{SHORT} --out run"));
+    let hash = lab.hash("run");
+    let newest = lab.path("run/checkpoints/step-000000000600/model.safetensors");
+    let file = fs::OpenOptions::new().write(true).open(newest).unwrap();
+    file.set_len(100).unwrap();
+    let output = lab.run("resume run --quiet");
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("model.safetensors is damaged: 100 bytes"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(stderr(&output).contains("falling back to run/checkpoints/step-0000000004"));
+    assert_eq!(lab.hash("run"), hash);
+    assert_eq!(rows(&lab.path("run")).len(), 6);
+}
+
+#[test]
+fn a_loss_that_is_not_finite_stops_the_run_and_spares_the_checkpoint() {
+    let lab = Lab::new();
+    let args = "--steps 4000 --out run --optimizer sgd --loss mse --lr 1e9 --max-grad-norm 0";
+    let output =
+        lab.run(&SHORT.replace("--steps 600", args).replace("--warmup 100", "--warmup 310"));
+    let told = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("at step 3") && told.contains("--lr"), "{told}");
+    assert!(
+        told.contains("The last good checkpoint is run/checkpoints/step-000000000300"),
+        "{told}"
+    );
+    assert!(lab.path("run/checkpoints/step-000000000300/manifest.json").exists());
+    assert!(!lab.path("run/result.json").exists());
+    lab.ok("eval run");
+}
+
+#[test]
+fn output_is_plain_where_it_is_no_terminal() {
+    let lab = Lab::new();
+    let output = lab.run(SHORT);
+    let told = stderr(&output);
+    assert!(!told.contains('\x1b') && !told.contains('\r'), "{told}");
+    assert_eq!(told.lines().count(), 6, "{told}");
+    assert!(told.starts_with("100/600 transitions  "), "{told}");
+    assert!(stderr(&lab.run(&format!("{SHORT} --quiet"))).is_empty());
+}
+
+#[test]
+fn lists_and_help_name_everything() {
+    let lab = Lab::new();
+    assert!(lab.ok("list envs").contains("--env-arg sticky=0.1"));
+    assert!(lab.ok("list algorithms").contains("dqn"));
+    assert!(lab.ok("list presets").contains("dqn-breakout"));
+    let help = lab.ok("dqn --help");
+    for flag in ["--seed", "--steps", "--device", "--threads", "--gamma", "--target-every"] {
+        assert!(help.contains(flag), "{flag}");
+    }
+    assert!(help.contains("Transitions to train for [default: 50000]"), "{help}");
+    assert_eq!(lab.run("").status.code(), Some(2));
+}

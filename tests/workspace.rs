@@ -1,0 +1,42 @@
+//! What holds for the workspace as a whole.
+#![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+const MEMBERS: [&str; 4] = ["train", "nn", "envs", "agents"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Names under `[dependencies]` in the manifest of `member`.
+fn dependencies(member: &str) -> BTreeSet<String> {
+    let text = fs::read_to_string(root().join(member).join("Cargo.toml")).unwrap();
+    let manifest: toml::Table = text.parse().unwrap();
+    manifest["dependencies"].as_table().unwrap().keys().cloned().collect()
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let members = |member: &str| {
+        let all = dependencies(member);
+        MEMBERS.into_iter().filter(|name| all.contains(*name)).collect::<Vec<_>>()
+    };
+    assert!(members("envs").is_empty());
+    assert!(!dependencies("envs").contains("candle-core"), "environments know no tensors");
+    assert!(members("train").is_empty(), "the loop knows no algorithm and no environment");
+    assert_eq!(members("nn"), ["train"]);
+    assert_eq!(members("agents"), ["train", "nn", "envs"]);
+}
+
+#[test]
+fn presets_are_all_registered() {
+    let files = fs::read_dir(root().join("examples/presets")).unwrap();
+    let mut files: Vec<_> =
+        files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    files.sort();
+    let names: Vec<_> =
+        lab::registry::PRESETS.iter().map(|preset| format!("{}.toml", preset.name)).collect();
+    assert_eq!(files, names);
+}

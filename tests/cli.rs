@@ -304,8 +304,9 @@ fn output_is_plain_where_it_is_no_terminal() {
     let output = lab.run(SHORT);
     let told = stderr(&output);
     assert!(!told.contains('\x1b') && !told.contains('\r'), "{told}");
-    assert_eq!(told.lines().count(), 6, "{told}");
-    assert!(told.starts_with("100/600 transitions  "), "{told}");
+    assert_eq!(told.lines().count(), 7, "{told}");
+    assert!(told.starts_with("dqn on catch, seed 1, on cpu with --threads "), "{told}");
+    assert!(told.contains("\n100/600 transitions  "), "{told}");
     assert!(stderr(&lab.run(&format!("{SHORT} --quiet"))).is_empty());
 }
 

@@ -18,6 +18,10 @@ enum What {
     Algorithms,
     /// Presets
     Presets,
+    /// Data sets: none yet
+    Data,
+    /// Checks: none yet
+    Checks,
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
@@ -35,6 +39,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
                 writeln!(out, "{:16}{}", entry.name, entry.about)?;
             }
         }
+        What::Data | What::Checks => {}
         What::Presets => {
             for preset in PRESETS {
                 writeln!(out, "{:16}{}", preset.name, preset.about())?;

@@ -43,6 +43,7 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> Result<ExitCode> {
     let agent = session::build(algorithm, &config, &machine.device)?;
     // A run that is stopped once more goes on towards the steps that were asked for last.
     info.config = config.all.clone();
+    (info.device, info.threads) = (::train::device_name(&machine.device), machine.threads);
     dir.write_json("run.json", &info)?;
     Session { algorithm, config, dir, info, verbosity: args.verbosity }.train(agent, out)
 }

@@ -125,6 +125,15 @@ impl Session {
             ],
             stop: stop_flag()?,
         };
+        if !self.verbosity.quiet {
+            let RunInfo { algorithm, subject, seed, device, threads, .. } = &self.info;
+            let run = self.dir.path().display();
+            // Progress that can't be told is no reason not to train.
+            let _ = writeln!(
+                std::io::stderr(),
+                "{algorithm} on {subject}, seed {seed}, on {device} with --threads {threads}, in {run}"
+            );
+        }
         let report = fit(agent.as_mut(), &plan, &mut run)?;
         drop(run); // The bar leaves the terminal before the result is told.
         let result = self.result(&report);

@@ -1,30 +1,37 @@
 //! Progress on standard error: a bar on a terminal, lines elsewhere.
 use crate::{Row, Sink};
 use anyhow::Result;
-use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-/// A bar with the newest metrics, the rate and the remaining time.
+/// A bar with the newest value of each metric, the rate and the remaining time.
 pub struct Bar {
     bar: ProgressBar,
     unit: &'static str,
+    newest: BTreeMap<String, f64>,
 }
 
 impl Bar {
     /// A bar that counts `unit`, as in `transitions`.
     pub fn new(unit: &'static str) -> Self {
-        Self { bar: ProgressBar::hidden(), unit }
+        Self { bar: ProgressBar::hidden(), unit, newest: BTreeMap::new() }
     }
 }
 
 impl Sink for Bar {
     fn begin(&mut self, step: u64, steps: u64, _: u64) -> Result<()> {
         let template = format!(
-            "{{bar:30}} {{human_pos}}/{{human_len}} {}, {{per_sec}}, {{eta}} left  {{msg}}",
+            "{{bar:24}} {{human_pos}}/{{human_len}} {}  {{rate}}  {{eta}} left  {{wide_msg}}",
             self.unit
         );
-        self.bar = ProgressBar::new(steps).with_style(ProgressStyle::with_template(&template)?);
+        let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            // Nothing to do about a terminal that takes no text.
+            let _ = write!(out, "{:.0}/s", state.per_sec());
+        };
+        let style = ProgressStyle::with_template(&template)?.with_key("rate", rate);
+        self.bar = ProgressBar::new(steps).with_style(style);
         self.bar.set_position(step);
         // The rate counts from here: what an earlier part of the run did took none of this time.
         self.bar.reset_eta();
@@ -32,7 +39,8 @@ impl Sink for Bar {
     }
 
     fn row(&mut self, row: &Row) -> Result<()> {
-        self.bar.set_message(told(row));
+        self.newest.extend(row.values.clone());
+        self.bar.set_message(told(&self.newest));
         Ok(())
     }
 
@@ -77,7 +85,13 @@ impl Sink for Lines {
         let left =
             Duration::from_secs((per_unit * self.steps.saturating_sub(row.step) as f64) as u64);
         let Self { unit, steps, .. } = self;
-        say(&format!("{}/{steps} {unit}  {}  {} left", row.step, told(row), HumanDuration(left)));
+        let left = HumanDuration(left);
+        let rate = row.values.get("speed/steps_per_s").copied().unwrap_or_default();
+        say(&format!(
+            "{}/{steps} {unit}  {rate:.0}/s  {left} left  {}",
+            row.step,
+            told(&row.values)
+        ));
         Ok(())
     }
 
@@ -104,8 +118,10 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-fn told(row: &Row) -> String {
-    let shown = row.values.iter().filter(|(name, _)| !name.starts_with("time/"));
+/// What was measured of the model; how fast is told otherwise.
+fn told(values: &BTreeMap<String, f64>) -> String {
+    let timing = |name: &str| name.starts_with("time/") || name.starts_with("speed/");
+    let shown = values.iter().filter(|(name, _)| !timing(name));
     let parts: Vec<_> = shown.map(|(name, value)| format!("{name} {}", short(*value))).collect();
     parts.join("  ")
 }

@@ -2,13 +2,22 @@
 //!
 //! To add an environment, an algorithm or a preset is to add its line here.
 use crate::usage::Usage;
+use agents::tabular::{
+    PolicyIteration, PolicyIterationConfig, QIteration, QIterationConfig, ValueIteration,
+    ValueIterationConfig,
+};
 use agents::{Agent, Dqn, DqnConfig, MakeEnv};
 use anyhow::Result;
 use candle_core::Device;
 use clap::{ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
-use envs::{Breakout, BreakoutConfig, CartPole, Catch, Env};
+use envs::{
+    Blackjack, Breakout, BreakoutConfig, CartPole, Catch, CliffWalking, Env, FrozenLake,
+    FrozenLakeConfig, GamblersConfig, GamblersProblem, Garnet, GarnetConfig, GridConfig, GridWorld,
+    JacksCarRental, JacksConfig, Mdp, MdpEnv, Taxi,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 use train::Plan;
 
 /// Options by name.
@@ -22,31 +31,138 @@ pub struct EnvEntry {
     pub about: &'static str,
     /// Every `--env-arg` with its default, or as given.
     pub options: fn(&Options) -> Result<Options>,
-    /// How to make copies with these options.
-    pub make: fn(&Options) -> Result<MakeEnv>,
+    /// How it is made.
+    pub source: Source,
 }
 
-/// The environments.
+/// How an environment is made from its options.
+pub enum Source {
+    /// Outcomes can only be drawn.
+    Env(fn(&Options) -> Result<MakeEnv>),
+    /// Outcomes are known, which is what planners need; played with a limit of so many steps.
+    Mdp(fn(&Options) -> Result<Arc<dyn Mdp>>, u32),
+}
+
+impl EnvEntry {
+    /// How to make copies with these options.
+    ///
+    /// # Errors
+    /// What is wrong with the options.
+    pub fn make(&self, options: &Options) -> Result<MakeEnv> {
+        match self.source {
+            Source::Env(make) => make(options),
+            Source::Mdp(make, limit) => {
+                let mdp = make(options)?;
+                Ok(Box::new(move || Box::new(MdpEnv::new(Arc::clone(&mdp), Some(limit)))))
+            }
+        }
+    }
+
+    /// Its outcomes, where they are known.
+    ///
+    /// # Errors
+    /// What is wrong with the options.
+    pub fn mdp(&self, options: &Options) -> Result<Option<Arc<dyn Mdp>>> {
+        match self.source {
+            Source::Env(_) => Ok(None),
+            Source::Mdp(make, _) => Ok(Some(make(options)?)),
+        }
+    }
+}
+
+/// The environments. Limits are Gymnasium's where it has one.
 pub const ENVS: &[EnvEntry] = &[
+    EnvEntry {
+        name: "blackjack",
+        about: "Blackjack with an infinite deck (Sutton & Barto, example 5.1)",
+        options: resolve::<NoOptions>,
+        source: Source::Mdp(|_| Ok(Arc::new(Blackjack::default())), 100),
+    },
     EnvEntry {
         name: "breakout",
         about: "MinAtar's Breakout: keep the ball in play, clear the bricks (10×10, 4 channels)",
         options: resolve::<BreakoutConfig>,
-        make: |options| copies(options, Breakout::new),
+        source: Source::Env(|options| {
+            let config: BreakoutConfig = serde_json::from_value(Value::Object(options.clone()))?;
+            config.check().map_err(|error| Usage(format!("--env-arg {error}")))?;
+            copies(options, Breakout::new)
+        }),
     },
     EnvEntry {
         name: "cartpole",
         about: "CartPole-v1: balance a pole on a cart (4 numbers, at most 500 steps)",
         options: resolve::<NoOptions>,
-        make: |options| copies(options, |_: NoOptions| CartPole::default()),
+        source: Source::Env(|options| copies(options, |_: NoOptions| CartPole::default())),
     },
     EnvEntry {
         name: "catch",
         about: "bsuite's Catch: move a paddle under a falling ball (10×5)",
         options: resolve::<NoOptions>,
-        make: |options| copies(options, |_: NoOptions| Catch::default()),
+        source: Source::Env(|options| copies(options, |_: NoOptions| Catch::default())),
+    },
+    EnvEntry {
+        name: "cliff-walking",
+        about: "CliffWalking-v1 of Gymnasium: along the cliff, not into it (4×12)",
+        options: resolve::<CliffWalking>,
+        source: Source::Mdp(|options| known(options, Ok::<CliffWalking, _>), 1_000),
+    },
+    EnvEntry {
+        name: "frozen-lake",
+        about: "FrozenLake-v1 of Gymnasium: over the ice, not into a hole (4×4 or a map of your own)",
+        options: resolve::<FrozenLakeConfig>,
+        source: Source::Mdp(|options| known(options, |c| FrozenLake::new(&c)), 100),
+    },
+    EnvEntry {
+        name: "frozen-lake-8x8",
+        about: "FrozenLake8x8-v1 of Gymnasium",
+        options: |given| {
+            let mut options = Options::from_iter([("map".to_owned(), Value::from("8x8"))]);
+            options.extend(given.clone());
+            resolve::<FrozenLakeConfig>(&options)
+        },
+        source: Source::Mdp(|options| known(options, |c| FrozenLake::new(&c)), 200),
+    },
+    EnvEntry {
+        name: "gamblers-problem",
+        about: "Gambler's problem: stake on coin flips to reach a goal (Sutton & Barto, example 4.3)",
+        options: resolve::<GamblersConfig>,
+        source: Source::Mdp(|options| known(options, GamblersProblem::new), 1_000),
+    },
+    EnvEntry {
+        name: "garnet",
+        about: "A random MDP of any size (Archibald et al. 1995)",
+        options: resolve::<GarnetConfig>,
+        source: Source::Mdp(|options| known(options, Garnet::new), 1_000),
+    },
+    EnvEntry {
+        name: "gridworld",
+        about: "A grid of the literature (layout) or of your own (map)",
+        options: resolve::<GridConfig>,
+        source: Source::Mdp(|options| known(options, |c| GridWorld::new(&c)), 1_000),
+    },
+    EnvEntry {
+        name: "jacks-car-rental",
+        about: "Jack's car rental: move cars between two lots (Sutton & Barto, example 4.2)",
+        options: resolve::<JacksConfig>,
+        source: Source::Mdp(|options| known(options, |c| Ok(JacksCarRental::new(c))), 1_000),
+    },
+    EnvEntry {
+        name: "taxi",
+        about: "Taxi-v3 of Gymnasium: fetch a passenger and bring him where he wants (500 states)",
+        options: resolve::<NoOptions>,
+        source: Source::Mdp(|_| Ok(Arc::new(Taxi {})), 200),
     },
 ];
+
+/// An MDP from its options.
+fn known<C: DeserializeOwned, M: Mdp + 'static>(
+    options: &Options,
+    make: fn(C) -> Result<M, String>,
+) -> Result<Arc<dyn Mdp>> {
+    let config = serde_json::from_value(Value::Object(options.clone()))?;
+    let mdp = make(config).map_err(|error| Usage(format!("--env-arg: {error}")))?;
+    Ok(Arc::new(mdp))
+}
 
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,6 +180,8 @@ where
 pub struct Algorithm {
     /// The subcommand.
     pub name: &'static str,
+    /// Shorter names of it.
+    pub aliases: &'static [&'static str],
     /// One line about it.
     pub about: &'static str,
     /// What its steps count.
@@ -86,33 +204,119 @@ pub struct Job<'a> {
     pub options: &'a Options,
     /// Makes copies of the environment.
     pub make: MakeEnv,
+    /// The environment's outcomes, where they are known.
+    pub mdp: Option<Arc<dyn Mdp>>,
     /// Seed of every stream.
     pub seed: u64,
     /// Where its tensors live.
     pub device: &'a Device,
 }
 
+impl Job<'_> {
+    fn mdp(&self) -> Result<&dyn Mdp> {
+        self.mdp.as_deref().ok_or_else(|| {
+            let known = ENVS.iter().filter(|entry| matches!(entry.source, Source::Mdp(..)));
+            let known: Vec<_> = known.map(|entry| entry.name).collect();
+            Usage(format!(
+                "--env: a planner needs to know the outcomes of every action, and this environment \
+                 only draws them; give one of {}",
+                known.join(", ")
+            ))
+            .into()
+        })
+    }
+
+    /// A network has a value for every action in every state.
+    fn needs_every_action(&self) -> Result<()> {
+        let Some(mdp) = &self.mdp else { return Ok(()) };
+        for state in 0..mdp.n_states() {
+            let allowed = (0..mdp.n_actions()).filter(|action| mdp.allows(state, *action)).count();
+            if allowed != 0 && allowed != mdp.n_actions() {
+                let name = mdp.state_name(state);
+                return Err(Usage(format!(
+                    "--env: state {name} does not have every action, and this algorithm can't \
+                     choose among some only; use a planner, or in a gridworld --env-arg \
+                     reward=entering"
+                ))
+                .into());
+            }
+        }
+        Ok(())
+    }
+
+    fn config<C: DeserializeOwned>(&self) -> Result<C> {
+        Ok(serde_json::from_value(Value::Object(self.options.clone()))?)
+    }
+}
+
+/// Planners end by themselves, and their sweeps are worth a row each.
+const PLANNING: Plan = Plan {
+    steps: 100_000,
+    log_every: 1,
+    eval_every: 0,
+    save_every: 0,
+    target: None,
+    patience: None,
+};
+
 /// The algorithms.
-pub const ALGORITHMS: &[Algorithm] = &[Algorithm {
-    name: "dqn",
-    about: "Deep Q-network (Mnih et al. 2015)",
-    unit: "transitions",
-    plan: Plan {
-        steps: 50_000,
-        log_every: 1_000,
-        eval_every: 5_000,
-        save_every: 10_000,
-        target: None,
-        patience: None,
+pub const ALGORITHMS: &[Algorithm] = &[
+    Algorithm {
+        name: "dqn",
+        aliases: &[],
+        about: "Deep Q-network (Mnih et al. 2015)",
+        unit: "transitions",
+        plan: Plan {
+            steps: 50_000,
+            log_every: 1_000,
+            eval_every: 5_000,
+            save_every: 10_000,
+            target: None,
+            patience: None,
+        },
+        flags: DqnConfig::augment_args,
+        typed: typed::<DqnConfig>,
+        options: resolve::<DqnConfig>,
+        build: |job| {
+            job.needs_every_action()?;
+            let config = job.config::<DqnConfig>()?;
+            Ok(Box::new(Dqn::new(job.make, config, job.seed, job.device)?))
+        },
     },
-    flags: DqnConfig::augment_args,
-    typed: typed::<DqnConfig>,
-    options: resolve::<DqnConfig>,
-    build: |job| {
-        let config: DqnConfig = serde_json::from_value(Value::Object(job.options.clone()))?;
-        Ok(Box::new(Dqn::new(job.make, config, job.seed, job.device)?))
+    Algorithm {
+        name: "policy-iteration",
+        aliases: &["pi"],
+        about: "Policy iteration on a known MDP (Howard 1960), modified (Puterman & Shin 1978)",
+        unit: "improvements",
+        plan: PLANNING,
+        flags: PolicyIterationConfig::augment_args,
+        typed: typed::<PolicyIterationConfig>,
+        options: resolve::<PolicyIterationConfig>,
+        build: |job| Ok(Box::new(PolicyIteration::new(job.mdp()?, job.config()?)?)),
     },
-}];
+    Algorithm {
+        name: "q-iteration",
+        aliases: &["qi"],
+        about: "Q iteration on a known MDP",
+        unit: "sweeps",
+        plan: PLANNING,
+        flags: QIterationConfig::augment_args,
+        typed: typed::<QIterationConfig>,
+        options: resolve::<QIterationConfig>,
+        build: |job| Ok(Box::new(QIteration::new(job.mdp()?, job.config()?)?)),
+    },
+    Algorithm {
+        name: "value-iteration",
+        aliases: &["vi"],
+        about: "Value iteration on a known MDP (Bellman 1957)",
+        unit: "sweeps",
+        plan: PLANNING,
+        flags: ValueIterationConfig::augment_args,
+        typed: typed::<ValueIterationConfig>,
+        options: resolve::<ValueIterationConfig>,
+        build: |job| Ok(Box::new(ValueIteration::new(job.mdp()?, job.config()?, job.seed)?)),
+    },
+];
 
 /// A named set of options that is known to work.
 pub struct Preset {
@@ -185,7 +389,7 @@ mod tests {
     #[test]
     fn every_environment_keeps_the_interface() {
         for entry in ENVS {
-            let make = (entry.make)(&Options::new()).unwrap();
+            let make = entry.make(&(entry.options)(&Options::new()).unwrap()).unwrap();
             envs::check_env(&*make, 2_000).unwrap_or_else(|why| panic!("{}: {why}", entry.name));
         }
     }

@@ -178,14 +178,14 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
     fs::write(lab.path("broken.toml"), "batch = = 3").unwrap();
     let cases = [
         ("dqn --env braekout", "unknown environment `braekout`; did you mean `breakout`?"),
-        ("dqn", "--env is missing: give one of breakout, cartpole, catch"),
+        ("dqn", "--env is missing: give one of blackjack, breakout, cartpole, catch"),
         ("dqn --env catch --gamma 1.5", "--gamma 1.5: must lie between 0 and 1"),
         ("dqn --env catch --gamma -1", "--gamma -1: must lie between 0 and 1"),
-        ("dqn --env catch --batch 0", "--batch 0: must be at least 1"),
+        ("dqn --env catch --batch 0", "--batch 0: must lie between 1 and 1048576"),
         ("dqn --env catch --lr nan", "--lr: must be a finite number"),
         ("dqn --env catch --target nan", "a finite number is expected"),
         ("dqn --env catch --lr fast", "invalid value 'fast' for '--lr <X>'"),
-        ("dqn --env catch --threads 0", "--threads 0: must be at least 1"),
+        ("dqn --env catch --threads 0", "--threads 0: must lie between 1 and 1024"),
         ("dqn --env catch --optimizer adm", "invalid value 'adm' for '--optimizer <X>'"),
         ("dqn --env catch --device gpu", "`gpu` is not a device; use auto, cpu, cuda or cuda:0"),
         ("dqn --env catch --preset dqn-catsh", "did you mean `dqn-catch`?"),
@@ -196,6 +196,17 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
         ("dqn --env catch --config type.toml", "type.toml: batch = \"many\": invalid type"),
         ("dqn --env catch --config broken.toml", "--config broken.toml: TOML parse error"),
         ("dqn --env breakout --env-arg stiky=0", "--env-arg for breakout: unknown field `stiky`"),
+        ("dqn --env breakout --env-arg sticky=7", "--env-arg sticky=7: must lie between 0 and 1"),
+        ("dqn --env catch --replay 10000000000000", "--replay 10000000000000: must lie between"),
+        ("dqn --env catch --threads 20000", "--threads 20000: must lie between 1 and 1024"),
+        ("dqn --env catch --patience 0", "invalid value '0' for '--patience <N>'"),
+        ("vi --env catch", "a planner needs to know the outcomes of every action"),
+        (
+            "vi --env gridworld --env-arg layout=aimo",
+            "--env-arg for gridworld: unknown variant `aimo`",
+        ),
+        ("vi --env gridworld --gamma 1.5", "a number between 0 and 1 is expected, or `own`"),
+        ("dqn --env gridworld", "does not have every action"),
         ("dqn --env breakout --env-arg sticky", "--env-arg sticky: expected KEY=VALUE"),
         ("dqm --env catch", "unrecognized subcommand 'dqm'"),
     ];
@@ -251,7 +262,18 @@ fn other_hyper_parameters_are_listed_and_refused() {
     let output = lab.run(&format!("{SHORT} --out run"));
     assert!(stderr(&output).contains("go on with `lab resume run`"), "{}", stderr(&output));
     assert_eq!(fs::read(lab.path("run/run.json")).unwrap(), before);
-    lab.ok("resume run --steps 700 --batch 8 --gamma 0.99");
+    // Options after a hyper-parameter count as well, and what makes no sense is refused.
+    let told = lab.ok("resume run --batch 8 --gamma 0.99 --steps 700 --quiet --json");
+    assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["steps"], 700);
+    assert_eq!(json(&lab.path("run/run.json"))["config"]["steps"], 700);
+    for (args, sentence) in [
+        ("resume run --batch 8 --out elsewhere", "--out: a run that is resumed stays"),
+        ("resume run --steps 100", "--steps 100: the run has come to 700 already"),
+    ] {
+        let output = lab.run(args);
+        assert!(stderr(&output).contains(sentence), "{args}: {}", stderr(&output));
+        assert_eq!(output.status.code(), Some(2), "{args}");
+    }
 
     // The same where run.json was changed by hand.
     let edited = String::from_utf8(before).unwrap().replace("\"gamma\": 0.99", "\"gamma\": 0.8");
@@ -296,6 +318,55 @@ fn a_loss_that_is_not_finite_stops_the_run_and_spares_the_checkpoint() {
     assert!(lab.path("run/checkpoints/step-000000000300/manifest.json").exists());
     assert!(!lab.path("run/result.json").exists());
     lab.ok("eval run");
+}
+
+#[test]
+fn a_reader_leaves_a_run_in_training_alone() {
+    let lab = Lab::new();
+    let child = lab.begun("run");
+    let partial = lab.path("run/checkpoints/step-000000999999.partial");
+    fs::create_dir(&partial).unwrap();
+    lab.ok("eval run --episodes 1");
+    assert!(partial.exists());
+    assert!(child.wait_with_output().unwrap().status.success());
+}
+
+#[test]
+fn a_flag_goes_before_a_file_and_a_file_before_a_preset() {
+    let lab = Lab::new();
+    let file = "replay = 700\nwarmup = 60\nenv = \"breakout\"\n[env_args]\nactions = \"full\"\nsticky = 0.3";
+    fs::write(lab.path("some.toml"), file).unwrap();
+    lab.ok("dqn --config some.toml --warmup 50 --env-arg sticky=0.5 --steps 60 --out run --quiet \
+            --test-episodes 1");
+    let config = &json(&lab.path("run/run.json"))["config"];
+    let values = ["warmup", "replay", "batch", "gamma"].map(|key| config[key].as_f64().unwrap());
+    assert_eq!(values, [50.0, 700.0, 32.0, 0.99]);
+    assert_eq!(config["env_args"], serde_json::json!({"actions": "full", "sticky": 0.5}));
+}
+
+#[test]
+fn evaluating_changes_nothing_in_training() {
+    let lab = Lab::new();
+    lab.ok(&format!("{SHORT} --out often"));
+    lab.ok(&format!("{} --out never", SHORT.replace("--eval-every 200", "--eval-every 0")));
+    assert_eq!(lab.hash("often"), lab.hash("never"));
+}
+
+#[test]
+fn planners_write_the_solution() {
+    let lab = Lab::new();
+    let args = "vi --env gridworld --env-arg layout=aima --json --out run";
+    let result: Value = serde_json::from_str(&lab.ok(args)).unwrap();
+    assert_eq!(result["outcome"], "converged");
+    let value = result["eval"]["value_start"]["mean"].as_f64().unwrap();
+    assert!((value - 0.7053).abs() < 1e-4, "{value}");
+    let solution = json(&lab.path("run/solution.json"));
+    let names = solution["states"].as_array().unwrap();
+    let start = names.iter().position(|name| name == "(1,1)").unwrap();
+    assert_eq!(solution["values"][start].as_f64().unwrap(), value);
+    assert_eq!(solution["actions"][solution["policy"][start].as_u64().unwrap() as usize], "up");
+    assert_eq!(solution["policy"].as_array().unwrap().last().unwrap(), &Value::Null);
+    assert!(lab.ok("eval run --episodes 50").starts_with("return "));
 }
 
 #[test]

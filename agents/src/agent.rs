@@ -1,4 +1,5 @@
 //! What agents share: acting, and being scored.
+use crate::tabular::Solution;
 use anyhow::Result;
 use envs::{Env, Episode, VecEnv};
 use train::{Evaluation, Learner, Rng, Split, stream};
@@ -14,7 +15,15 @@ pub trait Agent: Learner {
     /// # Errors
     /// What the network reports.
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()>;
+
+    /// The values of all states and actions, where the agent has a table of them.
+    fn solution(&self) -> Option<Solution> {
+        None
+    }
 }
+
+/// Episodes played at once.
+const GROUP: usize = 256;
 
 /// Mean return of `n` episodes of `agent` without exploration. Episode `i` of a split is the same
 /// whatever `n` is: its start and every draw in it come from a stream of its own.
@@ -25,14 +34,20 @@ pub fn evaluate(
     agent: &dyn Agent,
     make: &dyn Fn() -> Box<dyn Env>,
     n: usize,
-    (split, seed): (Split, u64),
+    split: Split,
+    seed: u64,
 ) -> Result<Evaluation> {
     let purpose = match split {
         Split::Validation => "validation",
         Split::Test => "test",
     };
-    let rngs = (0..n).map(|i| stream(seed, &format!("{purpose}/{i}"))).collect();
-    let returns: Vec<_> = episodes(agent, make, rngs)?.iter().map(|episode| episode.ret).collect();
+    let mut returns = Vec::new();
+    // In groups, so that a million episodes need no million environments.
+    for first in (0..n).step_by(GROUP) {
+        let group = first..n.min(first + GROUP);
+        let rngs = group.map(|i| stream(seed, &format!("{purpose}/{i}"))).collect();
+        returns.extend(episodes(agent, make, rngs)?.iter().map(|episode| episode.ret));
+    }
     Ok(Evaluation::of("return", &returns))
 }
 

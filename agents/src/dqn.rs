@@ -42,9 +42,9 @@ train::hyper_parameters! {
         #[arg(value_enum, hide_possible_values = true)]
         loss: Loss = Loss::Huber;
         /// Transitions in a batch
-        batch: usize = 64, in 1..;
+        batch: usize = 64, in 1..=1 << 20;
         /// Transitions remembered
-        replay: usize = 10_000, in 1..;
+        replay: usize = 10_000, in 1..=1 << 32;
         /// Transitions collected before the first update
         warmup: usize = 500, in 1..;
         /// Transitions from one update to the next
@@ -52,13 +52,13 @@ train::hyper_parameters! {
         /// Updates from one copy of Q into the target network to the next
         target_every: u64 = 100, in 1..;
         /// Units in each hidden layer
-        hidden: usize = 128, in 1..;
+        hidden: usize = 128, in 1..=1 << 14;
         /// Environments stepped together
-        n_envs: usize = 1, in 1..;
+        n_envs: usize = 1, in 1..=1 << 14;
         /// Episodes of an evaluation during training
-        eval_episodes: usize = 20, in 1..;
+        eval_episodes: usize = 20, in 1..=1_000_000;
         /// Episodes of the evaluation at the end
-        test_episodes: usize = 100, in 1..;
+        test_episodes: usize = 100, in 1..=1_000_000;
     }
 }
 
@@ -134,7 +134,7 @@ impl Dqn {
             seed,
             device: device.clone(),
             actions: vec![0; config.n_envs],
-            replay: Replay::new(config.replay, spec),
+            replay: Replay::new(config.replay, spec)?,
             batch: Batch::new(config.batch, spec, device)?,
             acting: online.frozen(),
             online,
@@ -150,6 +150,11 @@ impl Dqn {
             envs,
             config,
         })
+    }
+
+    fn epsilon(&self) -> f64 {
+        let DqnConfig { epsilon_start, epsilon_end, epsilon_steps, .. } = self.config;
+        Linear { from: epsilon_start, to: epsilon_end, over: epsilon_steps }.at(self.seen)
     }
 
     /// With probability ε a uniformly random action, else the greedy one.
@@ -181,7 +186,8 @@ impl Dqn {
         log.tensor("train/q", &q.mean_all()?)?;
         let part = Linear { from: 1.0, to: lr_end, over: lr_steps }.at(self.seen);
         self.optimizer.set_lr(lr * part);
-        self.optimizer.step(&loss)?;
+        let stats = self.optimizer.step(&loss)?;
+        log.scalar("train/grad_norm", stats.grad_norm);
         self.updates += 1;
         if self.updates.is_multiple_of(target_every) {
             self.target_params.copy_from(&self.params)?;
@@ -203,9 +209,8 @@ impl Agent for Dqn {
 
 impl Learner for Dqn {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
-        let DqnConfig { epsilon_start, epsilon_end, epsilon_steps, train_every, .. } = self.config;
-        let schedule = Linear { from: epsilon_start, to: epsilon_end, over: epsilon_steps };
-        let epsilon = schedule.at(self.seen);
+        let train_every = self.config.train_every;
+        let epsilon = self.epsilon();
         log.scalar("train/epsilon", epsilon);
         self.choose(epsilon)?;
         self.envs.step(&self.actions, |transition| {
@@ -230,7 +235,7 @@ impl Learner for Dqn {
             Split::Validation => self.config.eval_episodes,
             Split::Test => self.config.test_episodes,
         };
-        evaluate(self, &self.make, episodes, (split, self.seed))
+        evaluate(self, &self.make, episodes, split, self.seed)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
@@ -321,6 +326,59 @@ mod tests {
         assert_eq!(agent.updates, 2);
         agent.step(&mut log).unwrap();
         assert_eq!(agent.updates, 3);
+    }
+
+    #[test]
+    fn targets_come_from_the_target_network() {
+        let updated = |other_target: bool| {
+            let mut agent = catch(DqnConfig { target_every: 1_000, ..small() }).unwrap();
+            let mut log = Log::default();
+            (0..40).for_each(|_| _ = agent.step(&mut log).unwrap());
+            if other_target {
+                let other = Params::new(7, &Device::Cpu);
+                q_network(&other, agent.envs.spec(), agent.config.hidden).unwrap();
+                agent.target_params.copy_from(&other).unwrap();
+            }
+            agent.update(&mut log).unwrap();
+            weights(&agent.params)
+        };
+        assert_eq!(updated(false), updated(false));
+        assert_ne!(updated(false), updated(true));
+    }
+
+    #[test]
+    fn epsilon_and_the_step_size_follow_their_schedules() {
+        let config = DqnConfig { n_envs: 1, epsilon_steps: 200, lr_steps: 200, ..small() };
+        let mut agent = catch(config).unwrap();
+        let mut log = Log::default();
+        (0..100).for_each(|_| _ = agent.step(&mut log).unwrap());
+        // From 1 to 0.05 over 200: 0.525 half-way.
+        assert!((agent.epsilon() - 0.525).abs() < 1e-9);
+        while agent.seen < 200 {
+            agent.step(&mut log).unwrap();
+        }
+        assert_eq!(agent.epsilon(), 0.05);
+        let before = weights(&agent.params);
+        agent.update(&mut log).unwrap();
+        assert_eq!(weights(&agent.params), before, "the step size has come to 0");
+    }
+
+    #[test]
+    fn splits_are_other_episodes_each_of_its_own_number() {
+        let config = DqnConfig { eval_episodes: 9, test_episodes: 12, ..small() };
+        let mut agent = catch(config).unwrap();
+        let n = |evaluation: Evaluation| evaluation.measures["return"].n;
+        assert_eq!(n(agent.evaluate(Split::Validation).unwrap()), 9);
+        assert_eq!(n(agent.evaluate(Split::Test).unwrap()), 12);
+        let make: MakeEnv = Box::new(|| Box::new(CartPole::default()));
+        let agent = Dqn::new(make, small(), 1, &Device::Cpu).unwrap();
+        let mean = |split| evaluate(&agent, &agent.make, 20, split, 1).unwrap().score;
+        assert_ne!(mean(Split::Validation), mean(Split::Test));
+        // Each episode has a stream of its own: the first of many is the first of few.
+        let rngs = |n: usize| (0..n).map(|i| stream(1, &i.to_string())).collect();
+        let many = crate::episodes(&agent, &agent.make, rngs(5)).unwrap();
+        assert_eq!(many[..2], crate::episodes(&agent, &agent.make, rngs(2)).unwrap());
+        assert!(many.iter().any(|episode| *episode != many[0]));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod dqn;
 mod net;
 mod optimizer;
 mod replay;
+pub mod tabular;
 
 pub use agent::{Agent, MakeEnv, episodes, evaluate};
 pub use dqn::{Dqn, DqnConfig, Loss, td_target};

@@ -5,7 +5,7 @@ use candle_core::Device;
 use envs::{Element, End, Spec, Transition};
 use nn::HostTensor;
 use rand::Rng as _;
-use train::{Checkpoint, Rng};
+use train::{BadValue, Checkpoint, Rng};
 
 /// The newest `capacity` transitions. Observations are stored in their own element type, so that
 /// one of bits takes a 32nd of the memory it would as `f32`.
@@ -54,8 +54,16 @@ impl Batch {
 
 impl Replay {
     /// Room for `capacity` transitions, taken here and now.
-    pub fn new(capacity: usize, spec: &Spec) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// [`BadValue`] where there is not so much memory.
+    pub fn new(capacity: usize, spec: &Spec) -> Result<Self, BadValue> {
+        // Asked for first, since a `vec!` that finds no memory ends the program.
+        let bytes = 2 * spec.obs_len() * size_of::<f32>() + 3 * size_of::<f32>();
+        if Vec::<u8>::new().try_reserve_exact(capacity.saturating_mul(bytes)).is_err() {
+            return Err(BadValue::new("replay", capacity, "so many do not fit into memory"));
+        }
+        Ok(Self {
             capacity,
             pushed: 0,
             obs: Store::new(capacity, spec),
@@ -63,7 +71,7 @@ impl Replay {
             actions: vec![0; capacity],
             rewards: vec![0.0; capacity],
             continues: vec![0.0; capacity],
-        }
+        })
     }
 
     /// Transitions held.
@@ -211,7 +219,12 @@ mod tests {
     use train::stream;
 
     fn spec(obs_len: usize, element: Element) -> Spec {
-        Spec { obs_shape: vec![obs_len], element, actions: &["a", "b"], time_limit: None }
+        Spec {
+            obs_shape: vec![obs_len],
+            element,
+            actions: Spec::names(&["a", "b"]),
+            time_limit: None,
+        }
     }
 
     /// Transition `i`: everything in it can be told from `i`.
@@ -251,7 +264,7 @@ mod tests {
             [Element::Bit, Element::Byte, Element::Float].into_iter().zip(makers)
         {
             let spec = spec(obs_of(0).len(), element);
-            let mut replay = Replay::new(10, &spec);
+            let mut replay = Replay::new(10, &spec).unwrap();
             (0..25).for_each(|i| push(&mut replay, i, End::Not, obs_of));
             assert_eq!(replay.len(), 10);
             let mut batch = Batch::new(200, &spec, &Device::Cpu).unwrap();
@@ -276,7 +289,7 @@ mod tests {
     fn only_termination_stops_the_bootstrap() {
         for (end, expected) in [(End::Not, 1.0), (End::Truncated, 1.0), (End::Terminated, 0.0)] {
             let spec = spec(2, Element::Float);
-            let mut replay = Replay::new(1, &spec);
+            let mut replay = Replay::new(1, &spec).unwrap();
             push(&mut replay, 0, end, floats);
             let mut batch = Batch::new(1, &spec, &Device::Cpu).unwrap();
             replay.sample(&mut batch, &mut stream(1, "test")).unwrap();
@@ -289,13 +302,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("step-1");
         let spec = spec(70, Element::Bit);
-        let mut replay = Replay::new(10, &spec);
+        let mut replay = Replay::new(10, &spec).unwrap();
         (0..13).for_each(|i| push(&mut replay, i, End::Terminated, bits));
         let mut checkpoint = Checkpoint::create(&path).unwrap();
         replay.state("replay", &mut checkpoint).unwrap();
         checkpoint.commit().unwrap();
-        let mut other = Replay::new(10, &spec);
-        other.state("replay", &mut Checkpoint::open(&path).unwrap()).unwrap();
+        let mut other = Replay::new(10, &spec).unwrap();
+        other.state("replay", &mut Checkpoint::open(&path, train::Scope::All).unwrap()).unwrap();
         let drawn = |replay: &Replay| {
             let mut batch = Batch::new(50, &spec, &Device::Cpu).unwrap();
             replay.sample(&mut batch, &mut stream(1, "test")).unwrap();

@@ -45,7 +45,7 @@ impl Env for Catch {
         Spec {
             obs_shape: vec![ROWS * COLUMNS],
             element: Element::Bit,
-            actions: &["left", "stay", "right"],
+            actions: Spec::names(&["left", "stay", "right"]),
             time_limit: None,
         }
     }

@@ -7,6 +7,7 @@ use crate::{Env, Rng, Spec, Step};
 /// Plays `steps` random steps of the environment and says what is wrong, if anything:
 ///
 /// - the spec is sensible and never changes;
+/// - some action is allowed until the episode ends;
 /// - an observation is written whole, has the promised kind of values and is the same when looked
 ///   at again;
 /// - the same seed gives the same episodes;
@@ -21,6 +22,9 @@ pub fn check_env(make: &dyn Fn() -> Box<dyn Env>, steps: usize) -> Result<(), St
     let sizes = picture_sizes(&*walk.env)?;
     for step in 0..steps {
         let at = |what: &str| format!("step {step}: {what}");
+        if walk.is_stuck() {
+            return Err(at("the episode goes on, but no action is allowed"));
+        }
         let seen = walk.step();
         check_obs(&*walk.env, &spec).map_err(|error| at(&error))?;
         if twin.step() != seen {
@@ -70,13 +74,23 @@ impl Walk {
         Ok(Self { env, rng, spec, len: self.len, ended: self.ended })
     }
 
-    /// Takes a random action; returns what came of it and what is seen then, as bits.
+    /// The actions that may be taken now.
+    fn allowed(&self) -> Vec<usize> {
+        (0..self.spec.n_actions()).filter(|action| self.env.allows(*action)).collect()
+    }
+
+    fn is_stuck(&self) -> bool {
+        !self.ended && self.allowed().is_empty()
+    }
+
+    /// Takes a random allowed action; returns what came of it and what is seen then, as bits.
     fn step(&mut self) -> (Step, Vec<u32>) {
         if self.ended {
             self.env.reset(&mut self.rng);
             self.len = 0;
         }
-        let action = self.rng.random_range(0..self.spec.n_actions());
+        let allowed = self.allowed();
+        let action = allowed[self.rng.random_range(0..allowed.len())];
         let step = self.env.step(action, &mut self.rng);
         self.len += 1;
         self.ended = step.terminated || self.spec.time_limit.is_some_and(|limit| self.len >= limit);
@@ -124,126 +138,4 @@ fn picture_sizes(env: &dyn Env) -> Result<[usize; 4], String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    use rand::RngCore;
-    use serde::{Deserialize, Serialize};
-
-    use super::*;
-    use crate::{ActionSet, Breakout, BreakoutConfig, CartPole, Catch, Cells, Rgb};
-
-    #[test]
-    fn our_environments_keep_their_promises() {
-        check_env(&|| Box::new(Catch::default()), 200).unwrap();
-        check_env(&|| Box::new(CartPole::default()), 200).unwrap();
-        check_env(&|| Box::new(Breakout::default()), 1000).unwrap();
-        let config = BreakoutConfig { actions: ActionSet::Full, ..BreakoutConfig::default() };
-        check_env(&|| Box::new(Breakout::new(config)), 200).unwrap();
-    }
-
-    /// Ways to break a promise.
-    #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-    enum Flaw {
-        #[default]
-        None,
-        Forgets,
-        Unseeded,
-        NotABit,
-        WritesHalf,
-        NoActions,
-        Shrinks,
-        ChangesSpec,
-        TooFewPixels,
-        TooManyCells,
-    }
-
-    /// Catch with a flaw.
-    #[derive(Default, Serialize, Deserialize)]
-    struct Flawed {
-        flaw: Flaw,
-        inner: Catch,
-        #[serde(skip)]
-        forgotten: u32,
-    }
-
-    static SHARED: AtomicU32 = AtomicU32::new(0);
-
-    impl Env for Flawed {
-        fn spec(&self) -> Spec {
-            let mut spec = self.inner.spec();
-            match self.flaw {
-                Flaw::NoActions => spec.actions = &[],
-                Flaw::ChangesSpec if self.forgotten > 20 => spec.time_limit = Some(9),
-                _ => (),
-            }
-            spec
-        }
-
-        fn reset(&mut self, rng: &mut dyn RngCore) {
-            self.inner.reset(rng);
-        }
-
-        fn step(&mut self, action: usize, rng: &mut dyn RngCore) -> Step {
-            self.forgotten += 1;
-            let mut step = self.inner.step(action, rng);
-            match self.flaw {
-                Flaw::Forgets => step.reward = self.forgotten as f32,
-                Flaw::Unseeded => step.reward = SHARED.fetch_add(1, Ordering::Relaxed) as f32,
-                _ => (),
-            }
-            step
-        }
-
-        fn observe(&self, obs: &mut [f32]) {
-            let len = if self.flaw == Flaw::WritesHalf { 25 } else { 50 };
-            let mut inner = [0.0; 50];
-            self.inner.observe(&mut inner);
-            obs[..len].copy_from_slice(&inner[..len]);
-            if self.flaw == Flaw::NotABit {
-                obs[0] = 0.5;
-            }
-        }
-
-        fn render(&self) -> Rgb {
-            let mut rgb = self.inner.render();
-            if self.flaw == Flaw::TooFewPixels {
-                rgb.pixels.pop();
-            }
-            rgb
-        }
-
-        fn cells(&self) -> Cells {
-            let mut cells = self.inner.cells();
-            match self.flaw {
-                Flaw::TooManyCells => cells.cells.push(cells.cells[0]),
-                Flaw::Shrinks if self.forgotten > 20 => {
-                    cells.height -= 1;
-                    cells.cells.truncate(cells.width * cells.height);
-                }
-                _ => (),
-            }
-            cells
-        }
-    }
-
-    #[test]
-    fn every_broken_promise_is_noticed() {
-        for (flaw, complaint) in [
-            (Flaw::Forgets, "resumed"),
-            (Flaw::Unseeded, "second run"),
-            (Flaw::NotABit, "obs[0] is 0.5"),
-            (Flaw::WritesHalf, "obs[25] is NaN"),
-            (Flaw::NoActions, "nothing can be done"),
-            (Flaw::Shrinks, "size of the pictures"),
-            (Flaw::ChangesSpec, "spec has changed"),
-            (Flaw::TooFewPixels, "bytes"),
-            (Flaw::TooManyCells, "51 cells"),
-        ] {
-            let make = || -> Box<dyn Env> { Box::new(Flawed { flaw, ..Flawed::default() }) };
-            let error = check_env(&make, 100).unwrap_err();
-            assert!(error.contains(complaint), "{flaw:?}: {error}");
-        }
-        assert_eq!(check_env(&|| Box::new(Flawed::default()), 100), Ok(()));
-    }
-}
+mod tests;

@@ -13,10 +13,16 @@ pub trait Env: Snapshot {
     /// Shapes, actions and limit: constant over the environment's life.
     fn spec(&self) -> Spec;
 
+    /// Whether an action may be taken now; most environments take any at any time.
+    fn allows(&self, _action: usize) -> bool {
+        true
+    }
+
     /// Starts a new episode.
     fn reset(&mut self, rng: &mut dyn RngCore);
 
-    /// Moves one step on. Must not be called after termination without a reset.
+    /// Moves one step on, by an action that is [allowed](Env::allows). Must not be called after
+    /// termination without a reset.
     fn step(&mut self, action: usize, rng: &mut dyn RngCore) -> Step;
 
     /// Writes all of the current observation, row-major, laid out as [`Spec::obs_shape`] says.
@@ -37,12 +43,17 @@ pub struct Spec {
     /// The values an observation is made of.
     pub element: Element,
     /// The name of each action; actions are indices into this list.
-    pub actions: &'static [&'static str],
+    pub actions: Vec<String>,
     /// Steps after which [`VecEnv`](crate::VecEnv) cuts an episode off.
     pub time_limit: Option<u32>,
 }
 
 impl Spec {
+    /// A list of names for [`Spec::actions`].
+    pub fn names(actions: &[&str]) -> Vec<String> {
+        actions.iter().map(ToString::to_string).collect()
+    }
+
     /// Number of floats in an observation.
     pub fn obs_len(&self) -> usize {
         self.obs_shape.iter().product()

@@ -1,24 +1,41 @@
 //! Environments: plain simulators that know nothing of tensors or of training.
 //!
 //! An [`Env`] is one simulator; [`VecEnv`] steps several copies of it, counts their episodes and
-//! cuts them off at the time limit. All randomness comes from the generator that is passed in, so
+//! cuts them off at the time limit. An [`Mdp`] is a simulator whose outcomes are known, with their
+//! probabilities; [`MdpEnv`] makes an [`Env`] of it. All randomness comes from the generator that is passed in, so
 //! the same seed gives the same episodes on every machine.
 
+mod blackjack;
 mod canvas;
 mod catch;
 mod check;
 mod classic;
 mod env;
+mod gamblers_problem;
+mod garnet;
+mod gridworld;
+mod jacks_car_rental;
+mod mdp;
 mod minatar;
 mod picture;
+mod toy_text;
 mod vec_env;
 
+pub use blackjack::Blackjack;
 pub use catch::Catch;
 pub use check::check_env;
 pub use classic::CartPole;
 pub use env::{Element, Env, Snapshot, Spec, Step};
+pub use gamblers_problem::{GamblersConfig, GamblersProblem};
+pub use garnet::{Garnet, GarnetConfig};
+pub use gridworld::{
+    GridConfig, GridMap, GridWorld, Layout, Moves, Reward, Rules, Tile, Wind, parse_map,
+};
+pub use jacks_car_rental::{JacksCarRental, JacksConfig, JacksVersion};
+pub use mdp::{Arrow, CellKind, Grid, GridCell, Mdp, MdpEnv, Outcome, check_mdp};
 pub use minatar::{ActionSet, Breakout, BreakoutConfig, Side};
 pub use picture::{Cell, CellShape, Cells, Rgb};
+pub use toy_text::{CliffWalking, FrozenLake, FrozenLakeConfig, Taxi};
 pub use vec_env::{End, Episode, Transition, VecEnv};
 
 /// The generator of every environment: portable, so that a seed means the same everywhere, and

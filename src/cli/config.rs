@@ -41,9 +41,9 @@ impl Config {
         let mut all = defaults(algorithm)?;
         for layer in [preset.map(Layer::of).transpose()?, file].into_iter().flatten() {
             layer.check(algorithm)?;
-            all.extend(layer.options);
+            lay(&mut all, layer.options);
         }
-        all.extend(flags);
+        lay(&mut all, flags);
         Self { all }.normalised(algorithm)
     }
 
@@ -56,7 +56,7 @@ impl Config {
     /// The same with `flags` over it.
     pub(super) fn with(&self, flags: Options, algorithm: &Algorithm) -> Result<Self> {
         let mut all = self.all.clone();
-        all.extend(flags);
+        lay(&mut all, flags);
         Self { all }.normalised(algorithm)
     }
 
@@ -112,6 +112,18 @@ impl Config {
         fixed.retain(|key, _| !is_plan(key));
         Value::Object(fixed)
     }
+}
+
+/// Lays `over` on `all`; the options of the environment one by one.
+fn lay(all: &mut Options, mut over: Options) {
+    if let (Some(Value::Object(below)), Some(Value::Object(above))) =
+        (all.get("env_args"), over.get_mut("env_args"))
+    {
+        let mut merged = below.clone();
+        merged.append(above);
+        *above = merged;
+    }
+    all.extend(over);
 }
 
 /// Options with a name to blame them on.

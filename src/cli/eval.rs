@@ -24,14 +24,13 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let which = if args.best { Which::Best } else { Which::Latest };
-    let Trained { info, agent, make } = Trained::load(&args.run, which)?;
-    let split = (Split::Test, info.seed);
-    let evaluation = agents::evaluate(agent.as_ref(), &make, args.episodes as usize, split)?;
+    let Trained { config, algorithm, agent, make } = Trained::load(&args.run, which)?;
+    let episodes = args.episodes as usize;
+    let evaluation = agents::evaluate(agent.as_ref(), &make, episodes, Split::Test, config.seed())?;
     if args.json {
-        let (algorithm, subject) = (&info.algorithm, &info.subject);
         let object = json!({
-            "algorithm": algorithm, "subject": subject, "seed": info.seed,
-            "eval": evaluation.measures, "run": args.run,
+            "algorithm": algorithm.name, "subject": config.subject(), "seed": config.seed(),
+            "eval": evaluation.measures, "run": args.run.display().to_string(),
         });
         writeln!(out, "{object}")?;
         return Ok(());

@@ -1,7 +1,8 @@
 //! Trained models: loading one, and watching it.
 use super::config::{self, Config};
 use super::session;
-use ::train::{Rng, RunDir, RunInfo, Which, open_model};
+use crate::registry::Algorithm;
+use ::train::{Rng, RunDir, Which, open_model};
 use agents::{Agent, MakeEnv};
 use anyhow::{Context, Result};
 use candle_core::Device;
@@ -11,7 +12,8 @@ use std::path::Path;
 
 /// The model of a run, and the environment it learned in.
 pub(super) struct Trained {
-    pub(super) info: RunInfo,
+    pub(super) algorithm: &'static Algorithm,
+    pub(super) config: Config,
     pub(super) agent: Box<dyn Agent>,
     pub(super) make: MakeEnv,
 }
@@ -21,14 +23,15 @@ impl Trained {
     pub(super) fn load(run: &Path, which: Which) -> Result<Self> {
         let info = RunDir::info(run)?;
         let algorithm = config::algorithm(&info.algorithm)?;
-        let config = Config::saved(info.config.clone(), algorithm)?;
+        let config = Config::saved(info.config, algorithm)?;
         let mut agent = session::build(algorithm, &config, &Device::Cpu)?;
         let mut checkpoint = open_model(run, which, |note| {
             // Nobody reads standard error: no reason not to go on.
             let _ = writeln!(std::io::stderr(), "note: {note}");
         })?;
         agent.state(&mut checkpoint).with_context(|| format!("loading {}", run.display()))?;
-        Ok(Self { info, agent, make: session::environment(&config)? })
+        let make = session::environment(&config)?;
+        Ok(Self { algorithm, config, agent, make })
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let which = if args.best { Which::Best } else { Which::Latest };
     let trained = Trained::load(&args.run, which)?;
-    let seed = args.seed.unwrap_or(trained.info.seed);
+    let seed = args.seed.unwrap_or(trained.config.seed());
     let rng = |i| stream(seed, &format!("play/{i}"));
     if let Some(path) = &args.gif {
         let mut frames = Vec::new();
@@ -56,14 +56,15 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let screen = Screen { terminal: std::io::stdout().is_terminal(), fps: args.fps };
     for i in 0..args.episodes {
         let mut env = VecEnv::new(vec![rng(i)], &trained.make);
+        let names = env.spec().actions.clone();
         screen.clear(out)?;
         screen.show(env.env(0), "", out)?;
         let (mut ret, mut frames) = (0.0, 1);
         play(trained.agent.as_ref(), &mut env, |transition| {
             ret += f64::from(transition.reward);
             frames += 1;
-            let action = transition.env.spec().actions[transition.action];
-            screen.show(transition.env, &format!("{action}, return {ret}"), out)?;
+            let caption = format!("{}, return {ret}", names[transition.action]);
+            screen.show(transition.env, &caption, out)?;
             Ok(frames < args.frames)
         })?;
         writeln!(out, "episode {}: return {ret} in {} steps", i + 1, frames - 1)?;

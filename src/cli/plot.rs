@@ -22,12 +22,16 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let panels = plot::panels(&args.runs, &args.metrics)?;
     let base = match (&args.out, &args.runs[..]) {
-        (Some(path), _) => path.with_extension(""),
+        // Only these endings: `lr0.5` is a name.
+        (Some(path), _) if path.extension().is_some_and(|end| end == "svg" || end == "png") => {
+            path.with_extension("")
+        }
+        (Some(path), _) => path.clone(),
         (None, [run]) => run.join("curves"),
         (None, _) => Path::new("curves").to_owned(),
     };
     for extension in ["svg", "png"] {
-        let path = base.with_extension(extension);
+        let path = PathBuf::from(format!("{}.{extension}", base.display()));
         plot::draw(&panels, &path)?;
         writeln!(out, "{}", path.display())?;
     }

@@ -2,7 +2,8 @@
 use super::config::{self, Config};
 use super::session::{self, Machine, Session, Verbosity};
 use super::train;
-use ::train::{ConfigChanged, DeviceChoice, RunDir};
+use crate::usage::Usage;
+use ::train::{Checkpoints, ConfigChanged, DeviceChoice, RunDir};
 use anyhow::Result;
 use std::io::Write;
 use std::path::PathBuf;
@@ -33,17 +34,27 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> Result<ExitCode> {
     let (dir, mut info) = RunDir::open(&args.run)?;
     let algorithm = config::algorithm(&info.algorithm)?;
     let before = Config::saved(info.config, algorithm)?;
-    let mut options = train::parse(algorithm, &args.options)?;
+    let mut more = train::parse(algorithm, &args.options)?;
     if let Some(steps) = args.steps {
-        options.insert("steps".to_owned(), steps.into());
+        more.options.insert("steps".to_owned(), steps.into());
     }
-    let config = before.with(options, algorithm)?;
+    let config = before.with(more.options, algorithm)?;
     ConfigChanged::check(&before.fixed(), &config.fixed())?;
-    let machine = Machine::prepare(args.device, args.threads)?;
+    let (steps, reached) = (config.plan()?.steps, Checkpoints::of(dir.path()).newest_step());
+    if let Some(reached) = reached.filter(|reached| *reached > steps) {
+        let sentence = format!("--steps {steps}: the run has come to {reached} already; give more");
+        return Err(Usage(sentence).into());
+    }
+    let device = more.device.unwrap_or(args.device);
+    let machine = Machine::prepare(device, more.threads.or(args.threads))?;
+    let verbosity = Verbosity {
+        quiet: args.verbosity.quiet || more.verbosity.quiet,
+        json: args.verbosity.json || more.verbosity.json,
+    };
     let agent = session::build(algorithm, &config, &machine.device)?;
     // A run that is stopped once more goes on towards the steps that were asked for last.
     info.config = config.all.clone();
     (info.device, info.threads) = (::train::device_name(&machine.device), machine.threads);
     dir.write_json("run.json", &info)?;
-    Session { algorithm, config, dir, info, verbosity: args.verbosity }.train(agent, out)
+    Session { algorithm, config, dir, info, verbosity }.train(agent, out)
 }

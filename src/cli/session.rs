@@ -11,12 +11,14 @@ use agents::{Agent, MakeEnv};
 use anyhow::{Context, Result};
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// Frames of `episode.gif` at most, and how many of them a second.
@@ -28,10 +30,10 @@ const GIF_RATE: u32 = 20;
 pub(super) struct Verbosity {
     /// Show no progress
     #[arg(long)]
-    quiet: bool,
+    pub(super) quiet: bool,
     /// Print the result as one JSON object
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// What a run computes on.
@@ -45,7 +47,7 @@ impl Machine {
     pub(super) fn prepare(device: DeviceChoice, threads: Option<usize>) -> Result<Self> {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let threads = threads.unwrap_or_else(cores);
-        ::train::BadValue::outside("threads", threads, 1..)?;
+        ::train::BadValue::outside("threads", threads, 1..=1024)?;
         // The main thread computes too, instead of waiting for the others.
         rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build_global()?;
         Ok(Self { device: device.open()?, threads })
@@ -64,7 +66,7 @@ struct RunResult {
     steps_per_second: f64,
     eval: BTreeMap<String, Measure>,
     params_hash: String,
-    run: PathBuf,
+    run: String,
 }
 
 /// A run that is about to be trained.
@@ -82,14 +84,15 @@ pub(super) fn build(
     config: &Config,
     device: &Device,
 ) -> Result<Box<dyn Agent>> {
-    let make = environment(config)?;
-    (algorithm.build)(Job { options: &config.options(), make, seed: config.seed(), device })
+    let entry = find("environment", config.subject(), ENVS, |entry| entry.name)?;
+    let (make, mdp) = (entry.make(&config.env_args())?, entry.mdp(&config.env_args())?);
+    (algorithm.build)(Job { options: &config.options(), make, mdp, seed: config.seed(), device })
 }
 
 /// Makes copies of the environment of a run.
 pub(super) fn environment(config: &Config) -> Result<MakeEnv> {
     let entry = find("environment", config.subject(), ENVS, |entry| entry.name)?;
-    (entry.make)(&config.env_args())
+    entry.make(&config.env_args())
 }
 
 /// A directory that was to be new holds a run: says how it differs from the one asked for, or how
@@ -102,7 +105,8 @@ pub(super) fn if_already_run(
     let Some((path, info)) = path.and_then(|path| Some((path, RunDir::info(path).ok()?))) else {
         return error;
     };
-    match ConfigChanged::check(&info.config.into(), &config.all.clone().into()) {
+    let saved = Config { all: info.config };
+    match ConfigChanged::check(&saved.fixed(), &config.fixed()) {
         Err(changed) => {
             anyhow::Error::from(changed).context(format!("--out {} holds a run", path.display()))
         }
@@ -134,16 +138,27 @@ impl Session {
                 "{algorithm} on {subject}, seed {seed}, on {device} with --threads {threads}, in {run}"
             );
         }
+        // It tells of the part of the run before, and no longer holds.
+        match std::fs::remove_file(self.dir.path().join("result.json")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).context("cannot replace result.json");
+            }
+            _ => {}
+        }
         let report = fit(agent.as_mut(), &plan, &mut run)?;
         drop(run); // The bar leaves the terminal before the result is told.
         let result = self.result(&report);
         self.dir.write_json("result.json", &result)?;
-        self.draw(agent.as_ref(), &report)?;
+        if let Some(solution) = agent.solution() {
+            self.dir.write_json("solution.json", &solution)?;
+        }
         if self.verbosity.json {
             writeln!(out, "{}", serde_json::to_string(&result)?)?;
         } else {
             self.tell(&result, &report, out)?;
         }
+        out.flush()?;
+        self.draw(agent.as_ref(), &report)?;
         Ok(match report.outcome {
             Outcome::Interrupted => ExitCode::from(130),
             _ => ExitCode::SUCCESS,
@@ -160,9 +175,9 @@ impl Session {
 
     fn result(&self, report: &Report) -> RunResult {
         RunResult {
-            algorithm: self.info.algorithm.clone(),
-            subject: self.info.subject.clone(),
-            seed: self.info.seed,
+            algorithm: self.algorithm.name.to_owned(),
+            subject: self.config.subject().to_owned(),
+            seed: self.config.seed(),
             outcome: report.outcome,
             steps: report.steps,
             wall_seconds: report.wall_seconds,
@@ -173,7 +188,7 @@ impl Session {
                 .map(|evaluation| evaluation.measures)
                 .unwrap_or_default(),
             params_hash: report.params_hash.clone(),
-            run: self.dir.path().to_owned(),
+            run: self.dir.path().display().to_string(),
         }
     }
 
@@ -189,7 +204,7 @@ impl Session {
         if report.outcome == Outcome::Interrupted {
             return Ok(());
         }
-        let rng = stream(self.info.seed, "test/0");
+        let rng = stream(self.config.seed(), "test/0");
         let frames = record(agent, &environment(&self.config)?, rng, GIF_FRAMES)?;
         gif::write(&path.join("episode.gif"), &frames, GIF_RATE)
     }
@@ -200,6 +215,9 @@ impl Session {
         let time = humantime::format_duration(Duration::from_secs(result.wall_seconds as u64));
         let unit = self.algorithm.unit;
         match result.eval.iter().next() {
+            Some((name, Measure { mean, n: 1, .. })) => {
+                writeln!(out, "{algorithm} on {subject}: {name} {mean:.6}")?;
+            }
             Some((name, Measure { mean, ci95: [low, high], n })) => {
                 let first = report.first_score.map_or(String::new(), |first| {
                     format!("; the first evaluation gave {first:.2}")
@@ -222,7 +240,8 @@ impl Session {
         writeln!(out, "{outcome} after {} {unit} in {time}; all of it is in {run}", result.steps)?;
         let further = match result.outcome {
             Outcome::Interrupted => format!("lab resume {run}"),
-            _ => format!("lab resume {run} --steps {}", 2 * result.steps),
+            Outcome::Finished => format!("lab resume {run} --steps {}", 2 * result.steps.max(1)),
+            _ => format!("lab plot {run}"),
         };
         writeln!(
             out,
@@ -232,17 +251,14 @@ impl Session {
     }
 }
 
-/// Raised by the first Ctrl-C; the second one ends the program.
+/// Raised by the first Ctrl-C or `kill`; the second one ends the program. A closed terminal is left
+/// to what the user chose: `nohup`, or the end.
 fn stop_flag() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
-    let raised = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if raised.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        let sentence = "stopping and saving; Ctrl-C again to quit at once";
-        let _ = writeln!(std::io::stderr(), "{sentence}");
-    })
-    .context("cannot listen for Ctrl-C")?;
+    for signal in [SIGINT, SIGTERM] {
+        flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))
+            .and_then(|_| flag::register(signal, Arc::clone(&stop)))
+            .context("cannot listen for Ctrl-C")?;
+    }
     Ok(stop)
 }

@@ -5,6 +5,7 @@ use crate::registry::{Algorithm, Options};
 use crate::usage::Usage;
 use ::train::{RunDir, RunInfo};
 use anyhow::Result;
+use clap::parser::ValueSource;
 use clap::{ArgMatches, Args as _, Command, FromArgMatches as _};
 use serde_json::Value;
 use std::io::Write;
@@ -42,20 +43,20 @@ struct Args {
     /// File of options, TOML, or the run.json of another run
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// UNITS from one row of metrics to the next
+    /// UNITS from one row of metrics to the next; 0 for never
     #[arg(long, value_name = "N")]
     log_every: Option<u64>,
     /// UNITS from one evaluation to the next; 0 for never
     #[arg(long, value_name = "N")]
     eval_every: Option<u64>,
-    /// UNITS from one checkpoint to the next; 0 for the last one only
+    /// UNITS from one checkpoint to the next; 0 for the best and the last one only
     #[arg(long, value_name = "N")]
     save_every: Option<u64>,
     /// Stop once an evaluation scores this much
     #[arg(long, value_name = "SCORE", value_parser = finite)]
     target: Option<f64>,
     /// Stop after this many evaluations without a new best
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     patience: Option<u32>,
     #[command(flatten)]
     verbosity: Verbosity,
@@ -64,7 +65,7 @@ struct Args {
 /// The subcommand of `algorithm`, with a flag for each of its hyper-parameters.
 pub(super) fn command(algorithm: &Algorithm) -> Command {
     let about = format!("Train: {}", algorithm.about);
-    let options = Args::augment_args(Command::new(algorithm.name));
+    let options = Args::augment_args(Command::new(algorithm.name).aliases(algorithm.aliases));
     let plan = serde_json::to_value(&algorithm.plan).unwrap_or_default();
     let units = algorithm.unit[..1].to_uppercase() + &algorithm.unit[1..];
     let options = options.mut_args(|arg| {
@@ -86,7 +87,11 @@ pub(super) fn command(algorithm: &Algorithm) -> Command {
     // The doc comments of the two tables of options would go before it.
     .about(about)
     .long_about(None)
-    .after_help("A flag goes before --config, that before the preset, that before the default.")
+    .after_help(
+        "A flag goes before --config, that before the preset, that before the default. Where there is \
+         a preset for the environment, its values are the ones that count: run.json in the run \
+         directory tells them all.",
+    )
 }
 
 /// Starts a run from what was typed.
@@ -126,11 +131,32 @@ fn finite(text: &str) -> Result<f64, String> {
     }
 }
 
-/// What `arguments`, as they may follow the subcommand of `algorithm`, set.
-pub(super) fn parse(algorithm: &Algorithm, arguments: &[String]) -> Result<Options> {
+/// What was typed after the options that `lab resume` knows itself.
+pub(super) struct More {
+    pub(super) options: Options,
+    pub(super) device: Option<::train::DeviceChoice>,
+    pub(super) threads: Option<usize>,
+    pub(super) verbosity: Verbosity,
+}
+
+/// Reads `arguments` as they may follow the subcommand of `algorithm`.
+pub(super) fn parse(algorithm: &Algorithm, arguments: &[String]) -> Result<More> {
     let name = std::iter::once(algorithm.name.to_owned());
     let matches = command(algorithm).get_matches_from(name.chain(arguments.iter().cloned()));
-    typed(algorithm, &matches, &Args::from_arg_matches(&matches)?)
+    let args = Args::from_arg_matches(&matches)?;
+    for refused in ["out", "config", "preset"] {
+        if matches.contains_id(refused) {
+            let sentence = format!("--{refused}: a run that is resumed stays what and where it is");
+            return Err(Usage(sentence).into());
+        }
+    }
+    let typed_device = matches.value_source("device") == Some(ValueSource::CommandLine);
+    Ok(More {
+        options: typed(algorithm, &matches, &args)?,
+        device: typed_device.then_some(args.device),
+        threads: args.threads,
+        verbosity: args.verbosity,
+    })
 }
 
 /// What was typed, by key of the configuration.

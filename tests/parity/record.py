@@ -2,8 +2,9 @@
 
     python record.py FOLDER
 
-The originals are only driven from outside: given actions, asked what they show. Each file is a list
-of episodes, and each episode has one row a step; the functions below say what is in a row.
+The originals are only driven from outside: given actions, asked what they show. Each trace is a list
+of episodes, and each episode has one row a step; the functions below say what is in a row, and what
+is in the tables of the toy text environments.
 """
 
 import json
@@ -17,6 +18,7 @@ import numpy as np
 
 # MinAtar warns that it cannot open a window, which nobody wants.
 logging.disable(logging.WARNING)
+from gymnasium.envs.toy_text import blackjack  # noqa: E402
 from minatar import Environment  # noqa: E402
 
 NOT, TERMINATED, TRUNCATED = range(3)
@@ -160,7 +162,64 @@ def breakout():
     return episodes
 
 
+def write_tables(path, tables):
+    """One line a state."""
+    text = json.dumps(tables, separators=(",", ":")) + "\n"
+    path.write_text(text.replace("]]],", "]]],\n"))
+    print(f"{path.name}: {len(tables)} tables, {len(text) // 1000} kB")
+
+
+def toy_table(name, **options):
+    """`table[state][action]` lists the outcomes, `[probability, next, reward, terminated]`; `starts`
+    are probabilities."""
+    env = gymnasium.make(name, **options)
+    table = [
+        [
+            [[float(p), int(s), float(r), int(end)] for p, s, r, end in outcomes]
+            for _, outcomes in sorted(actions.items())
+        ]
+        for _, actions in sorted(env.unwrapped.P.items())
+    ]
+    starts = [float(p) for p in env.unwrapped.initial_state_distrib]
+    return {"limit": env.spec.max_episode_steps, "starts": starts, "table": table}
+
+
+def toy_text():
+    """Gymnasium's tables."""
+    own = ["SFFH", "HFSG"]
+    return {
+        "frozen-lake": toy_table("FrozenLake-v1"),
+        "frozen-lake-8x8": toy_table("FrozenLake8x8-v1"),
+        "frozen-lake-dry": toy_table("FrozenLake-v1", is_slippery=False),
+        "frozen-lake-own": toy_table("FrozenLake-v1", desc=own, success_rate=0.7),
+        "taxi": toy_table("Taxi-v4"),
+        "cliff-walking": toy_table("CliffWalking-v1"),
+        "cliff-walking-slippery": toy_table("CliffWalkingSlippery-v1"),
+    }
+
+
+def blackjack_dealer():
+    """Row `c` holds the probabilities of the dealer's final sums 17 to 21 and of going over, with
+    card `c + 1` seen, by Gymnasium's deck and its rules for hands."""
+
+    def play(hand, prob, ends):
+        if blackjack.sum_hand(hand) >= 17:
+            ends[min(blackjack.sum_hand(hand), 22) - 17] += prob
+            return
+        for card in sorted(set(blackjack.deck)):
+            play([*hand, card], prob * blackjack.deck.count(card) / len(blackjack.deck), ends)
+
+    rows = []
+    for card in range(1, 11):
+        ends = [0.0] * 6
+        play([card], 1.0, ends)
+        rows.append(ends)
+    return rows
+
+
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     write(folder / "cartpole.json", cartpole())
     write(folder / "breakout.json", breakout())
+    write_tables(folder / "toy_text.json", toy_text())
+    (folder / "blackjack.json").write_text(json.dumps(blackjack_dealer(), indent=1) + "\n")

@@ -31,8 +31,24 @@ pub struct Checkpoint {
 
 enum Mode {
     Save { dir: PathBuf, manifest: Manifest },
-    Load { dir: PathBuf },
+    Load { dir: PathBuf, manifest: Manifest, scope: Scope },
     Hash { model: Sha256 },
+}
+
+/// What of a checkpoint is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Everything: to go on training.
+    All,
+    /// What is saved as [`MODEL`], or as `model.…`: to use the model. The rest stays as it is, and
+    /// may be damaged.
+    Model,
+}
+
+impl Scope {
+    fn holds(self, file: &str) -> bool {
+        self == Self::All || file.split('.').next() == Some(MODEL)
+    }
 }
 
 type Manifest = BTreeMap<String, Entry>;
@@ -62,11 +78,11 @@ impl Checkpoint {
     ///
     /// # Errors
     /// Names the first file that is absent, cut short or changed.
-    pub fn open(dir: &Path) -> Result<Self> {
+    pub fn open(dir: &Path, scope: Scope) -> Result<Self> {
         let path = dir.join("manifest.json");
         let manifest: Manifest = serde_json::from_slice(&read(&path)?)
             .with_context(|| format!("{} is damaged", path.display()))?;
-        for (name, entry) in &manifest {
+        for (name, entry) in manifest.iter().filter(|(name, _)| scope.holds(name)) {
             let path = dir.join(name);
             let found = Entry::of(&read(&path)?);
             ensure!(
@@ -77,7 +93,7 @@ impl Checkpoint {
                 entry.bytes
             );
         }
-        Ok(Self { mode: Mode::Load { dir: dir.to_owned() } })
+        Ok(Self { mode: Mode::Load { dir: dir.to_owned(), manifest, scope } })
     }
 
     /// Publishes what was saved, in one rename.
@@ -125,15 +141,14 @@ impl Checkpoint {
     pub fn exchange<E: Into<anyhow::Error>>(
         &mut self,
         name: &str,
-        mut now: Value,
+        now: Value,
         restore: impl FnOnce(Value) -> Result<(), E>,
     ) -> Result<()> {
-        self.value(name, &mut now)?;
-        match self.mode {
-            Mode::Load { .. } => {
-                restore(now).map_err(Into::into).with_context(|| format!("restoring {name}"))
-            }
-            _ => Ok(()),
+        match self.exchange_bytes(&format!("{name}.json"), || Ok(serde_json::to_vec(&now)?))? {
+            Some(saved) => restore(serde_json::from_slice(&saved)?)
+                .map_err(Into::into)
+                .with_context(|| format!("restoring {name}")),
+            None => Ok(()),
         }
     }
 
@@ -183,14 +198,14 @@ impl Checkpoint {
         })?;
         let Some(saved) = saved else { return Ok(()) };
         let mut loaded = Vec::with_capacity(vars.len());
+        let all = safetensors::SafeTensors::deserialize(&saved)?;
+        ensure!(
+            all.len() == vars.len(),
+            "{file} holds {} tensors, {} are expected",
+            all.len(),
+            vars.len()
+        );
         for (tensor, var) in vars {
-            let all = safetensors::SafeTensors::deserialize(&saved)?;
-            ensure!(
-                all.len() == vars.len(),
-                "{file} holds {} tensors, {} are expected",
-                all.len(),
-                vars.len()
-            );
             let view = all.tensor(tensor).with_context(|| format!("{tensor} is not in {file}"))?;
             ensure!(
                 view.shape() == var.dims(),
@@ -214,14 +229,18 @@ impl Checkpoint {
         now: impl FnOnce() -> Result<Vec<u8>>,
     ) -> Result<Option<Vec<u8>>> {
         match &mut self.mode {
-            Mode::Load { dir } => return Ok(Some(read(&dir.join(file))?)),
+            Mode::Load { scope, .. } if !scope.holds(file) => return Ok(None),
+            Mode::Load { dir, manifest, .. } => {
+                ensure!(manifest.contains_key(file), "{} has no {file}", dir.display());
+                return Ok(Some(read(&dir.join(file))?));
+            }
             Mode::Save { dir, manifest } => {
                 let (bytes, path) = (now()?, dir.join(file));
                 write_synced(&path, &bytes)
                     .with_context(|| format!("cannot write {}", path.display()))?;
                 manifest.insert(file.to_owned(), Entry::of(&bytes));
             }
-            Mode::Hash { model } if file.split('.').next() == Some(MODEL) => model.update(now()?),
+            Mode::Hash { model } if Scope::Model.holds(file) => model.update(now()?),
             Mode::Hash { .. } => {}
         }
         Ok(None)
@@ -305,11 +324,12 @@ mod tests {
         checkpoint.commit().unwrap();
 
         let (w, mut n, mut raw) = ([var(&[0.0, 0.0])], 0, [0; 3]);
-        state(&mut Checkpoint::open(&path).unwrap(), &w, &mut n, &mut raw).unwrap();
+        state(&mut Checkpoint::open(&path, Scope::All).unwrap(), &w, &mut n, &mut raw).unwrap();
         assert_eq!(w[0].1.to_vec1::<f32>().unwrap(), [1.5, -2.0]);
         assert_eq!((n, raw), (7, [1, 2, 3]));
         let load = |w: &[(String, Var)], raw: &mut [u8]| {
-            let error = state(&mut Checkpoint::open(&path).unwrap(), w, &mut 0, raw).unwrap_err();
+            let error = state(&mut Checkpoint::open(&path, Scope::All).unwrap(), w, &mut 0, raw)
+                .unwrap_err();
             format!("{error:#}")
         };
         assert!(load(&[var(&[0.0])], &mut [0; 3]).contains("shape [2], [1] is expected"));
@@ -326,11 +346,28 @@ mod tests {
         checkpoint.commit().unwrap();
         for (file, bytes) in [("raw.bin", b"\x01\x02".as_slice()), ("raw.bin", b"\x01\x02\x04")] {
             fs::write(path.join(file), bytes).unwrap();
-            let error = Checkpoint::open(&path).err().unwrap().to_string();
+            let error = Checkpoint::open(&path, Scope::All).err().unwrap().to_string();
             assert!(error.contains("raw.bin is damaged"), "{error}");
         }
         fs::remove_file(path.join("raw.bin")).unwrap();
-        assert!(Checkpoint::open(&path).is_err());
+        assert!(Checkpoint::open(&path, Scope::All).is_err());
+    }
+
+    #[test]
+    fn the_model_alone_can_be_loaded_where_the_rest_is_damaged() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("step-1");
+        let mut checkpoint = Checkpoint::create(&path).unwrap();
+        state(&mut checkpoint, &[var(&[1.5])], &mut 7, &mut [1, 2, 3]).unwrap();
+        checkpoint.commit().unwrap();
+        fs::write(path.join("raw.bin"), b"").unwrap();
+        let (w, mut n) = ([var(&[0.0])], 3);
+        let mut checkpoint = Checkpoint::open(&path, Scope::Model).unwrap();
+        state(&mut checkpoint, &w, &mut n, &mut [9; 3]).unwrap();
+        assert_eq!((w[0].1.to_vec1::<f32>().unwrap(), n), (vec![1.5], 3));
+        fs::write(path.join("manifest.json"), b"{}").unwrap();
+        let mut emptied = Checkpoint::open(&path, Scope::All).unwrap();
+        assert!(state(&mut emptied, &w, &mut n, &mut [9; 3]).is_err());
     }
 
     #[test]

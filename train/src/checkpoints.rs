@@ -1,5 +1,5 @@
 //! The checkpoints of a run: the newest few, and the best.
-use crate::Checkpoint;
+use crate::{Checkpoint, Scope};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -75,11 +75,14 @@ impl Checkpoints {
     ///
     /// # Errors
     /// Where there are checkpoints and none is whole.
-    pub fn latest(&self, mut note: impl FnMut(&str)) -> Result<Option<(PathBuf, Checkpoint)>> {
-        self.tidy()?;
+    pub fn latest(
+        &self,
+        scope: Scope,
+        mut note: impl FnMut(&str),
+    ) -> Result<Option<(PathBuf, Checkpoint)>> {
         let complete = self.complete()?;
         for (i, dir) in complete.iter().enumerate() {
-            match (Checkpoint::open(dir), complete.get(i + 1)) {
+            match (Checkpoint::open(dir, scope), complete.get(i + 1)) {
                 (Ok(checkpoint), _) => return Ok(Some((dir.clone(), checkpoint))),
                 (Err(error), Some(before)) => {
                     note(&format!("{error:#}; falling back to {}", before.display()));
@@ -95,13 +98,20 @@ impl Checkpoints {
         Ok(None)
     }
 
+    /// The step of the newest checkpoint.
+    pub fn newest_step(&self) -> Option<u64> {
+        let newest = self.newest()?;
+        newest.file_name()?.to_str()?.strip_prefix("step-")?.parse().ok()
+    }
+
     /// The newest checkpoint's directory, whole or not.
     pub fn newest(&self) -> Option<PathBuf> {
         self.complete().ok()?.into_iter().next()
     }
 
     /// Removes what an interrupted save left, and ends an interrupted [`mark_best`](Self::mark_best).
-    fn tidy(&self) -> Result<()> {
+    /// For the process that trains: a reader could take away what another one is writing.
+    pub(crate) fn tidy(&self) -> Result<()> {
         let (best, old) = (self.best(), self.dir.join("best.old"));
         if old.exists() && !best.exists() {
             fs::rename(&old, &best)?;
@@ -143,8 +153,13 @@ impl Checkpoints {
 pub fn open_model(run: &Path, which: Which, note: impl FnMut(&str)) -> Result<Checkpoint> {
     let checkpoints = Checkpoints::of(run);
     match which {
-        Which::Best => Checkpoint::open(&checkpoints.best()),
-        Which::Latest => match checkpoints.latest(note)? {
+        Which::Best if checkpoints.best().exists() => {
+            Checkpoint::open(&checkpoints.best(), Scope::Model)
+        }
+        // A kill, or this moment, may lie between the two renames that replace it.
+        Which::Best => Checkpoint::open(&checkpoints.dir.join("best.old"), Scope::Model)
+            .with_context(|| format!("{} has no best checkpoint", run.display())),
+        Which::Latest => match checkpoints.latest(Scope::Model, note)? {
             Some((_, checkpoint)) => Ok(checkpoint),
             None => bail!("{} has no checkpoint yet; train it on with `lab resume`", run.display()),
         },
@@ -175,7 +190,7 @@ mod tests {
 
     fn latest(checkpoints: &Checkpoints) -> (Result<u64>, Vec<String>) {
         let (mut step, mut notes) = (0, Vec::new());
-        let opened = checkpoints.latest(|note| notes.push(note.to_owned()));
+        let opened = checkpoints.latest(Scope::All, |note| notes.push(note.to_owned()));
         let loaded = opened.and_then(|c| c.context("none")?.1.value("step", &mut step));
         (loaded.map(|()| step), notes)
     }
@@ -201,7 +216,11 @@ mod tests {
         checkpoints.mark_best(&checkpoints.newest().unwrap()).unwrap();
         fs::rename(checkpoints.best(), dir.path().join("checkpoints/best.old")).unwrap();
         fs::create_dir(dir.path().join("checkpoints/step-000000000002.partial")).unwrap();
+        // A reader leaves everything as it is: it may be another process that writes.
         assert_eq!(latest(&checkpoints).0.unwrap(), 1);
+        open_model(dir.path(), Which::Best, |_| ()).unwrap();
+        assert_eq!(checkpoints.entries().unwrap().len(), 3);
+        checkpoints.tidy().unwrap();
         assert!(checkpoints.best().join("manifest.json").exists());
         assert_eq!(checkpoints.entries().unwrap().len(), 2);
     }

@@ -1,7 +1,7 @@
 //! The loop.
 use crate::{
     Checkpoint, Checkpoints, Diverged, Learner, Log, NotFinite, Outcome, Plan, Progress, Report,
-    Row, Run, Split,
+    Row, Run, Scope, Split,
 };
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,8 @@ struct Clock {
     rows: u64,
     wall_seconds: f64,
     first_score: Option<f64>,
+    /// Step and score of the last evaluation.
+    last: Option<(u64, f64)>,
     /// Step and score of the best evaluation.
     best: Option<(u64, f64)>,
     evals_since_best: u32,
@@ -67,8 +69,10 @@ impl<'a> Part<'a> {
         let (log, clock) = (Log::default(), Clock::default());
         let mut part = Self { plan, run, log, clock, begun: now, row_begun: (now, 0), saved: None };
         if let Some(checkpoints) = part.run.checkpoints.clone() {
+            checkpoints.tidy()?;
             let sinks = &mut part.run.sinks;
-            let latest = checkpoints.latest(|note| sinks.iter_mut().for_each(|s| s.note(note)))?;
+            let latest = checkpoints
+                .latest(Scope::All, |note| sinks.iter_mut().for_each(|s| s.note(note)))?;
             if let Some((dir, mut checkpoint)) = latest {
                 part.state(learner, &mut checkpoint)?;
                 part.saved = Some((part.clock.step, dir));
@@ -86,13 +90,11 @@ impl<'a> Part<'a> {
     fn train(&mut self, learner: &mut dyn Learner) -> Result<Outcome> {
         loop {
             if self.run.stop.load(Ordering::Relaxed) {
+                self.run.sinks.iter_mut().for_each(|sink| sink.note("stopping and saving"));
                 return Ok(Outcome::Interrupted);
             }
-            if self.clock.converged {
-                return Ok(Outcome::Converged);
-            }
-            if self.clock.step >= self.plan.steps {
-                return Ok(Outcome::Finished);
+            if let Some(outcome) = self.ended() {
+                return Ok(outcome);
             }
             let before = self.clock.step;
             let progress = learner.step(&mut self.log).or_else(|error| self.failed(error))?;
@@ -105,37 +107,46 @@ impl<'a> Part<'a> {
             let after = self.clock.step;
             let due = |every: u64| every > 0 && before / every != after / every;
             self.clock.converged = progress == Progress::Converged;
-            let score = match due(self.plan.eval_every) || self.clock.converged {
-                true => Some(self.evaluate(learner)?),
-                false => None,
-            };
-            if score.is_some() || due(self.plan.log_every) {
+            let evaluated = due(self.plan.eval_every) || self.clock.converged;
+            if evaluated {
+                self.evaluate(learner)?;
+            }
+            if evaluated || due(self.plan.log_every) {
                 self.write_row()?;
             }
             if due(self.plan.save_every) || self.is_best() {
                 self.save(learner)?;
                 self.mark_best()?;
             }
-            if score.zip(self.plan.target).is_some_and(|(score, target)| score >= target) {
-                return Ok(Outcome::TargetReached);
-            }
-            let waited = self.clock.evals_since_best;
-            if score.is_some() && self.plan.patience.is_some_and(|patience| waited >= patience) {
-                return Ok(Outcome::Stalled);
-            }
         }
     }
 
-    fn evaluate(&mut self, learner: &mut dyn Learner) -> Result<f64> {
+    fn evaluate(&mut self, learner: &mut dyn Learner) -> Result<()> {
         let evaluation = learner.evaluate(Split::Validation)?;
         self.log.evaluation(&evaluation);
         let (score, clock) = (evaluation.score, &mut self.clock);
         clock.first_score.get_or_insert(score);
+        clock.last = Some((clock.step, score));
         clock.evals_since_best += 1;
         if clock.best.is_none_or(|(_, best)| score > best) {
             (clock.best, clock.evals_since_best) = (Some((clock.step, score)), 0);
         }
-        Ok(score)
+        Ok(())
+    }
+
+    /// Why training is over, from what a checkpoint holds: a resumed run ends where it ended.
+    fn ended(&self) -> Option<Outcome> {
+        let Self { clock, plan, .. } = self;
+        let score = clock.last.filter(|(step, _)| *step == clock.step).map(|(_, score)| score);
+        let reached = score.zip(plan.target).is_some_and(|(score, target)| score >= target);
+        let waited = |patience| score.is_some() && clock.evals_since_best >= patience;
+        match () {
+            () if reached => Some(Outcome::TargetReached),
+            () if clock.converged => Some(Outcome::Converged),
+            () if plan.patience.is_some_and(waited) => Some(Outcome::Stalled),
+            () if clock.step >= plan.steps => Some(Outcome::Finished),
+            () => None,
+        }
     }
 
     fn is_best(&self) -> bool {
@@ -198,6 +209,8 @@ impl<'a> Part<'a> {
         if self.saved.as_ref().is_some_and(|(saved, _)| *saved == step) {
             return Ok(());
         }
+        // The checkpoint counts the rows: they must be there if it is.
+        self.run.sinks.iter_mut().try_for_each(|sink| sink.sync())?;
         self.clock.wall_seconds = self.wall_seconds();
         self.begun = Instant::now();
         match checkpoints.save(step, |checkpoint| self.state(learner, checkpoint)) {
@@ -301,7 +314,7 @@ mod tests {
         names.sort();
         assert_eq!(names, ["best", "step-000000000006", "step-000000000007", "step-000000000008"]);
         let mut best = counter();
-        let mut checkpoint = Checkpoint::open(&checkpoints.best()).unwrap();
+        let mut checkpoint = Checkpoint::open(&checkpoints.best(), Scope::All).unwrap();
         best.state(&mut checkpoint).unwrap();
         assert_eq!(best.count, 3);
     }
@@ -318,6 +331,32 @@ mod tests {
             let report = fit(&mut learner, &plan(40), &mut run).unwrap();
             assert_eq!((report.outcome, report.steps), (Outcome::Converged, 2));
             assert_eq!(rows.0.lock().unwrap().iter().map(|row| row.step).collect::<Vec<_>>(), [2]);
+        }
+    }
+
+    #[test]
+    fn a_run_that_ended_by_its_score_ends_there_again() {
+        let reached = Plan { eval_every: 1, target: Some(3.0), ..plan(40) };
+        let patient = Plan { eval_every: 1, patience: Some(2), ..plan(40) };
+        for (plan, outcome, steps) in
+            [(reached, Outcome::TargetReached, 3), (patient, Outcome::Stalled, 7)]
+        {
+            let dir = tempfile::tempdir().unwrap();
+            // Best at 5: with patience 2 it ends at 7, also where it was stopped at 6 between.
+            let score = Some((|step| 5.0 - (step as f64 - 5.0).abs()) as fn(u64) -> f64);
+            for (steps_now, expected) in
+                [(6.min(steps), None), (40, Some(outcome)), (40, Some(outcome))]
+            {
+                let checkpoints = Some(Checkpoints::of(dir.path()));
+                let mut learner = behaving(Behaviour { score, ..Behaviour::default() });
+                let plan = Plan { steps: steps_now, ..plan.clone() };
+                let mut run = Run { checkpoints, ..Run::default() };
+                let report = fit(&mut learner, &plan, &mut run).unwrap();
+                if let Some(expected) = expected {
+                    assert_eq!((report.outcome, report.steps), (expected, steps));
+                    assert_eq!(report.first_score, Some(1.0));
+                }
+            }
         }
     }
 
@@ -344,7 +383,7 @@ mod tests {
             assert!(error.is::<Diverged>());
             assert!(error.to_string().contains(step), "{error}");
             assert!(error.to_string().contains("step-000000000004"), "{error}");
-            Checkpoint::open(&checkpoints.newest().unwrap()).unwrap();
+            Checkpoint::open(&checkpoints.newest().unwrap(), Scope::All).unwrap();
         }
     }
 

@@ -17,7 +17,7 @@ mod sinks;
 pub mod testing;
 
 pub use atomic::write_atomic;
-pub use checkpoint::{Checkpoint, MODEL, NotFinite, model_hash};
+pub use checkpoint::{Checkpoint, MODEL, NotFinite, Scope, model_hash};
 pub use checkpoints::{Checkpoints, Which, open_model};
 pub use config::{BadValue, ConfigChanged};
 pub use device::{DeviceChoice, device_name};

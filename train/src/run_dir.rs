@@ -61,10 +61,10 @@ impl RunDir {
         };
         fs::create_dir_all(path)
             .with_context(|| format!("cannot create the run directory {}", path.display()))?;
-        let taken = fs::read_dir(path)
-            .with_context(|| format!("cannot read {}", path.display()))?
-            .next()
-            .is_some();
+        let entries = fs::read_dir(path).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
+        let entries = entries.with_context(|| format!("cannot read {}", path.display()))?;
+        // A lock alone is what a disk that was full left of a run.
+        let taken = entries.iter().any(|entry| entry.file_name() != "lock");
         ensure!(!taken, "{} is not empty; choose another directory with --out", path.display());
         Self::hold(path.to_owned())
     }
@@ -130,7 +130,7 @@ mod tests {
         let path = dir.path().join("run");
         let run = RunDir::create(Some(&path), "").unwrap();
         let error = RunDir::create(Some(&path), "").err().unwrap().to_string();
-        assert!(error.contains("not empty"), "{error}");
+        assert!(error.contains("another process"), "{error}");
         assert!(RunDir::open(&path).err().unwrap().to_string().contains("run.json"));
         let info = RunInfo {
             algorithm: "dqn".to_owned(),
@@ -147,5 +147,7 @@ mod tests {
         assert!(RunDir::open(&path).err().unwrap().to_string().contains("another process"));
         drop(run);
         assert_eq!(RunDir::open(&path).unwrap().1, info);
+        let error = RunDir::create(Some(&path), "").err().unwrap().to_string();
+        assert!(error.contains("not empty"), "{error}");
     }
 }

@@ -81,7 +81,7 @@ impl Env for CartPole {
         Spec {
             obs_shape: vec![4],
             element: Element::Float,
-            actions: &["left", "right"],
+            actions: Spec::names(&["left", "right"]),
             time_limit: Some(500),
         }
     }

@@ -185,7 +185,7 @@ impl Env for Breakout {
         Spec {
             obs_shape: vec![4, SIZE as usize, SIZE as usize],
             element: Element::Bit,
-            actions: self.config.actions.names(),
+            actions: Spec::names(self.config.actions.names()),
             time_limit: Some(10_000),
         }
     }

@@ -17,7 +17,7 @@ impl Env for Counter {
         Spec {
             obs_shape: vec![2],
             element: Element::Float,
-            actions: &["count"],
+            actions: Spec::names(&["count"]),
             time_limit: self.limit,
         }
     }

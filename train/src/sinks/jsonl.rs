@@ -40,6 +40,10 @@ impl Sink for JsonLines {
         self.file.set_len(kept.unwrap_or_default() as u64).with_context(at)
     }
 
+    fn sync(&mut self) -> Result<()> {
+        self.file.sync_data().with_context(|| format!("cannot write {}", self.path.display()))
+    }
+
     fn row(&mut self, row: &Row) -> Result<()> {
         let mut object = Map::from_iter([("step".to_owned(), Value::from(row.step))]);
         object.extend(row.values.iter().map(|(name, value)| (name.clone(), Value::from(*value))));

@@ -20,6 +20,11 @@ pub trait Sink {
     /// One row of metrics.
     fn row(&mut self, row: &Row) -> Result<()>;
 
+    /// Makes the rows so far survive a power failure.
+    fn sync(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// The learner has come to `step`. Called after each of its steps: must be cheap.
     fn tick(&mut self, step: u64) {
         let _ = step;

@@ -18,6 +18,17 @@ impl Default for BreakoutConfig {
     }
 }
 
+impl BreakoutConfig {
+    /// # Errors
+    /// Where `sticky` is no probability.
+    pub fn check(&self) -> Result<(), String> {
+        match (0.0..=1.0).contains(&self.sticky) {
+            true => Ok(()),
+            false => Err(format!("sticky={}: must lie between 0 and 1", self.sticky)),
+        }
+    }
+}
+
 /// Which of MinAtar's six actions an agent may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

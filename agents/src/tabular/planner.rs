@@ -1,0 +1,151 @@
+//! What planners share.
+use super::Model;
+use anyhow::{Context, Result, bail, ensure};
+use envs::Mdp;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+use train::{Evaluation, Measure};
+
+/// γ as a hyper-parameter: a number, or the one the problem is usually stated with.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Discount {
+    /// `own`: what [`Mdp::discount`] says.
+    #[default]
+    Own,
+    /// This number, between 0 and 1.
+    Of(f64),
+}
+
+impl FromStr for Discount {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(gamma) if (0.0..=1.0).contains(&gamma) => Ok(Self::Of(gamma)),
+            _ if text == "own" => Ok(Self::Own),
+            _ => Err("a number between 0 and 1 is expected, or `own`".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Discount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own => f.write_str("own"),
+            Self::Of(gamma) => write!(f, "{gamma}"),
+        }
+    }
+}
+
+impl From<Discount> for String {
+    fn from(discount: Discount) -> Self {
+        discount.to_string()
+    }
+}
+
+impl TryFrom<String> for Discount {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+/// An MDP to be solved, with its discount.
+pub struct Problem {
+    /// The transitions.
+    pub model: Model,
+    /// γ.
+    pub gamma: f64,
+    states: Vec<String>,
+    actions: Vec<String>,
+}
+
+impl Problem {
+    /// `mdp` with the discount that was chosen.
+    ///
+    /// # Errors
+    /// What [`Model::new`] finds; where γ = 1 and some state has no way to an end.
+    pub fn new(mdp: &dyn Mdp, discount: Discount) -> Result<Self> {
+        let gamma = match discount {
+            Discount::Own => mdp.discount(),
+            Discount::Of(gamma) => gamma,
+        };
+        ensure!((0.0..=1.0).contains(&gamma), "a discount of {gamma}: it must lie between 0 and 1");
+        let model = Model::new(mdp)?;
+        let states: Vec<_> = (0..mdp.n_states()).map(|state| mdp.state_name(state)).collect();
+        let actions = (0..mdp.n_actions()).map(|action| mdp.action_name(action)).collect();
+        if gamma == 1.0
+            && let [first, ..] = model.endless(|_| true)[..]
+        {
+            bail!(
+                "no action ever ends an episode from state {}: with a discount of 1 its value may \
+                 be infinite; give a --gamma below 1, or the map an exit",
+                states[first]
+            )
+        }
+        Ok(Self { model, gamma, states, actions })
+    }
+
+    /// What a state is called.
+    pub fn state_name(&self, state: usize) -> &str {
+        &self.states[state]
+    }
+
+    /// The answer, from the value of each pair.
+    pub fn solution(&self, values: &[f64], q: &dyn Fn(usize) -> f64) -> Solution {
+        let states = 0..self.model.n_states();
+        let row = |state| {
+            let mut row = vec![None; self.model.n_actions()];
+            self.model.pairs(state).for_each(|pair| row[self.model.action(pair)] = Some(q(pair)));
+            row
+        };
+        let action = |state| Some(self.model.action(self.model.best(state, q)?));
+        Solution {
+            states: self.states.clone(),
+            actions: self.actions.clone(),
+            values: values.to_vec(),
+            policy: states.clone().map(action).collect(),
+            q: states.map(row).collect(),
+        }
+    }
+
+    /// `value_start`: the value under the start distribution. It is exact: one sample, no interval.
+    pub fn evaluation(&self, values: &[f64]) -> Evaluation {
+        let mean = self.model.start_value(values);
+        let measure = Measure { mean, ci95: [mean; 2], n: 1 };
+        Evaluation { score: mean, measures: [("value_start".to_owned(), measure)].into() }
+    }
+}
+
+/// The actions `choose` gives for one-hot observations, `[N, S]`; 0 in a terminal state, where none
+/// is taken.
+pub(super) fn act(
+    model: &Model,
+    obs: &[f32],
+    actions: &mut [usize],
+    choose: impl Fn(usize) -> Option<usize>,
+) -> Result<()> {
+    for (obs, action) in obs.chunks_exact(model.n_states()).zip(actions) {
+        let state = obs.iter().position(|x| *x == 1.0).context("the observation is not one-hot")?;
+        *action = choose(state).map_or(0, |pair| model.action(pair));
+    }
+    Ok(())
+}
+
+/// `solution.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Solution {
+    /// Name of each state.
+    pub states: Vec<String>,
+    /// Name of each action.
+    pub actions: Vec<String>,
+    /// Value of each state.
+    pub values: Vec<f64>,
+    /// Action taken in each state; `None` where it is terminal.
+    pub policy: Vec<Option<usize>>,
+    /// Value of each action in each state; `None` where it is not available.
+    pub q: Vec<Vec<Option<f64>>>,
+}

@@ -1,0 +1,182 @@
+//! Policy iteration (Howard 1960; Sutton & Barto 2018, section 4.3), and modified policy iteration
+//! (Puterman & Shin 1978).
+//!
+//! Evaluation solves v(s) = r(s, π(s)) + γ·Σ_s' p(s' | s, π(s))·v(s'); improvement takes
+//! π(s) ← argmax_a q(s, a), keeping the action it has where that is as good. One step is both.
+use super::model::{change, larger, sweep};
+use super::planner::act;
+use super::{Discount, Model, Problem, Solution};
+use crate::Agent;
+use anyhow::{Result, anyhow, ensure};
+use bytemuck::cast_slice_mut;
+use clap::ValueEnum;
+use envs::Mdp;
+use faer::linalg::solvers::Solve as _;
+use faer::sparse::{SparseColMat, Triplet};
+use serde::{Deserialize, Serialize};
+use train::{Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Split};
+
+train::hyper_parameters! {
+    /// Hyper-parameters of [`PolicyIteration`].
+    pub struct PolicyIterationConfig {
+        /// Discount γ, or `own` for the problem's
+        gamma: Discount = Discount::Own;
+        /// How a policy is evaluated: exact (a sparse solve), iterative or modified
+        #[arg(value_enum, hide_possible_values = true)]
+        evaluation: Evaluate = Evaluate::Exact;
+        /// Iterative evaluation ends once no value changes by more in a sweep (relative beyond 1)
+        tolerance: f64 = 1e-10, in 0.0..;
+        /// Sweeps of a modified evaluation
+        sweeps: usize = 10, in 1..;
+    }
+}
+
+/// How a policy is evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Evaluate {
+    /// Solving the linear system.
+    Exact,
+    /// Sweeping until nothing changes.
+    Iterative,
+    /// A fixed number of sweeps.
+    Modified,
+}
+
+/// A policy and its values.
+pub struct PolicyIteration {
+    config: PolicyIterationConfig,
+    problem: Problem,
+    /// The pair taken in each state, `[S]`; [`NONE`] where it is terminal.
+    policy: Vec<u32>,
+    /// v, `[S]`.
+    values: Vec<f64>,
+    converged: bool,
+}
+
+const NONE: u32 = u32::MAX;
+
+impl PolicyIteration {
+    /// Every state's first action; with γ = 1 one that leads to an end.
+    ///
+    /// # Errors
+    /// What [`Problem::new`] finds.
+    pub fn new(mdp: &dyn Mdp, config: PolicyIterationConfig) -> Result<Self> {
+        config.check()?;
+        let problem = Problem::new(mdp, config.gamma)?;
+        let policy = match problem.gamma {
+            1.0 => problem.model.proper_policy(),
+            _ => (0..problem.model.n_states())
+                .map(|state| problem.model.pairs(state).next())
+                .collect(),
+        };
+        let policy = policy.into_iter().map(|pair| pair.map_or(NONE, |pair| pair as u32)).collect();
+        let values = vec![0.0; problem.model.n_states()];
+        Ok(Self { config, problem, policy, values, converged: false })
+    }
+
+    /// v, `[S]`.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    fn evaluate_policy(&mut self) -> Result<()> {
+        let Self { config, problem, policy, values, .. } = self;
+        let (model, gamma) = (&problem.model, problem.gamma);
+        if gamma == 1.0 {
+            let mut taken = vec![false; model.n_pairs()];
+            policy
+                .iter()
+                .filter(|pair| **pair != NONE)
+                .for_each(|pair| taken[*pair as usize] = true);
+            let endless = model.endless(|pair| taken[pair]);
+            ensure!(
+                endless.is_empty(),
+                "the best policy for these rewards never ends from state {}: with a discount of 1 \
+                 its value is infinite; give a --gamma below 1",
+                problem.state_name(endless[0])
+            );
+        }
+        let backup = |values: &mut Vec<f64>| {
+            let old = values.clone();
+            sweep(&old, values, |state| match policy[state] {
+                NONE => 0.0,
+                pair => model.q(pair as usize, &old, gamma),
+            })
+        };
+        match config.evaluation {
+            Evaluate::Exact => *values = solve(model, policy, gamma)?,
+            Evaluate::Iterative => while backup(values) > config.tolerance {},
+            Evaluate::Modified => (0..config.sweeps).for_each(|_| _ = backup(values)),
+        }
+        Ok(())
+    }
+}
+
+/// v = (I − γ·P_π)⁻¹·r_π, `[S]`, by a sparse LU decomposition.
+fn solve(model: &Model, policy: &[u32], gamma: f64) -> Result<Vec<f64>> {
+    let n = policy.len();
+    let mut entries = Vec::with_capacity(2 * n);
+    let mut rewards = faer::Mat::zeros(n, 1);
+    for (state, &pair) in policy.iter().enumerate() {
+        entries.push(Triplet::new(state, state, 1.0));
+        if pair != NONE {
+            let to = model.entries(pair as usize);
+            entries.extend(to.map(|(next, prob)| Triplet::new(state, next, -gamma * prob)));
+            rewards[(state, 0)] = model.reward(pair as usize);
+        }
+    }
+    let failed = |error: &dyn std::fmt::Debug| anyhow!("evaluating the policy: {error:?}");
+    let matrix = SparseColMat::<usize, f64>::try_new_from_triplets(n, n, &entries);
+    let lu = matrix.map_err(|error| failed(&error))?.sp_lu().map_err(|error| failed(&error))?;
+    Ok(lu.solve(&rewards).col(0).iter().copied().collect())
+}
+
+impl Learner for PolicyIteration {
+    fn step(&mut self, log: &mut Log) -> Result<Progress> {
+        if self.converged {
+            return Ok(Progress::Converged);
+        }
+        self.evaluate_policy()?;
+        let Self { config, problem, policy, values, .. } = self;
+        let (model, gamma) = (&problem.model, problem.gamma);
+        let (mut changed, mut residual) = (0usize, 0.0);
+        for (state, taken) in policy.iter_mut().enumerate().filter(|(_, pair)| **pair != NONE) {
+            residual = larger(residual, change(model.backup(state, values, gamma), values[state]));
+            let q = |pair| model.q(pair, values, gamma);
+            if !model.ties_with_best(state, *taken as usize, q) {
+                changed += 1;
+                *taken = model.best(state, q).map_or(NONE, |pair| pair as u32);
+            }
+        }
+        log.scalar("train/residual", residual);
+        log.scalar("train/policy_changes", changed as f64);
+        // Where evaluation is cut short, a policy that stays does not mean that values do.
+        self.converged = changed == 0
+            && (config.evaluation != Evaluate::Modified || residual <= config.tolerance);
+        Ok(Progress::Advanced(1))
+    }
+
+    fn evaluate(&mut self, _: Split) -> Result<Evaluation> {
+        Ok(self.problem.evaluation(&self.values))
+    }
+
+    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        checkpoint.bytes(MODEL, cast_slice_mut(&mut self.values))?;
+        checkpoint.bytes("model.policy", cast_slice_mut(&mut self.policy))?;
+        checkpoint.value("converged", &mut self.converged)
+    }
+}
+
+impl Agent for PolicyIteration {
+    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
+        let taken =
+            |state: usize| (self.policy[state] != NONE).then_some(self.policy[state] as usize);
+        act(&self.problem.model, obs, actions, taken)
+    }
+
+    fn solution(&self) -> Option<Solution> {
+        let Problem { model, gamma, .. } = &self.problem;
+        Some(self.problem.solution(&self.values, &|pair| model.q(pair, &self.values, *gamma)))
+    }
+}

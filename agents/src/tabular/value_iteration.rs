@@ -1,0 +1,209 @@
+//! Value iteration (Bellman 1957; Sutton & Barto 2018, section 4.4).
+//!
+//! v(s) ← max_a [ r(s, a) + γ·Σ_s' p(s' | s, a)·v(s') ], in one of four orders. One step is a sweep:
+//! as many backups as there are states.
+use super::model::{Predecessors, change, larger, sweep};
+use super::planner::act;
+use super::{Discount, Problem, Solution};
+use crate::Agent;
+use anyhow::Result;
+use bytemuck::cast_slice_mut;
+use clap::ValueEnum;
+use envs::Mdp;
+use rand::Rng as _;
+use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use train::{Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split, stream};
+
+train::hyper_parameters! {
+    /// Hyper-parameters of [`ValueIteration`].
+    pub struct ValueIterationConfig {
+        /// Discount γ, or `own` for the problem's
+        gamma: Discount = Discount::Own;
+        /// Converged once no value changes by more in a sweep (relative beyond 1)
+        tolerance: f64 = 1e-10, in 0.0..;
+        /// Order of backups: synchronous, in-place, random or prioritized
+        #[arg(value_enum, hide_possible_values = true)]
+        order: Order = Order::Synchronous;
+    }
+}
+
+/// Which state is backed up when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// All from the values of the sweep before.
+    Synchronous,
+    /// One after the other, each from the newest values (Gauss–Seidel).
+    InPlace,
+    /// States drawn at random (asynchronous value iteration, section 4.5).
+    Random,
+    /// The state whose value would change most (Moore & Atkeson 1993; section 8.4).
+    Prioritized,
+}
+
+/// The values of an MDP, and how they are improved.
+pub struct ValueIteration {
+    config: ValueIterationConfig,
+    problem: Problem,
+    /// v, `[S]`.
+    values: Vec<f64>,
+    /// v of the sweep before, `[S]`, where the order needs it.
+    before: Vec<f64>,
+    queue: Queue,
+    rng: Rng,
+    converged: bool,
+}
+
+impl ValueIteration {
+    /// All values 0.
+    ///
+    /// # Errors
+    /// What [`Problem::new`] finds.
+    pub fn new(mdp: &dyn Mdp, config: ValueIterationConfig, seed: u64) -> Result<Self> {
+        config.check()?;
+        let problem = Problem::new(mdp, config.gamma)?;
+        let values = vec![0.0; problem.model.n_states()];
+        let queue = match config.order {
+            Order::Prioritized => Queue::new(&problem, &values),
+            _ => Queue::default(),
+        };
+        let before = if config.order == Order::Synchronous { values.clone() } else { Vec::new() };
+        let rng = stream(seed, "order");
+        Ok(Self { config, problem, values, before, queue, rng, converged: false })
+    }
+
+    /// v, `[S]`.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// One sweep; returns a bound on how much the next one could change.
+    fn sweep(&mut self) -> f64 {
+        let Self { problem, values, before, queue, rng, .. } = self;
+        let (model, gamma) = (&problem.model, problem.gamma);
+        match self.config.order {
+            Order::Synchronous => {
+                std::mem::swap(values, before);
+                sweep(before, values, |state| model.backup(state, before, gamma))
+            }
+            Order::InPlace => {
+                let mut largest = 0.0;
+                for state in 0..values.len() {
+                    let new = model.backup(state, values, gamma);
+                    largest = larger(largest, change(new, values[state]));
+                    values[state] = new;
+                }
+                largest
+            }
+            Order::Random => {
+                for _ in 0..values.len() {
+                    let state = rng.random_range(0..values.len());
+                    values[state] = model.backup(state, values, gamma);
+                }
+                model.residual(values, gamma)
+            }
+            Order::Prioritized => {
+                for _ in 0..values.len() {
+                    let Some(state) = queue.pop() else { break };
+                    values[state] = model.backup(state, values, gamma);
+                    queue.push_predecessors(state, problem, values);
+                }
+                model.residual(values, gamma)
+            }
+        }
+    }
+}
+
+impl Learner for ValueIteration {
+    fn step(&mut self, log: &mut Log) -> Result<Progress> {
+        if self.converged {
+            return Ok(Progress::Converged);
+        }
+        let residual = self.sweep();
+        log.scalar("train/residual", residual);
+        self.converged = residual <= self.config.tolerance;
+        Ok(Progress::Advanced(1))
+    }
+
+    fn evaluate(&mut self, _: Split) -> Result<Evaluation> {
+        Ok(self.problem.evaluation(&self.values))
+    }
+
+    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        checkpoint.bytes(MODEL, cast_slice_mut(&mut self.values))?;
+        checkpoint.bytes("before", cast_slice_mut(&mut self.before))?;
+        self.queue.state(checkpoint)?;
+        checkpoint.value("order", &mut self.rng)?;
+        checkpoint.value("converged", &mut self.converged)
+    }
+}
+
+/// States by how much their value would change: the largest first, of equals the first state.
+#[derive(Default)]
+struct Queue {
+    /// Change of each state, `[S]`; 0 where it isn't waiting.
+    changes: Vec<f64>,
+    /// Changes as bits, which order numbers that are not negative, with their states. An entry
+    /// counts only where it is the state's newest.
+    heap: BinaryHeap<(u64, Reverse<usize>)>,
+    predecessors: Predecessors,
+}
+
+impl Queue {
+    fn new(problem: &Problem, values: &[f64]) -> Self {
+        let n = values.len();
+        let predecessors = problem.model.predecessors();
+        let mut queue = Self { changes: vec![0.0; n], heap: BinaryHeap::new(), predecessors };
+        (0..n).for_each(|state| queue.push(state, problem, values));
+        queue
+    }
+
+    fn push(&mut self, state: usize, problem: &Problem, values: &[f64]) {
+        let new = problem.model.backup(state, values, problem.gamma);
+        let change = (new - values[state]).abs();
+        self.changes[state] = change;
+        if change > 0.0 {
+            self.heap.push((change.to_bits(), Reverse(state)));
+        }
+    }
+
+    fn pop(&mut self) -> Option<usize> {
+        loop {
+            let (bits, Reverse(state)) = self.heap.pop()?;
+            if self.changes[state].to_bits() == bits {
+                self.changes[state] = 0.0;
+                return Some(state);
+            }
+        }
+    }
+
+    fn push_predecessors(&mut self, state: usize, problem: &Problem, values: &[f64]) {
+        for i in self.predecessors.of(state) {
+            self.push(self.predecessors.state(i), problem, values);
+        }
+    }
+
+    /// The changes say it all: the heap is made again from them.
+    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        checkpoint.value("changes", &mut self.changes)?;
+        let waiting = self.changes.iter().enumerate().filter(|(_, change)| **change > 0.0);
+        self.heap = waiting.map(|(state, change)| (change.to_bits(), Reverse(state))).collect();
+        Ok(())
+    }
+}
+
+impl Agent for ValueIteration {
+    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
+        let Problem { model, gamma, .. } = &self.problem;
+        act(model, obs, actions, |state| {
+            model.best(state, |pair| model.q(pair, &self.values, *gamma))
+        })
+    }
+
+    fn solution(&self) -> Option<Solution> {
+        let Problem { model, gamma, .. } = &self.problem;
+        Some(self.problem.solution(&self.values, &|pair| model.q(pair, &self.values, *gamma)))
+    }
+}

@@ -1,0 +1,200 @@
+//! Planners against each other, against published values, and against what theory promises.
+#![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
+use agents::tabular::*;
+use agents::{Agent, MakeEnv, episodes};
+use envs::*;
+use std::sync::Arc;
+use train::testing::{plan, resume_changes_nothing, same_seed_same_bits, trained};
+use train::{Learner, Log, Outcome, Plan, Progress, Run, fit, stream};
+
+fn grid(layout: Layout) -> Arc<dyn Mdp> {
+    Arc::new(GridWorld::new(&GridConfig::of(layout)).unwrap())
+}
+
+/// Every built-in MDP in which each state has a way to an end.
+fn problems() -> Vec<Arc<dyn Mdp>> {
+    let mut problems: Vec<Arc<dyn Mdp>> = Layout::ALL.iter().map(|layout| grid(*layout)).collect();
+    problems.push(Arc::new(FrozenLake::new(&FrozenLakeConfig::default()).unwrap()));
+    problems.push(Arc::new(Taxi {}));
+    problems.push(Arc::new(CliffWalking::default()));
+    problems.push(Arc::new(Blackjack::default()));
+    problems.push(Arc::new(GamblersProblem::new(GamblersConfig::default()).unwrap()));
+    problems.push(Arc::new(JacksCarRental::new(JacksConfig::default())));
+    problems.push(Arc::new(Garnet::new(GarnetConfig::default()).unwrap()));
+    problems
+}
+
+fn solved<L: Agent>(mut learner: L) -> Solution {
+    let plan = Plan { log_every: 0, eval_every: 0, save_every: 0, ..plan(1_000_000) };
+    let report = fit(&mut learner, &plan, &mut Run::default()).unwrap();
+    assert_eq!(report.outcome, Outcome::Converged);
+    learner.solution().unwrap()
+}
+
+fn value_iteration(mdp: &dyn Mdp, order: Order) -> ValueIteration {
+    let config = ValueIterationConfig { order, tolerance: 1e-12, ..Default::default() };
+    ValueIteration::new(mdp, config, 1).unwrap()
+}
+
+fn policy_iteration(mdp: &dyn Mdp, evaluation: Evaluate) -> PolicyIteration {
+    let config = PolicyIterationConfig { evaluation, tolerance: 1e-12, ..Default::default() };
+    PolicyIteration::new(mdp, config).unwrap()
+}
+
+fn assert_close(a: &[f64], b: &[f64], what: &str) {
+    for (state, (a, b)) in a.iter().zip(b).enumerate() {
+        assert!((a - b).abs() < 1e-9 * a.abs().max(1.0), "{what}, state {state}: {a} and {b}");
+    }
+}
+
+#[test]
+fn planners_agree_on_every_problem() {
+    for (i, mdp) in problems().iter().enumerate() {
+        let exact = solved(policy_iteration(mdp, Evaluate::Exact));
+        for order in [Order::Synchronous, Order::InPlace, Order::Random, Order::Prioritized] {
+            // Where every state follows every other, each backup would queue them all again.
+            if order == Order::Prioritized && Model::new(mdp).unwrap().n_entries() > 100_000 {
+                continue;
+            }
+            let solution = solved(value_iteration(mdp, order));
+            assert_close(&solution.values, &exact.values, &format!("problem {i}, {order:?}"));
+        }
+        for evaluation in [Evaluate::Iterative, Evaluate::Modified] {
+            let solution = solved(policy_iteration(mdp, evaluation));
+            assert_close(&solution.values, &exact.values, &format!("problem {i}, {evaluation:?}"));
+        }
+        let config = QIterationConfig { tolerance: 1e-12, ..Default::default() };
+        let q = solved(QIteration::new(mdp, config).unwrap());
+        assert_close(&q.values, &exact.values, &format!("problem {i}, q"));
+    }
+}
+
+#[test]
+fn aima_utilities_and_policy() {
+    // Russell & Norvig, "Artificial Intelligence", figure 17.3: γ = 1, living reward −0.04.
+    let solution = solved(value_iteration(&grid(Layout::Aima), Order::Synchronous));
+    let published = [
+        ("(1,3)", 0.812, "right"),
+        ("(2,3)", 0.868, "right"),
+        ("(3,3)", 0.918, "right"),
+        ("(1,2)", 0.762, "up"),
+        ("(3,2)", 0.660, "up"),
+        ("(1,1)", 0.705, "up"),
+        ("(2,1)", 0.655, "left"),
+        ("(3,1)", 0.611, "left"),
+        ("(4,1)", 0.388, "left"),
+    ];
+    for (name, utility, action) in published {
+        let state = solution.states.iter().position(|state| state == name).unwrap();
+        assert!((solution.values[state] - utility).abs() < 5e-4, "{name}");
+        assert_eq!(solution.actions[solution.policy[state].unwrap()], action, "{name}");
+    }
+}
+
+#[test]
+fn aima_policies_change_with_the_living_reward() {
+    let at_bottom_right = |living_reward| {
+        let config =
+            GridConfig { living_reward: Some(living_reward), ..GridConfig::of(Layout::Aima) };
+        let solution = solved(value_iteration(&GridWorld::new(&config).unwrap(), Order::InPlace));
+        let action = |name: &str| {
+            let state = solution.states.iter().position(|state| state == name).unwrap();
+            solution.actions[solution.policy[state].unwrap()].clone()
+        };
+        [action("(4,1)"), action("(3,1)"), action("(3,2)")]
+    };
+    // The long way round; the risky short way; straight into −1.
+    assert_eq!(at_bottom_right(-0.04), ["left", "left", "up"]);
+    assert_eq!(at_bottom_right(-0.4), ["left", "up", "up"]);
+    assert_eq!(at_bottom_right(-2.0), ["up", "right", "right"]);
+}
+
+#[test]
+fn q_iteration_is_value_iteration_sweep_by_sweep() {
+    for mdp in problems() {
+        let mut v = value_iteration(&mdp, Order::Synchronous);
+        let mut q = QIteration::new(&mdp, QIterationConfig::default()).unwrap();
+        for _ in 0..30 {
+            v.step(&mut Log::default()).unwrap();
+            q.step(&mut Log::default()).unwrap();
+            assert_close(q.values(), v.values(), "sweep");
+        }
+    }
+}
+
+#[test]
+fn the_error_falls_by_the_discount() {
+    let mdp = Garnet::new(GarnetConfig::default()).unwrap();
+    let exact = solved(policy_iteration(&mdp, Evaluate::Exact)).values;
+    let mut learner = value_iteration(&mdp, Order::Synchronous);
+    let error = |values: &[f64]| {
+        values.iter().zip(&exact).map(|(v, exact)| (v - exact).abs()).fold(0.0, f64::max)
+    };
+    for _ in 0..50 {
+        let before = error(learner.values());
+        learner.step(&mut Log::default()).unwrap();
+        assert!(error(learner.values()) <= mdp.discount() * before + 1e-12);
+    }
+}
+
+#[test]
+fn a_policy_earns_what_its_values_say() {
+    let mdp: Arc<dyn Mdp> = Arc::new(FrozenLake::new(&FrozenLakeConfig::default()).unwrap());
+    let config = ValueIterationConfig { gamma: Discount::Of(1.0), ..Default::default() };
+    let mut learner = ValueIteration::new(&mdp, config, 1).unwrap();
+    while learner.step(&mut Log::default()).unwrap() != Progress::Converged {}
+    let value = learner.solution().unwrap().values[0];
+    let make: MakeEnv = Box::new(move || Box::new(MdpEnv::new(Arc::clone(&mdp), None)));
+    let rngs = (0..4_000).map(|i| stream(1, &format!("{i}"))).collect();
+    let played = episodes(&learner, &make, rngs).unwrap();
+    let mean = played.iter().map(|episode| episode.ret).sum::<f64>() / 4_000.0;
+    assert!((mean - value).abs() < 0.02, "{mean} and {value}");
+}
+
+#[test]
+fn what_has_no_finite_value_is_explained() {
+    let endless = GridWorld::new(&GridConfig { map: Some("S . .".into()), ..Default::default() });
+    let Ok(endless) = endless else { return };
+    let config = ValueIterationConfig { gamma: Discount::Of(1.0), ..Default::default() };
+    let error = ValueIteration::new(&endless, config, 1).err().unwrap().to_string();
+    assert!(error.contains("no action ever ends an episode from state (1,1)"), "{error}");
+
+    // Living is worth more than any exit: the best policy never ends.
+    let config = GridConfig { living_reward: Some(1.0), ..GridConfig::of(Layout::Aima) };
+    let mut learner = policy_iteration(&GridWorld::new(&config).unwrap(), Evaluate::Exact);
+    let error = loop {
+        match learner.step(&mut Log::default()) {
+            Ok(progress) => assert_ne!(progress, Progress::Converged),
+            Err(error) => break error.to_string(),
+        }
+    };
+    assert!(error.contains("never ends from state"), "{error}");
+}
+
+#[test]
+fn same_bits_resumes_and_threads() {
+    let mdp = grid(Layout::Maze);
+    type Makes<'a> = Vec<Box<dyn Fn() -> Box<dyn Learner> + 'a>>;
+    let mut makes: Makes<'_> = Vec::new();
+    for order in [Order::Synchronous, Order::InPlace, Order::Random, Order::Prioritized] {
+        let mdp = &mdp;
+        makes.push(Box::new(move || Box::new(value_iteration(mdp, order))));
+    }
+    makes.push(Box::new(|| Box::new(policy_iteration(&mdp, Evaluate::Modified))));
+    makes.push(Box::new(|| Box::new(QIteration::new(&mdp, QIterationConfig::default()).unwrap())));
+    for make in makes {
+        let make = || Ok(make());
+        let dir = tempfile::tempdir().unwrap();
+        same_seed_same_bits(&make, 9).unwrap();
+        resume_changes_nothing(&make, 4, 9, dir.path()).unwrap();
+    }
+
+    let config = GarnetConfig { states: 20_000, ..Default::default() };
+    let large = Garnet::new(config).unwrap();
+    let hash = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let make = || Ok(Box::new(value_iteration(&large, Order::Synchronous)) as Box<dyn Learner>);
+        pool.install(|| trained(&make, &[20], None).unwrap().0.params_hash)
+    };
+    assert_eq!(hash(1), hash(3));
+}

@@ -1,0 +1,129 @@
+//! Every broken promise, broken.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rand::RngCore;
+use serde::{Deserialize, Serialize};
+
+use super::*;
+use crate::{ActionSet, Breakout, BreakoutConfig, CartPole, Catch, Cells, Rgb};
+
+#[test]
+fn our_environments_keep_their_promises() {
+    check_env(&|| Box::new(Catch::default()), 200).unwrap();
+    check_env(&|| Box::new(CartPole::default()), 200).unwrap();
+    check_env(&|| Box::new(Breakout::default()), 1000).unwrap();
+    let config = BreakoutConfig { actions: ActionSet::Full, ..BreakoutConfig::default() };
+    check_env(&|| Box::new(Breakout::new(config)), 200).unwrap();
+}
+
+/// Ways to break a promise.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+enum Flaw {
+    #[default]
+    None,
+    Forgets,
+    Unseeded,
+    NotABit,
+    WritesHalf,
+    NoActions,
+    Shrinks,
+    Stuck,
+    ChangesSpec,
+    TooFewPixels,
+    TooManyCells,
+}
+
+/// Catch with a flaw.
+#[derive(Default, Serialize, Deserialize)]
+struct Flawed {
+    flaw: Flaw,
+    inner: Catch,
+    #[serde(skip)]
+    forgotten: u32,
+}
+
+static SHARED: AtomicU32 = AtomicU32::new(0);
+
+impl Env for Flawed {
+    fn spec(&self) -> Spec {
+        let mut spec = self.inner.spec();
+        match self.flaw {
+            Flaw::NoActions => spec.actions.clear(),
+            Flaw::ChangesSpec if self.forgotten > 20 => spec.time_limit = Some(9),
+            _ => (),
+        }
+        spec
+    }
+
+    fn allows(&self, _action: usize) -> bool {
+        self.flaw != Flaw::Stuck
+    }
+
+    fn reset(&mut self, rng: &mut dyn RngCore) {
+        self.inner.reset(rng);
+    }
+
+    fn step(&mut self, action: usize, rng: &mut dyn RngCore) -> Step {
+        self.forgotten += 1;
+        let mut step = self.inner.step(action, rng);
+        match self.flaw {
+            Flaw::Forgets => step.reward = self.forgotten as f32,
+            Flaw::Unseeded => step.reward = SHARED.fetch_add(1, Ordering::Relaxed) as f32,
+            _ => (),
+        }
+        step
+    }
+
+    fn observe(&self, obs: &mut [f32]) {
+        let len = if self.flaw == Flaw::WritesHalf { 25 } else { 50 };
+        let mut inner = [0.0; 50];
+        self.inner.observe(&mut inner);
+        obs[..len].copy_from_slice(&inner[..len]);
+        if self.flaw == Flaw::NotABit {
+            obs[0] = 0.5;
+        }
+    }
+
+    fn render(&self) -> Rgb {
+        let mut rgb = self.inner.render();
+        if self.flaw == Flaw::TooFewPixels {
+            rgb.pixels.pop();
+        }
+        rgb
+    }
+
+    fn cells(&self) -> Cells {
+        let mut cells = self.inner.cells();
+        match self.flaw {
+            Flaw::TooManyCells => cells.cells.push(cells.cells[0]),
+            Flaw::Shrinks if self.forgotten > 20 => {
+                cells.height -= 1;
+                cells.cells.truncate(cells.width * cells.height);
+            }
+            _ => (),
+        }
+        cells
+    }
+}
+
+#[test]
+fn every_broken_promise_is_noticed() {
+    for (flaw, complaint) in [
+        (Flaw::Forgets, "resumed"),
+        (Flaw::Unseeded, "second run"),
+        (Flaw::NotABit, "obs[0] is 0.5"),
+        (Flaw::WritesHalf, "obs[25] is NaN"),
+        (Flaw::NoActions, "nothing can be done"),
+        (Flaw::Shrinks, "size of the pictures"),
+        (Flaw::Stuck, "no action is allowed"),
+        (Flaw::ChangesSpec, "spec has changed"),
+        (Flaw::TooFewPixels, "bytes"),
+        (Flaw::TooManyCells, "51 cells"),
+    ] {
+        let make = || -> Box<dyn Env> { Box::new(Flawed { flaw, ..Flawed::default() }) };
+        let error = check_env(&make, 100).unwrap_err();
+        assert!(error.contains(complaint), "{flaw:?}: {error}");
+    }
+    assert_eq!(check_env(&|| Box::new(Flawed::default()), 100), Ok(()));
+}

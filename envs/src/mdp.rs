@@ -1,0 +1,164 @@
+//! Markov decision processes: what can happen is known, with its probability.
+
+mod check;
+mod env;
+mod picture;
+
+use std::sync::Arc;
+
+pub use self::check::check_mdp;
+pub use self::env::MdpEnv;
+use crate::Cells;
+
+/// One way a step can turn out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Outcome {
+    /// Probability; those of a state's action sum to 1.
+    pub prob: f64,
+    /// State arrived in.
+    pub next: usize,
+    /// Reward on the way.
+    pub reward: f64,
+    /// Whether `next` is terminal: it has no actions and its value is 0.
+    pub terminated: bool,
+}
+
+/// A finite Markov decision process: planners ask for its outcomes, [`MdpEnv`] draws them.
+///
+/// [`check_mdp`] tests what is promised here.
+pub trait Mdp: Send + Sync {
+    /// States are numbered from 0.
+    fn n_states(&self) -> usize;
+
+    /// Actions are numbered from 0; a state need not have all of them.
+    fn n_actions(&self) -> usize;
+
+    /// Calls `visit` with each outcome of an action, some `next` perhaps more than once. It is not
+    /// called at all where the state does not have this action; a terminal state has none.
+    fn outcomes(&self, state: usize, action: usize, visit: &mut dyn FnMut(Outcome));
+
+    /// Where episodes start: states and their probabilities, which sum to 1.
+    fn starts(&self) -> Vec<(usize, f64)>;
+
+    /// What the literature calls a state: `(column,row)` on a grid, counted from 1 at the bottom
+    /// left; in Gymnasium's tables its number.
+    fn state_name(&self, state: usize) -> String;
+
+    /// What the literature calls an action.
+    fn action_name(&self, action: usize) -> String;
+
+    /// The discount this problem is usually stated with.
+    fn discount(&self) -> f64;
+
+    /// Where the states lie, if they lie on a grid.
+    fn grid(&self) -> Option<Grid> {
+        None
+    }
+
+    /// A drawing of a state, where the grid would not tell enough; its size never changes.
+    fn picture(&self, _state: usize) -> Option<Cells> {
+        None
+    }
+
+    /// Whether a state has an action.
+    fn allows(&self, state: usize, action: usize) -> bool {
+        let mut any = false;
+        self.outcomes(state, action, &mut |_| any = true);
+        any
+    }
+}
+
+/// The states of an MDP as places on a board.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grid {
+    /// Cells per row.
+    pub width: usize,
+    /// Number of rows.
+    pub height: usize,
+    /// `[height, width]`, row-major from the top left.
+    pub cells: Vec<GridCell>,
+    /// Where each action points, if it has a direction, `[n_actions]`.
+    pub arrows: Vec<Option<Arrow>>,
+}
+
+/// What is at a place of a [`Grid`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GridCell {
+    /// Nothing can stand here.
+    Wall,
+    /// One can be here.
+    State {
+        /// The state that is being here.
+        state: usize,
+        /// What it means to be here.
+        kind: CellKind,
+    },
+    /// No state is being here, though it is no wall: a cliff one never stays on.
+    Empty,
+}
+
+/// What it means to be at a place of a [`Grid`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CellKind {
+    /// Nothing special.
+    Open,
+    /// Episodes start here.
+    Start,
+    /// Episodes end here, and well.
+    Goal,
+    /// Episodes end here, and badly.
+    Pit,
+}
+
+/// A direction on a [`Grid`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Arrow {
+    Up,
+    Down,
+    Left,
+    Right,
+}
+
+/// Many copies of an environment may share one MDP.
+impl<M: Mdp + ?Sized> Mdp for Arc<M> {
+    fn n_states(&self) -> usize {
+        (**self).n_states()
+    }
+
+    fn n_actions(&self) -> usize {
+        (**self).n_actions()
+    }
+
+    fn outcomes(&self, state: usize, action: usize, visit: &mut dyn FnMut(Outcome)) {
+        (**self).outcomes(state, action, visit);
+    }
+
+    fn starts(&self) -> Vec<(usize, f64)> {
+        (**self).starts()
+    }
+
+    fn state_name(&self, state: usize) -> String {
+        (**self).state_name(state)
+    }
+
+    fn action_name(&self, action: usize) -> String {
+        (**self).action_name(action)
+    }
+
+    fn discount(&self) -> f64 {
+        (**self).discount()
+    }
+
+    fn grid(&self) -> Option<Grid> {
+        (**self).grid()
+    }
+
+    fn picture(&self, state: usize) -> Option<Cells> {
+        (**self).picture(state)
+    }
+
+    fn allows(&self, state: usize, action: usize) -> bool {
+        (**self).allows(state, action)
+    }
+}

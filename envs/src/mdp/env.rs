@@ -1,0 +1,239 @@
+//! An MDP that is played.
+
+use rand::{Rng as _, RngCore};
+use serde::{Deserialize, Serialize, de::Error as _};
+use serde_json::Value;
+
+use super::{Grid, GridCell, Mdp, Outcome};
+use crate::{Cells, Element, Env, Rgb, Snapshot, Spec, Step, mdp::picture};
+
+/// Any MDP as an environment: outcomes are drawn, the state is seen.
+///
+/// - **Observation** `[n_states]`, bits: a single 1 where the state is.
+/// - **Actions** the MDP's, by name. [`Env::allows`] says which ones the present state has: to take
+///   another is a mistake of the caller and panics, since the MDP does not say what would follow.
+/// - **Start** drawn from [`Mdp::starts`].
+/// - **Pictures** are [`Mdp::picture`]'s, or show the place on [`Mdp::grid`], or else among all states
+///   in rows, as near to a square as can be.
+#[derive(Debug, Clone)]
+pub struct MdpEnv<M> {
+    mdp: M,
+    starts: Vec<(usize, f64)>,
+    time_limit: Option<u32>,
+    state: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Saved {
+    state: usize,
+}
+
+impl<M: Mdp> MdpEnv<M> {
+    /// Begins in the first of the starts; [`Env::reset`] draws one.
+    pub fn new(mdp: M, time_limit: Option<u32>) -> Self {
+        let starts = mdp.starts();
+        let state = starts.first().map_or(0, |start| start.0);
+        Self { mdp, starts, time_limit, state }
+    }
+
+    /// The MDP that is played.
+    pub fn mdp(&self) -> &M {
+        &self.mdp
+    }
+
+    /// The present state.
+    pub fn state(&self) -> usize {
+        self.state
+    }
+
+    /// Starts an episode in a state of one's choice.
+    pub fn start(&mut self, state: usize) {
+        self.state = state;
+    }
+
+    /// Where the states are drawn.
+    fn board(&self) -> Grid {
+        self.mdp.grid().unwrap_or_else(|| picture::square(self.mdp.n_states()))
+    }
+}
+
+impl<M: Mdp> Env for MdpEnv<M> {
+    fn spec(&self) -> Spec {
+        Spec {
+            obs_shape: vec![self.mdp.n_states()],
+            element: Element::Bit,
+            actions: (0..self.mdp.n_actions()).map(|i| self.mdp.action_name(i)).collect(),
+            time_limit: self.time_limit,
+        }
+    }
+
+    fn allows(&self, action: usize) -> bool {
+        self.mdp.allows(self.state, action)
+    }
+
+    fn reset(&mut self, rng: &mut dyn RngCore) {
+        let mut roll: f64 = rng.random();
+        for &(state, prob) in self.starts.iter().filter(|(_, prob)| *prob > 0.0) {
+            self.state = state;
+            roll -= prob;
+            if roll < 0.0 {
+                break;
+            }
+        }
+    }
+
+    fn step(&mut self, action: usize, rng: &mut dyn RngCore) -> Step {
+        let mut roll: f64 = rng.random();
+        let mut drawn = Outcome { prob: 0.0, next: self.state, reward: 0.0, terminated: false };
+        // Rounding may leave a little of the roll: then the last outcome is drawn.
+        self.mdp.outcomes(self.state, action, &mut |outcome| {
+            if roll >= 0.0 && outcome.prob > 0.0 {
+                drawn = outcome;
+                roll -= outcome.prob;
+            }
+        });
+        assert!(
+            drawn.prob > 0.0,
+            "state {} has no action {}: ask Env::allows first",
+            self.mdp.state_name(self.state),
+            self.mdp.action_name(action)
+        );
+        self.state = drawn.next;
+        Step { reward: drawn.reward as f32, terminated: drawn.terminated }
+    }
+
+    fn observe(&self, obs: &mut [f32]) {
+        obs.fill(0.0);
+        obs[self.state] = 1.0;
+    }
+
+    fn render(&self) -> Rgb {
+        picture::rgb(&self.cells())
+    }
+
+    fn cells(&self) -> Cells {
+        if let Some(cells) = self.mdp.picture(self.state) {
+            return cells;
+        }
+        let board = self.board();
+        let here =
+            |cell: &GridCell| matches!(cell, GridCell::State { state, .. } if *state == self.state);
+        picture::cells(&board, board.cells.iter().position(here))
+    }
+}
+
+impl<M: Mdp> Snapshot for MdpEnv<M> {
+    fn snapshot(&self) -> serde_json::Result<Value> {
+        serde_json::to_value(Saved { state: self.state })
+    }
+
+    fn restore(&mut self, saved: Value) -> serde_json::Result<()> {
+        let Saved { state } = serde_json::from_value(saved)?;
+        let states = self.mdp.n_states();
+        if state >= states {
+            let error = format!("the snapshot is of state {state}, there are {states}");
+            return Err(serde_json::Error::custom(error));
+        }
+        self.state = state;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rand::SeedableRng;
+
+    use super::*;
+    use crate::{
+        Blackjack, CliffWalking, FrozenLake, FrozenLakeConfig, GamblersConfig, GamblersProblem,
+        GridConfig, GridWorld, Layout, Rng, Taxi, check_env,
+    };
+
+    fn layout(layout: Layout) -> GridWorld {
+        GridWorld::new(&GridConfig::of(layout)).unwrap()
+    }
+
+    #[test]
+    fn mdps_are_environments() {
+        let mdps: [Arc<dyn Mdp>; 5] = [
+            Arc::new(layout(Layout::Aima)),
+            Arc::new(layout(Layout::SuttonCliff)),
+            Arc::new(FrozenLake::new(&FrozenLakeConfig::default()).unwrap()),
+            Arc::new(Taxi {}),
+            Arc::new(Blackjack::default()),
+        ];
+        for mdp in mdps {
+            let make = || -> Box<dyn Env> { Box::new(MdpEnv::new(mdp.clone(), Some(50))) };
+            check_env(&make, 300).unwrap();
+        }
+    }
+
+    #[test]
+    fn outcomes_come_as_often_as_they_should() {
+        let mut env = MdpEnv::new(layout(Layout::Aima), None);
+        let mut rng = Rng::seed_from_u64(1);
+        let start = env.mdp().starts()[0].0;
+        let mut counts = vec![0; env.mdp().n_states()];
+        for _ in 0..10_000 {
+            env.start(start);
+            let step = env.step(0, &mut rng);
+            assert_eq!((step.reward, step.terminated), (-0.04, false));
+            counts[env.state()] += 1;
+        }
+        // Up from (1,1): 0.8 up, 0.1 against the edge, 0.1 to the right.
+        let at = |name| counts[(0..12).find(|state| env.mdp().state_name(*state) == name).unwrap()];
+        assert!((7_800..8_200).contains(&at("(1,2)")), "{counts:?}");
+        assert!((900..1_100).contains(&at("(1,1)")), "{counts:?}");
+        assert!((900..1_100).contains(&at("(2,1)")), "{counts:?}");
+    }
+
+    #[test]
+    fn episodes_start_where_the_mdp_says() {
+        let mut env = MdpEnv::new(Taxi {}, Some(200));
+        let mut rng = Rng::seed_from_u64(1);
+        let mut seen = vec![false; 500];
+        for _ in 0..10_000 {
+            env.reset(&mut rng);
+            seen[env.state()] = true;
+        }
+        let starts: Vec<usize> = (0..500).filter(|state| seen[*state]).collect();
+        assert_eq!(starts, Taxi {}.starts().into_iter().map(|start| start.0).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_picture_shows_where_one_is() {
+        let mut env = MdpEnv::new(layout(Layout::Aima), None);
+        assert_eq!(env.cells().to_string(), "...G\n.#.X\n@...\n");
+        env.start(3);
+        assert_eq!(env.cells().to_string(), "...@\n.#.X\nS...\n");
+        env.start(11);
+        assert_eq!(env.cells().to_string(), "...G\n.#.X\nS...\n", "end is no place");
+        assert_eq!(
+            MdpEnv::new(CliffWalking::default(), None).cells().to_string().lines().last(),
+            Some("@          G")
+        );
+        let gambler = GamblersProblem::new(GamblersConfig::default()).unwrap();
+        assert_eq!(
+            MdpEnv::new(gambler, None).cells().to_string().lines().next(),
+            Some(".@.........")
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "state (1,1) has no action exit")]
+    fn an_action_that_is_not_there_is_not_taken() {
+        let mut env = MdpEnv::new(layout(Layout::Aima), None);
+        assert!(env.allows(0) && !env.allows(4));
+        env.step(4, &mut Rng::seed_from_u64(1));
+    }
+
+    #[test]
+    fn a_snapshot_of_another_mdp_is_refused() {
+        let mut env = MdpEnv::new(layout(Layout::Tiny), None);
+        let error = env.restore(serde_json::json!({"state": 4})).unwrap_err();
+        assert_eq!(error.to_string(), "the snapshot is of state 4, there are 4");
+    }
+}

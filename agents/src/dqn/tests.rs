@@ -1,0 +1,183 @@
+//! The rule by hand, the learner by its three promises.
+use super::*;
+use envs::{CartPole, Catch};
+use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
+use train::{Outcome, Plan, Run, fit};
+
+fn catch(config: DqnConfig) -> Result<Dqn> {
+    Dqn::new(Box::new(|| Box::new(Catch::default())), config, 1, &Device::Cpu)
+}
+
+/// Small enough for a test; several environments, so that one step makes several updates.
+fn small() -> DqnConfig {
+    let (warmup, hidden, batch, replay) = (100, 16, 8, 300);
+    let (eval_episodes, test_episodes) = (3, 3);
+    let (n_envs, train_every, target_every) = (3, 2, 7);
+    let (lr_end, lr_steps) = (0.0, 1_000);
+    DqnConfig {
+        warmup,
+        hidden,
+        batch,
+        replay,
+        eval_episodes,
+        test_episodes,
+        n_envs,
+        train_every,
+        target_every,
+        lr_end,
+        lr_steps,
+        ..DqnConfig::default()
+    }
+}
+
+fn weights(params: &Params) -> Vec<Vec<f32>> {
+    let flat = |var: &candle_core::Var| var.flatten_all()?.to_vec1();
+    params.named().iter().map(|(_, var)| flat(var).unwrap()).collect()
+}
+
+#[test]
+fn terminal_states_are_worth_nothing() {
+    let tensor = |values: &[f32]| Tensor::new(values, &Device::Cpu).unwrap();
+    let next_q = Tensor::new(&[[2f32, 3.0], [5.0, 7.0]], &Device::Cpu).unwrap();
+    let y = td_target(&tensor(&[1.0, 1.0]), &tensor(&[1.0, 0.0]), &next_q, 0.5).unwrap();
+    assert_eq!(y.to_vec1::<f32>().unwrap(), [2.5, 1.0]);
+}
+
+#[test]
+fn the_target_is_copied_at_its_interval_only() {
+    let mut agent =
+        catch(DqnConfig { n_envs: 1, train_every: 1, target_every: 5, ..small() }).unwrap();
+    let first = weights(&agent.target_params);
+    assert_eq!(first, weights(&agent.params));
+    while agent.updates < 4 {
+        agent.step(&mut Log::default()).unwrap();
+    }
+    assert_eq!(weights(&agent.target_params), first);
+    assert_ne!(weights(&agent.params), first);
+    agent.step(&mut Log::default()).unwrap();
+    assert_eq!(weights(&agent.target_params), weights(&agent.params));
+    agent.step(&mut Log::default()).unwrap();
+    assert_ne!(weights(&agent.target_params), weights(&agent.params));
+}
+
+#[test]
+fn updates_come_once_per_interval_after_the_warmup() {
+    let mut agent = catch(small()).unwrap();
+    let mut log = Log::default();
+    // 33 steps of 3: 99 transitions, one short of the warm-up.
+    (0..33).for_each(|_| _ = agent.step(&mut log).unwrap());
+    assert_eq!(agent.updates, 0);
+    // Transitions 100 to 102 hold two multiples of 2.
+    assert_eq!(agent.step(&mut log).unwrap(), Progress::Advanced(3));
+    assert_eq!(agent.updates, 2);
+    agent.step(&mut log).unwrap();
+    assert_eq!(agent.updates, 3);
+}
+
+#[test]
+fn targets_come_from_the_target_network() {
+    let updated = |other_target: bool| {
+        let mut agent = catch(DqnConfig { target_every: 1_000, ..small() }).unwrap();
+        let mut log = Log::default();
+        (0..40).for_each(|_| _ = agent.step(&mut log).unwrap());
+        if other_target {
+            let other = Params::new(7, &Device::Cpu);
+            q_network(&other, agent.envs.spec(), agent.config.hidden).unwrap();
+            agent.target_params.copy_from(&other).unwrap();
+        }
+        agent.update(&mut log).unwrap();
+        weights(&agent.params)
+    };
+    assert_eq!(updated(false), updated(false));
+    assert_ne!(updated(false), updated(true));
+}
+
+#[test]
+fn epsilon_and_the_step_size_follow_their_schedules() {
+    let config = DqnConfig { n_envs: 1, epsilon_steps: 200, lr_steps: 200, ..small() };
+    let mut agent = catch(config).unwrap();
+    let mut log = Log::default();
+    (0..100).for_each(|_| _ = agent.step(&mut log).unwrap());
+    // From 1 to 0.05 over 200: 0.525 half-way.
+    assert!((agent.epsilon() - 0.525).abs() < 1e-9);
+    while agent.seen < 200 {
+        agent.step(&mut log).unwrap();
+    }
+    assert_eq!(agent.epsilon(), 0.05);
+    let before = weights(&agent.params);
+    agent.update(&mut log).unwrap();
+    assert_eq!(weights(&agent.params), before, "the step size has come to 0");
+}
+
+#[test]
+fn splits_are_other_episodes_each_of_its_own_number() {
+    let config = DqnConfig { eval_episodes: 9, test_episodes: 12, ..small() };
+    let mut agent = catch(config).unwrap();
+    let n = |evaluation: Evaluation| evaluation.measures["return"].n;
+    assert_eq!(n(agent.evaluate(Split::Validation).unwrap()), 9);
+    assert_eq!(n(agent.evaluate(Split::Test).unwrap()), 12);
+    let make: MakeEnv = Box::new(|| Box::new(CartPole::default()));
+    let agent = Dqn::new(make, small(), 1, &Device::Cpu).unwrap();
+    let mean = |split| evaluate(&agent, &agent.make, 20, split, 1).unwrap().score;
+    assert_ne!(mean(Split::Validation), mean(Split::Test));
+    // Each episode has a stream of its own: the first of many is the first of few.
+    let rngs = |n: usize| (0..n).map(|i| stream(1, &i.to_string())).collect();
+    let many = crate::episodes(&agent, &agent.make, rngs(5)).unwrap();
+    assert_eq!(many[..2], crate::episodes(&agent, &agent.make, rngs(2)).unwrap());
+    assert!(many.iter().any(|episode| *episode != many[0]));
+}
+
+#[test]
+fn explores_with_probability_epsilon() {
+    let mut agent = catch(DqnConfig { n_envs: 1, ..small() }).unwrap();
+    let mut greedy = [0];
+    agent.act(agent.envs.obs(), &mut greedy).unwrap();
+    let mut differ = |epsilon| {
+        let chosen = (0..3_000).filter(|_| {
+            agent.choose(epsilon).unwrap();
+            agent.actions != greedy
+        });
+        chosen.count() as f64 / 3_000.0
+    };
+    assert_eq!(differ(0.0), 0.0);
+    // A random one of three actions is the greedy one a third of the time.
+    assert!((differ(1.0) - 2.0 / 3.0).abs() < 0.04);
+    assert!((differ(0.3) - 0.2).abs() < 0.04);
+}
+
+#[test]
+fn what_is_out_of_range_is_named() {
+    let error = |config| catch(config).err().unwrap().to_string();
+    assert!(
+        error(DqnConfig { gamma: 1.5, ..small() })
+            .starts_with("--gamma 1.5: must lie between 0 and 1")
+    );
+    assert!(error(DqnConfig { lr: f64::NAN, ..small() }).starts_with("--lr NaN"));
+    assert!(error(DqnConfig { batch: 0, ..small() }).starts_with("--batch 0"));
+    assert!(error(DqnConfig { warmup: 301, ..small() }).contains("--replay"));
+}
+
+#[test]
+fn catches_every_ball() {
+    let mut agent = catch(DqnConfig::default()).unwrap();
+    let plan = Plan { eval_every: 1_000, target: Some(1.0), ..plan(20_000) };
+    let report = fit(&mut agent, &plan, &mut Run::default()).unwrap();
+    assert_eq!(report.outcome, Outcome::TargetReached);
+    assert!(report.evaluation.unwrap().score > 0.95);
+}
+
+#[test]
+fn same_bits_and_resumes() {
+    let makes: [&dyn Fn() -> MakeEnv; 2] = [&|| Box::new(|| Box::new(Catch::default())), &|| {
+        Box::new(|| Box::new(CartPole::default()))
+    }];
+    for make in makes {
+        let learner = || {
+            let agent = Dqn::new(make(), small(), 1, &Device::Cpu)?;
+            Ok(Box::new(agent) as Box<dyn Learner>)
+        };
+        let dir = tempfile::tempdir().unwrap();
+        same_seed_same_bits(&learner, 600).unwrap();
+        resume_changes_nothing(&learner, 301, 600, dir.path()).unwrap();
+    }
+}

@@ -1,0 +1,162 @@
+//! The loop, driven by a learner that only counts.
+use super::*;
+use crate::testing::{Behaviour, Counter, Rows, plan, resume_changes_nothing, same_seed_same_bits};
+
+fn counter() -> Counter {
+    behaving(Behaviour::default())
+}
+
+fn behaving(behaviour: Behaviour) -> Counter {
+    Counter::new(1, behaviour).unwrap()
+}
+
+#[test]
+fn counts_logs_and_evaluates_when_due() {
+    let rows = Rows::default();
+    let mut run = Run { sinks: vec![Box::new(rows.clone())], ..Run::default() };
+    let mut learner = behaving(Behaviour { stride: 3, ..Behaviour::default() });
+    let plan = Plan { steps: 10, log_every: 5, eval_every: 6, save_every: 0, ..plan(10) };
+    let report = fit(&mut learner, &plan, &mut run).unwrap();
+    // Steps 3 6 9 12: 6 passes 5 and 6; 12 passes 10 and 12.
+    let rows = rows.0.lock().unwrap();
+    assert_eq!(rows.iter().map(|row| row.step).collect::<Vec<_>>(), [6, 12]);
+    assert_eq!(rows[0].values["train/loss"], 4.5);
+    assert_eq!(rows[1].values["eval/count"], 12.0);
+    assert_eq!((report.outcome, report.steps), (Outcome::Finished, 12));
+    assert_eq!(report.evaluation.unwrap().score, 12.0);
+}
+
+#[test]
+fn stops_for_each_reason() {
+    let outcome = |learner: &mut Counter, plan: Plan| {
+        fit(learner, &plan, &mut Run::default()).map(|report| (report.outcome, report.steps))
+    };
+    let target = Plan { target: Some(5.0), ..plan(8) };
+    assert_eq!(outcome(&mut counter(), target).unwrap(), (Outcome::TargetReached, 6));
+    let mut flat = behaving(Behaviour { score: Some(|_| 1.0), ..Behaviour::default() });
+    let patient = Plan { patience: Some(2), ..plan(40) };
+    assert_eq!(outcome(&mut flat, patient).unwrap(), (Outcome::Stalled, 30));
+    let mut done = behaving(Behaviour { converges_at: Some(4), ..Behaviour::default() });
+    assert_eq!(outcome(&mut done, plan(40)).unwrap(), (Outcome::Converged, 3));
+    let mut run = Run::default();
+    run.stop.store(true, Ordering::Relaxed);
+    let report = fit(&mut counter(), &plan(8), &mut run).unwrap();
+    assert_eq!((report.outcome, report.steps), (Outcome::Interrupted, 0));
+    assert!(report.evaluation.is_none());
+    run.stop = Default::default();
+}
+
+#[test]
+fn same_bits_and_resumes() {
+    let make = || Ok(Box::new(counter()) as Box<dyn Learner>);
+    same_seed_same_bits(&make, 20).unwrap();
+    // 7 is no multiple of any interval: the half-filled row must go on where it was.
+    let dir = tempfile::tempdir().unwrap();
+    resume_changes_nothing(&make, 7, 20, dir.path()).unwrap();
+}
+
+#[test]
+fn keeps_three_and_the_best() {
+    let dir = tempfile::tempdir().unwrap();
+    let checkpoints = Checkpoints::of(dir.path());
+    let mut run = Run { checkpoints: Some(checkpoints.clone()), ..Run::default() };
+    let mut learner = behaving(Behaviour {
+        score: Some(|step| -(step as f64 - 3.0).abs()),
+        ..Behaviour::default()
+    });
+    let plan = Plan { eval_every: 1, save_every: 1, ..plan(8) };
+    fit(&mut learner, &plan, &mut run).unwrap();
+    let mut names: Vec<_> = std::fs::read_dir(dir.path().join("checkpoints"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["best", "step-000000000006", "step-000000000007", "step-000000000008"]);
+    let mut best = counter();
+    let mut checkpoint = Checkpoint::open(&checkpoints.best(), Scope::All).unwrap();
+    best.state(&mut checkpoint).unwrap();
+    assert_eq!(best.count, 3);
+}
+
+#[test]
+fn a_converged_run_stays_so_when_resumed() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = Rows::default();
+    for _ in 0..2 {
+        let checkpoints = Some(Checkpoints::of(dir.path()));
+        let sinks: Vec<Box<dyn crate::Sink>> = vec![Box::new(rows.clone())];
+        let mut run = Run { checkpoints, sinks, ..Run::default() };
+        let mut learner = behaving(Behaviour { converges_at: Some(3), ..Behaviour::default() });
+        let report = fit(&mut learner, &plan(40), &mut run).unwrap();
+        assert_eq!((report.outcome, report.steps), (Outcome::Converged, 2));
+        assert_eq!(rows.0.lock().unwrap().iter().map(|row| row.step).collect::<Vec<_>>(), [2]);
+    }
+}
+
+#[test]
+fn a_run_that_ended_by_its_score_ends_there_again() {
+    let reached = Plan { eval_every: 1, target: Some(3.0), ..plan(40) };
+    let patient = Plan { eval_every: 1, patience: Some(2), ..plan(40) };
+    for (plan, outcome, steps) in
+        [(reached, Outcome::TargetReached, 3), (patient, Outcome::Stalled, 7)]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        // Best at 5: with patience 2 it ends at 7, also where it was stopped at 6 between.
+        let score = Some((|step| 5.0 - (step as f64 - 5.0).abs()) as fn(u64) -> f64);
+        for (steps_now, expected) in
+            [(6.min(steps), None), (40, Some(outcome)), (40, Some(outcome))]
+        {
+            let checkpoints = Some(Checkpoints::of(dir.path()));
+            let mut learner = behaving(Behaviour { score, ..Behaviour::default() });
+            let plan = Plan { steps: steps_now, ..plan.clone() };
+            let mut run = Run { checkpoints, ..Run::default() };
+            let report = fit(&mut learner, &plan, &mut run).unwrap();
+            if let Some(expected) = expected {
+                assert_eq!((report.outcome, report.steps), (expected, steps));
+                assert_eq!(report.first_score, Some(1.0));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_kill_before_the_mark_loses_no_best() {
+    let dir = tempfile::tempdir().unwrap();
+    let checkpoints = Checkpoints::of(dir.path());
+    let run = || Run { checkpoints: Some(checkpoints.clone()), ..Run::default() };
+    fit(&mut counter(), &Plan { eval_every: 4, ..plan(4) }, &mut run()).unwrap();
+    std::fs::remove_dir_all(checkpoints.best()).unwrap();
+    fit(&mut counter(), &plan(4), &mut run()).unwrap();
+    assert!(checkpoints.best().join("manifest.json").exists());
+}
+
+#[test]
+fn divergence_keeps_the_last_good_checkpoint() {
+    let broken = behaving(Behaviour { breaks_at: Some(7), ..Behaviour::default() });
+    let spoiled = behaving(Behaviour { spoils_at: Some(7), ..Behaviour::default() });
+    for (mut learner, step) in [(broken, "step 7"), (spoiled, "step 8")] {
+        let dir = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints::of(dir.path());
+        let mut run = Run { checkpoints: Some(checkpoints.clone()), ..Run::default() };
+        let error = fit(&mut learner, &plan(16), &mut run).unwrap_err();
+        assert!(error.is::<Diverged>());
+        assert!(error.to_string().contains(step), "{error}");
+        assert!(error.to_string().contains("step-000000000004"), "{error}");
+        Checkpoint::open(&checkpoints.newest().unwrap(), Scope::All).unwrap();
+    }
+}
+
+#[test]
+fn refuses_other_hyper_parameters() {
+    let dir = tempfile::tempdir().unwrap();
+    let with = |lr: f64| Run {
+        checkpoints: Some(Checkpoints::of(dir.path())),
+        config: serde_json::json!({"lr": lr, "batch": 32}),
+        ..Run::default()
+    };
+    fit(&mut counter(), &plan(4), &mut with(0.1)).unwrap();
+    let error = fit(&mut counter(), &plan(8), &mut with(0.2)).unwrap_err().to_string();
+    assert!(error.contains("lr: 0.1 when started, 0.2 now"), "{error}");
+    assert!(!error.contains("batch"), "{error}");
+    fit(&mut counter(), &plan(8), &mut with(0.1)).unwrap();
+}

@@ -24,7 +24,7 @@ pub fn q_network(params: &Params, spec: &Spec, hidden: usize) -> Result<Sequenti
             dense("out", hidden, actions, Activation::Linear)?,    // [B, A]
         ],
         [inputs, height, width] if height >= 3 && width >= 3 => {
-            let filters = Conv2dConfig { inputs, outputs: 16, kernel: 3, stride: 1, padding: 0 };
+            let filters = Conv2dConfig::new(inputs, 16, 3);
             vec![
                 Conv2d::new(params, "conv", filters, Activation::Relu)?.into(), // [B, 16, H-2, W-2]
                 Flatten.into(), // [B, 16·(H-2)·(W-2)]

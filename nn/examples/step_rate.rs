@@ -19,7 +19,7 @@ fn mlp(params: &Params) -> Result<Sequential> {
 }
 
 fn minatar(params: &Params) -> Result<Sequential> {
-    let conv = Conv2dConfig { inputs: 4, outputs: 16, kernel: 3, stride: 1, padding: 0 };
+    let conv = Conv2dConfig::new(4, 16, 3);
     Ok(Sequential::new(vec![
         Conv2d::new(params, "conv", conv, Activation::Relu)?.into(),
         Flatten.into(),

@@ -1,15 +1,19 @@
 //! Element-wise functions that follow a layer.
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, bail};
 
 /// What a layer applies to its sums.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Activation {
     /// The identity.
     Linear,
     /// max(0, x).
     Relu,
+    /// x where it is positive, slope·x elsewhere; the slope may not be negative.
+    LeakyRelu(f32),
     /// tanh(x).
     Tanh,
+    /// σ(x) = 1 / (1 + e^−x).
+    Sigmoid,
 }
 
 impl Activation {
@@ -18,7 +22,20 @@ impl Activation {
         match self {
             Activation::Linear => Ok(x.clone()),
             Activation::Relu => x.relu(),
+            Activation::LeakyRelu(slope) => x.relu()? - (x.neg()?.relu()? * f64::from(slope))?,
             Activation::Tanh => x.tanh(),
+            // 1 / (1 + e^−x) has no gradient where the exponential overflows.
+            Activation::Sigmoid => ((x * 0.5)?.tanh()? + 1.0)? * 0.5,
+        }
+    }
+
+    /// Refuses what has no derivative in terms of its result.
+    pub(crate) fn check(self) -> Result<()> {
+        match self {
+            Activation::LeakyRelu(slope) if slope.is_nan() || slope < 0.0 => {
+                bail!("the slope of a leaky ReLU must not be negative, got {slope}")
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -1,6 +1,12 @@
 //! Layers with the parameters they learn.
 use crate::{Activation, Init, Params, ops};
-use candle_core::{Module, Result, Tensor, bail};
+use candle_core::{Module, Result, Tensor};
+
+mod batch_norm;
+mod conv;
+
+pub use batch_norm::BatchNorm2d;
+pub use conv::{Conv2d, Conv2dConfig, ConvTranspose2d, Mask, Residual};
 
 /// y = activation(x·Wᵀ + b).
 ///
@@ -28,7 +34,7 @@ impl Linear {
         Ok(Self { weight, bias, activation })
     }
 
-    pub(crate) fn frozen(&self) -> Self {
+    pub(crate) fn fixed(&self) -> Self {
         Self { weight: self.weight.detach(), bias: self.bias.detach(), ..*self }
     }
 }
@@ -36,64 +42,6 @@ impl Linear {
 impl Module for Linear {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         ops::linear(x, &self.weight, &self.bias, self.activation) // [B, outputs]
-    }
-}
-
-/// The sizes of a [`Conv2d`]; kernel, stride and padding are the same along both axes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Conv2dConfig {
-    /// Channels C of the input.
-    pub inputs: usize,
-    /// Channels O of the output.
-    pub outputs: usize,
-    /// Side k of the kernel.
-    pub kernel: usize,
-    /// Distance between two applications of the kernel.
-    pub stride: usize,
-    /// Rows and columns of zeros added on each side.
-    pub padding: usize,
-}
-
-/// `y[o] = activation(Σ_c w[o, c] ⋆ x[c] + b[o])`, where ⋆ is the cross-correlation.
-///
-/// Parameters `<name>.weight` of shape `[O, C, k, k]` and `<name>.bias` of shape `[O]`, both
-/// U(±1/√(C·k·k)) at first, as in PyTorch. Takes `[B, C, H, W]` to `[B, O, H', W']` with
-/// H' = ⌊(H + 2·padding − k) / stride⌋ + 1.
-#[derive(Debug, Clone)]
-pub struct Conv2d {
-    weight: Tensor,
-    bias: Tensor,
-    activation: Activation,
-    window: ops::Window,
-}
-
-impl Conv2d {
-    /// A layer with new parameters in `params`.
-    pub fn new(
-        params: &Params,
-        name: &str,
-        config: Conv2dConfig,
-        activation: Activation,
-    ) -> Result<Self> {
-        let Conv2dConfig { inputs, outputs, kernel, stride, padding } = config;
-        if kernel == 0 || stride == 0 {
-            bail!("{name}: a convolution needs a kernel and a stride of at least 1, got {config:?}")
-        }
-        let init = Init::FanInUniform { fan_in: inputs * kernel * kernel };
-        let shape = (outputs, inputs, kernel, kernel);
-        let weight = params.var(&format!("{name}.weight"), shape, init)?;
-        let bias = params.var(&format!("{name}.bias"), outputs, init)?;
-        Ok(Self { weight, bias, activation, window: ops::Window { stride, padding } })
-    }
-
-    pub(crate) fn frozen(&self) -> Self {
-        Self { weight: self.weight.detach(), bias: self.bias.detach(), ..*self }
-    }
-}
-
-impl Module for Conv2d {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        ops::conv2d(x, &self.weight, &self.bias, self.window, self.activation) // [B, O, H', W']
     }
 }
 
@@ -107,6 +55,23 @@ impl Module for Flatten {
     }
 }
 
+/// `[B, C·H·W]` to `[B, C, H, W]`: what a decoder begins with.
+#[derive(Debug, Clone, Copy)]
+pub struct Unflatten {
+    /// Channels C.
+    pub channels: usize,
+    /// Height H.
+    pub height: usize,
+    /// Width W.
+    pub width: usize,
+}
+
+impl Module for Unflatten {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        x.reshape((x.dim(0)?, self.channels, self.height, self.width)) // [B, C, H, W]
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,22 +80,38 @@ mod tests {
     #[test]
     fn parameters_have_pytorchs_names_shapes_and_bounds() {
         let params = Params::new(1, &Device::Cpu);
-        let config = Conv2dConfig { inputs: 2, outputs: 3, kernel: 3, stride: 2, padding: 1 };
+        let config = Conv2dConfig { stride: 2, padding: 1, ..Conv2dConfig::new(2, 3, 3) };
         Conv2d::new(&params, "conv", config, Activation::Relu).unwrap();
+        ConvTranspose2d::new(&params, "deconv", config, Activation::Relu).unwrap();
+        BatchNorm2d::new(&params, "norm", 3, Activation::Relu).unwrap();
         Linear::new(&params, "out", 12, 2, Activation::Tanh).unwrap();
         let named = params.named();
         let shapes: Vec<_> = named.iter().map(|(name, var)| (name.as_str(), var.dims())).collect();
-        let expected: [(&str, &[usize]); 4] = [
+        let expected: [(&str, &[usize]); 8] = [
             ("conv.bias", &[3]),
             ("conv.weight", &[3, 2, 3, 3]),
+            ("deconv.bias", &[3]),
+            ("deconv.weight", &[2, 3, 3, 3]),
+            ("norm.bias", &[3]),
+            ("norm.weight", &[3]),
             ("out.bias", &[2]),
             ("out.weight", &[2, 12]),
         ];
         assert_eq!(shapes, expected);
+        let buffers = params.buffers();
+        let buffers: Vec<_> = buffers.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(buffers, ["norm.running_mean", "norm.running_var"]);
         for (name, var) in &named {
-            let fan_in: f32 = if name.starts_with("conv") { 18.0 } else { 12.0 };
+            let fan_in: f32 = match name.split('.').next() {
+                Some("conv") => 18.0,
+                // PyTorch counts the second dimension of the weight, which here is the outputs.
+                Some("deconv") => 27.0,
+                Some("norm") => 1.0,
+                _ => 12.0,
+            };
             let largest = var.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
             assert!(largest <= fan_in.sqrt().recip(), "{name} {largest}");
+            assert!(largest > 0.3 * fan_in.sqrt().recip() || name == "norm.bias", "{name}");
         }
     }
 

@@ -40,12 +40,16 @@ mod network;
 mod ops;
 mod optim;
 mod params;
+mod process;
 
 pub use activation::Activation;
 pub use host::{Element, HostTensor};
 pub use init::Init;
-pub use layers::{Conv2d, Conv2dConfig, Flatten, Linear};
-pub use loss::select;
+pub use layers::{
+    BatchNorm2d, Conv2d, Conv2dConfig, ConvTranspose2d, Flatten, Linear, Mask, Residual, Unflatten,
+};
+pub use loss::{reparameterise, select};
 pub use network::{Frozen, Layer, Sequential};
 pub use optim::{Optimizer, OptimizerConfig, RmsForm, Rule, Stats};
 pub use params::Params;
+pub use process::prepare_process;

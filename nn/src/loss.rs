@@ -1,6 +1,6 @@
 //! What is minimised: every loss is a scalar tensor, a mean over the batch.
 use crate::ops::{self, Regression};
-use candle_core::{D, DType, Result, Tensor, bail};
+use candle_core::{DType, Result, Tensor, bail};
 
 /// mean (pred − target)², over all elements of two tensors of one shape.
 pub fn mse(pred: &Tensor, target: &Tensor) -> Result<Tensor> {
@@ -30,14 +30,33 @@ pub fn huber(pred: &Tensor, target: &Tensor, delta: f64) -> Result<Tensor> {
     (&clipped * (d - (&clipped * 0.5)?)?)?.mean_all()
 }
 
-/// −mean log softmax(logits) at the label, for logits `[B, A]` and labels `[B]` of type `u32`.
+/// −mean log softmax(logits) at the label, over all labels: for logits `[B, A]` and labels `[B]`, or
+/// logits `[B, A, H, W]` and labels `[B, H, W]`, of type `u32`.
 pub fn softmax_cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    match (logits.dims(), labels.dims()) {
+        ([batch, classes, rest @ ..], [labelled, positions @ ..])
+            if batch == labelled
+                && rest == positions
+                && *classes > 0
+                && labels.elem_count() > 0
+                && labels.dtype() == DType::U32 => {}
+        (logits, shape) => {
+            bail!(
+                "softmax_cross_entropy: labels {shape:?} of {:?} do not fit logits {logits:?}",
+                labels.dtype()
+            )
+        }
+    }
+    if let Some(loss) = ops::softmax_cross_entropy(logits, labels)? {
+        return Ok(loss);
+    }
     // The largest logit is a constant here: subtracting it changes neither value nor gradient, and
     // no exponential overflows.
-    let largest = logits.max_keepdim(D::Minus1)?.detach(); // [B, 1]
-    let shifted = logits.broadcast_sub(&largest)?; // [B, A]
-    let log_sum = shifted.exp()?.sum(D::Minus1)?.log()?; // [B]
-    (log_sum - select(&shifted, labels)?)?.mean_all()
+    let largest = logits.max_keepdim(1)?.detach(); // [B, 1, …]
+    let shifted = logits.broadcast_sub(&largest)?; // [B, A, …]
+    let log_sum = shifted.exp()?.sum_keepdim(1)?.log()?; // [B, 1, …]
+    let chosen = shifted.gather(&labels.unsqueeze(1)?.contiguous()?, 1)?; // [B, 1, …]
+    (log_sum - chosen)?.mean_all()
 }
 
 /// −mean over the batch of Σ log p(target), where each target is 1 with probability
@@ -47,12 +66,38 @@ pub fn softmax_cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor>
 /// and take no gradient. The gradient for a logit is σ(l) − x.
 pub fn bernoulli_nll(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
     same_shape("bernoulli_nll", logits, targets)?;
+    if let Some(loss) = ops::bernoulli_nll(logits, targets)? {
+        return Ok(loss);
+    }
     // max(l, 0) and |l| have no derivative at 0, where networks like to start. With m = max(l, 0)
     // held constant, softplus(l) = m + log(e^(l−m) + e^−m) has the right one everywhere.
     let positive = logits.detach().relu()?;
     let softplus = (&positive + ((logits - &positive)?.exp()? + positive.neg()?.exp()?)?.log()?)?;
     let nll = (softplus - (logits * targets.detach())?)?;
     nll.sum_all()? / logits.dim(0)? as f64
+}
+
+/// Mean over the batch of the divergence from N(0, 1) of independent Gaussians N(mu, e^log_var):
+/// −½·Σ (1 + log_var − mu² − e^log_var), for two tensors of one shape `[B, …]` (Kingma & Welling
+/// 2014, "Auto-Encoding Variational Bayes", appendix B).
+pub fn kl_standard_normal(mu: &Tensor, log_var: &Tensor) -> Result<Tensor> {
+    same_shape("kl_standard_normal", mu, log_var)?;
+    if let Some(loss) = ops::kl_standard_normal(mu, log_var)? {
+        return Ok(loss);
+    }
+    let sum = ((mu.sqr()? + log_var.exp()?)? - log_var)?.sum_all()?;
+    ((sum - mu.elem_count() as f64)? * 0.5)? / mu.dim(0)? as f64
+}
+
+/// A sample of N(mu, e^log_var) that is a function of both: z = mu + e^(½·log_var)·noise, for noise
+/// drawn from N(0, 1) and tensors of one shape (Kingma & Welling 2014, section 2.4).
+pub fn reparameterise(mu: &Tensor, log_var: &Tensor, noise: &Tensor) -> Result<Tensor> {
+    same_shape("reparameterise", mu, log_var)?;
+    same_shape("reparameterise", mu, noise)?;
+    if let Some(z) = ops::reparameterise(mu, log_var, noise)? {
+        return Ok(z);
+    }
+    mu + ((log_var * 0.5)?.exp()? * noise.detach())?
 }
 
 /// `values[i] = q[i, actions[i]]`: the values `[B]` of the actions taken, from q `[B, A]` and
@@ -181,6 +226,58 @@ mod tests {
         let targets = var(&targets, &[2, 2], DType::F64).as_detached_tensor();
         let loss = || bernoulli_nll(&logits, &targets);
         assert!(gradcheck(std::slice::from_ref(&logits), 1e-5, loss).unwrap() < 1e-8);
+    }
+
+    #[test]
+    fn cross_entropy_of_images_is_that_of_their_pixels() {
+        let labels = Tensor::new(&[[[1u32, 0, 2]], [[2, 2, 0]]], &Device::Cpu).unwrap(); // [2, 1, 3]
+        for dtype in BOTH {
+            let values: Vec<f64> = (0..18).map(|i| f64::from(i * 7 % 11) / 3.0).collect();
+            let logits = var(&values, &[2, 3, 1, 3], dtype);
+            let rows = || logits.permute((0, 2, 3, 1))?.reshape((6, 3));
+            let by_rows = || softmax_cross_entropy(&rows()?, &labels.flatten_all()?);
+            let whole = || softmax_cross_entropy(&logits, &labels);
+            assert_close(&[scalar(whole())], &[scalar(by_rows())]);
+            assert_close(&gradient(whole(), &logits), &gradient(by_rows(), &logits));
+        }
+        let logits = var(&[0.0; 4], &[2, 2], DType::F32);
+        let error = softmax_cross_entropy(&logits, &labels).unwrap_err().to_string();
+        assert!(error.contains("labels [2, 1, 3] of U32 do not fit logits [2, 2]"), "{error}");
+        let labels = Tensor::new(&[1u32, 2], &Device::Cpu).unwrap();
+        let error = softmax_cross_entropy(&logits, &labels).unwrap_err().to_string();
+        assert!(error.contains("label 2 at 1, there are 2 classes"), "{error}");
+    }
+
+    #[test]
+    fn kl_and_samples_by_hand_and_by_differences() {
+        let (mu, log_var, noise) =
+            ([0.5, -1.0, 0.0, 2.0], [0.0, 0.6, -1.2, 1.0], [1.0, -0.5, 2.0, 0.0]);
+        for dtype in BOTH {
+            let (mu, log_var) = (var(&mu, &[2, 2], dtype), var(&log_var, &[2, 2], dtype));
+            let noise = var(&noise, &[2, 2], dtype).as_detached_tensor();
+            let kl = || kl_standard_normal(&mu, &log_var);
+            // ½·Σ (mu² + e^v − 1 − v) / 2
+            let squares = 0.25 + 1.0 + 0.0 + 4.0;
+            let rest = (0.6f64.exp() - 1.6) + ((-1.2f64).exp() + 0.2) + (1f64.exp() - 2.0);
+            assert_close(&[scalar(kl())], &[(squares + rest) / 4.0]);
+            assert_close(&gradient(kl(), &mu), &[0.25, -0.5, 0.0, 1.0]);
+
+            let z = || reparameterise(&mu, &log_var, &noise);
+            let values = z().unwrap().to_dtype(DType::F64).unwrap().flatten_all().unwrap();
+            let expected = [1.5, -1.0 - 0.5 * 0.3f64.exp(), 2.0 * (-0.6f64).exp(), 2.0];
+            assert_close(&values.to_vec1().unwrap(), &expected);
+            let slopes = [0.5, -0.25 * 0.3f64.exp(), (-0.6f64).exp(), 0.0];
+            assert_close(&gradient(z().unwrap().sum_all(), &log_var), &slopes);
+            assert_close(&gradient(z().unwrap().sum_all(), &mu), &[1.0; 4]);
+
+            let both = [mu.clone(), log_var.clone()];
+            let f = || z()?.sqr()?.sum_all()? + kl()?;
+            let (h, most) = if dtype == DType::F64 { (1e-5, 1e-8) } else { (1e-2, 2e-3) };
+            assert!(gradcheck(&both, h, f).unwrap() < most);
+        }
+        let (two, three) = (var(&[0.0; 2], &[2], DType::F32), var(&[0.0; 3], &[3], DType::F32));
+        assert!(kl_standard_normal(&two, &three).is_err());
+        assert!(reparameterise(&two, &two, &three).is_err());
     }
 
     #[test]

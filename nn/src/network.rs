@@ -1,5 +1,5 @@
 //! Networks made of layers.
-use crate::{Conv2d, Flatten, Linear};
+use crate::{BatchNorm2d, Conv2d, ConvTranspose2d, Flatten, Linear, Residual, Unflatten};
 use candle_core::{Module, Result, Tensor};
 
 /// One layer of a [`Sequential`].
@@ -9,16 +9,35 @@ pub enum Layer {
     Linear(Linear),
     /// See [`Conv2d`].
     Conv2d(Conv2d),
+    /// See [`ConvTranspose2d`].
+    ConvTranspose2d(ConvTranspose2d),
+    /// See [`BatchNorm2d`].
+    BatchNorm2d(BatchNorm2d),
+    /// See [`Residual`].
+    Residual(Residual),
     /// See [`Flatten`].
     Flatten(Flatten),
+    /// See [`Unflatten`].
+    Unflatten(Unflatten),
 }
 
 impl Layer {
     fn frozen(&self) -> Self {
         match self {
-            Layer::Linear(layer) => Layer::Linear(layer.frozen()),
-            Layer::Conv2d(layer) => Layer::Conv2d(layer.frozen()),
+            Layer::BatchNorm2d(layer) => Layer::BatchNorm2d(layer.frozen()),
+            layer => layer.detached(),
+        }
+    }
+
+    fn detached(&self) -> Self {
+        match self {
+            Layer::Linear(layer) => Layer::Linear(layer.fixed()),
+            Layer::Conv2d(layer) => Layer::Conv2d(layer.fixed()),
+            Layer::ConvTranspose2d(layer) => Layer::ConvTranspose2d(layer.fixed()),
+            Layer::BatchNorm2d(layer) => Layer::BatchNorm2d(layer.detached()),
+            Layer::Residual(layer) => Layer::Residual(layer.fixed()),
             Layer::Flatten(layer) => Layer::Flatten(*layer),
+            Layer::Unflatten(layer) => Layer::Unflatten(*layer),
         }
     }
 }
@@ -28,7 +47,11 @@ impl Module for Layer {
         match self {
             Layer::Linear(layer) => layer.forward(x),
             Layer::Conv2d(layer) => layer.forward(x),
+            Layer::ConvTranspose2d(layer) => layer.forward(x),
+            Layer::BatchNorm2d(layer) => layer.forward(x),
+            Layer::Residual(layer) => layer.forward(x),
             Layer::Flatten(layer) => layer.forward(x),
+            Layer::Unflatten(layer) => layer.forward(x),
         }
     }
 }
@@ -45,9 +68,33 @@ impl From<Conv2d> for Layer {
     }
 }
 
+impl From<ConvTranspose2d> for Layer {
+    fn from(layer: ConvTranspose2d) -> Self {
+        Layer::ConvTranspose2d(layer)
+    }
+}
+
+impl From<BatchNorm2d> for Layer {
+    fn from(layer: BatchNorm2d) -> Self {
+        Layer::BatchNorm2d(layer)
+    }
+}
+
+impl From<Residual> for Layer {
+    fn from(layer: Residual) -> Self {
+        Layer::Residual(layer)
+    }
+}
+
 impl From<Flatten> for Layer {
     fn from(layer: Flatten) -> Self {
         Layer::Flatten(layer)
+    }
+}
+
+impl From<Unflatten> for Layer {
+    fn from(layer: Unflatten) -> Self {
+        Layer::Unflatten(layer)
     }
 }
 
@@ -67,6 +114,15 @@ impl Sequential {
     /// computes with their present values, but builds no graph. For acting and for targets.
     pub fn frozen(&self) -> Frozen {
         Frozen(Sequential { layers: self.layers.iter().map(Layer::frozen).collect() })
+    }
+
+    /// The same network as a fixed function: a gradient passes through it to its input, but takes
+    /// none of its parameters. It shares their storage too.
+    ///
+    /// For the step of a generator, whose loss is what the discriminator says: the discriminator's
+    /// gradients would be thrown away, and here they are not computed.
+    pub fn detached(&self) -> Sequential {
+        Sequential { layers: self.layers.iter().map(Layer::detached).collect() }
     }
 }
 
@@ -94,8 +150,7 @@ mod tests {
     use crate::{Activation, Conv2dConfig, Optimizer, OptimizerConfig, Params};
     use candle_core::{DType, Device};
 
-    const CONV: Conv2dConfig =
-        Conv2dConfig { inputs: 2, outputs: 3, kernel: 3, stride: 2, padding: 1 };
+    const CONV: Conv2dConfig = Conv2dConfig { stride: 2, padding: 1, ..Conv2dConfig::new(2, 3, 3) };
 
     fn network(params: &Params) -> Sequential {
         Sequential::new(vec![

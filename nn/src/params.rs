@@ -5,16 +5,31 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use train::{Checkpoint, stream};
 
-/// A network's parameters, in `f32`.
+/// A network's parameters, in `f32`, and the other state that belongs to it: its buffers, like the
+/// running statistics of a batch normalisation.
 ///
-/// Each is drawn from a stream of its own, named after it: adding a layer moves no other layer's
-/// initial weights, and a seed fixes them on every device. A clone is another handle on the same
-/// parameters.
+/// Each parameter is drawn from a stream of its own, named after it: adding a layer moves no other
+/// layer's initial weights, and a seed fixes them on every device. A clone is another handle on the
+/// same parameters.
+///
+/// Buffers are saved, copied and blended with the parameters; only parameters are learned.
 #[derive(Clone)]
 pub struct Params {
-    vars: Arc<Mutex<BTreeMap<String, Var>>>,
+    vars: Arc<Mutex<BTreeMap<String, Entry>>>,
     seed: u64,
     device: Device,
+}
+
+#[derive(Clone)]
+struct Entry {
+    var: Var,
+    role: Role,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Parameter,
+    Buffer,
 }
 
 impl Params {
@@ -27,32 +42,35 @@ impl Params {
     ///
     /// A name that is taken is an error: two layers of one name would share weights unnoticed.
     pub fn var(&self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Tensor> {
-        let shape = shape.into();
-        let mut vars = self.lock();
-        if let Some(var) = vars.get(name) {
-            bail!("parameter {name} {shape:?} exists already, with shape {:?}", var.shape())
-        }
-        let mut rng = stream(self.seed, &format!("init/{name}"));
-        let values = init
-            .draw(shape.elem_count(), &mut rng)
-            .map_err(|error| error.context(format!("parameter {name} {shape:?}")))?;
-        let var = Var::from_vec(values, shape, &self.device)?;
-        let tensor = var.as_tensor().clone();
-        vars.insert(name.to_owned(), var);
-        Ok(tensor)
+        let var = self.insert(name, shape.into(), init, Role::Parameter)?;
+        Ok(var.into_inner())
+    }
+
+    /// Creates the buffer `name`: state that is saved with the parameters, but not learned.
+    pub fn buffer(&self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Var> {
+        self.insert(name, shape.into(), init, Role::Buffer)
     }
 
     /// Every parameter, sorted by name.
     pub fn named(&self) -> Vec<(String, Var)> {
-        self.lock().iter().map(|(name, var)| (name.clone(), var.clone())).collect()
+        let mut all = self.all();
+        all.retain(|(_, entry)| entry.role == Role::Parameter);
+        all.into_iter().map(|(name, entry)| (name, entry.var)).collect()
+    }
+
+    /// Every buffer, sorted by name.
+    pub fn buffers(&self) -> Vec<(String, Var)> {
+        let mut all = self.all();
+        all.retain(|(_, entry)| entry.role == Role::Buffer);
+        all.into_iter().map(|(name, entry)| (name, entry.var)).collect()
     }
 
     /// How many numbers there are to learn.
     pub fn count(&self) -> usize {
-        self.lock().values().map(|var| var.elem_count()).sum()
+        self.named().iter().map(|(_, var)| var.elem_count()).sum()
     }
 
-    /// θ ← θ'. Values are copied into the storage that exists: later changes of one side do not
+    /// θ ← θ', parameters and buffers. Values are copied into the storage that exists: later changes of one side do not
     /// show on the other, and frozen networks see the new values.
     ///
     /// Stores that differ in names or shapes are an error, and nothing is changed.
@@ -63,7 +81,7 @@ impl Params {
         Ok(())
     }
 
-    /// θ ← (1 − τ)·θ + τ·θ', the slowly moving target of Lillicrap et al. 2016 (algorithm 1).
+    /// θ ← (1 − τ)·θ + τ·θ' for parameters and buffers, the slowly moving target of Lillicrap et al. 2016 (algorithm 1).
     ///
     /// Stores that differ in names or shapes are an error, and nothing is changed.
     pub fn blend(&self, other: &Params, tau: f64) -> Result<()> {
@@ -85,9 +103,29 @@ impl Params {
         Ok(())
     }
 
-    /// Saves or loads the parameters under `name`.
+    /// Saves or loads parameters and buffers under `name`.
     pub fn state(&self, name: &str, checkpoint: &mut Checkpoint) -> anyhow::Result<()> {
-        checkpoint.tensors(name, &self.named())
+        let all = self.all().into_iter().map(|(name, entry)| (name, entry.var));
+        checkpoint.tensors(name, &all.collect::<Vec<_>>())
+    }
+
+    fn insert(&self, name: &str, shape: Shape, init: Init, role: Role) -> Result<Var> {
+        let mut vars = self.lock();
+        if let Some(Entry { var, .. }) = vars.get(name) {
+            bail!("parameter {name} {shape:?} exists already, with shape {:?}", var.shape())
+        }
+        let mut rng = stream(self.seed, &format!("init/{name}"));
+        let values = init
+            .draw(shape.elem_count(), &mut rng)
+            .map_err(|error| error.context(format!("parameter {name} {shape:?}")))?;
+        let var = Var::from_vec(values, shape, &self.device)?;
+        vars.insert(name.to_owned(), Entry { var: var.clone(), role });
+        Ok(var)
+    }
+
+    /// Parameters and buffers, sorted by name.
+    fn all(&self) -> Vec<(String, Entry)> {
+        self.lock().iter().map(|(name, entry)| (name.clone(), entry.clone())).collect()
     }
 
     /// Own and other variables by name; none where both are the same store.
@@ -95,7 +133,10 @@ impl Params {
         if Arc::ptr_eq(&self.vars, &other.vars) {
             return Ok(Vec::new());
         }
-        let (own, new) = (self.named(), other.named());
+        let vars = |params: &Params| -> Vec<(String, Var)> {
+            params.all().into_iter().map(|(name, entry)| (name, entry.var)).collect()
+        };
+        let (own, new) = (vars(self), vars(other));
         for (name, var) in &own {
             match new.iter().find(|(other_name, _)| other_name == name) {
                 None => bail!("parameter {name} {:?} is missing on the other side", var.shape()),
@@ -118,7 +159,7 @@ impl Params {
     }
 
     /// No code can leave the map half-changed, so a panic elsewhere does not spoil it.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Var>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
         self.vars.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -126,6 +167,7 @@ impl Params {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use train::Scope;
 
     const INIT: Init = Init::FanInUniform { fan_in: 4 };
 
@@ -167,6 +209,33 @@ mod tests {
     fn a_name_is_given_once() {
         let error = params(1, &[("a", 2)]).var("a", 3, INIT).unwrap_err().to_string();
         assert!(error.contains("parameter a [3] exists already, with shape [2]"), "{error}");
+    }
+
+    #[test]
+    fn buffers_are_state_but_not_parameters() {
+        let [own, other] = [1.0, 3.0].map(|value| {
+            let params = params(1, &[("a", 2)]);
+            params.buffer("b", 1, Init::Constant(value)).unwrap();
+            params
+        });
+        let buffer = |params: &Params| params.buffers()[0].1.to_vec1::<f32>().unwrap();
+        assert_eq!((own.count(), own.named().len(), own.buffers().len()), (2, 1, 1));
+        assert!(own.var("b", 1, INIT).is_err());
+        own.blend(&other, 0.25).unwrap();
+        assert_eq!(buffer(&own), [1.5]);
+        own.copy_from(&other).unwrap();
+        assert_eq!(buffer(&own), [3.0]);
+        let error = own.copy_from(&params(1, &[("a", 2)])).unwrap_err().to_string();
+        assert!(error.contains("parameter b [1] is missing on the other side"), "{error}");
+
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("checkpoint");
+        let mut checkpoint = Checkpoint::create(&path).unwrap();
+        own.state("model", &mut checkpoint).unwrap();
+        checkpoint.commit().unwrap();
+        own.buffers()[0].1.set(&Tensor::new(&[9f32], &Device::Cpu).unwrap()).unwrap();
+        own.state("model", &mut Checkpoint::open(&path, Scope::All).unwrap()).unwrap();
+        assert_eq!(buffer(&own), [3.0]);
     }
 
     #[test]

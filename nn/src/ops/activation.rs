@@ -1,16 +1,97 @@
 //! Activations and their derivatives over slices.
-use super::{read, vectorised};
+use super::vectorised;
 use crate::Activation;
-use candle_core::{Result, Tensor};
+
+/// Runs `$body` with `$f` standing for the activation, chosen outside its loop.
+macro_rules! with_function {
+    ($activation:expr, $f:ident => $body:expr) => {
+        match $activation {
+            Activation::Linear => {
+                let $f = |x: f32| x;
+                $body
+            }
+            Activation::Relu => {
+                let $f = $crate::ops::functions::relu;
+                $body
+            }
+            Activation::LeakyRelu(slope) => {
+                let $f = |x: f32| $crate::ops::functions::leaky_relu(x, slope);
+                $body
+            }
+            Activation::Tanh => {
+                let $f = $crate::ops::functions::tanh;
+                $body
+            }
+            Activation::Sigmoid => {
+                let $f = $crate::ops::functions::sigmoid;
+                $body
+            }
+        }
+    };
+}
+
+/// Runs `$body` with `$f` standing for the derivative, a function of y = activation(x).
+macro_rules! with_slope {
+    ($activation:expr, $f:ident => $body:expr) => {
+        match $activation {
+            Activation::Linear => {
+                let $f = |_: f32| 1.0;
+                $body
+            }
+            Activation::Relu => {
+                let $f = |y: f32| if y > 0.0 { 1.0 } else { 0.0 };
+                $body
+            }
+            Activation::LeakyRelu(slope) => {
+                let $f = |y: f32| if y > 0.0 { 1.0 } else { slope };
+                $body
+            }
+            Activation::Tanh => {
+                let $f = |y: f32| 1.0 - y * y;
+                $body
+            }
+            Activation::Sigmoid => {
+                let $f = |y: f32| y * (1.0 - y);
+                $body
+            }
+        }
+    };
+}
+
+pub(super) use {with_function, with_slope};
 
 /// y ← activation(y + bias), with one bias for the whole slice.
 pub(super) fn add_and_apply(activation: Activation, y: &mut [f32], bias: f32) {
     vectorised(
         #[inline(always)]
-        || match activation {
-            Activation::Linear => y.iter_mut().for_each(|y| *y += bias),
-            Activation::Relu => y.iter_mut().for_each(|y| *y = relu(*y + bias)),
-            Activation::Tanh => y.iter_mut().for_each(|y| *y = tanh(*y + bias)),
+        || with_function!(activation, f => y.iter_mut().for_each(|y| *y = f(*y + bias))),
+    );
+}
+
+/// y ← activation(sums + bias), with one bias for the whole slice.
+pub(super) fn apply(activation: Activation, sums: &[f32], bias: f32, y: &mut [f32]) {
+    vectorised(
+        #[inline(always)]
+        || {
+            let pairs = y.iter_mut().zip(sums);
+            with_function!(activation, f => pairs.for_each(|(y, sum)| *y = f(sum + bias)));
+        },
+    );
+}
+
+/// y ← x + activation(sums + bias), with one bias for the whole slice.
+pub(super) fn apply_and_add(
+    activation: Activation,
+    sums: &[f32],
+    bias: f32,
+    x: &[f32],
+    y: &mut [f32],
+) {
+    vectorised(
+        #[inline(always)]
+        || {
+            let terms = y.iter_mut().zip(sums).zip(x);
+            with_function!(activation, f => terms.for_each(|((y, sum), x)| *y = x + f(sum + bias)));
         },
     );
 }
@@ -20,74 +101,46 @@ pub(super) fn add_rows_and_apply(activation: Activation, y: &mut [f32], bias: &[
     vectorised(
         #[inline(always)]
         || {
-            for y in y.chunks_exact_mut(bias.len()) {
-                let pairs = y.iter_mut().zip(bias);
-                match activation {
-                    Activation::Linear => pairs.for_each(|(y, bias)| *y += bias),
-                    Activation::Relu => pairs.for_each(|(y, bias)| *y = relu(*y + bias)),
-                    Activation::Tanh => pairs.for_each(|(y, bias)| *y = tanh(*y + bias)),
+            with_function!(activation, f => {
+                for y in y.chunks_exact_mut(bias.len()) {
+                    y.iter_mut().zip(bias).for_each(|(y, bias)| *y = f(*y + bias));
                 }
-            }
+            });
         },
     );
 }
 
 /// `out` ← g·activation'(x), written in terms of y = activation(x).
-pub(super) fn backward(
-    activation: Activation,
-    y: &Tensor,
-    g: &Tensor,
-    out: &mut [f32],
-) -> Result<()> {
-    read(y, |y: &[f32]| {
-        read(g, |g: &[f32]| {
+pub(super) fn backward(activation: Activation, y: &[f32], g: &[f32], out: &mut [f32]) {
+    if activation == Activation::Linear {
+        return out.copy_from_slice(g);
+    }
+    vectorised(
+        #[inline(always)]
+        || {
             let terms = out.iter_mut().zip(g).zip(y);
-            vectorised(
-                #[inline(always)]
-                || match activation {
-                    Activation::Linear => terms.for_each(|((out, &g), _)| *out = g),
-                    Activation::Relu => {
-                        terms.for_each(|((out, &g), &y)| *out = if y > 0.0 { g } else { 0.0 });
-                    }
-                    Activation::Tanh => terms.for_each(|((out, &g), &y)| *out = g * (1.0 - y * y)),
-                },
-            );
-            Ok(())
-        })
-    })
+            with_slope!(activation, slope => terms.for_each(|((out, g), &y)| *out = g * slope(y)));
+        },
+    );
 }
 
-/// max(0, x), but NaN stays: `f32::max` would turn a network that diverged into a silent one.
-#[inline(always)]
-fn relu(x: f32) -> f32 {
-    if x < 0.0 { 0.0 } else { x }
-}
-
-/// tanh as a quotient of polynomials, within 5e-7 of it: unlike the one of the C library it runs
-/// on vectors, and gives the same bits on every machine.
-///
-/// Coefficients from Eigen's `generic_fast_tanh_float` (`MathFunctionsImpl.h`), which TensorFlow
-/// and JAX use.
-#[inline(always)]
-fn tanh(x: f32) -> f32 {
-    const P: [f32; 7] = [
-        -2.760_768_5e-16,
-        2.000_188e-13,
-        -8.604_672e-11,
-        5.122_297_1e-8,
-        1.485_722_4e-5,
-        6.372_619_3e-4,
-        4.893_524_6e-3,
-    ];
-    const Q: [f32; 4] = [1.198_258_4e-6, 1.185_347_1e-4, 2.268_434_6e-3, 4.893_525e-3];
-    let small = x.abs() < 4e-4;
-    // At the bound the quotient rounds to 1. `clamp` would keep NaN too, but does not vectorise.
-    let clamped = if x > 7.905_311 { 7.905_311 } else { x };
-    let clamped = if clamped < -7.905_311 { -7.905_311 } else { clamped };
-    let square = clamped * clamped;
-    let p = P[1..].iter().fold(P[0], |sum, coefficient| sum * square + coefficient);
-    let q = Q[1..].iter().fold(Q[0], |sum, coefficient| sum * square + coefficient);
-    if small { x } else { clamped * p / q }
+/// The same where y = x + activation(…).
+pub(super) fn backward_of_sum(
+    activation: Activation,
+    y: &[f32],
+    x: &[f32],
+    g: &[f32],
+    out: &mut [f32],
+) {
+    vectorised(
+        #[inline(always)]
+        || {
+            let terms = out.iter_mut().zip(g).zip(y.iter().zip(x));
+            with_slope!(activation, slope => {
+                terms.for_each(|((out, g), (y, x))| *out = g * slope(y - x));
+            });
+        },
+    );
 }
 
 #[cfg(test)]
@@ -95,22 +148,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tanh_is_close_odd_and_bounded() {
-        for step in -100_000..=100_000 {
-            let x = step as f32 * 1e-4;
-            let exact = f64::from(x).tanh();
-            assert!((f64::from(tanh(x)) - exact).abs() < 5e-7, "{x}: {} {exact}", tanh(x));
-            assert_eq!(tanh(-x), -tanh(x));
-            assert!(tanh(x).abs() <= 1.0, "{x}: {}", tanh(x));
+    fn nan_goes_through_and_back() {
+        let activations = [
+            Activation::Linear,
+            Activation::Relu,
+            Activation::LeakyRelu(0.2),
+            Activation::Tanh,
+            Activation::Sigmoid,
+        ];
+        for activation in activations {
+            let mut y = [f32::NAN, 1.0];
+            add_and_apply(activation, &mut y, 0.0);
+            assert!(y[0].is_nan() && y[1] > 0.0, "{activation:?}");
+            let mut out = [0.0; 2];
+            backward(activation, &[1.0, 1.0], &[f32::NAN, 1.0], &mut out);
+            assert!(out[0].is_nan(), "{activation:?}");
         }
-        assert_eq!(tanh(f32::INFINITY), tanh(100.0));
-        assert!(tanh(f32::NAN).is_nan());
-    }
-
-    #[test]
-    fn relu_lets_nan_through() {
-        let mut y = [f32::NAN, 1.0];
-        add_and_apply(Activation::Relu, &mut y, 0.0);
-        assert!(y[0].is_nan());
     }
 }

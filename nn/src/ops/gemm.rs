@@ -22,6 +22,11 @@ impl<'a> Matrix<'a> {
         Self { values, rows, columns, row_stride: columns, column_stride: 1 }
     }
 
+    /// How many rows there are.
+    pub(super) fn height(&self) -> usize {
+        self.rows
+    }
+
     /// The same elements with rows and columns exchanged.
     pub(super) fn transposed(self) -> Self {
         Self {

@@ -1,4 +1,5 @@
 //! Fully connected layer: sum, bias and activation in one operation.
+use super::functions::{LANES, fold};
 use super::gemm::{Matrix, Old, product, vectorised};
 use super::sink::{Content, emit};
 use super::tiles::{for_each, scratch, tile};
@@ -19,6 +20,7 @@ pub(crate) fn linear(
             bail!("linear: input {x:?} does not fit weight {weight:?} and bias {bias:?}")
         }
     }
+    activation.check()?;
     if !on_cpu_f32(&[x, weight, bias]) {
         let sum = x.matmul(&weight.t()?)?.broadcast_add(bias)?; // [B, N]
         return activation.apply(&sum);
@@ -36,9 +38,9 @@ struct LinearOp {
 }
 
 /// Rows in a tile are a multiple of this, the width of the product's inner loop.
-const LANES: usize = 16;
+const WIDTH: usize = 16;
 
-/// Rows or columns up to which a product is a few products with a vector.
+/// Rows or columns up to which a product is a few products with vectors.
 const FEW: usize = 8;
 
 impl CustomOp3 for LinearOp {
@@ -50,7 +52,7 @@ impl CustomOp3 for LinearOp {
         &self,
         x: &CpuStorage,
         x_layout: &Layout,
-        weight: &CpuStorage,
+        weight_storage: &CpuStorage,
         weight_layout: &Layout,
         bias: &CpuStorage,
         bias_layout: &Layout,
@@ -58,21 +60,33 @@ impl CustomOp3 for LinearOp {
         let (batch, k) = x_layout.shape().dims2()?;
         let n = weight_layout.shape().dims2()?.0;
         let x = slice(x, x_layout)?;
-        let weight = Matrix::new(slice(weight, weight_layout)?, n, k);
+        let weight = Matrix::new(slice(weight_storage, weight_layout)?, n, k);
         let bias: &[f32] = slice(bias, bias_layout)?;
         let work = batch * n * k;
         let mut y = vec![0.0; batch * n];
-        if batch <= FEW {
-            for_each(&mut y, n, work, |row, y| {
-                product(
-                    Matrix::new(&x[row * k..][..k], 1, k),
-                    weight.transposed(),
-                    y,
-                    Old::Replaced,
-                )
+        if batch == 1 {
+            product(Matrix::new(x, 1, k), weight.transposed(), &mut y, Old::Replaced)?;
+        } else if batch <= FEW {
+            let weight: &[f32] = slice(weight_storage, weight_layout)?;
+            scratch(n * batch, |y_t| {
+                let outputs = tile(batch * k, 1);
+                for_each(y_t, outputs * batch, work, |tile, y_t| {
+                    let weight = weight[tile * outputs * k..].chunks_exact(k);
+                    vectorised(
+                        #[inline(always)]
+                        || {
+                            for (y_t, weight) in y_t.chunks_exact_mut(batch).zip(weight) {
+                                dots(x, weight, y_t); // [N, B]
+                            }
+                        },
+                    );
+                    Ok(())
+                })?;
+                transpose(y_t, batch, &mut y); // [B, N]
+                Ok::<_, candle_core::Error>(())
             })?;
         } else if n <= FEW {
-            let rows = tile(n * k, LANES);
+            let rows = tile(n * k, WIDTH);
             for_each(&mut y, rows * n, work, |tile, y| {
                 let x = Matrix::new(x, batch, k).rows(tile * rows, y.len() / n);
                 product(x, weight.transposed(), y, Old::Replaced) // [B, N]
@@ -84,7 +98,7 @@ impl CustomOp3 for LinearOp {
                 transpose(x, k, x_t); // [K, B]
                 let x_t = Matrix::new(x_t, k, batch);
                 scratch(n * batch, |y_t| {
-                    let outputs = tile(batch * k, LANES);
+                    let outputs = tile(batch * k, WIDTH);
                     for_each(y_t, outputs * batch, work, |tile, y_t| {
                         let weight = weight.rows(tile * outputs, y_t.len() / batch);
                         product(weight, x_t, y_t, Old::Replaced) // [N, B]
@@ -109,12 +123,17 @@ impl CustomOp3 for LinearOp {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let ((batch, k), n) = (x.dims2()?, weight.dim(0)?);
         scratch(batch * n, |gz| {
-            activation::backward(self.activation, y, g, gz)?;
+            read(y, |y| {
+                read(g, |g| {
+                    activation::backward(self.activation, y, g, gz);
+                    Ok(())
+                })
+            })?;
             let gz = &*gz; // [B, N]
             let work = batch * n * k;
             let dx = if x.track_op() {
                 let mut dx = vec![0.0; batch * k];
-                let rows = tile(n * k, LANES);
+                let rows = tile(n * k, WIDTH);
                 read(weight, |weight| {
                     for_each(&mut dx, rows * k, work, |tile, dx| {
                         let gz = Matrix::new(gz, batch, n).rows(tile * rows, dx.len() / k);
@@ -126,7 +145,7 @@ impl CustomOp3 for LinearOp {
                 None
             };
             let d_weight = emit(weight, |d_weight, content| {
-                let rows = tile(batch * k, LANES);
+                let rows = tile(batch * k, WIDTH);
                 read(x, |x| {
                     for_each(d_weight, rows * k, work, |tile, d_weight| {
                         let gz = Matrix::new(gz, batch, n).transposed();
@@ -152,6 +171,57 @@ impl CustomOp3 for LinearOp {
             Ok((dx, d_weight, d_bias))
         })
     }
+}
+
+/// `out[i]` ← Σ `rows[i]`·vector for a few rows, four at a time where possible: the vector is read
+/// from memory once.
+#[inline(always)]
+fn dots(rows: &[f32], vector: &[f32], out: &mut [f32]) {
+    let len = vector.len();
+    let (fours, ones) = out.as_chunks_mut::<4>();
+    let (rows, last_rows) = rows.split_at(4 * len * fours.len());
+    for (out, rows) in fours.iter_mut().zip(rows.chunks_exact(4 * len)) {
+        *out = four_dots(rows, vector);
+    }
+    for (out, row) in ones.iter_mut().zip(last_rows.chunks_exact(len)) {
+        *out = dot(row, vector);
+    }
+}
+
+#[inline(always)]
+fn four_dots(rows: &[f32], vector: &[f32]) -> [f32; 4] {
+    let len = vector.len();
+    let row = |index: usize| rows[index * len..][..len].as_chunks::<LANES>();
+    let (vector, rest) = vector.as_chunks::<LANES>();
+    let [(a, a_rest), (b, b_rest), (c, c_rest), (d, d_rest)] = [row(0), row(1), row(2), row(3)];
+    let [mut sum_a, mut sum_b, mut sum_c, mut sum_d] = [[0f32; LANES]; 4];
+    for ((vector, (a, b)), (c, d)) in vector.iter().zip(a.iter().zip(b)).zip(c.iter().zip(d)) {
+        for lane in 0..LANES {
+            sum_a[lane] += a[lane] * vector[lane];
+            sum_b[lane] += b[lane] * vector[lane];
+            sum_c[lane] += c[lane] * vector[lane];
+            sum_d[lane] += d[lane] * vector[lane];
+        }
+    }
+    let finish = |sums, row| fold(sums) + short_dot(row, rest);
+    [finish(sum_a, a_rest), finish(sum_b, b_rest), finish(sum_c, c_rest), finish(sum_d, d_rest)]
+}
+
+#[inline(always)]
+fn dot(row: &[f32], vector: &[f32]) -> f32 {
+    let ((row, row_rest), (vector, rest)) = (row.as_chunks::<LANES>(), vector.as_chunks::<LANES>());
+    let mut sums = [0f32; LANES];
+    for (row, vector) in row.iter().zip(vector) {
+        for lane in 0..LANES {
+            sums[lane] += row[lane] * vector[lane];
+        }
+    }
+    fold(sums) + short_dot(row_rest, rest)
+}
+
+#[inline(always)]
+fn short_dot(row: &[f32], vector: &[f32]) -> f32 {
+    row.iter().zip(vector).map(|(row, value)| row * value).sum()
 }
 
 /// Rows of `columns` elements in `from` become columns in `to`.

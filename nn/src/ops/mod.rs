@@ -4,9 +4,14 @@
 //! formula runs on Candle. Results do not depend on the number of threads: work is cut into tiles
 //! by its shape alone, and what tiles have in common is summed in their order.
 mod activation;
+mod batch_norm;
 mod conv2d;
+mod conv_transpose2d;
+mod functions;
+mod gaussian;
 mod gemm;
 mod im2col;
+mod likelihood;
 mod linear;
 mod loss;
 mod sink;
@@ -14,11 +19,16 @@ mod sink;
 mod tests;
 mod tiles;
 
-pub(crate) use conv2d::{Window, conv2d};
+pub(crate) use batch_norm::{Moments, batch_norm, batch_norm_by};
+pub(crate) use conv_transpose2d::conv_transpose2d;
+pub(crate) use conv2d::{ConvForm, Window, conv2d};
+pub(crate) use gaussian::{kl_standard_normal, reparameterise};
 pub(crate) use gemm::vectorised;
+pub(crate) use likelihood::{bernoulli_nll, softmax_cross_entropy};
 pub(crate) use linear::linear;
 pub(crate) use loss::{Regression, regression, select};
 pub(crate) use sink::Gradients;
+pub(crate) use tiles::{for_each_task, pieces, sum_tiles};
 
 use crate::Element;
 use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Storage, Tensor, bail};

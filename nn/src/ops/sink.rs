@@ -4,6 +4,7 @@
 //! memory and two allocations per parameter and step. While an optimiser [`collect`](Gradients::collect)s,
 //! kernels write the gradients of its parameters straight into buffers that it keeps. Outside, and
 //! for tensors that are not its parameters, they return gradients to Candle as usual.
+use super::vectorised;
 use candle_core::{Result, Tensor, TensorId};
 use std::cell::RefCell;
 
@@ -89,4 +90,23 @@ pub(super) fn emit(
         }
     });
     written.map(|()| None)
+}
+
+/// Sums `shares`, in their order, into a gradient.
+pub(super) fn add_shares<'a>(
+    gradient: &mut [f32],
+    content: Content,
+    shares: impl Iterator<Item = &'a [f32]>,
+) {
+    if content == Content::Stale {
+        gradient.fill(0.0);
+    }
+    vectorised(
+        #[inline(always)]
+        || {
+            for share in shares {
+                gradient.iter_mut().zip(share).for_each(|(sum, share)| *sum += share);
+            }
+        },
+    );
 }

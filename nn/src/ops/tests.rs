@@ -1,12 +1,21 @@
 //! Kernels against Candle's own operations in `f64`, against differences, and against themselves
 //! on other numbers of threads.
-use super::{Window, conv2d, linear, on_cpu_f32};
+use super::{
+    ConvForm, Window, batch_norm, batch_norm_by, conv_transpose2d, conv2d, linear, on_cpu_f32,
+};
 use crate::gradcheck::gradcheck;
-use crate::{Activation, Init};
+use crate::{Activation, Init, Mask};
 use candle_core::{DType, Device, Result, Tensor, Var};
+use rand::Rng as _;
 use train::stream;
 
-const ACTIVATIONS: [Activation; 3] = [Activation::Linear, Activation::Relu, Activation::Tanh];
+const ACTIVATIONS: [Activation; 5] = [
+    Activation::Linear,
+    Activation::Relu,
+    Activation::LeakyRelu(0.2),
+    Activation::Tanh,
+    Activation::Sigmoid,
+];
 
 /// Normal deviates; `name` picks them.
 fn normal(name: &str, shape: &[usize]) -> Tensor {
@@ -39,26 +48,93 @@ fn cases() -> Vec<Case> {
                 move |[x, w, b]| linear(x, w, b, activation),
             ));
         }
-        // [B, C, H, W, O, k_h, k_w, stride, padding]
-        for [batch, c, h, w, o, kh, kw, stride, padding] in [
-            [1, 1, 1, 1, 1, 1, 1, 1, 0],
-            [2, 4, 5, 6, 3, 3, 3, 1, 0],
-            [3, 2, 6, 5, 4, 3, 2, 1, 1],
-            [2, 3, 8, 8, 2, 4, 4, 2, 1],
-            [1, 2, 9, 7, 3, 3, 3, 2, 0],
-            [2, 1, 7, 9, 2, 3, 5, 3, 2],
-            [1, 1, 3, 3, 2, 2, 2, 1, 3],
-            [2, 2, 5, 5, 2, 1, 1, 2, 0],
-        ] {
-            let shapes: [&[usize]; 3] = [&[batch, c, h, w], &[o, c, kh, kw], &[o]];
-            let name =
-                format!("conv2d {activation:?} {shapes:?} stride {stride} padding {padding}");
-            cases.push(Case::new(name, shapes, move |[x, w, b]| {
-                conv2d(x, w, b, Window { stride, padding }, activation)
-            }));
+        for shape in [vec![2, 1], vec![7, 3], vec![1, 2, 5, 3], vec![3, 4, 1, 2], vec![6, 2, 9, 8]]
+        {
+            let channels = shape[1];
+            cases.push(Case::new(
+                format!("batch_norm {activation:?} {shape:?}"),
+                [&shape, &[channels], &[channels]],
+                move |[x, w, b]| Ok(batch_norm(x, w, b, activation)?.0),
+            ));
+        }
+        for residual in [false, true] {
+            for (mask, kernel) in [(Mask::A, 3), (Mask::B, 3), (Mask::A, 7), (Mask::B, 1)] {
+                let form = ConvForm { activation, mask: Some(mask), residual };
+                let window = Window { stride: 1, padding: kernel / 2, dilation: 1 };
+                let shapes: [&[usize]; 3] = [&[2, 3, 5, 4], &[3, 3, kernel, kernel], &[3]];
+                let name = format!("conv2d {form:?} {kernel}");
+                cases.push(Case::new(name, shapes, move |[x, w, b]| conv2d(x, w, b, window, form)));
+            }
+        }
+    }
+    for conv in [
+        // The shapes that networks are made of: rows that are copied whole, in steps of 2 and 4.
+        Conv::new([2, 4, 5, 6], [3, 3, 3], [1, 0, 1]),
+        Conv::new([2, 3, 6, 6], [2, 5, 5], [1, 2, 1]),
+        Conv::new([2, 3, 8, 8], [2, 4, 4], [2, 1, 1]),
+        Conv::new([1, 2, 20, 20], [3, 8, 8], [4, 0, 1]),
+        Conv::new([3, 5, 4, 4], [2, 1, 1], [1, 0, 1]),
+        Conv::new([1, 1, 1, 1], [1, 1, 1], [1, 0, 1]),
+        // Kernels that lie in the padding alone, and steps over the edge.
+        Conv::new([1, 1, 3, 3], [2, 2, 2], [1, 3, 1]),
+        Conv::new([2, 2, 5, 5], [2, 1, 1], [2, 0, 1]),
+        Conv::new([1, 2, 5, 3], [2, 3, 3], [1, 4, 2]),
+    ] {
+        let forms = [false, true].into_iter().filter(|transposed| conv.fits(*transposed));
+        cases.extend(forms.map(|transposed| conv.case(transposed)));
+    }
+    let mut rng = stream(1, "shapes");
+    while cases.len() < 200 {
+        let mut below = |n: usize| rng.random_range(0..n);
+        let conv = Conv {
+            activation: ACTIVATIONS[below(5)],
+            x: [1 + below(3), 1 + below(4), 1 + below(9), 1 + below(9)],
+            kernel: [1 + below(3), 1 + below(4), 1 + below(4)],
+            window: Window { stride: 1 + below(4), padding: below(4), dilation: 1 + below(3) },
+        };
+        let transposed = below(2) == 0;
+        if conv.fits(transposed) {
+            cases.push(conv.case(transposed));
         }
     }
     cases
+}
+
+/// A convolution or a transposed one.
+#[derive(Debug, Clone, Copy)]
+struct Conv {
+    activation: Activation,
+    /// `[B, C, H, W]`
+    x: [usize; 4],
+    /// `[O, k_h, k_w]`
+    kernel: [usize; 3],
+    window: Window,
+}
+
+impl Conv {
+    fn new(x: [usize; 4], kernel: [usize; 3], [stride, padding, dilation]: [usize; 3]) -> Self {
+        let window = Window { stride, padding, dilation };
+        Self { activation: Activation::Tanh, x, kernel, window }
+    }
+
+    fn fits(&self, transposed: bool) -> bool {
+        let ([_, _, h, w], [_, kh, kw]) = (self.x, self.kernel);
+        let Window { stride, padding, dilation } = self.window;
+        [(h, kh), (w, kw)].into_iter().all(|(size, kernel)| match transposed {
+            true => (size - 1) * stride + dilation * (kernel - 1) + 1 > 2 * padding,
+            false => size + 2 * padding > dilation * (kernel - 1),
+        })
+    }
+
+    fn case(self, transposed: bool) -> Case {
+        let ([_, c, ..], [o, kh, kw], activation) = (self.x, self.kernel, self.activation);
+        let weight = if transposed { [c, o, kh, kw] } else { [o, c, kh, kw] };
+        let name = format!("{self:?} transposed: {transposed}");
+        Case::new(name, [&self.x, &weight, &[o]], move |[x, w, b]| match transposed {
+            true => conv_transpose2d(x, w, b, self.window, activation),
+            false => conv2d(x, w, b, self.window, activation),
+        })
+    }
 }
 
 impl Case {
@@ -102,17 +178,30 @@ fn largest_difference(left: &Tensor, right: &Tensor) -> f64 {
 
 #[test]
 fn agree_with_candle_in_double_precision() {
+    let mut compared = 0;
     for case in cases() {
         assert!(on_cpu_f32(&[&case.inputs[0]]));
         let kernel = case.results(DType::F32).unwrap();
-        let oracle = case.results(DType::F64).unwrap();
+        // Candle's backward pass fails on some images that are not square: their gradients are left
+        // to the differences below.
+        let oracle = match case.results(DType::F64) {
+            Ok(oracle) => oracle,
+            Err(error) if error.to_string().contains("shape mismatch in add") => {
+                let inputs = case.inputs.clone().map(|x| x.to_dtype(DType::F64).unwrap());
+                vec![(case.layer)(&inputs).unwrap()]
+            }
+            Err(error) => panic!("{}: {error}", case.name),
+        };
+        compared += oracle.len();
         for (what, (kernel, oracle)) in
             ["y", "dx", "dw", "db"].iter().zip(kernel.iter().zip(&oracle))
         {
-            let difference = largest_difference(kernel, oracle);
-            assert!(difference < 2e-5, "{}: {what} differs by {difference}", case.name);
+            let size = oracle.abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap();
+            let difference = largest_difference(kernel, oracle) / size.max(1.0);
+            assert!(difference < 1e-5, "{}: {what} differs by {difference}", case.name);
         }
     }
+    assert!(compared > 700, "{compared}");
 }
 
 /// Independent of Candle's derivatives. ReLU is left out: differences straddle its corner.
@@ -136,10 +225,22 @@ fn strided_inputs_are_read_by_their_strides() {
 
     let (weight, bias) = (normal("w", &[3, 2, 3, 3]), normal("b", &[3]));
     let x = normal("x", &[2, 5, 6, 2]).permute((0, 3, 1, 2)).unwrap(); // [2, 2, 5, 6]
-    let window = Window { stride: 1, padding: 1 };
+    let window = Window { stride: 1, padding: 1, dilation: 1 };
     let strided = conv2d(&x, &weight, &bias, window, Activation::Relu).unwrap();
     let copied = x.contiguous().unwrap();
     let copied = conv2d(&copied, &weight, &bias, window, Activation::Relu).unwrap();
+    assert_eq!(largest_difference(&strided, &copied), 0.0);
+
+    let weight = normal("w", &[2, 3, 3, 3]);
+    let strided = conv_transpose2d(&x, &weight, &bias, window, Activation::Relu).unwrap();
+    let copied = x.contiguous().unwrap();
+    let copied = conv_transpose2d(&copied, &weight, &bias, window, Activation::Relu).unwrap();
+    assert_eq!(largest_difference(&strided, &copied), 0.0);
+
+    let (weight, bias) = (normal("w", &[2]), normal("b", &[2]));
+    let strided = batch_norm(&x, &weight, &bias, Activation::Relu).unwrap().0;
+    let copied = x.contiguous().unwrap();
+    let copied = batch_norm(&copied, &weight, &bias, Activation::Relu).unwrap().0;
     assert_eq!(largest_difference(&strided, &copied), 0.0);
 
     // A narrowed tensor starts in the middle of its storage; its gradient goes back through it.
@@ -151,14 +252,34 @@ fn strided_inputs_are_read_by_their_strides() {
 
 #[test]
 fn same_bits_on_any_number_of_threads_and_the_right_ones() {
-    let linear_shapes: [&[usize]; 3] = [&[128, 400], &[200, 400], &[200]];
-    let conv_shapes: [&[usize]; 3] = [&[40, 8, 14, 14], &[24, 8, 3, 3], &[24]];
+    let window = |stride, padding| Window { stride, padding, dilation: 1 };
+    let activation = Activation::Tanh;
+    let masked = ConvForm { activation, mask: Some(Mask::B), residual: true };
+    let few: [&[usize]; 3] = [&[7, 2100], &[900, 2100], &[900]];
     let cases = [
-        Case::new("large linear".into(), linear_shapes, |[x, w, b]| {
-            linear(x, w, b, Activation::Tanh)
+        Case::new("linear".into(), [&[128, 400], &[200, 400], &[200]], move |[x, w, b]| {
+            linear(x, w, b, activation)
         }),
-        Case::new("large conv2d".into(), conv_shapes, |[x, w, b]| {
-            conv2d(x, w, b, Window { stride: 1, padding: 1 }, Activation::Relu)
+        Case::new("linear, few rows".into(), few, move |[x, w, b]| linear(x, w, b, activation)),
+        Case::new("conv2d".into(), [&[40, 8, 14, 14], &[24, 8, 3, 3], &[24]], move |[x, w, b]| {
+            conv2d(x, w, b, window(1, 1), activation)
+        }),
+        Case::new(
+            "masked".into(),
+            [&[37, 16, 12, 12], &[16, 16, 3, 3], &[16]],
+            move |[x, w, b]| conv2d(x, w, b, window(1, 1), masked),
+        ),
+        // Samples in groups that do not divide the batch.
+        Case::new("small".into(), [&[61, 24, 8, 8], &[32, 24, 4, 4], &[32]], move |[x, w, b]| {
+            conv2d(x, w, b, window(2, 1), activation)
+        }),
+        Case::new(
+            "transposed".into(),
+            [&[61, 32, 4, 4], &[32, 24, 4, 4], &[24]],
+            move |[x, w, b]| conv_transpose2d(x, w, b, window(2, 1), activation),
+        ),
+        Case::new("batch_norm".into(), [&[33, 12, 16, 16], &[12], &[12]], move |[x, w, b]| {
+            Ok(batch_norm(x, w, b, activation)?.0)
         }),
     ];
     for case in cases {
@@ -175,9 +296,61 @@ fn same_bits_on_any_number_of_threads_and_the_right_ones() {
         // Several tiles are only made by cases of this size.
         let kernel = case.results(DType::F32).unwrap();
         for (kernel, oracle) in kernel.iter().zip(case.results(DType::F64).unwrap()) {
-            let difference = largest_difference(kernel, &oracle);
-            assert!(difference < 1e-3, "{}: {difference}", case.name);
+            let size = oracle.abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap();
+            let difference = largest_difference(kernel, &oracle) / size;
+            assert!(difference < 1e-4, "{}: {difference}", case.name);
         }
+    }
+}
+
+#[test]
+fn batch_norm_returns_the_moments_and_takes_given_ones() {
+    // Far from 0, where the difference of two large sums would have lost the variance.
+    let x = (normal("x", &[16, 3, 7, 5]) + 300.0).unwrap();
+    let (weight, bias) = (normal("w", &[3]), normal("b", &[3]));
+    let (y, moments) = batch_norm(&x, &weight, &bias, Activation::Relu).unwrap();
+    let flat = x.to_dtype(DType::F64).unwrap().transpose(0, 1).unwrap().flatten_from(1).unwrap();
+    let mean = flat.mean(1).unwrap();
+    assert!(largest_difference(&moments.mean, &mean) < 1e-4);
+    // Candle's is the unbiased one.
+    let variance = (flat.var(1).unwrap() * (559.0 / 560.0)).unwrap();
+    assert!(largest_difference(&moments.variance, &variance) < 1e-4);
+
+    let given = batch_norm_by(&x, &weight, &bias, &moments, Activation::Relu).unwrap();
+    assert!(largest_difference(&given, &y) < 1e-3);
+    let doubles = [&x, &weight, &bias].map(|tensor| tensor.to_dtype(DType::F64).unwrap());
+    let [x, weight, bias] = &doubles;
+    let exact = batch_norm_by(x, weight, bias, &moments, Activation::Relu).unwrap();
+    assert!(largest_difference(&given, &exact) < 1e-3);
+
+    let one = normal("one", &[1, 3]);
+    let error = batch_norm(&one, &normal("w", &[3]), &normal("b", &[3]), Activation::Relu);
+    assert!(error.err().unwrap().to_string().contains("one value per channel"));
+}
+
+#[test]
+fn losses_have_the_same_bits_on_any_number_of_threads() {
+    let logits = Var::from_tensor(&normal("logits", &[7, 50, 31, 17])).unwrap();
+    let targets = normal("targets", &[7, 50, 31, 17]);
+    let labels: Vec<u32> = (0..7 * 31 * 17).map(|i| i % 50).collect();
+    let labels = Tensor::from_vec(labels, (7, 31, 17), &Device::Cpu).unwrap();
+    let losses: [&(dyn Fn() -> Result<Tensor> + Sync); 2] =
+        [&|| crate::loss::bernoulli_nll(&logits, &targets), &|| {
+            crate::loss::softmax_cross_entropy(&logits, &labels)
+        }];
+    for loss in losses {
+        let bits = |threads: usize| -> Vec<u32> {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let loss = loss().unwrap();
+                let gradient = loss.backward().unwrap().remove(&logits).unwrap();
+                let mut values = gradient.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+                values.push(loss.to_scalar().unwrap());
+                values.into_iter().map(f32::to_bits).collect()
+            })
+        };
+        let one = bits(1);
+        assert!(one == bits(2) && one == bits(3));
     }
 }
 
@@ -203,9 +376,22 @@ fn shapes_that_do_not_fit_are_named() {
     assert!(error(&[2, 4], &[3, 4], &[4]).contains("bias [4]"));
 
     let (x, bias) = (normal("x", &[1, 2, 3, 3]), normal("b", &[1]));
-    let window = Window { stride: 1, padding: 0 };
+    let window = Window { stride: 1, padding: 0, dilation: 1 };
     for weight in [[1, 3, 3, 3], [1, 2, 4, 4]] {
         let error = conv2d(&x, &normal("w", &weight), &bias, window, Activation::Relu).unwrap_err();
         assert!(error.to_string().contains(&format!("{weight:?}")), "{error}");
     }
+    let weight = normal("w", &[2, 3, 2, 2]);
+    let cut = Window { stride: 1, padding: 3, dilation: 1 };
+    for (window, bias) in [(cut, normal("b", &[3])), (window, normal("b", &[2]))] {
+        let error = conv_transpose2d(&x, &weight, &bias, window, Activation::Relu).unwrap_err();
+        assert!(error.to_string().contains("[2, 3, 2, 2]"), "{error}");
+    }
+    let residual = ConvForm { activation: Activation::Relu, mask: None, residual: true };
+    let (weight, bias) = (normal("w", &[2, 2, 2, 2]), normal("b", &[2]));
+    let error = conv2d(&x, &weight, &bias, window, residual).unwrap_err().to_string();
+    assert!(error.contains("[1, 2, 3, 3] cannot be added to the result [2, 2, 2]"), "{error}");
+    let falling = Activation::LeakyRelu(-0.5);
+    let error = conv2d(&x, &weight, &bias, window, falling).unwrap_err().to_string();
+    assert!(error.contains("must not be negative, got -0.5"), "{error}");
 }

@@ -16,6 +16,14 @@ pub(super) fn tile(work_per_item: usize, least: usize) -> usize {
     (TILE_WORK / work_per_item.max(1)).max(1).next_multiple_of(least)
 }
 
+/// Tiles that a sum over the batch is computed in, at most: each keeps a share of the sum.
+const SHARES: usize = 16;
+
+/// Samples per tile where tiles keep shares of a sum.
+pub(super) fn shared_tile(work_per_sample: usize, batch: usize) -> usize {
+    tile(work_per_sample, 1).max(batch.div_ceil(SHARES))
+}
+
 /// Calls `f` with the index of each tile of `len` elements and the tile, on several threads where
 /// the whole is worth it.
 pub(super) fn for_each(
@@ -32,11 +40,43 @@ pub(super) fn for_each(
     }
 }
 
+/// Calls `f` with the index of each task and the task, on several threads where the whole is worth
+/// it. A task is what the call may change.
+pub(crate) fn for_each_task<T: Send>(
+    tasks: Vec<T>,
+    work: usize,
+    f: impl Fn(usize, T) -> Result<()> + Sync,
+) -> Result<()> {
+    if tasks.len() <= 1 || work < PARALLEL_WORK || rayon::current_num_threads() == 1 {
+        tasks.into_iter().enumerate().try_for_each(|(index, task)| f(index, task))
+    } else {
+        tasks.into_par_iter().enumerate().try_for_each(|(index, task)| f(index, task))
+    }
+}
+
+/// `values` in `count` pieces of `len`, the last one perhaps shorter; empty pieces of no values.
+pub(crate) fn pieces(values: &mut [f32], len: usize, count: usize) -> Vec<&mut [f32]> {
+    let mut pieces: Vec<&mut [f32]> = values.chunks_mut(len.max(1)).collect();
+    pieces.resize_with(count, Default::default);
+    pieces
+}
+
+/// The sum of `f` over `count` tiles, added in their order.
+pub(crate) fn sum_tiles(count: usize, work: usize, f: impl Fn(usize) -> f64 + Sync) -> f64 {
+    if count <= 1 || work < PARALLEL_WORK || rayon::current_num_threads() == 1 {
+        (0..count).map(f).sum()
+    } else {
+        let sums: Vec<f64> = (0..count).into_par_iter().map(&f).collect();
+        sums.into_iter().sum()
+    }
+}
+
 thread_local! {
     static SCRATCH: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Calls `f` with `n` numbers of unspecified value, in memory that the thread keeps.
+#[inline(always)]
 pub(super) fn scratch<R>(n: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
     let mut values = SCRATCH.with_borrow_mut(Vec::pop).unwrap_or_default();
     if values.len() < n {

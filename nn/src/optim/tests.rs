@@ -3,6 +3,7 @@ use super::update::Update;
 use super::*;
 use crate::{Activation, Init, Linear};
 use candle_core::{Device, Module as _};
+use train::Scope;
 
 /// A parameter for each value, with names in alphabetical order.
 fn params(values: &[f64]) -> Params {
@@ -180,7 +181,7 @@ fn a_loaded_optimizer_goes_on_with_the_same_bits() {
 
         let loaded = params(&[0.0, 0.0]);
         let mut again = Optimizer::new(&loaded, config(rule)).unwrap();
-        let mut checkpoint = Checkpoint::open(&path).unwrap();
+        let mut checkpoint = Checkpoint::open(&path, Scope::All).unwrap();
         loaded.state("params", &mut checkpoint).unwrap();
         again.state("optimizer", &mut checkpoint).unwrap();
         again.step(&loss(&loaded, &[-1.0, 0.1])).unwrap();

@@ -20,82 +20,100 @@ impl Update {
 
     /// Updates a parameter and its moments in their own storage.
     pub(super) fn in_place(&self, theta: &Var, gradient: &[f32], moments: &[Var]) -> Result<()> {
+        if self.rule.moments().len() != moments.len() {
+            bail!("{:?} does not work on {} moments", self.rule, moments.len())
+        }
+        ops::write(theta, |theta: &mut [f32]| match moments {
+            [a, b] => {
+                ops::write(a, |a: &mut [f32]| ops::write(b, |b| self.tiles(theta, gradient, a, b)))
+            }
+            [a] => ops::write(a, |a| self.tiles(theta, gradient, a, &mut [])),
+            _ => self.tiles(theta, gradient, &mut [], &mut []),
+        })
+    }
+
+    /// Updates one tile after the other, on several threads where there are many. A moment that the
+    /// rule does not have is empty.
+    fn tiles(&self, theta: &mut [f32], g: &[f32], a: &mut [f32], b: &mut [f32]) -> Result<()> {
+        const TILE: usize = 1 << 15;
+        // What one element costs in multiply-adds of a matrix product, roughly.
+        const ELEMENT_WORK: usize = 64;
+        let (count, work) = (theta.len().div_ceil(TILE), theta.len() * ELEMENT_WORK);
+        let moments = ops::pieces(a, TILE, count).into_iter().zip(ops::pieces(b, TILE, count));
+        let tasks = theta.chunks_mut(TILE).zip(g.chunks(TILE)).zip(moments).collect();
+        ops::for_each_task(tasks, work, |_, ((theta, g), (a, b))| {
+            self.tile(theta, g, a, b);
+            Ok(())
+        })
+    }
+
+    fn tile(&self, theta: &mut [f32], g: &[f32], a: &mut [f32], b: &mut [f32]) {
         let scale = self.scale as f32;
-        ops::write(theta, |theta: &mut [f32]| match (self.rule, moments) {
-            (Rule::Adam { lr, beta1, beta2, eps }, [m, v]) => {
+        match self.rule {
+            Rule::Adam { lr, beta1, beta2, eps } => {
                 let (rate, v_scale) = (lr * self.debias(beta1), self.debias(beta2));
                 let [rate, v_scale, eps] = [rate, v_scale, eps].map(|value| value as f32);
                 let (m_mean, v_mean) = (Mean::new(beta1), Mean::new(beta2));
-                ops::write(m, |m: &mut [f32]| {
-                    ops::write(v, |v: &mut [f32]| {
-                        let terms = theta.iter_mut().zip(gradient).zip(m.iter_mut().zip(v));
-                        vectorised(
-                            #[inline(always)]
-                            || {
-                                for ((theta, &g), (m, v)) in terms {
-                                    let g = scale * g;
-                                    *m = m_mean.next(*m, g);
-                                    *v = v_mean.next(*v, g * g);
-                                    *theta -= rate * *m / ((*v * v_scale).sqrt() + eps);
-                                }
-                            },
-                        );
-                        Ok(())
-                    })
-                })
+                let terms = theta.iter_mut().zip(g).zip(a.iter_mut().zip(b));
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        for ((theta, &g), (m, v)) in terms {
+                            let g = scale * g;
+                            *m = m_mean.next(*m, g);
+                            *v = v_mean.next(*v, g * g);
+                            *theta -= rate * *m / ((*v * v_scale).sqrt() + eps);
+                        }
+                    },
+                );
             }
-            (Rule::RmsProp { lr, decay, eps, form: RmsForm::Plain }, [v]) => {
+            Rule::RmsProp { lr, decay, eps, form: RmsForm::Plain } => {
                 let (lr, eps, mean) = (lr as f32, eps as f32, Mean::new(decay));
-                ops::write(v, |v: &mut [f32]| {
-                    for ((theta, &g), v) in theta.iter_mut().zip(gradient).zip(v) {
-                        let g = scale * g;
-                        *v = mean.next(*v, g * g);
-                        *theta -= lr * g / (v.sqrt() + eps);
-                    }
-                    Ok(())
-                })
+                let terms = theta.iter_mut().zip(g).zip(a);
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        for ((theta, &g), v) in terms {
+                            let g = scale * g;
+                            *v = mean.next(*v, g * g);
+                            *theta -= lr * g / (v.sqrt() + eps);
+                        }
+                    },
+                );
             }
-            (Rule::RmsProp { lr, decay, eps, form }, [v, mean_g]) => {
+            Rule::RmsProp { lr, decay, eps, form } => {
                 let (lr, mean) = (lr as f32, Mean::new(decay));
                 let (inside, outside) = match form {
                     RmsForm::CentredEpsInside => (eps as f32, 0.0),
                     RmsForm::Centred | RmsForm::Plain => (0.0, eps as f32),
                 };
-                ops::write(v, |v: &mut [f32]| {
-                    ops::write(mean_g, |mean_g: &mut [f32]| {
-                        let terms = theta.iter_mut().zip(gradient).zip(v.iter_mut().zip(mean_g));
-                        vectorised(
-                            #[inline(always)]
-                            || {
-                                for ((theta, &g), (v, mean_g)) in terms {
-                                    let g = scale * g;
-                                    *v = mean.next(*v, g * g);
-                                    *mean_g = mean.next(*mean_g, g);
-                                    // Rounding can leave a variance just below 0.
-                                    let variance = (*v - *mean_g * *mean_g).max(0.0);
-                                    *theta -= lr * g / ((variance + inside).sqrt() + outside);
-                                }
-                            },
-                        );
-                        Ok(())
-                    })
-                })
+                let terms = theta.iter_mut().zip(g).zip(a.iter_mut().zip(b));
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        for ((theta, &g), (v, mean_g)) in terms {
+                            let g = scale * g;
+                            *v = mean.next(*v, g * g);
+                            *mean_g = mean.next(*mean_g, g);
+                            // Rounding can leave a variance just below 0.
+                            let variance = (*v - *mean_g * *mean_g).max(0.0);
+                            *theta -= lr * g / ((variance + inside).sqrt() + outside);
+                        }
+                    },
+                );
             }
-            (Rule::Sgd { lr, .. }, []) => {
-                for (theta, g) in theta.iter_mut().zip(gradient) {
+            Rule::Sgd { lr, momentum: 0.0 } => {
+                for (theta, g) in theta.iter_mut().zip(g) {
                     *theta -= lr as f32 * (scale * g);
                 }
-                Ok(())
             }
-            (Rule::Sgd { lr, momentum }, [u]) => ops::write(u, |u: &mut [f32]| {
-                for ((theta, g), u) in theta.iter_mut().zip(gradient).zip(u) {
+            Rule::Sgd { lr, momentum } => {
+                for ((theta, g), u) in theta.iter_mut().zip(g).zip(a) {
                     *u = momentum as f32 * *u + scale * g;
                     *theta -= lr as f32 * *u;
                 }
-                Ok(())
-            }),
-            (rule, moments) => bail!("{rule:?} does not work on {} moments", moments.len()),
-        })
+            }
+        }
     }
 
     /// The same formulas on any device.
@@ -153,15 +171,24 @@ impl Mean {
     }
 }
 
-/// The sum of squares, in several sums side by side so that it runs on vectors.
+/// The sum of squares, of tiles side by side.
 pub(super) fn squares(values: &[f32]) -> f64 {
-    const LANES: usize = 16;
+    const TILE: usize = 1 << 15;
+    // What one element costs in multiply-adds of a matrix product, roughly.
+    const ELEMENT_WORK: usize = 16;
+    ops::sum_tiles(values.len().div_ceil(TILE), values.len() * ELEMENT_WORK, |tile| {
+        tile_squares(&values[tile * TILE..values.len().min((tile + 1) * TILE)])
+    })
+}
+
+/// The sum of squares, in several sums side by side so that it runs on vectors.
+fn tile_squares(values: &[f32]) -> f64 {
+    const LANES: usize = 32;
     vectorised(
         #[inline(always)]
         || {
             let mut sums = [0f64; LANES];
-            let chunks = values.chunks_exact(LANES);
-            let rest = chunks.remainder();
+            let (chunks, rest) = values.as_chunks::<LANES>();
             for chunk in chunks {
                 for (sum, &value) in sums.iter_mut().zip(chunk) {
                     *sum += f64::from(value) * f64::from(value);

@@ -1,0 +1,439 @@
+//! Normalisation by the statistics of the batch, and activation, in two passes.
+use super::activation::{with_function, with_slope};
+use super::functions::{LANES, fold, sum};
+use super::sink::{Content, add_shares, emit};
+use super::tiles::{for_each, for_each_task, pieces, scratch};
+use super::{on_cpu_f32, read, slice, vectorised};
+use crate::Activation;
+use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use std::sync::{Arc, OnceLock};
+
+/// Added to a variance before the root.
+pub(crate) const EPS: f64 = 1e-5;
+
+/// Samples per tile: a tile has one share of each sum over the batch.
+const SAMPLES: usize = 4;
+
+/// What one element costs in multiply-adds of a matrix product, roughly.
+const ELEMENT_WORK: usize = 64;
+
+/// What a batch was like: mean and biased variance of each channel, `[C]`.
+pub(crate) struct Moments {
+    pub(crate) mean: Tensor,
+    pub(crate) variance: Tensor,
+}
+
+/// activation(weight·(x − mean)/√(variance + ε) + bias) for x `[B, C, …]` and the rest `[C]`, with
+/// the mean and the biased variance of the batch, which are returned too.
+pub(crate) fn batch_norm(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    activation: Activation,
+) -> Result<(Tensor, Moments)> {
+    let channels = check(x, weight, bias, activation)?;
+    if x.elem_count() == channels {
+        bail!("batch_norm: a batch of {:?} has one value per channel, no variance", x.dims())
+    }
+    if !on_cpu_f32(&[x, weight, bias]) {
+        let flat = x.reshape((x.dim(0)?, channels, ()))?; // [B, C, P]
+        let mean = flat.mean_keepdim((0, 2))?;
+        let variance = flat.broadcast_sub(&mean)?.sqr()?.mean_keepdim((0, 2))?;
+        let y = by_candle(&flat, weight, bias, (&mean, &variance), activation)?;
+        let moments = Moments {
+            mean: mean.detach().flatten_all()?,
+            variance: variance.detach().flatten_all()?,
+        };
+        return Ok((y.reshape(x.shape())?, moments));
+    }
+    let (x, weight, bias) = (x.contiguous()?, weight.contiguous()?, bias.contiguous()?);
+    let statistics = Arc::new(OnceLock::new());
+    let op = BatchNormOp { activation, statistics: statistics.clone() };
+    let y = if x.track_op() || weight.track_op() || bias.track_op() {
+        x.apply_op3(&weight, &bias, op)?
+    } else {
+        x.apply_op3_no_bwd(&weight, &bias, &op)?
+    };
+    let Some(statistics) = statistics.get() else { bail!("batch_norm left no statistics") };
+    let vector = |values: &[f32]| Tensor::from_slice(values, channels, x.device());
+    let moments =
+        Moments { mean: vector(&statistics.mean)?, variance: vector(&statistics.variance)? };
+    Ok((y, moments))
+}
+
+/// The same with given means and variances, `[C]`.
+pub(crate) fn batch_norm_by(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    moments: &Moments,
+    activation: Activation,
+) -> Result<Tensor> {
+    let channels = check(x, weight, bias, activation)?;
+    let Moments { mean, variance } = moments;
+    if !on_cpu_f32(&[x, weight, bias]) || x.track_op() || weight.track_op() || bias.track_op() {
+        let flat = x.reshape((x.dim(0)?, channels, ()))?; // [B, C, P]
+        let shape = (1, channels, 1);
+        let mean = mean.to_dtype(x.dtype())?.reshape(shape)?;
+        let variance = variance.to_dtype(x.dtype())?.reshape(shape)?;
+        let y = by_candle(&flat, weight, bias, (&mean, &variance), activation)?;
+        return y.reshape(x.shape());
+    }
+    // weight·(x − mean)/√(variance + ε) + bias = scale·x + shift
+    let scale = (weight / (variance + EPS)?.sqrt()?)?;
+    let shift = (bias - (mean * &scale)?)?;
+    let x = x.contiguous()?;
+    x.apply_op3_no_bwd(&scale, &shift, &ScaleOp { activation })
+}
+
+fn check(x: &Tensor, weight: &Tensor, bias: &Tensor, activation: Activation) -> Result<usize> {
+    activation.check()?;
+    match (x.dims(), weight.dims(), bias.dims()) {
+        ([_, channels, ..], [weights], [biases])
+            if channels == weights && channels == biases && x.elem_count() > 0 =>
+        {
+            Ok(*channels)
+        }
+        (x, weight, bias) => {
+            bail!("batch_norm: input {x:?} does not fit weight {weight:?} and bias {bias:?}")
+        }
+    }
+}
+
+/// For x `[B, C, P]` and moments `[1, C, 1]`.
+fn by_candle(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    (mean, variance): (&Tensor, &Tensor),
+    activation: Activation,
+) -> Result<Tensor> {
+    let normal = x.broadcast_sub(mean)?.broadcast_div(&(variance + EPS)?.sqrt()?)?;
+    let scaled = normal.broadcast_mul(&weight.reshape((1, (), 1))?)?;
+    activation.apply(&scaled.broadcast_add(&bias.reshape((1, (), 1))?)?)
+}
+
+/// Of each channel.
+struct Statistics {
+    mean: Vec<f32>,
+    variance: Vec<f32>,
+    /// 1/√(variance + ε).
+    inverse: Vec<f32>,
+}
+
+struct BatchNormOp {
+    activation: Activation,
+    statistics: Arc<OnceLock<Statistics>>,
+}
+
+impl CustomOp3 for BatchNormOp {
+    fn name(&self) -> &'static str {
+        "batch_norm"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+        bias: &CpuStorage,
+        bias_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let channels = x_layout.dims()[1];
+        let x = slice(x, x_layout)?;
+        let weight: &[f32] = slice(weight, weight_layout)?;
+        let bias: &[f32] = slice(bias, bias_layout)?;
+        let sample = x.len() / x_layout.dims()[0];
+        let statistics = self.statistics.get_or_init(|| Statistics::of(x, sample, channels));
+        let terms = weight.iter().zip(bias).zip(statistics.mean.iter().zip(&statistics.inverse));
+        let (scale, shift): (Vec<f32>, Vec<f32>) = terms
+            .map(|((weight, bias), (mean, inverse))| {
+                (weight * inverse, bias - mean * weight * inverse)
+            })
+            .unzip();
+        let y = scaled(x, sample, &scale, &shift, self.activation)?;
+        Ok((CpuStorage::F32(y), x_layout.shape().clone()))
+    }
+
+    /// With gz = g·activation'(z), x̂ = (x − mean)/σ and means over the batch for each channel:
+    /// dx = weight/σ·(gz − mean gz − x̂·mean(gz·x̂)), d_weight = Σ gz·x̂, d_bias = Σ gz.
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        y: &Tensor,
+        g: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let Some(statistics) = self.statistics.get() else {
+            bail!("batch_norm: backward before forward")
+        };
+        let (count, channels) = (x.elem_count(), x.dim(1)?);
+        let sample = count / x.dim(0)?;
+        let tile = SAMPLES * sample;
+        let tiles = count.div_ceil(tile);
+        let mut dx = vec![0.0; if x.track_op() { count } else { 0 }];
+        let mut sums = vec![0.0; 2 * channels];
+        let mut run = |x: &[f32], weight: &[f32], y: &[f32], g: &[f32]| {
+            scratch(tiles * 2 * channels, |shares| {
+                let tasks = pieces(shares, 2 * channels, tiles);
+                for_each_task(tasks, count * ELEMENT_WORK, |index, share| {
+                    let range = index * tile..count.min((index + 1) * tile);
+                    let (x, y, g) = (&x[range.clone()], &y[range.clone()], &g[range]);
+                    statistics.sums(self.activation, sample, (x, y, g), share);
+                    Ok(())
+                })?;
+                add_shares(&mut sums, Content::Stale, shares.chunks_exact(2 * channels));
+                Ok::<_, candle_core::Error>(())
+            })?;
+            for_each(&mut dx, tile, count * ELEMENT_WORK, |index, dx| {
+                let range = index * tile..index * tile + dx.len();
+                let (x, y, g) = (&x[range.clone()], &y[range.clone()], &g[range]);
+                let mean_of = (channels as f64 / count as f64) as f32;
+                statistics.input_gradient(
+                    self.activation,
+                    sample,
+                    (x, y, g),
+                    (weight, &sums, mean_of),
+                    dx,
+                );
+                Ok(())
+            })
+        };
+        read(x, |x| read(weight, |w| read(y, |y| read(g, |g| run(x, w, y, g)))))?;
+        let d_weight = emit(weight, |d_weight, content| {
+            add_shares(d_weight, content, std::iter::once(&sums[channels..]));
+            Ok(()) // [C]
+        })?;
+        let d_bias = emit(bias, |d_bias, content| {
+            add_shares(d_bias, content, std::iter::once(&sums[..channels]));
+            Ok(()) // [C]
+        })?;
+        let dx = match x.track_op() {
+            true => Some(Tensor::from_vec(dx, x.shape(), x.device())?), // [B, C, …]
+            false => None,
+        };
+        Ok((dx, d_weight, d_bias))
+    }
+}
+
+impl Statistics {
+    fn of(x: &[f32], sample: usize, channels: usize) -> Self {
+        let plane = sample / channels;
+        let tile = SAMPLES * sample;
+        let mut moments = vec![(0f64, 0f64); channels];
+        scratch(x.len().div_ceil(tile) * 2 * channels, |shares| {
+            let work = x.len() * ELEMENT_WORK;
+            // Nothing in it fails.
+            let _ = for_each(shares, 2 * channels, work, |index, share| {
+                let x = &x[index * tile..x.len().min((index + 1) * tile)];
+                tile_moments(x, sample, share);
+                Ok(())
+            });
+            let mut before = 0;
+            for (x, share) in x.chunks(tile).zip(shares.chunks_exact(2 * channels)) {
+                let new = x.len() / channels;
+                let weight = new as f64 / (before + new) as f64;
+                let (means, deviations) = share.split_at(channels);
+                for ((mean, m2), (&new_mean, &new_m2)) in
+                    moments.iter_mut().zip(means.iter().zip(deviations))
+                {
+                    // Chan, Golub & LeVeque 1983, "Algorithms for Computing the Sample Variance"
+                    let delta = f64::from(new_mean) - *mean;
+                    *mean += delta * weight;
+                    *m2 += f64::from(new_m2) + delta * delta * before as f64 * weight;
+                }
+                before += new;
+            }
+        });
+        let count = (x.len() / sample * plane) as f64;
+        let variances = moments.iter().map(|(_, m2)| m2 / count);
+        Self {
+            mean: moments.iter().map(|(mean, _)| *mean as f32).collect(),
+            variance: variances.clone().map(|variance| variance as f32).collect(),
+            inverse: variances.map(|variance| (variance + EPS).sqrt().recip() as f32).collect(),
+        }
+    }
+
+    /// Σ gz and Σ gz·x̂ of each channel over some samples.
+    fn sums(
+        &self,
+        activation: Activation,
+        sample: usize,
+        (x, y, g): (&[f32], &[f32], &[f32]),
+        share: &mut [f32],
+    ) {
+        let plane = sample / self.mean.len();
+        share.fill(0.0);
+        let (of_gz, of_product) = share.split_at_mut(self.mean.len());
+        let samples =
+            x.chunks_exact(sample).zip(y.chunks_exact(sample)).zip(g.chunks_exact(sample));
+        for ((x, y), g) in samples {
+            let planes =
+                x.chunks_exact(plane).zip(y.chunks_exact(plane)).zip(g.chunks_exact(plane));
+            let sums = of_gz.iter_mut().zip(of_product.iter_mut());
+            let channels = self.mean.iter().zip(&self.inverse);
+            for (((x, y), g), ((of_gz, of_product), (&mean, &inverse))) in
+                planes.zip(sums.zip(channels))
+            {
+                let (gz, product) = vectorised(
+                    #[inline(always)]
+                    || with_slope!(activation, slope => plane_sums(x, y, g, mean, slope)),
+                );
+                *of_gz += gz;
+                *of_product += product * inverse;
+            }
+        }
+    }
+
+    fn input_gradient(
+        &self,
+        activation: Activation,
+        sample: usize,
+        (x, y, g): (&[f32], &[f32], &[f32]),
+        (weight, sums, mean_of): (&[f32], &[f32], f32),
+        dx: &mut [f32],
+    ) {
+        let channels = self.mean.len();
+        let plane = sample / channels;
+        let planes = x.chunks_exact(plane).zip(y.chunks_exact(plane)).zip(g.chunks_exact(plane));
+        for (index, (dx, ((x, y), g))) in dx.chunks_exact_mut(plane).zip(planes).enumerate() {
+            let channel = index % channels;
+            let (mean, inverse) = (self.mean[channel], self.inverse[channel]);
+            let of_gz = mean_of * sums[channel];
+            let of_x = mean_of * sums[channels + channel] * inverse;
+            let scale = weight[channel] * inverse;
+            let terms = dx.iter_mut().zip(x).zip(y.iter().zip(g));
+            vectorised(
+                #[inline(always)]
+                || {
+                    with_slope!(activation, slope => terms.for_each(|((dx, x), (&y, g))| {
+                        *dx = scale * (g * slope(y) - of_gz - (x - mean) * of_x);
+                    }));
+                },
+            );
+        }
+    }
+}
+
+/// Mean, and sum of squared deviations from it, of each channel over some samples.
+fn tile_moments(x: &[f32], sample: usize, share: &mut [f32]) {
+    let channels = share.len() / 2;
+    let plane = sample / channels;
+    let (means, deviations) = share.split_at_mut(channels);
+    let count = (x.len() / channels) as f32;
+    vectorised(
+        #[inline(always)]
+        || {
+            for (channel, (mean, m2)) in means.iter_mut().zip(deviations).enumerate() {
+                let part = channel * plane..(channel + 1) * plane;
+                let mut total = 0.0;
+                for x in x.chunks_exact(sample) {
+                    total += sum(&x[part.clone()]);
+                }
+                *mean = total / count;
+                *m2 = 0.0;
+                for x in x.chunks_exact(sample) {
+                    *m2 += squared_deviations(&x[part.clone()], *mean);
+                }
+            }
+        },
+    );
+}
+
+/// Σ (x − mean)²
+#[inline(always)]
+fn squared_deviations(x: &[f32], mean: f32) -> f32 {
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    let mut sums = [0f32; LANES];
+    for x in chunks {
+        sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += (x - mean) * (x - mean));
+    }
+    sums.iter_mut().zip(rest).for_each(|(sum, x)| *sum += (x - mean) * (x - mean));
+    fold(sums)
+}
+
+/// Σ gz and Σ gz·(x − mean)
+#[inline(always)]
+fn plane_sums(
+    x: &[f32],
+    y: &[f32],
+    g: &[f32],
+    mean: f32,
+    slope: impl Fn(f32) -> f32,
+) -> (f32, f32) {
+    let ((x, x_rest), (y, y_rest), (g, g_rest)) =
+        (x.as_chunks::<LANES>(), y.as_chunks::<LANES>(), g.as_chunks::<LANES>());
+    let (mut of_gz, mut of_product) = ([0f32; LANES], [0f32; LANES]);
+    for ((x, y), g) in x.iter().zip(y).zip(g) {
+        for lane in 0..LANES {
+            let gz = g[lane] * slope(y[lane]);
+            of_gz[lane] += gz;
+            of_product[lane] += gz * (x[lane] - mean);
+        }
+    }
+    for (lane, ((x, y), g)) in x_rest.iter().zip(y_rest).zip(g_rest).enumerate() {
+        let gz = g * slope(*y);
+        of_gz[lane] += gz;
+        of_product[lane] += gz * (x - mean);
+    }
+    (fold(of_gz), fold(of_product))
+}
+
+/// activation(scale·x + shift) with one scale and shift per channel.
+fn scaled(
+    x: &[f32],
+    sample: usize,
+    scale: &[f32],
+    shift: &[f32],
+    activation: Activation,
+) -> Result<Vec<f32>> {
+    let plane = sample / scale.len();
+    let tile = SAMPLES * sample;
+    let mut y = vec![0.0; x.len()];
+    for_each(&mut y, tile, x.len() * ELEMENT_WORK, |index, y| {
+        let x = &x[index * tile..][..y.len()];
+        let planes = y.chunks_exact_mut(plane).zip(x.chunks_exact(plane));
+        let channels = scale.iter().zip(shift).cycle();
+        for ((y, x), (&scale, &shift)) in planes.zip(channels) {
+            let pairs = y.iter_mut().zip(x);
+            vectorised(
+                #[inline(always)]
+                || {
+                    with_function!(activation, f => {
+                        pairs.for_each(|(y, x)| *y = f(scale * x + shift));
+                    });
+                },
+            );
+        }
+        Ok(())
+    })?;
+    Ok(y)
+}
+
+/// activation(scale·x + shift), without a gradient.
+struct ScaleOp {
+    activation: Activation,
+}
+
+impl CustomOp3 for ScaleOp {
+    fn name(&self) -> &'static str {
+        "scale"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        scale: &CpuStorage,
+        scale_layout: &Layout,
+        shift: &CpuStorage,
+        shift_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let sample = x_layout.shape().elem_count() / x_layout.dims()[0];
+        let (scale, shift) = (slice(scale, scale_layout)?, slice(shift, shift_layout)?);
+        let y = scaled(slice(x, x_layout)?, sample, scale, shift, self.activation)?;
+        Ok((CpuStorage::F32(y), x_layout.shape().clone()))
+    }
+}

@@ -1,0 +1,274 @@
+//! Log-likelihoods of data under what a network says, in one pass each way.
+use super::functions::{exp, log_1p_exp_neg, sigmoid};
+use super::tiles::{for_each, scratch, sum_tiles};
+use super::{on_cpu_f32, read, slice, vectorised};
+use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use std::sync::OnceLock;
+
+/// Elements of a tile.
+const TILE: usize = 1 << 14;
+
+/// What one element costs in multiply-adds of a matrix product, roughly.
+const ELEMENT_WORK: usize = 128;
+
+/// Σ softplus(l) − l·x over all elements, divided by the batch: a scalar. None where there is no
+/// kernel for the tensors.
+pub(crate) fn bernoulli_nll(logits: &Tensor, targets: &Tensor) -> Result<Option<Tensor>> {
+    if !on_cpu_f32(&[logits, targets]) {
+        return Ok(None);
+    }
+    let (logits, targets) = (logits.contiguous()?, targets.detach().contiguous()?);
+    logits.apply_op2(&targets, BernoulliNll).map(Some)
+}
+
+struct BernoulliNll;
+
+impl CustomOp2 for BernoulliNll {
+    fn name(&self) -> &'static str {
+        "bernoulli_nll"
+    }
+
+    fn cpu_fwd(
+        &self,
+        logits: &CpuStorage,
+        logits_layout: &Layout,
+        targets: &CpuStorage,
+        targets_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let logits: &[f32] = slice(logits, logits_layout)?;
+        let targets: &[f32] = slice(targets, targets_layout)?;
+        let total = sum_tiles(logits.len().div_ceil(TILE), logits.len() * ELEMENT_WORK, |tile| {
+            let range = tile * TILE..logits.len().min((tile + 1) * TILE);
+            nll_sum(&logits[range.clone()], &targets[range])
+        });
+        let nll = total / logits_layout.dims().first().map_or(1.0, |&batch| batch as f64);
+        Ok((CpuStorage::F32(vec![nll as f32]), Shape::from(())))
+    }
+
+    fn bwd(
+        &self,
+        logits: &Tensor,
+        targets: &Tensor,
+        _: &Tensor,
+        g: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let scale = g.to_scalar::<f32>()? / logits.dims().first().map_or(1.0, |&b| b as f32);
+        let mut gradient = vec![0.0; logits.elem_count()];
+        read(logits, |logits: &[f32]| {
+            read(targets, |targets: &[f32]| {
+                for_each(&mut gradient, TILE, logits.len() * ELEMENT_WORK, |tile, gradient| {
+                    let terms = gradient.iter_mut().zip(&logits[tile * TILE..]);
+                    let terms = terms.zip(&targets[tile * TILE..]);
+                    vectorised(
+                        #[inline(always)]
+                        || terms.for_each(|((g, &l), x)| *g = scale * (sigmoid(l) - x)),
+                    );
+                    Ok(())
+                })
+            })
+        })?;
+        Ok((Some(Tensor::from_vec(gradient, logits.shape(), logits.device())?), None))
+    }
+}
+
+/// Σ max(l, 0) − l·x + log(1 + e^−|l|), in `f32` over short runs only.
+fn nll_sum(logits: &[f32], targets: &[f32]) -> f64 {
+    const LANES: usize = 64;
+    vectorised(
+        #[inline(always)]
+        || {
+            let mut sums = [0f64; LANES];
+            let ((logits, l_rest), (targets, x_rest)) =
+                (logits.as_chunks::<LANES>(), targets.as_chunks::<LANES>());
+            for (l, x) in logits.iter().zip(targets) {
+                for lane in 0..LANES {
+                    sums[lane] += f64::from(nll(l[lane], x[lane]));
+                }
+            }
+            for ((sum, l), x) in sums.iter_mut().zip(l_rest).zip(x_rest) {
+                *sum += f64::from(nll(*l, *x));
+            }
+            sums.iter().sum()
+        },
+    )
+}
+
+#[inline(always)]
+fn nll(l: f32, x: f32) -> f32 {
+    // Not `max`, which drops NaN.
+    let positive = if l < 0.0 { 0.0 } else { l };
+    positive - l * x + log_1p_exp_neg(l.abs())
+}
+
+/// −mean log softmax(logits) at the labels, for logits `[B, A, …]` and labels `[B, …]`: a scalar.
+/// None where there is no kernel for the tensors.
+pub(crate) fn softmax_cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Option<Tensor>> {
+    if !on_cpu_f32(&[logits]) || !labels.device().is_cpu() {
+        return Ok(None);
+    }
+    let (logits, labels) = (logits.contiguous()?, labels.contiguous()?);
+    let op = CrossEntropy { log_sums: OnceLock::new() };
+    logits.apply_op2(&labels, op).map(Some)
+}
+
+struct CrossEntropy {
+    /// log Σ e^l of each position, `[B, …]`.
+    log_sums: OnceLock<Vec<f32>>,
+}
+
+/// Batch, classes and positions of one sample.
+fn sizes(logits: &[usize]) -> Result<(usize, usize, usize)> {
+    match logits {
+        [batch, classes, rest @ ..] => Ok((*batch, *classes, rest.iter().product())),
+        _ => bail!("softmax_cross_entropy: logits {logits:?}, at least [B, A] is expected"),
+    }
+}
+
+impl CustomOp2 for CrossEntropy {
+    fn name(&self) -> &'static str {
+        "softmax_cross_entropy"
+    }
+
+    fn cpu_fwd(
+        &self,
+        logits: &CpuStorage,
+        logits_layout: &Layout,
+        labels: &CpuStorage,
+        labels_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (_, classes, positions) = sizes(logits_layout.dims())?;
+        let logits: &[f32] = slice(logits, logits_layout)?;
+        let labels: &[u32] = slice(labels, labels_layout)?;
+        if let Some(at) = labels.iter().position(|&label| label as usize >= classes) {
+            bail!(
+                "softmax_cross_entropy: label {} at {at}, there are {classes} classes",
+                labels[at]
+            )
+        }
+        let mut log_sums = vec![0.0; labels.len()];
+        let samples = (TILE / (classes * positions)).max(1);
+        for_each(&mut log_sums, samples * positions, logits.len() * ELEMENT_WORK, |tile, out| {
+            let logits = logits[tile * samples * classes * positions..].chunks(classes * positions);
+            for (out, logits) in out.chunks_exact_mut(positions).zip(logits) {
+                match positions {
+                    1 => out[0] = log_sum(logits),
+                    _ => log_sums_of_columns(logits, out),
+                }
+            }
+            Ok(())
+        })?;
+        let mut total = 0.0;
+        for (index, (log_sum, &label)) in log_sums.iter().zip(labels).enumerate() {
+            let (sample, position) = (index / positions, index % positions);
+            let logit = logits[(sample * classes + label as usize) * positions + position];
+            total += f64::from(log_sum - logit);
+        }
+        let mean = (total / labels.len() as f64) as f32;
+        // A second forward pass of the same operation does not exist.
+        let _ = self.log_sums.set(log_sums);
+        Ok((CpuStorage::F32(vec![mean]), Shape::from(())))
+    }
+
+    /// (softmax(l) − one-hot(label)) / n
+    fn bwd(
+        &self,
+        logits: &Tensor,
+        labels: &Tensor,
+        _: &Tensor,
+        g: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let (_, classes, positions) = sizes(logits.dims())?;
+        let Some(log_sums) = self.log_sums.get() else {
+            bail!("softmax_cross_entropy: backward before forward")
+        };
+        let scale = g.to_scalar::<f32>()? / labels.elem_count() as f32;
+        let mut gradient = vec![0.0; logits.elem_count()];
+        let sample = classes * positions;
+        let samples = (TILE / sample).max(1);
+        read(logits, |logits: &[f32]| {
+            read(labels, |labels: &[u32]| {
+                let work = logits.len() * ELEMENT_WORK;
+                for_each(&mut gradient, samples * sample, work, |tile, gradient| {
+                    for (index, gradient) in gradient.chunks_exact_mut(sample).enumerate() {
+                        let index = tile * samples + index;
+                        let logits = &logits[index * sample..][..sample];
+                        let log_sums = &log_sums[index * positions..][..positions];
+                        softmax(logits, log_sums, scale, gradient);
+                        let labels = &labels[index * positions..][..positions];
+                        for (position, &label) in labels.iter().enumerate() {
+                            match gradient.get_mut(label as usize * positions + position) {
+                                Some(gradient) => *gradient -= scale,
+                                None => bail!(
+                                    "softmax_cross_entropy: labels were overwritten before the \
+                                     backward pass"
+                                ),
+                            }
+                        }
+                    }
+                    Ok(())
+                })
+            })
+        })?;
+        Ok((Some(Tensor::from_vec(gradient, logits.shape(), logits.device())?), None))
+    }
+}
+
+/// log Σ e^l
+fn log_sum(logits: &[f32]) -> f32 {
+    vectorised(
+        #[inline(always)]
+        || {
+            let largest = logits.iter().copied().fold(f32::NEG_INFINITY, larger);
+            let sum: f64 = logits.iter().map(|&l| f64::from(exp(l - largest))).sum();
+            largest + sum.ln() as f32
+        },
+    )
+}
+
+/// log Σ e^l over each column of a matrix `[A, P]`.
+fn log_sums_of_columns(logits: &[f32], out: &mut [f32]) {
+    let positions = out.len();
+    scratch(positions, |sums| {
+        vectorised(
+            #[inline(always)]
+            || {
+                out.fill(f32::NEG_INFINITY);
+                for logits in logits.chunks_exact(positions) {
+                    out.iter_mut().zip(logits).for_each(|(out, &l)| *out = larger(*out, l));
+                }
+                sums.fill(0.0);
+                for logits in logits.chunks_exact(positions) {
+                    let terms = sums.iter_mut().zip(logits).zip(&*out);
+                    terms.for_each(|((sum, l), largest)| *sum += exp(l - largest));
+                }
+            },
+        );
+        out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum.ln());
+    });
+}
+
+/// `out[a, p]` ← scale·e^(`l[a, p] − log_sums[p]`)
+fn softmax(logits: &[f32], log_sums: &[f32], scale: f32, out: &mut [f32]) {
+    vectorised(
+        #[inline(always)]
+        || match log_sums {
+            [log_sum] => {
+                let terms = out.iter_mut().zip(logits);
+                terms.for_each(|(out, l)| *out = scale * exp(l - log_sum));
+            }
+            _ => {
+                let rows = logits.chunks_exact(log_sums.len());
+                for (out, logits) in out.chunks_exact_mut(log_sums.len()).zip(rows) {
+                    let terms = out.iter_mut().zip(logits).zip(log_sums);
+                    terms.for_each(|((out, l), log_sum)| *out = scale * exp(l - log_sum));
+                }
+            }
+        },
+    );
+}
+
+/// The larger one, or NaN.
+#[inline(always)]
+fn larger(largest: f32, value: f32) -> f32 {
+    if value <= largest { largest } else { value }
+}

@@ -51,7 +51,8 @@ TITLES = {
 GOALS = {("cartpole", "sb3"): 5, ("cartpole", "cleanrl"): 4, ("breakout", "cleanrl"): 4}
 # As in benches/peers/dqn.py.
 DQN_OPTIONS = {"cartpole": ["--batch=128"], "breakout": ["--batch=32"]}
-LAB_DQN = """--replay=100000 --warmup=1000 --train-every=4 --target-every=125 --lr=2.5e-4 --lr-steps=0
+LAB_DQN = """
+    --replay=100000 --warmup=1000 --train-every=4 --target-every=125 --lr=2.5e-4 --lr-steps=0
     --epsilon-start=0.05 --epsilon-end=0.05 --hidden=128 --n-envs=1 --optimizer=adam --device=cpu
     --steps=1000000000 --log-every=1000 --eval-every=0 --save-every=0 --quiet""".split()
 
@@ -219,7 +220,14 @@ def take_turns(contestants, rounds, seconds):
         median = statistics.median(rates)
         spread = (rates[-1 - quarter] - rates[quarter]) / median
         others = statistics.median(turns[name][1] for turns in used)
-        result[name] = {"rate": median, "spread": spread, "others": others, "turns": len(rates)}
+        result[name] = {
+            "rate": median,
+            "spread": spread,
+            "others": others,
+            "turns": len(rates),
+            "seconds": seconds,
+            "threads": len(contestants[name].cores),
+        }
     return result
 
 
@@ -400,13 +408,19 @@ def dqn_table():
     return table(["environment", *titles, *ratios, "spread"], lines) if lines else "Not measured.\n"
 
 
-def write(options):
+def every(results, key):
+    """The values that results have under `key`."""
+    return ", ".join(sorted({f"{of[key]:g}" for of in results}))
+
+
+def write():
     machine, (rates, memory, mean) = kept("machine"), update_tables()
     about = machine["described"]
     one, several = machine["measured"]
-    results = [
-        of for name in ("update", "dqn") for row in kept(name).values() for of in row.values()
-    ]
+    steps, learners = (
+        [of for row in kept(name).values() for of in row.values()] for name in ("update", "dqn")
+    )
+    results = steps + learners
     others = max((of["others"] for of in results), default=0)
     mean = f"Geometric mean of lab ÷ best peer: **{mean:.2f}**.\n" if mean else ""
     text = f"""# Benchmarks
@@ -422,9 +436,9 @@ in one run: compare ratios, not numbers of different machines.
   memory (triad): {one["gb_per_s"]} GB/s with one, {several["gb_per_s"]} with {several["threads"]}
 - {about["system"]}; lab: {about["lab"]}; {about["rust"]}; {about["crates"]}
 - Python {about["python"]}; {about["peers"]}
-- {about["date"]}; {several["threads"]} threads for everybody; other processes took
-  {100 * others:.0f} % of the cores' time at most (median over the turns of a contestant); rows in which
-  it was more than {100 * DISTURBED:.0f} % are marked † and say little
+- {about["date"]}; {every(results, "threads")} thread(s) for everybody; of the cores' time other
+  processes took {100 * others:.0f} % at most (median over the turns of a contestant); rows where it
+  was more than {100 * DISTURBED:.0f} % are marked † and say little
 
 ## Training steps per second
 
@@ -432,8 +446,8 @@ A step is forward, loss, backward and Adam, in `f32`, on data that stays; `act-�
 greedy actions for observations in the host's memory. The architectures are stated in
 `benches/update/rows.rs` and are the same in `benches/peers`. PyTorch runs eagerly with Adam as it
 comes, with its other implementations of Adam (foreach, fused), and through `torch.compile` (with the
-fused one); JAX jits the whole step. Best peer: the fastest of these five. Spread: distance of the
-quartiles over the turns, the largest of the row's contestants.
+fused one); JAX jits the whole step. Best peer: the fastest of these five. Measured in turns of
+{every(steps, "seconds")} s. Spread: distance of the quartiles over the turns, the largest of the row.
 
 {rates}
 {mean}
@@ -449,7 +463,7 @@ Transitions per second of whole programs, from environment to update: `lab dqn`,
 Stable-Baselines3 and the `dqn.py` of CleanRL (run from its installed package). All learn with one
 environment, the networks of `dqn-mlp` (cartpole, batch 128) and `dqn-minatar` (breakout, batch 32),
 one update every four transitions, replay of 100 000, ε = 0.05, Adam, no evaluation. Measured after
-5 000 transitions in turns of {options.dqn_seconds:.0f} s; between turns a program is stopped.
+5 000 transitions in turns of {every(learners, "seconds")} s; between turns a program is stopped.
 
 {dqn_table()}"""
     (ROOT / "docs" / "benchmarks.md").write_text(text)
@@ -474,7 +488,7 @@ def main():
         for name, measure in [("machine", machine), ("update", update), ("dqn", dqn)]:
             if options.part in ("all", name):
                 measure(programs, options)
-    write(options)
+    write()
 
 
 if __name__ == "__main__":

@@ -2,5 +2,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    lab::nn::prepare_process();
     lab::cli::main()
 }

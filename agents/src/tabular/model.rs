@@ -193,7 +193,7 @@ impl Model {
         self.starts.iter().map(|&(state, prob)| prob * values[state]).sum()
     }
 
-    /// The largest [`change`] a backup would make to any state.
+    /// The largest change a backup would make to any state, relative where values are beyond 1.
     pub fn residual(&self, values: &[f64], gamma: f64) -> f64 {
         let states = (0..self.n_states()).into_par_iter().with_min_len(CHUNK);
         let change = |state| change(self.backup(state, values, gamma), values[state]);

@@ -1,7 +1,8 @@
 //! The matrix product, and compilation for the vectors of the machine at hand.
 //!
-//! The only module with `unsafe` code: the product takes pointers, and a function compiled for an
-//! instruction set may only be called where the set exists. Both are behind functions that check.
+//! With `process.rs` the only module with `unsafe` code: the product takes pointers, and a function
+//! compiled for an instruction set may only be called where the set exists. Both are behind
+//! functions that check.
 #![allow(unsafe_code, reason = "see the module's documentation")]
 use super::sink::Content;
 use candle_core::{Result, bail};

@@ -86,3 +86,19 @@ pub(super) fn scratch<R>(n: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
     SCRATCH.with_borrow_mut(|kept| kept.push(values));
     result
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_are_summed_in_their_order() {
+        // Every addition rounds, so that another order has another sum.
+        let term = |tile: usize| 1.0 / (tile as f64 + 1.0);
+        let in_order: f64 = (0..10_001).map(term).sum();
+        for threads in 1..=4 {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            assert_eq!(pool.install(|| sum_tiles(10_001, PARALLEL_WORK, term)), in_order);
+        }
+    }
+}

@@ -73,6 +73,22 @@ fn rules_by_hand() {
 }
 
 #[test]
+fn every_element_of_a_large_parameter_moves() {
+    for (rule, [_, expected]) in rules().into_iter().zip(EXPECTED) {
+        let params = Params::new(1, &Device::Cpu);
+        let theta = params.var("theta", 200_001, Init::Constant(1.0)).unwrap();
+        let mut optimizer = Optimizer::new(&params, config(rule)).unwrap();
+        for gradient in [2.0, -1.0] {
+            let stats = optimizer.step(&(theta.sum_all().unwrap() * gradient).unwrap()).unwrap();
+            let norm = gradient.abs() * 200_001f64.sqrt();
+            assert!((stats.grad_norm / norm - 1.0).abs() < 1e-12, "{}", stats.grad_norm);
+        }
+        let wrong = values(&params).into_iter().find(|value| (value - expected).abs() > 1e-6);
+        assert_eq!(wrong, None, "{rule:?}");
+    }
+}
+
+#[test]
 fn rules_by_candle_are_the_same() {
     for (rule, expected) in rules().into_iter().zip(EXPECTED) {
         let theta = Var::new(&[1f32], &Device::Cpu).unwrap();

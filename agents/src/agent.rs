@@ -1,5 +1,5 @@
 //! What agents share: acting, and being scored.
-use crate::tabular::Solution;
+use crate::tabular::{Model, Table};
 use anyhow::Result;
 use envs::{Env, Episode, VecEnv};
 use train::{Evaluation, Learner, Rng, Split, stream};
@@ -16,9 +16,13 @@ pub trait Agent: Learner {
     /// What the network reports.
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()>;
 
-    /// The values of all states and actions, where the agent has a table of them.
-    fn solution(&self) -> Option<Solution> {
-        None
+    /// What the agent thinks of every state of the MDP it acts in, whose states are seen one-hot;
+    /// `None` where it has no values.
+    ///
+    /// # Errors
+    /// What the network reports.
+    fn table(&self, _model: &Model) -> Result<Option<Table>> {
+        Ok(None)
     }
 }
 

@@ -4,6 +4,7 @@
 //! taken every so often. Where we leave the paper: Adam in place of RMSProp (`--optimizer rmsprop`
 //! has it), a step size that may fall, several environments stepped together, no clipping of
 //! rewards.
+use crate::tabular::{Model, Table};
 use crate::{Agent, Batch, MakeEnv, OptimizerName, Replay, evaluate, q_network};
 use anyhow::Result;
 use candle_core::{D, Device, Module as _, Tensor};
@@ -204,6 +205,22 @@ impl Agent for Dqn {
         let best: Vec<u32> = q.argmax(D::Minus1)?.to_vec1()?; // [N]
         actions.iter_mut().zip(best).for_each(|(action, best)| *action = best as usize);
         Ok(())
+    }
+
+    fn table(&self, model: &Model) -> Result<Option<Table>> {
+        let (states, actions) = (model.n_states(), model.n_actions());
+        let mut table = Table::unknown(model);
+        for first in (0..states).step_by(self.config.batch) {
+            let rows = self.config.batch.min(states - first);
+            let mut obs = vec![0f32; rows * states];
+            (0..rows).for_each(|row| obs[row * states + first + row] = 1.0);
+            let obs = Tensor::from_vec(obs, (rows, states), &self.device)?;
+            let q: Vec<f32> = self.acting.forward(&obs)?.flatten_all()?.to_vec1()?; // [rows·A]
+            for (row, q) in q.chunks_exact(actions).enumerate() {
+                table.set(model, first + row, |action| f64::from(q[action]));
+            }
+        }
+        Ok(Some(table))
     }
 }
 

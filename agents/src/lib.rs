@@ -8,9 +8,11 @@ mod net;
 mod optimizer;
 mod replay;
 pub mod tabular;
+mod watched;
 
 pub use agent::{Agent, MakeEnv, episodes, evaluate};
 pub use dqn::{Dqn, DqnConfig, Loss, td_target};
 pub use net::q_network;
 pub use optimizer::OptimizerName;
 pub use replay::{Batch, Replay};
+pub use watched::{Moment, Watched};

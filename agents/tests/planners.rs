@@ -1,7 +1,7 @@
 //! Planners against each other, against published values, and against what theory promises.
 #![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
 use agents::tabular::*;
-use agents::{Agent, MakeEnv, episodes};
+use agents::{Agent, MakeEnv, Watched, episodes};
 use envs::*;
 use std::sync::Arc;
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits, trained};
@@ -24,11 +24,15 @@ fn problems() -> Vec<Arc<dyn Mdp>> {
     problems
 }
 
-fn solved<L: Agent>(mut learner: L) -> Solution {
+fn solution(mdp: &dyn Mdp, learner: &dyn Agent) -> Solution {
+    Solution::new(mdp, learner.table(&Model::new(mdp).unwrap()).unwrap().unwrap())
+}
+
+fn solved<L: Agent>(mdp: &dyn Mdp, mut learner: L) -> Solution {
     let plan = Plan { log_every: 0, eval_every: 0, save_every: 0, ..plan(1_000_000) };
     let report = fit(&mut learner, &plan, &mut Run::default()).unwrap();
     assert_eq!(report.outcome, Outcome::Converged);
-    learner.solution().unwrap()
+    solution(mdp, &learner)
 }
 
 fn value_iteration(mdp: &dyn Mdp, order: Order) -> ValueIteration {
@@ -50,21 +54,21 @@ fn assert_close(a: &[f64], b: &[f64], what: &str) {
 #[test]
 fn planners_agree_on_every_problem() {
     for (i, mdp) in problems().iter().enumerate() {
-        let exact = solved(policy_iteration(mdp, Evaluate::Exact));
+        let exact = solved(mdp, policy_iteration(mdp, Evaluate::Exact));
         for order in [Order::Synchronous, Order::InPlace, Order::Random, Order::Prioritized] {
             // Where every state follows every other, each backup would queue them all again.
             if order == Order::Prioritized && Model::new(mdp).unwrap().n_entries() > 100_000 {
                 continue;
             }
-            let solution = solved(value_iteration(mdp, order));
+            let solution = solved(mdp, value_iteration(mdp, order));
             assert_close(&solution.values, &exact.values, &format!("problem {i}, {order:?}"));
         }
         for evaluation in [Evaluate::Iterative, Evaluate::Modified] {
-            let solution = solved(policy_iteration(mdp, evaluation));
+            let solution = solved(mdp, policy_iteration(mdp, evaluation));
             assert_close(&solution.values, &exact.values, &format!("problem {i}, {evaluation:?}"));
         }
         let config = QIterationConfig { tolerance: 1e-12, ..Default::default() };
-        let q = solved(QIteration::new(mdp, config).unwrap());
+        let q = solved(mdp, QIteration::new(mdp, config).unwrap());
         assert_close(&q.values, &exact.values, &format!("problem {i}, q"));
     }
 }
@@ -72,7 +76,8 @@ fn planners_agree_on_every_problem() {
 #[test]
 fn aima_utilities_and_policy() {
     // Russell & Norvig, "Artificial Intelligence", figure 17.3: γ = 1, living reward −0.04.
-    let solution = solved(value_iteration(&grid(Layout::Aima), Order::Synchronous));
+    let solution =
+        solved(&grid(Layout::Aima), value_iteration(&grid(Layout::Aima), Order::Synchronous));
     let published = [
         ("(1,3)", 0.812, "right"),
         ("(2,3)", 0.868, "right"),
@@ -96,7 +101,8 @@ fn aima_policies_change_with_the_living_reward() {
     let at_bottom_right = |living_reward| {
         let config =
             GridConfig { living_reward: Some(living_reward), ..GridConfig::of(Layout::Aima) };
-        let solution = solved(value_iteration(&GridWorld::new(&config).unwrap(), Order::InPlace));
+        let mdp = GridWorld::new(&config).unwrap();
+        let solution = solved(&mdp, value_iteration(&mdp, Order::InPlace));
         let action = |name: &str| {
             let state = solution.states.iter().position(|state| state == name).unwrap();
             solution.actions[solution.policy[state].unwrap()].clone()
@@ -125,7 +131,7 @@ fn q_iteration_is_value_iteration_sweep_by_sweep() {
 #[test]
 fn the_error_falls_by_the_discount() {
     let mdp = Garnet::new(GarnetConfig::default()).unwrap();
-    let exact = solved(policy_iteration(&mdp, Evaluate::Exact)).values;
+    let exact = solved(&mdp, policy_iteration(&mdp, Evaluate::Exact)).values;
     let mut learner = value_iteration(&mdp, Order::Synchronous);
     let error = |values: &[f64]| {
         values.iter().zip(&exact).map(|(v, exact)| (v - exact).abs()).fold(0.0, f64::max)
@@ -143,7 +149,7 @@ fn a_policy_earns_what_its_values_say() {
     let config = ValueIterationConfig { gamma: Discount::Of(1.0), ..Default::default() };
     let mut learner = ValueIteration::new(&mdp, config, 1).unwrap();
     while learner.step(&mut Log::default()).unwrap() != Progress::Converged {}
-    let value = learner.solution().unwrap().values[0];
+    let value = solution(&mdp, &learner).values[0];
     let make: MakeEnv = Box::new(move || Box::new(MdpEnv::new(Arc::clone(&mdp), None)));
     let rngs = (0..4_000).map(|i| stream(1, &format!("{i}"))).collect();
     let played = episodes(&learner, &make, rngs).unwrap();
@@ -197,4 +203,28 @@ fn same_bits_resumes_and_threads() {
         pool.install(|| trained(&make, &[20], None).unwrap().0.params_hash)
     };
     assert_eq!(hash(1), hash(3));
+}
+
+#[test]
+fn errors_against_the_exact_answer_are_logged() {
+    let mdp = grid(Layout::Aima);
+    let agent = || ValueIteration::new(&mdp, ValueIterationConfig::default(), 1).unwrap();
+    let make = || -> anyhow::Result<Box<dyn Learner>> {
+        Ok(Box::new(Watched::new(Box::new(agent()), Some(&*mdp), Discount::Own, 5)?))
+    };
+    let (_, rows) = trained(&make, &[20], None).unwrap();
+    let errors = |name| rows.iter().map(|row| row.values[name]).collect::<Vec<_>>();
+    let (values, policies) = (errors("oracle/value_error"), errors("oracle/policy_error"));
+    let exact = solved(&mdp, policy_iteration(&mdp, Evaluate::Exact)).values;
+    let mut learner = agent();
+    for error in &values {
+        (0..5).for_each(|_| _ = learner.step(&mut Log::default()).unwrap());
+        let squares = exact.iter().zip(learner.values()).map(|(v, w)| (v - w).powi(2));
+        // The end has no action: 11 states count.
+        assert_eq!(*error, (squares.sum::<f64>() / 11.0).sqrt());
+    }
+    // The policy settles before the values do.
+    assert!(policies[0] > 0.0 && policies[2] == 0.0 && values[2] > 1e-4, "{policies:?} {values:?}");
+    let dir = tempfile::tempdir().unwrap();
+    resume_changes_nothing(&make, 7, 20, dir.path()).unwrap();
 }

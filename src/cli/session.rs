@@ -2,15 +2,19 @@
 use super::config::Config;
 use super::model::record;
 use crate::registry::{Algorithm, ENVS, Job, find};
+use crate::usage::Usage;
 use crate::{gif, plot};
 use ::train::{
     Bar, Checkpoints, ConfigChanged, DeviceChoice, JsonLines, Lines, Measure, Notes, Outcome,
     Report, Run, RunDir, RunInfo, Sink, fit, stream,
 };
-use agents::{Agent, MakeEnv};
+use agents::tabular::{Discount, Solution};
+use agents::{Agent, MakeEnv, Watched};
 use anyhow::{Context, Result};
 use candle_core::Device;
+use envs::Mdp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use std::collections::BTreeMap;
@@ -76,6 +80,8 @@ pub(super) struct Session {
     pub(super) dir: RunDir,
     pub(super) info: RunInfo,
     pub(super) verbosity: Verbosity,
+    /// The problem, where its outcomes are known.
+    pub(super) mdp: Option<Arc<dyn Mdp>>,
 }
 
 /// An untrained agent.
@@ -87,6 +93,24 @@ pub(super) fn build(
     let entry = find("environment", config.subject(), ENVS, |entry| entry.name)?;
     let (make, mdp) = (entry.make(&config.env_args())?, entry.mdp(&config.env_args())?);
     (algorithm.build)(Job { options: &config.options(), make, mdp, seed: config.seed(), device })
+}
+
+/// An untrained agent, watched beside the exact answer where its problem has one.
+pub(super) fn watched(
+    algorithm: &Algorithm,
+    config: &Config,
+    device: &Device,
+) -> Result<(Watched, Option<Arc<dyn Mdp>>)> {
+    let entry = find("environment", config.subject(), ENVS, |entry| entry.name)?;
+    let mdp = entry.mdp(&config.env_args())?;
+    let agent = build(algorithm, config, device)?;
+    let gamma = match config.all.get("gamma") {
+        Some(Value::Number(gamma)) => gamma.as_f64().map_or(Discount::Own, Discount::Of),
+        Some(Value::String(gamma)) => gamma.parse().map_err(|error: String| Usage(error))?,
+        _ => Discount::Own,
+    };
+    let every = config.plan()?.log_every;
+    Ok((Watched::new(agent, mdp.as_deref(), gamma, every)?, mdp))
 }
 
 /// Makes copies of the environment of a run.
@@ -118,7 +142,7 @@ pub(super) fn if_already_run(
 
 impl Session {
     /// Trains, then writes and tells the result.
-    pub(super) fn train(self, mut agent: Box<dyn Agent>, out: &mut dyn Write) -> Result<ExitCode> {
+    pub(super) fn train(self, mut agent: Watched, out: &mut dyn Write) -> Result<ExitCode> {
         let plan = self.config.plan()?;
         let mut run = Run {
             checkpoints: Some(Checkpoints::of(self.dir.path())),
@@ -145,12 +169,14 @@ impl Session {
             }
             _ => {}
         }
-        let report = fit(agent.as_mut(), &plan, &mut run)?;
+        let report = fit(&mut agent, &plan, &mut run)?;
         drop(run); // The bar leaves the terminal before the result is told.
         let result = self.result(&report);
         self.dir.write_json("result.json", &result)?;
-        if let Some(solution) = agent.solution() {
-            self.dir.write_json("solution.json", &solution)?;
+        if let Some(mdp) = self.mdp.as_deref()
+            && let Some(table) = agent.thinks(mdp)?
+        {
+            self.dir.write_json("solution.json", &Solution::new(mdp, table))?;
         }
         if self.verbosity.json {
             writeln!(out, "{}", serde_json::to_string(&result)?)?;
@@ -158,7 +184,7 @@ impl Session {
             self.tell(&result, &report, out)?;
         }
         out.flush()?;
-        self.draw(agent.as_ref(), &report)?;
+        self.draw(&agent, &report)?;
         Ok(match report.outcome {
             Outcome::Interrupted => ExitCode::from(130),
             _ => ExitCode::SUCCESS,

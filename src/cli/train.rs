@@ -105,7 +105,7 @@ pub(super) fn run(
     let config = Config::resolve(algorithm, flags, args.preset.as_deref(), args.config.as_deref())?;
     let machine = Machine::prepare(args.device, args.threads)?;
     // Before the directory is made: wrong usage leaves nothing behind.
-    let agent = session::build(algorithm, &config, &machine.device)?;
+    let (agent, mdp) = session::watched(algorithm, &config, &machine.device)?;
     let (subject, seed) = (config.subject().to_owned(), config.seed());
     let dir = RunDir::create(args.out.as_deref(), &format!("{}-{subject}-s{seed}", algorithm.name))
         .map_err(|error| session::if_already_run(error, args.out.as_deref(), &config))?;
@@ -121,7 +121,7 @@ pub(super) fn run(
         started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
     };
     dir.write_json("run.json", &info)?;
-    Session { algorithm, config, dir, info, verbosity: args.verbosity }.train(agent, out)
+    Session { algorithm, config, dir, info, verbosity: args.verbosity, mdp }.train(agent, out)
 }
 
 fn finite(text: &str) -> Result<f64, String> {

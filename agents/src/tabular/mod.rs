@@ -6,10 +6,12 @@ mod model;
 mod planner;
 mod policy_iteration;
 mod q_iteration;
+mod table;
 mod value_iteration;
 
 pub use model::Model;
-pub use planner::{Discount, Problem, Solution};
+pub use planner::{Discount, Problem};
 pub use policy_iteration::{Evaluate, PolicyIteration, PolicyIterationConfig};
 pub use q_iteration::{QIteration, QIterationConfig};
+pub use table::{Solution, Table};
 pub use value_iteration::{Order, ValueIteration, ValueIterationConfig};

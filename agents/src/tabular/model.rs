@@ -188,6 +188,11 @@ impl Model {
         (0..self.n_states()).into_par_iter().with_min_len(CHUNK).map(choose).collect()
     }
 
+    /// The states in which episodes start.
+    pub fn starts(&self) -> impl Iterator<Item = usize> {
+        self.starts.iter().filter(|(_, prob)| *prob > 0.0).map(|(state, _)| *state)
+    }
+
     /// Σ_s start(s)·v(s).
     pub fn start_value(&self, values: &[f64]) -> f64 {
         self.starts.iter().map(|&(state, prob)| prob * values[state]).sum()

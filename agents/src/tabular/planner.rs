@@ -1,5 +1,5 @@
 //! What planners share.
-use super::Model;
+use super::{Model, Table};
 use anyhow::{Context, Result, bail, ensure};
 use envs::Mdp;
 use serde::{Deserialize, Serialize};
@@ -60,7 +60,6 @@ pub struct Problem {
     /// γ.
     pub gamma: f64,
     states: Vec<String>,
-    actions: Vec<String>,
 }
 
 impl Problem {
@@ -76,7 +75,6 @@ impl Problem {
         ensure!((0.0..=1.0).contains(&gamma), "a discount of {gamma}: it must lie between 0 and 1");
         let model = Model::new(mdp)?;
         let states: Vec<_> = (0..mdp.n_states()).map(|state| mdp.state_name(state)).collect();
-        let actions = (0..mdp.n_actions()).map(|action| mdp.action_name(action)).collect();
         if gamma == 1.0
             && let [first, ..] = model.endless(|_| true)[..]
         {
@@ -86,7 +84,7 @@ impl Problem {
                 states[first]
             )
         }
-        Ok(Self { model, gamma, states, actions })
+        Ok(Self { model, gamma, states })
     }
 
     /// What a state is called.
@@ -94,22 +92,17 @@ impl Problem {
         &self.states[state]
     }
 
-    /// The answer, from the value of each pair.
-    pub fn solution(&self, values: &[f64], q: &dyn Fn(usize) -> f64) -> Solution {
-        let states = 0..self.model.n_states();
-        let row = |state| {
-            let mut row = vec![None; self.model.n_actions()];
-            self.model.pairs(state).for_each(|pair| row[self.model.action(pair)] = Some(q(pair)));
-            row
-        };
-        let action = |state| Some(self.model.action(self.model.best(state, q)?));
-        Solution {
-            states: self.states.clone(),
-            actions: self.actions.clone(),
-            values: values.to_vec(),
-            policy: states.clone().map(action).collect(),
-            q: states.map(row).collect(),
+    /// The answer, from the value of each state and of each pair.
+    pub fn table(&self, values: &[f64], q: impl Fn(usize) -> f64) -> Table {
+        let model = &self.model;
+        let mut table = Table::unknown(model);
+        for state in 0..model.n_states() {
+            let pair = |action| model.pairs(state).find(|pair| model.action(*pair) == action);
+            table.set(model, state, |action| pair(action).map_or(f64::NAN, &q));
         }
+        // A planner's values are those of its last sweep, not one ahead.
+        table.values.copy_from_slice(values);
+        table
     }
 
     /// `value_start`: the value under the start distribution. It is exact: one sample, no interval.
@@ -133,19 +126,4 @@ pub(super) fn act(
         *action = choose(state).map_or(0, |pair| model.action(pair));
     }
     Ok(())
-}
-
-/// `solution.json`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Solution {
-    /// Name of each state.
-    pub states: Vec<String>,
-    /// Name of each action.
-    pub actions: Vec<String>,
-    /// Value of each state.
-    pub values: Vec<f64>,
-    /// Action taken in each state; `None` where it is terminal.
-    pub policy: Vec<Option<usize>>,
-    /// Value of each action in each state; `None` where it is not available.
-    pub q: Vec<Vec<Option<f64>>>,
 }

@@ -5,7 +5,7 @@
 //! π(s) ← argmax_a q(s, a), keeping the action it has where that is as good. One step is both.
 use super::model::{change, larger, sweep};
 use super::planner::act;
-use super::{Discount, Model, Problem, Solution};
+use super::{Discount, Model, Problem, Table};
 use crate::Agent;
 use anyhow::{Result, anyhow, ensure};
 use bytemuck::cast_slice_mut;
@@ -175,8 +175,8 @@ impl Agent for PolicyIteration {
         act(&self.problem.model, obs, actions, taken)
     }
 
-    fn solution(&self) -> Option<Solution> {
+    fn table(&self, _: &Model) -> Result<Option<Table>> {
         let Problem { model, gamma, .. } = &self.problem;
-        Some(self.problem.solution(&self.values, &|pair| model.q(pair, &self.values, *gamma)))
+        Ok(Some(self.problem.table(&self.values, |pair| model.q(pair, &self.values, *gamma))))
     }
 }

@@ -4,7 +4,7 @@
 //! max_a q(s, a) is the v(s) of synchronous value iteration. One step is a sweep.
 use super::model::sweep;
 use super::planner::act;
-use super::{Discount, Problem, Solution};
+use super::{Discount, Model, Problem, Table};
 use crate::Agent;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
@@ -96,7 +96,7 @@ impl Agent for QIteration {
         act(model, obs, actions, |state| model.best(state, |pair| self.q[pair]))
     }
 
-    fn solution(&self) -> Option<Solution> {
-        Some(self.problem.solution(&self.values, &|pair| self.q[pair]))
+    fn table(&self, _: &Model) -> Result<Option<Table>> {
+        Ok(Some(self.problem.table(&self.values, |pair| self.q[pair])))
     }
 }

@@ -4,7 +4,7 @@
 //! as many backups as there are states.
 use super::model::{Predecessors, change, larger, sweep};
 use super::planner::act;
-use super::{Discount, Problem, Solution};
+use super::{Discount, Model, Problem, Table};
 use crate::Agent;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
@@ -202,8 +202,8 @@ impl Agent for ValueIteration {
         })
     }
 
-    fn solution(&self) -> Option<Solution> {
+    fn table(&self, _: &Model) -> Result<Option<Table>> {
         let Problem { model, gamma, .. } = &self.problem;
-        Some(self.problem.solution(&self.values, &|pair| model.q(pair, &self.values, *gamma)))
+        Ok(Some(self.problem.table(&self.values, |pair| model.q(pair, &self.values, *gamma))))
     }
 }

@@ -1,0 +1,223 @@
+//! An agent beside the exact answer, where its problem has one.
+use crate::Agent;
+use crate::tabular::{Discount, Evaluate, Model, PolicyIteration, PolicyIterationConfig, Table};
+use anyhow::Result;
+use envs::Mdp;
+use serde::{Deserialize, Serialize};
+use train::{Checkpoint, Evaluation, Learner, Log, Progress, Split};
+
+/// States an MDP may have at most to be solved on the side.
+const LARGEST: usize = 2_000;
+
+/// Moments remembered at most; beyond that every other one is forgotten.
+const MOMENTS: usize = 64;
+
+/// An agent and what can be known of its problem. Where the MDP is known and small, two metrics are
+/// logged with every row, over the states `s` an episode can visit:
+///
+/// - `oracle/value_error`: root mean square of v(s) − v*(s);
+/// - `oracle/policy_error`: share of the states where the greedy action is not optimal.
+pub struct Watched {
+    agent: Box<dyn Agent>,
+    known: Option<Known>,
+    every: u64,
+    seen: u64,
+    history: History,
+}
+
+/// The problem and its answer.
+struct Known {
+    model: Model,
+    exact: Option<Table>,
+    visited: Vec<usize>,
+    remembers: bool,
+}
+
+/// What an agent thought at some moments.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct History {
+    /// Rows from one moment to the next.
+    stride: u64,
+    rows: u64,
+    moments: Vec<Moment>,
+}
+
+/// What an agent thought of all states at one step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Moment {
+    /// Units trained so far.
+    pub step: u64,
+    /// v, `[S]`.
+    pub values: Vec<f64>,
+    /// Action taken in each state, `[S]`.
+    pub policy: Vec<Option<usize>>,
+}
+
+impl Watched {
+    /// Watches `agent` every so many units; `mdp` is its problem, where known, with the discount it
+    /// learns by.
+    ///
+    /// # Errors
+    /// Where the MDP is not one.
+    pub fn new(
+        agent: Box<dyn Agent>,
+        mdp: Option<&dyn Mdp>,
+        gamma: Discount,
+        every: u64,
+    ) -> Result<Self> {
+        let known = match mdp {
+            Some(mdp) if mdp.n_states() <= LARGEST => Some(Known::new(mdp, gamma)?),
+            _ => None,
+        };
+        Ok(Self { agent, known, every, seen: 0, history: History::default() })
+    }
+
+    /// What the agent thinks now of every state of its MDP, `mdp`; `None` where it has no values.
+    ///
+    /// # Errors
+    /// What the agent reports.
+    pub fn thinks(&self, mdp: &dyn Mdp) -> Result<Option<Table>> {
+        match &self.known {
+            Some(known) => self.agent.table(&known.model),
+            None => self.agent.table(&Model::new(mdp)?),
+        }
+    }
+
+    /// The exact answer, where there is one.
+    pub fn exact(&self) -> Option<&Table> {
+        self.known.as_ref()?.exact.as_ref()
+    }
+
+    /// What the agent thought on the way here, where the states lie on a grid.
+    pub fn moments(&self) -> &[Moment] {
+        &self.history.moments
+    }
+
+    fn look(&mut self, log: &mut Log) -> Result<()> {
+        let Some(known) = &self.known else { return Ok(()) };
+        let Some(table) = self.agent.table(&known.model)? else { return Ok(()) };
+        if let Some(exact) = &known.exact {
+            log.scalar("oracle/value_error", known.value_error(&table, exact));
+            log.scalar("oracle/policy_error", known.policy_error(&table, exact));
+        }
+        if known.remembers {
+            self.history.push(Moment {
+                step: self.seen,
+                values: table.values,
+                policy: table.policy,
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Known {
+    fn new(mdp: &dyn Mdp, gamma: Discount) -> Result<Self> {
+        let model = Model::new(mdp)?;
+        let config =
+            PolicyIterationConfig { gamma, evaluation: Evaluate::Exact, ..Default::default() };
+        // A problem that planners refuse has no answer to compare with.
+        let exact = PolicyIteration::new(mdp, config).and_then(|mut planner| {
+            while planner.step(&mut Log::default())? != Progress::Converged {}
+            planner.table(&model)
+        });
+        let visited = visited(&model);
+        Ok(Self { exact: exact.ok().flatten(), visited, remembers: mdp.grid().is_some(), model })
+    }
+
+    fn value_error(&self, table: &Table, exact: &Table) -> f64 {
+        let square = |&state: &usize| (table.values[state] - exact.values[state]).powi(2);
+        (self.visited.iter().map(square).sum::<f64>() / self.visited.len().max(1) as f64).sqrt()
+    }
+
+    fn policy_error(&self, table: &Table, exact: &Table) -> f64 {
+        let q =
+            |pair: usize, state| exact.q[state * self.model.n_actions() + self.model.action(pair)];
+        let wrong = |&&state: &&usize| {
+            let mut pairs = self.model.pairs(state);
+            let taken = pairs.find(|pair| Some(self.model.action(*pair)) == table.policy[state]);
+            !taken.is_some_and(|pair| self.model.ties_with_best(state, pair, |pair| q(pair, state)))
+        };
+        self.visited.iter().filter(wrong).count() as f64 / self.visited.len().max(1) as f64
+    }
+}
+
+/// The states with actions that an episode can visit.
+fn visited(model: &Model) -> Vec<usize> {
+    let mut found = vec![false; model.n_states()];
+    let mut open: Vec<usize> = model.starts().collect();
+    while let Some(state) = open.pop() {
+        if !std::mem::replace(&mut found[state], true) {
+            open.extend(
+                model.pairs(state).flat_map(|pair| model.entries(pair)).map(|(next, _)| next),
+            );
+        }
+    }
+    (0..model.n_states()).filter(|&state| found[state] && !model.pairs(state).is_empty()).collect()
+}
+
+impl History {
+    fn push(&mut self, moment: Moment) {
+        if self.rows.is_multiple_of(self.stride.max(1)) {
+            self.moments.push(moment);
+        }
+        self.rows += 1;
+        if self.moments.len() > MOMENTS {
+            self.stride = self.stride.max(1) * 2;
+            let mut place = 0;
+            self.moments.retain(|_| {
+                place += 1;
+                place % 2 == 1
+            });
+        }
+    }
+}
+
+impl Learner for Watched {
+    fn step(&mut self, log: &mut Log) -> Result<Progress> {
+        let progress = self.agent.step(log)?;
+        if let Progress::Advanced(units) = progress {
+            let before = self.seen;
+            self.seen += units;
+            if self.every > 0 && before / self.every != self.seen / self.every {
+                self.look(log)?;
+            }
+        }
+        Ok(progress)
+    }
+
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
+        self.agent.evaluate(split)
+    }
+
+    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        self.agent.state(checkpoint)?;
+        checkpoint.value("watched", &mut self.seen)?;
+        checkpoint.value("moments", &mut self.history)
+    }
+}
+
+impl Agent for Watched {
+    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
+        self.agent.act(obs, actions)
+    }
+
+    fn table(&self, model: &Model) -> Result<Option<Table>> {
+        self.agent.table(model)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_other_moment_is_forgotten() {
+        let mut history = History::default();
+        for step in 1..=300 {
+            history.push(Moment { step, values: Vec::new(), policy: Vec::new() });
+        }
+        let steps: Vec<u64> = history.moments.iter().map(|moment| moment.step).collect();
+        assert_eq!(steps, (0..38).map(|i| 1 + 8 * i).collect::<Vec<_>>());
+    }
+}

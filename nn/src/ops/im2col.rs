@@ -170,10 +170,8 @@ impl<'a> Phases<'a> {
                     };
                     for (tap, &start) in self.starts.iter().enumerate() {
                         let to = ((channel * taps) + tap) * wide + sample * positions;
-                        let rows = columns[to..][..positions].chunks_exact_mut(out_width);
-                        for (row, from) in rows.zip(phases[start..].chunks(self.width)) {
-                            copy(&from[..out_width], row);
-                        }
+                        let rows = &mut columns[to..][..positions];
+                        copy_rows(&phases[start..], self.width, rows, out_width);
                     }
                 }
             },
@@ -195,11 +193,8 @@ impl<'a> Phases<'a> {
                     let sums = if self.is_identity() { &mut *plane } else { &mut *phases };
                     for (tap, &start) in self.starts.iter().enumerate() {
                         let from = ((channel * taps) + tap) * wide + sample * positions;
-                        let rows = columns[from..][..positions].chunks_exact(out_width);
-                        for (row, sums) in rows.zip(sums[start..].chunks_mut(self.width)) {
-                            let sums = &mut sums[..out_width];
-                            sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
-                        }
+                        let rows = &columns[from..][..positions];
+                        add_rows(rows, out_width, &mut sums[start..], self.width);
                     }
                     if self.is_identity() {
                         continue;
@@ -247,18 +242,100 @@ impl<'a> Phases<'a> {
     }
 }
 
-/// A copy of a few elements: a call to copy them would cost more.
+/// Elements moved at once.
+const LANES: usize = 16;
+
+/// Rows whose lanes, rounded up to whole vectors, lie in a slice of `len` elements: the first one
+/// begins at 0, each of the others `distance` after the one before.
 #[inline(always)]
-fn copy(from: &[f32], to: &mut [f32]) {
-    let ((from, from_rest), (to, to_rest)) = (from.as_chunks::<16>(), to.as_chunks_mut::<16>());
-    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-    let ((from, from_rest), (to, to_rest)) =
-        (from_rest.as_chunks::<4>(), to_rest.as_chunks_mut::<4>());
-    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-    match (from_rest, to_rest) {
-        ([a], [x]) => *x = *a,
-        ([a, b], [x, y]) => (*x, *y) = (*a, *b),
-        ([a, b, c], [x, y, z]) => (*x, *y, *z) = (*a, *b, *c),
-        _ => {}
+fn rows_within(len: usize, distance: usize, vectors: usize) -> usize {
+    len.checked_sub(vectors * LANES).map_or(0, |room| room / distance + 1)
+}
+
+/// `to[row]` ← the first `width` elements of `from[row]`, where rows of `from` are `distance` apart.
+///
+/// In whole vectors while there is room: what is written beyond a row is overwritten by the next.
+#[inline(always)]
+fn copy_rows(from: &[f32], distance: usize, to: &mut [f32], width: usize) {
+    let (rows, vectors) = (to.len() / width, width.div_ceil(LANES));
+    let whole = rows_within(to.len(), width, vectors)
+        .min(rows_within(from.len(), distance, vectors))
+        .min(rows);
+    for row in 0..whole {
+        let from = from[row * distance..][..vectors * LANES].as_chunks::<LANES>().0;
+        let to = to[row * width..][..vectors * LANES].as_chunks_mut::<LANES>().0;
+        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+    }
+    for row in whole..rows {
+        let from = &from[row * distance..][..width];
+        to[row * width..][..width].copy_from_slice(from);
+    }
+}
+
+/// The first `width` elements of `to[row]` += `from[row]`, where rows of `to` are `distance` apart.
+#[inline(always)]
+fn add_rows(from: &[f32], width: usize, to: &mut [f32], distance: usize) {
+    let (rows, vectors) = (from.len() / width, width.div_ceil(LANES));
+    let whole = rows_within(from.len(), width, vectors)
+        .min(rows_within(to.len(), distance, vectors))
+        .min(rows);
+    for row in 0..whole {
+        let from = from[row * width..][..vectors * LANES].as_chunks::<LANES>().0;
+        let to = to[row * distance..][..vectors * LANES].as_chunks_mut::<LANES>().0;
+        for (vector, (to, from)) in to.iter_mut().zip(from).enumerate() {
+            let left = width - vector * LANES;
+            for lane in 0..LANES {
+                to[lane] = if lane < left { to[lane] + from[lane] } else { to[lane] };
+            }
+        }
+    }
+    for row in whole..rows {
+        let to = &mut to[row * distance..][..width];
+        to.iter_mut().zip(&from[row * width..]).for_each(|(sum, value)| *sum += value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows of every width up to a few vectors, more apart than they are wide by 0 to 2, or less.
+    fn cases() -> impl Iterator<Item = (usize, usize, usize)> {
+        let widths = (1..40).flat_map(|width| (0..3).map(move |more| (width, width + more)));
+        widths.flat_map(|(width, distance)| [1, 2, 7].map(|rows| (rows, width, distance)))
+    }
+
+    fn numbers(n: usize) -> Vec<f32> {
+        (0..n).map(|i| i as f32 + 1.0).collect()
+    }
+
+    #[test]
+    fn rows_are_copied_and_nothing_else() {
+        for (rows, width, distance) in cases() {
+            for spare in [0, 40] {
+                let from = numbers((rows - 1) * distance + width + spare);
+                let mut to = vec![-1.0; rows * width];
+                copy_rows(&from, distance, &mut to, width);
+                let at = |i: usize| from[i / width * distance + i % width];
+                let expected: Vec<f32> = (0..to.len()).map(at).collect();
+                assert_eq!(to, expected, "{rows} rows of {width}, {distance} apart");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_are_added_and_nothing_else() {
+        for (rows, width, distance) in cases() {
+            for spare in [0, 40] {
+                let from = numbers(rows * width);
+                let mut to = numbers((rows - 1) * distance + width + spare);
+                let mut expected = to.clone();
+                for (i, value) in from.iter().enumerate() {
+                    expected[i / width * distance + i % width] += value;
+                }
+                add_rows(&from, width, &mut to, distance);
+                assert_eq!(to, expected, "{rows} rows of {width}, {distance} apart");
+            }
+        }
     }
 }

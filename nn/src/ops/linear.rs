@@ -71,13 +71,11 @@ impl CustomOp3 for LinearOp {
             scratch(n * batch, |y_t| {
                 let outputs = tile(batch * k, 1);
                 for_each(y_t, outputs * batch, work, |tile, y_t| {
-                    let weight = weight[tile * outputs * k..].chunks_exact(k);
+                    let weight = &weight[tile * outputs * k..][..y_t.len() / batch * k];
                     vectorised(
                         #[inline(always)]
                         || {
-                            for (y_t, weight) in y_t.chunks_exact_mut(batch).zip(weight) {
-                                dots(x, weight, y_t); // [N, B]
-                            }
+                            dots(x, batch, weight, y_t); // [N, B]
                         },
                     );
                     Ok(())
@@ -173,38 +171,70 @@ impl CustomOp3 for LinearOp {
     }
 }
 
-/// `out[i]` ← Σ `rows[i]`·vector for a few rows, four at a time where possible: the vector is read
-/// from memory once.
+/// `out[j, i]` ← Σ `rows[i]`·`vectors[j]` for `count` rows, a few, and any number of vectors. Blocks
+/// of four rows and two vectors save loads; the order of each sum does not depend on them.
 #[inline(always)]
-fn dots(rows: &[f32], vector: &[f32], out: &mut [f32]) {
-    let len = vector.len();
-    let (fours, ones) = out.as_chunks_mut::<4>();
-    let (rows, last_rows) = rows.split_at(4 * len * fours.len());
-    for (out, rows) in fours.iter_mut().zip(rows.chunks_exact(4 * len)) {
-        *out = four_dots(rows, vector);
-    }
-    for (out, row) in ones.iter_mut().zip(last_rows.chunks_exact(len)) {
-        *out = dot(row, vector);
-    }
-}
-
-#[inline(always)]
-fn four_dots(rows: &[f32], vector: &[f32]) -> [f32; 4] {
-    let len = vector.len();
-    let row = |index: usize| rows[index * len..][..len].as_chunks::<LANES>();
-    let (vector, rest) = vector.as_chunks::<LANES>();
-    let [(a, a_rest), (b, b_rest), (c, c_rest), (d, d_rest)] = [row(0), row(1), row(2), row(3)];
-    let [mut sum_a, mut sum_b, mut sum_c, mut sum_d] = [[0f32; LANES]; 4];
-    for ((vector, (a, b)), (c, d)) in vector.iter().zip(a.iter().zip(b)).zip(c.iter().zip(d)) {
-        for lane in 0..LANES {
-            sum_a[lane] += a[lane] * vector[lane];
-            sum_b[lane] += b[lane] * vector[lane];
-            sum_c[lane] += c[lane] * vector[lane];
-            sum_d[lane] += d[lane] * vector[lane];
+fn dots(rows: &[f32], count: usize, vectors: &[f32], out: &mut [f32]) {
+    let len = rows.len() / count;
+    let blocks = count / 4 * 4;
+    let mut vectors = vectors.chunks_exact(2 * len);
+    let mut out = out.chunks_exact_mut(2 * count);
+    for (out, vectors) in out.by_ref().zip(vectors.by_ref()) {
+        let (out, out_next) = out.split_at_mut(count);
+        let (vector, next) = vectors.split_at(len);
+        for row in (0..blocks).step_by(4) {
+            let sums = block(&rows[row * len..][..4 * len], vector, next);
+            out[row..][..4].copy_from_slice(&sums[0]);
+            out_next[row..][..4].copy_from_slice(&sums[1]);
+        }
+        for row in blocks..count {
+            out[row] = dot(&rows[row * len..][..len], vector);
+            out_next[row] = dot(&rows[row * len..][..len], next);
         }
     }
-    let finish = |sums, row| fold(sums) + short_dot(row, rest);
-    [finish(sum_a, a_rest), finish(sum_b, b_rest), finish(sum_c, c_rest), finish(sum_d, d_rest)]
+    let rows = rows.chunks_exact(len);
+    let last = out.into_remainder().iter_mut();
+    last.zip(rows).for_each(|(out, row)| *out = dot(row, vectors.remainder()));
+}
+
+/// Four rows with two vectors. The sums have names, because arrays of them are not kept in
+/// registers.
+#[inline(always)]
+fn block(rows: &[f32], u: &[f32], v: &[f32]) -> [[f32; 4]; 2] {
+    let len = u.len();
+    let row = |index: usize| rows[index * len..][..len].as_chunks::<LANES>();
+    let ((u, u_rest), (v, v_rest)) = (u.as_chunks::<LANES>(), v.as_chunks::<LANES>());
+    let [(a, a_rest), (b, b_rest), (c, c_rest), (d, d_rest)] = [row(0), row(1), row(2), row(3)];
+    let [mut a_u, mut b_u, mut c_u, mut d_u] = [[0f32; LANES]; 4];
+    let [mut a_v, mut b_v, mut c_v, mut d_v] = [[0f32; LANES]; 4];
+    for (((u, v), (a, b)), (c, d)) in u.iter().zip(v).zip(a.iter().zip(b)).zip(c.iter().zip(d)) {
+        for lane in 0..LANES {
+            a_u[lane] += a[lane] * u[lane];
+            b_u[lane] += b[lane] * u[lane];
+            c_u[lane] += c[lane] * u[lane];
+            d_u[lane] += d[lane] * u[lane];
+            a_v[lane] += a[lane] * v[lane];
+            b_v[lane] += b[lane] * v[lane];
+            c_v[lane] += c[lane] * v[lane];
+            d_v[lane] += d[lane] * v[lane];
+        }
+    }
+    let finish = |sums, row, rest| fold(sums) + short_dot(row, rest);
+    let [r0, r1, r2, r3] = [a_rest, b_rest, c_rest, d_rest];
+    [
+        [
+            finish(a_u, r0, u_rest),
+            finish(b_u, r1, u_rest),
+            finish(c_u, r2, u_rest),
+            finish(d_u, r3, u_rest),
+        ],
+        [
+            finish(a_v, r0, v_rest),
+            finish(b_v, r1, v_rest),
+            finish(c_v, r2, v_rest),
+            finish(d_v, r3, v_rest),
+        ],
+    ]
 }
 
 #[inline(always)]
@@ -249,6 +279,31 @@ fn transpose(from: &[f32], columns: usize, to: &mut [f32]) {
         let done = if row < whole_rows { whole_columns } else { 0 };
         for column in done..columns {
             to[column * rows + row] = from[row * columns + column];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_in_blocks_are_products() {
+        let number = |i: usize| (i % 7) as f32 - 3.0;
+        for len in [1, 31, 32, 65] {
+            for (count, vectors) in (1..=FEW).flat_map(|count| (0..5).map(move |n| (count, n))) {
+                let rows: Vec<f32> = (0..count * len).map(number).collect();
+                let values: Vec<f32> = (0..vectors * len).map(|i| number(3 * i + 1)).collect();
+                let mut out = vec![f32::NAN; vectors * count];
+                dots(&rows, count, &values, &mut out);
+                let exact = |i: usize| -> f32 {
+                    let (row, vector) = (i % count * len, i / count * len);
+                    (0..len).map(|k| rows[row + k] * values[vector + k]).sum()
+                };
+                // Small whole numbers: every order gives the same sum.
+                let expected: Vec<f32> = (0..out.len()).map(exact).collect();
+                assert_eq!(out, expected, "{count} rows, {vectors} vectors of {len}");
+            }
         }
     }
 }

@@ -235,8 +235,7 @@ impl Job<'_> {
                 let name = mdp.state_name(state);
                 return Err(Usage(format!(
                     "--env: state {name} does not have every action, and this algorithm can't \
-                     choose among some only; use a planner, or in a gridworld --env-arg \
-                     reward=entering"
+                     choose among some only; use a planner, or in a gridworld --reward entering"
                 ))
                 .into());
             }

@@ -174,6 +174,7 @@ fn a_run_that_is_stopped_and_resumed_is_the_run_that_never_was() {
 fn wrong_input_gets_one_sentence_and_exit_code_2() {
     let lab = Lab::new();
     fs::write(lab.path("typo.toml"), "gama = 0.9").unwrap();
+    fs::write(lab.path("uneven.txt"), ". 1\nS\n").unwrap();
     fs::write(lab.path("type.toml"), "batch = \"many\"").unwrap();
     fs::write(lab.path("broken.toml"), "batch = = 3").unwrap();
     let cases = [
@@ -195,7 +196,13 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
         ),
         ("dqn --env catch --config type.toml", "type.toml: batch = \"many\": invalid type"),
         ("dqn --env catch --config broken.toml", "--config broken.toml: TOML parse error"),
-        ("dqn --env breakout --env-arg stiky=0", "--env-arg for breakout: unknown field `stiky`"),
+        (
+            "dqn --env breakout --env-arg stiky=0",
+            "--stiky: unknown option of breakout `stiky`; did you mean `sticky`?",
+        ),
+        ("dqn --env catch --sticky 0", "--sticky: catch has no options"),
+        ("vi --env gridworld --map maps/none.txt", "--map maps/none.txt: cannot read it"),
+        ("vi --env gridworld --map uneven.txt", "line 2 of the map has 1 cells, others have 2"),
         ("dqn --env breakout --env-arg sticky=7", "--env-arg sticky=7: must lie between 0 and 1"),
         ("dqn --env catch --replay 10000000000000", "--replay 10000000000000: must lie between"),
         ("dqn --env catch --threads 20000", "--threads 20000: must lie between 1 and 1024"),
@@ -370,6 +377,28 @@ fn planners_write_the_solution() {
 }
 
 #[test]
+fn environments_take_their_options_as_flags() {
+    let lab = Lab::new();
+    fs::write(lab.path("corner.txt"), ". +10\nS .\n").unwrap();
+    let rules = "--noise 0 --living-reward -1 --discount 1";
+    let value = |args: &str| {
+        let result: Value = serde_json::from_str(&lab.ok(&format!("{args} --json"))).unwrap();
+        result["eval"]["value_start"]["mean"].as_f64().unwrap()
+    };
+    // Two steps, then the exit.
+    assert_eq!(value(&format!("vi --env gridworld --map corner.txt {rules} --out own")), 8.0);
+    fs::remove_file(lab.path("corner.txt")).unwrap();
+    assert!(lab.ok("eval own --episodes 1").starts_with("return 8.00"));
+    let flags = value("vi --env gridworld --layout cliff --reward entering --out flags");
+    let pairs = "--env-arg layout=cliff --env-arg reward=entering";
+    assert_eq!(flags, value(&format!("vi --env gridworld {pairs} --out pairs")));
+    assert_eq!(
+        json(&lab.path("flags/run.json"))["config"],
+        json(&lab.path("pairs/run.json"))["config"]
+    );
+}
+
+#[test]
 fn output_is_plain_where_it_is_no_terminal() {
     let lab = Lab::new();
     let output = lab.run(SHORT);
@@ -384,7 +413,7 @@ fn output_is_plain_where_it_is_no_terminal() {
 #[test]
 fn lists_and_help_name_everything() {
     let lab = Lab::new();
-    assert!(lab.ok("list envs").contains("--env-arg sticky=0.1"));
+    assert!(lab.ok("list envs").contains("--sticky 0.1"));
     assert!(lab.ok("list algorithms").contains("dqn"));
     assert!(lab.ok("list presets").contains("dqn-breakout"));
     let help = lab.ok("dqn --help");

@@ -68,8 +68,20 @@ impl Config {
             return Err(Usage(sentence).into());
         };
         let entry = find("environment", subject, ENVS, |entry| entry.name)?;
-        let given = self.all.get("env_args").and_then(Value::as_object).cloned();
-        let env_args = (entry.options)(&given.unwrap_or_default())
+        let (given, known) = (self.env_args(), (entry.options)(&Options::new())?);
+        if let Some(unknown) = given.keys().find(|key| !known.contains_key(*key)) {
+            let options = match known.is_empty() {
+                true => format!("{subject} has no options"),
+                false => Usage::unknown(
+                    &format!("option of {subject}"),
+                    unknown,
+                    known.keys().map(String::as_str),
+                )
+                .to_string(),
+            };
+            return Err(Usage(format!("--{}: {options}", unknown.replace('_', "-"))).into());
+        }
+        let env_args = (entry.options)(&given)
             .map_err(|error| Usage(format!("--env-arg for {subject}: {error}")))?;
         self.all.insert("env_args".to_owned(), Value::Object(env_args));
         self.all.extend(serialised(&self.plan()?)?);

@@ -1,6 +1,7 @@
 //! `lab list`: what there is.
 use crate::registry::{ALGORITHMS, ENVS, Options, PRESETS};
 use anyhow::Result;
+use serde_json::Value;
 use std::io::Write;
 
 /// List what there is, a line each
@@ -12,7 +13,7 @@ pub(super) struct Args {
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum What {
-    /// Environments, with the options that `--env-arg` takes
+    /// Environments, with the their options and defaults
     Envs,
     /// Algorithms
     Algorithms,
@@ -28,21 +29,23 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     match args.what {
         What::Envs => {
             for entry in ENVS {
-                writeln!(out, "{:16}{}", entry.name, entry.about)?;
+                writeln!(out, "{:18}{}", entry.name, entry.about)?;
                 for (key, default) in (entry.options)(&Options::new())? {
-                    writeln!(out, "{:16}  --env-arg {key}={default}", "")?;
+                    let default = if default.is_null() { Value::from("…") } else { default };
+                    let default = default.as_str().map_or(default.to_string(), str::to_owned);
+                    writeln!(out, "{:18}  --{} {default}", "", key.replace('_', "-"))?;
                 }
             }
         }
         What::Algorithms => {
             for entry in ALGORITHMS {
-                writeln!(out, "{:16}{}", entry.name, entry.about)?;
+                writeln!(out, "{:18}{}", entry.name, entry.about)?;
             }
         }
         What::Data | What::Checks => {}
         What::Presets => {
             for preset in PRESETS {
-                writeln!(out, "{:16}{}", preset.name, preset.about())?;
+                writeln!(out, "{:18}{}", preset.name, preset.about())?;
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The command line: one file per group of subcommands.
 mod config;
+mod env_options;
 mod eval;
 mod list;
 mod model;

@@ -1,5 +1,6 @@
 //! `lab ALGORITHM`: a new run.
 use super::config::Config;
+use super::env_options;
 use super::session::{self, Machine, Session, Verbosity};
 use crate::registry::{Algorithm, Options};
 use crate::usage::Usage;
@@ -19,7 +20,7 @@ struct Args {
     /// Environment to learn in (`lab list envs`)
     #[arg(long, value_name = "NAME")]
     env: Option<String>,
-    /// Option of the environment, as in `--env-arg sticky=0`; may be repeated
+    /// Option of the environment, as in `--env-arg sticky=0` or, the same, `--sticky 0`
     #[arg(long = "env-arg", value_name = "KEY=VALUE")]
     env_args: Vec<String>,
     /// Seed of everything random [default: 1]
@@ -79,11 +80,12 @@ pub(super) fn command(algorithm: &Algorithm) -> Command {
     });
     let own: Vec<_> = options.get_arguments().map(|arg| arg.get_id().clone()).collect();
     let all = (algorithm.flags)(options.next_help_heading("Hyper-parameters"));
-    all.mut_args(|arg| match arg.get_action().takes_values() {
+    let all = all.mut_args(|arg| match arg.get_action().takes_values() {
         true if own.contains(arg.get_id()) => arg.allow_negative_numbers(true),
         true => arg.allow_negative_numbers(true).value_name("X"),
         false => arg,
-    })
+    });
+    env_options::flags(all)
     // The doc comments of the two tables of options would go before it.
     .about(about)
     .long_about(None)
@@ -173,14 +175,7 @@ fn typed(algorithm: &Algorithm, matches: &ArgMatches, args: &Args) -> Result<Opt
         ("env", args.env.clone().map(Value::from)),
     ];
     options.extend(numbers.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
-    let mut env_args = Options::new();
-    for arg in &args.env_args {
-        let Some((key, value)) = arg.split_once('=') else {
-            return Err(Usage(format!("--env-arg {arg}: expected KEY=VALUE")).into());
-        };
-        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
-        env_args.insert(key.to_owned(), value);
-    }
+    let env_args = env_options::typed(matches, &args.env_args)?;
     if !env_args.is_empty() {
         options.insert("env_args".to_owned(), Value::Object(env_args));
     }

@@ -4,6 +4,7 @@
     python3 benches/run.py                       everything
     python3 benches/run.py update [ROW…]         training steps, these rows only
     python3 benches/run.py dqn [ENV…]            DQN with its environment, these only
+    python3 benches/run.py solve                 sweeps of value iteration
     python3 benches/run.py machine               what the machine can do at most
     python3 benches/run.py write                 the document from what was measured before
 
@@ -37,6 +38,7 @@ LAB = "lab"
 EAGER = "torch"
 UPDATE = [LAB, EAGER, "torch-foreach", "torch-fused", "torch-compile", "jax"]
 DQN = [LAB, "sb3", "cleanrl"]
+SOLVE = [LAB, "scipy", "pymdptoolbox", "bettermdptools", "bettermdptools-vectorized"]
 TITLES = {
     LAB: "lab",
     EAGER: "PyTorch eager",
@@ -46,9 +48,16 @@ TITLES = {
     "jax": "JAX jit",
     "sb3": "Stable-Baselines3",
     "cleanrl": "CleanRL",
+    "scipy": "SciPy",
+    "pymdptoolbox": "pymdptoolbox",
+    "bettermdptools": "bettermdptools",
+    "bettermdptools-vectorized": "bettermdptools, vectorized",
 }
 # Goals: environment, peer, times as fast.
 GOALS = {("cartpole", "sb3"): 5, ("cartpole", "cleanrl"): 4, ("breakout", "cleanrl"): 4}
+# Side of the grid that is swept, and goals: peer, times as fast.
+SIDE = 316
+SOLVE_GOALS = {"scipy": 3, "pymdptoolbox": 20, "bettermdptools": 20}
 # As in benches/peers/dqn.py.
 DQN_OPTIONS = {"cartpole": ["--batch=128"], "breakout": ["--batch=32"]}
 LAB_DQN = """
@@ -84,7 +93,7 @@ def output(*command):
 
 def build():
     """Paths of what is measured: `lab` and the benches."""
-    targets = ["--bin=lab", "--bench=machine", "--bench=update"]
+    targets = ["--bin=lab", "--bench=machine", "--bench=solve", "--bench=update"]
     lines = output("cargo", "build", "--release", "--message-format=json", *targets).splitlines()
     messages = [json.loads(line) for line in lines]
     built = [message for message in messages if message.get("executable")]
@@ -238,7 +247,7 @@ def keep(name, key, result):
     results = json.loads(path.read_text()) if path.exists() else {}
     results[key] = result
     path.write_text(json.dumps(results, indent=1))
-    if name in ("update", "dqn"):
+    if name in ("update", "dqn") or key == "sweeps":
         say(f"{key}:", ", ".join(f"{who} {of['rate']:.4g}" for who, of in result.items()))
 
 
@@ -292,6 +301,20 @@ def dqn(programs, options):
             keep("dqn", env, take_turns(contestants, options.dqn_rounds, options.dqn_seconds))
 
 
+def solve(programs, options):
+    arrays = VENV / "grid"
+    subprocess.run([programs["solve"], "export", str(SIDE), arrays], check=True)
+    with ExitStack() as stack:
+        contestants = {}
+        for name in SOLVE:
+            peer = [PYTHON, PEERS / "solve.py", name, arrays]
+            command = [programs["solve"], "serve", str(SIDE)] if name == LAB else peer
+            contestants[name] = stack.enter_context(Stepper(command, options.threads))
+        keep("solve", "sweeps", take_turns(contestants, options.dqn_rounds, options.seconds))
+    with Contestant([programs["solve"]], options.threads, stdout=subprocess.PIPE) as contestant:
+        keep("solve", "scale", contestant.process.communicate()[0])
+
+
 def machine(programs, options):
     def bench(threads):
         command = [programs["machine"], "--bench"]
@@ -316,7 +339,8 @@ def describe():
         name: re.search(rf'name = "{name}"\nversion = "(.+)"', lock)[1]
         for name in ["candle-core", "gemm", "rayon"]
     }
-    names = "torch jax jaxlib optax numpy stable-baselines3 cleanrl gymnasium MinAtar".split()
+    names = "torch jax jaxlib optax numpy scipy stable-baselines3 cleanrl gymnasium MinAtar"
+    names = f"{names} pymdptoolbox bettermdptools".split()
     script = f"import importlib.metadata as m; print(*(m.version(n) for n in {names}))"
     versions = dict(zip(names, output(PYTHON, "-c", script).split(), strict=True))
     changed = (
@@ -408,6 +432,21 @@ def dqn_table():
     return table(["environment", *titles, *ratios, "spread"], lines) if lines else "Not measured.\n"
 
 
+def solve_tables():
+    """The table of sweeps per second, and what the bench says of larger grids."""
+    results = kept("solve")
+    if "scale" not in results:
+        return "Not measured.\n", "Not measured.\n"
+    result = results["sweeps"]
+    own, lines = result[LAB]["rate"], []
+    for name in SOLVE[1:]:
+        goal = f" (goal {SOLVE_GOALS[name]})" if name in SOLVE_GOALS else ""
+        ratio = marked(result, f"**{own / result[name]['rate']:.1f}**{goal}")
+        lines.append([TITLES[name], number(result[name]["rate"]), ratio])
+    rows = [[TITLES[LAB], number(own), ""], *lines]
+    return table(["", "sweeps per second", "lab is faster by"], rows), results["scale"]
+
+
 def every(results, key):
     """The values that results have under `key`."""
     return ", ".join(sorted({f"{of[key]:g}" for of in results}))
@@ -415,6 +454,7 @@ def every(results, key):
 
 def write():
     machine, (rates, memory, mean) = kept("machine"), update_tables()
+    sweeps, scale = solve_tables()
     about = machine["described"]
     one, several = machine["measured"]
     steps, learners = (
@@ -465,7 +505,24 @@ environment, the networks of `dqn-mlp` (cartpole, batch 128) and `dqn-minatar` (
 one update every four transitions, replay of 100 000, ε = 0.05, Adam, no evaluation. Measured after
 5 000 transitions in turns of {every(learners, "seconds")} s; between turns a program is stopped.
 
-{dqn_table()}"""
+{dqn_table()}
+## Sweeps of value iteration
+
+Synchronous sweeps over an open grid of {SIDE}×{SIDE} states with four actions of up to three outcomes,
+discount 0.99: {number(SIDE * SIDE)} states, 1.2 million transitions. SciPy multiplies one sparse matrix for each
+action; pymdptoolbox applies its Bellman operator to the same matrices; bettermdptools runs its
+`value_iteration`, a loop in Python, and its `value_iteration_vectorized` in single precision (200
+sweeps a call, so that reading its dictionary counts little). The others compute in double precision,
+and all but lab on one thread.
+
+{sweeps}
+Grids of other sizes, by `cargo bench --bench solve`; GB/s counts each number that a sweep reads or
+writes once and compares with the triad above.
+
+```text
+{scale.strip()}
+```
+"""
     (ROOT / "docs" / "benchmarks.md").write_text(text)
 
 
@@ -473,7 +530,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parts = ["all", "machine", "update", "dqn", "write"]
+    parts = ["all", "machine", "update", "dqn", "solve", "write"]
     parser.add_argument("part", nargs="?", choices=parts, default="all")
     parser.add_argument("only", nargs="*", help="rows or environments")
     parser.add_argument("--threads", type=int, default=2)
@@ -485,7 +542,8 @@ def main():
     if options.part != "write":
         install()
         programs = build()
-        for name, measure in [("machine", machine), ("update", update), ("dqn", dqn)]:
+        parts = [("machine", machine), ("update", update), ("dqn", dqn), ("solve", solve)]
+        for name, measure in parts:
             if options.part in ("all", name):
                 measure(programs, options)
     write()

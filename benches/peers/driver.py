@@ -33,8 +33,20 @@ def serve(setup, wait):
     for _ in range(3):
         wait(step())
     steps, seconds = run(step, wait, 1, 1.0)
-    stride = max(1, int(0.02 * steps / seconds))
+    answer(step, wait, max(1, int(0.02 * steps / seconds)), 1, base)
+
+
+def serve_sweeps(setup):
+    """`setup()` gives the step and how many sweeps it makes; some take seconds."""
+    base = peak_memory()
+    step, sweeps = setup()
+    step()
+    answer(step, lambda result: None, 1, sweeps, base)
+
+
+def answer(step, wait, stride, units, base):
+    """Says it is ready and answers every line; a step counts as so many units."""
     print("ready", base, flush=True)
     for line in sys.stdin:
         steps, seconds = run(step, wait, stride, float(line))
-        print(steps, seconds, peak_memory(), flush=True)
+        print(steps * units, seconds, peak_memory(), flush=True)

@@ -15,14 +15,21 @@ const CHUNK: usize = 1 << 12;
 /// Writes `f(i)` to each `to[i]` and returns the largest difference to `old[i]`. Which thread does
 /// what shows nowhere: every number is computed from `f` alone, and a maximum has no order.
 pub(super) fn sweep(old: &[f64], to: &mut [f64], f: impl Fn(usize) -> f64 + Sync) -> f64 {
+    sweep_chunks(old, to, |first, to| {
+        to.iter_mut().enumerate().for_each(|(i, to)| *to = f(first + i));
+    })
+}
+
+/// The same where `f(i, to)` fills a piece of `to` that begins at `i`.
+fn sweep_chunks(old: &[f64], to: &mut [f64], f: impl Fn(usize, &mut [f64]) + Sync) -> f64 {
     let chunks = to.par_chunks_mut(CHUNK).zip(old.par_chunks(CHUNK)).enumerate();
     let sweep_chunk = |(chunk, (to, old)): (usize, (&mut [f64], &[f64]))| {
-        let mut largest = 0.0;
-        for (i, (to, old)) in to.iter_mut().zip(old).enumerate() {
-            *to = f(chunk * CHUNK + i);
-            largest = larger(largest, change(*to, *old));
-        }
-        largest
+        f(chunk * CHUNK, to);
+        to.iter().zip(old).fold(0.0, |largest, (&to, &old)| {
+            // A product is faster than a quotient, and few changes are the largest yet.
+            let is_less = (to - old).abs() < largest * to.abs().max(1.0);
+            if is_less { largest } else { larger(largest, change(to, old)) }
+        })
     };
     chunks.map(sweep_chunk).reduce(|| 0.0, larger)
 }
@@ -168,6 +175,35 @@ impl Model {
             return 0.0;
         }
         pairs.map(|pair| self.q(pair, values, gamma)).fold(f64::NEG_INFINITY, f64::max)
+    }
+
+    /// `to[s]` ← max_a Q(s, a) for every state; returns the largest [change].
+    pub(super) fn sweep(&self, values: &[f64], to: &mut [f64], gamma: f64) -> f64 {
+        sweep_chunks(values, to, |first, to| self.backups(first, values, to, gamma))
+    }
+
+    /// [`backup`](Self::backup) of the states from `first` on: reads rows one after the other, where
+    /// to ask for each would cost more than to compute it.
+    fn backups(&self, first: usize, values: &[f64], to: &mut [f64], gamma: f64) {
+        let pairs = &self.state_pairs[first..=first + to.len()];
+        let mut pair = pairs[0] as usize;
+        let mut entry = self.pair_entries[pair] as usize;
+        for (to, &end) in to.iter_mut().zip(&pairs[1..]) {
+            let end = end as usize;
+            let ends = &self.pair_entries[pair + 1..=end];
+            let mut best = if pair == end { 0.0 } else { f64::NEG_INFINITY };
+            for (&row_end, reward) in ends.iter().zip(&self.pair_reward[pair..end]) {
+                let row = entry..row_end as usize;
+                let next = &self.entry_next[row.clone()];
+                let products = next.iter().zip(&self.entry_prob[row]);
+                let expected: f64 =
+                    products.map(|(next, prob)| prob * values[*next as usize]).sum();
+                entry = row_end as usize;
+                best = f64::max(best, reward + gamma * expected);
+            }
+            *to = best;
+            pair = end;
+        }
     }
 
     /// The first pair of a state whose value, given by `q`, ties with the best; `None` where the

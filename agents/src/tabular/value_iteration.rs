@@ -2,7 +2,7 @@
 //!
 //! v(s) ← max_a [ r(s, a) + γ·Σ_s' p(s' | s, a)·v(s') ], in one of four orders. One step is a sweep:
 //! as many backups as there are states.
-use super::model::{Predecessors, change, larger, sweep};
+use super::model::{Predecessors, change, larger};
 use super::planner::act;
 use super::{Discount, Model, Problem, Table};
 use crate::Agent;
@@ -74,6 +74,11 @@ impl ValueIteration {
         Ok(Self { config, problem, values, before, queue, rng, converged: false })
     }
 
+    /// The transitions.
+    pub fn model(&self) -> &Model {
+        &self.problem.model
+    }
+
     /// v, `[S]`.
     pub fn values(&self) -> &[f64] {
         &self.values
@@ -86,7 +91,7 @@ impl ValueIteration {
         match self.config.order {
             Order::Synchronous => {
                 std::mem::swap(values, before);
-                sweep(before, values, |state| model.backup(state, before, gamma))
+                model.sweep(before, values, gamma)
             }
             Order::InPlace => {
                 let mut largest = 0.0;

@@ -1,0 +1,154 @@
+//! How fast known MDPs are swept: value iteration on open grids with noise.
+//!
+//! ```text
+//! cargo bench --bench solve           grids of 10 thousand to 10 million states
+//! python3 benches/run.py solve        beside Python's libraries, into docs/benchmarks.md
+//! ```
+//!
+//! `solve export SIDE DIR` writes the grid's transitions as arrays for the peers, `solve serve SIDE`
+//! sweeps whenever a line on standard input says for how many seconds.
+use anyhow::{Context as _, Result, bail};
+use lab::agents::tabular::{Model, ValueIteration, ValueIterationConfig};
+use lab::envs::{GridConfig, GridWorld, Layout, Reward};
+use lab::train::{Learner as _, Log, Progress};
+use std::io::{BufRead as _, Write};
+use std::path::Path;
+use std::time::Instant;
+
+/// Sides of the grids.
+const SIDES: [usize; 4] = [100, 316, 1_000, 3_162];
+
+/// An open square, where every state but the exit has four actions with up to three outcomes each.
+fn grid(side: usize) -> Result<GridWorld> {
+    let (width, height) = (Some(side), Some(side));
+    let reward = Some(Reward::Entering);
+    let config = GridConfig { width, height, reward, ..GridConfig::of(Layout::Open) };
+    GridWorld::new(&config).map_err(anyhow::Error::msg)
+}
+
+/// Value iteration, begun anew whenever it has converged.
+struct Sweeps {
+    mdp: GridWorld,
+    planner: ValueIteration,
+}
+
+impl Sweeps {
+    fn new(side: usize) -> Result<Self> {
+        let mdp = grid(side)?;
+        Ok(Self { planner: planner(&mdp)?, mdp })
+    }
+
+    /// Sweeps for about `seconds`, at least three times; the number of sweeps and the seconds.
+    fn run(&mut self, seconds: f64) -> Result<(u64, f64)> {
+        let (mut sweeps, mut taken) = (0, 0.0);
+        while sweeps < 3 || taken < seconds {
+            let start = Instant::now();
+            let progress = self.planner.step(&mut Log::default())?;
+            taken += start.elapsed().as_secs_f64();
+            sweeps += 1;
+            if progress == Progress::Converged {
+                self.planner = planner(&self.mdp)?;
+            }
+        }
+        Ok((sweeps, taken))
+    }
+}
+
+fn planner(mdp: &GridWorld) -> Result<ValueIteration> {
+    ValueIteration::new(mdp, ValueIterationConfig { tolerance: 1e-9, ..Default::default() }, 1)
+}
+
+/// The numbers a sweep reads and writes once at least: 12 bytes a transition, 14 a pair, and 20 a
+/// state (its first pair, its old and its new value).
+fn bytes(model: &Model) -> usize {
+    12 * model.n_entries() + 14 * model.n_pairs() + 20 * model.n_states()
+}
+
+fn table(out: &mut impl Write) -> Result<()> {
+    let threads = rayon::current_num_threads();
+    writeln!(out, "synchronous value iteration, {threads} thread(s)")?;
+    writeln!(
+        out,
+        "{:>10} {:>12} {:>12} {:>8} {:>8} {:>9}",
+        "states", "transitions", "s a sweep", "ns each", "GB/s", "read in s"
+    )?;
+    for side in SIDES {
+        let start = Instant::now();
+        let mut grid = Sweeps::new(side)?;
+        let read = start.elapsed().as_secs_f64();
+        grid.run(0.2)?;
+        let (sweeps, seconds) = grid.run(2.0)?;
+        let model = grid.planner.model();
+        let (each, transitions) = (seconds / sweeps as f64, model.n_entries());
+        writeln!(
+            out,
+            "{:>10} {transitions:>12} {each:>12.6} {:>8.2} {:>8.1} {read:>9.2}",
+            model.n_states(),
+            1e9 * each / transitions as f64,
+            bytes(model) as f64 / each / 1e9,
+        )?;
+    }
+    Ok(())
+}
+
+/// Answers every line, a number of seconds, with `SWEEPS SECONDS 0`.
+fn serve(side: usize, out: &mut impl Write) -> Result<()> {
+    let mut grid = Sweeps::new(side)?;
+    grid.run(0.5)?;
+    writeln!(out, "ready 0")?;
+    out.flush()?;
+    for line in std::io::stdin().lock().lines() {
+        let (sweeps, seconds) = grid.run(line?.trim().parse()?)?;
+        writeln!(out, "{sweeps} {seconds} 0")?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+/// Little-endian arrays: `pairs` (of each state, S + 1), `entries` (of each pair, P + 1) as u64,
+/// `next` as u64, `prob` and `reward` (of each pair) as f64.
+fn export(side: usize, dir: &Path) -> Result<()> {
+    let model = Model::new(&grid(side)?)?;
+    let (mut pairs, mut entries) = (vec![0], vec![0]);
+    let (mut next, mut prob, mut reward) = (Vec::new(), Vec::new(), Vec::new());
+    for state in 0..model.n_states() {
+        for pair in model.pairs(state) {
+            for (to, p) in model.entries(pair) {
+                next.push(to as u64);
+                prob.push(p);
+            }
+            entries.push(next.len() as u64);
+            reward.push(model.reward(pair));
+        }
+        pairs.push(reward.len() as u64);
+    }
+    let whole = |values: &[u64]| values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let real = |values: &[f64]| values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let files: [(&str, Vec<u8>); 5] = [
+        ("pairs", whole(&pairs)),
+        ("entries", whole(&entries)),
+        ("next", whole(&next)),
+        ("prob", real(&prob)),
+        ("reward", real(&reward)),
+    ];
+    std::fs::create_dir_all(dir)?;
+    for (name, bytes) in files {
+        let path = dir.join(name);
+        std::fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn main() -> Result<()> {
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    // `cargo bench` says so.
+    arguments.retain(|argument| argument != "--bench");
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let out = &mut std::io::stdout().lock();
+    match arguments[..] {
+        [] => table(out),
+        ["serve", side] => serve(side.parse()?, out),
+        ["export", side, dir] => export(side.parse()?, Path::new(dir)),
+        _ => bail!("expected nothing, `serve SIDE` or `export SIDE DIR`"),
+    }
+}

@@ -3,8 +3,8 @@
 //! To add an environment, an algorithm or a preset is to add its line here.
 use crate::usage::Usage;
 use agents::tabular::{
-    PolicyIteration, PolicyIterationConfig, QIteration, QIterationConfig, ValueIteration,
-    ValueIterationConfig,
+    PolicyEvaluation, PolicyEvaluationConfig, PolicyIteration, PolicyIterationConfig, QIteration,
+    QIterationConfig, ValueIteration, ValueIterationConfig,
 };
 use agents::{Agent, Dqn, DqnConfig, MakeEnv};
 use anyhow::Result;
@@ -281,6 +281,17 @@ pub const ALGORITHMS: &[Algorithm] = &[
             let config = job.config::<DqnConfig>()?;
             Ok(Box::new(Dqn::new(job.make, config, job.seed, job.device)?))
         },
+    },
+    Algorithm {
+        name: "policy-evaluation",
+        aliases: &["pe"],
+        about: "Evaluation of a given policy on a known MDP (Sutton & Barto, section 4.1)",
+        unit: "sweeps",
+        plan: PLANNING,
+        flags: PolicyEvaluationConfig::augment_args,
+        typed: typed::<PolicyEvaluationConfig>,
+        options: resolve::<PolicyEvaluationConfig>,
+        build: |job| Ok(Box::new(PolicyEvaluation::new(job.mdp()?, job.config()?, job.seed)?)),
     },
     Algorithm {
         name: "policy-iteration",

@@ -1,5 +1,5 @@
 //! What agents share: acting, and being scored.
-use crate::tabular::{Model, Table};
+use crate::tabular::{Model, Policy, Table};
 use anyhow::Result;
 use envs::{Env, Episode, VecEnv};
 use train::{Evaluation, Learner, Rng, Split, stream};
@@ -23,6 +23,11 @@ pub trait Agent: Learner {
     /// What the network reports.
     fn table(&self, _model: &Model) -> Result<Option<Table>> {
         Ok(None)
+    }
+
+    /// The policy of which the agent learns what it is worth; `None` where it looks for the best.
+    fn evaluates(&self) -> Option<&Policy> {
+        None
     }
 }
 

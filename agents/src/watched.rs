@@ -1,6 +1,8 @@
 //! An agent beside the exact answer, where its problem has one.
 use crate::Agent;
-use crate::tabular::{Discount, Evaluate, Model, PolicyIteration, PolicyIterationConfig, Table};
+use crate::tabular::{
+    Discount, Evaluate, Model, Policy, PolicyIteration, PolicyIterationConfig, Problem, Table,
+};
 use anyhow::Result;
 use envs::Mdp;
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,8 @@ const MOMENTS: usize = 64;
 ///
 /// - `oracle/value_error`: root mean square of v(s) − v*(s);
 /// - `oracle/policy_error`: share of the states where the greedy action is not optimal.
+///
+/// An agent that evaluates a policy π is compared with v^π(s), and takes no greedy action.
 pub struct Watched {
     agent: Box<dyn Agent>,
     known: Option<Known>,
@@ -66,7 +70,9 @@ impl Watched {
         every: u64,
     ) -> Result<Self> {
         let known = match mdp {
-            Some(mdp) if mdp.n_states() <= LARGEST => Some(Known::new(mdp, gamma)?),
+            Some(mdp) if mdp.n_states() <= LARGEST => {
+                Some(Known::new(mdp, gamma, agent.evaluates())?)
+            }
             _ => None,
         };
         Ok(Self { agent, known, every, seen: 0, history: History::default() })
@@ -98,7 +104,9 @@ impl Watched {
         let Some(table) = self.agent.table(&known.model)? else { return Ok(()) };
         if let Some(exact) = &known.exact {
             log.scalar("oracle/value_error", known.value_error(&table, exact));
-            log.scalar("oracle/policy_error", known.policy_error(&table, exact));
+            if self.agent.evaluates().is_none() {
+                log.scalar("oracle/policy_error", known.policy_error(&table, exact));
+            }
         }
         if known.remembers {
             self.history.push(Moment {
@@ -112,17 +120,15 @@ impl Watched {
 }
 
 impl Known {
-    fn new(mdp: &dyn Mdp, gamma: Discount) -> Result<Self> {
+    fn new(mdp: &dyn Mdp, gamma: Discount, policy: Option<&Policy>) -> Result<Self> {
         let model = Model::new(mdp)?;
-        let config =
-            PolicyIterationConfig { gamma, evaluation: Evaluate::Exact, ..Default::default() };
         // A problem that planners refuse has no answer to compare with.
-        let exact = PolicyIteration::new(mdp, config).and_then(|mut planner| {
-            while planner.step(&mut Log::default())? != Progress::Converged {}
-            planner.table(&model)
-        });
+        let exact = match policy {
+            Some(policy) => value_of(policy, mdp, gamma),
+            None => best(mdp, gamma),
+        };
         let visited = visited(&model);
-        Ok(Self { exact: exact.ok().flatten(), visited, remembers: mdp.grid().is_some(), model })
+        Ok(Self { exact: exact.ok(), visited, remembers: mdp.grid().is_some(), model })
     }
 
     fn value_error(&self, table: &Table, exact: &Table) -> f64 {
@@ -140,6 +146,20 @@ impl Known {
         };
         self.visited.iter().filter(wrong).count() as f64 / self.visited.len().max(1) as f64
     }
+}
+
+/// v^π and q^π.
+fn value_of(policy: &Policy, mdp: &dyn Mdp, gamma: Discount) -> Result<Table> {
+    let problem = Problem::new(mdp, gamma)?;
+    Ok(policy.table(&problem, &policy.values(&problem)?))
+}
+
+/// v*, q* and a policy that has them.
+fn best(mdp: &dyn Mdp, gamma: Discount) -> Result<Table> {
+    let config = PolicyIterationConfig { gamma, evaluation: Evaluate::Exact, ..Default::default() };
+    let mut planner = PolicyIteration::new(mdp, config)?;
+    while planner.step(&mut Log::default())? != Progress::Converged {}
+    Ok(planner.answer())
 }
 
 /// The states with actions that an episode can visit.
@@ -204,6 +224,10 @@ impl Agent for Watched {
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
         self.agent.table(model)
+    }
+
+    fn evaluates(&self) -> Option<&Policy> {
+        self.agent.evaluates()
     }
 }
 

@@ -4,6 +4,8 @@
 //! an action that is available in its state.
 mod model;
 mod planner;
+mod policy;
+mod policy_evaluation;
 mod policy_iteration;
 mod q_iteration;
 mod table;
@@ -11,6 +13,8 @@ mod value_iteration;
 
 pub use model::Model;
 pub use planner::{Discount, Problem};
+pub use policy::{Choice, Policy, PolicyName};
+pub use policy_evaluation::{Method, PolicyEvaluation, PolicyEvaluationConfig};
 pub use policy_iteration::{Evaluate, PolicyIteration, PolicyIterationConfig};
 pub use q_iteration::{QIteration, QIterationConfig};
 pub use table::{Solution, Table};

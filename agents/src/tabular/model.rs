@@ -214,8 +214,12 @@ impl Model {
 
     /// Whether no pair of the state is better than `pair` by more than a tie.
     pub fn ties_with_best(&self, state: usize, pair: usize, q: impl Fn(usize) -> f64) -> bool {
-        let best = self.pairs(state).map(&q).fold(f64::NEG_INFINITY, f64::max);
-        q(pair) >= best - TIE * best.abs().max(1.0)
+        q(pair) >= Self::tied(self.pairs(state).map(&q).fold(f64::NEG_INFINITY, f64::max))
+    }
+
+    /// The least value that ties with `best`.
+    pub(super) fn tied(best: f64) -> f64 {
+        best - TIE * best.abs().max(1.0)
     }
 
     /// The greedy pair of each state for `values`.

@@ -107,10 +107,15 @@ impl Problem {
 
     /// `value_start`: the value under the start distribution. It is exact: one sample, no interval.
     pub fn evaluation(&self, values: &[f64]) -> Evaluation {
-        let mean = self.model.start_value(values);
-        let measure = Measure { mean, ci95: [mean; 2], n: 1 };
-        Evaluation { score: mean, measures: [("value_start".to_owned(), measure)].into() }
+        start_value(&self.model, values)
     }
+}
+
+/// The evaluation of one measure, `value_start`: the value under the start distribution.
+pub(super) fn start_value(model: &Model, values: &[f64]) -> Evaluation {
+    let mean = model.start_value(values);
+    let measure = Measure { mean, ci95: [mean; 2], n: 1 };
+    Evaluation { score: mean, measures: [("value_start".to_owned(), measure)].into() }
 }
 
 /// The actions `choose` gives for one-hot observations, `[N, S]`; 0 in a terminal state, where none
@@ -122,8 +127,12 @@ pub(super) fn act(
     choose: impl Fn(usize) -> Option<usize>,
 ) -> Result<()> {
     for (obs, action) in obs.chunks_exact(model.n_states()).zip(actions) {
-        let state = obs.iter().position(|x| *x == 1.0).context("the observation is not one-hot")?;
-        *action = choose(state).map_or(0, |pair| model.action(pair));
+        *action = choose(state_of(obs)?).map_or(0, |pair| model.action(pair));
     }
     Ok(())
+}
+
+/// The state that a one-hot observation shows.
+pub(super) fn state_of(obs: &[f32]) -> Result<usize> {
+    obs.iter().position(|x| *x == 1.0).context("the observation is not one-hot")
 }

@@ -5,14 +5,13 @@
 //! π(s) ← argmax_a q(s, a), keeping the action it has where that is as good. One step is both.
 use super::model::{change, larger, sweep};
 use super::planner::act;
+use super::policy::solve;
 use super::{Discount, Model, Problem, Table};
 use crate::Agent;
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, ensure};
 use bytemuck::cast_slice_mut;
 use clap::ValueEnum;
 use envs::Mdp;
-use faer::linalg::solvers::Solve as _;
-use faer::sparse::{SparseColMat, Triplet};
 use serde::{Deserialize, Serialize};
 use train::{Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Split};
 
@@ -80,6 +79,12 @@ impl PolicyIteration {
         &self.values
     }
 
+    /// What has been found so far.
+    pub fn answer(&self) -> Table {
+        let Problem { model, gamma, .. } = &self.problem;
+        self.problem.table(&self.values, |pair| model.q(pair, &self.values, *gamma))
+    }
+
     fn evaluate_policy(&mut self) -> Result<()> {
         let Self { config, problem, policy, values, .. } = self;
         let (model, gamma) = (&problem.model, problem.gamma);
@@ -105,31 +110,15 @@ impl PolicyIteration {
             })
         };
         match config.evaluation {
-            Evaluate::Exact => *values = solve(model, policy, gamma)?,
+            Evaluate::Exact => {
+                let taken = |state: usize, pair| f64::from(policy[state] as usize == pair);
+                *values = solve(model, gamma, taken)?;
+            }
             Evaluate::Iterative => while backup(values) > config.tolerance {},
             Evaluate::Modified => (0..config.sweeps).for_each(|_| _ = backup(values)),
         }
         Ok(())
     }
-}
-
-/// v = (I − γ·P_π)⁻¹·r_π, `[S]`, by a sparse LU decomposition.
-fn solve(model: &Model, policy: &[u32], gamma: f64) -> Result<Vec<f64>> {
-    let n = policy.len();
-    let mut entries = Vec::with_capacity(2 * n);
-    let mut rewards = faer::Mat::zeros(n, 1);
-    for (state, &pair) in policy.iter().enumerate() {
-        entries.push(Triplet::new(state, state, 1.0));
-        if pair != NONE {
-            let to = model.entries(pair as usize);
-            entries.extend(to.map(|(next, prob)| Triplet::new(state, next, -gamma * prob)));
-            rewards[(state, 0)] = model.reward(pair as usize);
-        }
-    }
-    let failed = |error: &dyn std::fmt::Debug| anyhow!("evaluating the policy: {error:?}");
-    let matrix = SparseColMat::<usize, f64>::try_new_from_triplets(n, n, &entries);
-    let lu = matrix.map_err(|error| failed(&error))?.sp_lu().map_err(|error| failed(&error))?;
-    Ok(lu.solve(&rewards).col(0).iter().copied().collect())
 }
 
 impl Learner for PolicyIteration {
@@ -176,7 +165,6 @@ impl Agent for PolicyIteration {
     }
 
     fn table(&self, _: &Model) -> Result<Option<Table>> {
-        let Problem { model, gamma, .. } = &self.problem;
-        Ok(Some(self.problem.table(&self.values, |pair| model.q(pair, &self.values, *gamma))))
+        Ok(Some(self.answer()))
     }
 }

@@ -10,7 +10,8 @@ pub struct Table {
     pub values: Vec<f64>,
     /// q, `[S, A]`, row-major; NaN where an action is not available, or has no value here.
     pub q: Vec<f64>,
-    /// Action taken in each state, `[S]`; `None` where it is terminal.
+    /// Action taken in each state, `[S]`; `None` where it is terminal, or where a policy that is
+    /// evaluated draws one.
     pub policy: Vec<Option<usize>>,
 }
 
@@ -47,7 +48,8 @@ pub struct Solution {
     pub actions: Vec<String>,
     /// Value of each state.
     pub values: Vec<f64>,
-    /// Action taken in each state; `None` where it is terminal.
+    /// Action taken in each state; `None` where it is terminal, or where a policy that is evaluated
+    /// draws one.
     pub policy: Vec<Option<usize>>,
     /// Value of each action in each state; `None` where it is not available.
     pub q: Vec<Vec<Option<f64>>>,

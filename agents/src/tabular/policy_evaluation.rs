@@ -1,0 +1,147 @@
+//! Policy evaluation (Sutton & Barto 2018, section 4.1).
+//!
+//! v(s) ← Σ_a π(a | s)·[ r(s, a) + γ·Σ_s' p(s' | s, a)·v(s') ], in sweeps, or solved at once. One
+//! step is a sweep; with `--steps` as many as one likes.
+use super::model::{change, larger, sweep};
+use super::planner::state_of;
+use super::{Discount, Model, Policy, PolicyName, Problem, Table};
+use crate::Agent;
+use anyhow::Result;
+use bytemuck::cast_slice_mut;
+use clap::ValueEnum;
+use envs::Mdp;
+use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
+use train::{Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split, stream};
+
+train::hyper_parameters! {
+    /// Hyper-parameters of [`PolicyEvaluation`].
+    pub struct PolicyEvaluationConfig {
+        /// Discount γ, or `own` for the problem's
+        gamma: Discount = Discount::Own;
+        /// The policy: uniform, or a JSON file such as the solution.json of a run
+        policy: PolicyName = PolicyName::Uniform;
+        /// How it is evaluated: synchronous or in-place (sweeps), or exact (a sparse solve)
+        #[arg(value_enum, hide_possible_values = true)]
+        method: Method = Method::Synchronous;
+        /// Converged once no value changes by more in a sweep (relative beyond 1)
+        tolerance: f64 = 1e-10, in 0.0..;
+    }
+}
+
+/// How a policy is evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// Every state from the values of the sweep before.
+    Synchronous,
+    /// One state after the other, each from the newest values.
+    InPlace,
+    /// The linear system, in one step.
+    Exact,
+}
+
+/// A policy and what it is worth.
+pub struct PolicyEvaluation {
+    config: PolicyEvaluationConfig,
+    problem: Problem,
+    policy: Policy,
+    /// v, `[S]`.
+    values: Vec<f64>,
+    /// v of the sweep before, `[S]`.
+    before: Vec<f64>,
+    converged: bool,
+    /// What playing draws actions from.
+    playing: RefCell<Rng>,
+}
+
+impl PolicyEvaluation {
+    /// All values 0.
+    ///
+    /// # Errors
+    /// What [`Problem::new`] and [`PolicyName::read`] find; where γ = 1 and the policy never ends.
+    pub fn new(mdp: &dyn Mdp, config: PolicyEvaluationConfig, seed: u64) -> Result<Self> {
+        config.check()?;
+        let problem = Problem::new(mdp, config.gamma)?;
+        let policy = config.policy.read("policy", mdp, &problem.model)?;
+        policy.check_proper(&problem)?;
+        let values = vec![0.0; problem.model.n_states()];
+        let playing = RefCell::new(stream(seed, "play"));
+        let before = values.clone();
+        Ok(Self { config, problem, policy, before, values, converged: false, playing })
+    }
+
+    /// v, `[S]`.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// One sweep; returns the largest change.
+    fn sweep(&mut self) -> Result<f64> {
+        let Self { problem, policy, values, before, .. } = self;
+        let (model, gamma) = (&problem.model, problem.gamma);
+        std::mem::swap(values, before);
+        match self.config.method {
+            Method::Synchronous => {
+                Ok(sweep(before, values, |state| policy.backup(model, state, before, gamma)))
+            }
+            Method::InPlace => {
+                values.copy_from_slice(before);
+                let mut largest = 0.0;
+                for state in 0..values.len() {
+                    let new = policy.backup(model, state, values, gamma);
+                    largest = larger(largest, change(new, values[state]));
+                    values[state] = new;
+                }
+                Ok(largest)
+            }
+            Method::Exact => {
+                *values = policy.values(problem)?;
+                let off = |state| change(policy.backup(model, state, values, gamma), values[state]);
+                Ok((0..values.len()).map(off).fold(0.0, larger))
+            }
+        }
+    }
+}
+
+impl Learner for PolicyEvaluation {
+    fn step(&mut self, log: &mut Log) -> Result<Progress> {
+        if self.converged {
+            return Ok(Progress::Converged);
+        }
+        let residual = self.sweep()?;
+        log.scalar("train/residual", residual);
+        self.converged = residual <= self.config.tolerance || self.config.method == Method::Exact;
+        Ok(Progress::Advanced(1))
+    }
+
+    fn evaluate(&mut self, _: Split) -> Result<Evaluation> {
+        Ok(self.problem.evaluation(&self.values))
+    }
+
+    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        checkpoint.bytes(MODEL, cast_slice_mut(&mut self.values))?;
+        self.policy.state(checkpoint)?;
+        checkpoint.value("converged", &mut self.converged)
+    }
+}
+
+impl Agent for PolicyEvaluation {
+    /// Draws from the policy.
+    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
+        let model = &self.problem.model;
+        let mut rng = self.playing.borrow_mut();
+        for (obs, action) in obs.chunks_exact(model.n_states()).zip(actions) {
+            *action = self.policy.draw(model, state_of(obs)?, &mut rng).unwrap_or(0);
+        }
+        Ok(())
+    }
+
+    fn table(&self, _: &Model) -> Result<Option<Table>> {
+        Ok(Some(self.policy.table(&self.problem, &self.values)))
+    }
+
+    fn evaluates(&self) -> Option<&Policy> {
+        Some(&self.policy)
+    }
+}

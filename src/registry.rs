@@ -3,8 +3,10 @@
 //! To add an environment, an algorithm or a preset is to add its line here.
 use crate::usage::Usage;
 use agents::tabular::{
-    PolicyEvaluation, PolicyEvaluationConfig, PolicyIteration, PolicyIterationConfig, QIteration,
-    QIterationConfig, ValueIteration, ValueIterationConfig,
+    DoubleQLearning, DoubleQLearningConfig, ExpectedSarsa, ExpectedSarsaConfig, McPrediction,
+    McPredictionConfig, MonteCarlo, MonteCarloConfig, PolicyEvaluation, PolicyEvaluationConfig,
+    PolicyIteration, PolicyIterationConfig, QIteration, QIterationConfig, QLearning,
+    QLearningConfig, Sarsa, SarsaConfig, Task, Td, TdConfig, ValueIteration, ValueIterationConfig,
 };
 use agents::{Agent, Dqn, DqnConfig, MakeEnv};
 use anyhow::Result;
@@ -226,6 +228,11 @@ impl Job<'_> {
         })
     }
 
+    /// What a learner with a table learns in.
+    fn task(self) -> Result<Task> {
+        Ok(Task::new(self.make, self.mdp).map_err(|error| Usage(error.to_string()))?)
+    }
+
     /// A network has a value for every action in every state.
     fn needs_every_action(&self) -> Result<()> {
         let Some(mdp) = &self.mdp else { return Ok(()) };
@@ -258,8 +265,32 @@ const PLANNING: Plan = Plan {
     patience: None,
 };
 
+/// A transition of a table takes about as long as the environment's own step.
+const LEARNING: Plan = Plan {
+    steps: 500_000,
+    log_every: 5_000,
+    eval_every: 25_000,
+    save_every: 100_000,
+    target: None,
+    patience: None,
+};
+
 /// The algorithms.
 pub const ALGORITHMS: &[Algorithm] = &[
+    Algorithm {
+        name: "double-q-learning",
+        aliases: &[],
+        about: "Double Q-learning (van Hasselt 2010)",
+        unit: "transitions",
+        plan: LEARNING,
+        flags: DoubleQLearningConfig::augment_args,
+        typed: typed::<DoubleQLearningConfig>,
+        options: resolve::<DoubleQLearningConfig>,
+        build: |job| {
+            let (config, seed) = (job.config()?, job.seed);
+            Ok(Box::new(DoubleQLearning::new(job.task()?, config, seed)?))
+        },
+    },
     Algorithm {
         name: "dqn",
         aliases: &[],
@@ -280,6 +311,48 @@ pub const ALGORITHMS: &[Algorithm] = &[
             job.needs_every_action()?;
             let config = job.config::<DqnConfig>()?;
             Ok(Box::new(Dqn::new(job.make, config, job.seed, job.device)?))
+        },
+    },
+    Algorithm {
+        name: "expected-sarsa",
+        aliases: &[],
+        about: "Expected Sarsa (van Seijen et al. 2009), also with n steps",
+        unit: "transitions",
+        plan: LEARNING,
+        flags: ExpectedSarsaConfig::augment_args,
+        typed: typed::<ExpectedSarsaConfig>,
+        options: resolve::<ExpectedSarsaConfig>,
+        build: |job| {
+            let (config, seed) = (job.config()?, job.seed);
+            Ok(Box::new(ExpectedSarsa::new(job.task()?, config, seed)?))
+        },
+    },
+    Algorithm {
+        name: "mc-prediction",
+        aliases: &[],
+        about: "Monte Carlo prediction of a given policy, also off-policy (Sutton & Barto, chapter 5)",
+        unit: "transitions",
+        plan: LEARNING,
+        flags: McPredictionConfig::augment_args,
+        typed: typed::<McPredictionConfig>,
+        options: resolve::<McPredictionConfig>,
+        build: |job| {
+            let (config, seed) = (job.config()?, job.seed);
+            Ok(Box::new(McPrediction::new(job.task()?, config, seed)?))
+        },
+    },
+    Algorithm {
+        name: "monte-carlo",
+        aliases: &["mc"],
+        about: "Monte Carlo control: on-policy, exploring starts or off-policy (Sutton & Barto, chapter 5)",
+        unit: "transitions",
+        plan: LEARNING,
+        flags: MonteCarloConfig::augment_args,
+        typed: typed::<MonteCarloConfig>,
+        options: resolve::<MonteCarloConfig>,
+        build: |job| {
+            let (config, seed) = (job.config()?, job.seed);
+            Ok(Box::new(MonteCarlo::new(job.task()?, config, seed)?))
         },
     },
     Algorithm {
@@ -314,6 +387,48 @@ pub const ALGORITHMS: &[Algorithm] = &[
         typed: typed::<QIterationConfig>,
         options: resolve::<QIterationConfig>,
         build: |job| Ok(Box::new(QIteration::new(job.mdp()?, job.config()?)?)),
+    },
+    Algorithm {
+        name: "q-learning",
+        aliases: &[],
+        about: "Q-learning (Watkins 1989), also with traces",
+        unit: "transitions",
+        plan: LEARNING,
+        flags: QLearningConfig::augment_args,
+        typed: typed::<QLearningConfig>,
+        options: resolve::<QLearningConfig>,
+        build: |job| {
+            let (config, seed) = (job.config()?, job.seed);
+            Ok(Box::new(QLearning::new(job.task()?, config, seed)?))
+        },
+    },
+    Algorithm {
+        name: "sarsa",
+        aliases: &[],
+        about: "Sarsa (Rummery & Niranjan 1994), also with n steps or traces",
+        unit: "transitions",
+        plan: LEARNING,
+        flags: SarsaConfig::augment_args,
+        typed: typed::<SarsaConfig>,
+        options: resolve::<SarsaConfig>,
+        build: |job| {
+            let (config, seed) = (job.config()?, job.seed);
+            Ok(Box::new(Sarsa::new(job.task()?, config, seed)?))
+        },
+    },
+    Algorithm {
+        name: "td",
+        aliases: &[],
+        about: "Temporal-difference prediction of a given policy (Sutton 1988), also with n steps or traces",
+        unit: "transitions",
+        plan: LEARNING,
+        flags: TdConfig::augment_args,
+        typed: typed::<TdConfig>,
+        options: resolve::<TdConfig>,
+        build: |job| {
+            let (config, seed) = (job.config()?, job.seed);
+            Ok(Box::new(Td::new(job.task()?, config, seed)?))
+        },
     },
     Algorithm {
         name: "value-iteration",

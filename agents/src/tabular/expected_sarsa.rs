@@ -1,0 +1,110 @@
+//! Expected Sarsa (van Seijen et al. 2009; Sutton & Barto 2018, section 6.6), with n steps (section
+//! 7.2).
+//!
+//! q(s, a) ← q(s, a) + α·[ r + γ·Σ_a' π(a' | s')·q(s', a') − q(s, a) ], where π is the ε-greedy policy
+//! that is followed. With `--n`, the return of n steps takes the place of the first reward and what
+//! follows. One step is a transition.
+use super::estimates::{Estimates, StepSize};
+use super::experience::{Explorer, Recent, Task, World, control_parameters, max};
+use super::{Model, Table};
+use crate::Agent;
+use anyhow::Result;
+use train::{Checkpoint, Evaluation, Learner, Log, Progress, Split};
+
+control_parameters! {
+    /// Hyper-parameters of [`ExpectedSarsa`].
+    pub struct ExpectedSarsaConfig {
+        /// Step size α: a number, or `1/n` or `1/n^0.8` with the visits n of a state's action
+        alpha: StepSize = StepSize::Of(0.1);
+        /// Value of q before anything is known; one above all returns makes the agent try everything
+        initial: f64 = 0.0, in f64::MIN..;
+        /// Rewards in a return before it is bootstrapped
+        n: usize = 1, in 1..=1 << 16;
+    }
+}
+
+/// Σ_a π(a | s)·q(s, a) for the ε-greedy π; `row` is q(s, ·), `[A]`, −∞ where an action is not
+/// available.
+pub fn expected_value(row: &[f64], epsilon: f64) -> f64 {
+    let (mut sum, mut n) = (0.0, 0.0);
+    for q in row.iter().filter(|q| **q > f64::NEG_INFINITY) {
+        sum += q;
+        n += 1.0;
+    }
+    epsilon * (sum / n) + (1.0 - epsilon) * max(row)
+}
+
+/// Expected Sarsa in the environment it learns in.
+pub struct ExpectedSarsa {
+    config: ExpectedSarsaConfig,
+    world: World,
+    q: Estimates,
+    recent: Recent,
+    explorer: Explorer,
+}
+
+impl ExpectedSarsa {
+    /// All values `initial`.
+    ///
+    /// # Errors
+    /// [`BadValue`](train::BadValue) where a hyper-parameter is out of range.
+    pub fn new(task: Task, config: ExpectedSarsaConfig, seed: u64) -> Result<Self> {
+        config.check()?;
+        let world = World::new(task, config.gamma, seed)?;
+        let q = Estimates::of_actions(&world.states, config.initial, config.alpha);
+        let explorer = Explorer::new(config.epsilon(), seed);
+        let recent = Recent::new(config.n);
+        Ok(Self { config, world, q, recent, explorer })
+    }
+}
+
+impl Learner for ExpectedSarsa {
+    fn step(&mut self, log: &mut Log) -> Result<Progress> {
+        let Self { config, world, q, recent, explorer } = self;
+        let action = explorer.choose(q.row(world.state), world.seen);
+        let moved = world.step(action, log)?;
+        q.grow(&world.states);
+        let epsilon = explorer.epsilon(world.seen);
+        let expected = moved.next.map_or(0.0, |state| expected_value(q.row(state), epsilon));
+        let (index, bootstrap) = (q.index(moved.state, action), (world.gamma, expected));
+        recent.push((index, moved.reward), config.n, moved.ended, bootstrap, |index, target| {
+            log.scalar("train/td_error", q.learn(index, target).abs());
+        });
+        log.scalar("train/epsilon", epsilon);
+        Ok(Progress::Advanced(1))
+    }
+
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
+        self.world.evaluate(self, self.config.episodes(), split)
+    }
+
+    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        self.world.state(checkpoint)?;
+        self.q.state(&self.world.states, checkpoint)?;
+        self.explorer.state(checkpoint)?;
+        checkpoint.value("recent", &mut self.recent)
+    }
+}
+
+impl Agent for ExpectedSarsa {
+    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
+        self.q.act(&self.world.states, obs, actions)
+    }
+
+    fn table(&self, model: &Model) -> Result<Option<Table>> {
+        Ok(self.q.table(&self.world.states, model))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expectation_by_hand() {
+        let row = [1.0, 4.0, f64::NEG_INFINITY];
+        // 0.2·(1 + 4)/2 + 0.8·4.
+        assert!((expected_value(&row, 0.2) - 3.7).abs() < 1e-12);
+        assert_eq!([expected_value(&row, 0.0), expected_value(&row, 1.0)], [4.0, 2.5]);
+    }
+}

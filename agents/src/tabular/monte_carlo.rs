@@ -1,0 +1,277 @@
+//! Monte Carlo control (Sutton & Barto 2018, sections 5.3, 5.4 and 5.7).
+//!
+//! When an episode has ended, q(s, a) moves to the return G that followed each visit of a pair (or
+//! its first visit): by α for `on-policy` (the ε-greedy policy) and `exploring-starts` (the greedy
+//! one, from any state and action), by W / C with weighted importance sampling for `off-policy` (the
+//! greedy policy, learned from the ε-greedy one). One step is a transition. Where a time limit cuts an
+//! episode off, its return is not known: the value of the last state stands in for what is missing.
+use super::estimates::{Estimates, StepSize};
+use super::expected_sarsa::expected_value;
+use super::experience::{Explorer, Task, World, best, control_parameters, epsilon_greedy};
+use super::{Model, Table};
+use crate::Agent;
+use anyhow::Result;
+use bytemuck::cast_slice_mut;
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use train::{BadValue, Checkpoint, Evaluation, Learner, Linear, Log, Progress, Split};
+
+control_parameters! {
+    /// Hyper-parameters of [`MonteCarlo`].
+    pub struct MonteCarloConfig {
+        /// What is learned from: on-policy, exploring-starts or off-policy
+        #[arg(value_enum, hide_possible_values = true)]
+        method: MonteCarloMethod = MonteCarloMethod::OnPolicy;
+        /// Which visits of a pair in an episode count: first or every (off-policy: every)
+        #[arg(value_enum, hide_possible_values = true)]
+        visits: Visits = Visits::First;
+        /// Step size α: a number, or `1/n` or `1/n^0.8` with the visits n of a state's action
+        alpha: StepSize = StepSize::Visits(1.0);
+        /// Value of q before anything is known; one above all returns makes the agent try everything
+        initial: f64 = 0.0, in f64::MIN..;
+    }
+}
+
+/// What Monte Carlo control learns from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum MonteCarloMethod {
+    /// Episodes of the ε-greedy policy, about which it learns.
+    OnPolicy,
+    /// Episodes of the greedy policy that start in any state that is not terminal, with any action,
+    /// all equally probable; ε is not used.
+    ExploringStarts,
+    /// Episodes of the ε-greedy policy, about the greedy one.
+    OffPolicy,
+}
+
+/// Which visits of a state, or of its action, in an episode count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Visits {
+    /// The first.
+    First,
+    /// All of them.
+    Every,
+}
+
+/// C ← C + W, then q ← q + W / C·(G − q): the mean of returns G weighted by W (equations 5.7 and 5.8).
+/// Returns the new q.
+pub fn weighted_mean(q: f64, total: &mut f64, weight: f64, ret: f64) -> f64 {
+    *total += weight;
+    if *total > 0.0 { q + weight / *total * (ret - q) } else { q }
+}
+
+/// A transition of the episode under way.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Visit {
+    state: usize,
+    action: usize,
+    reward: f64,
+    /// Whether the pair had not been visited in the episode before.
+    first: bool,
+    /// Probability with which the action was taken.
+    prob: f64,
+}
+
+/// Monte Carlo control in the environment it learns in.
+pub struct MonteCarlo {
+    config: MonteCarloConfig,
+    world: World,
+    q: Estimates,
+    /// C, `[S, A]`.
+    weights: Vec<f64>,
+    episode: Vec<Visit>,
+    /// Whether a pair was visited in the episode under way, `[S, A]`.
+    visited: Vec<bool>,
+    explorer: Explorer,
+}
+
+impl MonteCarlo {
+    /// All values `initial`.
+    ///
+    /// # Errors
+    /// [`BadValue`] where a hyper-parameter is out of range; where the outcomes are not known, which
+    /// exploring starts need.
+    pub fn new(task: Task, config: MonteCarloConfig, seed: u64) -> Result<Self> {
+        config.check()?;
+        let off_policy = config.method == MonteCarloMethod::OffPolicy;
+        if off_policy && config.alpha != StepSize::Visits(1.0) {
+            let why = "off-policy, weighted means are taken: leave it at 1/n";
+            return Err(BadValue::new("alpha", config.alpha, why).into());
+        }
+        let (world, epsilon) = match config.method {
+            MonteCarloMethod::ExploringStarts => {
+                let never = Linear { from: 0.0, to: 0.0, over: 0 };
+                (World::starting_anywhere(task, config.gamma, seed)?, never)
+            }
+            _ => (World::new(task, config.gamma, seed)?, config.epsilon()),
+        };
+        let q = Estimates::of_actions(&world.states, config.initial, config.alpha);
+        let explorer = Explorer::new(epsilon, seed);
+        let (weights, visited) = (vec![0.0; q.values.len()], vec![false; q.values.len()]);
+        Ok(Self { config, world, q, weights, episode: Vec::new(), visited, explorer })
+    }
+
+    fn choose(&mut self) -> usize {
+        let row = self.q.row(self.world.state);
+        match self.config.method {
+            MonteCarloMethod::ExploringStarts if self.episode.is_empty() => {
+                self.explorer.uniform(row)
+            }
+            _ => self.explorer.choose(row, self.world.seen),
+        }
+    }
+
+    /// Learns from the episode that has ended, going back from its last transition; `ret` stands for
+    /// what came after that.
+    fn learn(&mut self, mut ret: f64, log: &mut Log) {
+        let Self { config, world, q, weights, episode, visited, .. } = self;
+        let mut weight = 1.0;
+        for &Visit { state, action, reward, first, prob } in episode.iter().rev() {
+            ret = reward + world.gamma * ret;
+            let index = q.index(state, action);
+            visited[index] = false;
+            if config.method == MonteCarloMethod::OffPolicy {
+                // Where the greedy policy would have left, nothing before is about it.
+                if weight == 0.0 {
+                    continue;
+                }
+                log.scalar("train/error", (ret - q.values[index]).abs());
+                q.values[index] = weighted_mean(q.values[index], &mut weights[index], weight, ret);
+                weight = if best(q.row(state)) == Some(action) { weight / prob } else { 0.0 };
+            } else if first || config.visits == Visits::Every {
+                log.scalar("train/error", q.learn(index, ret).abs());
+            }
+        }
+        episode.clear();
+    }
+}
+
+impl Learner for MonteCarlo {
+    fn step(&mut self, log: &mut Log) -> Result<Progress> {
+        let action = self.choose();
+        let Self { config, world, q, weights, episode, visited, explorer } = self;
+        let epsilon = explorer.epsilon(world.seen);
+        let prob = epsilon_greedy(q.row(world.state), action, epsilon);
+        let moved = world.step(action, log)?;
+        q.grow(&world.states);
+        weights.resize(q.values.len(), 0.0);
+        visited.resize(q.values.len(), false);
+        let first = !std::mem::replace(&mut visited[q.index(moved.state, action)], true);
+        episode.push(Visit { state: moved.state, action, reward: moved.reward, first, prob });
+        log.scalar("train/epsilon", epsilon);
+        if moved.ended {
+            let epsilon = if config.method == MonteCarloMethod::OffPolicy { 0.0 } else { epsilon };
+            let after = moved.next.map_or(0.0, |state| expected_value(q.row(state), epsilon));
+            self.learn(after, log);
+        }
+        Ok(Progress::Advanced(1))
+    }
+
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
+        self.world.evaluate(self, self.config.episodes(), split)
+    }
+
+    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        self.world.state(checkpoint)?;
+        self.q.state(&self.world.states, checkpoint)?;
+        self.explorer.state(checkpoint)?;
+        self.weights.resize(self.q.values.len(), 0.0);
+        checkpoint.bytes("weights", cast_slice_mut(&mut self.weights))?;
+        checkpoint.value("episode", &mut self.episode)?;
+        self.visited.clear();
+        self.visited.resize(self.q.values.len(), false);
+        for visit in &self.episode {
+            self.visited[self.q.index(visit.state, visit.action)] = true;
+        }
+        Ok(())
+    }
+}
+
+impl Agent for MonteCarlo {
+    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
+        self.q.act(&self.world.states, obs, actions)
+    }
+
+    fn table(&self, model: &Model) -> Result<Option<Table>> {
+        Ok(self.q.table(&self.world.states, model))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use envs::{GridConfig, GridWorld, Layout};
+    use std::sync::Arc;
+
+    /// `chain` from the left: exit 10, three cells, exit 1, end; actions left, right, exit.
+    fn learner(config: MonteCarloConfig) -> MonteCarlo {
+        let mdp = GridWorld::new(&GridConfig::of(Layout::Chain)).unwrap();
+        MonteCarlo::new(Task::of(Arc::new(mdp), 10), config, 1).unwrap()
+    }
+
+    fn visit(state: usize, action: usize, reward: f64, first: bool, prob: f64) -> Visit {
+        Visit { state, action, reward, first, prob }
+    }
+
+    /// In cell 1 right, back left, right once more, then left twice and out with 10.
+    fn episode() -> Vec<Visit> {
+        vec![
+            visit(1, 1, 1.0, true, 0.5),
+            visit(2, 0, 2.0, true, 0.25),
+            visit(1, 1, 4.0, false, 0.5),
+            visit(2, 0, 8.0, false, 0.25),
+            visit(1, 0, 16.0, true, 0.5),
+            visit(0, 2, 32.0, true, 1.0),
+        ]
+    }
+
+    fn learned(config: MonteCarloConfig, after: f64) -> MonteCarlo {
+        let config = MonteCarloConfig { gamma: crate::tabular::Discount::Of(0.5), ..config };
+        let mut learner = learner(config);
+        learner.episode = episode();
+        learner.learn(after, &mut Log::default());
+        learner
+    }
+
+    #[test]
+    fn returns_of_first_and_every_visit_by_hand() {
+        // G from the back: 32, 32, 24, 16, 10, 6.
+        let first = learned(MonteCarloConfig::default(), 0.0);
+        assert_eq!([first.q.row(0)[2], first.q.row(1)[0]], [32.0, 32.0]);
+        assert_eq!([first.q.row(1)[1], first.q.row(2)[0]], [6.0, 10.0]);
+        let every = MonteCarloConfig { visits: Visits::Every, ..Default::default() };
+        let every = learned(every, 0.0);
+        assert_eq!([every.q.row(1)[1], every.q.row(2)[0]], [11.0, 17.0]);
+        assert_eq!(every.q.row(0)[0], f64::NEG_INFINITY);
+        // Cut off where 64 would follow: 32 + ½·64.
+        assert_eq!(learned(MonteCarloConfig::default(), 64.0).q.row(0)[2], 64.0);
+    }
+
+    #[test]
+    fn weighted_importance_sampling_by_hand() {
+        let config = MonteCarloConfig { method: MonteCarloMethod::OffPolicy, ..Default::default() };
+        let learner = learned(config, 0.0);
+        let weight = |state, action| learner.weights[learner.q.index(state, action)];
+        // The exit with W = 1; left in 1 with 1 / 1; left in 2 with 1 / ½; right in 1 with 2 / ¼,
+        // after which left is still greedy in 1, so that nothing before it counts.
+        assert_eq!([weight(0, 2), weight(1, 0), weight(2, 0), weight(1, 1)], [1.0, 1.0, 2.0, 8.0]);
+        assert_eq!([learner.q.row(2)[0], learner.q.row(1)[1]], [24.0, 16.0]);
+        let (mut total, q) = (3.0, weighted_mean(0.0, &mut 0.0, 3.0, 5.0));
+        assert_eq!((weighted_mean(q, &mut total, 1.0, 9.0), total), (6.0, 4.0));
+        assert_eq!(weighted_mean(7.0, &mut 0.0, 0.0, 9.0), 7.0);
+    }
+
+    #[test]
+    fn the_step_size_of_weighted_means_is_their_own() {
+        let config = MonteCarloConfig {
+            method: MonteCarloMethod::OffPolicy,
+            alpha: StepSize::Of(0.1),
+            ..Default::default()
+        };
+        let mdp = GridWorld::new(&GridConfig::of(Layout::Chain)).unwrap();
+        let error = MonteCarlo::new(Task::of(Arc::new(mdp), 10), config, 1).err().unwrap();
+        assert!(error.to_string().contains("--alpha 0.1: off-policy"), "{error}");
+    }
+}

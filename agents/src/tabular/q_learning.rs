@@ -1,0 +1,120 @@
+//! Q-learning (Watkins 1989; Sutton & Barto 2018, section 6.5), with Watkins's Q(λ) (Sutton & Barto
+//! 1998, section 7.6).
+//!
+//! q(s, a) ← q(s, a) + α·[ r + γ·max_a' q(s', a') − q(s, a) ]. With λ above 0 the error goes to all
+//! pairs by their traces, which are cut where an action is taken that is not greedy. One step is a
+//! transition.
+use super::estimates::{Estimates, StepSize, TraceKind, Traces};
+use super::experience::{Explorer, Task, World, control_parameters, is_greedy, max};
+use super::{Model, Table};
+use crate::Agent;
+use anyhow::Result;
+use train::{Checkpoint, Evaluation, Learner, Log, Progress, Split};
+
+control_parameters! {
+    /// Hyper-parameters of [`QLearning`].
+    pub struct QLearningConfig {
+        /// Step size α: a number, or `1/n` or `1/n^0.8` with the visits n of a state's action
+        alpha: StepSize = StepSize::Of(0.1);
+        /// Value of q before anything is known; one above all returns makes the agent try everything
+        initial: f64 = 0.0, in f64::MIN..;
+        /// Decay λ of the traces; 0 for none
+        lambda: f64 = 0.0, in 0.0..=1.0;
+        /// What a visit does to its trace: accumulating or replacing
+        #[arg(value_enum, hide_possible_values = true)]
+        traces: TraceKind = TraceKind::Replacing;
+    }
+}
+
+/// y = r + γ·max_a' q(s', a'), without the second term where s' is terminal; `next` is q(s', ·),
+/// `[A]`, −∞ where an action is not available.
+pub fn q_learning_target(reward: f64, gamma: f64, next: Option<&[f64]>) -> f64 {
+    reward + gamma * next.map_or(0.0, max)
+}
+
+/// Q-learning in the environment it learns in.
+pub struct QLearning {
+    config: QLearningConfig,
+    world: World,
+    q: Estimates,
+    traces: Traces,
+    explorer: Explorer,
+}
+
+impl QLearning {
+    /// All values `initial`.
+    ///
+    /// # Errors
+    /// [`BadValue`](train::BadValue) where a hyper-parameter is out of range.
+    pub fn new(task: Task, config: QLearningConfig, seed: u64) -> Result<Self> {
+        config.check()?;
+        let world = World::new(task, config.gamma, seed)?;
+        let q = Estimates::of_actions(&world.states, config.initial, config.alpha);
+        let explorer = Explorer::new(config.epsilon(), seed);
+        Ok(Self { config, world, q, traces: Traces::default(), explorer })
+    }
+}
+
+impl Learner for QLearning {
+    fn step(&mut self, log: &mut Log) -> Result<Progress> {
+        let Self { config, world, q, traces, explorer } = self;
+        let row = q.row(world.state);
+        let action = explorer.choose(row, world.seen);
+        if !is_greedy(row, action) {
+            traces.clear();
+        }
+        let moved = world.step(action, log)?;
+        q.grow(&world.states);
+        let target = q_learning_target(moved.reward, world.gamma, moved.next.map(|s| q.row(s)));
+        let index = q.index(moved.state, action);
+        let error = if config.lambda == 0.0 {
+            q.learn(index, target)
+        } else {
+            let error = target - q.values[index];
+            traces.visit(index, q.visit(index), config.traces);
+            traces.learn(&mut q.values, error, world.gamma * config.lambda);
+            error
+        };
+        if moved.ended {
+            traces.clear();
+        }
+        log.scalar("train/td_error", error.abs());
+        log.scalar("train/epsilon", explorer.epsilon(world.seen));
+        Ok(Progress::Advanced(1))
+    }
+
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
+        self.world.evaluate(self, self.config.episodes(), split)
+    }
+
+    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        self.world.state(checkpoint)?;
+        self.q.state(&self.world.states, checkpoint)?;
+        self.explorer.state(checkpoint)?;
+        checkpoint.value("traces", &mut self.traces)
+    }
+}
+
+impl Agent for QLearning {
+    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
+        self.q.act(&self.world.states, obs, actions)
+    }
+
+    fn table(&self, model: &Model) -> Result<Option<Table>> {
+        Ok(self.q.table(&self.world.states, model))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn target_by_hand() {
+        let next = [1.0, 4.0, f64::NEG_INFINITY];
+        // After a time limit `next` is there all the same.
+        assert_eq!(q_learning_target(-1.0, 0.5, Some(&next)), 1.0);
+        assert_eq!(q_learning_target(-1.0, 0.5, Some(&[-3.0, f64::NEG_INFINITY])), -2.5);
+        assert_eq!(q_learning_target(-1.0, 0.5, None), -1.0);
+    }
+}

@@ -1,0 +1,138 @@
+//! Sarsa (Rummery & Niranjan 1994; Sutton & Barto 2018, section 6.4), n-step Sarsa (section 7.2) and
+//! Sarsa(λ) (section 12.7).
+//!
+//! q(s, a) ← q(s, a) + α·[ r + γ·q(s', a') − q(s, a) ], where a' is the action taken next. With
+//! `--n`, the return of n steps takes the place of r + γ·q(s', a'); with `--lambda`, the error goes to
+//! all pairs by their traces. One step is a transition.
+use super::estimates::{Estimates, StepSize, TraceKind, Traces};
+use super::experience::{Explorer, Recent, Task, World, control_parameters};
+use super::{Model, Table};
+use crate::Agent;
+use anyhow::Result;
+use train::{BadValue, Checkpoint, Evaluation, Learner, Log, Progress, Split};
+
+control_parameters! {
+    /// Hyper-parameters of [`Sarsa`].
+    pub struct SarsaConfig {
+        /// Step size α: a number, or `1/n` or `1/n^0.8` with the visits n of a state's action
+        alpha: StepSize = StepSize::Of(0.1);
+        /// Value of q before anything is known; one above all returns makes the agent try everything
+        initial: f64 = 0.0, in f64::MIN..;
+        /// Rewards in a return before it is bootstrapped
+        n: usize = 1, in 1..=1 << 16;
+        /// Decay λ of the traces; 0 for none
+        lambda: f64 = 0.0, in 0.0..=1.0;
+        /// What a visit does to its trace: accumulating or replacing
+        #[arg(value_enum, hide_possible_values = true)]
+        traces: TraceKind = TraceKind::Replacing;
+    }
+}
+
+/// q(s', a'), what Sarsa bootstraps from; 0 where s' is terminal. `next` is q(s', ·), `[A]`, and a'.
+pub fn sarsa_bootstrap(next: Option<(&[f64], usize)>) -> f64 {
+    next.map_or(0.0, |(row, action)| row[action])
+}
+
+/// Sarsa in the environment it learns in.
+pub struct Sarsa {
+    config: SarsaConfig,
+    world: World,
+    q: Estimates,
+    recent: Recent,
+    traces: Traces,
+    explorer: Explorer,
+    /// The action chosen for the present state.
+    chosen: Option<usize>,
+}
+
+impl Sarsa {
+    /// All values `initial`.
+    ///
+    /// # Errors
+    /// [`BadValue`] where a hyper-parameter is out of range.
+    pub fn new(task: Task, config: SarsaConfig, seed: u64) -> Result<Self> {
+        config.check()?;
+        if config.n > 1 && config.lambda > 0.0 {
+            let why = "is for one-step returns: give --n or --lambda";
+            return Err(BadValue::new("lambda", config.lambda, why).into());
+        }
+        let world = World::new(task, config.gamma, seed)?;
+        let q = Estimates::of_actions(&world.states, config.initial, config.alpha);
+        let explorer = Explorer::new(config.epsilon(), seed);
+        let (recent, traces) = (Recent::new(config.n), Traces::default());
+        Ok(Self { config, world, q, recent, traces, explorer, chosen: None })
+    }
+}
+
+impl Learner for Sarsa {
+    fn step(&mut self, log: &mut Log) -> Result<Progress> {
+        let Self { config, world, q, recent, traces, explorer, chosen } = self;
+        let chosen_now = chosen.take();
+        let action = chosen_now.unwrap_or_else(|| explorer.choose(q.row(world.state), world.seen));
+        let moved = world.step(action, log)?;
+        q.grow(&world.states);
+        let next = moved.next.map(|state| {
+            let row = q.row(state);
+            (row, explorer.choose(row, world.seen))
+        });
+        *chosen = next.map(|(_, action)| action).filter(|_| !moved.ended);
+        let bootstrap = sarsa_bootstrap(next);
+        let index = q.index(moved.state, action);
+        if config.lambda > 0.0 {
+            let error = moved.reward + world.gamma * bootstrap - q.values[index];
+            traces.visit(index, q.visit(index), config.traces);
+            traces.learn(&mut q.values, error, world.gamma * config.lambda);
+            log.scalar("train/td_error", error.abs());
+        } else {
+            let bootstrap = (world.gamma, bootstrap);
+            recent.push(
+                (index, moved.reward),
+                config.n,
+                moved.ended,
+                bootstrap,
+                |index, target| {
+                    log.scalar("train/td_error", q.learn(index, target).abs());
+                },
+            );
+        }
+        if moved.ended {
+            traces.clear();
+        }
+        log.scalar("train/epsilon", explorer.epsilon(world.seen));
+        Ok(Progress::Advanced(1))
+    }
+
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
+        self.world.evaluate(self, self.config.episodes(), split)
+    }
+
+    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        self.world.state(checkpoint)?;
+        self.q.state(&self.world.states, checkpoint)?;
+        self.explorer.state(checkpoint)?;
+        checkpoint.value("recent", &mut self.recent)?;
+        checkpoint.value("traces", &mut self.traces)?;
+        checkpoint.value("chosen", &mut self.chosen)
+    }
+}
+
+impl Agent for Sarsa {
+    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
+        self.q.act(&self.world.states, obs, actions)
+    }
+
+    fn table(&self, model: &Model) -> Result<Option<Table>> {
+        Ok(self.q.table(&self.world.states, model))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bootstrap_by_hand() {
+        assert_eq!(sarsa_bootstrap(Some((&[1.0, 4.0, f64::NEG_INFINITY], 0))), 1.0);
+        assert_eq!(sarsa_bootstrap(None), 0.0);
+    }
+}

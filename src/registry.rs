@@ -3,10 +3,11 @@
 //! To add an environment, an algorithm or a preset is to add its line here.
 use crate::usage::Usage;
 use agents::tabular::{
-    DoubleQLearning, DoubleQLearningConfig, ExpectedSarsa, ExpectedSarsaConfig, McPrediction,
-    McPredictionConfig, MonteCarlo, MonteCarloConfig, PolicyEvaluation, PolicyEvaluationConfig,
-    PolicyIteration, PolicyIterationConfig, QIteration, QIterationConfig, QLearning,
-    QLearningConfig, Sarsa, SarsaConfig, Task, Td, TdConfig, ValueIteration, ValueIterationConfig,
+    DoubleQLearning, DoubleQLearningConfig, DynaQ, DynaQConfig, ExpectedSarsa, ExpectedSarsaConfig,
+    McPrediction, McPredictionConfig, ModelBased, ModelBasedConfig, MonteCarlo, MonteCarloConfig,
+    PolicyEvaluation, PolicyEvaluationConfig, PolicyIteration, PolicyIterationConfig, QIteration,
+    QIterationConfig, QLearning, QLearningConfig, Sarsa, SarsaConfig, Task, Td, TdConfig,
+    ValueIteration, ValueIterationConfig,
 };
 use agents::{Agent, Dqn, DqnConfig, MakeEnv};
 use anyhow::Result;
@@ -314,6 +315,20 @@ pub const ALGORITHMS: &[Algorithm] = &[
         },
     },
     Algorithm {
+        name: "dyna-q",
+        aliases: &[],
+        about: "Dyna-Q and Dyna-Q+: Q-learning, also from memory (Sutton 1990)",
+        unit: "transitions",
+        plan: LEARNING,
+        flags: DynaQConfig::augment_args,
+        typed: typed::<DynaQConfig>,
+        options: resolve::<DynaQConfig>,
+        build: |job| {
+            let (config, seed) = (job.config()?, job.seed);
+            Ok(Box::new(DynaQ::new(job.task()?, config, seed)?))
+        },
+    },
+    Algorithm {
         name: "expected-sarsa",
         aliases: &[],
         about: "Expected Sarsa (van Seijen et al. 2009), also with n steps",
@@ -339,6 +354,20 @@ pub const ALGORITHMS: &[Algorithm] = &[
         build: |job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(McPrediction::new(job.task()?, config, seed)?))
+        },
+    },
+    Algorithm {
+        name: "model-based",
+        aliases: &[],
+        about: "Planning in a model that is estimated from what was seen",
+        unit: "transitions",
+        plan: LEARNING,
+        flags: ModelBasedConfig::augment_args,
+        typed: typed::<ModelBasedConfig>,
+        options: resolve::<ModelBasedConfig>,
+        build: |job| {
+            let (config, seed) = (job.config()?, job.seed);
+            Ok(Box::new(ModelBased::new(job.task()?, config, seed)?))
         },
     },
     Algorithm {

@@ -197,6 +197,14 @@ fn learners() -> Makes {
             let config = ExpectedSarsaConfig { n: 2, ..Default::default() };
             Ok(Box::new(ExpectedSarsa::new(task, config, seed)?))
         }),
+        ("dyna-q", |task, seed| Ok(Box::new(DynaQ::new(task, Default::default(), seed)?))),
+        ("dyna-q+", |task, seed| {
+            let config = DynaQConfig { kappa: 1e-4, ..Default::default() };
+            Ok(Box::new(DynaQ::new(task, config, seed)?))
+        }),
+        ("model-based", |task, seed| {
+            Ok(Box::new(ModelBased::new(task, Default::default(), seed)?))
+        }),
         ("monte-carlo", |task, seed| {
             Ok(Box::new(MonteCarlo::new(task, Default::default(), seed)?))
         }),
@@ -273,8 +281,17 @@ fn values_converge_to_the_exact_ones() {
             MonteCarloConfig { method: MonteCarloMethod::ExploringStarts, ..Default::default() };
         Ok(Box::new(MonteCarlo::new(task, config, 1)?))
     });
-    println!("q {q}, double {double}, exploring starts {starts}");
-    assert!(q < 0.05 && double < 0.05 && starts < 0.05);
+    let model = value_error(&mdp, 100_000, |task| {
+        let config = ModelBasedConfig {
+            initial: 1.0,
+            epsilon_start: 0.3,
+            epsilon_end: 0.3,
+            ..Default::default()
+        };
+        Ok(Box::new(ModelBased::new(task, config, 1)?))
+    });
+    println!("model {model}, q {q}, double {double}, exploring starts {starts}");
+    assert!(q < 0.05 && double < 0.05 && starts < 0.05 && model < 0.05);
 }
 
 #[test]

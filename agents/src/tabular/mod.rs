@@ -4,11 +4,13 @@
 //! action that is available in its state. Planners keep them by pair, `[P]`; learners, who may not
 //! know yet what there is, by state and action, `[S, A]`, with −∞ where there is no such pair.
 mod double_q_learning;
+mod dyna_q;
 mod estimates;
 mod expected_sarsa;
 mod experience;
 mod mc_prediction;
 mod model;
+mod model_based;
 mod monte_carlo;
 mod planner;
 mod policy;
@@ -23,11 +25,13 @@ mod td;
 mod value_iteration;
 
 pub use double_q_learning::{DoubleQLearning, DoubleQLearningConfig, double_q_target};
+pub use dyna_q::{DynaQ, DynaQConfig, bonus_reward};
 pub use estimates::{StepSize, TraceKind};
 pub use expected_sarsa::{ExpectedSarsa, ExpectedSarsaConfig, expected_value};
 pub use experience::{Task, discounted_return};
 pub use mc_prediction::{Behaviour, McPrediction, McPredictionConfig, Sampling};
 pub use model::Model;
+pub use model_based::{ModelBased, ModelBasedConfig, estimated_q};
 pub use monte_carlo::{MonteCarlo, MonteCarloConfig, MonteCarloMethod, Visits, weighted_mean};
 pub use planner::{Discount, Problem};
 pub use policy::{Choice, Policy, PolicyName};

@@ -15,7 +15,7 @@ control_parameters! {
     /// Hyper-parameters of [`Sarsa`].
     pub struct SarsaConfig {
         /// Step size α: a number, or `1/n` or `1/n^0.8` with the visits n of a state's action
-        alpha: StepSize = StepSize::Of(0.1);
+        alpha: StepSize = StepSize::Visits(0.6);
         /// Value of q before anything is known; one above all returns makes the agent try everything
         initial: f64 = 0.0, in f64::MIN..;
         /// Rewards in a return before it is bootstrapped

@@ -20,7 +20,7 @@ train::hyper_parameters! {
         /// The policy: uniform, or a JSON file such as the solution.json of a run
         policy: PolicyName = PolicyName::Uniform;
         /// Step size α: a number, or `1/n` or `1/n^0.8` with the visits n of a state
-        alpha: StepSize = StepSize::Of(0.1);
+        alpha: StepSize = StepSize::Visits(0.6);
         /// Value of v before anything is known
         initial: f64 = 0.0, in f64::MIN..;
         /// Rewards in a return before it is bootstrapped

@@ -1,0 +1,227 @@
+//! Dyna-Q and Dyna-Q+ (Sutton 1990; Sutton & Barto 2018, sections 8.2 and 8.3).
+//!
+//! Q-learning from each transition, which is also remembered; then `--planning` times Q-learning from
+//! what is remembered of a state and an action drawn at random. What is remembered is what happened
+//! last: where outcomes are random, model-based keeps count of them instead. With `--kappa` above 0,
+//! planning adds κ·√τ to the reward of what has not been tried for τ transitions, and takes what was
+//! never tried in a state that was visited to lead back there with reward 0. One step is a transition.
+use super::estimates::{Estimates, StepSize};
+use super::experience::{Explorer, Moved, Task, World, control_parameters};
+use super::q_learning::q_learning_target;
+use super::{Model, Table};
+use crate::Agent;
+use anyhow::Result;
+use bytemuck::cast_slice_mut;
+use rand::Rng as _;
+use train::{Checkpoint, Evaluation, Learner, Log, Progress, Rng, Split, stream};
+
+control_parameters! {
+    /// Hyper-parameters of [`DynaQ`].
+    pub struct DynaQConfig {
+        /// Step size α: a number, or `1/n` or `1/n^0.8` with the visits n of a state's action
+        alpha: StepSize = StepSize::Of(0.1);
+        /// Value of q before anything is known; one above all returns makes the agent try everything
+        initial: f64 = 0.0, in f64::MIN..;
+        /// Updates from memory after each transition
+        planning: usize = 10, in 0..=1 << 20;
+        /// Weight κ of the bonus for what has not been tried for long; 0 for Dyna-Q
+        kappa: f64 = 0.0, in 0.0..;
+    }
+}
+
+/// r + κ·√τ, with τ the transitions since the pair was tried.
+pub fn bonus_reward(reward: f64, kappa: f64, elapsed: u64) -> f64 {
+    reward + kappa * (elapsed as f64).sqrt()
+}
+
+/// What happened last.
+#[derive(Default)]
+struct Memory {
+    /// Reward, `[S, A]`.
+    rewards: Vec<f64>,
+    /// State arrived in, `[S, A]`; or one of the two below.
+    next: Vec<u32>,
+    /// Transition in which it happened, counted from 1, `[S, A]`; 0 where it never did.
+    tried: Vec<u64>,
+    /// States visited, in the order of their first visits.
+    visited: Vec<usize>,
+}
+
+/// The state was terminal.
+const END: u32 = u32::MAX;
+/// Never tried.
+const NEVER: u32 = u32::MAX - 1;
+
+impl Memory {
+    fn grow(&mut self, n: usize) {
+        self.rewards.resize(n, 0.0);
+        self.next.resize(n, NEVER);
+        self.tried.resize(n, 0);
+    }
+
+    fn remember(&mut self, moved: Moved, row: std::ops::Range<usize>, index: usize, now: u64) {
+        if self.next[row].iter().all(|next| *next == NEVER) {
+            self.visited.push(moved.state);
+        }
+        self.rewards[index] = moved.reward;
+        self.next[index] = moved.next.map_or(END, |state| state as u32);
+        self.tried[index] = now;
+    }
+
+    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        checkpoint.bytes("memory.rewards", cast_slice_mut(&mut self.rewards))?;
+        checkpoint.bytes("memory.next", cast_slice_mut(&mut self.next))?;
+        checkpoint.bytes("memory.tried", cast_slice_mut(&mut self.tried))?;
+        checkpoint.value("memory.visited", &mut self.visited)
+    }
+}
+
+/// Dyna-Q in the environment it learns in.
+pub struct DynaQ {
+    config: DynaQConfig,
+    world: World,
+    q: Estimates,
+    memory: Memory,
+    explorer: Explorer,
+    plan: Rng,
+}
+
+impl DynaQ {
+    /// All values `initial`, nothing remembered.
+    ///
+    /// # Errors
+    /// [`BadValue`](train::BadValue) where a hyper-parameter is out of range.
+    pub fn new(task: Task, config: DynaQConfig, seed: u64) -> Result<Self> {
+        config.check()?;
+        let world = World::new(task, config.gamma, seed)?;
+        let q = Estimates::of_actions(&world.states, config.initial, config.alpha);
+        let explorer = Explorer::new(config.epsilon(), seed);
+        let mut memory = Memory::default();
+        memory.grow(q.values.len());
+        Ok(Self { config, world, q, memory, explorer, plan: stream(seed, "plan") })
+    }
+
+    /// Learns once from what is remembered.
+    fn plan(&mut self) {
+        let Self { config, world, q, memory, plan, .. } = self;
+        let state = memory.visited[plan.random_range(0..memory.visited.len())];
+        let first = q.index(state, 0);
+        // Dyna-Q+ thinks of every action there is, Dyna-Q of those it has tried.
+        let thinkable = |action: &usize| match config.kappa {
+            0.0 => memory.next[first + action] != NEVER,
+            _ => world.states.allows(state, *action),
+        };
+        let n = (0..world.states.n_actions()).filter(thinkable).count();
+        let drawn = plan.random_range(0..n.max(1));
+        let Some(action) = (0..world.states.n_actions()).filter(thinkable).nth(drawn) else {
+            return;
+        };
+        let index = first + action;
+        let next = match memory.next[index] {
+            END => None,
+            NEVER => Some(state),
+            next => Some(next as usize),
+        };
+        let elapsed = world.seen - memory.tried[index];
+        let reward = bonus_reward(memory.rewards[index], config.kappa, elapsed);
+        let target = q_learning_target(reward, world.gamma, next.map(|state| q.row(state)));
+        q.learn(index, target);
+    }
+}
+
+impl Learner for DynaQ {
+    fn step(&mut self, log: &mut Log) -> Result<Progress> {
+        let Self { config, world, q, memory, explorer, .. } = self;
+        let action = explorer.choose(q.row(world.state), world.seen);
+        let moved = world.step(action, log)?;
+        q.grow(&world.states);
+        memory.grow(q.values.len());
+        let target = q_learning_target(moved.reward, world.gamma, moved.next.map(|s| q.row(s)));
+        let index = q.index(moved.state, action);
+        log.scalar("train/td_error", q.learn(index, target).abs());
+        log.scalar("train/epsilon", explorer.epsilon(world.seen));
+        let row = q.index(moved.state, 0)..q.index(moved.state + 1, 0);
+        memory.remember(moved, row, index, world.seen);
+        for _ in 0..config.planning {
+            self.plan();
+        }
+        Ok(Progress::Advanced(1))
+    }
+
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
+        self.world.evaluate(self, self.config.episodes(), split)
+    }
+
+    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        self.world.state(checkpoint)?;
+        self.q.state(&self.world.states, checkpoint)?;
+        self.explorer.state(checkpoint)?;
+        self.memory.grow(self.q.values.len());
+        self.memory.state(checkpoint)?;
+        checkpoint.value("plan", &mut self.plan)
+    }
+}
+
+impl Agent for DynaQ {
+    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
+        self.q.act(&self.world.states, obs, actions)
+    }
+
+    fn table(&self, model: &Model) -> Result<Option<Table>> {
+        Ok(self.q.table(&self.world.states, model))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tabular::Discount;
+    use envs::{GridConfig, GridWorld, Layout};
+    use std::sync::Arc;
+
+    /// `chain` from the left: exit 10, three cells, exit 1, end; actions left, right, exit.
+    fn learner(kappa: f64) -> DynaQ {
+        let mdp = GridWorld::new(&GridConfig::of(Layout::Chain)).unwrap();
+        let config = DynaQConfig {
+            gamma: Discount::Of(0.5),
+            alpha: StepSize::Of(0.5),
+            kappa,
+            ..Default::default()
+        };
+        let mut learner = DynaQ::new(Task::of(Arc::new(mdp), 10), config, 1).unwrap();
+        let mut moved = |state, action, reward, next, now| {
+            let moved = Moved { state, reward, next, ended: false };
+            let row = learner.q.index(state, 0)..learner.q.index(state + 1, 0);
+            learner.memory.remember(moved, row.clone(), row.start + action, now);
+        };
+        moved(0, 2, 10.0, None, 1);
+        moved(1, 0, 2.0, Some(0), 2);
+        learner.world.seen = 18;
+        learner
+    }
+
+    #[test]
+    fn plans_from_what_it_remembers() {
+        let mut learner = learner(0.0);
+        (0..200).for_each(|_| learner.plan());
+        let q = |state, action| learner.q.row(state)[action];
+        // The exit is worth 10, left of cell 1 2 + ½·10; what was not tried stays.
+        assert!((q(0, 2) - 10.0).abs() < 1e-9 && (q(1, 0) - 7.0).abs() < 1e-9);
+        assert_eq!([q(1, 1), q(2, 0)], [0.0, 0.0]);
+        assert_eq!(q(0, 0), f64::NEG_INFINITY);
+    }
+
+    #[test]
+    fn what_was_not_tried_for_long_gains() {
+        assert_eq!(bonus_reward(2.0, 0.5, 16), 4.0);
+        let mut learner = learner(0.5);
+        (0..2_000).for_each(|_| learner.plan());
+        let q = |state, action| learner.q.row(state)[action];
+        // 10 + ½·√17 and 2 + ½·√16 + ½ of that; right of cell 1 leads back, with ½·√18.
+        let exit = 10.0 + 0.5 * 17f64.sqrt();
+        let left = 4.0 + 0.5 * exit;
+        assert!((q(0, 2) - exit).abs() < 1e-9 && (q(1, 0) - left).abs() < 1e-9);
+        assert!((q(1, 1) - (0.5 * 18f64.sqrt() + 0.5 * left)).abs() < 1e-9);
+        assert_eq!([q(2, 0), q(0, 0)], [0.0, f64::NEG_INFINITY]);
+    }
+}

@@ -1,6 +1,6 @@
 //! Blackjack with an infinite deck.
 
-use crate::{CellKind, Grid, GridCell, Mdp, Outcome};
+use crate::{CellKind, Chart, ChartAxis, ChartPanel, Grid, GridCell, Mdp, Outcome};
 
 /// Dealer's cards: 1, the ace, to 10.
 const CARDS: usize = 10;
@@ -219,6 +219,21 @@ impl Mdp for Blackjack {
             height: SUMS,
             cells: rows.flat_map(|sum| (0..width).map(move |column| cell(sum, column))).collect(),
             arrows: vec![None; 2],
+        })
+    }
+
+    /// As in figure 5.2, without the naturals.
+    fn chart(&self) -> Option<Chart> {
+        let cards = (1..=CARDS).map(|card| if card == 1 { "A".into() } else { card.to_string() });
+        let panel = |title: &str, first| ChartPanel {
+            title: title.into(),
+            states: (first..first + SUMS * CARDS).collect(),
+        };
+        Some(Chart {
+            across: ChartAxis::new("dealer showing", cards),
+            up: Some(ChartAxis::new("player's sum", LOWEST..LOWEST + SUMS)),
+            panels: vec![panel("usable ace", ACE), panel("no usable ace", 0)],
+            amounts: None,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Mdp, Outcome};
+use crate::{Chart, ChartAmounts, ChartAxis, ChartPanel, Mdp, Outcome};
 
 /// What can be chosen about [`GamblersProblem`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -83,6 +83,20 @@ impl Mdp for GamblersProblem {
 
     fn discount(&self) -> f64 {
         1.0
+    }
+
+    /// As in figure 4.3.
+    fn chart(&self) -> Option<Chart> {
+        let states: Vec<usize> = (0..self.n_states()).collect();
+        Some(Chart {
+            across: ChartAxis::new("capital", states.iter()),
+            up: None,
+            panels: vec![ChartPanel { title: String::new(), states }],
+            amounts: Some(ChartAmounts {
+                label: "stake".into(),
+                of: (1..=self.n_actions()).map(|stake| stake as f64).collect(),
+            }),
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CellKind, Grid, GridCell, Mdp, Outcome};
+use crate::{CellKind, Chart, ChartAmounts, ChartAxis, ChartPanel, Grid, GridCell, Mdp, Outcome};
 
 /// Most cars at a location.
 const MOST: usize = 20;
@@ -177,6 +177,21 @@ impl Mdp for JacksCarRental {
             height: COUNTS,
             cells: cells.map(|state| GridCell::State { state, kind: CellKind::Open }).collect(),
             arrows: vec![None; self.n_actions()],
+        })
+    }
+
+    fn chart(&self) -> Option<Chart> {
+        Some(Chart {
+            across: ChartAxis::new("cars at the second location", 0..COUNTS),
+            up: Some(ChartAxis::new("cars at the first location", 0..COUNTS)),
+            panels: vec![ChartPanel {
+                title: String::new(),
+                states: (0..self.n_states()).collect(),
+            }],
+            amounts: Some(ChartAmounts {
+                label: "cars moved to the second".into(),
+                of: (-MOST_MOVED..=MOST_MOVED).map(|moved| moved as f64).collect(),
+            }),
         })
     }
 }

@@ -32,7 +32,10 @@ pub use gridworld::{
     GridConfig, GridMap, GridWorld, Layout, Moves, Reward, Rules, Tile, Wind, parse_map,
 };
 pub use jacks_car_rental::{JacksCarRental, JacksConfig, JacksVersion};
-pub use mdp::{Arrow, CellKind, Grid, GridCell, Mdp, MdpEnv, Outcome, check_mdp};
+pub use mdp::{
+    Arrow, CellKind, Chart, ChartAmounts, ChartAxis, ChartPanel, Grid, GridCell, Mdp, MdpEnv,
+    Outcome, check_mdp,
+};
 pub use minatar::{ActionSet, Breakout, BreakoutConfig, Side};
 pub use picture::{Cell, CellShape, Cells, Rgb};
 pub use toy_text::{CliffWalking, FrozenLake, FrozenLakeConfig, Taxi};

@@ -1,11 +1,13 @@
 //! Markov decision processes: what can happen is known, with its probability.
 
+mod chart;
 mod check;
 mod env;
 mod picture;
 
 use std::sync::Arc;
 
+pub use self::chart::{Chart, ChartAmounts, ChartAxis, ChartPanel};
 pub use self::check::check_mdp;
 pub use self::env::MdpEnv;
 use crate::Cells;
@@ -52,6 +54,11 @@ pub trait Mdp: Send + Sync {
 
     /// Where the states lie, if they lie on a grid.
     fn grid(&self) -> Option<Grid> {
+        None
+    }
+
+    /// Along which axes the literature draws values and policies, where states are counts.
+    fn chart(&self) -> Option<Chart> {
         None
     }
 
@@ -118,6 +125,10 @@ pub enum Arrow {
     Down,
     Left,
     Right,
+    UpLeft,
+    UpRight,
+    DownLeft,
+    DownRight,
 }
 
 /// Many copies of an environment may share one MDP.
@@ -152,6 +163,10 @@ impl<M: Mdp + ?Sized> Mdp for Arc<M> {
 
     fn grid(&self) -> Option<Grid> {
         (**self).grid()
+    }
+
+    fn chart(&self) -> Option<Chart> {
+        (**self).chart()
     }
 
     fn picture(&self, state: usize) -> Option<Cells> {

@@ -153,6 +153,10 @@ impl Moves {
             "down" => Some(Arrow::Down),
             "left" => Some(Arrow::Left),
             "right" => Some(Arrow::Right),
+            "up-left" => Some(Arrow::UpLeft),
+            "up-right" => Some(Arrow::UpRight),
+            "down-left" => Some(Arrow::DownLeft),
+            "down-right" => Some(Arrow::DownRight),
             _ => None,
         };
         self.names().iter().map(arrow).collect()

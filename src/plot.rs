@@ -1,17 +1,15 @@
 //! Learning curves of one or several runs as pictures: [`panels`] reads them, [`draw`] draws them.
 
+mod axis;
+pub(crate) mod canvas;
 mod figure;
 mod read;
 
-use std::io::Cursor;
 use std::path::Path;
 
-use anyhow::{Result, anyhow, bail};
-use image::{ImageFormat, RgbImage};
-use plotters::prelude::{BitMapBackend, IntoDrawingArea, SVGBackend};
-use plotters::style::{FontStyle, register_font};
-use train::write_atomic;
+use anyhow::{Result, bail};
 
+use canvas::save;
 use figure::Figure;
 pub use read::panels;
 
@@ -65,26 +63,7 @@ pub fn draw(panels: &[Panel], path: &Path) -> Result<()> {
     let Some(figure) = Figure::new(panels) else {
         bail!("nothing to draw in {file}: no curve has a finite value; plot a run that logged one")
     };
-    // Without a font even an SVG can't be laid out, and the machine may have none.
-    register_font("sans-serif", FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT)
-        .map_err(|_| anyhow!("can't draw {file}: the built-in font is damaged"))?;
-    let size = figure.size();
-    let bytes = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("svg") => {
-            let mut svg = String::new();
-            figure.draw(&SVGBackend::with_string(&mut svg, size).into_drawing_area())?;
-            svg.into_bytes()
-        }
-        Some("png") => {
-            let mut image = RgbImage::new(size.0, size.1);
-            figure.draw(&BitMapBackend::with_buffer(&mut image, size).into_drawing_area())?;
-            let mut png = Cursor::new(Vec::new());
-            image.write_to(&mut png, ImageFormat::Png)?;
-            png.into_inner()
-        }
-        _ => bail!("can't draw {file}: the name must end in .svg or .png"),
-    };
-    write_atomic(path, &bytes)
+    save(&figure, path)
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! How [`draw`](super::draw) lays out and draws one picture, on any of plotters' back ends.
 
-use std::ops::Range;
-
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::axis::Axis;
+use super::canvas::{Drawing, Drawn};
 use super::{Panel, Points};
 
 /// Okabe and Ito's colours, which colour-blind readers tell apart; yellow, faint on white, is last.
@@ -45,9 +45,6 @@ pub(super) struct Figure<'a> {
     legend_cell: u32,
 }
 
-/// What drawing on `B` gives.
-type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
-
 impl<'a> Figure<'a> {
     /// None where no curve has a point to draw.
     pub(super) fn new(panels: &'a [Panel]) -> Option<Self> {
@@ -71,26 +68,9 @@ impl<'a> Figure<'a> {
         if self.legend.0 == 0 { 0 } else { LEGEND_ROW * self.legend.0 as u32 + LEGEND_ROW / 2 }
     }
 
-    /// In pixels.
-    pub(super) fn size(&self) -> (u32, u32) {
-        (CELL.0 * self.grid.1 as u32, CELL.1 * self.grid.0 as u32 + self.legend_height())
-    }
-
     fn colour(&self, label: &str) -> RGBColor {
         let index = self.labels.iter().position(|other| *other == label).unwrap_or(0);
         PALETTE[index % PALETTE.len()]
-    }
-
-    pub(super) fn draw<B: DrawingBackend>(&self, root: &DrawingArea<B, Shift>) -> Drawn<B> {
-        root.fill(&WHITE)?;
-        let (legend, grid) = root.split_vertically(self.legend_height());
-        if self.legend.0 > 0 {
-            self.draw_legend(&legend)?;
-        }
-        for (panel, cell) in self.panels.iter().zip(&grid.split_evenly(self.grid)) {
-            self.draw_panel(panel, cell)?;
-        }
-        root.present()
     }
 
     fn draw_legend<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
@@ -115,9 +95,8 @@ impl<'a> Figure<'a> {
         let curves: Vec<(RGBColor, Points)> =
             panel.curves.iter().map(|curve| (self.colour(&curve.label), curve.visible())).collect();
         let points = || curves.iter().flat_map(|(_, points)| points);
-        let x = axis(points().map(|point| point.0));
-        let y = axis(points().map(|point| point.1));
-        let (x_span, y_span) = (x.end - x.start, y.end - y.start);
+        let x = Axis::linear(points().map(|point| point.0));
+        let y = Axis::of(points().map(|point| point.1));
         let text = ("sans-serif", TEXT).into_font().color(&INK);
         let mut chart = ChartBuilder::on(cell)
             .caption(&panel.title, ("sans-serif", TITLE).into_font().color(&INK))
@@ -125,13 +104,13 @@ impl<'a> Figure<'a> {
             .margin_right(60)
             .x_label_area_size(88)
             .y_label_area_size(140)
-            .build_cartesian_2d(x, y)?;
+            .build_cartesian_2d(x.clone(), y.clone())?;
         chart
             .configure_mesh()
             .x_labels(6)
             .y_labels(6)
-            .x_label_formatter(&|step| tick(*step, x_span))
-            .y_label_formatter(&|value| tick(*value, y_span))
+            .x_label_formatter(&|step| x.label(*step))
+            .y_label_formatter(&|value| y.label(*value))
             .x_desc(&panel.x_label)
             .label_style(text.clone())
             .axis_desc_style(text)
@@ -159,70 +138,20 @@ impl<'a> Figure<'a> {
     }
 }
 
-/// The range an axis shows: a little more than the values, and never empty.
-fn axis(values: impl Iterator<Item = f64>) -> Range<f64> {
-    let (low, high) =
-        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
-    if low > high {
-        return 0.0..1.0;
-    }
-    let (span, largest) = (high - low, low.abs().max(high.abs()));
-    let margin = match largest {
-        0.0 => 1.0,
-        // Constant, but for rounding: labels that tell such values apart would not fit.
-        _ if span < 1e-3 * largest => 0.05 * largest,
-        _ => 0.04 * span,
-    };
-    low - margin..high + margin
-}
-
-/// A label on an axis of the given span: 200k, 1.5M, 0.25, 3e-7.
-fn tick(value: f64, span: f64) -> String {
-    let size = value.abs();
-    // Ticks are sums of steps, which miss zero by a rounding error.
-    if size < 1e-6 * span {
-        return "0".into();
-    }
-    let (unit, suffix) = match size {
-        1e9.. => (1e9, "G"),
-        1e6.. => (1e6, "M"),
-        1e3.. => (1e3, "k"),
-        _ => (1.0, ""),
-    };
-    let trim = |digits: &str| digits.trim_end_matches('0').trim_end_matches('.').to_owned();
-    if span < 1e-3 || size >= 1e12 {
-        let text = format!("{value:.4e}");
-        return match text.split_once('e') {
-            Some((digits, power)) => format!("{}e{power}", trim(digits)),
-            None => text,
-        };
-    }
-    let decimals = (2.0 - (span / unit).log10()).ceil().max(1.0) as usize;
-    trim(&format!("{:.decimals$}", value / unit)) + suffix
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ticks_are_short_and_exact() {
-        assert_eq!(tick(200_000.0, 1e6), "200k");
-        assert_eq!(tick(1_000_000.0, 1e6), "1M");
-        assert_eq!(tick(1_250_000.0, 1e6), "1.25M");
-        assert_eq!(tick(0.25, 1.25), "0.25");
-        assert_eq!(tick(100.0, 500.0), "100");
-        assert_eq!(tick(-1e-17, 1.0), "0");
-        assert_eq!(tick(-3e-7, 1e-6), "-3e-7");
-        assert_eq!(tick(2e37, 1e38), "2e37");
+impl Drawing for Figure<'_> {
+    fn size(&self) -> (u32, u32) {
+        (CELL.0 * self.grid.1 as u32, CELL.1 * self.grid.0 as u32 + self.legend_height())
     }
 
-    #[test]
-    fn axes_have_a_height_even_for_one_value() {
-        for value in [0.0, -7.0, 500.0, 1e-9] {
-            let range = axis([value, value].into_iter());
-            assert!(range.start < value && value < range.end, "{range:?}");
+    fn draw<B: DrawingBackend>(&self, root: &DrawingArea<B, Shift>) -> Drawn<B> {
+        root.fill(&WHITE)?;
+        let (legend, grid) = root.split_vertically(self.legend_height());
+        if self.legend.0 > 0 {
+            self.draw_legend(&legend)?;
         }
-        assert_eq!(axis(std::iter::empty()), 0.0..1.0);
+        for (panel, cell) in self.panels.iter().zip(&grid.split_evenly(self.grid)) {
+            self.draw_panel(panel, cell)?;
+        }
+        root.present()
     }
 }

@@ -1,0 +1,153 @@
+//! Pictures as files, drawn once for all kinds.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use anyhow::{Result, anyhow, bail};
+use envs::Rgb;
+use image::{ImageFormat, RgbImage, imageops};
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::{FontStyle, register_font};
+use train::write_atomic;
+
+/// What drawing on `B` gives.
+pub(crate) type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
+
+/// What can be drawn on any of plotters' back ends.
+pub(crate) trait Drawing {
+    /// In pixels.
+    fn size(&self) -> (u32, u32);
+
+    /// Draws all of it but the patches.
+    fn draw<B: DrawingBackend>(&self, root: &DrawingArea<B, Shift>) -> Drawn<B>;
+
+    /// What has too many pieces to be drawn one by one.
+    fn patches(&self) -> Vec<Patch> {
+        Vec::new()
+    }
+}
+
+/// Pixels laid over a drawing.
+pub(crate) struct Patch {
+    /// Where its top left corner is.
+    pub(crate) at: (u32, u32),
+    pub(crate) image: RgbImage,
+}
+
+/// Draws to a file, as its extension says: svg or png. An older picture stays whole when this fails.
+pub(crate) fn save(drawing: &impl Drawing, path: &Path) -> Result<()> {
+    let bytes = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("svg") => svg(drawing)?.into_bytes(),
+        Some("png") => png(&bitmap(drawing)?)?,
+        _ => bail!("can't draw {}: the name must end in .svg or .png", path.display()),
+    };
+    write_atomic(path, &bytes)
+}
+
+/// Draws to pixels, as a frame of an animation.
+pub(crate) fn frame(drawing: &impl Drawing) -> Result<Rgb> {
+    let image = bitmap(drawing)?;
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    Ok(Rgb { width, height, pixels: image.into_raw() })
+}
+
+/// Without a font even an SVG can't be laid out, and the machine may have none.
+fn font() -> Result<()> {
+    register_font("sans-serif", FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT)
+        .map_err(|_| anyhow!("can't draw: the built-in font is damaged"))
+}
+
+fn svg(drawing: &impl Drawing) -> Result<String> {
+    font()?;
+    let mut svg = String::new();
+    drawing.draw(&SVGBackend::with_string(&mut svg, drawing.size()).into_drawing_area())?;
+    let end = svg.rfind("</svg>").unwrap_or(svg.len());
+    let tail = svg.split_off(end);
+    for Patch { at: (x, y), image } in drawing.patches() {
+        let (width, height) = image.dimensions();
+        let data = base64(&png(&image)?);
+        svg += &format!(
+            "<image x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" \
+             style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{data}\"/>\n"
+        );
+    }
+    Ok(svg + &tail)
+}
+
+fn bitmap(drawing: &impl Drawing) -> Result<RgbImage> {
+    font()?;
+    let size = drawing.size();
+    let mut image = RgbImage::new(size.0, size.1);
+    drawing.draw(&BitMapBackend::with_buffer(&mut image, size).into_drawing_area())?;
+    for Patch { at: (x, y), image: patch } in drawing.patches() {
+        imageops::replace(&mut image, &patch, x.into(), y.into());
+    }
+    Ok(image)
+}
+
+fn png(image: &RgbImage) -> Result<Vec<u8>> {
+    let mut png = Cursor::new(Vec::new());
+    image.write_to(&mut png, ImageFormat::Png)?;
+    Ok(png.into_inner())
+}
+
+/// RFC 4648, section 4.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let bits =
+            (0..3).fold(0, |bits, i| bits << 8 | group.get(i).map_or(0, |byte| u32::from(*byte)));
+        for digit in 0..4 {
+            let sextet = bits >> (18 - 6 * digit) & 63;
+            text.push(if digit > group.len() { '=' } else { DIGITS[sextet as usize].into() });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_that_of_the_standard() {
+        // RFC 4648, section 10.
+        for (bytes, text) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
+        {
+            assert_eq!(base64(bytes.as_bytes()), text);
+        }
+        assert_eq!(base64(&[0xfb, 0xff]), "+/8=");
+    }
+
+    /// White, with a red patch.
+    struct Patched;
+
+    impl Drawing for Patched {
+        fn size(&self) -> (u32, u32) {
+            (6, 4)
+        }
+
+        fn draw<B: DrawingBackend>(&self, root: &DrawingArea<B, Shift>) -> Drawn<B> {
+            root.fill(&WHITE)?;
+            root.present()
+        }
+
+        fn patches(&self) -> Vec<Patch> {
+            vec![Patch { at: (2, 1), image: RgbImage::from_pixel(3, 2, image::Rgb([255, 0, 0])) }]
+        }
+    }
+
+    #[test]
+    fn patches_are_in_both_kinds_of_picture() {
+        let frame = frame(&Patched).unwrap();
+        let red: Vec<usize> =
+            (0..24).filter(|pixel| frame.pixels[3 * pixel..][..3] == [255, 0, 0]).collect();
+        assert_eq!(red, [8, 9, 10, 14, 15, 16]);
+        let svg = svg(&Patched).unwrap();
+        assert!(svg.contains("<image x=\"2\" y=\"1\" width=\"3\" height=\"2\""), "{svg}");
+        assert!(svg.contains("base64,iVBOR") && svg.trim_end().ends_with("</svg>"), "{svg}");
+    }
+}

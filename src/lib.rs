@@ -15,6 +15,7 @@
 //! # Ok(())
 //! # }
 //! ```
+pub mod board;
 pub mod cli;
 pub mod gif;
 pub mod plot;

@@ -4,6 +4,7 @@ mod env_options;
 mod eval;
 mod list;
 mod model;
+mod pictures;
 mod play;
 mod plot;
 mod resume;

@@ -1,12 +1,10 @@
 //! A run from its first step, or its latest checkpoint, to its result.
 use super::config::Config;
-use super::model::record;
 use crate::registry::{Algorithm, ENVS, Job, find};
 use crate::usage::Usage;
-use crate::{gif, plot};
 use ::train::{
     Bar, Checkpoints, ConfigChanged, DeviceChoice, JsonLines, Lines, Measure, Notes, Outcome,
-    Report, Run, RunDir, RunInfo, Sink, fit, stream,
+    Report, Run, RunDir, RunInfo, Sink, fit,
 };
 use agents::tabular::{Discount, Solution};
 use agents::{Agent, MakeEnv, Watched};
@@ -24,10 +22,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
-
-/// Frames of `episode.gif` at most, and how many of them a second.
-const GIF_FRAMES: usize = 600;
-const GIF_RATE: u32 = 20;
 
 /// How much is told, and in what form.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -101,8 +95,7 @@ pub(super) fn watched(
     config: &Config,
     device: &Device,
 ) -> Result<(Watched, Option<Arc<dyn Mdp>>)> {
-    let entry = find("environment", config.subject(), ENVS, |entry| entry.name)?;
-    let mdp = entry.mdp(&config.env_args())?;
+    let mdp = problem(config)?;
     let agent = build(algorithm, config, device)?;
     let gamma = match config.all.get("gamma") {
         Some(Value::Number(gamma)) => gamma.as_f64().map_or(Discount::Own, Discount::Of),
@@ -111,6 +104,12 @@ pub(super) fn watched(
     };
     let every = config.plan()?.log_every;
     Ok((Watched::new(agent, mdp.as_deref(), gamma, every)?, mdp))
+}
+
+/// The problem of a run, where its outcomes are known.
+pub(super) fn problem(config: &Config) -> Result<Option<Arc<dyn Mdp>>> {
+    let entry = find("environment", config.subject(), ENVS, |entry| entry.name)?;
+    entry.mdp(&config.env_args())
 }
 
 /// Makes copies of the environment of a run.
@@ -173,18 +172,20 @@ impl Session {
         drop(run); // The bar leaves the terminal before the result is told.
         let result = self.result(&report);
         self.dir.write_json("result.json", &result)?;
-        if let Some(mdp) = self.mdp.as_deref()
-            && let Some(table) = agent.thinks(mdp)?
-        {
-            self.dir.write_json("solution.json", &Solution::new(mdp, table))?;
+        let table = self.mdp.as_deref().map(|mdp| agent.thinks(mdp)).transpose()?.flatten();
+        if let (Some(mdp), Some(table)) = (self.mdp.as_deref(), &table) {
+            self.dir.write_json("solution.json", &Solution::new(mdp, table.clone()))?;
         }
         if self.verbosity.json {
             writeln!(out, "{}", serde_json::to_string(&result)?)?;
         } else {
             self.tell(&result, &report, out)?;
         }
+        if !self.verbosity.json && !self.verbosity.quiet {
+            self.show(table.as_ref(), out)?;
+        }
         out.flush()?;
-        self.draw(&agent, &report)?;
+        self.draw(&agent, table.as_ref(), &report)?;
         Ok(match report.outcome {
             Outcome::Interrupted => ExitCode::from(130),
             _ => ExitCode::SUCCESS,
@@ -216,23 +217,6 @@ impl Session {
             params_hash: report.params_hash.clone(),
             run: self.dir.path().display().to_string(),
         }
-    }
-
-    /// The pictures this run is looked at with.
-    fn draw(&self, agent: &dyn Agent, report: &Report) -> Result<()> {
-        let path = self.dir.path();
-        // A run too short for a row of metrics has no curve.
-        if std::fs::metadata(path.join("metrics.jsonl")).is_ok_and(|file| file.len() > 0) {
-            let panels = plot::panels(&[path.to_owned()], &[])?;
-            plot::draw(&panels, &path.join("curves.svg"))?;
-            plot::draw(&panels, &path.join("curves.png"))?;
-        }
-        if report.outcome == Outcome::Interrupted {
-            return Ok(());
-        }
-        let rng = stream(self.config.seed(), "test/0");
-        let frames = record(agent, &environment(&self.config)?, rng, GIF_FRAMES)?;
-        gif::write(&path.join("episode.gif"), &frames, GIF_RATE)
     }
 
     fn tell(&self, result: &RunResult, report: &Report, out: &mut dyn Write) -> Result<()> {

@@ -1,0 +1,240 @@
+//! What is thought of the states of a known MDP, drawn where they lie: values as colours and numbers,
+//! actions as arrows.
+
+mod charts;
+mod layout;
+mod legend;
+mod page;
+mod paint;
+mod scale;
+mod sheet;
+mod text;
+
+use std::path::Path;
+
+use agents::tabular::{Model, Table};
+use anyhow::Result;
+use envs::{Grid, Mdp};
+
+use crate::gif;
+use crate::plot::canvas::{frame, save};
+pub use charts::Charts;
+use layout::Size;
+use page::Page;
+use scale::Scale;
+pub use text::Ink;
+
+/// Boards with more cells have no arrows: what ties is not asked.
+const MOST_CELLS: usize = 3600;
+
+/// Seconds that an animation takes at most, and the longest time of a frame.
+const SECONDS: usize = 12;
+const SLOWEST: u32 = 3;
+
+/// The places of the states of an MDP, and what its actions are.
+pub struct Board {
+    grid: Grid,
+    /// Names of the actions.
+    names: Vec<String>,
+    /// The MDP, unless it is too large to be shown in detail.
+    model: Option<Model>,
+}
+
+impl Board {
+    /// The board of an MDP whose states lie on one.
+    ///
+    /// # Errors
+    /// Where the MDP is not one.
+    pub fn new(mdp: &dyn Mdp) -> Result<Option<Self>> {
+        let Some(grid) = mdp.grid() else { return Ok(None) };
+        let detailed = grid.cells.len() <= MOST_CELLS;
+        let model = detailed.then(|| Model::new(mdp)).transpose()?;
+        let names = (0..mdp.n_actions()).map(|action| mdp.action_name(action)).collect();
+        Ok(Some(Self { grid, names, model }))
+    }
+
+    /// Draws values and policy as the extension of `path` says, svg or png; beside them the exact
+    /// answer, where one is given, and the difference.
+    ///
+    /// # Errors
+    /// Names the file; an older picture is then still there.
+    pub fn draw_values(
+        &self,
+        title: &str,
+        table: &Table,
+        exact: Option<&Table>,
+        path: &Path,
+    ) -> Result<()> {
+        let scale = self.scale([table].into_iter().chain(exact));
+        let sheets = match exact {
+            None => vec![self.values("", table, scale)],
+            Some(exact) => vec![
+                self.values("estimate", table, scale),
+                self.values("exact", exact, scale),
+                self.difference(table, exact),
+            ],
+        };
+        let [width, height] = self.shape();
+        // Wide boards are stacked.
+        let columns = if width <= 2 * height { sheets.len() } else { 1 };
+        let size = if sheets.len() > 1 { Size::Part } else { Size::Page };
+        save(&Page::new([width, height], columns, title, &sheets, size), path)
+    }
+
+    fn shape(&self) -> [usize; 2] {
+        [self.grid.width, self.grid.height]
+    }
+
+    /// Draws what each action is worth, if all actions are one of four directions: whether there is
+    /// such a picture.
+    ///
+    /// # Errors
+    /// Names the file; an older picture is then still there.
+    pub fn draw_q(&self, title: &str, table: &Table, path: &Path) -> Result<bool> {
+        if self.model.is_none() {
+            return Ok(false);
+        }
+        let Some(sheet) = self.quarters(table) else { return Ok(false) };
+        save(&Page::new(self.shape(), 1, title, &[sheet], Size::Page), path)?;
+        Ok(true)
+    }
+
+    /// Writes an animation of titled tables, all in the same colours.
+    ///
+    /// # Errors
+    /// Names the file; an older animation is then still there.
+    pub fn animate(&self, tables: &[(String, Table)], path: &Path) -> Result<()> {
+        let scale = self.scale(tables.iter().map(|(_, table)| table));
+        let (titles, sheets): (Vec<_>, Vec<_>) = tables
+            .iter()
+            .map(|(title, table)| (title.clone(), self.values("", table, scale)))
+            .unzip();
+        let pages = Page::frames(self.shape(), &titles, &sheets);
+        let frames = pages.iter().map(frame).collect::<Result<Vec<_>>>()?;
+        gif::write(path, &frames, (tables.len().div_ceil(SECONDS) as u32).max(SLOWEST))
+    }
+}
+
+/// Whether an estimate is visibly different from the exact answer.
+pub fn differs(estimate: &Table, exact: &Table) -> bool {
+    let Scale { low, high } = Scale::of(estimate.values.iter().chain(&exact.values).copied());
+    let seen = 1e-3 * high.abs().max(low.abs());
+    estimate.values.iter().zip(&exact.values).any(|(one, other)| (one - other).abs() > seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use agents::Agent as _;
+    use agents::tabular::{ValueIteration, ValueIterationConfig};
+    use envs::{
+        Blackjack, CliffWalking, FrozenLake, FrozenLakeConfig, GridConfig, GridWorld,
+        JacksCarRental, JacksConfig, Layout,
+    };
+    use std::fs;
+    use train::{Learner as _, Log, Progress};
+
+    pub(super) fn layout(layout: Layout) -> GridWorld {
+        GridWorld::new(&GridConfig::of(layout)).unwrap()
+    }
+
+    /// The board of an MDP, and its exact answer.
+    pub(super) fn solved(mdp: &dyn Mdp) -> (Board, Table) {
+        (Board::new(mdp).unwrap().unwrap(), answer(mdp))
+    }
+
+    /// The exact answer of an MDP.
+    pub(super) fn answer(mdp: &dyn Mdp) -> Table {
+        let mut planner = ValueIteration::new(mdp, ValueIterationConfig::default(), 1).unwrap();
+        while planner.step(&mut Log::default()).unwrap() != Progress::Converged {}
+        planner.table(&Model::new(mdp).unwrap()).unwrap().unwrap()
+    }
+
+    #[test]
+    fn every_board_of_the_literature_is_drawn() {
+        let root = tempfile::tempdir().unwrap();
+        let mut mdps: Vec<Box<dyn Mdp>> = vec![
+            Box::new(CliffWalking::default()),
+            Box::new(FrozenLake::new(&FrozenLakeConfig::default()).unwrap()),
+            Box::new(Blackjack::default()),
+            Box::new(JacksCarRental::new(JacksConfig::default())),
+        ];
+        for name in Layout::ALL {
+            mdps.push(Box::new(layout(name)));
+        }
+        for mdp in mdps {
+            let (board, table) = solved(mdp.as_ref());
+            for name in ["values.svg", "values.png"] {
+                board.draw_values("a title", &table, None, &root.path().join(name)).unwrap();
+            }
+            let svg = fs::read_to_string(root.path().join("values.svg")).unwrap();
+            assert!(svg.contains("a title") && !svg.contains("NaN"));
+            let shown =
+                scale::number(table.values[0], board.scale([&table].into_iter()).decimals());
+            assert!(table.policy[0].is_none() || svg.contains(&shown), "{shown}");
+            let png = image::open(root.path().join("values.png")).unwrap();
+            assert!((400..3000).contains(&png.width()) && (200..3000).contains(&png.height()));
+            let q = root.path().join("q.svg");
+            let drawn = board.draw_q("worth", &table, &q).unwrap();
+            assert_eq!(drawn, q.exists());
+            let _ = fs::remove_file(q);
+        }
+    }
+
+    #[test]
+    fn an_estimate_is_shown_beside_the_exact_answer() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("values.svg");
+        let (board, exact) = solved(&layout(Layout::Aima));
+        let mut estimate = exact.clone();
+        assert!(!differs(&estimate, &exact));
+        estimate.values[0] = 0.5;
+        assert!(differs(&estimate, &exact));
+        board.draw_values("v", &estimate, Some(&exact), &path).unwrap();
+        let svg = fs::read_to_string(&path).unwrap();
+        assert!(svg.contains("estimate") && svg.contains("exact") && svg.contains("-0.31"));
+    }
+
+    #[test]
+    fn animations_have_a_frame_for_each_table() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("values.gif");
+        let (board, table) = solved(&layout(Layout::Aima));
+        let tables: Vec<_> = (0..5)
+            .map(|step| {
+                let mut table = table.clone();
+                table.values.iter_mut().for_each(|value| *value *= f64::from(step) / 4.0);
+                (format!("step {step}"), table)
+            })
+            .collect();
+        board.animate(&tables, &path).unwrap();
+        let mut decoder =
+            ::gif::DecodeOptions::new().read_info(fs::File::open(&path).unwrap()).unwrap();
+        let (width, height) = (decoder.width(), decoder.height());
+        assert!((200..800).contains(&width) && (150..800).contains(&height), "{width}x{height}");
+        let mut delays = Vec::new();
+        while let Some(frame) = decoder.read_next_frame().unwrap() {
+            delays.push(frame.delay);
+        }
+        assert_eq!(delays, [33, 33, 33, 33, 100]);
+        assert!(fs::metadata(&path).unwrap().len() < 200_000);
+    }
+
+    #[test]
+    fn a_large_board_is_a_small_file() {
+        let root = tempfile::tempdir().unwrap();
+        let config =
+            GridConfig { width: Some(300), height: Some(200), ..GridConfig::of(Layout::Open) };
+        let mdp = GridWorld::new(&config).unwrap();
+        let board = Board::new(&mdp).unwrap().unwrap();
+        let n = mdp.n_states();
+        let values = (0..n).map(|state| state as f64).collect();
+        let table = Table { values, q: Vec::new(), policy: vec![Some(0); n] };
+        for name in ["values.svg", "values.png"] {
+            let path = root.path().join(name);
+            board.draw_values("large", &table, None, &path).unwrap();
+            assert!(fs::metadata(&path).unwrap().len() < 500_000);
+        }
+        assert!(!board.draw_q("large", &table, &root.path().join("q.svg")).unwrap());
+    }
+}

@@ -1,0 +1,323 @@
+//! What is shown of a table in each cell of a board.
+
+use agents::tabular::Table;
+use envs::{Arrow, CellKind, ChartAxis, GridCell};
+
+use super::Board;
+use super::scale::{Scale, number};
+
+/// One board of a picture.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Sheet {
+    /// What it shows; told only where there are several.
+    pub(super) title: String,
+    /// `[height, width]`, row-major from the top left.
+    pub(super) faces: Vec<Face>,
+    pub(super) scale: Scale,
+    /// Whether the scale is shown beside it.
+    pub(super) bar: bool,
+    /// What is counted along its sides.
+    pub(super) axes: Option<Axes>,
+}
+
+/// What columns and rows count; rows from the bottom.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Axes {
+    pub(super) across: ChartAxis,
+    pub(super) up: ChartAxis,
+}
+
+/// One cell.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Face {
+    pub(super) ground: Ground,
+    /// `S`, `G` or `X`: start, goal, pit.
+    pub(super) badge: Option<char>,
+    /// Whether its only action leaves.
+    pub(super) exit: bool,
+    pub(super) marks: Vec<Mark>,
+    pub(super) text: String,
+    /// What is thought of the four directions, if that is shown.
+    pub(super) quarters: Vec<Quarter>,
+}
+
+/// What a cell is filled with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Ground {
+    Wall,
+    /// No state is being here.
+    Nowhere,
+    /// Episodes are over here.
+    End(CellKind),
+    Value(f64),
+    /// Quarters, each with its own value.
+    Quarters,
+}
+
+/// An action that is taken.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Mark {
+    Arrow(Arrow),
+    /// It has no direction.
+    Dot,
+}
+
+/// An action's value in a direction; NaN where there is no such action.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Quarter {
+    pub(super) arrow: Arrow,
+    pub(super) value: f64,
+    pub(super) best: bool,
+    pub(super) text: String,
+}
+
+impl Face {
+    /// Nothing but the ground.
+    pub(super) fn plain(ground: Ground) -> Self {
+        let (marks, quarters) = (Vec::new(), Vec::new());
+        Self { ground, badge: None, exit: false, marks, text: String::new(), quarters }
+    }
+}
+
+/// The directions of quarters.
+const FOUR: [Arrow; 4] = [Arrow::Up, Arrow::Right, Arrow::Down, Arrow::Left];
+
+impl Board {
+    /// Colours for what `tables` think of the states that are shown and not terminal.
+    pub(super) fn scale<'a>(&self, tables: impl Iterator<Item = &'a Table>) -> Scale {
+        let shown = |table: &'a Table| {
+            let states = self.states().filter(|state| table.policy[*state].is_some());
+            states.map(|state| table.values[state]).collect::<Vec<_>>()
+        };
+        Scale::of(tables.flat_map(shown))
+    }
+
+    /// Values, with the actions taken as arrows.
+    pub(super) fn values(&self, title: &str, table: &Table, scale: Scale) -> Sheet {
+        self.sheet(title, table, scale, |state, face| {
+            if !face.exit {
+                face.marks = self.marks(&self.tied(table, state));
+            }
+            face.text = number(table.values[state], scale.decimals());
+        })
+    }
+
+    /// How much more than the exact value a state is thought to be worth, with the actions that are
+    /// taken and are not optimal.
+    pub(super) fn difference(&self, table: &Table, exact: &Table) -> Sheet {
+        let mut difference = table.clone();
+        for (value, exact) in difference.values.iter_mut().zip(&exact.values) {
+            *value -= exact;
+        }
+        let scale = self.scale([&difference].into_iter());
+        let wrong = |state: usize| -> Vec<usize> {
+            let optimal = self.tied(exact, state);
+            table.policy[state].into_iter().filter(|action| !optimal.contains(action)).collect()
+        };
+        let title = "estimate − exact; arrows where not optimal";
+        self.sheet(title, &difference, scale, |state, face| {
+            face.marks = self.marks(&wrong(state));
+            face.text = number(difference.values[state], scale.decimals());
+        })
+    }
+
+    /// Values of actions, where all of them are directions but for those of exits.
+    pub(super) fn quarters(&self, table: &Table) -> Option<Sheet> {
+        let directions = |state: usize| {
+            self.actions(state)
+                .all(|action| self.grid.arrows[action].is_some_and(|a| FOUR.contains(&a)))
+        };
+        if !self.states().all(|state| self.is_exit(state) || directions(state)) {
+            return None;
+        }
+        let n_actions = self.grid.arrows.len();
+        let q = |state: usize, action: usize| table.q[state * n_actions + action];
+        let states = || self.states().filter(|state| !self.is_exit(*state));
+        let all = states().flat_map(|state| (0..n_actions).map(move |action| q(state, action)));
+        let exits = self.states().filter(|state| self.is_exit(*state));
+        let scale = Scale::of(all.chain(exits.map(|state| table.values[state])));
+        Some(self.sheet("", table, scale, |state, face| {
+            if self.is_exit(state) {
+                face.text = number(table.values[state], scale.decimals());
+                return;
+            }
+            let tied = self.tied(table, state);
+            let quarter = |arrow: &Arrow| {
+                let action = self.actions(state).find(|a| self.grid.arrows[*a] == Some(*arrow));
+                let value = action.map_or(f64::NAN, |action| q(state, action));
+                Quarter {
+                    arrow: *arrow,
+                    value,
+                    best: action.is_some_and(|action| tied.contains(&action)),
+                    text: number(value, scale.decimals()),
+                }
+            };
+            face.ground = Ground::Quarters;
+            face.quarters = FOUR.iter().map(quarter).collect();
+        }))
+    }
+
+    /// Every cell, those with a state that is not terminal changed by `show`.
+    fn sheet(
+        &self,
+        title: &str,
+        table: &Table,
+        scale: Scale,
+        show: impl Fn(usize, &mut Face),
+    ) -> Sheet {
+        let face = |cell: &GridCell| {
+            let ground = match *cell {
+                GridCell::Wall => Ground::Wall,
+                GridCell::Empty => Ground::Nowhere,
+                GridCell::State { state, kind } if table.policy[state].is_none() => {
+                    Ground::End(kind)
+                }
+                GridCell::State { state, .. } => Ground::Value(table.values[state]),
+            };
+            let badge = match *cell {
+                GridCell::State { kind: CellKind::Start, .. } => Some('S'),
+                GridCell::State { kind: CellKind::Goal, .. } => Some('G'),
+                GridCell::State { kind: CellKind::Pit, .. } => Some('X'),
+                _ => None,
+            };
+            let mut face = Face { badge, ..Face::plain(ground) };
+            if let (GridCell::State { state, .. }, Ground::Value(_)) = (*cell, ground)
+                && self.model.is_some()
+            {
+                face.exit = self.is_exit(state);
+                show(state, &mut face);
+            }
+            face
+        };
+        let faces = self.grid.cells.iter().map(face).collect();
+        Sheet { title: title.to_owned(), faces, scale, bar: true, axes: None }
+    }
+
+    fn marks(&self, actions: &[usize]) -> Vec<Mark> {
+        // Without any direction a dot would tell nothing.
+        if !self.grid.arrows.iter().any(Option::is_some) {
+            return Vec::new();
+        }
+        actions
+            .iter()
+            .map(|action| self.grid.arrows[*action].map_or(Mark::Dot, Mark::Arrow))
+            .collect()
+    }
+
+    /// The action taken in a state, and those that tie with it for the best.
+    fn tied(&self, table: &Table, state: usize) -> Vec<usize> {
+        let Some(taken) = table.policy[state] else { return Vec::new() };
+        let Some(model) = &self.model else { return vec![taken] };
+        let q = |pair| table.q[state * model.n_actions() + model.action(pair)];
+        let pairs = model.pairs(state).filter(|pair| model.ties_with_best(state, *pair, q));
+        let tied: Vec<usize> = pairs.map(|pair| model.action(pair)).collect();
+        // A policy need not be greedy, and not all actions need have a value.
+        if tied.contains(&taken) { tied } else { vec![taken] }
+    }
+
+    fn actions(&self, state: usize) -> impl Iterator<Item = usize> {
+        let model = self.model.as_ref();
+        model.into_iter().flat_map(move |m| m.pairs(state).map(|pair| m.action(pair)))
+    }
+
+    /// Whether the only action of a state has no direction, while others have.
+    pub(super) fn is_exit(&self, state: usize) -> bool {
+        let mut actions = self.actions(state);
+        let only = (actions.next(), actions.next());
+        matches!(only, (Some(action), None) if self.grid.arrows[action].is_none())
+            && self.grid.arrows.iter().any(Option::is_some)
+    }
+
+    fn states(&self) -> impl Iterator<Item = usize> {
+        self.grid.cells.iter().filter_map(|cell| match cell {
+            GridCell::State { state, .. } => Some(*state),
+            _ => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::tests::{layout, solved};
+    use envs::Layout;
+
+    /// The cell in a column and row of a sheet, counted from the bottom left.
+    fn at(board: &Board, sheet: &Sheet, column: usize, row: usize) -> Face {
+        let index = (board.grid.height - row) * board.grid.width + column - 1;
+        sheet.faces[index].clone()
+    }
+
+    #[test]
+    fn aimas_world_is_shown_as_in_the_book() {
+        let (board, table) = solved(&layout(Layout::Aima));
+        let sheet = board.values("", &table, board.scale([&table].into_iter()));
+        // Figure 17.3: utilities; figure 17.2: the policy.
+        let start = at(&board, &sheet, 1, 1);
+        assert_eq!((start.text.as_str(), start.badge), ("0.71", Some('S')));
+        assert_eq!(start.marks, [Mark::Arrow(Arrow::Up)]);
+        let fourth = at(&board, &sheet, 4, 1);
+        assert_eq!(
+            (fourth.text.as_str(), &fourth.marks[..]),
+            ("0.39", &[Mark::Arrow(Arrow::Left)][..])
+        );
+        let pit = at(&board, &sheet, 4, 2);
+        assert_eq!((pit.text.as_str(), pit.badge, pit.exit), ("-1.00", Some('X'), true));
+        assert!(pit.marks.is_empty());
+        assert_eq!(at(&board, &sheet, 2, 2).ground, Ground::Wall);
+        assert_eq!(sheet.scale, Scale { low: -1.0, high: 1.0 });
+    }
+
+    #[test]
+    fn actions_that_tie_are_all_shown() {
+        let (board, table) = solved(&layout(Layout::Sutton5x5));
+        let sheet = board.values("", &table, board.scale([&table].into_iter()));
+        // Figure 3.5: in the leap every action, right of the corner at the bottom left two.
+        assert_eq!(at(&board, &sheet, 2, 5).marks.len(), 4);
+        let two = [Mark::Arrow(Arrow::Up), Mark::Arrow(Arrow::Right)];
+        assert_eq!(at(&board, &sheet, 1, 1).marks, two);
+        assert_eq!(at(&board, &sheet, 2, 5).text, "24.42");
+    }
+
+    #[test]
+    fn quarters_show_the_values_of_directions() {
+        let (board, table) = solved(&layout(Layout::Aima));
+        let sheet = board.quarters(&table).unwrap();
+        let start = at(&board, &sheet, 1, 1);
+        let shown: Vec<_> =
+            start.quarters.iter().map(|q| (q.arrow, q.best, q.text.as_str())).collect();
+        // From the utilities of figure 17.3: up 0.8·0.762 + 0.1·0.705 + 0.1·0.655 − 0.04, and so on.
+        let expected = [
+            (Arrow::Up, true, "0.71"),
+            (Arrow::Right, false, "0.63"),
+            (Arrow::Down, false, "0.66"),
+            (Arrow::Left, false, "0.67"),
+        ];
+        assert_eq!(shown, expected);
+        let exit = at(&board, &sheet, 4, 3);
+        assert!(exit.quarters.is_empty() && exit.exit && exit.text == "1.00");
+
+        let (board, table) = solved(&layout(Layout::Chain));
+        let sheet = board.quarters(&table).unwrap();
+        assert_eq!(sheet.faces[1].quarters[0].text, "", "nobody goes up");
+        let (board, table) = solved(&layout(Layout::WindyKing));
+        assert_eq!(board.quarters(&table), None, "a king has eight directions");
+    }
+
+    #[test]
+    fn a_difference_shows_what_is_wrong() {
+        let (board, exact) = solved(&layout(Layout::Aima));
+        let mut wrong = exact.clone();
+        let start =
+            board.states().find(|state| exact.values[*state] < 0.706 && exact.values[*state] > 0.7);
+        let start = start.unwrap();
+        wrong.values[start] += 0.25;
+        wrong.policy[start] = Some(1);
+        let sheet = board.difference(&wrong, &exact);
+        let face = at(&board, &sheet, 1, 1);
+        assert_eq!((face.text.as_str(), face.marks), ("0.25", vec![Mark::Arrow(Arrow::Down)]));
+        let right = at(&board, &sheet, 1, 2);
+        assert_eq!((right.text.as_str(), right.marks.len()), ("0.00", 0));
+        assert_eq!(sheet.scale, Scale { low: 0.0, high: 0.25 });
+    }
+}

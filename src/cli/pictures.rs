@@ -1,0 +1,94 @@
+//! The pictures that a run is looked at with.
+use super::model::record;
+use super::plot::ink;
+use super::session::{Session, environment};
+use crate::board::{Board, Charts, differs};
+use crate::{gif, plot};
+use ::train::{Outcome, Report, stream};
+use agents::tabular::Table;
+use agents::{Moment, Watched};
+use anyhow::Result;
+use std::io::{IsTerminal as _, Write};
+
+/// Frames of `episode.gif` at most, and how many of them a second.
+const GIF_FRAMES: usize = 600;
+const GIF_RATE: u32 = 20;
+
+impl Session {
+    /// Shows what is thought of a known grid, in a terminal only: elsewhere it would be in the way,
+    /// and `lab plot --text` shows it there too.
+    pub(super) fn show(&self, table: Option<&Table>, out: &mut dyn Write) -> Result<()> {
+        if let (Some(mdp), Some(table)) = (self.mdp.as_deref(), table)
+            && std::io::stdout().is_terminal()
+            && let Some(board) = Board::new(mdp)?
+            && let Some(text) = board.text(table, ink())
+        {
+            write!(out, "\n{text}")?;
+        }
+        Ok(())
+    }
+
+    /// Draws curves, what is thought of a known problem, and an episode.
+    pub(super) fn draw(
+        &self,
+        agent: &Watched,
+        table: Option<&Table>,
+        report: &Report,
+    ) -> Result<()> {
+        let path = self.dir.path();
+        // A run too short for a row of metrics has no curve.
+        if std::fs::metadata(path.join("metrics.jsonl")).is_ok_and(|file| file.len() > 0) {
+            let panels = plot::panels(&[path.to_owned()], &[])?;
+            plot::draw(&panels, &path.join("curves.svg"))?;
+            plot::draw(&panels, &path.join("curves.png"))?;
+        }
+        if let Some(table) = table {
+            self.draw_table(agent, table, report)?;
+        }
+        if report.outcome == Outcome::Interrupted {
+            return Ok(());
+        }
+        let rng = stream(self.config.seed(), "test/0");
+        let frames = record(agent, &environment(&self.config)?, rng, GIF_FRAMES)?;
+        gif::write(&path.join("episode.gif"), &frames, GIF_RATE)
+    }
+
+    /// Draws `values`, `q` and an animation of the values, as far as the problem has such pictures.
+    fn draw_table(&self, agent: &Watched, table: &Table, report: &Report) -> Result<()> {
+        let Some(mdp) = self.mdp.as_deref() else { return Ok(()) };
+        let (charts, board) = (Charts::new(mdp), Board::new(mdp)?);
+        let (name, unit) = (self.algorithm.name, self.algorithm.unit);
+        let title = |what| {
+            format!("{name} on {}: {what} after {} {unit}", self.config.subject(), report.steps)
+        };
+        let exact = agent.exact().filter(|exact| differs(table, exact));
+        for end in ["svg", "png"] {
+            let path = |what| self.dir.path().join(format!("{what}.{end}"));
+            match (&charts, &board) {
+                (Some(charts), _) => {
+                    charts.draw_values(&title("values"), table, exact, &path("values"))?;
+                }
+                (None, Some(board)) => {
+                    board.draw_values(&title("values"), table, exact, &path("values"))?;
+                    board.draw_q(&title("action values"), table, &path("q"))?;
+                }
+                (None, None) => (),
+            }
+        }
+        let before = agent.moments().iter().filter(|moment| moment.step < report.steps);
+        let title = |step| format!("{name} after {step} {unit}");
+        let thought = |moment: &Moment| {
+            let (values, policy) = (moment.values.clone(), moment.policy.clone());
+            (title(moment.step), Table { values, q: vec![f64::NAN; table.q.len()], policy })
+        };
+        let mut tables: Vec<_> = before.map(thought).collect();
+        if let Some(board) = board
+            && !tables.is_empty()
+            && report.outcome != Outcome::Interrupted
+        {
+            tables.push((title(report.steps), table.clone()));
+            board.animate(&tables, &self.dir.path().join("values.gif"))?;
+        }
+        Ok(())
+    }
+}

@@ -19,13 +19,13 @@ use envs::{Grid, Mdp};
 use crate::gif;
 use crate::plot::canvas::{frame, save};
 pub use charts::Charts;
-use layout::Size;
+use layout::{MOST_ARROWS, Size};
 use page::Page;
 use scale::Scale;
 pub use text::Ink;
 
 /// Boards with more cells have no arrows: what ties is not asked.
-const MOST_CELLS: usize = 3600;
+const MOST_CELLS: usize = MOST_ARROWS * MOST_ARROWS;
 
 /// Seconds that an animation takes at most, and the longest time of a frame.
 const SECONDS: usize = 12;
@@ -85,13 +85,13 @@ impl Board {
         [self.grid.width, self.grid.height]
     }
 
-    /// Draws what each action is worth, if all actions are one of four directions: whether there is
-    /// such a picture.
+    /// Draws what each action is worth, if all actions are one of four directions and the board is not
+    /// too large to show them: whether there is such a picture.
     ///
     /// # Errors
     /// Names the file; an older picture is then still there.
     pub fn draw_q(&self, title: &str, table: &Table, path: &Path) -> Result<bool> {
-        if self.model.is_none() {
+        if self.shape().into_iter().max() > Some(MOST_ARROWS) {
             return Ok(false);
         }
         let Some(sheet) = self.quarters(table) else { return Ok(false) };

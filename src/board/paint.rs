@@ -91,7 +91,11 @@ impl<B: DrawingBackend> Brush<'_, B> {
     pub(super) fn bar(&self, scale: Scale, [from, to]: [Point; 2], font: f64) -> Drawn<B> {
         let [lowest, highest] = scale.places();
         let rows = (to.1 - from.1).max(1);
-        let place = |row: i32| highest + (lowest - highest) * f64::from(row) / f64::from(rows);
+        let constant = scale.low == scale.high;
+        let place = |row: i32| match constant {
+            true => 0.0,
+            false => highest + (lowest - highest) * f64::from(row) / f64::from(rows),
+        };
         // Steps too small to be seen would be one shape for each row of pixels.
         let step = (rows / 100).max(1);
         for row in (0..rows).step_by(step as usize) {
@@ -101,8 +105,7 @@ impl<B: DrawingBackend> Brush<'_, B> {
         }
         self.outline([from, to], LINES, 1)?;
         // No tick marks: beside a number they would be taken for a minus.
-        let told: &[f64] =
-            if scale.low == scale.high { &[0.0] } else { &[0.0, 0.25, 0.5, 0.75, 1.0] };
+        let told: &[f64] = if constant { &[0.5] } else { &[0.0, 0.25, 0.5, 0.75, 1.0] };
         for part in told {
             let value = scale.value(highest + (lowest - highest) * part);
             let text = super::scale::number(value, scale.decimals());

@@ -80,7 +80,9 @@ impl Scale {
     /// Decimals that tell the values apart and fit a cell.
     pub(super) fn decimals(&self) -> usize {
         match self.low.abs().max(self.high.abs()) {
-            ..0.1 => 4,
+            0.0 => 2,
+            ..0.01 => 4,
+            ..0.1 => 3,
             ..99.995 => 2,
             ..999.95 => 1,
             _ => 0,
@@ -173,7 +175,7 @@ mod tests {
         assert_eq!(number(-13.0, 2), "-13.00");
         assert_eq!(number(1_234_567.0, 0), "1.2e6");
         assert_eq!(number(f64::NAN, 2), "");
-        let decimals = [0.05, 1.0, 100.0, 5000.0].map(|v| scale(&[v, -v]).decimals());
-        assert_eq!(decimals, [4, 2, 1, 0]);
+        let decimals = [0.0, 0.005, 0.05, 1.0, 100.0, 5000.0].map(|v| scale(&[v, -v]).decimals());
+        assert_eq!(decimals, [2, 4, 3, 2, 1, 0]);
     }
 }

@@ -1,0 +1,81 @@
+use super::*;
+use crate::board::tests::{layout, solved};
+use envs::Layout;
+
+/// The cell in a column and row of a sheet, counted from the bottom left.
+fn at(board: &Board, sheet: &Sheet, column: usize, row: usize) -> Face {
+    let index = (board.grid.height - row) * board.grid.width + column - 1;
+    sheet.faces[index].clone()
+}
+
+#[test]
+fn aimas_world_is_shown_as_in_the_book() {
+    let (board, table) = solved(&layout(Layout::Aima));
+    let sheet = board.values("", &table, board.scale([&table].into_iter()));
+    // Figure 17.3: utilities; figure 17.2: the policy.
+    let start = at(&board, &sheet, 1, 1);
+    assert_eq!((start.text.as_str(), start.badge), ("0.71", Some('S')));
+    assert_eq!(start.marks, [Mark::Arrow(Arrow::Up)]);
+    let fourth = at(&board, &sheet, 4, 1);
+    assert_eq!(
+        (fourth.text.as_str(), &fourth.marks[..]),
+        ("0.39", &[Mark::Arrow(Arrow::Left)][..])
+    );
+    let pit = at(&board, &sheet, 4, 2);
+    assert_eq!((pit.text.as_str(), pit.badge, pit.exit), ("-1.00", Some('X'), true));
+    assert!(pit.marks.is_empty());
+    assert_eq!(at(&board, &sheet, 2, 2).ground, Ground::Wall);
+    assert_eq!(sheet.scale, Scale { low: -1.0, high: 1.0 });
+}
+
+#[test]
+fn actions_that_tie_are_all_shown() {
+    let (board, table) = solved(&layout(Layout::Sutton5x5));
+    let sheet = board.values("", &table, board.scale([&table].into_iter()));
+    // Figure 3.5: in the leap every action, right of the corner at the bottom left two.
+    assert_eq!(at(&board, &sheet, 2, 5).marks.len(), 4);
+    let two = [Mark::Arrow(Arrow::Up), Mark::Arrow(Arrow::Right)];
+    assert_eq!(at(&board, &sheet, 1, 1).marks, two);
+    assert_eq!(at(&board, &sheet, 2, 5).text, "24.42");
+}
+
+#[test]
+fn quarters_show_the_values_of_directions() {
+    let (board, table) = solved(&layout(Layout::Aima));
+    let sheet = board.quarters(&table).unwrap();
+    let start = at(&board, &sheet, 1, 1);
+    let shown: Vec<_> = start.quarters.iter().map(|q| (q.arrow, q.best, q.text.as_str())).collect();
+    // From the utilities of figure 17.3: up 0.8·0.762 + 0.1·0.705 + 0.1·0.655 − 0.04, and so on.
+    let expected = [
+        (Arrow::Up, true, "0.71"),
+        (Arrow::Right, false, "0.63"),
+        (Arrow::Down, false, "0.66"),
+        (Arrow::Left, false, "0.67"),
+    ];
+    assert_eq!(shown, expected);
+    let exit = at(&board, &sheet, 4, 3);
+    assert!(exit.quarters.is_empty() && exit.exit && exit.text == "1.00");
+
+    let (board, table) = solved(&layout(Layout::Chain));
+    let sheet = board.quarters(&table).unwrap();
+    assert_eq!(sheet.faces[1].quarters[0].text, "", "nobody goes up");
+    let (board, table) = solved(&layout(Layout::WindyKing));
+    assert_eq!(board.quarters(&table), None, "a king has eight directions");
+}
+
+#[test]
+fn a_difference_shows_what_is_wrong() {
+    let (board, exact) = solved(&layout(Layout::Aima));
+    let mut wrong = exact.clone();
+    let start =
+        board.states().find(|state| exact.values[*state] < 0.706 && exact.values[*state] > 0.7);
+    let start = start.unwrap();
+    wrong.values[start] += 0.25;
+    wrong.policy[start] = Some(1);
+    let sheet = board.difference(&wrong, &exact);
+    let face = at(&board, &sheet, 1, 1);
+    assert_eq!((face.text.as_str(), face.marks), ("0.25", vec![Mark::Arrow(Arrow::Down)]));
+    let right = at(&board, &sheet, 1, 2);
+    assert_eq!((right.text.as_str(), right.marks.len()), ("0.00", 0));
+    assert_eq!(sheet.scale, Scale { low: 0.0, high: 0.25 });
+}

@@ -119,7 +119,9 @@ impl Board {
 pub fn differs(estimate: &Table, exact: &Table) -> bool {
     let Scale { low, high } = Scale::of(estimate.values.iter().chain(&exact.values).copied());
     let seen = 1e-3 * high.abs().max(low.abs());
-    estimate.values.iter().zip(&exact.values).any(|(one, other)| (one - other).abs() > seen)
+    let difference = |(one, other): (&f64, &f64)| (one - other).abs();
+    // What is not known, NaN, is different too.
+    !estimate.values.iter().zip(&exact.values).map(difference).all(|difference| difference <= seen)
 }
 
 #[cfg(test)]
@@ -190,6 +192,8 @@ mod tests {
         assert!(!differs(&estimate, &exact));
         estimate.values[0] = 0.5;
         assert!(differs(&estimate, &exact));
+        let unknown = Table { values: vec![f64::NAN; exact.values.len()], ..exact.clone() };
+        assert!(differs(&unknown, &exact));
         board.draw_values("v", &estimate, Some(&exact), &path).unwrap();
         let svg = fs::read_to_string(&path).unwrap();
         assert!(svg.contains("estimate") && svg.contains("exact") && svg.contains("-0.31"));

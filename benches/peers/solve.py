@@ -1,9 +1,9 @@
 """Sweeps of value iteration over a grid in Python's libraries: `solve.py CONTESTANT DIR`.
 
 DIR holds the arrays that `benches/solve export` writes. Contestants: scipy (one sparse product for
-each action, then the maximum), pymdptoolbox (its Bellman operator on the same sparse matrices),
-bettermdptools (its value_iteration, a loop in Python) and bettermdptools-vectorized (its
-value_iteration_vectorized; 200 sweeps a call, which turns its dictionary into arrays once).
+each action, then the maximum), bettermdptools (its value_iteration, a loop in Python),
+bettermdptools-vectorized (its value_iteration_vectorized; 200 sweeps a call, which turns its
+dictionary into arrays once), and pymdptoolbox, which solves the whole problem at every step.
 """
 
 import sys
@@ -73,16 +73,13 @@ def scipy(directory):
 
 
 def pymdptoolbox(directory):
-    from mdptoolbox.mdp import MDP
+    from mdptoolbox.mdp import ValueIteration
 
     products, rewards = matrices(directory)
-    mdp = MDP(stochastic(products), rewards.T, GAMMA, 0.01, 1000)
-    mdp.V = np.zeros(rewards.shape[1])
+    products, rewards = stochastic(products), rewards.T
 
     def step():
-        before = mdp.V
-        _, mdp.V = mdp._bellmanOperator()
-        return np.abs(mdp.V - before).max()
+        ValueIteration(products, rewards, GAMMA, epsilon=1e-6, max_iter=100_000).run()
 
     return step, 1
 

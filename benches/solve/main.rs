@@ -5,8 +5,9 @@
 //! python3 benches/run.py solve        beside Python's libraries, into docs/benchmarks.md
 //! ```
 //!
-//! `solve export SIDE DIR` writes the grid's transitions as arrays for the peers, `solve serve SIDE`
-//! sweeps whenever a line on standard input says for how many seconds.
+//! `solve export SIDE DIR` writes the grid's transitions as arrays for the peers; `solve sweep SIDE`
+//! sweeps, and `solve solve SIDE` solves again and again, whenever a line on standard input says for
+//! how many seconds.
 use anyhow::{Context as _, Result, bail};
 use lab::agents::tabular::{Model, ValueIteration, ValueIterationConfig};
 use lab::envs::{GridConfig, GridWorld, Layout, Reward};
@@ -91,15 +92,26 @@ fn table(out: &mut impl Write) -> Result<()> {
     Ok(())
 }
 
-/// Answers every line, a number of seconds, with `SWEEPS SECONDS 0`.
-fn serve(side: usize, out: &mut impl Write) -> Result<()> {
-    let mut grid = Sweeps::new(side)?;
-    grid.run(0.5)?;
+/// Reads the grid's transitions and solves it, again and again for about `seconds`; how often, and
+/// the seconds.
+fn solve(mdp: &GridWorld, seconds: f64) -> Result<(u64, f64)> {
+    let (start, mut solved) = (Instant::now(), 0);
+    while start.elapsed().as_secs_f64() < seconds {
+        let mut planner = planner(mdp)?;
+        while planner.step(&mut Log::default())? != Progress::Converged {}
+        solved += 1;
+    }
+    Ok((solved, start.elapsed().as_secs_f64()))
+}
+
+/// Answers every line, a number of seconds, with how often `run` did its work, the seconds, and 0.
+fn serve(mut run: impl FnMut(f64) -> Result<(u64, f64)>, out: &mut impl Write) -> Result<()> {
+    run(0.5)?;
     writeln!(out, "ready 0")?;
     out.flush()?;
     for line in std::io::stdin().lock().lines() {
-        let (sweeps, seconds) = grid.run(line?.trim().parse()?)?;
-        writeln!(out, "{sweeps} {seconds} 0")?;
+        let (done, seconds) = run(line?.trim().parse()?)?;
+        writeln!(out, "{done} {seconds} 0")?;
         out.flush()?;
     }
     Ok(())
@@ -147,8 +159,15 @@ fn main() -> Result<()> {
     let out = &mut std::io::stdout().lock();
     match arguments[..] {
         [] => table(out),
-        ["serve", side] => serve(side.parse()?, out),
+        ["sweep", side] => {
+            let mut grid = Sweeps::new(side.parse()?)?;
+            serve(|seconds| grid.run(seconds), out)
+        }
+        ["solve", side] => {
+            let mdp = grid(side.parse()?)?;
+            serve(|seconds| solve(&mdp, seconds), out)
+        }
         ["export", side, dir] => export(side.parse()?, Path::new(dir)),
-        _ => bail!("expected nothing, `serve SIDE` or `export SIDE DIR`"),
+        _ => bail!("expected nothing, `sweep SIDE`, `solve SIDE` or `export SIDE DIR`"),
     }
 }

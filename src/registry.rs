@@ -4,10 +4,10 @@
 use crate::usage::Usage;
 use agents::tabular::{
     DoubleQLearning, DoubleQLearningConfig, DynaQ, DynaQConfig, ExpectedSarsa, ExpectedSarsaConfig,
-    McPrediction, McPredictionConfig, ModelBased, ModelBasedConfig, MonteCarlo, MonteCarloConfig,
-    PolicyEvaluation, PolicyEvaluationConfig, PolicyIteration, PolicyIterationConfig, QIteration,
-    QIterationConfig, QLearning, QLearningConfig, Sarsa, SarsaConfig, Task, Td, TdConfig,
-    ValueIteration, ValueIterationConfig,
+    FittedQ, FittedQConfig, LinearQ, LinearQConfig, McPrediction, McPredictionConfig, ModelBased,
+    ModelBasedConfig, MonteCarlo, MonteCarloConfig, PolicyEvaluation, PolicyEvaluationConfig,
+    PolicyIteration, PolicyIterationConfig, QIteration, QIterationConfig, QLearning,
+    QLearningConfig, Sarsa, SarsaConfig, Task, Td, TdConfig, ValueIteration, ValueIterationConfig,
 };
 use agents::{Agent, Dqn, DqnConfig, MakeEnv};
 use anyhow::Result;
@@ -340,6 +340,34 @@ pub const ALGORITHMS: &[Algorithm] = &[
         build: |job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(ExpectedSarsa::new(job.task()?, config, seed)?))
+        },
+    },
+    Algorithm {
+        name: "fitted-q",
+        aliases: &[],
+        about: "Fitted Q-iteration on a fixed set of transitions (Ernst et al. 2005)",
+        unit: "regressions",
+        plan: Plan { steps: 1_000, eval_every: 10, ..PLANNING },
+        flags: FittedQConfig::augment_args,
+        typed: typed::<FittedQConfig>,
+        options: resolve::<FittedQConfig>,
+        build: |job| {
+            let (config, seed) = (job.config()?, job.seed);
+            Ok(Box::new(FittedQ::new(Task { make: job.make, mdp: job.mdp }, config, seed)?))
+        },
+    },
+    Algorithm {
+        name: "linear-q",
+        aliases: &[],
+        about: "Q-learning with q linear in the observation",
+        unit: "transitions",
+        plan: LEARNING,
+        flags: LinearQConfig::augment_args,
+        typed: typed::<LinearQConfig>,
+        options: resolve::<LinearQConfig>,
+        build: |job| {
+            let (config, seed) = (job.config()?, job.seed);
+            Ok(Box::new(LinearQ::new(Task { make: job.make, mdp: job.mdp }, config, seed)?))
         },
     },
     Algorithm {

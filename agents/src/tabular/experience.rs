@@ -12,8 +12,9 @@ use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
+use std::fmt::Display;
 use std::sync::Arc;
-use train::{Checkpoint, Evaluation, Linear, Log, Rng, Split, stream};
+use train::{BadValue, Checkpoint, Evaluation, Linear, Log, Rng, Split, stream};
 
 /// γ where the problem does not say.
 const DISCOUNT: f64 = 0.99;
@@ -58,11 +59,10 @@ impl Task {
         }
     }
 
-    /// The outcomes, for those who can't do without.
-    pub(super) fn known(&self, why: &str) -> Result<&Arc<dyn Mdp>> {
-        self.mdp.as_ref().ok_or_else(|| {
-            anyhow::anyhow!("{why}: this needs an environment whose outcomes are known")
-        })
+    /// The outcomes, for those who can't do without; `flag` and its `value` are why.
+    pub(super) fn known(&self, flag: &str, value: &dyn Display) -> Result<&Arc<dyn Mdp>> {
+        let why = "this needs an environment whose outcomes are known, such as gridworld";
+        Ok(self.mdp.as_ref().ok_or_else(|| BadValue::new(flag, value, why))?)
     }
 }
 
@@ -137,7 +137,7 @@ impl World {
 
     /// The same, but episodes start in any state that is not terminal, all equally probable.
     pub(super) fn starting_anywhere(task: Task, discount: Discount, seed: u64) -> Result<Self> {
-        let mdp = Arc::clone(task.known("--method exploring-starts")?);
+        let mdp = Arc::clone(task.known("method", &"exploring-starts")?);
         let anywhere = Arc::new(Anywhere::new(mdp));
         let limit = (task.make)().spec().time_limit;
         let make = || -> Box<dyn Env> { Box::new(MdpEnv::new(Arc::clone(&anywhere), limit)) };
@@ -192,11 +192,7 @@ impl World {
         episodes: Episodes,
         split: Split,
     ) -> Result<Evaluation> {
-        let n = match split {
-            Split::Validation => episodes.eval,
-            Split::Test => episodes.test,
-        };
-        evaluate(agent, &self.task.make, n, split, self.seed)
+        evaluate(agent, &self.task.make, episodes.of(split), split, self.seed)
     }
 
     pub(super) fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
@@ -212,6 +208,15 @@ impl World {
 pub(super) struct Episodes {
     pub(super) eval: usize,
     pub(super) test: usize,
+}
+
+impl Episodes {
+    pub(super) fn of(self, split: Split) -> usize {
+        match split {
+            Split::Validation => self.eval,
+            Split::Test => self.test,
+        }
+    }
 }
 
 /// States by number, and which actions they have.
@@ -233,7 +238,7 @@ struct Met {
 }
 
 impl States {
-    fn known(mdp: &dyn Mdp) -> Self {
+    pub(super) fn known(mdp: &dyn Mdp) -> Self {
         let n_actions = mdp.n_actions();
         let allowed = (0..mdp.n_states() * n_actions)
             .map(|i| u8::from(mdp.allows(i / n_actions, i % n_actions)))
@@ -241,7 +246,7 @@ impl States {
         Self { n_actions, allowed, met: None }
     }
 
-    fn to_be_met(n_actions: usize, obs_len: usize) -> Self {
+    pub(super) fn to_be_met(n_actions: usize, obs_len: usize) -> Self {
         let met = Met { obs_len, numbers: BTreeMap::new(), seen: Vec::new(), key: Vec::new() };
         Self { n_actions, allowed: Vec::new(), met: Some(met) }
     }
@@ -274,7 +279,7 @@ impl States {
 
     /// The number of the state that `obs` shows, a new one where it has not been met; `env` stands in
     /// that state.
-    fn meet(&mut self, obs: &[f32], env: &dyn Env) -> Result<usize> {
+    pub(super) fn meet(&mut self, obs: &[f32], env: &dyn Env) -> Result<usize> {
         let Some(met) = &mut self.met else { return state_of(obs) };
         met.key.clear();
         met.key.extend(obs.iter().map(|x| *x as u8));
@@ -288,7 +293,7 @@ impl States {
         Ok(state)
     }
 
-    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+    pub(super) fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
         let Some(met) = &mut self.met else { return Ok(()) };
         let mut n = met.numbers.len();
         checkpoint.value("model.n_states", &mut n)?;

@@ -2,9 +2,9 @@
 use super::experience::Task;
 use super::planner::{start_value, state_of};
 use super::{Model, Policy, PolicyName, Table};
-use anyhow::{Result, bail};
+use anyhow::Result;
 use std::cell::RefCell;
-use train::{Checkpoint, Evaluation, Rng, stream};
+use train::{BadValue, Checkpoint, Evaluation, Rng, stream};
 
 /// A policy that is evaluated, and the one that is followed for it.
 pub(super) struct Prediction {
@@ -27,25 +27,27 @@ impl Prediction {
         behaviour: Option<&PolicyName>,
         seed: u64,
     ) -> Result<Self> {
-        let mdp = task.known("--env: a policy is given state by state")?;
+        let mdp = task.known("policy", policy)?;
         let model = Model::new(mdp)?;
         let policy = policy.read("policy", mdp, &model)?;
-        let behaviour = behaviour.map(|name| name.read("behaviour", mdp, &model)).transpose()?;
-        if let Some(behaviour) = &behaviour {
+        let read = |name: &PolicyName| name.read("behaviour", mdp, &model);
+        let followed = behaviour.map(read).transpose()?;
+        if let (Some(name), Some(behaviour)) = (behaviour, &followed) {
             let left_out = |pair: &usize| policy.prob(*pair) > 0.0 && behaviour.prob(*pair) == 0.0;
             for state in 0..model.n_states() {
                 if let Some(pair) = model.pairs(state).find(left_out) {
-                    bail!(
-                        "--behaviour: it never takes action {} in state {}, which --policy does: \
-                         nothing can be learned of it",
+                    let why = format!(
+                        "it never takes action {} in state {}, which --policy does: nothing can be \
+                         learned of it",
                         mdp.action_name(model.action(pair)),
                         mdp.state_name(state)
-                    )
+                    );
+                    return Err(BadValue::new("behaviour", name, &why).into());
                 }
             }
         }
         let playing = RefCell::new(stream(seed, "play"));
-        Ok(Self { model, policy, behaviour, rng: stream(seed, "explore"), playing })
+        Ok(Self { model, policy, behaviour: followed, rng: stream(seed, "explore"), playing })
     }
 
     /// The action that is taken in a state.

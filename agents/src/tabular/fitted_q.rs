@@ -1,0 +1,433 @@
+//! Fitted Q-iteration (Ernst et al. 2005, algorithm 1).
+//!
+//! First `--samples` transitions are collected by actions drawn uniformly. Then, on these same
+//! transitions (s, a, r, s'), again and again: y = r + γ·max_a' q(s', a'), and q is regressed on y,
+//! `table` by the mean of y for each pair, `linear` by least squares, q(s, a) = w_a·x(s) + b_a with x the
+//! observation. One step is a regression.
+use super::experience::{States, Task, best};
+use super::linear_q::{features, linear, mask};
+use super::model::{change, larger};
+use super::q_learning::q_learning_target;
+use super::{Discount, Model, Table};
+use crate::{Agent, evaluate};
+use anyhow::{Result, anyhow};
+use bytemuck::cast_slice_mut;
+use clap::ValueEnum;
+use envs::{Element, End, Env, VecEnv};
+use faer::Side;
+use faer::linalg::solvers::{Llt, Solve as _};
+use rand::Rng as _;
+use serde::{Deserialize, Serialize};
+use train::{BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split, stream};
+
+train::hyper_parameters! {
+    /// Hyper-parameters of [`FittedQ`].
+    pub struct FittedQConfig {
+        /// Discount γ, or `own` for the problem's, which is 0.99 where it does not say
+        gamma: Discount = Discount::Own;
+        /// What q is: table (of states), or linear (in the observation)
+        #[arg(value_enum, hide_possible_values = true)]
+        values: Approximation = Approximation::Table;
+        /// Transitions that are collected
+        samples: usize = 50_000, in 1..=1 << 28;
+        /// Value of q before anything is known, and of what was never tried (table)
+        initial: f64 = 0.0, in f64::MIN..;
+        /// Added to the squares of least squares, so that they can be solved (linear)
+        ridge: f64 = 1e-6, in 0.0..;
+        /// Converged once no sample's value changes by more (relative beyond 1)
+        tolerance: f64 = 1e-6, in 0.0..;
+        /// Episodes of an evaluation during training
+        eval_episodes: usize = 20, in 1..=1_000_000;
+        /// Episodes of the evaluation at the end
+        test_episodes: usize = 100, in 1..=1_000_000;
+    }
+}
+
+/// What q is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Approximation {
+    /// A number for each action in each state.
+    Table,
+    /// w_a·x(s) + b_a.
+    Linear,
+}
+
+/// Features that are not 0, (place, value), row after row.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Rows {
+    ends: Vec<usize>,
+    features: Vec<(usize, f64)>,
+}
+
+impl Rows {
+    fn push(&mut self, row: impl Iterator<Item = (usize, f64)>) {
+        self.features.extend(row);
+        self.ends.push(self.features.len());
+    }
+
+    fn row(&self, i: usize) -> &[(usize, f64)] {
+        let begin = if i == 0 { 0 } else { self.ends[i - 1] };
+        &self.features[begin..self.ends[i]]
+    }
+}
+
+/// The transitions that were collected.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Samples {
+    /// x(s).
+    now: Rows,
+    actions: Vec<usize>,
+    rewards: Vec<f64>,
+    /// x(s'); empty where s' is terminal.
+    next: Rows,
+    /// Actions that s' does not have, as (sample, action).
+    unavailable: Vec<(usize, usize)>,
+}
+
+/// Fitted Q-iteration on what it collects.
+pub struct FittedQ {
+    config: FittedQConfig,
+    task: Task,
+    gamma: f64,
+    seed: u64,
+    obs_len: usize,
+    n_actions: usize,
+    /// States by number, where a table needs them or where they tell which actions there are.
+    states: Option<States>,
+    samples: Samples,
+    /// w, `[D, A]`: of a table the values themselves, D = S; else D = the observation's length + 1.
+    weights: Vec<f64>,
+    /// For each action, of X'X + ridge·I over its samples.
+    factors: Vec<Llt<f64>>,
+    converged: bool,
+}
+
+impl FittedQ {
+    /// Nothing collected yet.
+    ///
+    /// # Errors
+    /// [`BadValue`] where a hyper-parameter is out of range, or a table can't hold the observations.
+    pub fn new(task: Task, config: FittedQConfig, seed: u64) -> Result<Self> {
+        config.check()?;
+        let spec = (task.make)().spec();
+        let table = config.values == Approximation::Table;
+        if table && spec.element == Element::Float {
+            let why = "the observations of this environment are real numbers; give linear";
+            return Err(BadValue::new("values", "table", why).into());
+        }
+        let (obs_len, n_actions) = (spec.obs_len(), spec.n_actions());
+        let states = match &task.mdp {
+            Some(mdp) => Some(States::known(mdp)),
+            None => table.then(|| States::to_be_met(n_actions, obs_len)),
+        };
+        Ok(Self {
+            gamma: task.gamma(config.gamma),
+            samples: Samples::default(),
+            weights: Vec::new(),
+            factors: Vec::new(),
+            converged: false,
+            config,
+            task,
+            seed,
+            obs_len,
+            n_actions,
+            states,
+        })
+    }
+
+    fn is_table(&self) -> bool {
+        self.config.values == Approximation::Table
+    }
+
+    /// x(s) of the state that `obs` shows, `env` standing in it.
+    fn features(&mut self, obs: &[f32], env: &dyn Env, row: &mut Vec<(usize, f64)>) -> Result<()> {
+        row.clear();
+        match &mut self.states {
+            Some(states) if self.config.values == Approximation::Table => {
+                row.push((states.meet(obs, env)?, 1.0));
+            }
+            _ => row.extend(features(obs)),
+        }
+        Ok(())
+    }
+
+    fn collect(&mut self, log: &mut Log) -> Result<()> {
+        let mut env = VecEnv::new(vec![stream(self.seed, "env/0")], &self.task.make);
+        let mut explore = stream(self.seed, "explore");
+        let mut samples = Samples::default();
+        let (mut now, mut next) = (Vec::new(), Vec::new());
+        for sample in 0..self.config.samples {
+            self.features(env.obs(), env.env(0), &mut now)?;
+            samples.now.push(now.iter().copied());
+            let action = any_action(env.env(0), self.n_actions, &mut explore);
+            let mut result = Ok(());
+            env.step(&[action], |transition| {
+                samples.actions.push(action);
+                samples.rewards.push(transition.reward.into());
+                next.clear();
+                if transition.end != End::Terminated {
+                    result = self.features(transition.next_obs, transition.env, &mut next);
+                    let all = 0..self.n_actions;
+                    let missing = all.filter(|action| !transition.env.allows(*action));
+                    samples.unavailable.extend(missing.map(|action| (sample, action)));
+                }
+                if let Some(episode) = transition.episode {
+                    log.scalar("train/return", episode.ret);
+                    log.scalar("train/length", f64::from(episode.len));
+                }
+            });
+            result?;
+            samples.next.push(next.iter().copied());
+        }
+        self.samples = samples;
+        self.weights = match &self.states {
+            Some(states) if self.is_table() => (0..states.n() * self.n_actions)
+                .map(|i| match states.allows(i / self.n_actions, i % self.n_actions) {
+                    true => self.config.initial,
+                    false => f64::NEG_INFINITY,
+                })
+                .collect(),
+            _ => vec![0.0; (self.obs_len + 1) * self.n_actions],
+        };
+        Ok(())
+    }
+
+    /// y of every sample, `[N]`.
+    fn targets(&self) -> Vec<f64> {
+        let Self { samples, weights, gamma, n_actions, .. } = self;
+        let mut q = vec![0.0; *n_actions];
+        let mut unavailable = samples.unavailable.iter().peekable();
+        let mut target = |(sample, reward): (usize, &f64)| {
+            let row = samples.next.row(sample);
+            linear(row.iter().copied(), weights, &mut q);
+            while let Some((_, action)) = unavailable.next_if(|(i, _)| *i == sample) {
+                q[*action] = f64::NEG_INFINITY;
+            }
+            q_learning_target(*reward, *gamma, (!row.is_empty()).then_some(&q[..]))
+        };
+        samples.rewards.iter().enumerate().map(&mut target).collect()
+    }
+
+    /// The weights that fit `targets`, `[N]`, best.
+    fn regress(&mut self, targets: &[f64]) -> Result<Vec<f64>> {
+        if self.is_table() {
+            return Ok(means(&self.samples, targets, &self.weights, self.n_actions));
+        }
+        if self.factors.is_empty() {
+            let dims = self.obs_len + 1;
+            let factor = |action| factor(&self.samples, action, dims, self.config.ridge);
+            self.factors = (0..self.n_actions).map(factor).collect::<Result<_>>()?;
+        }
+        Ok(least_squares(&self.samples, targets, &self.factors, self.obs_len + 1))
+    }
+
+    /// q(s, a) of a sample by `weights`.
+    fn prediction(&self, sample: usize, weights: &[f64]) -> f64 {
+        let action = self.samples.actions[sample];
+        let row = self.samples.now.row(sample).iter();
+        row.map(|(i, x)| x * weights[i * self.n_actions + action]).sum()
+    }
+}
+
+/// An action that is available, all equally probable.
+fn any_action(env: &dyn Env, n_actions: usize, rng: &mut Rng) -> usize {
+    let n = (0..n_actions).filter(|action| env.allows(*action)).count();
+    let drawn = rng.random_range(0..n.max(1));
+    (0..n_actions).filter(|action| env.allows(*action)).nth(drawn).unwrap_or(0)
+}
+
+/// q(s, a) = the mean of y over the samples of (s, a); as it was in `before`, `[S, A]`, where there is
+/// none.
+fn means(samples: &Samples, targets: &[f64], before: &[f64], n_actions: usize) -> Vec<f64> {
+    let (mut sums, mut counts) = (vec![0.0; before.len()], vec![0u32; before.len()]);
+    for (sample, (y, action)) in targets.iter().zip(&samples.actions).enumerate() {
+        let (state, _) = samples.now.row(sample)[0];
+        sums[state * n_actions + action] += y;
+        counts[state * n_actions + action] += 1;
+    }
+    let seen = sums.iter().zip(&counts).zip(before);
+    seen.map(|((sum, n), old)| if *n > 0 { sum / f64::from(*n) } else { *old }).collect()
+}
+
+/// The Cholesky factor of X'X + ridge·I over the samples of an action.
+fn factor(samples: &Samples, action: usize, dims: usize, ridge: f64) -> Result<Llt<f64>> {
+    let mut squares = faer::Mat::<f64>::zeros(dims, dims);
+    (0..dims).for_each(|i| squares[(i, i)] = ridge);
+    for sample in (0..samples.actions.len()).filter(|i| samples.actions[*i] == action) {
+        let row = samples.now.row(sample);
+        for (i, x) in row {
+            row.iter().for_each(|(j, y)| squares[(*i, *j)] += x * y);
+        }
+    }
+    let why = |error| anyhow!("least squares can't be solved ({error:?}); give a larger --ridge");
+    squares.llt(Side::Lower).map_err(why)
+}
+
+/// w_a = (X'X + ridge·I)⁻¹·X'y over the samples of each action, `[D, A]`.
+fn least_squares(
+    samples: &Samples,
+    targets: &[f64],
+    factors: &[Llt<f64>],
+    dims: usize,
+) -> Vec<f64> {
+    let n_actions = factors.len();
+    let mut weights = vec![0.0; dims * n_actions];
+    for (sample, (y, action)) in targets.iter().zip(&samples.actions).enumerate() {
+        for (i, x) in samples.now.row(sample) {
+            weights[i * n_actions + action] += x * y;
+        }
+    }
+    for (action, factor) in factors.iter().enumerate() {
+        let right = faer::Mat::from_fn(dims, 1, |i, _| weights[i * n_actions + action]);
+        let solved = factor.solve(&right);
+        (0..dims).for_each(|i| weights[i * n_actions + action] = solved[(i, 0)]);
+    }
+    weights
+}
+
+impl Learner for FittedQ {
+    fn step(&mut self, log: &mut Log) -> Result<Progress> {
+        if self.converged {
+            return Ok(Progress::Converged);
+        }
+        if self.samples.actions.is_empty() {
+            self.collect(log)?;
+        }
+        let targets = self.targets();
+        let before = std::mem::take(&mut self.weights);
+        self.weights = before.clone();
+        self.weights = self.regress(&targets)?;
+        let (mut residual, mut squares) = (0.0, 0.0);
+        for (sample, y) in targets.iter().enumerate() {
+            let q = self.prediction(sample, &self.weights);
+            residual = larger(residual, change(q, self.prediction(sample, &before)));
+            squares += (y - q).powi(2);
+        }
+        log.scalar("train/residual", residual);
+        log.scalar("train/error", (squares / targets.len() as f64).sqrt());
+        self.converged = residual <= self.config.tolerance;
+        Ok(Progress::Advanced(1))
+    }
+
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
+        let episodes = match split {
+            Split::Validation => self.config.eval_episodes,
+            Split::Test => self.config.test_episodes,
+        };
+        evaluate(self, &self.task.make, episodes, split, self.seed)
+    }
+
+    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        if let Some(states) = &mut self.states {
+            states.state(checkpoint)?;
+        }
+        let mut n = self.weights.len();
+        checkpoint.value("model.weights", &mut n)?;
+        self.weights.resize(n, 0.0);
+        checkpoint.bytes(MODEL, cast_slice_mut(&mut self.weights))?;
+        checkpoint.value("samples", &mut self.samples)?;
+        checkpoint.value("converged", &mut self.converged)
+    }
+}
+
+impl Agent for FittedQ {
+    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
+        let mut q = vec![0.0; self.n_actions];
+        for (obs, action) in obs.chunks_exact(self.obs_len).zip(actions) {
+            q.fill(0.0);
+            match &self.states {
+                Some(states) if self.is_table() => {
+                    if let Some(state) = states.find(obs)?.filter(|_| !self.weights.is_empty()) {
+                        linear([(state, 1.0)].into_iter(), &self.weights, &mut q);
+                    }
+                }
+                states => {
+                    if !self.weights.is_empty() {
+                        linear(features(obs), &self.weights, &mut q);
+                    }
+                    mask(states.as_ref(), obs, &mut q)?;
+                }
+            }
+            *action = best(&q).unwrap_or(0);
+        }
+        Ok(())
+    }
+
+    fn table(&self, model: &Model) -> Result<Option<Table>> {
+        let mut table = Table::unknown(model);
+        if self.weights.is_empty() {
+            return Ok(None);
+        }
+        let mut q = vec![0.0; self.n_actions];
+        for state in 0..model.n_states() {
+            match self.is_table() {
+                true => linear([(state, 1.0)].into_iter(), &self.weights, &mut q),
+                false => {
+                    let features = [(state, 1.0), (self.obs_len, 1.0)];
+                    linear(features.into_iter(), &self.weights, &mut q);
+                }
+            }
+            table.set(model, state, |action| q[action]);
+        }
+        Ok(Some(table))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples(rows: &[(&[(usize, f64)], usize)]) -> Samples {
+        let mut samples = Samples::default();
+        for (row, action) in rows {
+            samples.now.push(row.iter().copied());
+            samples.actions.push(*action);
+        }
+        samples
+    }
+
+    #[test]
+    fn means_by_hand() {
+        let samples = samples(&[(&[(0, 1.0)], 1), (&[(1, 1.0)], 0), (&[(0, 1.0)], 1)]);
+        let before = [7.0, 7.0, 7.0, f64::NEG_INFINITY];
+        let q = means(&samples, &[2.0, 5.0, 3.0], &before, 2);
+        assert_eq!(q, [7.0, 2.5, 5.0, f64::NEG_INFINITY]);
+    }
+
+    #[test]
+    fn least_squares_by_hand() {
+        // Action 0: y = 1, 3, 5 at x = 0, 1, 2, which is 1 + 2·x; action 1: 4 and 6 at x = 1.
+        let rows: [(&[(usize, f64)], usize); 5] = [
+            (&[(1, 1.0)], 0),
+            (&[(0, 1.0), (1, 1.0)], 0),
+            (&[(0, 2.0), (1, 1.0)], 0),
+            (&[(0, 1.0), (1, 1.0)], 1),
+            (&[(0, 1.0), (1, 1.0)], 1),
+        ];
+        let samples = samples(&rows);
+        let factors: Vec<_> = (0..2).map(|a| factor(&samples, a, 2, 1e-9).unwrap()).collect();
+        let w = least_squares(&samples, &[1.0, 3.0, 5.0, 4.0, 6.0], &factors, 2);
+        // With nothing to tell slope from bias, the ridge takes the smallest: half each.
+        for (w, expected) in w.iter().zip([2.0, 2.5, 1.0, 2.5]) {
+            assert!((w - expected).abs() < 1e-6, "{w} and {expected}");
+        }
+        // Nothing is known of a third feature.
+        let error = factor(&samples, 0, 3, 0.0).unwrap_err().to_string();
+        assert!(error.contains("--ridge"), "{error}");
+    }
+
+    #[test]
+    fn targets_by_hand() {
+        let make: crate::MakeEnv = Box::new(|| Box::new(envs::Catch::default()) as Box<dyn Env>);
+        let config = FittedQConfig { gamma: Discount::Of(0.5), ..Default::default() };
+        let mut learner = FittedQ::new(Task { make, mdp: None }, config, 1).unwrap();
+        learner.weights = vec![1.0, 2.0, 8.0, 4.0, 5.0, 6.0];
+        learner.samples.rewards = vec![1.0, 1.0, 1.0];
+        learner.samples.next.push([(0, 1.0)].into_iter());
+        learner.samples.next.push([].into_iter());
+        learner.samples.next.push([(1, 1.0)].into_iter());
+        learner.samples.unavailable = vec![(0, 2), (2, 0), (2, 2)];
+        assert_eq!(learner.targets(), [2.0, 1.0, 3.5]);
+    }
+}

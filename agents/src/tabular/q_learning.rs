@@ -108,6 +108,8 @@ impl Agent for QLearning {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use envs::{GridConfig, GridWorld, Layout};
+    use std::sync::Arc;
 
     #[test]
     fn target_by_hand() {
@@ -116,5 +118,36 @@ mod tests {
         assert_eq!(q_learning_target(-1.0, 0.5, Some(&next)), 1.0);
         assert_eq!(q_learning_target(-1.0, 0.5, Some(&[-3.0, f64::NEG_INFINITY])), -2.5);
         assert_eq!(q_learning_target(-1.0, 0.5, None), -1.0);
+    }
+
+    #[test]
+    fn an_exploring_action_cuts_the_traces() {
+        let mdp = GridWorld::new(&GridConfig::of(Layout::Aima)).unwrap();
+        let config = QLearningConfig {
+            lambda: 0.9,
+            epsilon_end: 0.5,
+            epsilon_steps: 0,
+            ..Default::default()
+        };
+        let mut learner = QLearning::new(Task::of(Arc::new(mdp), 50), config, 1).unwrap();
+        let (mut alone, mut along) = (0, 0);
+        for _ in 0..2_000 {
+            let (state, before) = (learner.world.state, learner.q.values.clone());
+            learner.step(&mut Log::default()).unwrap();
+            let pairs = before.iter().zip(&learner.q.values).enumerate();
+            let changed: Vec<usize> =
+                pairs.filter(|(_, (old, new))| old != new).map(|(index, _)| index).collect();
+            let first = learner.q.index(state, 0);
+            let row = &before[first..learner.q.index(state + 1, 0)];
+            let here: Vec<_> =
+                changed.iter().filter(|i| (first..first + row.len()).contains(*i)).collect();
+            if here.iter().any(|index| is_greedy(row, **index - first)) {
+                along += usize::from(changed.len() > 1);
+            } else if !here.is_empty() {
+                assert_eq!(changed.len(), 1);
+                alone += 1;
+            }
+        }
+        assert!(alone > 100 && along > 100, "{alone} and {along}");
     }
 }

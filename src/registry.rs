@@ -14,9 +14,9 @@ use anyhow::Result;
 use candle_core::Device;
 use clap::{ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
 use envs::{
-    Blackjack, Breakout, BreakoutConfig, CartPole, Catch, CliffWalking, Env, FrozenLake,
+    Blackjack, Breakout, BreakoutConfig, CartPole, Catch, CliffWalking, Env, FiveStep, FrozenLake,
     FrozenLakeConfig, GamblersConfig, GamblersProblem, Garnet, GarnetConfig, GridConfig, GridWorld,
-    JacksCarRental, JacksConfig, Mdp, MdpEnv, Taxi,
+    JacksCarRental, JacksConfig, Mdp, MdpEnv, RandomWalk, RandomWalkConfig, ShortCorridor, Taxi,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
@@ -110,6 +110,12 @@ pub const ENVS: &[EnvEntry] = &[
         source: Source::Mdp(|options| known(options, Ok::<CliffWalking, _>), 1_000),
     },
     EnvEntry {
+        name: "five-step",
+        about: "The test environment of CS234's DQN assignment: five steps, best return 4.1",
+        options: resolve::<NoOptions>,
+        source: Source::Mdp(|_| Ok(Arc::new(FiveStep {})), 5),
+    },
+    EnvEntry {
         name: "frozen-lake",
         about: "FrozenLake-v1 of Gymnasium: over the ice, not into a hole (4×4 or a map of your own)",
         options: resolve::<FrozenLakeConfig>,
@@ -148,6 +154,18 @@ pub const ENVS: &[EnvEntry] = &[
         about: "Jack's car rental: move cars between two lots (Sutton & Barto, example 4.2)",
         options: resolve::<JacksConfig>,
         source: Source::Mdp(|options| known(options, |c| Ok(JacksCarRental::new(c))), 1_000),
+    },
+    EnvEntry {
+        name: "random-walk",
+        about: "A random walk to be predicted (Sutton & Barto, example 6.2)",
+        options: resolve::<RandomWalkConfig>,
+        source: Source::Mdp(|options| known(options, RandomWalk::new), 1_000_000),
+    },
+    EnvEntry {
+        name: "short-corridor",
+        about: "Short corridor with switched actions (Sutton & Barto, example 13.1)",
+        options: resolve::<NoOptions>,
+        source: Source::Mdp(|_| Ok(Arc::new(ShortCorridor {})), 1_000),
     },
     EnvEntry {
         name: "taxi",

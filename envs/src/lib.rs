@@ -11,6 +11,7 @@ mod catch;
 mod check;
 mod classic;
 mod env;
+mod five_step;
 mod gamblers_problem;
 mod garnet;
 mod gridworld;
@@ -18,6 +19,8 @@ mod jacks_car_rental;
 mod mdp;
 mod minatar;
 mod picture;
+mod random_walk;
+mod short_corridor;
 mod toy_text;
 mod vec_env;
 
@@ -26,6 +29,7 @@ pub use catch::Catch;
 pub use check::check_env;
 pub use classic::CartPole;
 pub use env::{Element, Env, Snapshot, Spec, Step};
+pub use five_step::FiveStep;
 pub use gamblers_problem::{GamblersConfig, GamblersProblem};
 pub use garnet::{Garnet, GarnetConfig};
 pub use gridworld::{
@@ -38,6 +42,8 @@ pub use mdp::{
 };
 pub use minatar::{ActionSet, Breakout, BreakoutConfig, Side};
 pub use picture::{Cell, CellShape, Cells, Rgb};
+pub use random_walk::{RandomWalk, RandomWalkConfig};
+pub use short_corridor::ShortCorridor;
 pub use toy_text::{CliffWalking, FrozenLake, FrozenLakeConfig, Taxi};
 pub use vec_env::{End, Episode, Transition, VecEnv};
 

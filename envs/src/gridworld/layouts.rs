@@ -51,6 +51,10 @@ pub enum Layout {
     /// stepping on the cliff, no discount. Nobody stays on the cliff, so it is no state.
     #[serde(rename = "sutton-cliff")]
     SuttonCliff,
+    /// The maze of example 8.1 of Sutton & Barto, figure 8.2: 1 for reaching the goal and 0 else, no
+    /// noise, discount 0.95.
+    #[serde(rename = "dyna-maze")]
+    DynaMaze,
     /// The windy grid of example 6.5 of Sutton & Barto: −1 a step, no discount.
     #[serde(rename = "windy")]
     Windy,
@@ -127,6 +131,14 @@ const SUTTON_CLIFF: &str = "
     . . . . . . . . . . . .
     S . . . . . . . . . . -1";
 
+const DYNA_MAZE: &str = "
+    . . . . . . . # 1
+    . . # . . . . # .
+    S . # . . . . # .
+    . . # . . . . . .
+    . . . . . # . . .
+    . . . . . . . . .";
+
 const WINDY: &str = "
     . . . . . . . . . .
     . . . . . . . . . .
@@ -140,7 +152,7 @@ const WIND: [u8; 10] = [0, 0, 0, 1, 1, 1, 2, 2, 1, 0];
 
 impl Layout {
     /// Every layout.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Aima,
         Self::Book,
         Self::Bridge,
@@ -153,6 +165,7 @@ impl Layout {
         Self::Sutton5x5,
         Self::Sutton4x4,
         Self::SuttonCliff,
+        Self::DynaMaze,
         Self::Windy,
         Self::WindyKing,
         Self::WindyKingStay,
@@ -175,6 +188,7 @@ impl Layout {
             Self::Sutton5x5 => "sutton-5x5",
             Self::Sutton4x4 => "sutton-4x4",
             Self::SuttonCliff => "sutton-cliff",
+            Self::DynaMaze => "dyna-maze",
             Self::Windy => "windy",
             Self::WindyKing => "windy-king",
             Self::WindyKingStay => "windy-king-stay",
@@ -220,6 +234,10 @@ impl Layout {
                 let mut map = parse_map(SUTTON_CLIFF)?;
                 map.tiles[37..47].fill(Tile::Cliff(-100.0));
                 return Ok((map, each_step));
+            }
+            Self::DynaMaze => {
+                let entering = Reward::Entering;
+                (DYNA_MAZE, Rules { noise: 0.0, reward: entering, discount: 0.95, ..cs188 })
             }
             Self::Windy => (WINDY, windy(Moves::Four, Wind::Steady(WIND.into()))),
             Self::WindyKing => (WINDY, windy(Moves::King, Wind::Steady(WIND.into()))),

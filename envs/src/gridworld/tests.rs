@@ -118,6 +118,17 @@ fn the_cliff_leads_back_to_the_start() {
 }
 
 #[test]
+fn the_dyna_maze_pays_for_reaching_the_goal() {
+    let maze = layout(Layout::DynaMaze);
+    // 54 cells less 7 walls.
+    assert_eq!((maze.n_states(), maze.discount()), (47, 0.95));
+    assert_eq!(maze.state_name(maze.starts()[0].0), "(1,4)");
+    assert_eq!(outcomes(&maze, "(9,5)", "up"), [(1.0, "(9,6)".into(), 1.0, true)]);
+    assert_eq!(outcomes(&maze, "(2,4)", "right"), [seen(1.0, "(2,4)", 0.0)]);
+    assert_eq!(outcomes(&maze, "(1,4)", "left"), [seen(1.0, "(1,4)", 0.0)]);
+}
+
+#[test]
 fn wind_lifts_by_the_column_one_comes_from() {
     let windy = layout(Layout::Windy);
     assert_eq!(outcomes(&windy, "(3,4)", "right"), [seen(1.0, "(4,4)", -1.0)]);

@@ -16,6 +16,7 @@
 //! # }
 //! ```
 pub mod board;
+pub mod checks;
 pub mod cli;
 pub mod gif;
 pub mod plot;

@@ -1,4 +1,5 @@
 //! `lab list`: what there is.
+use crate::checks;
 use crate::registry::{ALGORITHMS, ENVS, Options, PRESETS};
 use anyhow::Result;
 use serde_json::Value;
@@ -21,7 +22,7 @@ enum What {
     Presets,
     /// Data sets: none yet
     Data,
-    /// Checks: none yet
+    /// Checks of the answer key
     Checks,
 }
 
@@ -42,7 +43,12 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
                 writeln!(out, "{:18}{}", entry.name, entry.about)?;
             }
         }
-        What::Data | What::Checks => {}
+        What::Data => {}
+        What::Checks => {
+            for check in checks::all() {
+                writeln!(out, "{:24}{}", check.name, check.about)?;
+            }
+        }
         What::Presets => {
             for preset in PRESETS {
                 writeln!(out, "{:18}{}", preset.name, preset.about())?;

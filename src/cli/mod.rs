@@ -1,4 +1,5 @@
 //! The command line: one file per group of subcommands.
+mod check;
 mod config;
 mod env_options;
 mod eval;
@@ -9,7 +10,10 @@ mod play;
 mod plot;
 mod resume;
 mod session;
+mod solve;
 mod train;
+
+pub(crate) use solve::{Solved, solve};
 
 use crate::registry::ALGORITHMS;
 use crate::usage::Usage;
@@ -55,6 +59,7 @@ fn command() -> Command {
         play::Args::augment_args(Command::new("play")),
         plot::Args::augment_args(Command::new("plot")),
         list::Args::augment_args(Command::new("list")),
+        check::Args::augment_args(Command::new("check")),
     ];
     root.subcommands(training).subcommands(others)
 }
@@ -70,6 +75,7 @@ fn run(matches: &clap::ArgMatches, out: &mut dyn Write) -> Result<ExitCode> {
         "play" => done(play::run(&play::Args::from_arg_matches(matches)?, out)),
         "plot" => done(plot::run(&plot::Args::from_arg_matches(matches)?, out)),
         "list" => done(list::run(&list::Args::from_arg_matches(matches)?, out)),
+        "check" => check::run(&check::Args::from_arg_matches(matches)?, out),
         name => {
             let algorithm = crate::registry::find("algorithm", name, ALGORITHMS, |a| a.name)?;
             train::run(algorithm, matches, out)

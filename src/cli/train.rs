@@ -96,6 +96,13 @@ pub(super) fn command(algorithm: &Algorithm) -> Command {
     )
 }
 
+/// What was typed, over file, preset and defaults.
+pub(super) fn config(algorithm: &Algorithm, matches: &ArgMatches) -> Result<Config> {
+    let args = Args::from_arg_matches(matches)?;
+    let flags = typed(algorithm, matches, &args)?;
+    Config::resolve(algorithm, flags, args.preset.as_deref(), args.config.as_deref())
+}
+
 /// Starts a run from what was typed.
 pub(super) fn run(
     algorithm: &'static Algorithm,
@@ -103,8 +110,7 @@ pub(super) fn run(
     out: &mut dyn Write,
 ) -> Result<ExitCode> {
     let args = Args::from_arg_matches(matches)?;
-    let flags = typed(algorithm, matches, &args)?;
-    let config = Config::resolve(algorithm, flags, args.preset.as_deref(), args.config.as_deref())?;
+    let config = config(algorithm, matches)?;
     let machine = Machine::prepare(args.device, args.threads)?;
     // Before the directory is made: wrong usage leaves nothing behind.
     let (agent, mdp) = session::watched(algorithm, &config, &machine.device)?;

@@ -1,0 +1,52 @@
+//! A training command without a run directory, for who wants the answer only.
+use super::{session, train};
+use crate::registry::{ALGORITHMS, ENVS, find};
+use ::train::{Row, Run, Sink, fit};
+use agents::tabular::{Model, Solution};
+use anyhow::{Context, Result};
+use candle_core::Device;
+use envs::Mdp;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What a command came to.
+pub(crate) struct Solved {
+    /// The problem.
+    pub(crate) mdp: Arc<dyn Mdp>,
+    /// The answer.
+    pub(crate) solution: Solution,
+    /// Every row of metrics.
+    pub(crate) rows: Vec<Row>,
+}
+
+/// Runs `lab ALGORITHM --env NAME …` on the CPU, on an environment whose outcomes are known.
+///
+/// # Errors
+/// What the command itself would report.
+pub(crate) fn solve(command: &str) -> Result<Solved> {
+    let words = command.split_whitespace();
+    let matches = super::command().try_get_matches_from(words)?;
+    let (name, matches) = matches.subcommand().context("no subcommand")?;
+    let algorithm = find("algorithm", name, ALGORITHMS, |algorithm| algorithm.name)?;
+    let config = train::config(algorithm, matches)?;
+    let entry = find("environment", config.subject(), ENVS, |entry| entry.name)?;
+    let mdp = entry.mdp(&config.env_args())?.context("the environment's outcomes are not known")?;
+    let mut agent = session::build(algorithm, &config, &Device::Cpu)?;
+    let rows = Rc::new(RefCell::new(Vec::new()));
+    let mut run = Run { sinks: vec![Box::new(Rows(Rc::clone(&rows)))], ..Run::default() };
+    fit(&mut *agent, &config.plan()?, &mut run)?;
+    drop(run);
+    let table = agent.table(&Model::new(&mdp)?)?.context("the agent has no table")?;
+    Ok(Solved { solution: Solution::new(&mdp, table), mdp, rows: rows.take() })
+}
+
+/// Keeps the rows.
+struct Rows(Rc<RefCell<Vec<Row>>>);
+
+impl Sink for Rows {
+    fn row(&mut self, row: &Row) -> Result<()> {
+        self.0.borrow_mut().push(row.clone());
+        Ok(())
+    }
+}

@@ -11,7 +11,7 @@ pub(super) const CHECKS: &[Check] = &[
         about: "Utilities of the 4×3 world, third edition",
         source: "Russell & Norvig, third edition (2010), figures 17.2(a) and 17.3",
         url: URL,
-        command: "lab value-iteration --env gridworld --env-arg layout=aima",
+        command: "lab value-iteration --env gridworld --layout aima",
         speed: Speed::Quick,
         notes: "γ = 1 and −0.04 in every state that is no exit. The third edition pays R(s) for being in a \
                 state, exits included: an exit is worth what it pays.",
@@ -22,7 +22,7 @@ pub(super) const CHECKS: &[Check] = &[
         about: "Utilities of the 4×3 world, fourth edition",
         source: "Russell & Norvig, fourth edition (2020), figure 16.3",
         url: URL,
-        command: "lab value-iteration --env gridworld --env-arg layout=aima --env-arg reward=entering",
+        command: "lab value-iteration --env gridworld --layout aima --reward entering",
         speed: Speed::Quick,
         notes: "The fourth edition pays for a transition, and the step into an exit pays the exit's value \
                 in place of −0.04: every utility is higher by 0.04 than in the third edition, and the \
@@ -34,7 +34,7 @@ pub(super) const CHECKS: &[Check] = &[
         about: "Rewards of living at which the best policy of the 4×3 world changes",
         source: "Russell & Norvig, fourth edition, section 16.1 and figure 16.2; third edition, figure 17.2(b)",
         url: URL,
-        command: "lab policy-iteration --env gridworld --env-arg layout=aima --env-arg living_reward=-0.0221",
+        command: "lab policy-iteration --env gridworld --layout aima --living-reward -0.0221",
         speed: Speed::Quick,
         notes: "Found by bisection. A policy's value is linear in the living reward, so one that is best at \
                 both ends of an interval is best all over it: no change is missed. Whether exits pay on \
@@ -47,7 +47,7 @@ pub(super) const CHECKS: &[Check] = &[
         about: "Policies of the 4×3 world at living rewards −0.04, −0.4, −2 and above 0",
         source: "Russell & Norvig, third edition, figure 17.2; fourth edition, figure 16.2",
         url: URL,
-        command: "lab policy-iteration --env gridworld --env-arg layout=aima --env-arg living_reward=-0.4",
+        command: "lab policy-iteration --env gridworld --layout aima --living-reward -0.4",
         speed: Speed::Quick,
         notes: "The corner at the bottom right tells them apart: the long way round, the risky short way, \
                 straight into −1.",
@@ -83,7 +83,7 @@ fn utilities(command: &'static str) -> Result<Vec<Line>> {
 fn utilities_4e(command: &'static str) -> Result<Vec<Line>> {
     let solved = solve(command)?;
     let printed = "0.8516 0.9078 0.9578 +1 | 0.8016 # 0.7003 −1 | 0.7453 0.6953 0.6514 0.4279";
-    let leaving = solve("lab value-iteration --env gridworld --env-arg layout=aima")?;
+    let leaving = solve("lab value-iteration --env gridworld --layout aima")?;
     let mut apart = 0.0_f64;
     for cell in CELLS {
         apart = apart.max((solved.value(cell)? - leaving.value(cell)? - 0.04).abs());
@@ -117,7 +117,7 @@ const FROM_PRINTED: &str = "one step ahead of the printed utilities: left is 0.8
 /// The policy at a living reward, by cell.
 fn policy(reward: f64, convention: &str) -> Result<Solved> {
     solve(&format!(
-        "lab policy-iteration --env gridworld --env-arg layout=aima --env-arg living_reward={reward} --env-arg reward={convention}"
+        "lab policy-iteration --env gridworld --layout aima --living-reward {reward} --reward {convention}"
     ))
 }
 
@@ -203,7 +203,8 @@ fn rewards(_: &'static str) -> Result<Vec<Line>> {
 fn policies(command: &'static str) -> Result<Vec<Line>> {
     let corner = ["(4,1)", "(3,1)", "(3,2)"];
     let of = |reward: f64| policy(reward, "leaving")?.actions(&corner);
-    let discounted = "lab value-iteration --env gridworld --env-arg layout=aima --env-arg living_reward=0.1 --gamma 0.99";
+    let discounted =
+        "lab value-iteration --env gridworld --layout aima --living-reward 0.1 --gamma 0.99";
     let pleasant = solve(discounted)?;
     let endless = match policy(0.1, "leaving") {
         Ok(_) => "a policy".to_owned(),

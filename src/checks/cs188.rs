@@ -11,7 +11,7 @@ pub(super) const CHECKS: &[Check] = &[
         about: "Value iteration on BookGrid after 5, 6 and 100 sweeps",
         source: "CS188, project 3, question 1, and the lecture on MDPs: values shown by gridworld.py -a value -i K",
         url: URL,
-        command: "lab value-iteration --env gridworld --env-arg layout=book --steps 100",
+        command: "lab value-iteration --env gridworld --layout book --steps 100",
         speed: Speed::Quick,
         notes: "AIMA's map with noise 0.2, living reward 0 and discount 0.9; exits pay on leaving, so that \
                 an exit has its value after one sweep.",
@@ -22,7 +22,7 @@ pub(super) const CHECKS: &[Check] = &[
         about: "Value iteration on the grids of the autograder's tests",
         source: "CS188, project 3, autograder: test_cases/q1/{1-tinygrid,2-tinygrid-noisy,3-bridge,4-discountgrid}.solution",
         url: URL,
-        command: "lab value-iteration --env gridworld --env-arg layout=discount --steps 5",
+        command: "lab value-iteration --env gridworld --layout discount --steps 5",
         speed: Speed::Quick,
         notes: "The tests turn the grids by a quarter; numbers are given here as the grids are drawn in the \
                 project.",
@@ -33,7 +33,7 @@ pub(super) const CHECKS: &[Check] = &[
         about: "Bridge crossing: how little noise makes the agent cross",
         source: "CS188, project 3, question 2, test_cases/q2/1-bridge-grid.test",
         url: URL,
-        command: "lab value-iteration --env gridworld --env-arg layout=bridge --env-arg noise=0.01",
+        command: "lab value-iteration --env gridworld --layout bridge --noise 0.01",
         speed: Speed::Quick,
         notes: "Either the discount or the noise may be changed from 0.9 and 0.2, so that the start goes \
                 east. No discount does; noise does up to 0.01695.",
@@ -44,7 +44,7 @@ pub(super) const CHECKS: &[Check] = &[
         about: "Discount, noise and living reward for each of five policies on DiscountGrid",
         source: "CS188, project 3, question 3, test_cases/q3/*.test",
         url: URL,
-        command: "lab value-iteration --env gridworld --env-arg layout=discount --env-arg noise=0 --gamma 0.1",
+        command: "lab value-iteration --env gridworld --layout discount --noise 0 --gamma 0.1",
         speed: Speed::Quick,
         notes: "All five exist. The autograder takes any parameters that lead to the policy; these are one \
                 choice each.",
@@ -55,7 +55,7 @@ pub(super) const CHECKS: &[Check] = &[
         about: "Asynchronous value iteration and prioritized sweeping",
         source: "CS188, project 3 (spring 2018 to summer 2021), questions 4 and 5, test_cases/q4 and q5: values_k_1000",
         url: URL,
-        command: "lab value-iteration --env gridworld --env-arg layout=bridge --env-arg noise=0.1 --gamma 0.85 --order prioritized",
+        command: "lab value-iteration --env gridworld --layout bridge --noise 0.1 --gamma 0.85 --order prioritized",
         speed: Speed::Quick,
         notes: "The course's agents back up one state an iteration in an order of their own, so that only \
                 what they end with can be compared. Later editions have Q-learning as question 4.",
@@ -65,8 +65,7 @@ pub(super) const CHECKS: &[Check] = &[
 
 fn book(command: &'static str) -> Result<Vec<Line>> {
     let after = |sweeps: u32| {
-        let command =
-            format!("lab value-iteration --env gridworld --env-arg layout=book --steps {sweeps}");
+        let command = format!("lab value-iteration --env gridworld --layout book --steps {sweeps}");
         anyhow::Ok(solve(&command)?)
     };
     let last = solve(command)?;
@@ -105,13 +104,12 @@ const BRIDGE: &str = "# | 1.0000 -7.7350 -14.4173 -15.4999 -9.1502 -0.8500 10.00
 fn tests(command: &'static str) -> Result<Vec<Line>> {
     let grid = |options: &str| solve(&format!("lab value-iteration --env gridworld {options}"));
     let tiny = |sweeps: u32| {
-        grid(&format!("--env-arg layout=tiny --env-arg noise=0.25 --gamma 0.75 --steps {sweeps}"))?
-            .value("(1,2)")
+        grid(&format!("--layout tiny --noise 0.25 --gamma 0.75 --steps {sweeps}"))?.value("(1,2)")
     };
     Ok(vec![
         Line::printed(
             "tinygrid: value of the start",
-            grid("--env-arg layout=tiny")?.value("(1,2)")?,
+            grid("--layout tiny")?.value("(1,2)")?,
             "5.0000",
         ),
         Line::printed("tinygrid-noisy: after 2 sweeps", tiny(2)?, "5.6250"),
@@ -120,7 +118,7 @@ fn tests(command: &'static str) -> Result<Vec<Line>> {
         Line::printed("tinygrid-noisy: after 100 sweeps", tiny(100)?, "6.9231"),
         Line::table(
             "bridge, noise 0.1, discount 0.85: after 100 sweeps",
-            grid("--env-arg layout=bridge --env-arg noise=0.1 --gamma 0.85 --steps 100")?.cell(3),
+            grid("--layout bridge --noise 0.1 --gamma 0.85 --steps 100")?.cell(3),
             BRIDGE,
         ),
         Line::table(
@@ -131,13 +129,13 @@ fn tests(command: &'static str) -> Result<Vec<Line>> {
         ),
         Line::table(
             "discountgrid: after 9 sweeps",
-            grid("--env-arg layout=discount --steps 9")?.cell(5),
+            grid("--layout discount --steps 9")?.cell(5),
             "3.6240 4.8435 5.7577 6.6255 7.4826 | 2.3421 # 5.9589 7.4826 8.6483 | \
              1.0685 # 1.0000 # 10.0000 | 0.3373 1.6120 3.3017 5.7159 8.4767",
         ),
         Line::table(
             "discountgrid: after 100 sweeps",
-            grid("--env-arg layout=discount --steps 100")?.cell(5),
+            grid("--layout discount --steps 100")?.cell(5),
             DISCOUNT,
         ),
     ])
@@ -146,7 +144,7 @@ fn tests(command: &'static str) -> Result<Vec<Line>> {
 fn bridge(command: &'static str) -> Result<Vec<Line>> {
     let start = |noise: f64, discount: f64| {
         let command = format!(
-            "lab value-iteration --env gridworld --env-arg layout=bridge --env-arg noise={noise} --gamma {discount}"
+            "lab value-iteration --env gridworld --layout bridge --noise {noise} --gamma {discount}"
         );
         Ok::<_, anyhow::Error>(solve(&command)?.action("(2,2)")?.to_owned())
     };
@@ -182,12 +180,12 @@ fn bridge(command: &'static str) -> Result<Vec<Line>> {
 
 fn discount(command: &'static str) -> Result<Vec<Line>> {
     let with = |options: &str| {
-        solve(&format!("lab value-iteration --env gridworld --env-arg layout=discount {options}"))
+        solve(&format!("lab value-iteration --env gridworld --layout discount {options}"))
     };
-    let safe_near = with("--env-arg noise=0.1 --gamma 0.1")?;
-    let risky_far = with("--env-arg noise=0 --gamma 0.9")?;
-    let safe_far = with("--env-arg noise=0.2 --gamma 0.9")?;
-    let never = with("--env-arg noise=0.2 --gamma 0.9 --env-arg living_reward=20")?;
+    let safe_near = with("--noise 0.1 --gamma 0.1")?;
+    let risky_far = with("--noise 0 --gamma 0.9")?;
+    let safe_far = with("--noise 0.2 --gamma 0.9")?;
+    let never = with("--noise 0.2 --gamma 0.9 --living-reward 20")?;
     let row = ["(1,2)", "(2,2)", "(3,2)", "(4,2)", "(5,2)"];
     let round = ["(1,2)", "(1,3)", "(1,4)", "(1,5)", "(2,5)", "(3,5)", "(3,4)"];
     let far = ["(1,2)", "(1,3)", "(1,4)", "(1,5)", "(2,5)", "(3,5)", "(4,5)", "(5,5)", "(5,4)"];
@@ -240,7 +238,7 @@ fn asynchronous(command: &'static str) -> Result<Vec<Line>> {
         Line::table("q5, bridge: prioritized", solve(command)?.cell(3), BRIDGE),
         Line::table(
             "q5, discountgrid: prioritized",
-            with("--env-arg layout=discount --order prioritized")?.cell(5),
+            with("--layout discount --order prioritized")?.cell(5),
             DISCOUNT,
         )
         .note(
@@ -248,17 +246,17 @@ fn asynchronous(command: &'static str) -> Result<Vec<Line>> {
         ),
         Line::table(
             "q4, discountgrid: in place",
-            with("--env-arg layout=discount --order in-place")?.cell(5),
+            with("--layout discount --order in-place")?.cell(5),
             DISCOUNT,
         ),
         Line::table(
             "q4, discountgrid: in random order",
-            with("--env-arg layout=discount --order random")?.cell(5),
+            with("--layout discount --order random")?.cell(5),
             DISCOUNT,
         ),
         Line::printed(
             "tinygrid: in place",
-            with("--env-arg layout=tiny --order in-place")?.value("(1,2)")?,
+            with("--layout tiny --order in-place")?.value("(1,2)")?,
             "5.0000",
         ),
     ])

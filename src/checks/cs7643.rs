@@ -10,7 +10,7 @@ pub(super) const CHECKS: &[Check] = &[
         about: "FrozenLake by value iteration: change and value of every sweep",
         source: "Berkeley Deep RL Bootcamp (2017), lab 1, problem 1 (from CS294-112, homework 2): expected output of value_iteration",
         url: "https://sites.google.com/view/deep-rl-bootcamp/labs",
-        command: "lab value-iteration --env frozen-lake --env-arg success_rate=0.8 --gamma 0.95 --steps 20",
+        command: "lab value-iteration --env frozen-lake --success-rate 0.8 --gamma 0.95 --steps 20",
         speed: Speed::Quick,
         notes: "γ = 0.95 on the notebook's own FrozenLake, which slips with probability 0.2 only, not the \
                 2/3 of Gymnasium's. The first row is the first sweep, from values of 0.",
@@ -69,8 +69,7 @@ fn frozen_lake(command: &'static str) -> Result<Vec<Line>> {
     let changes = solved.metric("train/residual");
     let mut values = Vec::new();
     for sweeps in 1..=SWEEPS.len() {
-        let command =
-            "lab value-iteration --env frozen-lake --env-arg success_rate=0.8 --gamma 0.95";
+        let command = "lab value-iteration --env frozen-lake --success-rate 0.8 --gamma 0.95";
         values.push(solve(&format!("{command} --steps {sweeps}"))?.value("0")?);
     }
     let printed = |column: fn(&(&'static str, &'static str)) -> &'static str| {
@@ -91,8 +90,7 @@ fn frozen_lake_stanford(command: &'static str) -> Result<Vec<Line>> {
     let dense = "the policy's linear equations by Gaussian elimination";
     let slippery = solve(command)?;
     let sweeps = solve("lab value-iteration --env frozen-lake --gamma 0.9")?;
-    let sure =
-        solve("lab policy-iteration --env frozen-lake --gamma 0.9 --env-arg slippery=false")?;
+    let sure = solve("lab policy-iteration --env frozen-lake --gamma 0.9 --slippery false")?;
     let expected = exact::values(&slippery.mdp, 0.9, exact::sure(&slippery.solution.policy))?[0];
     Ok(vec![
         Line::derived("value of the first state", slippery.value("0")?, (expected, 1e-9), dense),

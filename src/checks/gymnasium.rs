@@ -188,7 +188,7 @@ fn cliff_walking(command: &'static str) -> Result<Vec<Line>> {
     let steps = exact::steps_to_end(&solved.mdp);
     let start = solved.mdp.starts().first().map_or(0, |start| start.0);
     let shortest = steps[start].map_or(f64::NAN, f64::from);
-    let slippery = solve("lab value-iteration --env cliff-walking --env-arg slippery=true")?;
+    let slippery = solve("lab value-iteration --env cliff-walking --slippery true")?;
     Ok(vec![
         Line::printed("best return", solved.start_value(), "-13"),
         Line::derived(

@@ -12,7 +12,7 @@ pub(super) const CHECKS: &[Check] = &[
         about: "The 5×5 grid with two leaps: optimal values",
         source: "Sutton & Barto, second edition, example 3.8, figure 3.5",
         url: URL,
-        command: "lab value-iteration --env gridworld --env-arg layout=sutton-5x5",
+        command: "lab value-iteration --env gridworld --layout sutton-5x5",
         speed: Speed::Quick,
         notes: "γ = 0.9.",
         run: leaps,
@@ -59,7 +59,7 @@ pub(super) const CHECKS: &[Check] = &[
         about: "The windy grid: shortest ways, also with the king's moves",
         source: "Sutton & Barto, second edition, example 6.5 (15 steps) and exercise 6.9",
         url: URL,
-        command: "lab value-iteration --env gridworld --env-arg layout=windy",
+        command: "lab value-iteration --env gridworld --layout windy",
         speed: Speed::Quick,
         notes: "The book gives no answer to exercise 6.9; 7 steps is what everybody finds, and a ninth \
                 action, to stay, does not help.",
@@ -70,7 +70,7 @@ pub(super) const CHECKS: &[Check] = &[
         about: "Dyna's maze: the shortest way",
         source: "Sutton & Barto, second edition, example 8.1, figure 8.2 (14 steps)",
         url: URL,
-        command: "lab value-iteration --env gridworld --env-arg layout=dyna-maze",
+        command: "lab value-iteration --env gridworld --layout dyna-maze",
         speed: Speed::Quick,
         notes: "1 for reaching the goal, γ = 0.95: the start is worth 0.95¹³.",
         run: maze,
@@ -209,9 +209,8 @@ fn blackjack(command: &'static str) -> Result<Vec<Line>> {
 }
 
 fn windy(command: &'static str) -> Result<Vec<Line>> {
-    let of = |layout: &str| {
-        solve(&format!("lab value-iteration --env gridworld --env-arg layout={layout}"))
-    };
+    let of =
+        |layout: &str| solve(&format!("lab value-iteration --env gridworld --layout {layout}"));
     let found = |solved: &Solved| {
         let start = solved.mdp.starts().first().map_or(0, |start| start.0);
         exact::steps_to_end(&solved.mdp)[start].map_or(f64::NAN, f64::from)

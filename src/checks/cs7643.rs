@@ -30,12 +30,13 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "cs7643-five-step",
         about: "The DQN test environment of five steps: best return",
-        source: "Stanford CS234, assignment 2, utils/test_env.py (EnvTest), used by later courses; \"the maximum return is 4.1\"",
+        source: "Stanford CS234, assignment 2 (2017 to 2019), utils/test_env.py (EnvTest), used by later courses; one of them notes the 4.1 in its copy",
         url: "https://web.stanford.edu/class/cs234/",
         command: "lab value-iteration --env five-step",
         speed: Speed::Quick,
         notes: "The original shows the place only, which is enough: 2 from 0, 1 from 2 and 0 from 1 get as \
-                much. lab's state has the step too, so that the end belongs to the problem.",
+                much. lab's state has the step too, so that the end belongs to the problem. Later editions of \
+                CS234 pay −0.3 and −0.2 where this one pays −0.2 and −0.1: their best is 6.1.",
         run: five_step,
     },
 ];

@@ -16,7 +16,6 @@ pub(super) fn actions(mdp: &dyn Mdp, state: usize) -> Vec<usize> {
     (0..mdp.n_actions()).filter(|action| mdp.allows(state, *action)).collect()
 }
 
-#[cfg(test)]
 /// A policy in which every action of a state is as probable as the others.
 pub(super) fn uniform(mdp: &dyn Mdp) -> impl Fn(usize, usize) -> f64 {
     move |state, _| 1.0 / actions(mdp, state).len() as f64
@@ -25,6 +24,23 @@ pub(super) fn uniform(mdp: &dyn Mdp) -> impl Fn(usize, usize) -> f64 {
 /// A policy that takes one action for sure in each state, `[S]`.
 pub(super) fn sure(policy: &[Option<usize>]) -> impl Fn(usize, usize) -> f64 {
     move |state, action| f64::from(policy[state] == Some(action))
+}
+
+/// A policy that takes any action of a state with probability ε, and else one of those whose value,
+/// given by `q`, ties with the best.
+pub(super) fn epsilon_greedy(
+    mdp: &dyn Mdp,
+    epsilon: f64,
+    q: impl Fn(usize, usize) -> f64,
+) -> impl Fn(usize, usize) -> f64 {
+    move |state, action| {
+        let actions = actions(mdp, state);
+        let best = actions.iter().map(|a| q(state, *a)).fold(f64::NEG_INFINITY, f64::max);
+        let greedy = |action: usize| q(state, action) > best - 1e-9;
+        let n = actions.iter().filter(|action| greedy(**action)).count() as f64;
+        let rest = if greedy(action) { (1.0 - epsilon) / n } else { 0.0 };
+        epsilon / actions.len() as f64 + rest
+    }
 }
 
 /// v of a policy, `[S]`, given as π(a | s): solves (I − γ·P)·v = r by Gaussian elimination.
@@ -36,6 +52,23 @@ pub(super) fn values(
     gamma: f64,
     policy: impl Fn(usize, usize) -> f64,
 ) -> Result<Vec<f64>> {
+    solve(mdp, gamma, policy, |outcome| outcome.reward)
+}
+
+/// Mean number of steps to an end from each state under a policy, `[S]`.
+///
+/// # Errors
+/// Where the policy never ends.
+pub(super) fn mean_steps(mdp: &dyn Mdp, policy: impl Fn(usize, usize) -> f64) -> Result<Vec<f64>> {
+    solve(mdp, 1.0, policy, |_| 1.0)
+}
+
+fn solve(
+    mdp: &dyn Mdp,
+    gamma: f64,
+    policy: impl Fn(usize, usize) -> f64,
+    reward: impl Fn(&Outcome) -> f64,
+) -> Result<Vec<f64>> {
     let n = mdp.n_states();
     // [S, S + 1]: the matrix, and r as its last column.
     let mut rows = vec![vec![0.0; n + 1]; n];
@@ -44,7 +77,7 @@ pub(super) fn values(
         for action in actions(mdp, state) {
             let taken = policy(state, action);
             for outcome in outcomes(mdp, state, action) {
-                row[n] += taken * outcome.prob * outcome.reward;
+                row[n] += taken * outcome.prob * reward(&outcome);
                 if !outcome.terminated {
                     row[outcome.next] -= gamma * taken * outcome.prob;
                 }

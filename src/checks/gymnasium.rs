@@ -1,8 +1,9 @@
 //! Optima of Gymnasium's tables.
-use super::{Check, Line, Speed, exact};
-use crate::cli::solve;
+use super::{Check, Line, Speed, exact, trials};
+use crate::cli::{Solved, solve};
 use anyhow::Result;
 use std::collections::VecDeque;
+use train::Measure;
 
 const URL: &str =
     "https://github.com/Farama-Foundation/Gymnasium/blob/main/gymnasium/envs/__init__.py";
@@ -29,6 +30,17 @@ pub(super) const CHECKS: &[Check] = &[
         notes: "Without the limit one can cross for sure. 0.91 takes a policy that minds the step it is at; \
                 the best one for γ = 0.9999, which does not, crosses within 200 steps with 0.886.",
         run: frozen_lake_8x8,
+    },
+    Check {
+        name: "gym-frozen-lake-learned",
+        about: "FrozenLake-v1: Q-learning comes to the optimum from experience",
+        source: "Gymnasium, envs/__init__.py: FrozenLake-v1, \"optimum = 0.74\"",
+        url: URL,
+        command: "lab q-learning --env frozen-lake --gamma 0.99 --alpha 1/n^0.7 --epsilon-start 1 --epsilon-end 0.2 --steps 10000000 --test-episodes 10000",
+        speed: Speed::Slow(20),
+        notes: "Ten runs (seeds 1 to 10), each scored over 10,000 episodes of at most 100 steps without \
+                exploration.",
+        run: frozen_lake_learned,
     },
     Check {
         name: "gym-taxi",
@@ -89,6 +101,13 @@ fn frozen_lake(command: &'static str) -> Result<Vec<Line>> {
             "sweeps in Python over Gymnasium's table (docs/checks.md)",
         ),
     ])
+}
+
+fn frozen_lake_learned(command: &'static str) -> Result<Vec<Line>> {
+    let score = |solved: &Solved| Ok(solved.evaluation.score);
+    let command = format!("{command} --eval-every 0 --save-every 0");
+    let scores = Measure::of(&trials(&command, 1..=10, solve, score)?);
+    Ok(vec![Line::simulated("chance to cross", scores, (0.74, 0.005))])
 }
 
 const DENSE: &str = "the policy's linear equations by Gaussian elimination";

@@ -80,7 +80,7 @@ impl Line {
         printed: &str,
     ) -> Self {
         let mut pass = true;
-        let mut widest = 0.0;
+        let mut narrowest = f64::INFINITY;
         let cell = |(row, column): (usize, usize), printed: &str| {
             let expected = number(printed);
             let (digits, tolerance) = rounding(printed);
@@ -102,13 +102,14 @@ impl Line {
             for (column, printed) in line.split_whitespace().enumerate() {
                 let (shown, tolerance, agrees) = cell((row, column), printed);
                 pass &= agrees;
-                widest = f64::max(widest, tolerance);
+                narrowest = f64::min(narrowest, tolerance);
                 cells.push(shown);
             }
             rows.push(cells.join(" "));
         }
         let expected = printed.split_whitespace().collect::<Vec<_>>().join(" ");
-        Self::new(what, Figure::Text(rows.join(" | ")), Figure::Text(expected), pass).within(widest)
+        Self::new(what, Figure::Text(rows.join(" | ")), Figure::Text(expected), pass)
+            .within(narrowest)
     }
 
     /// Texts that must be the same, blanks aside.
@@ -137,7 +138,9 @@ impl Line {
         (expected, tolerance): (f64, f64),
     ) -> Self {
         let pass = low - tolerance <= expected && expected <= high + tolerance;
-        let ours = format!("{mean:.2} ({low:.2} to {high:.2}, n = {n})");
+        // Two digits of the interval's width.
+        let digits = (2.0 - (high - low).max(1e-12).log10()).ceil().clamp(0.0, 9.0) as usize;
+        let ours = format!("{mean:.digits$} ({low:.digits$} to {high:.digits$}, n = {n})");
         Self::new(what, Figure::Text(ours), Figure::Number(expected), pass).within(tolerance)
     }
 
@@ -154,6 +157,7 @@ impl Line {
         };
         match self.tolerance {
             // Less what was added for numbers half-way.
+            Some(0.0) => expected,
             Some(by) if by >= 1e-6 => format!("{expected} ± {}", (by * 1e7).round() / 1e7),
             Some(by) => format!("{expected} ± {by:e}"),
             None => expected,
@@ -168,7 +172,8 @@ impl Line {
     fn shown(&self, figure: &Figure) -> String {
         match (figure, self.tolerance) {
             (Figure::Number(number), Some(tolerance)) => {
-                let digits = (1.0 - tolerance.log10()).ceil().clamp(0.0, 12.0) as usize;
+                let least = if tolerance > 0.0 { tolerance } else { 1e-3 };
+                let digits = (1.0 - least.log10()).ceil().clamp(0.0, 12.0) as usize;
                 let text = format!("{number:.digits$}");
                 let text = if digits > 0 {
                     text.trim_end_matches('0').trim_end_matches('.')

@@ -18,7 +18,9 @@ pub use line::{Figure, Line};
 use crate::cli::Solved;
 use anyhow::{Context, Result};
 use serde::Serialize;
+use std::ops::RangeInclusive;
 use std::time::Instant;
+use train::Row;
 
 /// A published exercise.
 pub struct Check {
@@ -49,11 +51,20 @@ pub enum Speed {
     Slow(u32),
 }
 
-/// Every check, by book.
+/// Every check: by book, and in it by place.
 pub fn all() -> Vec<&'static Check> {
-    let books =
-        [aima::CHECKS, cs188::CHECKS, cs7643::CHECKS, gymnasium::CHECKS, sutton_barto::CHECKS];
-    books.into_iter().flatten().collect()
+    let sutton_barto =
+        [sutton_barto::CHECKS, sutton_barto::prediction::CHECKS, sutton_barto::control::CHECKS];
+    let mut examples: Vec<_> = sutton_barto.into_iter().flatten().collect();
+    examples.sort_by_key(|check| example(check.name));
+    let others = [aima::CHECKS, cs188::CHECKS, cs7643::CHECKS, gymnasium::CHECKS];
+    others.into_iter().flatten().chain(examples).collect()
+}
+
+/// Chapter and number of an example, from a name such as `sutton-6.5-sarsa`.
+fn example(name: &str) -> Vec<u32> {
+    let parts = name.split(|char: char| !char.is_ascii_digit());
+    parts.filter_map(|part| part.parse().ok()).collect()
 }
 
 /// What came of a check.
@@ -105,6 +116,16 @@ impl Check {
     }
 }
 
+/// A number of each run of a command, one a seed.
+fn trials(
+    command: &str,
+    seeds: RangeInclusive<u64>,
+    run: fn(&str) -> Result<Solved>,
+    number: impl Fn(&Solved) -> Result<f64>,
+) -> Result<Vec<f64>> {
+    seeds.map(|seed| number(&run(&format!("{command} --seed {seed}"))?)).collect()
+}
+
 /// What lines ask of a solution.
 impl Solved {
     fn state(&self, name: &str) -> Result<usize> {
@@ -148,6 +169,16 @@ impl Solved {
     /// A metric, row by row.
     fn metric(&self, name: &str) -> Vec<f64> {
         self.rows.iter().filter_map(|row| row.values.get(name).copied()).collect()
+    }
+
+    /// What there is of a metric, row by row, up to and with the row in which the `n`th episode ended;
+    /// for runs that write a row a transition.
+    fn until_episode(&self, n: usize, name: &str) -> Result<Vec<f64>> {
+        let ended = |row: &&Row| row.values.contains_key("train/length");
+        let last = self.rows.iter().filter(ended).nth(n - 1);
+        let last = last.with_context(|| format!("fewer than {n} episodes: more --steps"))?.step;
+        let rows = self.rows.iter().take_while(|row| row.step <= last);
+        Ok(rows.filter_map(|row| row.values.get(name).copied()).collect())
     }
 
     /// The largest difference to the values of its own policy by dense linear algebra.

@@ -1,10 +1,13 @@
 //! Sutton & Barto, *Reinforcement Learning: An Introduction*, second edition (2018): what planners
-//! answer. What is learned from experience is in `sutton_barto_learning`.
+//! answer. Given policies are in `prediction`, what is learned from experience in `control`.
+pub(super) mod control;
+pub(super) mod prediction;
+
 use super::{Check, Line, Speed, exact};
 use crate::cli::{Solved, solve};
 use anyhow::Result;
 
-pub(super) const URL: &str = "http://incompleteideas.net/book/the-book-2nd.html";
+const URL: &str = "http://incompleteideas.net/book/the-book-2nd.html";
 
 pub(super) const CHECKS: &[Check] = &[
     Check {

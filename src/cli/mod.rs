@@ -13,7 +13,7 @@ mod session;
 mod solve;
 mod train;
 
-pub(crate) use solve::{Solved, solve};
+pub(crate) use solve::{Solved, solve, watch};
 
 use crate::registry::ALGORITHMS;
 use crate::usage::Usage;

@@ -1,7 +1,9 @@
 //! A training command without a run directory, for who wants the answer only.
+use super::config::Config;
 use super::{session, train};
-use crate::registry::{ALGORITHMS, ENVS, find};
-use ::train::{Row, Run, Sink, fit};
+use crate::registry::{ALGORITHMS, Algorithm, ENVS, find};
+use ::train::{Evaluation, Row, Run, Sink, fit};
+use agents::Agent;
 use agents::tabular::{Model, Solution};
 use anyhow::{Context, Result};
 use candle_core::Device;
@@ -18,6 +20,8 @@ pub(crate) struct Solved {
     pub(crate) solution: Solution,
     /// Every row of metrics.
     pub(crate) rows: Vec<Row>,
+    /// The evaluation at the end.
+    pub(crate) evaluation: Evaluation,
 }
 
 /// Runs `lab ALGORITHM --env NAME …` on the CPU, on an environment whose outcomes are known.
@@ -25,20 +29,34 @@ pub(crate) struct Solved {
 /// # Errors
 /// What the command itself would report.
 pub(crate) fn solve(command: &str) -> Result<Solved> {
-    let words = command.split_whitespace();
-    let matches = super::command().try_get_matches_from(words)?;
+    run(command, |algorithm, config| session::build(algorithm, config, &Device::Cpu))
+}
+
+/// The same with the metrics `oracle/…` in every row.
+///
+/// # Errors
+/// What the command itself would report.
+pub(crate) fn watch(command: &str) -> Result<Solved> {
+    run(command, |algorithm, config| {
+        Ok(Box::new(session::watched(algorithm, config, &Device::Cpu)?.0))
+    })
+}
+
+fn run(command: &str, build: fn(&Algorithm, &Config) -> Result<Box<dyn Agent>>) -> Result<Solved> {
+    let matches = super::command().try_get_matches_from(command.split_whitespace())?;
     let (name, matches) = matches.subcommand().context("no subcommand")?;
     let algorithm = find("algorithm", name, ALGORITHMS, |algorithm| algorithm.name)?;
     let config = train::config(algorithm, matches)?;
     let entry = find("environment", config.subject(), ENVS, |entry| entry.name)?;
     let mdp = entry.mdp(&config.env_args())?.context("the environment's outcomes are not known")?;
-    let mut agent = session::build(algorithm, &config, &Device::Cpu)?;
+    let mut agent = build(algorithm, &config)?;
     let rows = Rc::new(RefCell::new(Vec::new()));
     let mut run = Run { sinks: vec![Box::new(Rows(Rc::clone(&rows)))], ..Run::default() };
-    fit(&mut *agent, &config.plan()?, &mut run)?;
+    let report = fit(&mut *agent, &config.plan()?, &mut run)?;
     drop(run);
     let table = agent.table(&Model::new(&mdp)?)?.context("the agent has no table")?;
-    Ok(Solved { solution: Solution::new(&mdp, table), mdp, rows: rows.take() })
+    let evaluation = report.evaluation.context("the run was interrupted")?;
+    Ok(Solved { solution: Solution::new(&mdp, table), mdp, rows: rows.take(), evaluation })
 }
 
 /// Keeps the rows.

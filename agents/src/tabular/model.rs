@@ -15,23 +15,25 @@ const CHUNK: usize = 1 << 12;
 /// Writes `f(i)` to each `to[i]` and returns the largest difference to `old[i]`. Which thread does
 /// what shows nowhere: every number is computed from `f` alone, and a maximum has no order.
 pub(super) fn sweep(old: &[f64], to: &mut [f64], f: impl Fn(usize) -> f64 + Sync) -> f64 {
-    sweep_chunks(old, to, |first, to| {
-        to.iter_mut().enumerate().for_each(|(i, to)| *to = f(first + i));
+    sweep_chunks(to, |first, to| {
+        to.iter_mut().enumerate().fold(0.0, |largest, (i, to)| {
+            *to = f(first + i);
+            largest_change(largest, *to, old[first + i])
+        })
     })
 }
 
-/// The same where `f(i, to)` fills a piece of `to` that begins at `i`.
-fn sweep_chunks(old: &[f64], to: &mut [f64], f: impl Fn(usize, &mut [f64]) + Sync) -> f64 {
-    let chunks = to.par_chunks_mut(CHUNK).zip(old.par_chunks(CHUNK)).enumerate();
-    let sweep_chunk = |(chunk, (to, old)): (usize, (&mut [f64], &[f64]))| {
-        f(chunk * CHUNK, to);
-        to.iter().zip(old).fold(0.0, |largest, (&to, &old)| {
-            // A product is faster than a quotient, and few changes are the largest yet.
-            let is_less = (to - old).abs() < largest * to.abs().max(1.0);
-            if is_less { largest } else { larger(largest, change(to, old)) }
-        })
-    };
-    chunks.map(sweep_chunk).reduce(|| 0.0, larger)
+/// The same where `f(i, to)` fills a piece of `to` that begins at `i` and returns its difference.
+fn sweep_chunks(to: &mut [f64], f: impl Fn(usize, &mut [f64]) -> f64 + Sync) -> f64 {
+    let chunks = to.par_chunks_mut(CHUNK).enumerate();
+    chunks.map(|(chunk, to)| f(chunk * CHUNK, to)).reduce(|| 0.0, larger)
+}
+
+/// The larger of `largest` and the [change] from `old` to `new`.
+fn largest_change(largest: f64, new: f64, old: f64) -> f64 {
+    // A product is faster than a quotient, and few changes are the largest yet.
+    let is_less = (new - old).abs() < largest * new.abs().max(1.0);
+    if is_less { largest } else { larger(largest, change(new, old)) }
 }
 
 /// |new − old|, relative where values are beyond 1: in large ones rounding alone is more than an
@@ -60,6 +62,8 @@ pub struct Model {
     entry_prob: Vec<f64>,
     starts: Vec<(usize, f64)>,
     n_actions: usize,
+    /// Whether a state has four actions of three outcomes each, `[S]`.
+    four_by_three: Vec<bool>,
 }
 
 impl Model {
@@ -80,6 +84,7 @@ impl Model {
             entry_prob: Vec::new(),
             starts: mdp.starts(),
             n_actions,
+            four_by_three: Vec::with_capacity(n_states),
         };
         model.state_pairs.push(0);
         for state in 0..n_states {
@@ -87,6 +92,10 @@ impl Model {
                 model.read_pair(mdp, state, action)?;
             }
             model.state_pairs.push(u32::try_from(model.pair_action.len())?);
+            let pairs = model.pairs(state);
+            let regular =
+                pairs.len() == 4 && pairs.clone().all(|pair| model.entries(pair).count() == 3);
+            model.four_by_three.push(regular);
         }
         Ok(model)
     }
@@ -179,31 +188,64 @@ impl Model {
 
     /// `to[s]` ← max_a Q(s, a) for every state; returns the largest [change].
     pub(super) fn sweep(&self, values: &[f64], to: &mut [f64], gamma: f64) -> f64 {
-        sweep_chunks(values, to, |first, to| self.backups(first, values, to, gamma))
+        sweep_chunks(to, |first, to| self.backups(first, values, to, gamma))
     }
 
     /// [`backup`](Self::backup) of the states from `first` on: reads rows one after the other, where
-    /// to ask for each would cost more than to compute it.
-    fn backups(&self, first: usize, values: &[f64], to: &mut [f64], gamma: f64) {
+    /// to ask for each would cost more than to compute it. Returns the largest change.
+    fn backups(&self, first: usize, values: &[f64], to: &mut [f64], gamma: f64) -> f64 {
         let pairs = &self.state_pairs[first..=first + to.len()];
         let mut pair = pairs[0] as usize;
         let mut entry = self.pair_entries[pair] as usize;
-        for (to, &end) in to.iter_mut().zip(&pairs[1..]) {
+        let mut largest = 0.0;
+        let states = to.iter_mut().zip(&pairs[1..]).zip(&values[first..]);
+        for (state, ((to, &end), old)) in (first..).zip(states) {
             let end = end as usize;
-            let ends = &self.pair_entries[pair + 1..=end];
             let mut best = if pair == end { 0.0 } else { f64::NEG_INFINITY };
-            for (&row_end, reward) in ends.iter().zip(&self.pair_reward[pair..end]) {
-                let row = entry..row_end as usize;
-                let next = &self.entry_next[row.clone()];
-                let products = next.iter().zip(&self.entry_prob[row]);
-                let expected: f64 =
-                    products.map(|(next, prob)| prob * values[*next as usize]).sum();
-                entry = row_end as usize;
-                best = f64::max(best, reward + gamma * expected);
-            }
-            *to = best;
-            pair = end;
+            let mut see = |reward: f64, expected: f64| {
+                let q = reward + gamma * expected;
+                best = if q > best { q } else { best };
+            };
+            let product = |next: &u32, prob: &f64| prob * values[*next as usize];
+            let last = if let Some((next, probs, rewards)) = self.four_by_three(state, pair, entry)
+            {
+                for row in 0..4 {
+                    let at = |i: usize| product(&next[3 * row + i], &probs[3 * row + i]);
+                    see(rewards[row], at(0) + at(1) + at(2));
+                }
+                entry + 12
+            } else {
+                let mut start = entry;
+                let ends = &self.pair_entries[pair + 1..=end];
+                for (&row_end, reward) in ends.iter().zip(&self.pair_reward[pair..end]) {
+                    let row = start..row_end as usize;
+                    let products = self.entry_next[row.clone()].iter().zip(&self.entry_prob[row]);
+                    see(*reward, products.map(|(next, prob)| product(next, prob)).sum());
+                    start = row_end as usize;
+                }
+                start
+            };
+            (*to, pair, entry) = (best, end, last);
+            largest = largest_change(largest, best, *old);
         }
+        largest
+    }
+
+    /// Next states, probabilities and rewards of a state with four actions of three outcomes each,
+    /// which is what most cells of a grid are: known in number, they are read without looking up where
+    /// each row ends.
+    fn four_by_three(
+        &self,
+        state: usize,
+        pair: usize,
+        entry: usize,
+    ) -> Option<(&[u32; 12], &[f64; 12], &[f64; 4])> {
+        if !self.four_by_three[state] {
+            return None;
+        }
+        let next = self.entry_next.get(entry..)?.first_chunk()?;
+        let probs = self.entry_prob.get(entry..)?.first_chunk()?;
+        Some((next, probs, self.pair_reward.get(pair..)?.first_chunk()?))
     }
 
     /// The first pair of a state whose value, given by `q`, ties with the best; `None` where the

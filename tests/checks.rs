@@ -26,7 +26,7 @@ fn every_quick_check_passes() {
 }
 
 #[test]
-#[ignore = "simulations of minutes, in release"]
+#[ignore = "a simulation of about 20 seconds"]
 fn every_slow_check_passes() {
     for check in checks::all().into_iter().filter(|check| check.speed != Speed::Quick) {
         let outcome = check.outcome();

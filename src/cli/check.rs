@@ -53,7 +53,12 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode> {
             writeln!(out, "not run: {}, about {seconds} s; name it, or give --slow", check.name)?;
         }
     }
-    Ok(ExitCode::from(u8::from(failed > 0)))
+    Ok(ExitCode::from(code(&outcomes)))
+}
+
+/// 0 where all pass, 1 where one fails.
+fn code(outcomes: &[Outcome]) -> u8 {
+    u8::from(outcomes.iter().any(|outcome| !outcome.pass))
 }
 
 /// One line about a check.
@@ -142,6 +147,9 @@ mod tests {
         let lines = || vec![Line::printed("one", 1.0, "1.0"), Line::printed("two", 2.0, "3.0")];
         let outcome = Outcome::of(check, Ok(lines()), 0.0);
         assert!(!outcome.pass);
+        let right = Outcome::of(check, Ok(lines()[..1].to_vec()), 0.0);
+        assert_eq!(code(std::slice::from_ref(&right)), 0);
+        assert_eq!(code(&[right, outcome.clone()]), 1);
         let mut told = Vec::new();
         summary(&outcome, 4, &mut told).unwrap();
         differences(&outcome, &mut told).unwrap();

@@ -18,7 +18,9 @@ impl Canvas {
     pub(crate) fn line(&mut self, from: Point, to: Point, thickness: f32, color: [u8; 3]) {
         let [dx, dy] = [to[0] - from[0], to[1] - from[1]];
         let length_squared = (dx * dx + dy * dy).max(f32::MIN_POSITIVE);
-        self.paint(color, &|[x, y]| {
+        let low = [0, 1].map(|i| from[i].min(to[i]) - thickness / 2.0);
+        let high = [0, 1].map(|i| from[i].max(to[i]) + thickness / 2.0);
+        self.paint(color, low, high, &|[x, y]| {
             let [px, py] = [x - from[0], y - from[1]];
             let along = ((px * dx + py * dy) / length_squared).clamp(0.0, 1.0);
             (px - along * dx).hypot(py - along * dy) - thickness / 2.0
@@ -27,7 +29,9 @@ impl Canvas {
 
     /// Paints a rectangle around `center` with corners rounded to `radius`.
     pub(crate) fn rectangle(&mut self, center: Point, size: [f32; 2], radius: f32, color: [u8; 3]) {
-        self.paint(color, &|[x, y]| {
+        let low = [0, 1].map(|i| center[i] - size[i] / 2.0);
+        let high = [0, 1].map(|i| center[i] + size[i] / 2.0);
+        self.paint(color, low, high, &|[x, y]| {
             let beyond_x = (x - center[0]).abs() - (size[0] / 2.0 - radius);
             let beyond_y = (y - center[1]).abs() - (size[1] / 2.0 - radius);
             beyond_x.max(0.0).hypot(beyond_y.max(0.0)) + beyond_x.max(beyond_y).min(0.0) - radius
@@ -45,15 +49,21 @@ impl Canvas {
     }
 
     /// Mixes `color` into every pixel by how much of it a shape covers, judged from the signed
-    /// distance in pixels between the pixel's centre and the shape's edge (negative inside).
-    fn paint(&mut self, color: [u8; 3], distance: &dyn Fn(Point) -> f32) {
-        let width = self.0.width;
-        for (i, pixel) in self.0.pixels.chunks_exact_mut(3).enumerate() {
-            let center = [(i % width) as f32 + 0.5, (i / width) as f32 + 0.5];
-            let covered = (0.5 - distance(center)).clamp(0.0, 1.0);
-            for (old, new) in pixel.iter_mut().zip(color) {
-                let mixed = f32::from(*old) + covered * (f32::from(new) - f32::from(*old));
-                *old = mixed.round() as u8;
+    /// distance in pixels between the pixel's centre and the shape's edge (negative inside). The
+    /// shape lies between the corners `low` and `high`.
+    fn paint(&mut self, color: [u8; 3], low: Point, high: Point, distance: &dyn Fn(Point) -> f32) {
+        let Rgb { width, height, pixels } = &mut self.0;
+        // A pixel that lies wholly beyond the corners is not covered.
+        let near = |i: usize, n: usize| (low[i] - 1.0) as usize..n.min((high[i] + 2.0) as usize);
+        for row in near(1, *height) {
+            for column in near(0, *width) {
+                let center = [column as f32 + 0.5, row as f32 + 0.5];
+                let covered = (0.5 - distance(center)).clamp(0.0, 1.0);
+                let pixel = &mut pixels[3 * (row * *width + column)..][..3];
+                for (old, new) in pixel.iter_mut().zip(color) {
+                    let mixed = f32::from(*old) + covered * (f32::from(new) - f32::from(*old));
+                    *old = mixed.round() as u8;
+                }
             }
         }
     }

@@ -9,14 +9,15 @@ use agents::tabular::{
     PolicyIteration, PolicyIterationConfig, QIteration, QIterationConfig, QLearning,
     QLearningConfig, Sarsa, SarsaConfig, Task, Td, TdConfig, ValueIteration, ValueIterationConfig,
 };
-use agents::{Agent, Dqn, DqnConfig, MakeEnv};
+use agents::{Agent, Dqn, DqnConfig, MakeEnv, discrete_actions};
 use anyhow::Result;
 use candle_core::Device;
 use clap::{ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
 use envs::{
-    Blackjack, Breakout, BreakoutConfig, CartPole, Catch, CliffWalking, Env, FiveStep, FrozenLake,
-    FrozenLakeConfig, GamblersConfig, GamblersProblem, Garnet, GarnetConfig, GridConfig, GridWorld,
-    JacksCarRental, JacksConfig, Mdp, MdpEnv, RandomWalk, RandomWalkConfig, ShortCorridor, Taxi,
+    Acrobot, Blackjack, Breakout, BreakoutConfig, CartPole, Catch, CliffWalking, Env, FiveStep,
+    FrozenLake, FrozenLakeConfig, GamblersConfig, GamblersProblem, Garnet, GarnetConfig,
+    GridConfig, GridWorld, JacksCarRental, JacksConfig, Mdp, MdpEnv, Pendulum, RandomWalk,
+    RandomWalkConfig, ShortCorridor, Taxi,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
@@ -75,6 +76,12 @@ impl EnvEntry {
 
 /// The environments. Limits are Gymnasium's where it has one.
 pub const ENVS: &[EnvEntry] = &[
+    EnvEntry {
+        name: "acrobot",
+        about: "Acrobot-v1: swing two joined rods up (6 numbers, at most 500 steps)",
+        options: resolve::<NoOptions>,
+        source: Source::Env(|options| copies(options, |_: NoOptions| Acrobot::default())),
+    },
     EnvEntry {
         name: "blackjack",
         about: "Blackjack with an infinite deck (Sutton & Barto, example 5.1)",
@@ -154,6 +161,12 @@ pub const ENVS: &[EnvEntry] = &[
         about: "Jack's car rental: move cars between two lots (Sutton & Barto, example 4.2)",
         options: resolve::<JacksConfig>,
         source: Source::Mdp(|options| known(options, |c| Ok(JacksCarRental::new(c))), 1_000),
+    },
+    EnvEntry {
+        name: "pendulum",
+        about: "Pendulum-v1: swing a rod up by a weak motor (3 numbers, a torque, 200 steps)",
+        options: resolve::<NoOptions>,
+        source: Source::Env(|options| copies(options, |_: NoOptions| Pendulum::default())),
     },
     EnvEntry {
         name: "random-walk",
@@ -252,6 +265,12 @@ impl Job<'_> {
         Ok(Task::new(self.make, self.mdp).map_err(|error| Usage(error.to_string()))?)
     }
 
+    /// Some algorithms choose an action from a list.
+    fn needs_discrete_actions(&self) -> Result<()> {
+        let actions = discrete_actions(&(self.make)().spec());
+        Ok(actions.map(|_| ()).map_err(|error| Usage(error.to_string()))?)
+    }
+
     /// A network has a value for every action in every state.
     fn needs_every_action(&self) -> Result<()> {
         let Some(mdp) = &self.mdp else { return Ok(()) };
@@ -327,6 +346,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         typed: typed::<DqnConfig>,
         options: resolve::<DqnConfig>,
         build: |job| {
+            job.needs_discrete_actions()?;
             job.needs_every_action()?;
             let config = job.config::<DqnConfig>()?;
             Ok(Box::new(Dqn::new(job.make, config, job.seed, job.device)?))

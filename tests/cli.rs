@@ -179,7 +179,7 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
     fs::write(lab.path("broken.toml"), "batch = = 3").unwrap();
     let cases = [
         ("dqn --env braekout", "unknown environment `braekout`; did you mean `breakout`?"),
-        ("dqn", "--env is missing: give one of blackjack, breakout, cartpole, catch"),
+        ("dqn", "--env is missing: give one of acrobot, "),
         ("dqn --env catch --gamma 1.5", "--gamma 1.5: must lie between 0 and 1"),
         ("dqn --env catch --gamma -1", "--gamma -1: must lie between 0 and 1"),
         ("dqn --env catch --batch 0", "--batch 0: must lie between 1 and 1048576"),
@@ -216,6 +216,9 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
         ("dqn --env gridworld", "does not have every action"),
         ("dqn --env breakout --env-arg sticky", "--env-arg sticky: expected KEY=VALUE"),
         ("dqm --env catch", "unrecognized subcommand 'dqm'"),
+        ("dqn --env pendulum", "--env: this algorithm chooses among numbered actions"),
+        ("q-learning --env pendulum", "--env: this algorithm chooses among numbered actions"),
+        ("vi --env pendulum", "--env: a planner needs to know the outcomes"),
     ];
     for (args, sentence) in cases {
         let output = lab.run(args);

@@ -1,7 +1,7 @@
 //! What agents share: acting, and being scored.
 use crate::tabular::{Model, Policy, Table};
-use anyhow::Result;
-use envs::{Env, Episode, VecEnv};
+use anyhow::{Result, bail};
+use envs::{Actions, Env, Episode, Spec, Transition, VecEnv};
 use train::{Evaluation, Learner, Rng, Split, stream};
 
 /// Makes one more copy of an environment.
@@ -16,6 +16,14 @@ pub trait Agent: Learner {
     /// What the network reports.
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()>;
 
+    /// The same where actions are vectors: `actions` is `[N, action_len]`, row-major.
+    ///
+    /// # Errors
+    /// Where the agent's actions are numbered; what the network reports.
+    fn act_continuous(&self, _obs: &[f32], _actions: &mut [f32]) -> Result<()> {
+        bail!("this agent's actions are numbered, and those of the environment are vectors")
+    }
+
     /// What the agent thinks of every state of the MDP it acts in, whose states are seen one-hot;
     /// `None` where it has no values.
     ///
@@ -28,6 +36,73 @@ pub trait Agent: Learner {
     /// The policy of which the agent learns what it is worth; `None` where it looks for the best.
     fn evaluates(&self) -> Option<&Policy> {
         None
+    }
+}
+
+/// What an agent does next, in some copies of an environment: numbered actions or vectors, as the
+/// environment takes them.
+pub enum Chosen {
+    /// `[N]`.
+    Discrete(Vec<usize>),
+    /// `[N, action_len]`, row-major.
+    Continuous {
+        /// The vectors.
+        actions: Vec<f32>,
+        /// Their length.
+        action_len: usize,
+    },
+}
+
+impl Chosen {
+    /// Room for actions of the kind that the environment takes.
+    pub fn new(spec: &Spec) -> Self {
+        match &spec.actions {
+            Actions::Discrete(_) => Self::Discrete(Vec::new()),
+            Actions::Box { low, .. } => {
+                Self::Continuous { actions: Vec::new(), action_len: low.len() }
+            }
+        }
+    }
+
+    /// Has the agent choose for `n` observations, `[n, obs_len]`.
+    ///
+    /// # Errors
+    /// What the agent reports.
+    pub fn choose(&mut self, agent: &dyn Agent, n: usize, obs: &[f32]) -> Result<()> {
+        match self {
+            Self::Discrete(actions) => {
+                actions.resize(n, 0);
+                agent.act(obs, actions)
+            }
+            Self::Continuous { actions, action_len } => {
+                actions.resize(n * *action_len, 0.0);
+                agent.act_continuous(obs, actions)
+            }
+        }
+    }
+
+    /// Steps an environment of one copy by the action chosen for observation `i`.
+    pub fn step(&self, i: usize, env: &mut VecEnv, visit: impl FnMut(Transition<'_>)) {
+        match self {
+            Self::Discrete(actions) => env.step(&actions[i..=i], visit),
+            Self::Continuous { actions, action_len: len } => {
+                env.step_continuous(&actions[i * len..(i + 1) * len], visit);
+            }
+        }
+    }
+}
+
+/// The number of actions, for agents that choose one from a list.
+///
+/// # Errors
+/// Where actions are vectors.
+pub fn discrete_actions(spec: &Spec) -> Result<usize> {
+    match &spec.actions {
+        Actions::Discrete(names) => Ok(names.len()),
+        Actions::Box { .. } => bail!(
+            "--env: this algorithm chooses among numbered actions, and those of this environment are \
+             vectors of real numbers; give an environment with numbered actions"
+        ),
     }
 }
 
@@ -72,25 +147,81 @@ pub fn episodes(
     let mut finished = vec![Episode::default(); rngs.len()];
     let mut playing: Vec<(usize, VecEnv)> =
         rngs.into_iter().map(|rng| VecEnv::new(vec![rng], make)).enumerate().collect();
-    let (mut obs, mut actions) = (Vec::new(), Vec::new());
+    let mut obs = Vec::new();
+    let mut chosen = Chosen::new(&make().spec());
     while !playing.is_empty() {
         obs.clear();
         playing.iter().for_each(|(_, env)| obs.extend_from_slice(env.obs()));
-        actions.resize(playing.len(), 0);
-        agent.act(&obs, &mut actions)?;
-        let mut taken = actions.iter();
+        chosen.choose(agent, playing.len(), &obs)?;
+        let mut place = 0;
         // Each plays once: going on until `n` episodes have ended would favour short ones.
         playing.retain_mut(|(i, env)| {
             let mut over = false;
-            if let Some(action) = taken.next() {
-                env.step(std::slice::from_ref(action), |transition| {
-                    if let Some(episode) = transition.episode {
-                        (finished[*i], over) = (episode, true);
-                    }
-                });
-            }
+            chosen.step(place, env, |transition| {
+                if let Some(episode) = transition.episode {
+                    (finished[*i], over) = (episode, true);
+                }
+            });
+            place += 1;
             !over
         });
     }
     Ok(finished)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use envs::{CartPole, Pendulum};
+    use train::{Checkpoint, Log, Progress};
+
+    /// Turns against the velocity it sees.
+    struct Brake;
+
+    impl Learner for Brake {
+        fn step(&mut self, _: &mut Log) -> Result<Progress> {
+            Ok(Progress::Converged)
+        }
+
+        fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
+            evaluate(self, &|| Box::new(Pendulum::default()), 3, split, 1)
+        }
+
+        fn state(&mut self, _: &mut Checkpoint) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Agent for Brake {
+        fn act(&self, _: &[f32], _: &mut [usize]) -> Result<()> {
+            bail!("a brake has no numbered actions")
+        }
+
+        fn act_continuous(&self, obs: &[f32], actions: &mut [f32]) -> Result<()> {
+            for (obs, action) in obs.chunks_exact(3).zip(actions) {
+                *action = -obs[2];
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn episodes_are_played_with_the_actions_that_the_environment_takes() {
+        let make = || -> Box<dyn Env> { Box::new(Pendulum::default()) };
+        let rngs = || (0..3).map(|i| stream(1, &format!("{i}"))).collect::<Vec<_>>();
+        let by_hand = rngs().into_iter().map(|rng| {
+            let (mut env, mut finished) = (VecEnv::new(vec![rng], &make), None);
+            while finished.is_none() {
+                let action = [-env.obs()[2]];
+                env.step_continuous(&action, |transition| finished = transition.episode);
+            }
+            finished.unwrap()
+        });
+        let by_hand: Vec<_> = by_hand.collect();
+        assert!(by_hand[0] != by_hand[1] && by_hand[0].len == 200, "{by_hand:?}");
+        assert_eq!(episodes(&Brake, &make, rngs()).unwrap(), by_hand);
+        let cartpole = || -> Box<dyn Env> { Box::new(CartPole::default()) };
+        let refused = episodes(&Brake, &cartpole, rngs()).unwrap_err();
+        assert_eq!(refused.to_string(), "a brake has no numbered actions");
+    }
 }

@@ -5,7 +5,7 @@
 //! has it), a step size that may fall, several environments stepped together, no clipping of
 //! rewards.
 use crate::tabular::{Model, Table};
-use crate::{Agent, Batch, MakeEnv, OptimizerName, Replay, evaluate, q_network};
+use crate::{Agent, Batch, MakeEnv, OptimizerName, Replay, discrete_actions, evaluate, q_network};
 use anyhow::Result;
 use candle_core::{D, Device, Module as _, Tensor};
 use clap::ValueEnum;
@@ -116,7 +116,7 @@ impl Dqn {
     ///
     /// # Errors
     /// [`BadValue`] where a hyper-parameter is out of range; where the observation's shape has no
-    /// network.
+    /// network; where actions are vectors.
     pub fn new(make: MakeEnv, config: DqnConfig, seed: u64, device: &Device) -> Result<Self> {
         config.check()?;
         if config.warmup > config.replay {
@@ -126,6 +126,7 @@ impl Dqn {
         let rngs = (0..config.n_envs).map(|i| stream(seed, &format!("env/{i}"))).collect();
         let envs = VecEnv::new(rngs, &make);
         let spec = envs.spec();
+        discrete_actions(spec)?;
         // One seed and the same names: Q̄ starts as a copy of Q.
         let (params, target_params) = (Params::new(seed, device), Params::new(seed, device));
         let online = q_network(&params, spec, config.hidden)?;

@@ -10,7 +10,7 @@ mod replay;
 pub mod tabular;
 mod watched;
 
-pub use agent::{Agent, MakeEnv, episodes, evaluate};
+pub use agent::{Agent, Chosen, MakeEnv, discrete_actions, episodes, evaluate};
 pub use dqn::{Dqn, DqnConfig, Loss, td_target};
 pub use net::q_network;
 pub use optimizer::OptimizerName;

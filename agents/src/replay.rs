@@ -84,12 +84,12 @@ impl Replay {
         self.pushed == 0
     }
 
-    /// Adds one, over the oldest where full.
+    /// Adds one with a numbered action, over the oldest where full.
     pub fn push(&mut self, transition: &Transition<'_>) {
         let row = (self.pushed % self.capacity as u64) as usize;
         self.obs.write(row, transition.obs);
         self.next_obs.write(row, transition.next_obs);
-        self.actions[row] = transition.action as u32;
+        self.actions[row] = transition.action.discrete() as u32;
         self.rewards[row] = transition.reward;
         self.continues[row] = match transition.end {
             End::Terminated => 0.0,
@@ -215,7 +215,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use envs::{Catch, Env};
+    use envs::{Action, Catch, Env};
     use train::stream;
 
     fn spec(obs_len: usize, element: Element) -> Spec {
@@ -234,7 +234,7 @@ mod tests {
         let transition = Transition {
             index: 0,
             obs: &obs,
-            action: i % 2,
+            action: Action::Discrete(i % 2),
             reward: i as f32,
             next_obs: &next_obs,
             end,

@@ -222,6 +222,10 @@ impl Agent for Watched {
         self.agent.act(obs, actions)
     }
 
+    fn act_continuous(&self, obs: &[f32], actions: &mut [f32]) -> Result<()> {
+        self.agent.act_continuous(obs, actions)
+    }
+
     fn table(&self, model: &Model) -> Result<Option<Table>> {
         self.agent.table(model)
     }

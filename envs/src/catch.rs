@@ -3,7 +3,7 @@
 use rand::{Rng as _, RngCore};
 use serde::{Deserialize, Serialize};
 
-use crate::{Cell, CellShape, Cells, Element, Env, Rgb, Spec, Step};
+use crate::{Action, Cell, CellShape, Cells, Element, Env, Rgb, Spec, Step};
 
 const ROWS: usize = 10;
 const COLUMNS: usize = 5;
@@ -54,7 +54,8 @@ impl Env for Catch {
         self.start(rng.random_range(0..COLUMNS));
     }
 
-    fn step(&mut self, action: usize, _: &mut dyn RngCore) -> Step {
+    fn step(&mut self, action: Action<'_>, _: &mut dyn RngCore) -> Step {
+        let action = action.discrete();
         debug_assert!(action < 3, "action {action} is not one of Catch's 3");
         // Actions 0, 1, 2 are moves by -1, 0, +1.
         self.paddle_column = (self.paddle_column + action).saturating_sub(1).min(COLUMNS - 1);
@@ -104,7 +105,7 @@ mod tests {
         env.start(column);
         let mut rewards = [0.0; 9];
         for (i, action) in actions.into_iter().enumerate() {
-            let step = env.step(action, &mut rng);
+            let step = env.step(Action::Discrete(action), &mut rng);
             assert_eq!(step.terminated, i == 8, "step {i}");
             rewards[i] = step.reward;
         }
@@ -136,7 +137,7 @@ mod tests {
         let mut rng = Rng::seed_from_u64(0);
         let mut env = Catch::default();
         env.start(4);
-        env.step(LEFT, &mut rng);
+        env.step(Action::Discrete(LEFT), &mut rng);
         let mut obs = [7.0; 50];
         env.observe(&mut obs);
         let ones: Vec<usize> = (0..50).filter(|&i| obs[i] == 1.0).collect();

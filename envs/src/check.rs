@@ -2,12 +2,13 @@
 
 use rand::{Rng as _, SeedableRng};
 
-use crate::{Env, Rng, Spec, Step};
+use crate::{Action, Actions, Env, Rng, Spec, Step};
 
 /// Plays `steps` random steps of the environment and says what is wrong, if anything:
 ///
 /// - the spec is sensible and never changes;
-/// - some action is allowed until the episode ends;
+/// - some action is allowed until the episode ends; a vector beyond the box does what the nearest in
+///   it does;
 /// - an observation is written whole, has the promised kind of values and is the same when looked
 ///   at again;
 /// - the same seed gives the same episodes;
@@ -18,6 +19,7 @@ pub fn check_env(make: &dyn Fn() -> Box<dyn Env>, steps: usize) -> Result<(), St
     check_spec(&spec)?;
     let mut walk = Walk::new(make(), &spec);
     let mut twin = Walk::new(make(), &spec);
+    let mut clipped = Walk { clips: true, ..Walk::new(make(), &spec) };
     let mut resumed = walk.resume(make())?;
     let sizes = picture_sizes(&*walk.env)?;
     for step in 0..steps {
@@ -29,6 +31,9 @@ pub fn check_env(make: &dyn Fn() -> Box<dyn Env>, steps: usize) -> Result<(), St
         check_obs(&*walk.env, &spec).map_err(|error| at(&error))?;
         if twin.step() != seen {
             return Err(at("a second run with the same seed differs"));
+        }
+        if clipped.step() != seen {
+            return Err(at("an action beyond the box differs from the nearest in it"));
         }
         if resumed.step() != seen {
             return Err(at("a run resumed from a snapshot differs"));
@@ -56,13 +61,15 @@ struct Walk {
     len: u32,
     /// Whether the next step begins an episode: the last state of one is looked at too.
     ended: bool,
+    /// Whether vectors are clipped to the box before they are taken.
+    clips: bool,
 }
 
 impl Walk {
     fn new(mut env: Box<dyn Env>, spec: &Spec) -> Self {
         let mut rng = Rng::seed_from_u64(1);
         env.reset(&mut rng);
-        Self { env, rng, spec: spec.clone(), len: 0, ended: false }
+        Self { env, rng, spec: spec.clone(), len: 0, ended: false, clips: false }
     }
 
     /// A copy that was saved and restored into `env`.
@@ -71,27 +78,40 @@ impl Walk {
         let saved = serde_json::from_str(&text).map_err(|error| format!("snapshot: {error}"))?;
         env.restore(saved).map_err(|error| format!("restore: {error}"))?;
         let (rng, spec) = (self.rng.clone(), self.spec.clone());
-        Ok(Self { env, rng, spec, len: self.len, ended: self.ended })
+        Ok(Self { env, rng, spec, len: self.len, ended: self.ended, clips: self.clips })
     }
 
-    /// The actions that may be taken now.
+    /// The numbered actions that may be taken now.
     fn allowed(&self) -> Vec<usize> {
         (0..self.spec.n_actions()).filter(|action| self.env.allows(*action)).collect()
     }
 
     fn is_stuck(&self) -> bool {
-        !self.ended && self.allowed().is_empty()
+        !self.ended && self.spec.action_len() == 0 && self.allowed().is_empty()
     }
 
-    /// Takes a random allowed action; returns what came of it and what is seen then, as bits.
+    /// Takes a random action that is allowed, or a vector from a box of twice the size; returns what
+    /// came of it and what is seen then, as bits.
     fn step(&mut self) -> (Step, Vec<u32>) {
         if self.ended {
             self.env.reset(&mut self.rng);
             self.len = 0;
         }
-        let allowed = self.allowed();
-        let action = allowed[self.rng.random_range(0..allowed.len())];
-        let step = self.env.step(action, &mut self.rng);
+        let step = match &self.spec.actions {
+            Actions::Discrete(_) => {
+                let allowed = self.allowed();
+                let action = allowed[self.rng.random_range(0..allowed.len())];
+                self.env.step(Action::Discrete(action), &mut self.rng)
+            }
+            Actions::Box { low, high } => {
+                let mut action = Vec::with_capacity(low.len());
+                for (low, high) in low.iter().zip(high) {
+                    let drawn = low + (high - low) * self.rng.random_range(-0.5..1.5);
+                    action.push(if self.clips { drawn.clamp(*low, *high) } else { drawn });
+                }
+                self.env.step(Action::Continuous(&action), &mut self.rng)
+            }
+        };
         self.len += 1;
         self.ended = step.terminated || self.spec.time_limit.is_some_and(|limit| self.len >= limit);
         let seen = observe(&*self.env, &self.spec, 0.0);
@@ -107,8 +127,14 @@ fn observe(env: &dyn Env, spec: &Spec, before: f32) -> Vec<f32> {
 }
 
 fn check_spec(spec: &Spec) -> Result<(), String> {
-    let sensible =
-        spec.obs_len() > 0 && spec.n_actions() > 0 && spec.time_limit.is_none_or(|limit| limit > 0);
+    let actions = match &spec.actions {
+        Actions::Discrete(names) => !names.is_empty(),
+        Actions::Box { low, high } => {
+            let real = |(low, high): (&f32, &f32)| low < high && (high - low).is_finite();
+            !low.is_empty() && low.len() == high.len() && low.iter().zip(high).all(real)
+        }
+    };
+    let sensible = spec.obs_len() > 0 && actions && spec.time_limit.is_none_or(|limit| limit > 0);
     if sensible { Ok(()) } else { Err(format!("nothing can be done with {spec:?}")) }
 }
 

@@ -6,14 +6,14 @@ use serde_json::Value;
 
 use crate::{Cells, Rgb};
 
-/// A simulator with a finite set of actions, numbered from 0.
+/// A simulator, moved on by actions that are numbered from 0 or that are vectors: see [`Actions`].
 ///
 /// [`check_env`](crate::check_env) tests what is promised here.
 pub trait Env: Snapshot {
     /// Shapes, actions and limit: constant over the environment's life.
     fn spec(&self) -> Spec;
 
-    /// Whether an action may be taken now; most environments take any at any time.
+    /// Whether a numbered action may be taken now; most environments take any at any time.
     fn allows(&self, _action: usize) -> bool {
         true
     }
@@ -21,9 +21,10 @@ pub trait Env: Snapshot {
     /// Starts a new episode.
     fn reset(&mut self, rng: &mut dyn RngCore);
 
-    /// Moves one step on, by an action that is [allowed](Env::allows). Must not be called after
-    /// termination without a reset.
-    fn step(&mut self, action: usize, rng: &mut dyn RngCore) -> Step;
+    /// Moves one step on, by an action of the kind that the spec says: a numbered one must be
+    /// [allowed](Env::allows), a vector beyond the box counts as the nearest in it. Must not be called
+    /// after termination without a reset.
+    fn step(&mut self, action: Action<'_>, rng: &mut dyn RngCore) -> Step;
 
     /// Writes all of the current observation, row-major, laid out as [`Spec::obs_shape`] says.
     fn observe(&self, obs: &mut [f32]);
@@ -36,22 +37,22 @@ pub trait Env: Snapshot {
 }
 
 /// What never changes about an environment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Spec {
     /// `[features]`, or `[channels, height, width]`.
     pub obs_shape: Vec<usize>,
     /// The values an observation is made of.
     pub element: Element,
-    /// The name of each action; actions are indices into this list.
-    pub actions: Vec<String>,
+    /// The actions there are.
+    pub actions: Actions,
     /// Steps after which [`VecEnv`](crate::VecEnv) cuts an episode off.
     pub time_limit: Option<u32>,
 }
 
 impl Spec {
-    /// A list of names for [`Spec::actions`].
-    pub fn names(actions: &[&str]) -> Vec<String> {
-        actions.iter().map(ToString::to_string).collect()
+    /// Numbered actions of these names, for [`Spec::actions`].
+    pub fn names(actions: &[&str]) -> Actions {
+        Actions::Discrete(actions.iter().map(ToString::to_string).collect())
     }
 
     /// Number of floats in an observation.
@@ -59,9 +60,65 @@ impl Spec {
         self.obs_shape.iter().product()
     }
 
-    /// Number of actions.
+    /// Number of actions; 0 where they are vectors.
     pub fn n_actions(&self) -> usize {
-        self.actions.len()
+        match &self.actions {
+            Actions::Discrete(names) => names.len(),
+            Actions::Box { .. } => 0,
+        }
+    }
+
+    /// Numbers in an action; 0 where actions are numbered.
+    pub fn action_len(&self) -> usize {
+        match &self.actions {
+            Actions::Discrete(_) => 0,
+            Actions::Box { low, .. } => low.len(),
+        }
+    }
+}
+
+/// The actions of an environment.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Actions {
+    /// A finite set: the name of each; actions are indices into this list.
+    Discrete(Vec<String>),
+    /// Vectors of real numbers.
+    Box {
+        /// The least of each number, finite, `[action_len]`.
+        low: Vec<f32>,
+        /// The greatest of each number, finite, `[action_len]`.
+        high: Vec<f32>,
+    },
+}
+
+/// What is done in a step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Action<'a> {
+    /// One of [`Actions::Discrete`], by its number.
+    Discrete(usize),
+    /// One of [`Actions::Box`], `[action_len]`.
+    Continuous(&'a [f32]),
+}
+
+impl<'a> Action<'a> {
+    /// The number of the action. Panics where it has none: environments whose actions are numbered
+    /// are never given another.
+    #[track_caller]
+    pub fn discrete(self) -> usize {
+        match self {
+            Self::Discrete(action) => action,
+            Self::Continuous(action) => unreachable!("{action:?} is not the number of an action"),
+        }
+    }
+
+    /// The numbers of the action. Panics where it is itself a number: environments whose actions are
+    /// vectors are never given another.
+    #[track_caller]
+    pub fn continuous(self) -> &'a [f32] {
+        match self {
+            Self::Discrete(action) => unreachable!("action {action} is not a vector"),
+            Self::Continuous(action) => action,
+        }
     }
 }
 

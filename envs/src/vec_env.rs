@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize, de::Error as _};
 use serde_json::Value;
 
-use crate::{Env, Rng, Spec};
+use crate::{Action, Env, Rng, Spec};
 
 /// How a transition left its episode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct Transition<'a> {
     /// Observation acted on, `[obs_len]`.
     pub obs: &'a [f32],
     /// Action taken.
-    pub action: usize,
+    pub action: Action<'a>,
     /// Reward received.
     pub reward: f32,
     /// Observation arrived at, `[obs_len]`: at an end the final one, never that after the reset.
@@ -119,12 +119,30 @@ impl VecEnv {
         &*self.copies[index].env
     }
 
-    /// Steps every copy with its action, `[n]`, in turn; shows each transition to `visit`, then
-    /// resets the copy if its episode ended. Panics unless there is one action for each copy.
-    pub fn step(&mut self, actions: &[usize], mut visit: impl FnMut(Transition<'_>)) {
+    /// Steps every copy with its numbered action, `[n]`, in turn; shows each transition to `visit`,
+    /// then resets the copy if its episode ended. Panics unless actions are numbered and there is one
+    /// for each copy.
+    pub fn step(&mut self, actions: &[usize], visit: impl FnMut(Transition<'_>)) {
+        assert_eq!(self.spec.action_len(), 0, "these actions are vectors: use step_continuous");
         assert_eq!(actions.len(), self.n(), "one action for each copy");
+        self.advance(actions.iter().map(|&action| Action::Discrete(action)), visit);
+    }
+
+    /// The same where actions are vectors, `[n, action_len]`, row-major. Panics unless they are.
+    pub fn step_continuous(&mut self, actions: &[f32], visit: impl FnMut(Transition<'_>)) {
+        let len = self.spec.action_len();
+        assert_ne!(len, 0, "these actions are numbered: use step");
+        assert_eq!(actions.len(), self.n() * len, "one action for each copy");
+        self.advance(actions.chunks_exact(len).map(Action::Continuous), visit);
+    }
+
+    fn advance<'a>(
+        &mut self,
+        actions: impl Iterator<Item = Action<'a>>,
+        mut visit: impl FnMut(Transition<'_>),
+    ) {
         let rows = self.obs.chunks_exact_mut(self.spec.obs_len());
-        for (index, ((copy, obs), &action)) in
+        for (index, ((copy, obs), action)) in
             self.copies.iter_mut().zip(rows).zip(actions).enumerate()
         {
             let step = copy.env.step(action, &mut copy.rng);

@@ -1,42 +1,71 @@
 //! Our environments against traces of the originals, recorded by `tests/parity/record.py`.
+#![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
 
-use envs::{ActionSet, Breakout, BreakoutConfig, CartPole, Env, Side};
+use std::fmt::Debug;
+
+use envs::{Acrobot, ActionSet, Breakout, BreakoutConfig, CartPole, Env, Pendulum, Side, Step};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CartPoleTrace {
-    start: [f64; 4],
-    steps: Vec<CartPoleRow>,
+struct PhysicsTrace<A> {
+    start: Vec<f64>,
+    steps: Vec<PhysicsRow<A>>,
 }
 
 #[derive(Deserialize)]
-struct CartPoleRow {
-    action: usize,
+struct PhysicsRow<A> {
+    action: A,
     reward: f32,
     /// 0 not, 1 terminated, 2 truncated.
     end: u8,
-    obs: [f32; 4],
+    obs: Vec<f32>,
+}
+
+/// That `env`, begun with `start` and moved with `advance`, goes through a recorded trace.
+fn follow<E: Env, A: for<'a> Deserialize<'a> + Copy + Debug>(
+    text: &str,
+    mut env: E,
+    start: impl Fn(&mut E, &[f64]),
+    advance: impl Fn(&mut E, A) -> Step,
+) {
+    let traces: Vec<PhysicsTrace<A>> = serde_json::from_str(text).unwrap();
+    let limit = env.spec().time_limit;
+    let mut obs = vec![0.0; env.spec().obs_len()];
+    for (i, trace) in traces.iter().enumerate() {
+        start(&mut env, &trace.start);
+        for (row, t) in trace.steps.iter().zip(1..) {
+            let step = advance(&mut env, row.action);
+            env.observe(&mut obs);
+            let at = format!("episode {i}, step {t}, action {:?}", row.action);
+            let bits = |obs: &[f32]| obs.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&obs), bits(&row.obs), "{at}: {obs:?}");
+            assert_eq!(step.reward.to_bits(), row.reward.to_bits(), "{at}: {}", step.reward);
+            assert_eq!(step.terminated, row.end == 1, "{at}");
+            assert_eq!(!step.terminated && limit == Some(t), row.end == 2, "{at}");
+        }
+    }
+}
+
+#[test]
+fn acrobot_is_gymnasiums_to_the_last_bit() {
+    let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/parity/acrobot.json"));
+    let start = |env: &mut Acrobot, state: &[f64]| env.start(state.try_into().unwrap());
+    follow(text, Acrobot::default(), start, Acrobot::advance);
+}
+
+#[test]
+fn pendulum_is_gymnasiums_to_the_last_bit() {
+    let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/parity/pendulum.json"));
+    let start = |env: &mut Pendulum, state: &[f64]| env.start(state.try_into().unwrap());
+    follow(text, Pendulum::default(), start, Pendulum::advance);
 }
 
 #[test]
 fn cartpole_is_gymnasiums_to_the_last_bit() {
     let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/parity/cartpole.json"));
-    let traces: Vec<CartPoleTrace> = serde_json::from_str(text).unwrap();
-    let mut env = CartPole::default();
-    let limit = env.spec().time_limit;
-    let mut obs = [0.0; 4];
-    for (i, trace) in traces.iter().enumerate() {
-        env.start(trace.start);
-        for (row, t) in trace.steps.iter().zip(1..) {
-            let step = env.advance(row.action);
-            env.observe(&mut obs);
-            let at = format!("episode {i}, step {t}");
-            assert_eq!(obs.map(f32::to_bits), row.obs.map(f32::to_bits), "{at}: {obs:?}");
-            assert_eq!((step.reward, step.terminated), (row.reward, row.end == 1), "{at}");
-            assert_eq!(!step.terminated && limit == Some(t), row.end == 2, "{at}");
-        }
-    }
+    let start = |env: &mut CartPole, state: &[f64]| env.start(state.try_into().unwrap());
+    follow(text, CartPole::default(), start, CartPole::advance);
 }
 
 #[derive(Deserialize)]

@@ -3,7 +3,7 @@ use super::config::{self, Config};
 use super::session;
 use crate::registry::Algorithm;
 use ::train::{Rng, RunDir, Which, open_model};
-use agents::{Agent, MakeEnv};
+use agents::{Agent, Chosen, MakeEnv};
 use anyhow::{Context, Result};
 use candle_core::Device;
 use envs::{Rgb, Transition, VecEnv};
@@ -35,17 +35,17 @@ impl Trained {
     }
 }
 
-/// Plays one episode, showing `visit` each transition until it is over or `visit` has had enough.
+/// Plays one episode in an environment of one copy, showing `visit` each transition until it is over or `visit` has had enough.
 pub(super) fn play(
     agent: &dyn Agent,
     env: &mut VecEnv,
     mut visit: impl FnMut(&Transition<'_>) -> Result<bool>,
 ) -> Result<()> {
-    let mut action = [0];
+    let mut chosen = Chosen::new(env.spec());
     loop {
-        agent.act(env.obs(), &mut action)?;
+        chosen.choose(agent, 1, env.obs())?;
         let mut on = Ok(true);
-        env.step(&action, |transition| {
+        chosen.step(0, env, |transition| {
             on = visit(&transition).map(|on| on && transition.episode.is_none());
         });
         if !on? {

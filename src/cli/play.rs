@@ -3,7 +3,7 @@ use super::model::{Trained, play, record};
 use crate::gif;
 use ::train::{Which, stream};
 use anyhow::Result;
-use envs::{Env, VecEnv};
+use envs::{Action, Actions, Env, VecEnv};
 use std::io::{IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -56,20 +56,31 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let screen = Screen { terminal: std::io::stdout().is_terminal(), fps: args.fps };
     for i in 0..args.episodes {
         let mut env = VecEnv::new(vec![rng(i)], &trained.make);
-        let names = env.spec().actions.clone();
+        let actions = env.spec().actions.clone();
         screen.clear(out)?;
         screen.show(env.env(0), "", out)?;
         let (mut ret, mut frames) = (0.0, 1);
         play(trained.agent.as_ref(), &mut env, |transition| {
             ret += f64::from(transition.reward);
             frames += 1;
-            let caption = format!("{}, return {ret}", names[transition.action]);
+            let caption = format!("{}, return {ret}", told(&actions, transition.action));
             screen.show(transition.env, &caption, out)?;
             Ok(frames < args.frames)
         })?;
         writeln!(out, "episode {}: return {ret} in {} steps", i + 1, frames - 1)?;
     }
     Ok(())
+}
+
+/// A numbered action by its name, a vector by its numbers.
+fn told(actions: &Actions, action: Action<'_>) -> String {
+    match (actions, action) {
+        (Actions::Discrete(names), Action::Discrete(action)) => names[action].clone(),
+        (_, action) => {
+            let numbers: Vec<_> = action.continuous().iter().map(|x| format!("{x:+.2}")).collect();
+            numbers.join(" ")
+        }
+    }
 }
 
 /// Where frames are shown.

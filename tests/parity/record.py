@@ -9,6 +9,7 @@ is in the tables of the toy text environments.
 
 import json
 import logging
+import math
 import random
 import sys
 from pathlib import Path
@@ -72,6 +73,86 @@ def cartpole():
     assert TERMINATED in ends and TRUNCATED in ends
     left = [episode for episode in episodes if abs(episode["steps"][-1][3][0]) > 2.4]
     assert {episode["steps"][-1][3][0] > 0 for episode in left} == {False, True}
+    return episodes
+
+
+def is_the_c_librarys(function, of_the_library):
+    """Some builds of NumPy have kernels of their own, whose last bit differs."""
+    draw = random.Random(1)
+    xs = [draw.uniform(-7, 7) for _ in range(10_000)]
+    return all(float(function(np.float64(x))) == of_the_library(x) for x in xs)
+
+
+def numbers(values):
+    """Numbers in single precision, in as few digits as tell them from their neighbours."""
+    texts = [json.loads(str(number)) for number in values]
+    assert np.array_equal(np.array(texts, dtype=np.float32), values)
+    return texts
+
+
+def physics_episode(env, start, choose):
+    """Rows are `[action, reward, end, observation]`; `start` is the state, in double precision. The
+    action is the number or the only number of the vector that was given."""
+    obs, _ = env.reset(seed=0)
+    env.unwrapped.state = np.array(start, dtype=np.float64)
+    rows, end = [], NOT
+    while end == NOT:
+        action = choose(obs)
+        obs, reward, terminated, truncated, _ = env.step(action)
+        end = TERMINATED if terminated else TRUNCATED if truncated else NOT
+        told = action if isinstance(action, int) else numbers(action)[0]
+        rows.append([told, float(reward), end, numbers(obs)])
+    return {"start": list(start), "steps": rows}
+
+
+def acrobot():
+    """Random play, and pumping energy in up to the goal, from usual starts and from fast ones."""
+    env = gymnasium.make("Acrobot-v1")
+    draw = random.Random(1)
+
+    def near(*bounds):
+        return [draw.uniform(-bound, bound) for bound in bounds]
+
+    def at_random(_):
+        return draw.randrange(3)
+
+    def pump(obs):
+        return 2 if obs[5] > 0 else 0
+
+    episodes = [physics_episode(env, near(0.1, 0.1, 0.1, 0.1), at_random) for _ in range(2)]
+    episodes += [physics_episode(env, near(0.1, 0.1, 0.1, 0.1), pump) for _ in range(6)]
+    episodes += [physics_episode(env, near(1.5, 3.1, 9.0, 25.0), at_random) for _ in range(20)]
+    ends = [episode["steps"][-1][2] for episode in episodes]
+    assert TERMINATED in ends and TRUNCATED in ends
+    fastest = max(abs(row[3][5]) for episode in episodes for row in episode["steps"])
+    assert fastest == np.float32(9 * np.pi), "no velocity was clipped"
+    return episodes
+
+
+def pendulum():
+    """Random torques, also beyond what the motor has, and swinging up, from starts with and without
+    turns behind them."""
+    env = gymnasium.make("Pendulum-v1", disable_env_checker=True)
+    draw = random.Random(1)
+
+    def torque(value):
+        return np.array([value], dtype=np.float32)
+
+    def at_random(_):
+        return torque(draw.uniform(-3, 3))
+
+    def swing(obs):
+        near_the_top = obs[0] > 0.9
+        return torque(-8 * obs[1] - 2 * obs[2] if near_the_top else 2 * np.sign(obs[2]))
+
+    def start(turns):
+        return [draw.uniform(-np.pi, np.pi) + 2 * np.pi * turns, draw.uniform(-1, 1)]
+
+    episodes = [physics_episode(env, start(turns), at_random) for turns in (0, 0, 0, 5, -3)]
+    episodes += [physics_episode(env, start(0), swing) for _ in range(5)]
+    rows = [row for episode in episodes for row in episode["steps"]]
+    assert max(abs(row[3][2]) for row in rows) == 8, "no velocity was clipped"
+    assert max(row[1] for row in rows) > -0.001, "the rod was never held up"
     return episodes
 
 
@@ -219,6 +300,9 @@ def blackjack_dealer():
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
+    assert is_the_c_librarys(np.sin, math.sin) and is_the_c_librarys(np.cos, math.cos)
+    write(folder / "acrobot.json", acrobot())
+    write(folder / "pendulum.json", pendulum())
     write(folder / "cartpole.json", cartpole())
     write(folder / "breakout.json", breakout())
     write_tables(folder / "toy_text.json", toy_text())

@@ -1,6 +1,6 @@
 //! The rule by hand, the learner by its three promises.
 use super::*;
-use envs::{CartPole, Catch};
+use envs::{CartPole, Catch, Pendulum};
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
 use train::{Outcome, Plan, Run, fit};
 
@@ -180,4 +180,13 @@ fn same_bits_and_resumes() {
         same_seed_same_bits(&learner, 600).unwrap();
         resume_changes_nothing(&learner, 301, 600, dir.path()).unwrap();
     }
+}
+
+#[test]
+fn vectors_are_neither_chosen_from_nor_made() {
+    let make: MakeEnv = Box::new(|| Box::new(Pendulum::default()));
+    let refused = Dqn::new(make, small(), 1, &Device::Cpu).map(|_| ()).unwrap_err();
+    assert!(refused.to_string().contains("vectors of real numbers"), "{refused}");
+    let refused = catch(small()).unwrap().act_continuous(&[0.0; 50], &mut [0.0]).unwrap_err();
+    assert!(refused.to_string().contains("actions are numbered"), "{refused}");
 }

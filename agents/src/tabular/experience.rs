@@ -5,7 +5,7 @@
 //! their index is the state; elsewhere states are numbered in the order in which they are met.
 use super::planner::state_of;
 use super::{Discount, Model};
-use crate::{Agent, MakeEnv, evaluate};
+use crate::{Agent, MakeEnv, discrete_actions, evaluate};
 use anyhow::{Result, bail, ensure};
 use envs::{Cells, Element, End, Env, Grid, Mdp, MdpEnv, Outcome, VecEnv};
 use rand::Rng as _;
@@ -30,9 +30,11 @@ pub struct Task {
 
 impl Task {
     /// # Errors
-    /// Where observations are numbers without gaps: a table has no row for each.
+    /// Where observations or actions are numbers without gaps: a table has no place for each.
     pub fn new(make: MakeEnv, mdp: Option<Arc<dyn Mdp>>) -> Result<Self> {
-        if make().spec().element == Element::Float {
+        let spec = make().spec();
+        discrete_actions(&spec)?;
+        if spec.element == Element::Float {
             bail!(
                 "--env: a table needs states that can be told apart one by one, and the \
                  observations of this environment are real numbers; use linear-q or dqn"

@@ -6,12 +6,17 @@ use rand::RngCore;
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::{ActionSet, Breakout, BreakoutConfig, CartPole, Catch, Cells, Rgb};
+use crate::{
+    Acrobot, Action, ActionSet, Actions, Breakout, BreakoutConfig, CartPole, Catch, Cells,
+    Pendulum, Rgb,
+};
 
 #[test]
 fn our_environments_keep_their_promises() {
     check_env(&|| Box::new(Catch::default()), 200).unwrap();
+    check_env(&|| Box::new(Acrobot::default()), 1200).unwrap();
     check_env(&|| Box::new(CartPole::default()), 200).unwrap();
+    check_env(&|| Box::new(Pendulum::default()), 500).unwrap();
     check_env(&|| Box::new(Breakout::default()), 1000).unwrap();
     let config = BreakoutConfig { actions: ActionSet::Full, ..BreakoutConfig::default() };
     check_env(&|| Box::new(Breakout::new(config)), 200).unwrap();
@@ -27,6 +32,7 @@ enum Flaw {
     NotABit,
     WritesHalf,
     NoActions,
+    EmptyBox,
     Shrinks,
     Stuck,
     ChangesSpec,
@@ -49,7 +55,8 @@ impl Env for Flawed {
     fn spec(&self) -> Spec {
         let mut spec = self.inner.spec();
         match self.flaw {
-            Flaw::NoActions => spec.actions.clear(),
+            Flaw::NoActions => spec.actions = Spec::names(&[]),
+            Flaw::EmptyBox => spec.actions = Actions::Box { low: vec![1.0], high: vec![1.0] },
             Flaw::ChangesSpec if self.forgotten > 20 => spec.time_limit = Some(9),
             _ => (),
         }
@@ -64,7 +71,7 @@ impl Env for Flawed {
         self.inner.reset(rng);
     }
 
-    fn step(&mut self, action: usize, rng: &mut dyn RngCore) -> Step {
+    fn step(&mut self, action: Action<'_>, rng: &mut dyn RngCore) -> Step {
         self.forgotten += 1;
         let mut step = self.inner.step(action, rng);
         match self.flaw {
@@ -115,6 +122,7 @@ fn every_broken_promise_is_noticed() {
         (Flaw::NotABit, "obs[0] is 0.5"),
         (Flaw::WritesHalf, "obs[25] is NaN"),
         (Flaw::NoActions, "nothing can be done"),
+        (Flaw::EmptyBox, "nothing can be done"),
         (Flaw::Shrinks, "size of the pictures"),
         (Flaw::Stuck, "no action is allowed"),
         (Flaw::ChangesSpec, "spec has changed"),
@@ -126,4 +134,54 @@ fn every_broken_promise_is_noticed() {
         assert!(error.contains(complaint), "{flaw:?}: {error}");
     }
     assert_eq!(check_env(&|| Box::new(Flawed::default()), 100), Ok(()));
+}
+
+/// Moves a point by a vector in a box. Observes where it is.
+#[derive(Default, Serialize, Deserialize)]
+struct Slider {
+    place: [f32; 2],
+    clips: bool,
+}
+
+impl Env for Slider {
+    fn spec(&self) -> Spec {
+        Spec {
+            obs_shape: vec![2],
+            element: crate::Element::Float,
+            actions: Actions::Box { low: vec![-1.0, 0.0], high: vec![1.0, 0.5] },
+            time_limit: Some(10),
+        }
+    }
+
+    fn reset(&mut self, _: &mut dyn RngCore) {
+        self.place = [0.0; 2];
+    }
+
+    fn step(&mut self, action: Action<'_>, _: &mut dyn RngCore) -> Step {
+        let highest = if self.clips { [1.0, 0.5] } else { [1.0, f32::MAX] };
+        let lowest = [-1.0, 0.0];
+        for (i, moved) in action.continuous().iter().enumerate() {
+            self.place[i] += moved.clamp(lowest[i], highest[i]);
+        }
+        Step { reward: 0.0, terminated: false }
+    }
+
+    fn observe(&self, obs: &mut [f32]) {
+        obs.copy_from_slice(&self.place);
+    }
+
+    fn render(&self) -> Rgb {
+        Catch::default().render()
+    }
+
+    fn cells(&self) -> Cells {
+        Catch::default().cells()
+    }
+}
+
+#[test]
+fn vectors_are_clipped_to_the_box() {
+    let slider = |clips| check_env(&move || Box::new(Slider { clips, ..Slider::default() }), 100);
+    assert_eq!(slider(true), Ok(()));
+    assert!(slider(false).unwrap_err().contains("beyond the box"));
 }

@@ -6,7 +6,7 @@ use rand::{Rng as _, RngCore};
 use serde::{Deserialize, Serialize};
 
 use super::cartpole_view;
-use crate::{Cells, Element, Env, Rgb, Spec, Step};
+use crate::{Action, Cells, Element, Env, Rgb, Spec, Step};
 
 /// Metres per second squared.
 const GRAVITY: f64 = 9.8;
@@ -90,8 +90,8 @@ impl Env for CartPole {
         self.start([(); 4].map(|()| rng.random_range(-START..START)));
     }
 
-    fn step(&mut self, action: usize, _: &mut dyn RngCore) -> Step {
-        self.advance(action)
+    fn step(&mut self, action: Action<'_>, _: &mut dyn RngCore) -> Step {
+        self.advance(action.discrete())
     }
 
     fn observe(&self, obs: &mut [f32]) {

@@ -1,6 +1,17 @@
 //! Classic control: small physical systems with a continuous state.
 
+mod acrobot;
 mod cartpole;
 mod cartpole_view;
+mod pendulum;
+mod rods_view;
 
+pub use acrobot::Acrobot;
 pub use cartpole::CartPole;
+pub use pendulum::Pendulum;
+
+/// x² as the C library's `pow` rounds it, which is what Python's `x**2` is: its last bit is not
+/// always that of x·x, which is what the compiler makes of a power it can see.
+fn squared(x: f64) -> f64 {
+    x.powf(std::hint::black_box(2.0))
+}

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize, de::Error as _};
 use serde_json::Value;
 
 use super::{Grid, GridCell, Mdp, Outcome};
-use crate::{Cells, Element, Env, Rgb, Snapshot, Spec, Step, mdp::picture};
+use crate::{Action, Actions, Cells, Element, Env, Rgb, Snapshot, Spec, Step, mdp::picture};
 
 /// Any MDP as an environment: outcomes are drawn, the state is seen.
 ///
@@ -63,7 +63,9 @@ impl<M: Mdp> Env for MdpEnv<M> {
         Spec {
             obs_shape: vec![self.mdp.n_states()],
             element: Element::Bit,
-            actions: (0..self.mdp.n_actions()).map(|i| self.mdp.action_name(i)).collect(),
+            actions: Actions::Discrete(
+                (0..self.mdp.n_actions()).map(|i| self.mdp.action_name(i)).collect(),
+            ),
             time_limit: self.time_limit,
         }
     }
@@ -83,7 +85,8 @@ impl<M: Mdp> Env for MdpEnv<M> {
         }
     }
 
-    fn step(&mut self, action: usize, rng: &mut dyn RngCore) -> Step {
+    fn step(&mut self, action: Action<'_>, rng: &mut dyn RngCore) -> Step {
+        let action = action.discrete();
         let mut roll: f64 = rng.random();
         let mut drawn = Outcome { prob: 0.0, next: self.state, reward: 0.0, terminated: false };
         // Rounding may leave a little of the roll: then the last outcome is drawn.
@@ -179,7 +182,7 @@ mod tests {
         let mut counts = vec![0; env.mdp().n_states()];
         for _ in 0..10_000 {
             env.start(start);
-            let step = env.step(0, &mut rng);
+            let step = env.step(Action::Discrete(0), &mut rng);
             assert_eq!((step.reward, step.terminated), (-0.04, false));
             counts[env.state()] += 1;
         }
@@ -227,7 +230,7 @@ mod tests {
     fn an_action_that_is_not_there_is_not_taken() {
         let mut env = MdpEnv::new(layout(Layout::Aima), None);
         assert!(env.allows(0) && !env.allows(4));
-        env.step(4, &mut Rng::seed_from_u64(1));
+        env.step(Action::Discrete(4), &mut Rng::seed_from_u64(1));
     }
 
     #[test]

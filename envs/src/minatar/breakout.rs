@@ -6,7 +6,7 @@ use rand::{Rng as _, RngCore};
 use serde::{Deserialize, Serialize};
 
 pub use self::config::{ActionSet, BreakoutConfig};
-use crate::{Cell, CellShape, Cells, Element, Env, Rgb, Spec, Step};
+use crate::{Action, Cell, CellShape, Cells, Element, Env, Rgb, Spec, Step};
 
 const SIZE: i8 = 10;
 const AREA: usize = 100;
@@ -194,9 +194,9 @@ impl Env for Breakout {
         self.start(if rng.random() { Side::Left } else { Side::Right });
     }
 
-    fn step(&mut self, action: usize, rng: &mut dyn RngCore) -> Step {
+    fn step(&mut self, action: Action<'_>, rng: &mut dyn RngCore) -> Step {
         let repeated = rng.random::<f64>() < self.config.sticky;
-        self.advance(if repeated { self.previous_action } else { action })
+        self.advance(if repeated { self.previous_action } else { action.discrete() })
     }
 
     fn observe(&self, obs: &mut [f32]) {

@@ -1,5 +1,7 @@
 use super::*;
-use crate::{Breakout, BreakoutConfig, CartPole, Catch, Cells, Element, Rgb, Spec, Step};
+use crate::{
+    Action, Breakout, BreakoutConfig, CartPole, Catch, Cells, Element, Pendulum, Rgb, Spec, Step,
+};
 use rand::{Rng as _, RngCore, SeedableRng};
 
 /// Counts steps. Observes the count and a number drawn at the start; the k-th step pays k.
@@ -27,7 +29,7 @@ impl Env for Counter {
         self.drawn = rng.random();
     }
 
-    fn step(&mut self, _: usize, _: &mut dyn RngCore) -> Step {
+    fn step(&mut self, _: Action<'_>, _: &mut dyn RngCore) -> Step {
         self.count += 1;
         Step { reward: self.count as f32, terminated: self.count == self.last }
     }
@@ -73,7 +75,7 @@ fn a_transition_shows_its_own_final_observation() {
     envs.step(&[0], |transition| {
         assert_eq!(transition.obs, [1.0, drawn]);
         assert_eq!(transition.next_obs, [2.0, drawn]);
-        assert_eq!((transition.action, transition.reward), (0, 2.0));
+        assert_eq!((transition.action, transition.reward), (Action::Discrete(0), 2.0));
         let mut rendered = [0.0; 2];
         transition.env.observe(&mut rendered);
         assert_eq!(rendered, [2.0, drawn], "the environment has been reset too early");
@@ -107,7 +109,9 @@ fn copies_are_independent() {
     let mut envs = VecEnv::new(rngs(3), &|| Box::new(Catch::default()));
     let mut order = Vec::new();
     // left, stay, right move the paddles from column 2 to 1, 2 and 3.
-    envs.step(&[0, 1, 2], |transition| order.push((transition.index, transition.action)));
+    envs.step(&[0, 1, 2], |transition| {
+        order.push((transition.index, transition.action.discrete()));
+    });
     assert_eq!(order, [(0, 0), (1, 1), (2, 2)]);
     let paddles = [0, 1, 2].map(|i| envs.obs()[50 * i + 45..][..5].to_vec());
     assert_eq!(paddles[0], [0.0, 1.0, 0.0, 0.0, 0.0]);
@@ -211,4 +215,33 @@ fn a_snapshot_broken_halfway_changes_nothing() {
 #[should_panic(expected = "one action for each copy")]
 fn every_copy_needs_an_action() {
     counters(2, 9, None).step(&[0], |_| ());
+}
+
+#[test]
+fn vectors_reach_their_copies() {
+    let mut envs = VecEnv::new(rngs(2), &|| Box::new(Pendulum::default()));
+    let before = envs.obs().to_vec();
+    let mut seen = Vec::new();
+    envs.step_continuous(&[0.5, -9.0], |transition| {
+        seen.push((transition.index, transition.action.continuous().to_vec()));
+    });
+    // As they were given: clipping is the environment's business.
+    assert_eq!(seen, [(0, vec![0.5]), (1, vec![-9.0])]);
+    for (i, torque) in [0.5, -2.0].into_iter().enumerate() {
+        let [_, sin, velocity] = [0, 1, 2].map(|j| before[3 * i + j]);
+        let expected = velocity + (15.0 * sin + 3.0 * torque) * 0.05;
+        assert!((envs.obs()[3 * i + 2] - expected).abs() < 1e-5, "{:?}", envs.obs());
+    }
+}
+
+#[test]
+#[should_panic(expected = "use step_continuous")]
+fn vectors_have_no_numbers() {
+    VecEnv::new(rngs(1), &|| Box::new(Pendulum::default())).step(&[0], |_| ());
+}
+
+#[test]
+#[should_panic(expected = "use step")]
+fn numbered_actions_are_no_vectors() {
+    counters(1, 9, None).step_continuous(&[0.0], |_| ());
 }

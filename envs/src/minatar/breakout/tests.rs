@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Rng, Snapshot};
+use crate::{Action, Rng, Snapshot};
 use rand::SeedableRng;
 
 const NOOP: usize = 0;
@@ -154,7 +154,7 @@ fn moves_last(sticky: f64, actions: &[usize]) -> f64 {
         let mut before = 0;
         for &action in actions {
             before = game.paddle;
-            game.step(action, &mut rng);
+            game.step(Action::Discrete(action), &mut rng);
         }
         moved += usize::from(game.paddle != before);
     }
@@ -180,7 +180,7 @@ fn a_sticky_step_repeats_the_action_taken_before() {
 fn a_snapshot_holds_everything() {
     let mut rng = Rng::seed_from_u64(0);
     let mut game = Breakout { bricks: 1 << 23, ..game([2, 2], [1, 1], 4) };
-    game.step(LEFT, &mut rng);
+    game.step(Action::Discrete(LEFT), &mut rng);
     assert!(game.struck && game.bricks == 0 && game.previous_action == LEFT);
     let mut restored = Breakout::default();
     restored.restore(game.snapshot().unwrap()).unwrap();

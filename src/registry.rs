@@ -14,10 +14,10 @@ use anyhow::Result;
 use candle_core::Device;
 use clap::{ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
 use envs::{
-    Acrobot, Blackjack, Breakout, BreakoutConfig, CartPole, Catch, CliffWalking, Env, FiveStep,
-    FrozenLake, FrozenLakeConfig, GamblersConfig, GamblersProblem, Garnet, GarnetConfig,
-    GridConfig, GridWorld, JacksCarRental, JacksConfig, Mdp, MdpEnv, Pendulum, RandomWalk,
-    RandomWalkConfig, ShortCorridor, Taxi,
+    Acrobot, Bandit, BanditConfig, Blackjack, Breakout, BreakoutConfig, CartPole, Catch,
+    CliffWalking, Env, FiveStep, FrozenLake, FrozenLakeConfig, GamblersConfig, GamblersProblem,
+    Garnet, GarnetConfig, GridConfig, GridWorld, JacksCarRental, JacksConfig, Mdp, MdpEnv,
+    Pendulum, RandomWalk, RandomWalkConfig, ShortCorridor, Taxi,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
@@ -81,6 +81,17 @@ pub const ENVS: &[EnvEntry] = &[
         about: "Acrobot-v1: swing two joined rods up (6 numbers, at most 500 steps)",
         options: resolve::<NoOptions>,
         source: Source::Env(|options| copies(options, |_: NoOptions| Acrobot::default())),
+    },
+    EnvEntry {
+        name: "bandit",
+        about: "Bandit: find the best of several arms (Sutton & Barto, section 2.3)",
+        options: resolve::<BanditConfig>,
+        source: Source::Env(|options| {
+            let config = serde_json::from_value(Value::Object(options.clone()))?;
+            let bandit =
+                Bandit::new(config).map_err(|error| Usage(format!("--env-arg: {error}")))?;
+            Ok(Box::new(move || Box::new(bandit.clone())))
+        }),
     },
     EnvEntry {
         name: "blackjack",

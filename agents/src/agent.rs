@@ -172,7 +172,8 @@ pub fn episodes(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use envs::{CartPole, Pendulum};
+    use crate::tabular::{QLearning, QLearningConfig, StepSize, Task};
+    use envs::{Bandit, BanditConfig, CartPole, Pendulum};
     use train::{Checkpoint, Log, Progress};
 
     /// Turns against the velocity it sees.
@@ -223,5 +224,28 @@ mod tests {
         let cartpole = || -> Box<dyn Env> { Box::new(CartPole::default()) };
         let refused = episodes(&Brake, &cartpole, rngs()).unwrap_err();
         assert_eq!(refused.to_string(), "a brake has no numbered actions");
+    }
+
+    #[test]
+    fn the_best_arm_of_a_bandit_is_found_and_worth_its_mean() {
+        let bandit = Bandit::new(BanditConfig::default()).unwrap();
+        let best = bandit.means().iter().position(|mean| *mean == bandit.best()).unwrap();
+        let expected = bandit.best();
+        let make: MakeEnv = Box::new(move || Box::new(bandit.clone()));
+        let config = QLearningConfig {
+            alpha: StepSize::Visits(1.0),
+            epsilon_start: 0.5,
+            epsilon_end: 0.5,
+            test_episodes: 10_000,
+            ..QLearningConfig::default()
+        };
+        let mut agent = QLearning::new(Task::new(make, None).unwrap(), config, 1).unwrap();
+        (0..20_000).for_each(|_| _ = agent.step(&mut Log::default()).unwrap());
+        let mut chosen = [0];
+        agent.act(&[1.0], &mut chosen).unwrap();
+        assert_eq!(chosen, [best]);
+        // Four standard errors of 10,000 episodes.
+        let mean = agent.evaluate(Split::Test).unwrap().score;
+        assert!((mean - expected).abs() < 0.04, "{mean}, not {expected}");
     }
 }

@@ -5,6 +5,7 @@
 //! probabilities; [`MdpEnv`] makes an [`Env`] of it. All randomness comes from the generator that is passed in, so
 //! the same seed gives the same episodes on every machine.
 
+mod bandit;
 mod blackjack;
 mod canvas;
 mod catch;
@@ -24,6 +25,7 @@ mod short_corridor;
 mod toy_text;
 mod vec_env;
 
+pub use bandit::{Bandit, BanditConfig};
 pub use blackjack::Blackjack;
 pub use catch::Catch;
 pub use check::check_env;

@@ -19,6 +19,7 @@ mod gridworld;
 mod jacks_car_rental;
 mod mdp;
 mod minatar;
+mod norm;
 mod picture;
 mod random_walk;
 mod short_corridor;
@@ -43,6 +44,7 @@ pub use mdp::{
     Outcome, check_mdp,
 };
 pub use minatar::{ActionSet, Breakout, BreakoutConfig, Side};
+pub use norm::{ObsNorm, RewardNorm};
 pub use picture::{Cell, CellShape, Cells, Rgb};
 pub use random_walk::{RandomWalk, RandomWalkConfig};
 pub use short_corridor::ShortCorridor;

@@ -205,6 +205,44 @@ fn same_bits_resumes_and_threads() {
     assert_eq!(hash(1), hash(3));
 }
 
+/// On a lake with γ = 1, waiting at a hole's side for ever is worth as much as going to the goal.
+#[test]
+fn policies_end_where_going_round_for_ever_ties() {
+    let lake = FrozenLakeConfig { map: "8x8".into(), ..Default::default() };
+    let lake = FrozenLake::new(&lake).unwrap();
+    let gamma = Discount::Of(1.0);
+    let (vi, qi) = (
+        ValueIterationConfig { gamma, ..Default::default() },
+        QIterationConfig { gamma, ..Default::default() },
+    );
+    let pi = PolicyIterationConfig { gamma, ..Default::default() };
+    let learners: [Box<dyn Agent>; 3] = [
+        Box::new(ValueIteration::new(&lake, vi, 1).unwrap()),
+        Box::new(QIteration::new(&lake, qi).unwrap()),
+        Box::new(PolicyIteration::new(&lake, pi).unwrap()),
+    ];
+    let model = Model::new(&lake).unwrap();
+    for (i, mut learner) in learners.into_iter().enumerate() {
+        while learner.step(&mut Log::default()).unwrap() != Progress::Converged {}
+        let policy = learner.table(&model).unwrap().unwrap().policy;
+        let taken = |state: usize| {
+            model.pairs(state).find(|pair| Some(model.action(*pair)) == policy[state])
+        };
+        let taken: Vec<_> = (0..model.n_states()).filter_map(taken).collect();
+        assert_eq!(model.endless(|pair| taken.contains(&pair)), Vec::<usize>::new(), "planner {i}");
+        // It also acts so.
+        let mut obs = vec![0.0; model.n_states() * model.n_states()];
+        (0..model.n_states()).for_each(|state| obs[state * model.n_states() + state] = 1.0);
+        let mut actions = vec![0; model.n_states()];
+        learner.act(&obs, &mut actions).unwrap();
+        let acts = policy
+            .iter()
+            .zip(&actions)
+            .all(|(policy, action)| policy.is_none_or(|policy| policy == *action));
+        assert!(acts, "planner {i}: {policy:?} {actions:?}");
+    }
+}
+
 #[test]
 fn errors_against_the_exact_answer_are_logged() {
     let mdp = grid(Layout::Aima);

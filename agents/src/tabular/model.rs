@@ -315,13 +315,43 @@ impl Model {
 
     /// A policy that leads to an end from every state that has a way to one.
     pub fn proper_policy(&self) -> Vec<Option<usize>> {
-        let ways = self.ways_to_an_end(|_| true);
-        let pair = |(state, way): (usize, &Way)| match way {
-            Way::By(pair) => Some(*pair),
+        self.towards_an_end(|_| true, |state| self.pairs(state).next())
+    }
+
+    /// The pair taken in each state by the value `q` of pairs: of those that tie with the best the
+    /// first one. At γ = 1, where to walk round for ever may tie too, states that would never come to
+    /// an end take one that leads there.
+    pub fn policy(&self, gamma: f64, q: impl Fn(usize) -> f64) -> Vec<Option<usize>> {
+        let mut policy: Vec<_> = (0..self.n_states()).map(|state| self.best(state, &q)).collect();
+        if gamma < 1.0 {
+            return policy;
+        }
+        let mut taken = vec![false; self.n_pairs()];
+        policy.iter().flatten().for_each(|pair| taken[*pair] = true);
+        let endless = self.endless(|pair| taken[pair]);
+        if endless.is_empty() {
+            return policy;
+        }
+        for state in 0..self.n_states() {
+            self.pairs(state).for_each(|pair| taken[pair] = self.ties_with_best(state, pair, &q));
+        }
+        let ways = self.towards_an_end(|pair| taken[pair], |state| policy[state]);
+        endless.into_iter().for_each(|state| policy[state] = ways[state]);
+        policy
+    }
+
+    /// The pair that leads to an end from each state by the pairs `allowed`, or else `otherwise`.
+    fn towards_an_end(
+        &self,
+        allowed: impl Fn(usize) -> bool,
+        otherwise: impl Fn(usize) -> Option<usize>,
+    ) -> Vec<Option<usize>> {
+        let pair = |(state, way)| match way {
+            Way::By(pair) => Some(pair),
             Way::End => None,
-            Way::None => self.pairs(state).next(),
+            Way::None => otherwise(state),
         };
-        ways.iter().enumerate().map(pair).collect()
+        self.ways_to_an_end(allowed).into_iter().enumerate().map(pair).collect()
     }
 
     /// Goes back from the ends, breadth first, so that the way found is a shortest one.

@@ -102,7 +102,27 @@ impl Problem {
         }
         // A planner's values are those of its last sweep, not one ahead.
         table.values.copy_from_slice(values);
+        table.policy = self.policy(q).map(|pair| pair.map(|pair| model.action(pair))).collect();
         table
+    }
+
+    /// The pair taken in each state by the value `q` of pairs.
+    pub fn policy(&self, q: impl Fn(usize) -> f64) -> impl Iterator<Item = Option<usize>> {
+        self.model.policy(self.gamma, q).into_iter()
+    }
+
+    /// The actions of that policy for one-hot observations, `[N, S]`.
+    pub(super) fn act(
+        &self,
+        obs: &[f32],
+        actions: &mut [usize],
+        q: impl Fn(usize) -> f64,
+    ) -> Result<()> {
+        if self.gamma < 1.0 {
+            return act(&self.model, obs, actions, |state| self.model.best(state, &q));
+        }
+        let policy: Vec<_> = self.policy(q).collect();
+        act(&self.model, obs, actions, |state| policy[state])
     }
 
     /// `value_start`: the value under the start distribution. It is exact: one sample, no interval.

@@ -82,7 +82,11 @@ impl PolicyIteration {
     /// What has been found so far.
     pub fn answer(&self) -> Table {
         let Problem { model, gamma, .. } = &self.problem;
-        self.problem.table(&self.values, |pair| model.q(pair, &self.values, *gamma))
+        let mut table =
+            self.problem.table(&self.values, |pair| model.q(pair, &self.values, *gamma));
+        let action = |pair: &u32| (*pair != NONE).then(|| model.action(*pair as usize));
+        table.policy = self.policy.iter().map(action).collect();
+        table
     }
 
     fn evaluate_policy(&mut self) -> Result<()> {

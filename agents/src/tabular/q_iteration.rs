@@ -3,7 +3,6 @@
 //! q(s, a) ← r(s, a) + γ·Σ_s' p(s' | s, a)·max_a' q(s', a'). After the same number of sweeps
 //! max_a q(s, a) is the v(s) of synchronous value iteration. One step is a sweep.
 use super::model::sweep;
-use super::planner::act;
 use super::{Discount, Model, Problem, Table};
 use crate::Agent;
 use anyhow::Result;
@@ -92,8 +91,7 @@ impl Learner for QIteration {
 
 impl Agent for QIteration {
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        let model = &self.problem.model;
-        act(model, obs, actions, |state| model.best(state, |pair| self.q[pair]))
+        self.problem.act(obs, actions, |pair| self.q[pair])
     }
 
     fn table(&self, _: &Model) -> Result<Option<Table>> {

@@ -3,7 +3,6 @@
 //! v(s) ← max_a [ r(s, a) + γ·Σ_s' p(s' | s, a)·v(s') ], in one of four orders. One step is a sweep:
 //! as many backups as there are states.
 use super::model::{Predecessors, change, larger};
-use super::planner::act;
 use super::{Discount, Model, Problem, Table};
 use crate::Agent;
 use anyhow::Result;
@@ -202,9 +201,7 @@ impl Queue {
 impl Agent for ValueIteration {
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
         let Problem { model, gamma, .. } = &self.problem;
-        act(model, obs, actions, |state| {
-            model.best(state, |pair| model.q(pair, &self.values, *gamma))
-        })
+        self.problem.act(obs, actions, |pair| model.q(pair, &self.values, *gamma))
     }
 
     fn table(&self, _: &Model) -> Result<Option<Table>> {

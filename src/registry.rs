@@ -401,6 +401,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         typed: typed::<FittedQConfig>,
         options: resolve::<FittedQConfig>,
         build: |job| {
+            job.needs_discrete_actions()?;
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(FittedQ::new(Task { make: job.make, mdp: job.mdp }, config, seed)?))
         },
@@ -415,6 +416,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         typed: typed::<LinearQConfig>,
         options: resolve::<LinearQConfig>,
         build: |job| {
+            job.needs_discrete_actions()?;
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(LinearQ::new(Task { make: job.make, mdp: job.mdp }, config, seed)?))
         },

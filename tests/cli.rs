@@ -217,6 +217,8 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
         ("dqn --env breakout --env-arg sticky", "--env-arg sticky: expected KEY=VALUE"),
         ("dqm --env catch", "unrecognized subcommand 'dqm'"),
         ("dqn --env pendulum", "--env: this algorithm chooses among numbered actions"),
+        ("linear-q --env pendulum", "--env: this algorithm chooses among numbered actions"),
+        ("fitted-q --env pendulum", "--env: this algorithm chooses among numbered actions"),
         ("q-learning --env pendulum", "--env: this algorithm chooses among numbered actions"),
         ("vi --env pendulum", "--env: a planner needs to know the outcomes"),
     ];

@@ -9,7 +9,7 @@ use super::linear_q::{features, linear, mask};
 use super::model::{change, larger};
 use super::q_learning::q_learning_target;
 use super::{Discount, Model, Table};
-use crate::{Agent, evaluate};
+use crate::{Agent, discrete_actions, evaluate};
 use anyhow::{Result, anyhow};
 use bytemuck::cast_slice_mut;
 use clap::ValueEnum;
@@ -107,7 +107,8 @@ impl FittedQ {
     /// Nothing collected yet.
     ///
     /// # Errors
-    /// [`BadValue`] where a hyper-parameter is out of range, or a table can't hold the observations.
+    /// [`BadValue`] where a hyper-parameter is out of range, or a table can't hold the observations;
+    /// where actions are vectors.
     pub fn new(task: Task, config: FittedQConfig, seed: u64) -> Result<Self> {
         config.check()?;
         let spec = (task.make)().spec();
@@ -116,7 +117,7 @@ impl FittedQ {
             let why = "the observations of this environment are real numbers; give linear";
             return Err(BadValue::new("values", "table", why).into());
         }
-        let (obs_len, n_actions) = (spec.obs_len(), spec.n_actions());
+        let (obs_len, n_actions) = (spec.obs_len(), discrete_actions(&spec)?);
         let states = match &task.mdp {
             Some(mdp) => Some(States::known(mdp)),
             None => table.then(|| States::to_be_met(n_actions, obs_len)),

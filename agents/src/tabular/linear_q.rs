@@ -8,7 +8,7 @@ use super::experience::{Explorer, States, Task, best, control_parameters};
 use super::planner::state_of;
 use super::q_learning::q_learning_target;
 use super::{Model, Table};
-use crate::{Agent, evaluate};
+use crate::{Agent, discrete_actions, evaluate};
 use anyhow::{Result, ensure};
 use bytemuck::cast_slice_mut;
 use envs::{End, VecEnv};
@@ -73,11 +73,12 @@ impl LinearQ {
     /// All weights 0.
     ///
     /// # Errors
-    /// [`BadValue`](train::BadValue) where a hyper-parameter is out of range.
+    /// [`BadValue`](train::BadValue) where a hyper-parameter is out of range; where actions are
+    /// vectors.
     pub fn new(task: Task, config: LinearQConfig, seed: u64) -> Result<Self> {
         config.check()?;
         let env = VecEnv::new(vec![stream(seed, "env/0")], &task.make);
-        let (obs_len, n_actions) = (env.spec().obs_len(), env.spec().n_actions());
+        let (obs_len, n_actions) = (env.spec().obs_len(), discrete_actions(env.spec())?);
         Ok(Self {
             gamma: task.gamma(config.gamma),
             states: task.mdp.as_deref().map(States::known),

@@ -3,13 +3,18 @@
 
 use std::fmt::Debug;
 
-use envs::{Acrobot, ActionSet, Breakout, BreakoutConfig, CartPole, Env, Pendulum, Side, Step};
+use envs::{
+    Acrobot, ActionSet, Breakout, BreakoutConfig, CartPole, Env, Pendulum, Side, Snapshot, Step,
+};
 use serde::Deserialize;
+use serde_json::Value;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PhysicsTrace<A> {
     start: Vec<f64>,
+    /// The state after the last step, where it was recorded.
+    last: Option<Vec<f64>>,
     steps: Vec<PhysicsRow<A>>,
 }
 
@@ -44,6 +49,19 @@ fn follow<E: Env, A: for<'a> Deserialize<'a> + Copy + Debug>(
             assert_eq!(step.terminated, row.end == 1, "{at}");
             assert_eq!(!step.terminated && limit == Some(t), row.end == 2, "{at}");
         }
+        // Observations are single precision: they would hide a difference for a while.
+        if let Some(last) = &trace.last {
+            assert_eq!(&numbers(&env.snapshot().unwrap()), last, "end of episode {i}");
+        }
+    }
+}
+
+/// The numbers in a snapshot, in the order of their names.
+fn numbers(saved: &Value) -> Vec<f64> {
+    match saved {
+        Value::Object(fields) => fields.values().flat_map(numbers).collect(),
+        Value::Array(items) => items.iter().flat_map(numbers).collect(),
+        number => number.as_f64().into_iter().collect(),
     }
 }
 

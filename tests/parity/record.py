@@ -91,8 +91,8 @@ def numbers(values):
 
 
 def physics_episode(env, start, choose):
-    """Rows are `[action, reward, end, observation]`; `start` is the state, in double precision. The
-    action is the number or the only number of the vector that was given."""
+    """Rows are `[action, reward, end, observation]`; `start` and `last` are states, in double
+    precision. The action is the number or the only number of the vector that was given."""
     obs, _ = env.reset(seed=0)
     env.unwrapped.state = np.array(start, dtype=np.float64)
     rows, end = [], NOT
@@ -102,7 +102,8 @@ def physics_episode(env, start, choose):
         end = TERMINATED if terminated else TRUNCATED if truncated else NOT
         told = action if isinstance(action, int) else numbers(action)[0]
         rows.append([told, float(reward), end, numbers(obs)])
-    return {"start": list(start), "steps": rows}
+    last = [float(number) for number in env.unwrapped.state]
+    return {"start": list(start), "last": last, "steps": rows}
 
 
 def acrobot():

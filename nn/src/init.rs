@@ -1,6 +1,6 @@
 //! What parameters start from.
 use candle_core::{Result, bail};
-use rand_distr::{Distribution as _, Normal, Uniform};
+use rand_distr::{Distribution as _, Normal, StandardNormal, Uniform};
 use train::Rng;
 
 /// The distribution a parameter is drawn from.
@@ -19,6 +19,17 @@ pub enum Init {
     HeNormal {
         /// Inputs of one output: C·k·k for a convolution.
         fan_in: usize,
+    },
+    /// A matrix `[outputs, inputs]` times a gain, whose rows, or columns where there are fewer, are
+    /// orthogonal and of length 1; all such matrices are equally probable (Saxe et al. 2014, "Exact
+    /// solutions to the nonlinear dynamics of learning in deep linear neural networks", section 3).
+    Orthogonal {
+        /// Outputs: rows of the matrix.
+        outputs: usize,
+        /// Inputs of one output: C·k·k for a convolution.
+        inputs: usize,
+        /// What the matrix is multiplied by.
+        gain: f64,
     },
 }
 
@@ -40,8 +51,34 @@ impl Init {
                 let normal = Normal::new(0.0, deviation).map_err(candle_core::Error::wrap)?;
                 Ok(normal.sample_iter(rng).take(n).map(|value: f64| value as f32).collect())
             }
+            Init::Orthogonal { outputs, inputs, gain } => {
+                if outputs.checked_mul(inputs) != Some(n) {
+                    bail!("an orthogonal matrix [{outputs}, {inputs}] does not have {n} elements")
+                }
+                Ok(orthogonal(outputs, inputs, rng).iter().map(|v| (gain * v) as f32).collect())
+            }
         }
     }
+}
+
+/// A random matrix `[rows, columns]` whose shorter side is orthonormal: Gram-Schmidt on normal draws.
+fn orthogonal(rows: usize, columns: usize, rng: &mut Rng) -> Vec<f64> {
+    let (count, len) = (rows.min(columns), rows.max(columns));
+    let mut vectors: Vec<f64> = StandardNormal.sample_iter(rng).take(count * len).collect();
+    for i in 0..count {
+        let (before, rest) = vectors.split_at_mut(i * len);
+        let vector = &mut rest[..len];
+        for other in before.chunks_exact(len) {
+            let dot: f64 = vector.iter().zip(other).map(|(v, o)| v * o).sum();
+            vector.iter_mut().zip(other).for_each(|(v, o)| *v -= dot * o);
+        }
+        let length = vector.iter().map(|v| v * v).sum::<f64>().sqrt();
+        vector.iter_mut().for_each(|v| *v /= length);
+    }
+    if rows <= columns {
+        return vectors;
+    }
+    (0..rows * columns).map(|i| vectors[i % columns * len + i / columns]).collect()
 }
 
 #[cfg(test)]
@@ -75,6 +112,33 @@ mod tests {
     fn he_normal_has_its_variance() {
         let (mean, variance) = mean_and_variance(&draw(Init::HeNormal { fan_in: 8 }));
         assert!(mean.abs() < 0.01 && (variance - 0.25).abs() < 0.01, "{mean} {variance}");
+    }
+
+    /// The product of the matrix with its transpose along the shorter side is gain²·1.
+    #[test]
+    fn orthogonal_is_orthogonal_in_every_shape() {
+        for (outputs, inputs) in [(3, 5), (5, 3), (4, 4), (1, 7), (7, 1)] {
+            let init = Init::Orthogonal { outputs, inputs, gain: 2.0 };
+            let n = outputs * inputs;
+            let values = init.draw(n, &mut stream(1, "test")).unwrap();
+            let count = outputs.min(inputs);
+            let element = |vector: usize, i: usize| match outputs <= inputs {
+                true => values[vector * inputs + i],
+                false => values[i * inputs + vector],
+            };
+            for (a, b) in (0..count).flat_map(|a| (0..count).map(move |b| (a, b))) {
+                let products = (0..n / count).map(|i| element(a, i) * element(b, i));
+                let expected = if a == b { 4.0 } else { 0.0 };
+                assert!((products.sum::<f32>() - expected).abs() < 1e-5, "{outputs} {inputs}");
+            }
+        }
+        let init = Init::Orthogonal { outputs: 2, inputs: 2, gain: 1.0 };
+        let error = init.draw(5, &mut stream(1, "test")).unwrap_err().to_string();
+        assert!(error.contains("[2, 2] does not have 5 elements"), "{error}");
+        // Both signs are drawn: without that half of the matrices would never come.
+        let first = |seed| init.draw(4, &mut stream(seed, "test")).unwrap()[0] > 0.0;
+        let positive = (0..1_000).filter(|&seed| first(seed)).count();
+        assert!((440..560).contains(&positive), "{positive}");
     }
 
     #[test]

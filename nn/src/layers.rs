@@ -34,6 +34,21 @@ impl Linear {
         Ok(Self { weight, bias, activation })
     }
 
+    /// A layer whose weight is at first [orthogonal](Init::Orthogonal) with this gain, and whose bias
+    /// is 0. `[inputs, outputs]` are its sizes.
+    pub fn orthogonal(
+        params: &Params,
+        name: &str,
+        [inputs, outputs]: [usize; 2],
+        activation: Activation,
+        gain: f64,
+    ) -> Result<Self> {
+        let init = Init::Orthogonal { outputs, inputs, gain };
+        let weight = params.var(&format!("{name}.weight"), (outputs, inputs), init)?;
+        let bias = params.var(&format!("{name}.bias"), outputs, Init::Constant(0.0))?;
+        Ok(Self { weight, bias, activation })
+    }
+
     pub(crate) fn fixed(&self) -> Self {
         Self { weight: self.weight.detach(), bias: self.bias.detach(), ..*self }
     }
@@ -112,6 +127,24 @@ mod tests {
             let largest = var.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
             assert!(largest <= fan_in.sqrt().recip(), "{name} {largest}");
             assert!(largest > 0.3 * fan_in.sqrt().recip() || name == "norm.bias", "{name}");
+        }
+    }
+
+    #[test]
+    fn orthogonal_layers_have_their_gain_and_no_bias() {
+        let params = Params::new(1, &Device::Cpu);
+        Linear::orthogonal(&params, "out", [12, 2], Activation::Linear, 0.5).unwrap();
+        let config = Conv2dConfig::new(2, 3, 3);
+        Conv2d::orthogonal(&params, "conv", config, Activation::Relu, 0.5).unwrap();
+        for (name, var) in params.named() {
+            let rows = var.flatten_from(var.rank().min(2) - 1).unwrap();
+            if name.ends_with("bias") {
+                assert_eq!(rows.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap(), 0.0);
+                continue;
+            }
+            for square in rows.sqr().unwrap().sum(1).unwrap().to_vec1::<f32>().unwrap() {
+                assert!((square - 0.25).abs() < 1e-6, "{name} {square}");
+            }
         }
     }
 

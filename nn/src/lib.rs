@@ -48,7 +48,7 @@ pub use init::Init;
 pub use layers::{
     BatchNorm2d, Conv2d, Conv2dConfig, ConvTranspose2d, Flatten, Linear, Mask, Residual, Unflatten,
 };
-pub use loss::{reparameterise, select};
+pub use loss::{log_softmax, reparameterise, select};
 pub use network::{Frozen, Layer, Sequential};
 pub use optim::{Optimizer, OptimizerConfig, RmsForm, Rule, Stats};
 pub use params::Params;

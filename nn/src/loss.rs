@@ -118,6 +118,21 @@ pub fn select(q: &Tensor, actions: &Tensor) -> Result<Tensor> {
     q.gather(&actions.unsqueeze(1)?, 1)?.squeeze(1) // [B, A] → [B, 1] → [B]
 }
 
+/// log softmax of each row: l − log Σ e^l, for logits `[B, A]`. Finite for all finite logits.
+pub fn log_softmax(logits: &Tensor) -> Result<Tensor> {
+    match logits.dims() {
+        [_, classes] if *classes > 0 => {}
+        dims => bail!("log_softmax: logits {dims:?}, [B, A] is expected"),
+    }
+    if let Some(log_probs) = ops::log_softmax(logits)? {
+        return Ok(log_probs);
+    }
+    // A constant: subtracting it changes neither value nor gradient, and no exponential overflows.
+    let largest = logits.max_keepdim(1)?.detach(); // [B, 1]
+    let shifted = logits.broadcast_sub(&largest)?; // [B, A]
+    shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(1)?.log()?) // [B, A]
+}
+
 fn same_shape(loss: &str, left: &Tensor, right: &Tensor) -> Result<()> {
     if left.shape() != right.shape() || left.elem_count() == 0 {
         bail!("{loss}: {:?} against {:?}", left.shape(), right.shape())
@@ -207,6 +222,34 @@ mod tests {
         let logits = var(&[0.3, -2.0, 1.0, 0.5, 0.1, -0.7], &[2, 3], DType::F64);
         let loss = || softmax_cross_entropy(&logits, &labels);
         assert!(gradcheck(std::slice::from_ref(&logits), 1e-5, loss).unwrap() < 1e-8);
+    }
+
+    #[test]
+    fn log_softmax_by_hand_and_by_differences() {
+        for dtype in BOTH {
+            // Odds of 1 : 3, and logits that would overflow.
+            let logits = var(&[0.0, 3f64.ln(), 1000.0, -1000.0], &[2, 2], dtype);
+            let values = |x: &Tensor| -> Vec<f64> {
+                x.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+            };
+            let expected = [0.25f64.ln(), 0.75f64.ln(), 0.0, -2000.0];
+            assert_close(&values(&log_softmax(&logits).unwrap()), &expected);
+            // One row: g − softmax·Σ g with g = (2, 1).
+            let g = Tensor::new(&[[2f64, 1.0], [2.0, 1.0]], &Device::Cpu).unwrap();
+            let g = g.to_dtype(dtype).unwrap();
+            let weighed = || (log_softmax(&logits)? * &g)?.sum_all();
+            assert_close(&gradient(weighed(), &logits), &[1.25, -1.25, -1.0, 1.0]);
+            let frozen = log_softmax(&logits.as_detached_tensor()).unwrap();
+            assert!(!frozen.track_op());
+            assert_close(&values(&frozen), &expected);
+        }
+        for (dtype, h, most) in [(DType::F64, 1e-5, 1e-8), (DType::F32, 1e-2, 2e-3)] {
+            let logits = var(&[0.3, -2.0, 1.0, 0.5, 0.1, -0.7], &[2, 3], dtype);
+            let squares = || log_softmax(&logits)?.sqr()?.sum_all();
+            assert!(gradcheck(std::slice::from_ref(&logits), h, squares).unwrap() < most);
+        }
+        let flat = var(&[0.0; 2], &[2], DType::F32);
+        assert!(log_softmax(&flat).unwrap_err().to_string().contains("[B, A] is expected"));
     }
 
     #[test]

@@ -109,6 +109,24 @@ impl Conv2d {
         Ok(Self { weight, bias, window, form: activation.into() })
     }
 
+    /// A layer whose kernels are at first the rows of an [orthogonal](Init::Orthogonal) matrix
+    /// `[O, C·k·k]` with this gain, and whose bias is 0.
+    pub fn orthogonal(
+        params: &Params,
+        name: &str,
+        config: Conv2dConfig,
+        activation: Activation,
+        gain: f64,
+    ) -> Result<Self> {
+        let Conv2dConfig { inputs, outputs, kernel, .. } = config;
+        let window = config.window(name)?;
+        let init = Init::Orthogonal { outputs, inputs: inputs * kernel * kernel, gain };
+        let shape = (outputs, inputs, kernel, kernel);
+        let weight = params.var(&format!("{name}.weight"), shape, init)?;
+        let bias = params.var(&format!("{name}.bias"), outputs, Init::Constant(0.0))?;
+        Ok(Self { weight, bias, window, form: activation.into() })
+    }
+
     /// A layer whose kernels see only what comes before the pixel at their centre: the other
     /// weights are 0, stay 0, and cost nothing.
     ///

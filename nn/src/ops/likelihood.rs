@@ -2,7 +2,7 @@
 use super::functions::{exp, log_1p_exp_neg, sigmoid};
 use super::tiles::{for_each, scratch, sum_tiles};
 use super::{on_cpu_f32, read, slice, vectorised};
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use std::sync::OnceLock;
 
 /// Elements of a tile.
@@ -210,6 +210,70 @@ impl CustomOp2 for CrossEntropy {
             })
         })?;
         Ok((Some(Tensor::from_vec(gradient, logits.shape(), logits.device())?), None))
+    }
+}
+
+/// log softmax of each row of logits `[B, A]`. None where there is no kernel for them.
+pub(crate) fn log_softmax(logits: &Tensor) -> Result<Option<Tensor>> {
+    if !on_cpu_f32(&[logits]) {
+        return Ok(None);
+    }
+    let logits = logits.contiguous()?;
+    let log_probs = match logits.track_op() {
+        true => logits.apply_op1(LogSoftmax)?,
+        false => logits.apply_op1_no_bwd(&LogSoftmax)?,
+    };
+    Ok(Some(log_probs))
+}
+
+struct LogSoftmax;
+
+impl CustomOp1 for LogSoftmax {
+    fn name(&self) -> &'static str {
+        "log_softmax"
+    }
+
+    fn cpu_fwd(&self, logits: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (_, classes) = layout.shape().dims2()?;
+        let logits: &[f32] = slice(logits, layout)?;
+        let mut log_probs = vec![0.0; logits.len()];
+        let rows = (TILE / classes).max(1);
+        for_each(&mut log_probs, rows * classes, logits.len() * ELEMENT_WORK, |tile, out| {
+            let logits = logits[tile * rows * classes..].chunks_exact(classes);
+            for (out, logits) in out.chunks_exact_mut(classes).zip(logits) {
+                let log_sum = log_sum(logits);
+                out.iter_mut().zip(logits).for_each(|(out, l)| *out = l - log_sum);
+            }
+            Ok(())
+        })?;
+        Ok((CpuStorage::F32(log_probs), layout.shape().clone()))
+    }
+
+    /// g − softmax(l)·Σ g
+    fn bwd(&self, _: &Tensor, log_probs: &Tensor, g: &Tensor) -> Result<Option<Tensor>> {
+        let (_, classes) = log_probs.dims2()?;
+        let mut gradient = vec![0.0; log_probs.elem_count()];
+        let rows = (TILE / classes).max(1);
+        read(log_probs, |log_probs: &[f32]| {
+            read(g, |g: &[f32]| {
+                let work = g.len() * ELEMENT_WORK;
+                for_each(&mut gradient, rows * classes, work, |tile, gradient| {
+                    let first = tile * rows * classes;
+                    let rows = log_probs[first..].chunks_exact(classes);
+                    let rows = rows.zip(g[first..].chunks_exact(classes));
+                    for (gradient, (log_probs, g)) in gradient.chunks_exact_mut(classes).zip(rows) {
+                        let sum: f32 = g.iter().sum();
+                        let terms = gradient.iter_mut().zip(log_probs).zip(g);
+                        vectorised(
+                            #[inline(always)]
+                            || terms.for_each(|((out, &l), g)| *out = g - exp(l) * sum),
+                        );
+                    }
+                    Ok(())
+                })
+            })
+        })?;
+        Ok(Some(Tensor::from_vec(gradient, log_probs.shape(), log_probs.device())?))
     }
 }
 

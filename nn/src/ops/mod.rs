@@ -24,7 +24,7 @@ pub(crate) use conv_transpose2d::conv_transpose2d;
 pub(crate) use conv2d::{ConvForm, Window, conv2d};
 pub(crate) use gaussian::{kl_standard_normal, reparameterise};
 pub(crate) use gemm::vectorised;
-pub(crate) use likelihood::{bernoulli_nll, softmax_cross_entropy};
+pub(crate) use likelihood::{bernoulli_nll, log_softmax, softmax_cross_entropy};
 pub(crate) use linear::linear;
 pub(crate) use loss::{Regression, regression, select};
 pub(crate) use sink::Gradients;

@@ -9,7 +9,7 @@ use agents::tabular::{
     PolicyIteration, PolicyIterationConfig, QIteration, QIterationConfig, QLearning,
     QLearningConfig, Sarsa, SarsaConfig, Task, Td, TdConfig, ValueIteration, ValueIterationConfig,
 };
-use agents::{Agent, Dqn, DqnConfig, MakeEnv, discrete_actions};
+use agents::{Agent, Dqn, DqnConfig, MakeEnv, Reinforce, ReinforceConfig, discrete_actions};
 use anyhow::Result;
 use candle_core::Device;
 use clap::{ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
@@ -324,6 +324,16 @@ const LEARNING: Plan = Plan {
     patience: None,
 };
 
+/// Policy gradients learn from the newest transitions alone, and need many.
+const ON_POLICY: Plan = Plan {
+    steps: 500_000,
+    log_every: 5_000,
+    eval_every: 20_000,
+    save_every: 100_000,
+    target: None,
+    patience: None,
+};
+
 /// The algorithms.
 pub const ALGORITHMS: &[Algorithm] = &[
     Algorithm {
@@ -511,6 +521,21 @@ pub const ALGORITHMS: &[Algorithm] = &[
         },
     },
     Algorithm {
+        name: "reinforce",
+        aliases: &[],
+        about: "REINFORCE, also with a baseline (Williams 1992)",
+        unit: "transitions",
+        plan: ON_POLICY,
+        flags: ReinforceConfig::augment_args,
+        typed: typed::<ReinforceConfig>,
+        options: resolve::<ReinforceConfig>,
+        build: |job| {
+            job.needs_every_action()?;
+            let config = job.config::<ReinforceConfig>()?;
+            Ok(Box::new(Reinforce::new(job.make, config, job.seed, job.device)?))
+        },
+    },
+    Algorithm {
         name: "sarsa",
         aliases: &[],
         about: "Sarsa (Rummery & Niranjan 1994), also with n steps or traces",
@@ -564,6 +589,14 @@ pub const PRESETS: &[Preset] = &[
     Preset { name: "dqn-breakout", text: include_str!("../examples/presets/dqn-breakout.toml") },
     Preset { name: "dqn-cartpole", text: include_str!("../examples/presets/dqn-cartpole.toml") },
     Preset { name: "dqn-catch", text: include_str!("../examples/presets/dqn-catch.toml") },
+    Preset {
+        name: "reinforce-cartpole",
+        text: include_str!("../examples/presets/reinforce-cartpole.toml"),
+    },
+    Preset {
+        name: "reinforce-catch",
+        text: include_str!("../examples/presets/reinforce-catch.toml"),
+    },
 ];
 
 impl Preset {

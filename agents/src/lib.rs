@@ -1,12 +1,18 @@
 //! Reinforcement-learning agents, one file each.
 //!
 //! Words used throughout: `obs`, `action`, `reward`, `next_obs`, and `continues`, which is 0 where
-//! `next_obs` is terminal and else 1. Shapes: `B` batch, `N` parallel environments, `A` actions.
+//! `next_obs` is terminal and else 1. Shapes: `B` batch, `N` parallel environments, `T` steps of
+//! each in a rollout, `A` actions.
 mod agent;
 mod dqn;
 mod net;
 mod optimizer;
+pub mod policy_head;
+pub mod policy_net;
+mod reinforce;
 mod replay;
+pub mod returns;
+mod rollout;
 pub mod tabular;
 mod watched;
 
@@ -14,5 +20,8 @@ pub use agent::{Agent, Chosen, MakeEnv, discrete_actions, episodes, evaluate};
 pub use dqn::{Dqn, DqnConfig, Loss, td_target};
 pub use net::q_network;
 pub use optimizer::OptimizerName;
+pub use policy_net::{Sharing, Start};
+pub use reinforce::{Baseline, Reinforce, ReinforceConfig, Returns, reinforce_loss};
 pub use replay::{Batch, Replay};
+pub use rollout::Rollout;
 pub use watched::{Moment, Watched};

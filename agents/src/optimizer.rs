@@ -26,4 +26,16 @@ impl OptimizerName {
         };
         OptimizerConfig { rule, max_norm: (max_norm > 0.0).then_some(max_norm) }
     }
+
+    /// The same as policy gradients take them: Adam with this ε, RMSProp not centred, with decay 0.99
+    /// and ε outside the root (Mnih et al. 2016 have it inside, their programs outside), SGD without
+    /// momentum.
+    pub fn on_policy(self, lr: f64, eps: f64, max_norm: f64) -> OptimizerConfig {
+        let rule = match self {
+            Self::Adam => Rule::Adam { lr, beta1: 0.9, beta2: 0.999, eps },
+            Self::RmsProp => Rule::RmsProp { lr, decay: 0.99, eps, form: RmsForm::Plain },
+            Self::Sgd => Rule::Sgd { lr, momentum: 0.0 },
+        };
+        OptimizerConfig { rule, max_norm: (max_norm > 0.0).then_some(max_norm) }
+    }
 }

@@ -1,0 +1,366 @@
+//! REINFORCE (Williams 1992, "Simple Statistical Gradient-Following Algorithms for Connectionist
+//! Reinforcement Learning"; Sutton & Barto, sections 13.3 and 13.4).
+//!
+//! After E whole episodes, one step uphill on (1/E)·Σ ∇log π(a|s)·(G − b) over all their steps: an
+//! unbiased estimate of the gradient of the expected return where γ = 1 and b does not depend on the
+//! action. G is what the step earned from then on, or with `--returns whole` what the episode earned.
+//! Where we leave the book: several episodes per step, no factor γᵗ, Adam.
+use crate::policy_head::{Categorical, mode, sample};
+use crate::policy_net::{Shape, Start, critic_network, policy_network};
+use crate::returns::{Weights, discounted_return, normalise, rewards_to_go};
+use crate::rollout::Rollout;
+use crate::{Agent, MakeEnv, OptimizerName, evaluate};
+use anyhow::Result;
+use candle_core::{Device, Module as _, Tensor};
+use clap::ValueEnum;
+use envs::{End, VecEnv};
+use nn::{Frozen, Optimizer, Params, Sequential, loss};
+use serde::{Deserialize, Serialize};
+use train::{BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split, stream};
+
+train::hyper_parameters! {
+    /// Hyper-parameters of [`Reinforce`].
+    pub struct ReinforceConfig {
+        /// Discount γ
+        gamma: f64 = 0.99, in 0.0..=1.0;
+        /// Episodes from one update to the next
+        episodes: usize = 16, in 1..=1 << 20;
+        /// Environments stepped together; each plays its next episode until all are begun
+        n_envs: usize = 16, in 1..=1 << 14;
+        /// What an action is given credit for: to-go (rewards from then on) or whole (all of them)
+        #[arg(value_enum, hide_possible_values = true)]
+        returns: Returns = Returns::ToGo;
+        /// What is taken off the returns: none, mean (over the update) or value (a learned V)
+        #[arg(value_enum, hide_possible_values = true)]
+        baseline: Baseline = Baseline::Value;
+        /// Weights of actions within an update: raw, or normalised to mean 0 and deviation 1
+        #[arg(value_enum, hide_possible_values = true)]
+        weights: Weights = Weights::Raw;
+        /// Weight of the entropy bonus of each step
+        entropy_coef: f64 = 0.0, in 0.0..;
+        /// Optimiser: adam, rmsprop or sgd
+        #[arg(value_enum, hide_possible_values = true)]
+        optimizer: OptimizerName = OptimizerName::Adam;
+        /// ε of adam and rmsprop
+        optimizer_eps: f64 = 1e-8, in 0.0..;
+        /// Step size of the policy
+        lr: f64 = 1e-2, in 0.0..;
+        /// Step size of V
+        value_lr: f64 = 1e-2, in 0.0..;
+        /// Steps of V's optimiser in an update
+        value_epochs: usize = 10, in 1..;
+        /// Clip each gradient to this norm; 0 leaves it as it is
+        max_grad_norm: f64 = 0.0, in 0.0..;
+        /// What weights start from: orthogonal or fan-in
+        #[arg(value_enum, hide_possible_values = true)]
+        init: Start = Start::Orthogonal;
+        /// Units in each hidden layer
+        hidden: usize = 64, in 1..=1 << 14;
+        /// Episodes of an evaluation during training
+        eval_episodes: usize = 20, in 1..=1_000_000;
+        /// Episodes of the evaluation at the end
+        test_episodes: usize = 100, in 1..=1_000_000;
+    }
+}
+
+/// What an action is given credit for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Returns {
+    /// The discounted rewards from then on: the others do not depend on the action.
+    ToGo,
+    /// The discounted return of its episode.
+    Whole,
+}
+
+/// What is taken off the returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Baseline {
+    /// Nothing.
+    None,
+    /// Their mean over all steps of the update.
+    Mean,
+    /// V(s), which is regressed on them. It also says what would have followed a time limit.
+    Value,
+}
+
+/// −(1/E)·Σ log π(a|s)·w over all steps of E episodes, for `log_probs` and `weights` of `[B]`.
+///
+/// # Errors
+/// Where the shapes don't fit.
+pub fn reinforce_loss(
+    log_probs: &Tensor,
+    weights: &Tensor,
+    episodes: usize,
+) -> candle_core::Result<Tensor> {
+    (log_probs * weights.detach())?.sum_all()? * (-1.0 / episodes as f64)
+}
+
+/// V and what it learns by.
+struct Value {
+    params: Params,
+    net: Sequential,
+    acting: Frozen,
+    optimizer: Optimizer,
+}
+
+/// A REINFORCE agent and the environments it learns in. `B` is the number of steps of an update.
+pub struct Reinforce {
+    config: ReinforceConfig,
+    seed: u64,
+    device: Device,
+    make: MakeEnv,
+    /// Each of its own, so that those that wait are not stepped.
+    envs: Vec<VecEnv>,
+    /// Which of them play. Episodes that are begun are finished: to take the first E to end would
+    /// favour short ones.
+    playing: Vec<bool>,
+    /// Episodes begun since the last update.
+    begun: usize,
+    rollout: Rollout,
+    params: Params,
+    policy: Sequential,
+    acting: Frozen,
+    optimizer: Optimizer,
+    value: Option<Value>,
+    rng: Rng,
+}
+
+impl Reinforce {
+    /// An untrained agent for the environment `make` makes.
+    ///
+    /// # Errors
+    /// [`BadValue`] where a hyper-parameter is out of range; where the observation's shape has no
+    /// network.
+    pub fn new(make: MakeEnv, config: ReinforceConfig, seed: u64, device: &Device) -> Result<Self> {
+        config.check()?;
+        if config.n_envs > config.episodes {
+            let fits = "must not be more than --episodes, the rest would never play";
+            return Err(BadValue::new("n_envs", config.n_envs, fits).into());
+        }
+        let rngs = (0..config.n_envs).map(|i| stream(seed, &format!("env/{i}")));
+        let envs: Vec<_> = rngs.map(|rng| VecEnv::new(vec![rng], &make)).collect();
+        let spec = make().spec();
+        let ReinforceConfig { hidden, init: start, optimizer_eps, max_grad_norm, .. } = config;
+        let shape = Shape { hidden, start };
+        let params = Params::new(seed, device);
+        let policy = policy_network(&params, &spec, shape)?;
+        let optimizer = |lr| config.optimizer.on_policy(lr, optimizer_eps, max_grad_norm);
+        let value = match config.baseline {
+            Baseline::None | Baseline::Mean => None,
+            Baseline::Value => {
+                let params = Params::new(seed, device);
+                let net = critic_network(&params, &spec, shape)?;
+                let optimizer = Optimizer::new(&params, optimizer(config.value_lr))?;
+                Some(Value { acting: net.frozen(), params, net, optimizer })
+            }
+        };
+        Ok(Self {
+            seed,
+            device: device.clone(),
+            playing: vec![true; config.n_envs],
+            begun: config.n_envs,
+            rollout: Rollout::new(0, spec.obs_len()),
+            acting: policy.frozen(),
+            optimizer: Optimizer::new(&params, optimizer(config.lr))?,
+            rng: stream(seed, "policy"),
+            params,
+            policy,
+            value,
+            make,
+            envs,
+            config,
+        })
+    }
+
+    /// Observations one after the other as `[rows, …]`.
+    fn tensor(&self, obs: &[f32]) -> Result<Tensor> {
+        let spec = self.envs[0].spec();
+        let rows = obs.len() / spec.obs_len();
+        let shape: Vec<_> = [rows].iter().chain(&spec.obs_shape).copied().collect();
+        Ok(Tensor::from_slice(obs, shape, &self.device)?)
+    }
+
+    /// Logits of the policy, `[rows, A]`.
+    fn logits(&self, obs: &[f32]) -> Result<Vec<f32>> {
+        Ok(self.acting.forward(&self.tensor(obs)?)?.flatten_all()?.to_vec1()?)
+    }
+
+    /// V of observations, `[rows]`; 0 where there is no V.
+    fn values(&self, obs: &[f32]) -> Result<Vec<f32>> {
+        let rows = obs.len() / self.envs[0].spec().obs_len();
+        match &self.value {
+            Some(value) if rows > 0 => {
+                Ok(value.acting.forward(&self.tensor(obs)?)?.flatten_all()?.to_vec1()?)
+            }
+            _ => Ok(vec![0.0; rows]),
+        }
+    }
+
+    /// Steps every copy that plays; how many did.
+    fn play(&mut self, log: &mut Log) -> Result<usize> {
+        let playing: Vec<usize> = (0..self.envs.len()).filter(|&i| self.playing[i]).collect();
+        let obs: Vec<f32> = playing.iter().flat_map(|&i| self.envs[i].obs()).copied().collect();
+        let logits = self.logits(&obs)?;
+        let rows = logits.chunks_exact(self.envs[0].spec().n_actions()); // [playing, A]
+        let Self { envs, rollout, begun, rng, config, playing: plays, .. } = self;
+        for (&copy, logits) in playing.iter().zip(rows) {
+            let action = sample(logits, rng);
+            let goes_on = &mut plays[copy];
+            envs[copy].step(&[action], |transition| {
+                rollout.push(&transition, copy, action);
+                if let Some(episode) = transition.episode {
+                    log.scalar("train/return", episode.ret);
+                    log.scalar("train/length", f64::from(episode.len));
+                    *goes_on = *begun < config.episodes;
+                    *begun += usize::from(*goes_on);
+                }
+            });
+        }
+        Ok(playing.len())
+    }
+
+    /// G of every step, and of those that a value is learned for what they earned from then on;
+    /// `[B]` each.
+    fn returns(&self) -> Result<(Vec<f32>, Vec<f32>)> {
+        let gamma = self.config.gamma;
+        let finals = self.values(&self.rollout.finals)?;
+        let mut finals = finals.iter();
+        let mut after = vec![0f64; self.rollout.len()];
+        for (after, end) in after.iter_mut().zip(&self.rollout.ends) {
+            if *end == End::Truncated {
+                *after = finals.next().map_or(0.0, |value| f64::from(*value));
+            }
+        }
+        let (mut credit, mut to_go) = (vec![0f32; after.len()], vec![0f32; after.len()]);
+        for episode in episodes(&self.rollout) {
+            let after = episode.last().map_or(0.0, |&last| after[last]);
+            let rewards: Vec<f32> = episode.iter().map(|&row| self.rollout.rewards[row]).collect();
+            let mut returns = vec![0.0; rewards.len()];
+            rewards_to_go(&rewards, gamma, after, &mut returns);
+            let whole = discounted_return(&rewards, gamma, after) as f32;
+            for (&row, ret) in episode.iter().zip(returns) {
+                to_go[row] = ret;
+                credit[row] = match self.config.returns {
+                    Returns::ToGo => ret,
+                    Returns::Whole => whole,
+                };
+            }
+        }
+        Ok((credit, to_go))
+    }
+
+    /// One step of the optimiser on the episodes, and the steps of V's.
+    fn update(&mut self, log: &mut Log) -> Result<()> {
+        let (mut weights, to_go) = self.returns()?;
+        let baseline = match self.config.baseline {
+            Baseline::None => vec![0.0; weights.len()],
+            Baseline::Mean => {
+                let sum: f64 = weights.iter().map(|&weight| f64::from(weight)).sum();
+                vec![(sum / weights.len().max(1) as f64) as f32; weights.len()]
+            }
+            Baseline::Value => self.values(&self.rollout.obs)?,
+        };
+        weights.iter_mut().zip(baseline).for_each(|(weight, baseline)| *weight -= baseline);
+        if self.config.weights == Weights::Normalised {
+            normalise(&mut weights);
+        }
+        let (len, episodes) = (self.rollout.len(), self.config.episodes);
+        let obs = self.tensor(&self.rollout.obs)?; // [B, …]
+        let actions = Tensor::from_slice(&self.rollout.actions, len, &self.device)?; // [B]
+        let weights = Tensor::from_vec(weights, len, &self.device)?; // [B]
+        let policy = Categorical::new(&self.policy.forward(&obs)?)?;
+        let mut loss = reinforce_loss(&policy.log_prob(&actions)?, &weights, episodes)?;
+        let entropy = policy.entropy()?;
+        log.tensor("train/policy_loss", &loss)?;
+        log.tensor("train/entropy", &entropy.mean_all()?)?;
+        if self.config.entropy_coef > 0.0 {
+            let part = self.config.entropy_coef / episodes as f64;
+            loss = (loss - (entropy.sum_all()? * part)?)?;
+        }
+        log.scalar("train/grad_norm", self.optimizer.step(&loss)?.grad_norm);
+        if let Some(value) = &mut self.value {
+            let to_go = Tensor::from_vec(to_go, len, &self.device)?; // [B]
+            for _ in 0..self.config.value_epochs {
+                let loss = loss::mse(&value.net.forward(&obs)?.squeeze(1)?, &to_go)?;
+                log.tensor("train/value_loss", &loss)?;
+                value.optimizer.step(&loss)?;
+            }
+        }
+        self.rollout.clear();
+        self.playing.fill(true);
+        self.begun = self.config.n_envs;
+        Ok(())
+    }
+}
+
+/// The rows of each finished episode, first step first.
+fn episodes(rollout: &Rollout) -> Vec<Vec<usize>> {
+    let mut finished = Vec::new();
+    let copies = rollout.copies.iter().max().map_or(0, |&last| last as usize + 1);
+    let mut open = vec![Vec::new(); copies];
+    for (row, (&copy, end)) in rollout.copies.iter().zip(&rollout.ends).enumerate() {
+        let episode = &mut open[copy as usize];
+        episode.push(row);
+        if *end != End::Not {
+            finished.push(std::mem::take(episode));
+        }
+    }
+    finished
+}
+
+impl Agent for Reinforce {
+    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
+        let logits = self.logits(obs)?;
+        let rows = logits.chunks_exact(self.envs[0].spec().n_actions()); // [N, A]
+        actions.iter_mut().zip(rows).for_each(|(action, logits)| *action = mode(logits));
+        Ok(())
+    }
+}
+
+impl Learner for Reinforce {
+    fn step(&mut self, log: &mut Log) -> Result<Progress> {
+        let played = self.play(log)?;
+        if !self.playing.contains(&true) {
+            self.update(log)?;
+        }
+        Ok(Progress::Advanced(played as u64))
+    }
+
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
+        let episodes = match split {
+            Split::Validation => self.config.eval_episodes,
+            Split::Test => self.config.test_episodes,
+        };
+        evaluate(self, &self.make, episodes, split, self.seed)
+    }
+
+    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        self.params.state(MODEL, checkpoint)?;
+        self.optimizer.state("optimizer", checkpoint)?;
+        if let Some(value) = &mut self.value {
+            value.params.state("model.value", checkpoint)?;
+            value.optimizer.state("value-optimizer", checkpoint)?;
+        }
+        self.rollout.state("rollout", checkpoint)?;
+        let envs =
+            self.envs.iter().map(VecEnv::snapshot).collect::<serde_json::Result<Vec<_>>>()?;
+        checkpoint.exchange("envs", envs.into(), |saved| {
+            let saved: Vec<serde_json::Value> = serde_json::from_value(saved)?;
+            anyhow::ensure!(
+                saved.len() == self.envs.len(),
+                "{} environments were saved, there are {}",
+                saved.len(),
+                self.envs.len()
+            );
+            self.envs.iter_mut().zip(saved).try_for_each(|(env, saved)| Ok(env.restore(saved)?))
+        })?;
+        checkpoint.value("playing", &mut self.playing)?;
+        checkpoint.value("begun", &mut self.begun)?;
+        checkpoint.value("policy", &mut self.rng)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+//! The rule by enumeration, the learner by its three promises.
+use super::*;
+use End::{Not, Terminated, Truncated};
+use candle_core::Var;
+use envs::{CartPole, Catch};
+use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
+use train::{Outcome, Plan, Run, fit};
+
+fn catch(config: ReinforceConfig) -> Result<Reinforce> {
+    Reinforce::new(Box::new(|| Box::new(Catch::default())), config, 1, &Device::Cpu)
+}
+
+/// Fewer environments than episodes: some play twice while others wait.
+fn small() -> ReinforceConfig {
+    let (episodes, n_envs, hidden, eval_episodes, test_episodes) = (5, 3, 16, 3, 3);
+    let value_epochs = 2;
+    ReinforceConfig {
+        episodes,
+        n_envs,
+        hidden,
+        eval_episodes,
+        test_episodes,
+        value_epochs,
+        ..ReinforceConfig::default()
+    }
+}
+
+#[test]
+fn the_loss_by_hand() {
+    let log_probs = Var::new(&[-1f32, -2.0, -0.5], &Device::Cpu).unwrap();
+    let weights = Var::new(&[3f32, 0.5, -2.0], &Device::Cpu).unwrap();
+    let loss = reinforce_loss(&log_probs, &weights, 2).unwrap();
+    // −(−3 − 1 + 1) / 2
+    assert_eq!(loss.to_scalar::<f32>().unwrap(), 1.5);
+    let gradients = loss.backward().unwrap();
+    let slopes = gradients.get(&log_probs).unwrap().to_vec1::<f32>().unwrap();
+    assert_eq!(slopes, [-1.5, -0.25, 1.0]);
+    assert!(gradients.get(&weights).is_none());
+}
+
+/// Two steps in one state with two actions, rewards that depend on what was done: all four episodes
+/// are enumerated, and the mean gradient is that of the expected return, whatever the baseline.
+#[test]
+fn the_expected_gradient_is_that_of_the_expected_return() {
+    let logits = Var::new(&[[0.3f64, -0.6]], &Device::Cpu).unwrap();
+    let first = [2.0f32, -1.0];
+    let second = [[0.5f32, 3.0], [4.0, -2.0]];
+    let sum = |f: &dyn Fn(usize, usize) -> candle_core::Result<Tensor>| {
+        let terms = (0..4).map(|i| f(i / 2, i % 2).unwrap());
+        terms.reduce(|a, b| (a + b).unwrap()).unwrap()
+    };
+    let log_probs = |a: usize, b: usize| {
+        let actions = Tensor::new(&[a as u32, b as u32], &Device::Cpu)?;
+        let policy = Categorical::new(&logits.broadcast_as((2, 2))?.contiguous()?)?;
+        policy.log_prob(&actions)
+    };
+    let gradient = |f: Tensor| -> Vec<f64> {
+        let all = f.backward().unwrap();
+        all.get(&logits).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+    };
+    let value = gradient(sum(&|a, b| {
+        let ret = f64::from(first[a] + second[a][b]);
+        log_probs(a, b)?.sum_all()?.exp()? * ret
+    }));
+    for (returns, baseline) in [(Returns::ToGo, 0.0), (Returns::Whole, 0.0), (Returns::ToGo, 7.0)] {
+        let estimate = gradient(sum(&|a, b| {
+            let rewards = [first[a], second[a][b]];
+            let mut to_go = [0.0; 2];
+            rewards_to_go(&rewards, 1.0, 0.0, &mut to_go);
+            let weights = match returns {
+                Returns::ToGo => to_go,
+                Returns::Whole => [discounted_return(&rewards, 1.0, 0.0) as f32; 2],
+            };
+            let weights = weights.map(|weight| f64::from(weight) - baseline);
+            let log_probs = log_probs(a, b)?;
+            let probability = log_probs.sum_all()?.exp()?.detach();
+            let weights = Tensor::new(&weights, &Device::Cpu)?;
+            reinforce_loss(&log_probs, &weights, 1)? * probability
+        }));
+        assert!(value[0].abs() > 0.1, "{value:?}");
+        for (estimate, value) in estimate.iter().zip(&value) {
+            assert!((estimate + value).abs() < 1e-9, "{returns:?}: {estimate} {value}");
+        }
+    }
+}
+
+/// Two copies; the second is truncated, and begins another episode.
+fn played(config: ReinforceConfig) -> Reinforce {
+    let mut agent = catch(config).unwrap();
+    let rollout = &mut agent.rollout;
+    rollout.rewards = vec![1.0, 10.0, 2.0, 20.0, 4.0, 40.0];
+    rollout.copies = vec![0, 1, 0, 1, 0, 1];
+    rollout.ends = vec![Not, Not, Not, Truncated, Terminated, Terminated];
+    rollout.finals = (0..50).map(|i| i as f32 / 50.0).collect();
+    agent
+}
+
+#[test]
+fn returns_are_by_episode_by_hand() {
+    let config = ReinforceConfig { gamma: 0.5, baseline: Baseline::None, ..small() };
+    let (credit, to_go) = played(config.clone()).returns().unwrap();
+    // Copy 0: 1 + 1 + 1, 2 + 2, 4; copy 1: 10 + 10, 20, and 40 in the next episode.
+    assert_eq!(to_go, [3.0, 20.0, 4.0, 20.0, 4.0, 40.0]);
+    assert_eq!(credit, to_go);
+    let config = ReinforceConfig { returns: Returns::Whole, ..config };
+    let (credit, to_go) = played(config).returns().unwrap();
+    assert_eq!(credit, [3.0, 20.0, 3.0, 20.0, 3.0, 40.0]);
+    assert_eq!(to_go, [3.0, 20.0, 4.0, 20.0, 4.0, 40.0]);
+}
+
+#[test]
+fn a_learned_value_says_what_a_time_limit_cut_off() {
+    let agent = played(ReinforceConfig { gamma: 0.5, ..small() });
+    let value = agent.values(&agent.rollout.finals).unwrap()[0];
+    assert!(value.abs() > 1e-3);
+    let (_, to_go) = agent.returns().unwrap();
+    assert_eq!(to_go[3], 20.0 + 0.5 * value);
+    assert!((to_go[1] - (10.0 + 0.5 * to_go[3])).abs() < 1e-5);
+    assert_eq!([to_go[4], to_go[5]], [4.0, 40.0]);
+}
+
+#[test]
+fn every_episode_that_is_begun_is_finished_and_counts() {
+    let make: MakeEnv = Box::new(|| Box::new(CartPole::default()));
+    let mut agent = Reinforce::new(make, small(), 1, &Device::Cpu).unwrap();
+    let mut units = 0;
+    while agent.playing.contains(&true) {
+        units += agent.play(&mut Log::default()).unwrap();
+    }
+    assert_eq!(units, agent.rollout.len());
+    let finished = episodes(&agent.rollout);
+    assert_eq!(finished.len(), 5);
+    assert_eq!(finished.iter().map(Vec::len).sum::<usize>(), units);
+    agent.update(&mut Log::default()).unwrap();
+    assert!(agent.rollout.is_empty() && agent.playing == [true; 3] && agent.begun == 3);
+}
+
+#[test]
+fn what_is_out_of_range_is_named() {
+    let error = |config| catch(config).err().unwrap().to_string();
+    assert!(error(ReinforceConfig { gamma: 1.5, ..small() }).starts_with("--gamma 1.5"));
+    let many = error(ReinforceConfig { n_envs: 6, ..small() });
+    assert!(many.contains("--n-envs 6: must not be more than --episodes"), "{many}");
+}
+
+#[test]
+fn catches_every_ball() {
+    for baseline in [Baseline::None, Baseline::Mean, Baseline::Value] {
+        let mut agent = catch(ReinforceConfig { baseline, ..ReinforceConfig::default() }).unwrap();
+        let plan = Plan { eval_every: 2_000, target: Some(1.0), ..plan(100_000) };
+        let report = fit(&mut agent, &plan, &mut Run::default()).unwrap();
+        assert_eq!(report.outcome, Outcome::TargetReached, "{baseline:?}");
+        assert!(report.evaluation.unwrap().score > 0.95, "{baseline:?}");
+    }
+}
+
+#[test]
+fn same_bits_and_resumes() {
+    let makes: [&dyn Fn() -> MakeEnv; 2] = [&|| Box::new(|| Box::new(Catch::default())), &|| {
+        Box::new(|| Box::new(CartPole::default()))
+    }];
+    for (make, baseline) in makes.into_iter().zip([Baseline::Value, Baseline::Mean]) {
+        let config = || ReinforceConfig {
+            baseline,
+            returns: Returns::Whole,
+            weights: Weights::Normalised,
+            entropy_coef: 0.01,
+            ..small()
+        };
+        let learner = || {
+            let agent = Reinforce::new(make(), config(), 1, &Device::Cpu)?;
+            Ok(Box::new(agent) as Box<dyn Learner>)
+        };
+        let dir = tempfile::tempdir().unwrap();
+        same_seed_same_bits(&learner, 600).unwrap();
+        // In the middle of episodes, some of them begun as second ones.
+        resume_changes_nothing(&learner, 331, 600, dir.path()).unwrap();
+    }
+}

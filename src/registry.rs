@@ -9,7 +9,10 @@ use agents::tabular::{
     PolicyIteration, PolicyIterationConfig, QIteration, QIterationConfig, QLearning,
     QLearningConfig, Sarsa, SarsaConfig, Task, Td, TdConfig, ValueIteration, ValueIterationConfig,
 };
-use agents::{Agent, Dqn, DqnConfig, MakeEnv, Reinforce, ReinforceConfig, discrete_actions};
+use agents::{
+    ActorCritic, ActorCriticConfig, Agent, Dqn, DqnConfig, MakeEnv, Reinforce, ReinforceConfig,
+    discrete_actions,
+};
 use anyhow::Result;
 use candle_core::Device;
 use clap::{ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
@@ -337,6 +340,21 @@ const ON_POLICY: Plan = Plan {
 /// The algorithms.
 pub const ALGORITHMS: &[Algorithm] = &[
     Algorithm {
+        name: "actor-critic",
+        aliases: &["a2c"],
+        about: "Advantage actor-critic (Mnih et al. 2016), also with Q as the critic",
+        unit: "transitions",
+        plan: ON_POLICY,
+        flags: ActorCriticConfig::augment_args,
+        typed: typed::<ActorCriticConfig>,
+        options: resolve::<ActorCriticConfig>,
+        build: |job| {
+            job.needs_every_action()?;
+            let config = job.config::<ActorCriticConfig>()?;
+            Ok(Box::new(ActorCritic::new(job.make, config, job.seed, job.device)?))
+        },
+    },
+    Algorithm {
         name: "double-q-learning",
         aliases: &[],
         about: "Double Q-learning (van Hasselt 2010)",
@@ -586,6 +604,14 @@ pub struct Preset {
 
 /// The presets.
 pub const PRESETS: &[Preset] = &[
+    Preset {
+        name: "actor-critic-cartpole",
+        text: include_str!("../examples/presets/actor-critic-cartpole.toml"),
+    },
+    Preset {
+        name: "actor-critic-catch",
+        text: include_str!("../examples/presets/actor-critic-catch.toml"),
+    },
     Preset { name: "dqn-breakout", text: include_str!("../examples/presets/dqn-breakout.toml") },
     Preset { name: "dqn-cartpole", text: include_str!("../examples/presets/dqn-cartpole.toml") },
     Preset { name: "dqn-catch", text: include_str!("../examples/presets/dqn-catch.toml") },

@@ -3,6 +3,8 @@
 //! Words used throughout: `obs`, `action`, `reward`, `next_obs`, and `continues`, which is 0 where
 //! `next_obs` is terminal and else 1. Shapes: `B` batch, `N` parallel environments, `T` steps of
 //! each in a rollout, `A` actions.
+mod actor;
+mod actor_critic;
 mod agent;
 mod dqn;
 mod net;
@@ -16,6 +18,8 @@ mod rollout;
 pub mod tabular;
 mod watched;
 
+pub use actor::Critic;
+pub use actor_critic::{ActorCritic, ActorCriticConfig, Estimator, policy_loss};
 pub use agent::{Agent, Chosen, MakeEnv, discrete_actions, episodes, evaluate};
 pub use dqn::{Dqn, DqnConfig, Loss, td_target};
 pub use net::q_network;

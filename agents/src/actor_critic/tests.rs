@@ -1,0 +1,164 @@
+//! The rule by hand, the learner by its three promises.
+use super::*;
+use candle_core::Var;
+use envs::{CartPole, Catch, End};
+use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
+use train::{Outcome, Plan, Run, fit};
+
+fn catch(config: ActorCriticConfig) -> Result<ActorCritic> {
+    ActorCritic::new(Box::new(|| Box::new(Catch::default())), config, 1, &Device::Cpu)
+}
+
+fn small() -> ActorCriticConfig {
+    let (n_envs, rollout, hidden, eval_episodes, test_episodes) = (3, 4, 16, 3, 3);
+    ActorCriticConfig {
+        n_envs,
+        rollout,
+        hidden,
+        eval_episodes,
+        test_episodes,
+        ..ActorCriticConfig::default()
+    }
+}
+
+#[test]
+fn the_policy_loss_by_hand() {
+    let log_probs = Var::new(&[-1f32, -2.0], &Device::Cpu).unwrap();
+    let weights = Var::new(&[3f32, -0.5], &Device::Cpu).unwrap();
+    let loss = policy_loss(&log_probs, &weights).unwrap();
+    assert_eq!(loss.to_scalar::<f32>().unwrap(), 1.0);
+    let gradients = loss.backward().unwrap();
+    assert_eq!(gradients.get(&log_probs).unwrap().to_vec1::<f32>().unwrap(), [-1.5, 0.25]);
+    assert!(gradients.get(&weights).is_none(), "the critic does not learn from the policy's loss");
+}
+
+/// A full rollout of 12 steps, of which the one in the third row of the second copy was truncated.
+fn played(config: ActorCriticConfig) -> ActorCritic {
+    let mut agent = catch(config).unwrap();
+    let rollout = &mut agent.actor.rollout;
+    rollout.rewards = (0..12).map(|i| i as f32).collect();
+    rollout.ends = vec![End::Not; 12];
+    rollout.ends[7] = End::Truncated;
+    rollout.ends[8] = End::Terminated;
+    rollout.finals = (0..50).map(|i| i as f32 / 50.0).collect();
+    agent
+}
+
+#[test]
+fn bootstraps_from_the_final_and_from_the_present_observations() {
+    for critic in [Critic::Advantage, Critic::Q] {
+        let agent = played(ActorCriticConfig { critic, gamma: 0.5, ..small() });
+        let acting = &agent.actor.acting;
+        let value = |obs: &[f32]| -> Vec<f32> {
+            let obs = Tensor::from_slice(obs, (obs.len() / 50, 50), &Device::Cpu).unwrap();
+            let (logits, critic) = acting.forward(&obs).unwrap();
+            state_values(&Categorical::new(&logits).unwrap(), &critic).unwrap().to_vec1().unwrap()
+        };
+        let cut = value(&agent.actor.rollout.finals)[0];
+        // The environments have not moved: each shows its first observation.
+        let mut envs = Vec::new();
+        for i in 0..3 {
+            let make: MakeEnv = Box::new(|| Box::new(Catch::default()));
+            let rng = train::stream(1, &format!("env/{i}"));
+            envs.extend_from_slice(envs::VecEnv::new(vec![rng], &make).obs());
+        }
+        let present = value(&envs);
+        let values: Vec<f32> = (0..12).map(|i| 100.0 + i as f32).collect();
+        let (returns, advantages) = agent.returns(&values).unwrap();
+        let expected = [9.0, 10.0, 11.0].iter().zip(present).map(|(r, v)| r + 0.5 * v);
+        for (i, expected) in expected.enumerate() {
+            assert!((returns[9 + i] - expected).abs() < 1e-4, "{critic:?}");
+        }
+        assert!((returns[7] - (7.0 + 0.5 * cut)).abs() < 1e-4, "{critic:?}");
+        assert!((returns[4] - (4.0 + 0.5 * returns[7])).abs() < 1e-4, "{critic:?}");
+        assert!((returns[8] - 8.0).abs() < 1e-4, "{critic:?}");
+        for ((advantage, ret), value) in advantages.iter().zip(&returns).zip(&values) {
+            assert!((advantage - (ret - value)).abs() < 1e-4);
+        }
+    }
+}
+
+#[test]
+fn both_estimators_look_to_the_end_of_the_rollout() {
+    let values = [0.5; 12];
+    let gae = played(small()).returns(&values).unwrap();
+    let n_step = ActorCriticConfig { estimator: Estimator::NStep, n_step: 4, ..small() };
+    let n_step = played(n_step).returns(&values).unwrap();
+    let near = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
+    assert!(near(&gae.0, &n_step.0) && near(&gae.1, &n_step.1));
+    let one = ActorCriticConfig { lambda: 0.0, ..small() };
+    assert!(!near(&played(one).returns(&values).unwrap().0, &gae.0));
+}
+
+/// V(s) = Σ π(a|s)·Q(s, a), and Q alone learns from its own action.
+#[test]
+fn q_of_the_action_taken_is_learned() {
+    let agent = catch(ActorCriticConfig { critic: Critic::Q, ..small() }).unwrap();
+    let obs = Tensor::ones((2, 50), candle_core::DType::F32, &Device::Cpu).unwrap();
+    let (logits, q) = agent.actor.net.forward(&obs).unwrap();
+    assert_eq!(q.dims(), [2, 3]);
+    let policy = Categorical::new(&logits).unwrap();
+    let values = state_values(&policy, &q).unwrap().to_vec1::<f32>().unwrap();
+    let (logits, q) = (logits.to_vec2::<f32>().unwrap(), q.to_vec2::<f32>().unwrap());
+    let total: f32 = logits[0].iter().map(|l| l.exp()).sum();
+    let expected: f32 = logits[0].iter().zip(&q[0]).map(|(l, q)| l.exp() / total * q).sum();
+    assert!((values[0] - expected).abs() < 1e-5);
+}
+
+#[test]
+fn updates_come_once_per_rollout() {
+    let mut agent = catch(small()).unwrap();
+    let weights = |agent: &ActorCritic| -> Vec<Vec<f32>> {
+        let flat = |var: &Var| var.flatten_all().unwrap().to_vec1().unwrap();
+        agent.actor.params.named().iter().map(|(_, var)| flat(var)).collect()
+    };
+    let first = weights(&agent);
+    for _ in 0..3 {
+        assert_eq!(agent.step(&mut Log::default()).unwrap(), Progress::Advanced(3));
+        assert_eq!(weights(&agent), first);
+    }
+    agent.step(&mut Log::default()).unwrap();
+    assert_ne!(weights(&agent), first);
+    assert!(agent.actor.rollout.is_empty());
+}
+
+#[test]
+fn catches_every_ball() {
+    for critic in [Critic::Advantage, Critic::Q] {
+        let config = ActorCriticConfig { critic, entropy_coef: 0.01, ..Default::default() };
+        let mut agent = catch(config).unwrap();
+        let plan = Plan { eval_every: 5_000, target: Some(1.0), ..plan(300_000) };
+        let report = fit(&mut agent, &plan, &mut Run::default()).unwrap();
+        assert_eq!(report.outcome, Outcome::TargetReached, "{critic:?}");
+        assert!(report.evaluation.unwrap().score > 0.95, "{critic:?}");
+    }
+}
+
+#[test]
+fn same_bits_and_resumes() {
+    let makes: [&dyn Fn() -> MakeEnv; 2] = [&|| Box::new(|| Box::new(Catch::default())), &|| {
+        Box::new(|| Box::new(CartPole::default()))
+    }];
+    let other = ActorCriticConfig {
+        critic: Critic::Q,
+        estimator: Estimator::NStep,
+        n_step: 2,
+        weights: Weights::Normalised,
+        network: Sharing::Shared,
+        optimizer: OptimizerName::Adam,
+        entropy_coef: 0.01,
+        lr_end: 0.0,
+        lr_steps: 1_000,
+        ..small()
+    };
+    for (make, config) in makes.into_iter().zip([small(), other]) {
+        let learner = || {
+            let agent = ActorCritic::new(make(), config.clone(), 1, &Device::Cpu)?;
+            Ok(Box::new(agent) as Box<dyn Learner>)
+        };
+        let dir = tempfile::tempdir().unwrap();
+        same_seed_same_bits(&learner, 300).unwrap();
+        // Not a multiple of 12: in the middle of a rollout.
+        resume_changes_nothing(&learner, 151, 300, dir.path()).unwrap();
+    }
+}

@@ -10,8 +10,8 @@ use agents::tabular::{
     QLearningConfig, Sarsa, SarsaConfig, Task, Td, TdConfig, ValueIteration, ValueIterationConfig,
 };
 use agents::{
-    ActorCritic, ActorCriticConfig, Agent, Dqn, DqnConfig, MakeEnv, Reinforce, ReinforceConfig,
-    discrete_actions,
+    ActorCritic, ActorCriticConfig, Agent, Dqn, DqnConfig, MakeEnv, Ppo, PpoConfig, Reinforce,
+    ReinforceConfig, discrete_actions,
 };
 use anyhow::Result;
 use candle_core::Device;
@@ -514,6 +514,21 @@ pub const ALGORITHMS: &[Algorithm] = &[
         build: |job| Ok(Box::new(PolicyIteration::new(job.mdp()?, job.config()?)?)),
     },
     Algorithm {
+        name: "ppo",
+        aliases: &[],
+        about: "Proximal policy optimisation (Schulman et al. 2017)",
+        unit: "transitions",
+        plan: ON_POLICY,
+        flags: PpoConfig::augment_args,
+        typed: typed::<PpoConfig>,
+        options: resolve::<PpoConfig>,
+        build: |job| {
+            job.needs_every_action()?;
+            let config = job.config::<PpoConfig>()?;
+            Ok(Box::new(Ppo::new(job.make, config, job.seed, job.device)?))
+        },
+    },
+    Algorithm {
         name: "q-iteration",
         aliases: &["qi"],
         about: "Q iteration on a known MDP",
@@ -615,6 +630,8 @@ pub const PRESETS: &[Preset] = &[
     Preset { name: "dqn-breakout", text: include_str!("../examples/presets/dqn-breakout.toml") },
     Preset { name: "dqn-cartpole", text: include_str!("../examples/presets/dqn-cartpole.toml") },
     Preset { name: "dqn-catch", text: include_str!("../examples/presets/dqn-catch.toml") },
+    Preset { name: "ppo-cartpole", text: include_str!("../examples/presets/ppo-cartpole.toml") },
+    Preset { name: "ppo-catch", text: include_str!("../examples/presets/ppo-catch.toml") },
     Preset {
         name: "reinforce-cartpole",
         text: include_str!("../examples/presets/reinforce-cartpole.toml"),

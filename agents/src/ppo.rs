@@ -1,0 +1,349 @@
+//! Proximal policy optimisation (Schulman et al. 2017, <https://arxiv.org/abs/1707.06347>, algorithm 1),
+//! with the details of Huang et al. 2022 ("The 37 Implementation Details of Proximal Policy
+//! Optimization", ICLR blog track), each of them a flag: see `docs/policy-gradient.md`.
+//!
+//! After T steps of N environments, several epochs over the rollout in shuffled batches, each a step on
+//! L = −mean min(ρ·Â, clip(ρ, 1 ± ε)·Â) + c_v·L_v − c_e·mean H(π(·|s)), with ρ = π(a|s) / π_old(a|s).
+use crate::actor::{Actor, Critic, Setup, state_values};
+use crate::policy_head::Categorical;
+use crate::policy_net::{Shape, Sharing, Start};
+use crate::returns::{Weights, gae, normalise};
+use crate::tabular::{Model, Table};
+use crate::{Agent, MakeEnv, OptimizerName};
+use anyhow::Result;
+use candle_core::{Device, Tensor};
+use clap::ValueEnum;
+use envs::Spec;
+use nn::{HostTensor, Optimizer, loss};
+use rand::seq::SliceRandom as _;
+use serde::{Deserialize, Serialize};
+use train::{BadValue, Checkpoint, Evaluation, Learner, Linear, Log, Progress, Rng, Split, stream};
+
+train::hyper_parameters! {
+    /// Hyper-parameters of [`Ppo`].
+    pub struct PpoConfig {
+        /// Discount γ
+        gamma: f64 = 0.99, in 0.0..=1.0;
+        /// λ of generalised advantage estimation
+        lambda: f64 = 0.95, in 0.0..=1.0;
+        /// ε: how far the ratio of new to old probability may move before its gradient stops
+        clip: f64 = 0.2, in 0.0..;
+        /// Loss of the critic: clipped (moves V by at most ε from what it was) or mse
+        #[arg(value_enum, hide_possible_values = true)]
+        value_loss: ValueLoss = ValueLoss::Clipped;
+        /// Advantages within a batch: raw, or normalised to mean 0 and deviation 1
+        #[arg(value_enum, hide_possible_values = true)]
+        advantages: Weights = Weights::Normalised;
+        /// Steps of each environment in a rollout
+        rollout: usize = 128, in 1..=1 << 20;
+        /// Environments stepped together
+        n_envs: usize = 8, in 1..=1 << 14;
+        /// Passes over a rollout
+        epochs: usize = 4, in 1..;
+        /// Transitions in a batch; a rollout is cut into batches of this size
+        batch: usize = 256, in 1..=1 << 20;
+        /// Leave a rollout once a batch finds the policy this far (in nats) from what it was; 0 never
+        target_kl: f64 = 0.0, in 0.0..;
+        /// Weight of the critic's loss
+        value_coef: f64 = 0.5, in 0.0..;
+        /// Weight of the entropy bonus
+        entropy_coef: f64 = 0.01, in 0.0..;
+        /// Optimiser: adam, rmsprop or sgd
+        #[arg(value_enum, hide_possible_values = true)]
+        optimizer: OptimizerName = OptimizerName::Adam;
+        /// ε of adam and rmsprop
+        optimizer_eps: f64 = 1e-5, in 0.0..;
+        /// Step size at first
+        lr: f64 = 2.5e-4, in 0.0..;
+        /// Step size in the end, as a part of --lr
+        lr_end: f64 = 1.0, in 0.0..;
+        /// Transitions over which the step size changes
+        lr_steps: u64 = 0;
+        /// Clip the gradient to this norm; 0 leaves it as it is
+        max_grad_norm: f64 = 0.5, in 0.0..;
+        /// Networks of policy and critic: separate, or shared up to the last layer
+        #[arg(value_enum, hide_possible_values = true)]
+        network: Sharing = Sharing::Separate;
+        /// What weights start from: orthogonal or fan-in
+        #[arg(value_enum, hide_possible_values = true)]
+        init: Start = Start::Orthogonal;
+        /// Units in each hidden layer
+        hidden: usize = 64, in 1..=1 << 14;
+        /// Episodes of an evaluation during training
+        eval_episodes: usize = 20, in 1..=1_000_000;
+        /// Episodes of the evaluation at the end
+        test_episodes: usize = 100, in 1..=1_000_000;
+    }
+}
+
+/// How far V is from the returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum ValueLoss {
+    /// [`clipped_value_loss`].
+    Clipped,
+    /// mean (V − G)².
+    Mse,
+}
+
+/// mean min(ρ·Â, clip(ρ, 1 − ε, 1 + ε)·Â) with ρ = e^(`log_probs` − `old_log_probs`): what the policy
+/// is to make large (Schulman et al. 2017, equation 7). Everything is `[B]`; only `log_probs` takes a
+/// gradient.
+///
+/// # Errors
+/// Where the shapes don't fit.
+pub fn clipped_objective(
+    log_probs: &Tensor,
+    old_log_probs: &Tensor,
+    advantages: &Tensor,
+    clip: f64,
+) -> candle_core::Result<Tensor> {
+    let ratio = (log_probs - old_log_probs)?.exp()?;
+    let clipped = ratio.clamp(1.0 - clip, 1.0 + clip)?;
+    (&ratio * advantages)?.minimum(&(clipped * advantages)?)?.mean_all()
+}
+
+/// mean max((V − G)², (V_old + clip(V − V_old, ±ε) − G)²): Huang et al. 2022, detail 9. Everything is
+/// `[B]`; only `values` takes a gradient.
+///
+/// # Errors
+/// Where the shapes don't fit.
+pub fn clipped_value_loss(
+    values: &Tensor,
+    old_values: &Tensor,
+    returns: &Tensor,
+    clip: f64,
+) -> candle_core::Result<Tensor> {
+    let moved = (values - old_values)?.clamp(-clip, clip)?;
+    let clipped = ((old_values + moved)? - returns)?.sqr()?;
+    (values - returns)?.sqr()?.maximum(&clipped)?.mean_all()
+}
+
+/// How far a policy has moved: mean (ρ − 1) − log ρ, an estimate of the divergence of the old policy
+/// from the new one (Schulman 2020, "Approximating KL Divergence", k₃), and the share of the ratios
+/// further than ε from 1.
+pub fn divergence(log_probs: &[f32], old_log_probs: &[f32], clip: f64) -> (f64, f64) {
+    let (mut kl, mut clipped) = (0.0, 0);
+    for (new, old) in log_probs.iter().zip(old_log_probs) {
+        let log_ratio = f64::from(new - old);
+        let beyond = log_ratio.exp_m1();
+        kl += beyond - log_ratio;
+        clipped += usize::from(beyond.abs() > clip);
+    }
+    let n = log_probs.len().max(1) as f64;
+    (kl / n, clipped as f64 / n)
+}
+
+/// What an epoch's batches are filled from, `[B]` each.
+struct Targets {
+    log_probs: Vec<f32>,
+    values: Vec<f32>,
+    advantages: Vec<f32>,
+    returns: Vec<f32>,
+}
+
+/// A part of a rollout, refilled in place. `M` is its size.
+struct Batch {
+    /// `[M, …]`
+    obs: HostTensor<f32>,
+    /// `[M]`
+    actions: HostTensor<u32>,
+    /// `[M]`, like those that follow.
+    log_probs: HostTensor<f32>,
+    values: HostTensor<f32>,
+    advantages: HostTensor<f32>,
+    returns: HostTensor<f32>,
+}
+
+impl Batch {
+    fn new(size: usize, spec: &Spec, device: &Device) -> Result<Self> {
+        let obs_shape: Vec<_> = [size].iter().chain(&spec.obs_shape).copied().collect();
+        let column = || HostTensor::<f32>::new(size, device);
+        Ok(Self {
+            obs: HostTensor::new(obs_shape, device)?,
+            actions: HostTensor::new(size, device)?,
+            log_probs: column()?,
+            values: column()?,
+            advantages: column()?,
+            returns: column()?,
+        })
+    }
+
+    /// Takes the transitions in `rows`, `[M]`.
+    fn fill(&mut self, rows: &[usize], actor: &Actor, targets: &Targets) -> Result<()> {
+        let obs_len = actor.spec().obs_len();
+        self.obs.fill(|to| {
+            for (to, &row) in to.chunks_exact_mut(obs_len).zip(rows) {
+                to.copy_from_slice(&actor.rollout.obs[row * obs_len..][..obs_len]);
+            }
+        })?;
+        self.actions.fill(|to| pick(&actor.rollout.actions, rows, to))?;
+        self.log_probs.fill(|to| pick(&targets.log_probs, rows, to))?;
+        self.values.fill(|to| pick(&targets.values, rows, to))?;
+        self.advantages.fill(|to| pick(&targets.advantages, rows, to))?;
+        self.returns.fill(|to| pick(&targets.returns, rows, to))?;
+        Ok(())
+    }
+}
+
+fn pick<T: Copy>(from: &[T], rows: &[usize], to: &mut [T]) {
+    to.iter_mut().zip(rows).for_each(|(to, &row)| *to = from[row]);
+}
+
+/// A PPO agent and the environments it learns in.
+pub struct Ppo {
+    config: PpoConfig,
+    actor: Actor,
+    optimizer: Optimizer,
+    batch: Batch,
+    /// The transitions of a rollout in the order they are learned from.
+    order: Vec<usize>,
+    shuffle: Rng,
+}
+
+impl Ppo {
+    /// An untrained agent for the environment `make` makes.
+    ///
+    /// # Errors
+    /// [`BadValue`] where a hyper-parameter is out of range; where the observation's shape has no
+    /// network.
+    pub fn new(make: MakeEnv, config: PpoConfig, seed: u64, device: &Device) -> Result<Self> {
+        config.check()?;
+        let full = config.rollout * config.n_envs;
+        if !full.is_multiple_of(config.batch) {
+            let fits = "must divide --rollout times --n-envs, the transitions of a rollout";
+            return Err(BadValue::new("batch", config.batch, fits).into());
+        }
+        let setup = Setup {
+            n_envs: config.n_envs,
+            rollout: config.rollout,
+            sharing: config.network,
+            shape: Shape { hidden: config.hidden, start: config.init },
+            critic: Critic::Advantage,
+        };
+        let actor = Actor::new(make, &setup, seed, device)?;
+        let PpoConfig { lr, optimizer_eps, max_grad_norm, .. } = config;
+        let optimizer = config.optimizer.on_policy(lr, optimizer_eps, max_grad_norm);
+        Ok(Self {
+            optimizer: Optimizer::new(&actor.params, optimizer)?,
+            batch: Batch::new(config.batch, actor.spec(), device)?,
+            order: (0..full).collect(),
+            shuffle: stream(seed, "shuffle"),
+            actor,
+            config,
+        })
+    }
+
+    /// What the rollout is learned from: by the networks as they were while it was made.
+    fn targets(&self) -> Result<Targets> {
+        let actor = &self.actor;
+        let (logits, critic) = actor.acting.forward(&actor.obs()?)?; // [B, A], [B, 1]
+        let policy = Categorical::new(&logits)?;
+        let values: Vec<f32> = state_values(&policy, &critic)?.to_vec1()?;
+        let next_values = actor.next_values()?;
+        let steps = actor.rollout.steps(actor.n(), &values, &next_values);
+        let mut advantages = vec![0.0; values.len()];
+        gae(&steps, self.config.gamma, self.config.lambda, &mut advantages);
+        let returns = advantages.iter().zip(&values).map(|(advantage, value)| advantage + value);
+        Ok(Targets {
+            log_probs: policy.log_prob(&actor.actions()?)?.to_vec1()?,
+            returns: returns.collect(),
+            advantages,
+            values,
+        })
+    }
+
+    /// All epochs over the rollout.
+    fn update(&mut self, log: &mut Log) -> Result<()> {
+        let PpoConfig { lr, lr_end, lr_steps, .. } = self.config;
+        let part = Linear { from: 1.0, to: lr_end, over: lr_steps }.at(self.actor.seen);
+        self.optimizer.set_lr(lr * part);
+        let targets = self.targets()?;
+        // From the same order each time, so that a resumed run need not know the last one.
+        self.order.iter_mut().enumerate().for_each(|(i, row)| *row = i);
+        'epochs: for _ in 0..self.config.epochs {
+            self.order.shuffle(&mut self.shuffle);
+            for first in (0..self.order.len()).step_by(self.config.batch) {
+                let rows = &self.order[first..][..self.config.batch];
+                self.batch.fill(rows, &self.actor, &targets)?;
+                if !self.learn(log)? {
+                    break 'epochs;
+                }
+            }
+        }
+        self.actor.rollout.clear();
+        Ok(())
+    }
+
+    /// One step of the optimiser on the batch; false, and no step, where the policy has moved too far.
+    fn learn(&mut self, log: &mut Log) -> Result<bool> {
+        let PpoConfig { clip, target_kl, value_coef, entropy_coef, .. } = self.config;
+        if self.config.advantages == Weights::Normalised {
+            self.batch.advantages.fill(normalise)?;
+        }
+        let Batch { obs, actions, log_probs: old, values: old_values, advantages, returns } =
+            &self.batch;
+        let (logits, critic) = self.actor.net.forward(obs.tensor())?; // [M, A], [M, 1]
+        let policy = Categorical::new(&logits)?;
+        let log_probs = policy.log_prob(actions.tensor())?; // [M]
+        let (old, returns) = (old.tensor(), returns.tensor());
+        let (kl, clipped) = divergence(&log_probs.to_vec1()?, &old.to_vec1()?, clip);
+        log.scalar("train/kl", kl);
+        log.scalar("train/clipped", clipped);
+        if target_kl > 0.0 && kl > target_kl {
+            return Ok(false);
+        }
+        let objective = clipped_objective(&log_probs, old, advantages.tensor(), clip)?;
+        let values = state_values(&policy, &critic)?; // [M]
+        let value_loss = match self.config.value_loss {
+            ValueLoss::Clipped => clipped_value_loss(&values, old_values.tensor(), returns, clip)?,
+            ValueLoss::Mse => loss::mse(&values, returns)?,
+        };
+        let entropy = policy.entropy()?.mean_all()?;
+        log.tensor("train/policy_loss", &objective.neg()?)?;
+        log.tensor("train/value_loss", &value_loss)?;
+        log.tensor("train/entropy", &entropy)?;
+        let mut loss = ((value_loss * value_coef)? - objective)?;
+        if entropy_coef > 0.0 {
+            loss = (loss - (entropy * entropy_coef)?)?;
+        }
+        log.scalar("train/grad_norm", self.optimizer.step(&loss)?.grad_norm);
+        Ok(true)
+    }
+}
+
+impl Agent for Ppo {
+    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
+        self.actor.act(obs, actions)
+    }
+
+    fn table(&self, model: &Model) -> Result<Option<Table>> {
+        self.actor.table(model).map(Some)
+    }
+}
+
+impl Learner for Ppo {
+    fn step(&mut self, log: &mut Log) -> Result<Progress> {
+        if self.actor.step(log)? {
+            self.update(log)?;
+        }
+        Ok(Progress::Advanced(self.actor.n() as u64))
+    }
+
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
+        let episodes = match split {
+            Split::Validation => self.config.eval_episodes,
+            Split::Test => self.config.test_episodes,
+        };
+        self.actor.evaluate(self, episodes, split)
+    }
+
+    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        self.actor.state(checkpoint)?;
+        self.optimizer.state("optimizer", checkpoint)?;
+        checkpoint.value("shuffle", &mut self.shuffle)
+    }
+}
+
+#[cfg(test)]
+mod tests;

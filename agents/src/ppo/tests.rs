@@ -1,0 +1,195 @@
+//! The losses by hand and by differences, the learner by its three promises.
+use super::*;
+use candle_core::{DType, Var};
+use envs::{Breakout, CartPole, Catch};
+use nn::gradcheck::gradcheck;
+use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
+use train::{Outcome, Plan, Run, fit};
+
+fn catch(config: PpoConfig) -> Result<Ppo> {
+    Ppo::new(Box::new(|| Box::new(Catch::default())), config, 1, &Device::Cpu)
+}
+
+fn small() -> PpoConfig {
+    let (rollout, n_envs, batch, epochs, hidden) = (16, 3, 12, 2, 16);
+    let (eval_episodes, test_episodes) = (3, 3);
+    PpoConfig {
+        rollout,
+        n_envs,
+        batch,
+        epochs,
+        hidden,
+        eval_episodes,
+        test_episodes,
+        ..PpoConfig::default()
+    }
+}
+
+const BOTH: [DType; 2] = [DType::F32, DType::F64];
+
+fn var(values: &[f64], dtype: DType) -> Var {
+    Var::from_tensor(&tensor(values, dtype)).unwrap()
+}
+
+fn tensor(values: &[f64], dtype: DType) -> Tensor {
+    Tensor::new(values, &Device::Cpu).unwrap().to_dtype(dtype).unwrap()
+}
+
+fn scalar(t: &Tensor) -> f64 {
+    t.to_dtype(DType::F64).unwrap().to_scalar().unwrap()
+}
+
+fn gradient(loss: &Tensor, var: &Var) -> Vec<f64> {
+    let gradients = loss.backward().unwrap();
+    gradients.get(var).unwrap().to_dtype(DType::F64).unwrap().to_vec1().unwrap()
+}
+
+fn assert_close(left: &[f64], right: &[f64]) {
+    let close = left.iter().zip(right).all(|(left, right)| (left - right).abs() < 1e-6);
+    assert!(close && left.len() == right.len(), "{left:?} {right:?}");
+}
+
+/// Ratios below, inside and above 1 ± 0.2, for a good action (Â = 1) and a bad one (Â = −2).
+#[test]
+fn the_objective_by_hand_at_each_branch() {
+    let ratios = [0.5f64, 1.0, 1.5, 0.5, 1.0, 1.5];
+    for dtype in BOTH {
+        let log_probs = var(&ratios.map(|ratio| ratio.ln() - 1.0), dtype);
+        let old = tensor(&[-1.0; 6], dtype);
+        let advantages = tensor(&[1.0, 1.0, 1.0, -2.0, -2.0, -2.0], dtype);
+        let objective = clipped_objective(&log_probs, &old, &advantages, 0.2).unwrap();
+        // 0.5, 1, 1.2 (clipped), −1.6 (clipped), −2, −3
+        assert_close(&[scalar(&objective)], &[(0.5 + 1.0 + 1.2 - 1.6 - 2.0 - 3.0) / 6.0]);
+        // ρ·Â / 6, and nothing where it is clipped
+        let slopes = [0.5, 1.0, 0.0, 0.0, -2.0, -3.0].map(|slope| slope / 6.0);
+        assert_close(&gradient(&objective, &log_probs), &slopes);
+    }
+}
+
+#[test]
+fn the_value_loss_by_hand_at_each_branch() {
+    for dtype in BOTH {
+        // V_old = 0, ε = 0.2: moved too far the right way, the wrong way, little, and beyond G.
+        let values = var(&[0.5, -0.5, 0.1, 2.0], dtype);
+        let (old, returns) = (tensor(&[0.0; 4], dtype), tensor(&[1.0, 1.0, 1.0, 0.1], dtype));
+        let loss = clipped_value_loss(&values, &old, &returns, 0.2).unwrap();
+        assert_close(&[scalar(&loss)], &[(0.64 + 2.25 + 0.81 + 3.61) / 4.0]);
+        let slopes = [0.0, -3.0, -1.8, 3.8].map(|slope| slope / 4.0);
+        assert_close(&gradient(&loss, &values), &slopes);
+    }
+}
+
+#[test]
+fn the_whole_loss_by_differences() {
+    let actions = Tensor::new(&[2u32, 0, 1], &Device::Cpu).unwrap();
+    for (dtype, h, most) in [(DType::F64, 1e-5, 1e-8), (DType::F32, 1e-2, 3e-3)] {
+        let logits = [[0.2, -1.0, 0.7], [1.1, 0.4, -0.3], [0.0, 0.3, -0.8]];
+        let logits = Tensor::new(&logits, &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
+        let (logits, values) = (Var::from_tensor(&logits).unwrap(), var(&[0.5, -1.0, 0.1], dtype));
+        // Ratios are about 1.2, 0.6 and 1.1, far from where the objective has a corner.
+        let old = tensor(&[-0.9, -0.1, -1.0], dtype);
+        let advantages = tensor(&[1.5, -0.7, -2.0], dtype);
+        let (before, returns) = (tensor(&[0.0; 3], dtype), tensor(&[1.0, 0.5, -0.4], dtype));
+        let loss = || {
+            let policy = Categorical::new(&logits)?;
+            let objective = clipped_objective(&policy.log_prob(&actions)?, &old, &advantages, 0.3)?;
+            let value_loss = clipped_value_loss(&values, &before, &returns, 0.2)?;
+            ((value_loss * 0.5)? - objective)? - (policy.entropy()?.mean_all()? * 0.1)?
+        };
+        assert!(gradcheck(&[logits.clone(), values.clone()], h, loss).unwrap() < most);
+    }
+}
+
+#[test]
+fn the_divergence_by_hand() {
+    let (kl, clipped) = divergence(&[2f32.ln() - 1.0, -3.0], &[-1.0, -3.0], 0.2);
+    assert!((kl - (1.0 - 2f64.ln()) / 2.0).abs() < 1e-6, "{kl}");
+    assert_eq!(clipped, 0.5);
+}
+
+fn weights(agent: &Ppo) -> Vec<Vec<f32>> {
+    let flat = |var: &Var| var.flatten_all().unwrap().to_vec1().unwrap();
+    agent.actor.params.named().iter().map(|(_, var)| flat(var)).collect()
+}
+
+/// An agent that has just learned from its first rollout.
+fn updated(config: PpoConfig) -> Ppo {
+    let mut agent = catch(config).unwrap();
+    (0..16).for_each(|_| _ = agent.step(&mut Log::default()).unwrap());
+    assert!(agent.actor.rollout.is_empty());
+    agent
+}
+
+#[test]
+fn a_rollout_is_left_once_the_policy_has_moved_too_far() {
+    // The first batch finds the policy where it was, the second does not.
+    let whole = PpoConfig { batch: 48, ..small() };
+    let stopped = updated(PpoConfig { epochs: 4, target_kl: 1e-10, ..whole.clone() });
+    let once = updated(PpoConfig { epochs: 1, ..whole.clone() });
+    assert_eq!(weights(&stopped), weights(&once));
+    assert_ne!(weights(&updated(PpoConfig { epochs: 4, ..whole })), weights(&once));
+}
+
+#[test]
+fn every_transition_is_in_one_batch_of_an_epoch() {
+    let agent = updated(small());
+    let mut order = agent.order.clone();
+    assert_ne!(order, (0..48).collect::<Vec<_>>());
+    order.sort_unstable();
+    assert_eq!(order, (0..48).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_step_size_follows_its_schedule() {
+    let mut agent = catch(PpoConfig { lr_end: 0.0, lr_steps: 90, ..small() }).unwrap();
+    let mut log = Log::default();
+    (0..16).for_each(|_| _ = agent.step(&mut log).unwrap());
+    let first = weights(&agent);
+    (0..16).for_each(|_| _ = agent.step(&mut log).unwrap());
+    // 96 transitions: the step size has come to 0.
+    assert_eq!(weights(&agent), first);
+}
+
+#[test]
+fn what_is_out_of_range_is_named() {
+    let error = |config| catch(config).err().unwrap().to_string();
+    assert!(error(PpoConfig { lambda: 1.5, ..small() }).starts_with("--lambda 1.5"));
+    assert!(error(PpoConfig { batch: 13, ..small() }).starts_with("--batch 13: must divide"));
+}
+
+#[test]
+fn catches_every_ball() {
+    let config = PpoConfig { lr: 2e-3, rollout: 32, ..PpoConfig::default() };
+    let mut agent = catch(config).unwrap();
+    let plan = Plan { eval_every: 2_000, target: Some(1.0), ..plan(60_000) };
+    let report = fit(&mut agent, &plan, &mut Run::default()).unwrap();
+    assert_eq!(report.outcome, Outcome::TargetReached);
+    assert!(report.evaluation.unwrap().score > 0.95);
+}
+
+#[test]
+fn same_bits_and_resumes() {
+    let makes: [&dyn Fn() -> MakeEnv; 3] = [
+        &|| Box::new(|| Box::new(Catch::default())),
+        &|| Box::new(|| Box::new(CartPole::default())),
+        &|| Box::new(|| Box::new(Breakout::default())),
+    ];
+    let other = || PpoConfig {
+        network: Sharing::Shared,
+        init: Start::FanIn,
+        value_loss: ValueLoss::Mse,
+        advantages: Weights::Raw,
+        target_kl: 0.01,
+        ..small()
+    };
+    for (make, config) in makes.into_iter().zip([small(), other(), other()]) {
+        let learner = || {
+            let agent = Ppo::new(make(), config.clone(), 1, &Device::Cpu)?;
+            Ok(Box::new(agent) as Box<dyn Learner>)
+        };
+        let dir = tempfile::tempdir().unwrap();
+        same_seed_same_bits(&learner, 300).unwrap();
+        // Not a multiple of 48: in the middle of a rollout.
+        resume_changes_nothing(&learner, 151, 300, dir.path()).unwrap();
+    }
+}

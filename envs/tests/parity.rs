@@ -3,9 +3,7 @@
 
 use std::fmt::Debug;
 
-use envs::{
-    Acrobot, ActionSet, Breakout, BreakoutConfig, CartPole, Env, Pendulum, Side, Snapshot, Step,
-};
+use envs::{Acrobot, ActionSet, Breakout, BreakoutConfig, CartPole, Env, Pendulum, Side, Step};
 use serde::Deserialize;
 use serde_json::Value;
 

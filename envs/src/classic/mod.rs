@@ -15,3 +15,15 @@ pub use pendulum::Pendulum;
 fn squared(x: f64) -> f64 {
     x.powf(std::hint::black_box(2.0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn squares_are_pythons_to_the_last_bit() {
+        let x: f64 = 8.080616013789205;
+        assert_eq!(squared(x), 65.29635516230655);
+        assert_ne!(squared(x), x * x);
+    }
+}

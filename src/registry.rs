@@ -287,6 +287,7 @@ impl Job<'_> {
 
     /// A network has a value for every action in every state.
     fn needs_every_action(&self) -> Result<()> {
+        self.needs_discrete_actions()?;
         let Some(mdp) = &self.mdp else { return Ok(()) };
         for state in 0..mdp.n_states() {
             let allowed = (0..mdp.n_actions()).filter(|action| mdp.allows(state, *action)).count();
@@ -385,7 +386,6 @@ pub const ALGORITHMS: &[Algorithm] = &[
         typed: typed::<DqnConfig>,
         options: resolve::<DqnConfig>,
         build: |job| {
-            job.needs_discrete_actions()?;
             job.needs_every_action()?;
             let config = job.config::<DqnConfig>()?;
             Ok(Box::new(Dqn::new(job.make, config, job.seed, job.device)?))

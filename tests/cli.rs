@@ -214,6 +214,8 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
         ),
         ("vi --env gridworld --gamma 1.5", "a number between 0 and 1 is expected, or `own`"),
         ("dqn --env gridworld", "does not have every action"),
+        ("ppo --env pendulum", "this algorithm chooses among numbered actions"),
+        ("actor-critic --env pendulum", "this algorithm chooses among numbered actions"),
         ("dqn --env breakout --env-arg sticky", "--env-arg sticky: expected KEY=VALUE"),
         ("dqm --env catch", "unrecognized subcommand 'dqm'"),
         ("dqn --env pendulum", "--env: this algorithm chooses among numbered actions"),

@@ -124,7 +124,7 @@ fn part<T: Pod + Zeroable>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use envs::{Catch, Env};
+    use envs::{Action, Catch, Env};
 
     fn push(rollout: &mut Rollout, i: usize, end: End) {
         let env: &dyn Env = &Catch::default();
@@ -132,7 +132,7 @@ mod tests {
         let transition = Transition {
             index: 0,
             obs: &obs,
-            action: 1,
+            action: Action::Discrete(1),
             reward: i as f32,
             next_obs: &next_obs,
             end,

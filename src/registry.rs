@@ -431,7 +431,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         build: |job| {
             job.needs_discrete_actions()?;
             let (config, seed) = (job.config()?, job.seed);
-            Ok(Box::new(FittedQ::new(Task { make: job.make, mdp: job.mdp }, config, seed)?))
+            Ok(Box::new(FittedQ::new(Task::of_any_obs(job.make, job.mdp), config, seed)?))
         },
     },
     Algorithm {
@@ -446,7 +446,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         build: |job| {
             job.needs_discrete_actions()?;
             let (config, seed) = (job.config()?, job.seed);
-            Ok(Box::new(LinearQ::new(Task { make: job.make, mdp: job.mdp }, config, seed)?))
+            Ok(Box::new(LinearQ::new(Task::of_any_obs(job.make, job.mdp), config, seed)?))
         },
     },
     Algorithm {
@@ -500,7 +500,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         flags: PolicyEvaluationConfig::augment_args,
         typed: typed::<PolicyEvaluationConfig>,
         options: resolve::<PolicyEvaluationConfig>,
-        build: |job| Ok(Box::new(PolicyEvaluation::new(job.mdp()?, job.config()?, job.seed)?)),
+        build: |job| Ok(Box::new(PolicyEvaluation::new(job.mdp()?, job.config()?)?)),
     },
     Algorithm {
         name: "policy-iteration",

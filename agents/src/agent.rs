@@ -16,6 +16,14 @@ pub trait Agent: Learner {
     /// What the network reports.
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()>;
 
+    /// The same where they are drawn: action `i` from `rngs[i]`, `[N]`, the generator of its episode.
+    ///
+    /// # Errors
+    /// What the network reports.
+    fn draw(&self, obs: &[f32], _rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
+        self.act(obs, actions)
+    }
+
     /// The same where actions are vectors: `actions` is `[N, action_len]`, row-major.
     ///
     /// # Errors
@@ -64,18 +72,18 @@ impl Chosen {
         }
     }
 
-    /// Has the agent choose for `n` observations, `[n, obs_len]`.
+    /// Has the agent choose for observations `[N, obs_len]`; what is drawn comes from `rngs`, `[N]`.
     ///
     /// # Errors
     /// What the agent reports.
-    pub fn choose(&mut self, agent: &dyn Agent, n: usize, obs: &[f32]) -> Result<()> {
+    pub fn choose(&mut self, agent: &dyn Agent, obs: &[f32], rngs: &mut [Rng]) -> Result<()> {
         match self {
             Self::Discrete(actions) => {
-                actions.resize(n, 0);
-                agent.act(obs, actions)
+                actions.resize(rngs.len(), 0);
+                agent.draw(obs, rngs, actions)
             }
             Self::Continuous { actions, action_len } => {
-                actions.resize(n * *action_len, 0.0);
+                actions.resize(rngs.len() * *action_len, 0.0);
                 agent.act_continuous(obs, actions)
             }
         }
@@ -135,6 +143,14 @@ pub fn evaluate(
     Ok(Evaluation::of("return", &returns))
 }
 
+/// What the actions of an episode are drawn from, where its environment draws from `rng`: a stream
+/// beside that one.
+pub fn actions_rng(rng: &Rng) -> Rng {
+    let mut rng = rng.clone();
+    rng.set_stream(rng.get_stream().wrapping_add(1));
+    rng
+}
+
 /// Plays one episode for each generator, all at once, and returns them in order.
 ///
 /// # Errors
@@ -145,14 +161,15 @@ pub fn episodes(
     rngs: Vec<Rng>,
 ) -> Result<Vec<Episode>> {
     let mut finished = vec![Episode::default(); rngs.len()];
+    let mut drawing: Vec<Rng> = rngs.iter().map(actions_rng).collect();
     let mut playing: Vec<(usize, VecEnv)> =
         rngs.into_iter().map(|rng| VecEnv::new(vec![rng], make)).enumerate().collect();
-    let mut obs = Vec::new();
+    let (mut obs, mut going) = (Vec::new(), Vec::new());
     let mut chosen = Chosen::new(&make().spec());
     while !playing.is_empty() {
         obs.clear();
         playing.iter().for_each(|(_, env)| obs.extend_from_slice(env.obs()));
-        chosen.choose(agent, playing.len(), &obs)?;
+        chosen.choose(agent, &obs, &mut drawing)?;
         let mut place = 0;
         // Each plays once: going on until `n` episodes have ended would favour short ones.
         playing.retain_mut(|(i, env)| {
@@ -163,8 +180,11 @@ pub fn episodes(
                 }
             });
             place += 1;
+            going.push(!over);
             !over
         });
+        let mut going = going.drain(..);
+        drawing.retain(|_| going.next() == Some(true));
     }
     Ok(finished)
 }

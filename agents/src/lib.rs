@@ -21,7 +21,7 @@ mod watched;
 
 pub use actor::Critic;
 pub use actor_critic::{ActorCritic, ActorCriticConfig, Estimator, policy_loss};
-pub use agent::{Agent, Chosen, MakeEnv, discrete_actions, episodes, evaluate};
+pub use agent::{Agent, Chosen, MakeEnv, actions_rng, discrete_actions, episodes, evaluate};
 pub use dqn::{Dqn, DqnConfig, Loss, td_target};
 pub use net::q_network;
 pub use optimizer::OptimizerName;

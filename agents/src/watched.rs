@@ -1,21 +1,19 @@
 //! An agent beside the exact answer, where its problem has one.
 use crate::Agent;
 use crate::tabular::{
-    Discount, Evaluate, Model, Policy, PolicyIteration, PolicyIterationConfig, Problem, Table,
+    Discount, Evaluate, LARGEST, Model, Policy, PolicyIteration, PolicyIterationConfig, Problem,
+    Table, root_mean_square, visited,
 };
 use anyhow::Result;
 use envs::Mdp;
 use serde::{Deserialize, Serialize};
 use train::{Checkpoint, Evaluation, Learner, Log, Progress, Split};
 
-/// States an MDP may have at most to be solved on the side.
-const LARGEST: usize = 2_000;
-
 /// Moments remembered at most; beyond that every other one is forgotten.
 const MOMENTS: usize = 64;
 
 /// An agent and what can be known of its problem. Where the MDP is known and small, two metrics are
-/// logged with every row, over the states `s` an episode can visit:
+/// logged with every row due by `--log-every`, over the states `s` an episode can visit:
 ///
 /// - `oracle/value_error`: root mean square of v(s) − v*(s);
 /// - `oracle/policy_error`: share of the states where the greedy action is not optimal.
@@ -127,13 +125,12 @@ impl Known {
             Some(policy) => value_of(policy, mdp, gamma),
             None => best(mdp, gamma),
         };
-        let visited = visited(&model);
+        let visited = visited(&model, |_| true);
         Ok(Self { exact: exact.ok(), visited, remembers: mdp.grid().is_some(), model })
     }
 
     fn value_error(&self, table: &Table, exact: &Table) -> f64 {
-        let square = |&state: &usize| (table.values[state] - exact.values[state]).powi(2);
-        (self.visited.iter().map(square).sum::<f64>() / self.visited.len().max(1) as f64).sqrt()
+        root_mean_square(&self.visited, |state| table.values[state] - exact.values[state])
     }
 
     fn policy_error(&self, table: &Table, exact: &Table) -> f64 {
@@ -160,20 +157,6 @@ fn best(mdp: &dyn Mdp, gamma: Discount) -> Result<Table> {
     let mut planner = PolicyIteration::new(mdp, config)?;
     while planner.step(&mut Log::default())? != Progress::Converged {}
     Ok(planner.answer())
-}
-
-/// The states with actions that an episode can visit.
-fn visited(model: &Model) -> Vec<usize> {
-    let mut found = vec![false; model.n_states()];
-    let mut open: Vec<usize> = model.starts().collect();
-    while let Some(state) = open.pop() {
-        if !std::mem::replace(&mut found[state], true) {
-            open.extend(
-                model.pairs(state).flat_map(|pair| model.entries(pair)).map(|(next, _)| next),
-            );
-        }
-    }
-    (0..model.n_states()).filter(|&state| found[state] && !model.pairs(state).is_empty()).collect()
 }
 
 impl History {

@@ -4,25 +4,33 @@ use agents::tabular::*;
 use agents::{Agent, MakeEnv, Watched};
 use anyhow::Result;
 use envs::*;
+use std::path::Path;
 use std::sync::Arc;
 use train::testing::{resume_changes_nothing, same_seed_same_bits, trained};
-use train::{Learner, Log, Progress, Split};
+use train::{BadValue, Learner, Log, Progress, Split};
 
-/// One action in each state, which pays the state's reward and leads to the next; the last ends.
-struct Corridor(Vec<f64>);
+/// What each action of each state pays, and the state it leads to; the one after the last is the end.
+struct Script(Vec<Vec<(f64, usize)>>);
 
-impl Mdp for Corridor {
+impl Script {
+    /// One action in each state, which pays the state's reward and leads to the next.
+    fn corridor(rewards: &[f64]) -> Self {
+        let arcs = rewards.iter().enumerate().map(|(i, reward)| vec![(*reward, i + 1)]);
+        Self(arcs.collect())
+    }
+}
+
+impl Mdp for Script {
     fn n_states(&self) -> usize {
         self.0.len() + 1
     }
 
     fn n_actions(&self) -> usize {
-        1
+        self.0.iter().map(Vec::len).max().unwrap_or(0)
     }
 
-    fn outcomes(&self, state: usize, _: usize, visit: &mut dyn FnMut(Outcome)) {
-        if let Some(&reward) = self.0.get(state) {
-            let next = state + 1;
+    fn outcomes(&self, state: usize, action: usize, visit: &mut dyn FnMut(Outcome)) {
+        if let Some(&(reward, next)) = self.0.get(state).and_then(|arcs| arcs.get(action)) {
             visit(Outcome { prob: 1.0, next, reward, terminated: next == self.0.len() });
         }
     }
@@ -35,8 +43,8 @@ impl Mdp for Corridor {
         state.to_string()
     }
 
-    fn action_name(&self, _: usize) -> String {
-        "on".into()
+    fn action_name(&self, action: usize) -> String {
+        action.to_string()
     }
 
     fn discount(&self) -> f64 {
@@ -46,11 +54,21 @@ impl Mdp for Corridor {
 
 /// The values after `steps` steps through rewards 1, 2, 8, cut off after `limit`.
 fn walked<L: Agent>(make: impl Fn(Task) -> Result<L>, limit: u32, steps: usize) -> Vec<f64> {
-    let mdp: Arc<dyn Mdp> = Arc::new(Corridor(vec![1.0, 2.0, 8.0]));
+    values_of(Script::corridor(&[1.0, 2.0, 8.0]), make, limit, steps)
+}
+
+/// The values of the states of `script`, without the end, after `steps` steps.
+fn values_of<L: Agent>(
+    script: Script,
+    make: impl Fn(Task) -> Result<L>,
+    limit: u32,
+    steps: usize,
+) -> Vec<f64> {
+    let mdp: Arc<dyn Mdp> = Arc::new(script);
     let mut learner = make(Task::of(Arc::clone(&mdp), limit)).unwrap();
     (0..steps).for_each(|_| _ = learner.step(&mut Log::default()).unwrap());
     let table = learner.table(&Model::new(&*mdp).unwrap()).unwrap().unwrap();
-    table.values[..3].to_vec()
+    table.values[..mdp.n_states() - 1].to_vec()
 }
 
 const HALF: StepSize = StepSize::Of(0.5);
@@ -118,8 +136,14 @@ fn returns_of_n_steps_by_hand() {
 #[test]
 fn traces_by_hand() {
     // δ = −1, 0, 4; γλ = ¼. The first value gets ½·(−1), ½·0·¼ and ½·4/16; the second ½·4·¼.
-    for (limit, values) in [(9, [3.625, 4.5, 6.0]), (2, [3.5, 4.0, 4.0])] {
-        let steps = limit.min(3) as usize;
+    // One step more is of another episode: it moves the first value alone, by ½·(1 + ½·4.5 − 3.625)
+    // or ½·(1 + ½·4 − 3.5).
+    for (limit, steps, values) in [
+        (9, 3, [3.625, 4.5, 6.0]),
+        (9, 4, [3.4375, 4.5, 6.0]),
+        (2, 2, [3.5, 4.0, 4.0]),
+        (2, 3, [3.25, 4.0, 4.0]),
+    ] {
         let config = SarsaConfig { alpha: HALF, initial: 4.0, lambda: 0.5, ..Default::default() };
         assert_eq!(walked(|task| Sarsa::new(task, config.clone(), 1), limit, steps), values);
         let config =
@@ -129,9 +153,23 @@ fn traces_by_hand() {
         assert_eq!(walked(|task| Td::new(task, config.clone(), 1), limit, steps), values);
     }
     let config = SarsaConfig { n: 2, lambda: 0.5, ..Default::default() };
-    let task = Task::of(Arc::new(Corridor(vec![1.0])), 9);
+    let task = Task::of(Arc::new(Script::corridor(&[1.0])), 9);
     let error = Sarsa::new(task, config, 1).err().unwrap().to_string();
     assert_eq!(error, "--lambda 0.5: is for one-step returns: give --n or --lambda");
+}
+
+#[test]
+fn first_visits_are_told_from_every_visit() {
+    // A state that leads to itself and pays 1, cut off after two: G = 1 + ½·4, before it 1 + ½·3.
+    let ring = || Script(vec![vec![(1.0, 0)]]);
+    for (visits, value) in [(Visits::First, 2.5), (Visits::Every, (3.0 + 2.5) / 2.0)] {
+        let control = MonteCarloConfig { visits, initial: 4.0, ..Default::default() };
+        let control = |task| MonteCarlo::new(task, control.clone(), 1);
+        assert_eq!(values_of(ring(), control, 2, 2), [value], "{visits:?}");
+        let given = McPredictionConfig { visits, initial: 4.0, ..Default::default() };
+        let given = |task| McPrediction::new(task, given.clone(), 1);
+        assert_eq!(values_of(ring(), given, 2, 2), [value], "{visits:?}");
+    }
 }
 
 #[test]
@@ -306,17 +344,8 @@ fn values_converge_to_the_exact_ones() {
             LinearQConfig { lr: 0.005, epsilon_start: 0.5, epsilon_end: 0.5, ..Default::default() };
         Ok(Box::new(LinearQ::new(task, config, 1)?))
     });
-    println!(
-        "linear {linear}, fitted {fitted:?}, model {model}, q {q}, double {double}, exploring starts {starts}"
-    );
-    assert!(
-        q < 0.05
-            && double < 0.05
-            && starts < 0.05
-            && model < 0.05
-            && fitted[0] < 0.05
-            && fitted[1] < 0.05
-    );
+    let errors = [q, double, starts, model, fitted[0], fitted[1], linear];
+    assert!(errors.iter().all(|error| *error < 0.05), "{errors:?}");
 }
 
 #[test]
@@ -382,19 +411,25 @@ fn a_given_policy_is_worth_what_it_is() {
     assert!(errors.iter().all(|error| *error < 0.5), "{errors:?}");
 }
 
+/// Writes a best policy of `mdp`.
+fn best_policy(mdp: &dyn Mdp, dir: &Path) -> PolicyName {
+    let mut planner = PolicyIteration::new(mdp, PolicyIterationConfig::default()).unwrap();
+    while planner.step(&mut Log::default()).unwrap() != Progress::Converged {}
+    let path = dir.join("solution.json");
+    let solution = Solution::new(mdp, planner.answer());
+    std::fs::write(&path, serde_json::to_vec(&solution).unwrap()).unwrap();
+    PolicyName::File(path)
+}
+
 #[test]
 fn a_policy_is_learned_from_another() {
-    // The best policy from the random one, as in Sutton & Barto, example 5.4.
+    // From the random policy, as in Sutton & Barto, example 5.4, where another one is evaluated.
     let mdp: Arc<dyn Mdp> = Arc::new(Blackjack::default());
-    let mut planner = PolicyIteration::new(&mdp, PolicyIterationConfig::default()).unwrap();
-    while planner.step(&mut Log::default()).unwrap() != Progress::Converged {}
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("solution.json");
-    std::fs::write(&path, serde_json::to_vec(&Solution::new(&mdp, planner.answer())).unwrap())
-        .unwrap();
+    let policy = best_policy(&mdp, dir.path());
     for sampling in [Sampling::Weighted, Sampling::Ordinary] {
         let error = value_error(&mdp, 1_000_000, |task| {
-            let policy = PolicyName::File(path.clone());
+            let policy = policy.clone();
             let behaviour = Behaviour::Other(PolicyName::Uniform);
             let config = McPredictionConfig { policy, behaviour, sampling, ..Default::default() };
             Ok(Box::new(McPrediction::new(task, config, 1)?))
@@ -402,10 +437,9 @@ fn a_policy_is_learned_from_another() {
         assert!(error < 0.1, "{sampling:?}: {error}");
     }
     // What the random policy would have to do is never done by one that does not explore.
-    let behaviour = Behaviour::Other(PolicyName::File(path));
-    let config = McPredictionConfig { behaviour, ..Default::default() };
-    let error = McPrediction::new(Task::of(mdp, 100), config, 1).err().unwrap().to_string();
-    assert!(error.contains(": it never takes action "), "{error}");
+    let config = McPredictionConfig { behaviour: Behaviour::Other(policy), ..Default::default() };
+    let error = McPrediction::new(Task::of(mdp, 100), config, 1).err().unwrap();
+    assert!(error.is::<BadValue>() && error.to_string().contains(": it never takes action "));
 }
 
 #[test]
@@ -429,8 +463,8 @@ fn same_bits_and_resumes() {
 #[test]
 fn fitted_values_repeat_and_resume() {
     let grid = || Task::of(grid(Layout::Aima), 30);
-    let poles = || Task { make: Box::new(|| Box::new(CartPole::default())), mdp: None };
-    let catch = || Task { make: Box::new(|| Box::new(Catch::default())), mdp: None };
+    let poles = || Task::of_any_obs(Box::new(|| Box::new(CartPole::default())), None);
+    let catch = || Task::of_any_obs(Box::new(|| Box::new(Catch::default())), None);
     let tasks: [(&dyn Fn() -> Task, Approximation); 4] = [
         (&grid, Approximation::Table),
         (&catch, Approximation::Table),
@@ -453,7 +487,7 @@ fn fitted_values_repeat_and_resume() {
 #[test]
 fn real_numbers_have_linear_values() {
     let make = || -> Result<Box<dyn Learner>> {
-        let task = Task { make: Box::new(|| Box::new(CartPole::default())), mdp: None };
+        let task = Task::of_any_obs(Box::new(|| Box::new(CartPole::default())), None);
         let config = LinearQConfig { epsilon_start: 1.0, epsilon_steps: 900, ..Default::default() };
         Ok(Box::new(LinearQ::new(task, config, 1)?))
     };
@@ -463,17 +497,24 @@ fn real_numbers_have_linear_values() {
 }
 
 #[test]
-fn predictions_repeat_and_resume() {
+fn what_needs_known_outcomes_repeats_and_resumes() {
     let task = || Task::of(grid(Layout::Aima), 30);
+    let policies = tempfile::tempdir().unwrap();
+    let best = best_policy(&grid(Layout::Aima), policies.path());
     type Make<'a> = &'a dyn Fn() -> Result<Box<dyn Learner>>;
-    let makes: [Make<'_>; 4] = [
+    let makes: [Make<'_>; 5] = [
         &|| Ok(Box::new(Td::new(task(), TdConfig { n: 3, ..Default::default() }, 1)?)),
         &|| Ok(Box::new(Td::new(task(), TdConfig { lambda: 0.9, ..Default::default() }, 1)?)),
         &|| Ok(Box::new(McPrediction::new(task(), Default::default(), 1)?)),
         &|| {
-            let behaviour = Behaviour::Other(PolicyName::Uniform);
-            let config = McPredictionConfig { behaviour, ..Default::default() };
+            let (policy, behaviour) = (best.clone(), Behaviour::Other(PolicyName::Uniform));
+            let config = McPredictionConfig { policy, behaviour, ..Default::default() };
             Ok(Box::new(McPrediction::new(task(), config, 1)?))
+        },
+        &|| {
+            let method = MonteCarloMethod::ExploringStarts;
+            let config = MonteCarloConfig { method, ..Default::default() };
+            Ok(Box::new(MonteCarlo::new(task(), config, 1)?))
         },
     ];
     for make in makes {
@@ -484,13 +525,40 @@ fn predictions_repeat_and_resume() {
 }
 
 #[test]
+fn without_a_discount_there_must_be_a_way_to_an_end() {
+    let garnet = || -> Arc<dyn Mdp> { Arc::new(Garnet::new(GarnetConfig::default()).unwrap()) };
+    let config = QLearningConfig { gamma: Discount::Of(1.0), ..Default::default() };
+    let error = QLearning::new(Task::of(garnet(), 100), config, 1).err().unwrap().to_string();
+    assert!(error.starts_with("no action ever ends an episode from state"), "{error}");
+    assert!(QLearning::new(Task::of(garnet(), 100), Default::default(), 1).is_ok());
+}
+
+#[test]
 fn states_are_numbered_where_outcomes_are_not_known() {
     let make = || -> MakeEnv { Box::new(|| Box::new(Catch::default())) };
     let config = QLearningConfig { alpha: StepSize::Of(0.5), ..Default::default() };
     let learner = QLearning::new(Task::new(make(), None).unwrap(), config, 1).unwrap();
     let score = after(Box::new(learner), 60_000).evaluate(Split::Test).unwrap().score;
     assert!(score > 0.95, "{score}");
-    let poles: MakeEnv = Box::new(|| Box::new(CartPole::default()));
-    let error = Task::new(poles, None).err().unwrap().to_string();
-    assert!(error.starts_with("--env: a table needs states"), "{error}");
+    let poles = || -> MakeEnv { Box::new(|| Box::new(CartPole::default())) };
+    let learner = QLearning::new(Task::of_any_obs(poles(), None), Default::default(), 1);
+    for error in [Task::new(poles(), None).err(), learner.err()] {
+        let error = error.unwrap().to_string();
+        assert!(error.starts_with("--env: a table needs states"), "{error}");
+    }
+}
+
+#[test]
+fn an_mdp_without_actions_is_refused() {
+    for (script, told) in [
+        (Script(Vec::new()), "there is no action"),
+        (
+            Script(vec![Vec::new(), vec![(1.0, 2)]]),
+            "episodes start in state 0, which has no action",
+        ),
+    ] {
+        let task = Task::of(Arc::new(script), 10);
+        let error = QLearning::new(task, Default::default(), 1).err().unwrap().to_string();
+        assert!(error.contains(told), "{error}");
+    }
 }

@@ -1,11 +1,11 @@
 //! Evaluating a given policy against published values and against policy iteration.
 #![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
 use agents::tabular::*;
-use agents::{MakeEnv, Watched, episodes};
+use agents::{Agent, MakeEnv, Watched, episodes};
 use envs::*;
 use std::sync::Arc;
 use train::testing::{resume_changes_nothing, same_seed_same_bits, trained};
-use train::{Learner, Log, Progress, stream};
+use train::{BadValue, Checkpoint, Learner, Log, Progress, Scope, Split, stream};
 
 fn grid(layout: Layout) -> GridWorld {
     GridWorld::new(&GridConfig::of(layout)).unwrap()
@@ -13,7 +13,7 @@ fn grid(layout: Layout) -> GridWorld {
 
 fn evaluation(mdp: &dyn Mdp, method: Method) -> PolicyEvaluation {
     let config = PolicyEvaluationConfig { method, ..Default::default() };
-    PolicyEvaluation::new(mdp, config, 1).unwrap()
+    PolicyEvaluation::new(mdp, config).unwrap()
 }
 
 fn converged(mdp: &dyn Mdp, method: Method) -> PolicyEvaluation {
@@ -103,7 +103,7 @@ fn the_best_policy_is_worth_what_its_planner_says() {
         for method in METHODS {
             let config =
                 PolicyEvaluationConfig { policy: policy.clone(), method, ..Default::default() };
-            let mut learner = PolicyEvaluation::new(&mdp, config, 1).unwrap();
+            let mut learner = PolicyEvaluation::new(&mdp, config).unwrap();
             while learner.step(&mut Log::default()).unwrap() != Progress::Converged {}
             for (v, value) in learner.values().iter().zip(&values) {
                 assert!((v - value).abs() < 1e-8, "{layout:?}, {method:?}: {v} and {value}");
@@ -125,6 +125,79 @@ fn playing_draws_from_the_policy() {
     assert!((mean - value).abs() < 0.1, "{mean} and {value}");
 }
 
+/// Agents that evaluate a policy of `mdp`.
+fn agents(mdp: &Arc<dyn Mdp>, policy: PolicyName) -> anyhow::Result<[Box<dyn Agent>; 3]> {
+    let config = PolicyEvaluationConfig { policy: policy.clone(), ..Default::default() };
+    let (own, task) = (policy.clone(), || Task::of(Arc::clone(mdp), 100));
+    Ok([
+        Box::new(PolicyEvaluation::new(mdp, config)?),
+        Box::new(Td::new(task(), TdConfig { policy, ..Default::default() }, 1)?),
+        Box::new(McPrediction::new(
+            task(),
+            McPredictionConfig { policy: own, ..Default::default() },
+            1,
+        )?),
+    ])
+}
+
+#[test]
+fn an_episode_is_the_same_among_how_many_soever() {
+    let mdp: Arc<dyn Mdp> = Arc::new(grid(Layout::Aima));
+    let played = Arc::clone(&mdp);
+    let make: MakeEnv = Box::new(move || Box::new(MdpEnv::new(Arc::clone(&played), Some(50))));
+    let rngs = |n| (0..n).map(|i| stream(1, &format!("{i}"))).collect();
+    for agent in agents(&mdp, PolicyName::Uniform).unwrap() {
+        let one = episodes(agent.as_ref(), &make, rngs(1)).unwrap();
+        let many = episodes(agent.as_ref(), &make, rngs(8)).unwrap();
+        assert_eq!(one[0], many[0]);
+        assert_eq!(many, episodes(agent.as_ref(), &make, rngs(8)).unwrap());
+        assert!(many.iter().any(|episode| episode.len != many[0].len), "{many:?}");
+    }
+}
+
+#[test]
+fn a_policy_that_has_changed_since_is_refused() {
+    let mdp: Arc<dyn Mdp> = Arc::new(grid(Layout::Tiny));
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("policy.json");
+    let write = |up: f64| {
+        let policy = serde_json::json!({"policy": [4, [up, 1.0 - up, 0, 0, 0], 4, null]});
+        std::fs::write(&path, policy.to_string()).unwrap();
+    };
+    let make = || {
+        let file = PolicyName::File(path.clone());
+        let behaviour = Behaviour::Other(file.clone());
+        let policy = PolicyName::File(dir.path().join("up.json"));
+        let config = McPredictionConfig { policy, behaviour, ..Default::default() };
+        let off_policy = McPrediction::new(Task::of(Arc::clone(&mdp), 9), config, 1).unwrap();
+        let mut all = Vec::from(agents(&mdp, file).unwrap());
+        all.push(Box::new(off_policy));
+        all
+    };
+    std::fs::write(dir.path().join("up.json"), r#"{"policy": [4, 0, 4, null]}"#).unwrap();
+    write(0.25);
+    let saved = |i: usize| dir.path().join(format!("step-{i}"));
+    for (i, agent) in make().iter_mut().enumerate() {
+        let mut checkpoint = Checkpoint::create(&saved(i)).unwrap();
+        agent.state(&mut checkpoint).unwrap();
+        checkpoint.commit().unwrap();
+    }
+    let load = |i: usize, agent: &mut dyn Agent| {
+        agent.state(&mut Checkpoint::open(&saved(i), Scope::All).unwrap())
+    };
+    for (i, agent) in make().iter_mut().enumerate() {
+        load(i, agent.as_mut()).unwrap();
+    }
+    write(0.5);
+    for (i, agent) in make().iter_mut().enumerate() {
+        let error = load(i, agent.as_mut()).unwrap_err();
+        assert!(error.is::<BadValue>());
+        let flag = if i == 3 { "--behaviour " } else { "--policy " };
+        let told = error.to_string();
+        assert!(told.starts_with(flag) && told.contains("it is no longer the policy"), "{told}");
+    }
+}
+
 #[test]
 fn a_policy_that_never_ends_is_explained() {
     let dir = tempfile::tempdir().unwrap();
@@ -136,11 +209,21 @@ fn a_policy_that_never_ends_is_explained() {
     };
     let left: Vec<_> = (0..mdp.n_states()).map(left).collect();
     std::fs::write(&path, format!("{{\"policy\": [{}]}}", left.join(","))).unwrap();
-    let config = PolicyEvaluationConfig { policy: PolicyName::File(path), ..Default::default() };
-    let error = PolicyEvaluation::new(&mdp, config.clone(), 1).err().unwrap().to_string();
-    assert!(error.contains("never ends an episode from state (1,3)"), "{error}");
+    let policy = PolicyName::File(path);
+    let config = PolicyEvaluationConfig { policy: policy.clone(), ..Default::default() };
+    let td = TdConfig { policy: policy.clone(), ..Default::default() };
+    let mc = McPredictionConfig { policy, ..Default::default() };
+    let task = || Task::of(Arc::new(grid(Layout::Sutton4x4)), 100);
+    for error in [
+        PolicyEvaluation::new(&mdp, config.clone()).err(),
+        Td::new(task(), td, 1).err(),
+        McPrediction::new(task(), mc, 1).err(),
+    ] {
+        let error = error.unwrap().to_string();
+        assert!(error.contains("never ends an episode from state (1,3)"), "{error}");
+    }
     let config = PolicyEvaluationConfig { gamma: Discount::Of(0.9), ..config };
-    let mut learner = PolicyEvaluation::new(&mdp, config, 1).unwrap();
+    let mut learner = PolicyEvaluation::new(&mdp, config).unwrap();
     while learner.step(&mut Log::default()).unwrap() != Progress::Converged {}
     // −1 for ever, from where the left wall is run against.
     assert!(learner.values().iter().any(|v| (v + 10.0).abs() < 1e-6));
@@ -167,4 +250,18 @@ fn same_bits_resumes_and_is_compared_with_its_policy() {
         rows.iter().filter_map(|row| row.values.get("oracle/value_error")).collect();
     assert!(*errors[0] > 0.0 && *errors[errors.len() - 1] < 1e-2, "{errors:?}");
     assert!(rows.iter().all(|row| !row.values.contains_key("oracle/policy_error")));
+}
+
+#[test]
+fn the_score_of_an_estimate_is_how_far_off_it_is() {
+    // Noise 0, γ = ½, both ways in the middle: v^π = −10, 0, 10. All values 2 are 12, 2 and 8 off.
+    let mdp: Arc<dyn Mdp> = Arc::new(grid(Layout::Tiny));
+    let config = TdConfig { initial: 2.0, ..Default::default() };
+    let mut learner = Td::new(Task::of(Arc::clone(&mdp), 9), config, 1).unwrap();
+    let evaluation = learner.evaluate(Split::Validation).unwrap();
+    let error = ((12f64.powi(2) + 2f64.powi(2) + 8f64.powi(2)) / 3.0).sqrt();
+    assert!((evaluation.score + error).abs() < 1e-12, "{evaluation:?}");
+    let names: Vec<_> = evaluation.measures.keys().map(String::as_str).collect();
+    assert_eq!(names, ["value_start", "values_error"]);
+    assert_eq!(evaluation.measures["value_start"].mean, 2.0);
 }

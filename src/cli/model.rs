@@ -3,7 +3,7 @@ use super::config::{self, Config};
 use super::session;
 use crate::registry::Algorithm;
 use ::train::{Rng, RunDir, Which, open_model};
-use agents::{Agent, Chosen, MakeEnv};
+use agents::{Agent, Chosen, MakeEnv, actions_rng};
 use anyhow::{Context, Result};
 use candle_core::Device;
 use envs::{Rgb, Transition, VecEnv};
@@ -35,15 +35,17 @@ impl Trained {
     }
 }
 
-/// Plays one episode in an environment of one copy, showing `visit` each transition until it is over or `visit` has had enough.
+/// Plays one episode in an environment of one copy, drawing actions, where they are drawn, from `rng`,
+/// and showing `visit` each transition until it is over or `visit` has had enough.
 pub(super) fn play(
     agent: &dyn Agent,
     env: &mut VecEnv,
+    mut rng: Rng,
     mut visit: impl FnMut(&Transition<'_>) -> Result<bool>,
 ) -> Result<()> {
     let mut chosen = Chosen::new(env.spec());
     loop {
-        chosen.choose(agent, 1, env.obs())?;
+        chosen.choose(agent, env.obs(), std::slice::from_mut(&mut rng))?;
         let mut on = Ok(true);
         chosen.step(0, env, |transition| {
             on = visit(&transition).map(|on| on && transition.episode.is_none());
@@ -61,9 +63,10 @@ pub(super) fn record(
     rng: Rng,
     frames: usize,
 ) -> Result<Vec<Rgb>> {
+    let drawn_from = actions_rng(&rng);
     let mut env = VecEnv::new(vec![rng], make);
     let mut shown = vec![env.env(0).render()];
-    play(agent, &mut env, |transition| {
+    play(agent, &mut env, drawn_from, |transition| {
         shown.push(transition.env.render());
         Ok(shown.len() < frames)
     })?;

@@ -2,6 +2,7 @@
 use super::model::{Trained, play, record};
 use crate::gif;
 use ::train::{Which, stream};
+use agents::actions_rng;
 use anyhow::Result;
 use envs::{Action, Actions, Env, VecEnv};
 use std::io::{IsTerminal as _, Write};
@@ -60,7 +61,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         screen.clear(out)?;
         screen.show(env.env(0), "", out)?;
         let (mut ret, mut frames) = (0.0, 1);
-        play(trained.agent.as_ref(), &mut env, |transition| {
+        play(trained.agent.as_ref(), &mut env, actions_rng(&rng(i)), |transition| {
             ret += f64::from(transition.reward);
             frames += 1;
             let caption = format!("{}, return {ret}", told(&actions, transition.action));

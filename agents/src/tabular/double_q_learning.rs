@@ -5,7 +5,8 @@
 //! that luck in one is not taken for worth. Actions are ε-greedy in their mean. One step is a
 //! transition.
 use super::estimates::{Estimates, StepSize};
-use super::experience::{Explorer, Task, World, best, control_parameters};
+use super::explorer::{Explorer, best, control_parameters};
+use super::world::{Task, World};
 use super::{Model, Table};
 use crate::Agent;
 use anyhow::Result;
@@ -58,6 +59,7 @@ impl DoubleQLearning {
 impl Learner for DoubleQLearning {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
         let Self { world, tables, mean, explorer, coin, .. } = self;
+        log.scalar("train/epsilon", explorer.epsilon(world.seen));
         let action = explorer.choose(mean.row(world.state), world.seen);
         let moved = world.step(action, log)?;
         let [one, two] = tables;
@@ -70,7 +72,6 @@ impl Learner for DoubleQLearning {
         let index = learning.index(moved.state, action);
         log.scalar("train/td_error", learning.learn(index, target).abs());
         mean.values[index] = (learning.values[index] + other.values[index]) / 2.0;
-        log.scalar("train/epsilon", explorer.epsilon(world.seen));
         Ok(Progress::Advanced(1))
     }
 
@@ -102,6 +103,46 @@ impl Agent for DoubleQLearning {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tabular::Discount;
+    use envs::{GridConfig, GridWorld, Layout};
+    use std::sync::Arc;
+
+    #[test]
+    fn each_table_learns_from_the_other() {
+        // `chain` from cell 2 or 3: left to a cell where the tables disagree; γ = α = ½.
+        let mut moved = [0, 0];
+        for seed in 1..=40 {
+            let mdp = GridWorld::new(&GridConfig::of(Layout::Chain)).unwrap();
+            let config = DoubleQLearningConfig {
+                gamma: Discount::Of(0.5),
+                alpha: StepSize::Of(0.5),
+                epsilon_start: 0.0,
+                epsilon_end: 0.0,
+                ..Default::default()
+            };
+            let mut learner =
+                DoubleQLearning::new(Task::of(Arc::new(mdp), 10), config, seed).unwrap();
+            let state = learner.world.state;
+            if state == 1 {
+                continue;
+            }
+            let (here, there) = (learner.mean.index(state, 0), learner.mean.index(state - 1, 0));
+            learner.tables[0].values[there..there + 2].copy_from_slice(&[1.0, 4.0]);
+            learner.tables[1].values[there..there + 2].copy_from_slice(&[9.0, -2.0]);
+            learner.mean.values[here] = 1.0;
+            learner.step(&mut Log::default()).unwrap();
+            let left = [0, 1].map(|table| learner.tables[table].values[here]);
+            // The first finds right best, of which the second thinks −2: ½·½·(−2). The second finds
+            // left best, of which the first thinks 1: ½·½·1. Q-learning would find 1 and 2¼.
+            match left {
+                [-0.5, 0.0] => moved[0] += 1,
+                [0.0, 0.25] => moved[1] += 1,
+                _ => panic!("{left:?}"),
+            }
+            assert_eq!(learner.mean.values[here], (left[0] + left[1]) / 2.0);
+        }
+        assert!(moved[0] > 3 && moved[1] > 3, "{moved:?}");
+    }
 
     #[test]
     fn target_by_hand() {

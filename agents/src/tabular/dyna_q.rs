@@ -6,8 +6,9 @@
 //! planning adds κ·√τ to the reward of what has not been tried for τ transitions, and takes what was
 //! never tried in a state that was visited to lead back there with reward 0. One step is a transition.
 use super::estimates::{Estimates, StepSize};
-use super::experience::{Explorer, Moved, Task, World, control_parameters};
+use super::explorer::{Explorer, control_parameters};
 use super::q_learning::q_learning_target;
+use super::world::{Moved, Task, World};
 use super::{Model, Table};
 use crate::Agent;
 use anyhow::Result;
@@ -18,7 +19,8 @@ use train::{Checkpoint, Evaluation, Learner, Log, Progress, Rng, Split, stream};
 control_parameters! {
     /// Hyper-parameters of [`DynaQ`].
     pub struct DynaQConfig {
-        /// Step size α: a number, or `1/n` or `1/n^0.8` with the visits n of a state's action
+        /// Step size α: a number, or `1/n` or `1/n^0.8` with the updates n of a state's action, those from
+        /// memory too
         alpha: StepSize = StepSize::Of(0.1);
         /// Value of q before anything is known; one above all returns makes the agent try everything
         initial: f64 = 0.0, in f64::MIN..;
@@ -132,6 +134,7 @@ impl DynaQ {
 impl Learner for DynaQ {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
         let Self { config, world, q, memory, explorer, .. } = self;
+        log.scalar("train/epsilon", explorer.epsilon(world.seen));
         let action = explorer.choose(q.row(world.state), world.seen);
         let moved = world.step(action, log)?;
         q.grow(&world.states);
@@ -139,7 +142,6 @@ impl Learner for DynaQ {
         let target = q_learning_target(moved.reward, world.gamma, moved.next.map(|s| q.row(s)));
         let index = q.index(moved.state, action);
         log.scalar("train/td_error", q.learn(index, target).abs());
-        log.scalar("train/epsilon", explorer.epsilon(world.seen));
         let row = q.index(moved.state, 0)..q.index(moved.state + 1, 0);
         memory.remember(moved, row, index, world.seen);
         for _ in 0..config.planning {

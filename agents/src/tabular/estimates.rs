@@ -1,6 +1,7 @@
 //! Values that are learned bit by bit: step sizes, tables that grow with the states met, eligibility
 //! traces.
-use super::experience::{States, best};
+use super::explorer::best;
+use super::states::States;
 use super::{Model, Table};
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
@@ -190,7 +191,8 @@ pub enum TraceKind {
     Replacing,
 }
 
-/// Traces smaller than this are dropped: what they would still move is lost in rounding.
+/// Traces smaller than this are dropped, which is an approximation: each moves its value by less than
+/// α·|δ|·10⁻⁹ at a step, and by less than α·max|δ|·10⁻⁹ / (1 − γλ) for ever after.
 const FORGOTTEN: f64 = 1e-9;
 
 /// Eligibility traces z (Sutton & Barto, chapter 12): how much each value has to do with what happens

@@ -5,7 +5,9 @@
 //! that is followed. With `--n`, the return of n steps takes the place of the first reward and what
 //! follows. One step is a transition.
 use super::estimates::{Estimates, StepSize};
-use super::experience::{Explorer, Recent, Task, World, control_parameters, max};
+use super::explorer::{Explorer, control_parameters, expected_value};
+use super::returns::Recent;
+use super::world::{Task, World};
 use super::{Model, Table};
 use crate::Agent;
 use anyhow::Result;
@@ -21,17 +23,6 @@ control_parameters! {
         /// Rewards in a return before it is bootstrapped
         n: usize = 1, in 1..=1 << 16;
     }
-}
-
-/// Σ_a π(a | s)·q(s, a) for the ε-greedy π; `row` is q(s, ·), `[A]`, −∞ where an action is not
-/// available.
-pub fn expected_value(row: &[f64], epsilon: f64) -> f64 {
-    let (mut sum, mut n) = (0.0, 0.0);
-    for q in row.iter().filter(|q| **q > f64::NEG_INFINITY) {
-        sum += q;
-        n += 1.0;
-    }
-    epsilon * (sum / n) + (1.0 - epsilon) * max(row)
 }
 
 /// Expected Sarsa in the environment it learns in.
@@ -61,6 +52,7 @@ impl ExpectedSarsa {
 impl Learner for ExpectedSarsa {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
         let Self { config, world, q, recent, explorer } = self;
+        log.scalar("train/epsilon", explorer.epsilon(world.seen));
         let action = explorer.choose(q.row(world.state), world.seen);
         let moved = world.step(action, log)?;
         q.grow(&world.states);
@@ -70,7 +62,6 @@ impl Learner for ExpectedSarsa {
         recent.push((index, moved.reward), config.n, moved.ended, bootstrap, |index, target| {
             log.scalar("train/td_error", q.learn(index, target).abs());
         });
-        log.scalar("train/epsilon", epsilon);
         Ok(Progress::Advanced(1))
     }
 
@@ -93,18 +84,5 @@ impl Agent for ExpectedSarsa {
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
         Ok(self.q.table(&self.world.states, model))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn expectation_by_hand() {
-        let row = [1.0, 4.0, f64::NEG_INFINITY];
-        // 0.2·(1 + 4)/2 + 0.8·4.
-        assert!((expected_value(&row, 0.2) - 3.7).abs() < 1e-12);
-        assert_eq!([expected_value(&row, 0.0), expected_value(&row, 1.0)], [4.0, 2.5]);
     }
 }

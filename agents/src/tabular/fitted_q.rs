@@ -4,10 +4,12 @@
 //! transitions (s, a, r, s'), again and again: y = r + γ·max_a' q(s', a'), and q is regressed on y,
 //! `table` by the mean of y for each pair, `linear` by least squares, q(s, a) = w_a·x(s) + b_a with x the
 //! observation. One step is a regression.
-use super::experience::{States, Task, best};
+use super::explorer::best;
 use super::linear_q::{features, linear, mask};
 use super::model::{change, larger};
 use super::q_learning::q_learning_target;
+use super::states::States;
+use super::world::Task;
 use super::{Discount, Model, Table};
 use crate::{Agent, discrete_actions, evaluate};
 use anyhow::{Result, anyhow};
@@ -123,7 +125,7 @@ impl FittedQ {
             None => table.then(|| States::to_be_met(n_actions, obs_len)),
         };
         Ok(Self {
-            gamma: task.gamma(config.gamma),
+            gamma: task.gamma(config.gamma)?,
             samples: Samples::default(),
             weights: Vec::new(),
             factors: Vec::new(),

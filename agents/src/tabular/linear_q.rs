@@ -4,9 +4,11 @@
 //! q(s, a) = w_a·x(s) + b_a, where x is the observation, flattened. Semi-gradient step:
 //! w_a ← w_a + α·δ·x(s), b_a ← b_a + α·δ with δ = r + γ·max_a' q(s', a') − q(s, a). With one-hot
 //! observations that is a table; else it may diverge. One step is a transition.
-use super::experience::{Explorer, States, Task, best, control_parameters};
+use super::explorer::{Explorer, best, control_parameters};
 use super::planner::state_of;
 use super::q_learning::q_learning_target;
+use super::states::States;
+use super::world::Task;
 use super::{Model, Table};
 use crate::{Agent, discrete_actions, evaluate};
 use anyhow::{Result, ensure};
@@ -80,7 +82,7 @@ impl LinearQ {
         let env = VecEnv::new(vec![stream(seed, "env/0")], &task.make);
         let (obs_len, n_actions) = (env.spec().obs_len(), discrete_actions(env.spec())?);
         Ok(Self {
-            gamma: task.gamma(config.gamma),
+            gamma: task.gamma(config.gamma)?,
             states: task.mdp.as_deref().map(States::known),
             weights: vec![0.0; (obs_len + 1) * n_actions],
             q: vec![0.0; n_actions],

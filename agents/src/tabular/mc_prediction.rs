@@ -5,18 +5,19 @@
 //! a given policy π. Where another policy b is followed, each return counts by the probability of
 //! what happened under π over that under b, ρ = Π π(a | s) / b(a | s): `weighted`, Σ ρ·G / Σ ρ, or
 //! `ordinary`, Σ ρ·G / n. One step is a transition. Where a time limit cuts an episode off, the value
-//! of the last state stands in for what is missing of the return.
+//! of the last state stands in for what is missing of the return, which so is off by what that estimate
+//! is off.
 use super::estimates::{Estimates, StepSize};
-use super::experience::{Task, World};
 use super::monte_carlo::{Visits, weighted_mean};
 use super::prediction::Prediction;
+use super::world::{Task, World};
 use super::{Discount, Model, Policy, PolicyName, Table};
 use crate::Agent;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Checkpoint, Evaluation, Learner, Log, Progress, Split};
+use train::{BadValue, Checkpoint, Evaluation, Learner, Log, Progress, Rng, Split};
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`McPrediction`].
@@ -27,7 +28,7 @@ train::hyper_parameters! {
         policy: PolicyName = PolicyName::Uniform;
         /// The policy that is followed: own (the same), uniform, or a JSON file
         behaviour: Behaviour = Behaviour::Own;
-        /// How another policy's returns count: weighted or ordinary importance sampling
+        /// With --behaviour, how its returns count: weighted or ordinary importance sampling
         #[arg(value_enum, hide_possible_values = true)]
         sampling: Sampling = Sampling::Weighted;
         /// Which visits of a state in an episode count: first or every
@@ -130,7 +131,7 @@ impl McPrediction {
             let why = "with --sampling weighted, weighted means are taken: leave it at 1/n";
             return Err(BadValue::new("alpha", config.alpha, why).into());
         }
-        let prediction = Prediction::new(&task, &config.policy, behaviour, seed)?;
+        let prediction = Prediction::new(&task, config.gamma, &config.policy, behaviour, seed)?;
         let world = World::new(task, config.gamma, seed)?;
         let v = Estimates::of_states(&world.states, config.initial, config.alpha);
         let (weights, visited) = (vec![0.0; v.values.len()], vec![false; v.values.len()]);
@@ -141,13 +142,13 @@ impl McPrediction {
     /// what came after that.
     fn learn(&mut self, mut ret: f64, log: &mut Log) {
         let Self { config, world, prediction, v, weights, episode, visited } = self;
-        let weighted = prediction.behaviour.is_some() && config.sampling == Sampling::Weighted;
+        let weighted = prediction.is_off_policy() && config.sampling == Sampling::Weighted;
         let mut weight = 1.0;
         for &Visit { state, reward, first, ratio } in episode.iter().rev() {
             ret = reward + world.gamma * ret;
             weight *= ratio;
             visited[state] = false;
-            if !first && config.visits == Visits::First {
+            if !first && config.visits != Visits::Every {
                 continue;
             }
             if weighted {
@@ -193,9 +194,12 @@ impl Learner for McPrediction {
 }
 
 impl Agent for McPrediction {
-    /// Draws from the policy.
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
         self.prediction.act(obs, actions)
+    }
+
+    fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
+        self.prediction.draw(obs, rngs, actions)
     }
 
     fn table(&self, _: &Model) -> Result<Option<Table>> {

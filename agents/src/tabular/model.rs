@@ -5,7 +5,8 @@ use rayon::prelude::*;
 use std::collections::VecDeque;
 use std::ops::Range;
 
-/// Two actions whose values differ by less than this, relative to the larger, are tied; of tied
+/// Two actions whose values differ by less than this, relative to the larger where it is beyond 1, are
+/// tied; of tied
 /// actions the first one is taken.
 const TIE: f64 = 1e-9;
 

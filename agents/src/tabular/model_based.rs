@@ -6,8 +6,9 @@
 //! over all pairs that were tried until it hardly changes, from what it was; the others keep
 //! `--initial`. One step is a transition.
 use super::estimates::{Estimates, StepSize};
-use super::experience::{Explorer, Task, World, control_parameters, max};
+use super::explorer::{Explorer, control_parameters, max};
 use super::model::{change, larger};
+use super::world::{Task, World};
 use super::{Model, Table};
 use crate::Agent;
 use anyhow::Result;
@@ -31,20 +32,19 @@ control_parameters! {
 /// Where a pair led when it was tried, and how often; `None` stands for the end.
 type Outcomes = Vec<(Option<u32>, u32)>;
 
-/// r̂ + γ·Σ_s' p̂(s')·v(s'), with the mean of the rewards that sum to `rewards`, and the end worth 0;
-/// `None` where the pair was never tried.
+/// r̂ + γ·Σ_s' p̂(s')·v(s') of a pair that was tried `visits` times, with the mean of the rewards that
+/// sum to `rewards`, and the end worth 0; `values` is v, `[S]`.
 pub fn estimated_q(
-    rewards: f64,
+    (rewards, visits): (f64, u32),
     outcomes: &[(Option<u32>, u32)],
     gamma: f64,
-    value: impl Fn(usize) -> f64,
-) -> Option<f64> {
-    let visits: u32 = outcomes.iter().map(|(_, count)| count).sum();
+    values: &[f64],
+) -> f64 {
     let worth = |(next, count): &(Option<u32>, u32)| {
-        f64::from(*count) * next.map_or(0.0, |state| value(state as usize))
+        f64::from(*count) * next.map_or(0.0, |state| values[state as usize])
     };
     let after: f64 = outcomes.iter().map(worth).sum();
-    (visits > 0).then(|| (rewards + gamma * after) / f64::from(visits))
+    (rewards + gamma * after) / f64::from(visits)
 }
 
 /// A model, and the values planned in it.
@@ -54,6 +54,8 @@ pub struct ModelBased {
     q: Estimates,
     /// Sum of rewards, `[S, A]`.
     rewards: Vec<f64>,
+    /// How often each was tried, `[S, A]`.
+    visits: Vec<u32>,
     /// `[S, A]`.
     outcomes: Vec<Outcomes>,
     explorer: Explorer,
@@ -68,13 +70,25 @@ impl ModelBased {
         config.check()?;
         let world = World::new(task, config.gamma, seed)?;
         let q = Estimates::of_actions(&world.states, config.initial, StepSize::Of(1.0));
-        let (rewards, outcomes) = (vec![0.0; q.values.len()], vec![Vec::new(); q.values.len()]);
         let explorer = Explorer::new(config.epsilon(), seed);
-        Ok(Self { config, world, q, rewards, outcomes, explorer })
+        let (rewards, visits, outcomes) = (Vec::new(), Vec::new(), Vec::new());
+        let mut learner = Self { config, world, q, rewards, visits, outcomes, explorer };
+        learner.grow();
+        Ok(learner)
+    }
+
+    /// Makes room for states that have been met since.
+    fn grow(&mut self) {
+        self.q.grow(&self.world.states);
+        let n = self.q.values.len();
+        self.rewards.resize(n, 0.0);
+        self.visits.resize(n, 0);
+        self.outcomes.resize(n, Vec::new());
     }
 
     fn remember(&mut self, index: usize, reward: f64, next: Option<usize>) {
         self.rewards[index] += reward;
+        self.visits[index] = self.visits[index].saturating_add(1);
         let next = next.map(|state| state as u32);
         match self.outcomes[index].iter_mut().find(|(state, _)| *state == next) {
             Some((_, count)) => *count = count.saturating_add(1),
@@ -84,17 +98,20 @@ impl ModelBased {
 
     /// Sweeps until the values hardly change, and returns by how much they still did.
     fn plan(&mut self) -> f64 {
-        let Self { config, world, q, rewards, outcomes, .. } = self;
+        let Self { config, world, q, rewards, visits, outcomes, .. } = self;
+        let (n_states, n_actions) = (world.states.n(), world.states.n_actions());
+        let tried: Vec<usize> = (0..visits.len()).filter(|&index| visits[index] > 0).collect();
+        let mut values: Vec<f64> = (0..n_states).map(|state| max(q.row(state))).collect();
         let mut residual = 0.0;
         for _ in 0..config.sweeps {
             residual = 0.0;
-            for (index, outcomes) in outcomes.iter().enumerate() {
-                let value = |state| max(q.row(state));
-                let new = estimated_q(rewards[index], outcomes, world.gamma, value);
-                if let Some(new) = new {
-                    residual = larger(residual, change(new, q.values[index]));
-                    q.values[index] = new;
-                }
+            for &index in &tried {
+                let seen = (rewards[index], visits[index]);
+                let new = estimated_q(seen, &outcomes[index], world.gamma, &values);
+                residual = larger(residual, change(new, q.values[index]));
+                q.values[index] = new;
+                let state = index / n_actions;
+                values[state] = max(q.row(state));
             }
             if residual <= config.tolerance {
                 break;
@@ -106,15 +123,13 @@ impl ModelBased {
 
 impl Learner for ModelBased {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
-        let Self { config, world, q, rewards, outcomes, explorer } = self;
+        let Self { config, world, q, explorer, .. } = self;
         let action = explorer.choose(q.row(world.state), world.seen);
         log.scalar("train/epsilon", explorer.epsilon(world.seen));
         let moved = world.step(action, log)?;
-        q.grow(&world.states);
-        rewards.resize(q.values.len(), 0.0);
-        outcomes.resize(q.values.len(), Vec::new());
         let due = world.seen.is_multiple_of(config.plan_every);
-        let index = q.index(moved.state, action);
+        self.grow();
+        let index = self.q.index(moved.state, action);
         self.remember(index, moved.reward, moved.next);
         if due {
             log.scalar("train/residual", self.plan());
@@ -130,9 +145,12 @@ impl Learner for ModelBased {
         self.world.state(checkpoint)?;
         self.q.state(&self.world.states, checkpoint)?;
         self.explorer.state(checkpoint)?;
-        self.rewards.resize(self.q.values.len(), 0.0);
+        self.grow();
         checkpoint.bytes("rewards", cast_slice_mut(&mut self.rewards))?;
-        checkpoint.value("outcomes", &mut self.outcomes)
+        checkpoint.value("outcomes", &mut self.outcomes)?;
+        let visits = |outcomes: &Outcomes| outcomes.iter().map(|(_, count)| count).sum();
+        self.visits = self.outcomes.iter().map(visits).collect();
+        Ok(())
     }
 }
 
@@ -155,11 +173,9 @@ mod tests {
 
     #[test]
     fn estimates_by_hand() {
-        let value = |state| [8.0, 4.0][state];
         // Four visits that earned 6 in all: twice to 0, once to 1, once to the end.
         let outcomes = [(Some(0), 2), (None, 1), (Some(1), 1)];
-        assert_eq!(estimated_q(6.0, &outcomes, 0.5, value), Some((6.0 + 0.5 * 20.0) / 4.0));
-        assert_eq!(estimated_q(0.0, &[], 0.5, value), None);
+        assert_eq!(estimated_q((6.0, 4), &outcomes, 0.5, &[8.0, 4.0]), (6.0 + 0.5 * 20.0) / 4.0);
     }
 
     #[test]

@@ -4,10 +4,11 @@
 //! its first visit): by α for `on-policy` (the ε-greedy policy) and `exploring-starts` (the greedy
 //! one, from any state and action), by W / C with weighted importance sampling for `off-policy` (the
 //! greedy policy, learned from the ε-greedy one). One step is a transition. Where a time limit cuts an
-//! episode off, its return is not known: the value of the last state stands in for what is missing.
+//! episode off, its return is not known: the value of the last state stands in for what is missing, and
+//! the return is off by what that estimate is off.
 use super::estimates::{Estimates, StepSize};
-use super::expected_sarsa::expected_value;
-use super::experience::{Explorer, Task, World, best, control_parameters, epsilon_greedy};
+use super::explorer::{Explorer, best, control_parameters, epsilon_greedy, expected_value};
+use super::world::{Task, World};
 use super::{Model, Table};
 use crate::Agent;
 use anyhow::Result;
@@ -22,9 +23,9 @@ control_parameters! {
         /// What is learned from: on-policy, exploring-starts or off-policy
         #[arg(value_enum, hide_possible_values = true)]
         method: MonteCarloMethod = MonteCarloMethod::OnPolicy;
-        /// Which visits of a pair in an episode count: first or every (off-policy: every)
+        /// Which visits of a pair in an episode count: first, every, or own (first, off-policy every)
         #[arg(value_enum, hide_possible_values = true)]
-        visits: Visits = Visits::First;
+        visits: Visits = Visits::Own;
         /// Step size α: a number, or `1/n` or `1/n^0.8` with the visits n of a state's action
         alpha: StepSize = StepSize::Visits(1.0);
         /// Value of q before anything is known; one above all returns makes the agent try everything
@@ -38,8 +39,9 @@ control_parameters! {
 pub enum MonteCarloMethod {
     /// Episodes of the ε-greedy policy, about which it learns.
     OnPolicy,
-    /// Episodes of the greedy policy that start in any state that is not terminal, with any action,
-    /// all equally probable; ε is not used.
+    /// Episodes of the greedy policy that start in any state that is not terminal, all equally
+    /// probable, with any action it has, all equally probable: pairs of states with fewer actions are
+    /// drawn more often. ε is not used.
     ExploringStarts,
     /// Episodes of the ε-greedy policy, about the greedy one.
     OffPolicy,
@@ -49,6 +51,8 @@ pub enum MonteCarloMethod {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Visits {
+    /// What the books do: the first; of off-policy control all of them.
+    Own,
     /// The first.
     First,
     /// All of them.
@@ -96,6 +100,10 @@ impl MonteCarlo {
     pub fn new(task: Task, config: MonteCarloConfig, seed: u64) -> Result<Self> {
         config.check()?;
         let off_policy = config.method == MonteCarloMethod::OffPolicy;
+        if off_policy && config.visits == Visits::First {
+            let why = "off-policy, every visit counts: leave it out";
+            return Err(BadValue::new("visits", "first", why).into());
+        }
         if off_policy && config.alpha != StepSize::Visits(1.0) {
             let why = "off-policy, weighted means are taken: leave it at 1/n";
             return Err(BadValue::new("alpha", config.alpha, why).into());
@@ -264,14 +272,22 @@ mod tests {
     }
 
     #[test]
-    fn the_step_size_of_weighted_means_is_their_own() {
-        let config = MonteCarloConfig {
-            method: MonteCarloMethod::OffPolicy,
-            alpha: StepSize::Of(0.1),
-            ..Default::default()
-        };
-        let mdp = GridWorld::new(&GridConfig::of(Layout::Chain)).unwrap();
-        let error = MonteCarlo::new(Task::of(Arc::new(mdp), 10), config, 1).err().unwrap();
-        assert!(error.to_string().contains("--alpha 0.1: off-policy"), "{error}");
+    fn what_weighted_means_leave_no_choice_of_is_refused() {
+        let method = MonteCarloMethod::OffPolicy;
+        let off_policy = || MonteCarloConfig { method, ..Default::default() };
+        for (config, told) in [
+            (
+                MonteCarloConfig { alpha: StepSize::Of(0.1), ..off_policy() },
+                "--alpha 0.1: off-policy",
+            ),
+            (
+                MonteCarloConfig { visits: Visits::First, ..off_policy() },
+                "--visits first: off-policy",
+            ),
+        ] {
+            let mdp = GridWorld::new(&GridConfig::of(Layout::Chain)).unwrap();
+            let error = MonteCarlo::new(Task::of(Arc::new(mdp), 10), config, 1).err().unwrap();
+            assert!(error.to_string().contains(told), "{error}");
+        }
     }
 }

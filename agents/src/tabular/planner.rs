@@ -131,6 +131,28 @@ impl Problem {
     }
 }
 
+/// States an MDP may have at most to be solved on the side.
+pub(crate) const LARGEST: usize = 2_000;
+
+/// The states with actions that an episode can visit by the pairs `allowed`.
+pub(crate) fn visited(model: &Model, allowed: impl Fn(usize) -> bool) -> Vec<usize> {
+    let mut found = vec![false; model.n_states()];
+    let mut open: Vec<usize> = model.starts().collect();
+    while let Some(state) = open.pop() {
+        if !std::mem::replace(&mut found[state], true) {
+            let pairs = model.pairs(state).filter(|&pair| allowed(pair));
+            open.extend(pairs.flat_map(|pair| model.entries(pair)).map(|(next, _)| next));
+        }
+    }
+    (0..model.n_states()).filter(|&state| found[state] && !model.pairs(state).is_empty()).collect()
+}
+
+/// The root mean square of `off(s)` over `states`; 0 where there are none.
+pub(crate) fn root_mean_square(states: &[usize], off: impl Fn(usize) -> f64) -> f64 {
+    let squares: f64 = states.iter().map(|&state| off(state).powi(2)).sum();
+    (squares / states.len().max(1) as f64).sqrt()
+}
+
 /// The evaluation of one measure, `value_start`: the value under the start distribution.
 pub(super) fn start_value(model: &Model, values: &[f64]) -> Evaluation {
     let mean = model.start_value(values);

@@ -1,4 +1,5 @@
 //! A given policy π(a | s), for those who evaluate one.
+use super::planner::state_of;
 use super::{Model, Problem, Table};
 use anyhow::{Result, anyhow, bail};
 use bytemuck::cast_slice_mut;
@@ -237,8 +238,59 @@ impl Policy {
         table
     }
 
-    pub(super) fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
-        checkpoint.bytes("model.policy", cast_slice_mut(&mut self.probs))
+    /// Draws an action for each one-hot observation, `[N, S]`, action `i` from `rngs[i]`; 0 in a
+    /// terminal state.
+    pub(super) fn act(
+        &self,
+        model: &Model,
+        obs: &[f32],
+        rngs: &mut [Rng],
+        actions: &mut [usize],
+    ) -> Result<()> {
+        let obs = obs.chunks_exact(model.n_states());
+        for ((obs, rng), action) in obs.zip(rngs).zip(actions) {
+            *action = self.draw(model, state_of(obs)?, rng).unwrap_or(0);
+        }
+        Ok(())
+    }
+
+    /// The first of the most probable actions of a state; `None` where it is terminal.
+    pub fn likeliest(&self, model: &Model, state: usize) -> Option<usize> {
+        let more = |best: usize, pair: usize| match self.probs[pair] > self.probs[best] {
+            true => pair,
+            false => best,
+        };
+        model.pairs(state).reduce(more).map(|pair| model.action(pair))
+    }
+
+    /// [`likeliest`](Self::likeliest) for each one-hot observation, `[N, S]`.
+    pub(super) fn act_likeliest(
+        &self,
+        model: &Model,
+        obs: &[f32],
+        actions: &mut [usize],
+    ) -> Result<()> {
+        for (obs, action) in obs.chunks_exact(model.n_states()).zip(actions) {
+            *action = self.likeliest(model, state_of(obs)?).unwrap_or(0);
+        }
+        Ok(())
+    }
+
+    /// Saves the policy as `file`, or refuses to go on where another was saved: its file, `name`, given
+    /// by `flag`, has changed since.
+    pub(super) fn state(
+        &self,
+        checkpoint: &mut Checkpoint,
+        file: &str,
+        (flag, name): (&str, &PolicyName),
+    ) -> Result<()> {
+        let mut saved = self.probs.clone();
+        checkpoint.bytes(file, cast_slice_mut(&mut saved))?;
+        if saved != self.probs {
+            let why = "it is no longer the policy that this run was started with: put that one back,                        or start a new run";
+            return Err(BadValue::new(flag, name, why).into());
+        }
+        Ok(())
     }
 }
 

@@ -3,7 +3,6 @@
 //! v(s) ← Σ_a π(a | s)·[ r(s, a) + γ·Σ_s' p(s' | s, a)·v(s') ], in sweeps, or solved at once. One
 //! step is a sweep; with `--steps` as many as one likes.
 use super::model::{change, larger, sweep};
-use super::planner::state_of;
 use super::{Discount, Model, Policy, PolicyName, Problem, Table};
 use crate::Agent;
 use anyhow::Result;
@@ -11,8 +10,7 @@ use bytemuck::cast_slice_mut;
 use clap::ValueEnum;
 use envs::Mdp;
 use serde::{Deserialize, Serialize};
-use std::cell::RefCell;
-use train::{Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split, stream};
+use train::{Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split};
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`PolicyEvaluation`].
@@ -51,8 +49,6 @@ pub struct PolicyEvaluation {
     /// v of the sweep before, `[S]`.
     before: Vec<f64>,
     converged: bool,
-    /// What playing draws actions from.
-    playing: RefCell<Rng>,
 }
 
 impl PolicyEvaluation {
@@ -60,15 +56,14 @@ impl PolicyEvaluation {
     ///
     /// # Errors
     /// What [`Problem::new`] and [`PolicyName::read`] find; where γ = 1 and the policy never ends.
-    pub fn new(mdp: &dyn Mdp, config: PolicyEvaluationConfig, seed: u64) -> Result<Self> {
+    pub fn new(mdp: &dyn Mdp, config: PolicyEvaluationConfig) -> Result<Self> {
         config.check()?;
         let problem = Problem::new(mdp, config.gamma)?;
         let policy = config.policy.read("policy", mdp, &problem.model)?;
         policy.check_proper(&problem)?;
         let values = vec![0.0; problem.model.n_states()];
-        let playing = RefCell::new(stream(seed, "play"));
         let before = values.clone();
-        Ok(Self { config, problem, policy, before, values, converged: false, playing })
+        Ok(Self { config, problem, policy, before, values, converged: false })
     }
 
     /// v, `[S]`.
@@ -121,20 +116,18 @@ impl Learner for PolicyEvaluation {
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
         checkpoint.bytes(MODEL, cast_slice_mut(&mut self.values))?;
-        self.policy.state(checkpoint)?;
+        self.policy.state(checkpoint, "model.policy", ("policy", &self.config.policy))?;
         checkpoint.value("converged", &mut self.converged)
     }
 }
 
 impl Agent for PolicyEvaluation {
-    /// Draws from the policy.
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        let model = &self.problem.model;
-        let mut rng = self.playing.borrow_mut();
-        for (obs, action) in obs.chunks_exact(model.n_states()).zip(actions) {
-            *action = self.policy.draw(model, state_of(obs)?, &mut rng).unwrap_or(0);
-        }
-        Ok(())
+        self.policy.act_likeliest(&self.problem.model, obs, actions)
+    }
+
+    fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
+        self.policy.act(&self.problem.model, obs, rngs, actions)
     }
 
     fn table(&self, _: &Model) -> Result<Option<Table>> {

@@ -1,94 +1,148 @@
 //! What those share who learn from experience what a given policy is worth.
-use super::experience::Task;
-use super::planner::{start_value, state_of};
-use super::{Model, Policy, PolicyName, Table};
+use super::planner::{LARGEST, root_mean_square, start_value, visited};
+use super::world::Task;
+use super::{Discount, Model, Policy, PolicyName, Problem, Table};
 use anyhow::Result;
-use std::cell::RefCell;
-use train::{BadValue, Checkpoint, Evaluation, Rng, stream};
+use envs::Mdp;
+use train::{BadValue, Checkpoint, Evaluation, Measure, Rng, stream};
 
 /// A policy that is evaluated, and the one that is followed for it.
 pub(super) struct Prediction {
-    pub(super) model: Model,
+    problem: Problem,
     pub(super) policy: Policy,
-    /// The policy that is followed; `None` where it is the one that is evaluated.
-    pub(super) behaviour: Option<Policy>,
+    name: PolicyName,
+    /// The policy that is followed, and its name; `None` where it is the one that is evaluated.
+    behaviour: Option<(Policy, PolicyName)>,
     rng: Rng,
-    /// What playing draws actions from.
-    playing: RefCell<Rng>,
+    /// States in which the policy that is followed takes an action.
+    visited: Vec<usize>,
+    /// v^π, `[S]`, where there are not too many states to solve for it.
+    exact: Option<Vec<f64>>,
 }
 
 impl Prediction {
     /// # Errors
-    /// What [`PolicyName::read`] finds; where the outcomes are not known; where an action of the
-    /// policy is never taken by the one that is followed.
+    /// What [`PolicyName::read`] and [`Policy::check_proper`] find; where the outcomes are not known;
+    /// where an action of the policy is never taken by the one that is followed.
     pub(super) fn new(
         task: &Task,
+        gamma: Discount,
         policy: &PolicyName,
         behaviour: Option<&PolicyName>,
         seed: u64,
     ) -> Result<Self> {
         let mdp = task.known("policy", policy)?;
-        let model = Model::new(mdp)?;
-        let policy = policy.read("policy", mdp, &model)?;
-        let read = |name: &PolicyName| name.read("behaviour", mdp, &model);
-        let followed = behaviour.map(read).transpose()?;
-        if let (Some(name), Some(behaviour)) = (behaviour, &followed) {
-            let left_out = |pair: &usize| policy.prob(*pair) > 0.0 && behaviour.prob(*pair) == 0.0;
-            for state in 0..model.n_states() {
-                if let Some(pair) = model.pairs(state).find(left_out) {
-                    let why = format!(
-                        "it never takes action {} in state {}, which --policy does: nothing can be \
-                         learned of it",
-                        mdp.action_name(model.action(pair)),
-                        mdp.state_name(state)
-                    );
-                    return Err(BadValue::new("behaviour", name, &why).into());
-                }
+        let problem = Problem::new(mdp, gamma)?;
+        let (name, policy) = (policy.clone(), policy.read("policy", mdp, &problem.model)?);
+        policy.check_proper(&problem)?;
+        let behaviour = match behaviour {
+            Some(name) => {
+                let followed = name.read("behaviour", mdp, &problem.model)?;
+                check_covers(&followed, name, &policy, mdp, &problem.model)?;
+                Some((followed, name.clone()))
             }
-        }
-        let playing = RefCell::new(stream(seed, "play"));
-        Ok(Self { model, policy, behaviour: followed, rng: stream(seed, "explore"), playing })
+            None => None,
+        };
+        let exact = match problem.model.n_states() <= LARGEST {
+            true => Some(policy.values(&problem)?),
+            false => None,
+        };
+        let followed = behaviour.as_ref().map_or(&policy, |(followed, _)| followed);
+        let visited = visited(&problem.model, |pair| followed.prob(pair) > 0.0);
+        Ok(Self { problem, policy, name, behaviour, rng: stream(seed, "explore"), visited, exact })
+    }
+
+    /// Whether another policy is followed than the one that is evaluated.
+    pub(super) fn is_off_policy(&self) -> bool {
+        self.behaviour.is_some()
     }
 
     /// The action that is taken in a state.
     pub(super) fn choose(&mut self, state: usize) -> usize {
-        let followed = self.behaviour.as_ref().unwrap_or(&self.policy);
-        followed.draw(&self.model, state, &mut self.rng).unwrap_or(0)
+        let followed = self.behaviour.as_ref().map_or(&self.policy, |(followed, _)| followed);
+        followed.draw(&self.problem.model, state, &mut self.rng).unwrap_or(0)
     }
 
     /// ρ = π(a | s) / b(a | s); 1 where the policy itself is followed.
     pub(super) fn ratio(&self, state: usize, action: usize) -> f64 {
-        let Some(behaviour) = &self.behaviour else { return 1.0 };
-        let pair = self.model.pairs(state).find(|pair| self.model.action(*pair) == action);
+        let Some((behaviour, _)) = &self.behaviour else { return 1.0 };
+        let model = &self.problem.model;
+        let pair = model.pairs(state).find(|pair| model.action(*pair) == action);
         pair.map_or(0.0, |pair| self.policy.prob(pair) / behaviour.prob(pair))
     }
 
-    /// Draws from the policy that is evaluated.
+    /// The likeliest actions of the policy that is evaluated.
     pub(super) fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        let mut rng = self.playing.borrow_mut();
-        for (obs, action) in obs.chunks_exact(self.model.n_states()).zip(actions) {
-            *action = self.policy.draw(&self.model, state_of(obs)?, &mut rng).unwrap_or(0);
-        }
-        Ok(())
+        self.policy.act_likeliest(&self.problem.model, obs, actions)
+    }
+
+    /// Draws from the policy that is evaluated.
+    pub(super) fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
+        self.policy.act(&self.problem.model, obs, rngs, actions)
     }
 
     /// v, and what is taken for sure; q is not known without the outcomes.
     pub(super) fn table(&self, values: &[f64]) -> Table {
-        let mut table = Table::unknown(&self.model);
+        let model = &self.problem.model;
+        let mut table = Table::unknown(model);
         table.values.copy_from_slice(values);
         for (state, action) in table.policy.iter_mut().enumerate() {
-            *action = self.policy.sure(&self.model, state);
+            *action = self.policy.sure(model, state);
         }
         table
     }
 
-    /// `value_start`: what is thought of the states in which episodes start.
+    /// `value_start`: what is thought of the states in which episodes start. A larger estimate is no
+    /// better one: the score is the other measure, negated, over the states that are visited.
+    /// `values_error`: root mean square of v(s) − v^π(s); where there are too many states to know v^π,
+    /// `values_residual`: that of Σ_a π(a | s)·[ r(s, a) + γ·Σ_s' p(s' | s, a)·v(s') ] − v(s).
     pub(super) fn evaluation(&self, values: &[f64]) -> Evaluation {
-        start_value(&self.model, values)
+        let Problem { model, gamma, .. } = &self.problem;
+        let (name, error) = match &self.exact {
+            Some(exact) => {
+                let error = root_mean_square(&self.visited, |s| values[s] - exact[s]);
+                ("values_error", error)
+            }
+            None => {
+                let target = |state| self.policy.backup(model, state, values, *gamma);
+                let error = root_mean_square(&self.visited, |s| target(s) - values[s]);
+                ("values_residual", error)
+            }
+        };
+        let mut evaluation = start_value(model, values);
+        let measure = Measure { mean: error, ci95: [error; 2], n: 1 };
+        evaluation.measures.insert(name.to_owned(), measure);
+        Evaluation { score: -error, ..evaluation }
     }
 
     pub(super) fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
-        self.policy.state(checkpoint)?;
+        self.policy.state(checkpoint, "model.policy", ("policy", &self.name))?;
+        if let Some((behaviour, name)) = &self.behaviour {
+            behaviour.state(checkpoint, "behaviour", ("behaviour", name))?;
+        }
         checkpoint.value("explore", &mut self.rng)
     }
+}
+
+/// Where `policy` takes an action that `followed`, which goes by `name`, never takes.
+fn check_covers(
+    followed: &Policy,
+    name: &PolicyName,
+    policy: &Policy,
+    mdp: &dyn Mdp,
+    model: &Model,
+) -> Result<()> {
+    let left_out = |pair: &usize| policy.prob(*pair) > 0.0 && followed.prob(*pair) == 0.0;
+    for state in 0..model.n_states() {
+        if let Some(pair) = model.pairs(state).find(left_out) {
+            let why = format!(
+                "it never takes action {} in state {}, which --policy does: nothing can be learned \
+                 of it",
+                mdp.action_name(model.action(pair)),
+                mdp.state_name(state)
+            );
+            return Err(BadValue::new("behaviour", name, &why).into());
+        }
+    }
+    Ok(())
 }

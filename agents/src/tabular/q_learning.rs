@@ -5,7 +5,8 @@
 //! pairs by their traces, which are cut where an action is taken that is not greedy. One step is a
 //! transition.
 use super::estimates::{Estimates, StepSize, TraceKind, Traces};
-use super::experience::{Explorer, Task, World, control_parameters, is_greedy, max};
+use super::explorer::{Explorer, control_parameters, is_greedy, max};
+use super::world::{Task, World};
 use super::{Model, Table};
 use crate::Agent;
 use anyhow::Result;
@@ -20,7 +21,7 @@ control_parameters! {
         initial: f64 = 0.0, in f64::MIN..;
         /// Decay λ of the traces; 0 for none
         lambda: f64 = 0.0, in 0.0..=1.0;
-        /// What a visit does to its trace: accumulating or replacing
+        /// With --lambda, what a visit does to its trace: accumulating or replacing
         #[arg(value_enum, hide_possible_values = true)]
         traces: TraceKind = TraceKind::Replacing;
     }
@@ -59,6 +60,7 @@ impl Learner for QLearning {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
         let Self { config, world, q, traces, explorer } = self;
         let row = q.row(world.state);
+        log.scalar("train/epsilon", explorer.epsilon(world.seen));
         let action = explorer.choose(row, world.seen);
         if !is_greedy(row, action) {
             traces.clear();
@@ -79,7 +81,6 @@ impl Learner for QLearning {
             traces.clear();
         }
         log.scalar("train/td_error", error.abs());
-        log.scalar("train/epsilon", explorer.epsilon(world.seen));
         Ok(Progress::Advanced(1))
     }
 

@@ -5,7 +5,9 @@
 //! `--n`, the return of n steps takes the place of r + γ·q(s', a'); with `--lambda`, the error goes to
 //! all pairs by their traces. One step is a transition.
 use super::estimates::{Estimates, StepSize, TraceKind, Traces};
-use super::experience::{Explorer, Recent, Task, World, control_parameters};
+use super::explorer::{Explorer, control_parameters};
+use super::returns::Recent;
+use super::world::{Task, World};
 use super::{Model, Table};
 use crate::Agent;
 use anyhow::Result;
@@ -22,7 +24,7 @@ control_parameters! {
         n: usize = 1, in 1..=1 << 16;
         /// Decay λ of the traces; 0 for none
         lambda: f64 = 0.0, in 0.0..=1.0;
-        /// What a visit does to its trace: accumulating or replacing
+        /// With --lambda, what a visit does to its trace: accumulating or replacing
         #[arg(value_enum, hide_possible_values = true)]
         traces: TraceKind = TraceKind::Replacing;
     }
@@ -67,6 +69,7 @@ impl Sarsa {
 impl Learner for Sarsa {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
         let Self { config, world, q, recent, traces, explorer, chosen } = self;
+        log.scalar("train/epsilon", explorer.epsilon(world.seen));
         let chosen_now = chosen.take();
         let action = chosen_now.unwrap_or_else(|| explorer.choose(q.row(world.state), world.seen));
         let moved = world.step(action, log)?;
@@ -98,7 +101,6 @@ impl Learner for Sarsa {
         if moved.ended {
             traces.clear();
         }
-        log.scalar("train/epsilon", explorer.epsilon(world.seen));
         Ok(Progress::Advanced(1))
     }
 

@@ -5,12 +5,13 @@
 //! return of n steps takes the place of r + γ·v(s'); with `--lambda`, the error goes to all states by
 //! their traces. One step is a transition.
 use super::estimates::{Estimates, StepSize, TraceKind, Traces};
-use super::experience::{Recent, Task, World};
 use super::prediction::Prediction;
+use super::returns::Recent;
+use super::world::{Task, World};
 use super::{Discount, Model, Policy, PolicyName, Table};
 use crate::Agent;
 use anyhow::Result;
-use train::{BadValue, Checkpoint, Evaluation, Learner, Log, Progress, Split};
+use train::{BadValue, Checkpoint, Evaluation, Learner, Log, Progress, Rng, Split};
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`Td`].
@@ -27,7 +28,7 @@ train::hyper_parameters! {
         n: usize = 1, in 1..=1 << 16;
         /// Decay λ of the traces; 0 for none
         lambda: f64 = 0.0, in 0.0..=1.0;
-        /// What a visit does to its trace: accumulating or replacing
+        /// With --lambda, what a visit does to its trace: accumulating or replacing
         #[arg(value_enum, hide_possible_values = true)]
         traces: TraceKind = TraceKind::Accumulating;
     }
@@ -55,7 +56,7 @@ impl Td {
             let why = "is for one-step returns: give --n or --lambda";
             return Err(BadValue::new("lambda", config.lambda, why).into());
         }
-        let prediction = Prediction::new(&task, &config.policy, None, seed)?;
+        let prediction = Prediction::new(&task, config.gamma, &config.policy, None, seed)?;
         let world = World::new(task, config.gamma, seed)?;
         let v = Estimates::of_states(&world.states, config.initial, config.alpha);
         let (recent, traces) = (Recent::new(config.n), Traces::default());
@@ -100,9 +101,12 @@ impl Learner for Td {
 }
 
 impl Agent for Td {
-    /// Draws from the policy.
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
         self.prediction.act(obs, actions)
+    }
+
+    fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
+        self.prediction.draw(obs, rngs, actions)
     }
 
     fn table(&self, _: &Model) -> Result<Option<Table>> {

@@ -170,7 +170,7 @@ fn importance_sampling(command: &'static str) -> Result<Vec<Line>> {
         let policy = "--policy examples/policies/stick-on-20.json";
         let command =
             format!("lab mc-prediction --env blackjack {policy} {behaviour} --steps 100000");
-        let scores = trials(&command, 1..=10, with_policy, |solved| Ok(solved.evaluation.score))?;
+        let scores = trials(&command, 1..=10, with_policy, |solved| Ok(solved.start_value()))?;
         anyhow::Ok(Measure::of(&scores))
     };
     let value = -0.350_111_15;

@@ -1,7 +1,8 @@
 //! The rule by hand, the learner by its three promises.
 use super::*;
 use candle_core::Var;
-use envs::{CartPole, Catch, End};
+use envs::{CartPole, Catch, End, FrozenLake, FrozenLakeConfig, Mdp, MdpEnv};
+use std::sync::Arc;
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
 use train::{Outcome, Plan, Run, fit};
 
@@ -160,5 +161,35 @@ fn same_bits_and_resumes() {
         same_seed_same_bits(&learner, 300).unwrap();
         // Not a multiple of 12: in the middle of a rollout.
         resume_changes_nothing(&learner, 151, 300, dir.path()).unwrap();
+    }
+}
+
+#[test]
+fn its_table_is_what_the_networks_say_of_each_state() {
+    let lake = Arc::new(FrozenLake::new(&FrozenLakeConfig::default()).unwrap());
+    let model = Model::new(&*lake).unwrap();
+    for critic in [Critic::Advantage, Critic::Q] {
+        let known: Arc<dyn Mdp> = Arc::<FrozenLake>::clone(&lake);
+        let make: MakeEnv = Box::new(move || Box::new(MdpEnv::new(Arc::clone(&known), Some(100))));
+        let config = ActorCriticConfig { critic, ..small() };
+        let agent = ActorCritic::new(make, config, 1, &Device::Cpu).unwrap();
+        let table = agent.table(&model).unwrap().unwrap();
+        // State 5 is a hole.
+        assert_eq!((table.values[5], table.policy[5]), (0.0, None));
+        let mut obs = vec![0f32; 16];
+        obs[6] = 1.0;
+        let mut action = [0];
+        agent.act(&obs, &mut action).unwrap();
+        assert_eq!(table.policy[6], Some(action[0]));
+        let obs = Tensor::from_vec(obs, (1, 16), &Device::Cpu).unwrap();
+        let (logits, said) = agent.actor.acting.forward(&obs).unwrap();
+        let value = state_values(&Categorical::new(&logits).unwrap(), &said).unwrap();
+        let value = f64::from(value.to_vec1::<f32>().unwrap()[0]);
+        assert!((table.values[6] - value).abs() < 1e-6);
+        let said = said.to_vec2::<f32>().unwrap();
+        match critic {
+            Critic::Advantage => assert!(table.q.iter().all(|q| q.is_nan())),
+            Critic::Q => assert!((table.q[6 * 4 + 1] - f64::from(said[0][1])).abs() < 1e-6),
+        }
     }
 }

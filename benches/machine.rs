@@ -1,7 +1,8 @@
-//! What the machine can do at most: GFLOP/s of Candle's matrix product and GB/s of memory.
+//! What the machine can do at most: GFLOP/s of a matrix product and GB/s of memory.
 //!
 //! `cargo bench --bench machine` prints one JSON object. Threads: RAYON_NUM_THREADS, or one per core.
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Module as _, Tensor};
+use lab::nn::{Activation, Linear, Params};
 use rayon::prelude::*;
 use std::time::Instant;
 
@@ -20,11 +21,14 @@ fn best(mut f: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<f64> {
     })
 }
 
-/// Billions of additions and multiplications per second in a product of two `f32` matrices.
+/// Billions of additions and multiplications per second in a product of two `f32` matrices, a dense
+/// layer.
 fn product() -> anyhow::Result<f64> {
     let a = Tensor::ones((SIDE, SIDE), DType::F32, &Device::Cpu)?;
+    let params = Params::new(1, &Device::Cpu);
+    let layer = Linear::new(&params, "layer", SIDE, SIDE, Activation::Linear)?;
     let seconds = best(|| {
-        std::hint::black_box(a.matmul(&a)?);
+        std::hint::black_box(layer.forward(&a)?);
         Ok(())
     })?;
     Ok(2.0 * (SIDE as f64).powi(3) / seconds / 1e9)

@@ -339,7 +339,7 @@ def describe():
     lock = (ROOT / "Cargo.lock").read_text()
     crates = {
         name: re.search(rf'name = "{name}"\nversion = "(.+)"', lock)[1]
-        for name in ["candle-core", "gemm", "rayon"]
+        for name in ["candle-core", "rayon"]
     }
     names = "torch jax jaxlib optax numpy scipy stable-baselines3 cleanrl gymnasium MinAtar"
     names = f"{names} pymdptoolbox bettermdptools".split()
@@ -477,7 +477,7 @@ in one run: compare ratios, not numbers of different machines.
 
 - CPU: {about["cpu"]}; cores: {about["cores"]}; {about["cache"]}; {about["memory"]} of memory
 - vector sets: {about["vectors"]}
-- measured with `cargo bench --bench machine`: matrix product of Candle (`gemm`), 1024×1024, f32:
+- measured with `cargo bench --bench machine`: matrix product (`nn::Linear`), 1024×1024, f32:
   {one["gflop_per_s"]} GFLOP/s with one thread, {several["gflop_per_s"]} with {several["threads"]};
   memory (triad): {one["gb_per_s"]} GB/s with one, {several["gb_per_s"]} with {several["threads"]}
 - {about["system"]}; lab: {about["lab"]}; {about["rust"]}; {about["crates"]}

@@ -1,7 +1,7 @@
 //! Settings of the whole process that training needs to be fast.
 //!
-//! Beside `ops/gemm.rs` the only module with `unsafe` code: the settings are made through functions
-//! of the C library that may not be called while other threads run, which is checked.
+//! The settings are made through functions of the C library that may not be called while other threads
+//! run, which is checked.
 #![allow(unsafe_code, reason = "see the module's documentation")]
 
 /// Makes memory and threads behave as training likes it; to be called first thing in `main`. Does

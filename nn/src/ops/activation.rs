@@ -68,34 +68,6 @@ pub(super) fn add_and_apply(activation: Activation, y: &mut [f32], bias: f32) {
     );
 }
 
-/// y ← activation(sums + bias), with one bias for the whole slice.
-pub(super) fn apply(activation: Activation, sums: &[f32], bias: f32, y: &mut [f32]) {
-    vectorised(
-        #[inline(always)]
-        || {
-            let pairs = y.iter_mut().zip(sums);
-            with_function!(activation, f => pairs.for_each(|(y, sum)| *y = f(sum + bias)));
-        },
-    );
-}
-
-/// y ← x + activation(sums + bias), with one bias for the whole slice.
-pub(super) fn apply_and_add(
-    activation: Activation,
-    sums: &[f32],
-    bias: f32,
-    x: &[f32],
-    y: &mut [f32],
-) {
-    vectorised(
-        #[inline(always)]
-        || {
-            let terms = y.iter_mut().zip(sums).zip(x);
-            with_function!(activation, f => terms.for_each(|((y, sum), x)| *y = x + f(sum + bias)));
-        },
-    );
-}
-
 /// y ← activation(y + bias), for rows of as many elements as there are biases.
 pub(super) fn add_rows_and_apply(activation: Activation, y: &mut [f32], bias: &[f32]) {
     vectorised(

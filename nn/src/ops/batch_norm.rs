@@ -3,8 +3,9 @@ mod statistics;
 
 use self::statistics::Statistics;
 use super::activation::with_function;
+use super::fresh::compute;
 use super::sink::{Content, add_shares, emit};
-use super::tiles::{for_each, for_each_task, pieces, scratch};
+use super::tiles::{for_each_task, pieces, scratch};
 use super::{on_cpu_f32, read, slice, vectorised};
 use crate::Activation;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
@@ -167,7 +168,7 @@ impl CustomOp3 for BatchNormOp {
         let sample = count / x.dim(0)?;
         let tile = SAMPLES * sample;
         let tiles = count.div_ceil(tile);
-        let mut dx = vec![0.0; if x.track_op() { count } else { 0 }];
+        let asked = if x.track_op() { count } else { 0 };
         let mut sums = vec![0.0; 2 * channels];
         let mut run = |x: &[f32], weight: &[f32], y: &[f32], g: &[f32]| {
             scratch(tiles * 2 * channels, |shares| {
@@ -181,7 +182,7 @@ impl CustomOp3 for BatchNormOp {
                 add_shares(&mut sums, Content::Stale, shares.chunks_exact(2 * channels));
                 Ok::<_, candle_core::Error>(())
             })?;
-            for_each(&mut dx, tile, count * ELEMENT_WORK, |index, dx| {
+            compute(asked, tile, count * ELEMENT_WORK, |index, dx| {
                 let range = index * tile..index * tile + dx.len();
                 let (x, y, g) = (&x[range.clone()], &y[range.clone()], &g[range]);
                 let mean_of = (channels as f64 / count as f64) as f32;
@@ -195,7 +196,7 @@ impl CustomOp3 for BatchNormOp {
                 Ok(())
             })
         };
-        read(x, |x| read(weight, |w| read(y, |y| read(g, |g| run(x, w, y, g)))))?;
+        let dx = read(x, |x| read(weight, |w| read(y, |y| read(g, |g| run(x, w, y, g)))))?;
         let d_weight = emit(weight, |d_weight, content| {
             add_shares(d_weight, content, std::iter::once(&sums[channels..]));
             Ok(()) // [C]
@@ -222,8 +223,7 @@ fn scaled(
 ) -> Result<Vec<f32>> {
     let plane = sample / scale.len();
     let tile = SAMPLES * sample;
-    let mut y = vec![0.0; x.len()];
-    for_each(&mut y, tile, x.len() * ELEMENT_WORK, |index, y| {
+    compute(x.len(), tile, x.len() * ELEMENT_WORK, |index, y| {
         let x = &x[index * tile..][..y.len()];
         let planes = y.chunks_exact_mut(plane).zip(x.chunks_exact(plane));
         let channels = scale.iter().zip(shift).cycle();
@@ -239,8 +239,7 @@ fn scaled(
             );
         }
         Ok(())
-    })?;
-    Ok(y)
+    })
 }
 
 /// activation(scale·x + shift), without a gradient.

@@ -1,13 +1,14 @@
 //! Convolution, bias and activation in one operation, and perhaps the input added to them.
+use super::conv_gradients::{Given, Group, Sums, gradients, with_taps};
+use super::correlation::{Correlation, Transposed};
+use super::fresh::compute;
 use super::functions::sum;
-use super::gemm::{Matrix, Old, product};
-use super::im2col::Geometry;
-use super::sink::{Content, add_shares, emit};
-use super::tiles::{for_each, for_each_task, pieces, scratch, shared_tile, tile};
+use super::geometry::Geometry;
+use super::tiles::{scratch, tile};
+use super::transpose::transpose;
 use super::{activation, on_cpu_f32, read, slice, vectorised};
 use crate::{Activation, Mask};
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
-use std::ops::Range;
 
 /// How the kernel of a convolution moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,32 +138,36 @@ impl CustomOp3 for Conv2dOp {
         let x = slice(x, x_layout)?;
         let bias: &[f32] = slice(bias, bias_layout)?;
         let work = outputs * inputs * positions;
-        let group = geometry.group();
-        let samples = tile(work, group);
-        let mut y = vec![0.0; batch * outputs * positions];
-        with_taps(slice(weight, weight_layout)?, outputs, &geometry, |weight| {
-            let weight = Matrix::new(weight, outputs, inputs);
-            for_each(&mut y, samples * outputs * positions, batch * work, |tile, y| {
-                let x = x[tile * samples * geometry.sample()..].chunks(group * geometry.sample());
-                for (y, x) in y.chunks_mut(group * outputs * positions).zip(x) {
-                    let x = &x[..y.len() / (outputs * positions) * geometry.sample()];
-                    scratch(y.len(), |sums| {
-                        with_columns(&geometry, x, |columns| {
-                            product(weight, columns, sums, Old::Replaced)
+        let samples = tile(work, 1);
+        let correlation = Correlation::new(geometry, outputs);
+        let y = with_taps(slice(weight, weight_layout)?, outputs, &geometry, |weight| {
+            scratch(weight.len(), |kernels| {
+                transpose(weight, inputs, kernels); // [inputs, O]
+                let kernels = &*kernels;
+                let (all, some) = (batch * outputs * positions, samples * outputs * positions);
+                compute(all, some, batch * work, |tile, y| {
+                    let x = x[tile * samples * geometry.sample()..].chunks(geometry.sample());
+                    for (y, x) in y.chunks_mut(outputs * positions).zip(x) {
+                        scratch(y.len(), |sums| {
+                            correlation.sums(x, kernels, sums)?; // [H'·W', O]
+                            activation::add_rows_and_apply(self.form.activation, sums, bias);
+                            transpose(sums, outputs, y); // [O, H'·W']
+                            if self.form.residual {
+                                y.iter_mut().zip(x).for_each(|(y, x)| *y += x);
+                            }
+                            Ok::<_, candle_core::Error>(())
                         })?;
-                        self.finish(sums, positions, bias, x, y);
-                        Ok::<_, candle_core::Error>(())
-                    })?;
-                }
-                Ok(())
+                    }
+                    Ok(())
+                })
             })
         })?;
         let shape = (batch, outputs, geometry.out_height, geometry.out_width);
         Ok((CpuStorage::F32(y), Shape::from(shape)))
     }
 
-    /// With gz = g·activation'(z) and columns = im2col(x), for each sample:
-    /// dw += gz·columnsᵀ, db += Σ_positions gz, dx = col2im(wᵀ·gz) (+ g).
+    /// With gz = g·activation'(z), for each sample: dw += gz ⋆ x, db += Σ_positions gz,
+    /// dx = wᵀ gz (+ g).
     fn bwd(
         &self,
         x: &Tensor,
@@ -172,180 +177,60 @@ impl CustomOp3 for Conv2dOp {
         g: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let geometry = self.geometry(x.dims(), weight.dims())?;
-        let (batch, outputs) = (x.dim(0)?, weight.dim(0)?);
-        let (inputs, positions) = (geometry.inputs(), geometry.positions());
-        let work = outputs * inputs * positions;
-        let group = geometry.group();
-        let samples = shared_tile(work, batch).next_multiple_of(group);
-        let tiles = batch.div_ceil(samples);
-        let learns = weight.track_op() || bias.track_op();
-        let share = if learns { outputs * inputs + outputs } else { 0 };
-        let mut dx = vec![0.0; if x.track_op() { x.elem_count() } else { 0 }];
-        scratch(tiles * share, |shares| {
-            let tasks = pieces(shares, share, tiles)
-                .into_iter()
-                .zip(pieces(&mut dx, samples * geometry.sample(), tiles))
-                .collect();
-            let run = |x: &[f32], weight: &[f32], y: &[f32], g: &[f32]| {
-                with_taps(weight, outputs, &geometry, |weight| {
-                    let weight = Matrix::new(weight, outputs, inputs);
-                    for_each_task(tasks, 3 * batch * work, |tile, (share, dx)| {
-                        share.fill(0.0);
-                        let end = batch.min((tile + 1) * samples);
-                        let starts = (tile * samples..end).step_by(group);
-                        let mut dx =
-                            pieces(dx, group * geometry.sample(), starts.len()).into_iter();
-                        for start in starts {
-                            let range = start..end.min(start + group);
-                            let x = part(x, &range, geometry.sample());
-                            let y = part(y, &range, outputs * positions);
-                            let g = part(g, &range, outputs * positions);
-                            let dx = dx.next().unwrap_or_default();
-                            self.group_gradients(&geometry, weight, (x, y, g), share, dx)?;
-                        }
-                        Ok(())
-                    })
-                })
-            };
-            read(x, |x| read(weight, |w| read(y, |y| read(g, |g| run(x, w, y, g)))))?;
-            let d_weight = emit(weight, |d_weight, content| {
-                let elements = d_weight.len() / (outputs * geometry.channels);
-                let shares = shares.chunks_exact(share).map(|share| &share[..outputs * inputs]);
-                if elements == geometry.taps {
-                    add_shares(d_weight, content, shares);
-                } else {
-                    scratch(outputs * inputs, |compact| {
-                        add_shares(compact, Content::Stale, shares);
-                        let kernels = d_weight.chunks_exact_mut(elements);
-                        for (kernel, compact) in kernels.zip(compact.chunks_exact(geometry.taps)) {
-                            add_shares(kernel, content, std::iter::once(compact));
-                        }
-                    });
-                }
-                Ok(()) // [O, C, k, k]
-            })?;
-            let d_bias = emit(bias, |d_bias, content| {
-                let shares = shares.chunks_exact(share).map(|share| &share[outputs * inputs..]);
-                add_shares(d_bias, content, shares);
-                Ok(()) // [O]
-            })?;
-            let dx = match x.track_op() {
-                true => Some(Tensor::from_vec(dx, x.shape(), x.device())?), // [B, C, H, W]
-                false => None,
-            };
-            Ok((dx, d_weight, d_bias))
+        let outputs = weight.dim(0)?;
+        let correlation = Correlation::new(geometry, outputs);
+        let transposed = match x.track_op() {
+            true => Some(read(weight, |weight| Ok(Transposed::new(geometry, outputs, weight)))?),
+            false => None,
+        };
+        gradients(Given { x, weight, bias, y, g }, &geometry, outputs, |group, sums| {
+            self.group_gradients(&geometry, &correlation, transposed.as_ref(), group, sums)
         })
     }
 }
 
 impl Conv2dOp {
-    /// y `[samples, O, H', W']` from sums `[O, samples, H', W']`.
-    fn finish(&self, sums: &[f32], positions: usize, bias: &[f32], x: &[f32], y: &mut [f32]) {
-        let samples = y.len() / (bias.len() * positions);
-        for (index, y) in y.chunks_exact_mut(positions).enumerate() {
-            let (sample, output) = (index / bias.len(), index % bias.len());
-            let sums = &sums[(output * samples + sample) * positions..][..positions];
-            if self.form.residual {
-                let x = &x[index * positions..][..positions];
-                activation::apply_and_add(self.form.activation, sums, bias[output], x, y);
-            } else {
-                activation::apply(self.form.activation, sums, bias[output], y);
-            }
-        }
-    }
-
-    /// Adds what some samples x with results y and gradients g give to `share`, the gradients of
-    /// weight and bias, and sets `dx`, which is 0; either not where it is empty.
     fn group_gradients(
         &self,
         geometry: &Geometry,
-        weight: Matrix,
-        (x, y, g): (&[f32], &[f32], &[f32]),
-        share: &mut [f32],
-        dx: &mut [f32],
+        correlation: &Correlation,
+        transposed: Option<&Transposed>,
+        Group { x, y, g }: Group,
+        sums: Sums,
     ) -> Result<()> {
-        let (outputs, positions) = (weight.height(), geometry.positions());
-        let samples = x.len() / geometry.sample();
+        let positions = geometry.positions();
+        let outputs = y.len() / positions / (x.len() / geometry.sample());
         scratch(y.len(), |gz| {
-            for (index, (y, g)) in
-                y.chunks_exact(positions).zip(g.chunks_exact(positions)).enumerate()
-            {
-                let (sample, output) = (index / outputs, index % outputs);
-                let gz = &mut gz[(output * samples + sample) * positions..][..positions];
-                if self.form.residual {
-                    let x = &x[index * positions..][..positions];
-                    activation::backward_of_sum(self.form.activation, y, x, g, gz);
-                } else {
-                    activation::backward(self.form.activation, y, g, gz);
+            match self.form.residual {
+                true => activation::backward_of_sum(self.form.activation, y, x, g, gz),
+                false => activation::backward(self.form.activation, y, g, gz),
+            }
+            scratch(y.len(), |turned| {
+                let samples = gz.chunks_exact(outputs * positions);
+                for (turned, gz) in turned.chunks_exact_mut(outputs * positions).zip(samples) {
+                    if !sums.bias.is_empty() {
+                        add_sums(gz, sums.bias);
+                    }
+                    transpose(gz, positions, turned); // [H'·W', O]
                 }
-            }
-            let gz = &*gz;
-            let matrix = Matrix::new(gz, outputs, samples * positions); // [O, samples·H'·W']
-            if !share.is_empty() {
-                let (d_weight, d_bias) = share.split_at_mut(share.len() - outputs);
-                with_columns(geometry, x, |columns| {
-                    product(matrix, columns.transposed(), d_weight, Old::Kept)
-                })?;
-                add_sums(gz, d_bias);
-            }
-            if dx.is_empty() {
-                return Ok(());
-            }
-            if self.form.residual {
-                dx.copy_from_slice(g);
-            }
-            if geometry.is_identity() && samples == 1 {
-                return product(weight.transposed(), matrix, dx, Old::Kept);
-            }
-            scratch(geometry.inputs() * samples * positions, |columns| {
-                product(weight.transposed(), matrix, columns, Old::Replaced)?;
-                geometry.scatter(columns, dx);
+                if !sums.weight.is_empty() {
+                    correlation.add_gradient(x, turned, sums.weight, sums.old)?;
+                }
+                let Some(transposed) = transposed else { return Ok(()) };
+                let samples = gz.chunks_exact(outputs * positions);
+                let turned = turned.chunks_exact(outputs * positions);
+                for ((dx, gz), turned) in
+                    sums.x.chunks_exact_mut(geometry.sample()).zip(samples).zip(turned)
+                {
+                    transposed.image(gz, turned, dx)?;
+                }
+                if self.form.residual {
+                    sums.x.iter_mut().zip(g).for_each(|(dx, g)| *dx += g);
+                }
                 Ok(())
             })
         })
     }
-}
-
-/// The part of `values` that belongs to some samples of `len` elements.
-pub(super) fn part<'a>(values: &'a [f32], samples: &Range<usize>, len: usize) -> &'a [f32] {
-    &values[samples.start * len..samples.end * len]
-}
-
-/// Calls `f` with the matrix gathered from some samples.
-pub(super) fn with_columns<R>(
-    geometry: &Geometry,
-    samples: &[f32],
-    f: impl FnOnce(Matrix) -> R,
-) -> R {
-    let (inputs, count) = (geometry.inputs(), samples.len() / geometry.sample());
-    if geometry.is_identity() && count == 1 {
-        return f(Matrix::new(samples, inputs, geometry.positions()));
-    }
-    let columns = count * geometry.positions();
-    scratch(inputs * columns, |values| {
-        geometry.gather(samples, values);
-        f(Matrix::new(values, inputs, columns))
-    })
-}
-
-/// Calls `f` with the elements of each kernel that are used, `[O, C, taps]`.
-fn with_taps<R>(
-    weight: &[f32],
-    outputs: usize,
-    geometry: &Geometry,
-    f: impl FnOnce(&[f32]) -> R,
-) -> R {
-    let elements = weight.len() / (outputs * geometry.channels);
-    if elements == geometry.taps {
-        return f(weight);
-    }
-    scratch(outputs * geometry.inputs(), |used| {
-        let kernels = weight.chunks_exact(elements);
-        for (used, kernel) in used.chunks_exact_mut(geometry.taps).zip(kernels) {
-            used.copy_from_slice(&kernel[..geometry.taps]);
-        }
-        f(used)
-    })
 }
 
 /// sums += the sum of each of as many rows.

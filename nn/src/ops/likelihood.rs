@@ -1,6 +1,7 @@
 //! Log-likelihoods of data under what a network says, in one pass each way.
+use super::fresh::compute;
 use super::functions::{exp, log_1p_exp_neg, sigmoid};
-use super::tiles::{for_each, scratch, sum_tiles};
+use super::tiles::{scratch, sum_tiles};
 use super::{on_cpu_f32, read, slice, vectorised};
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use std::sync::OnceLock;
@@ -53,10 +54,10 @@ impl CustomOp2 for BernoulliNll {
         g: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let scale = g.to_scalar::<f32>()? / logits.dims().first().map_or(1.0, |&b| b as f32);
-        let mut gradient = vec![0.0; logits.elem_count()];
-        read(logits, |logits: &[f32]| {
+        let elements = logits.elem_count();
+        let gradient = read(logits, |logits: &[f32]| {
             read(targets, |targets: &[f32]| {
-                for_each(&mut gradient, TILE, logits.len() * ELEMENT_WORK, |tile, gradient| {
+                compute(elements, TILE, logits.len() * ELEMENT_WORK, |tile, gradient| {
                     let terms = gradient.iter_mut().zip(&logits[tile * TILE..]);
                     let terms = terms.zip(&targets[tile * TILE..]);
                     vectorised(
@@ -145,9 +146,9 @@ impl CustomOp2 for CrossEntropy {
                 labels[at]
             )
         }
-        let mut log_sums = vec![0.0; labels.len()];
         let samples = (TILE / (classes * positions)).max(1);
-        for_each(&mut log_sums, samples * positions, logits.len() * ELEMENT_WORK, |tile, out| {
+        let work = logits.len() * ELEMENT_WORK;
+        let log_sums = compute(labels.len(), samples * positions, work, |tile, out| {
             let logits = logits[tile * samples * classes * positions..].chunks(classes * positions);
             for (out, logits) in out.chunks_exact_mut(positions).zip(logits) {
                 match positions {
@@ -182,13 +183,13 @@ impl CustomOp2 for CrossEntropy {
             bail!("softmax_cross_entropy: backward before forward")
         };
         let scale = g.to_scalar::<f32>()? / labels.elem_count() as f32;
-        let mut gradient = vec![0.0; logits.elem_count()];
+        let elements = logits.elem_count();
         let sample = classes * positions;
         let samples = (TILE / sample).max(1);
-        read(logits, |logits: &[f32]| {
+        let gradient = read(logits, |logits: &[f32]| {
             read(labels, |labels: &[u32]| {
                 let work = logits.len() * ELEMENT_WORK;
-                for_each(&mut gradient, samples * sample, work, |tile, gradient| {
+                compute(elements, samples * sample, work, |tile, gradient| {
                     for (index, gradient) in gradient.chunks_exact_mut(sample).enumerate() {
                         let index = tile * samples + index;
                         let logits = &logits[index * sample..][..sample];
@@ -236,9 +237,9 @@ impl CustomOp1 for LogSoftmax {
     fn cpu_fwd(&self, logits: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (_, classes) = layout.shape().dims2()?;
         let logits: &[f32] = slice(logits, layout)?;
-        let mut log_probs = vec![0.0; logits.len()];
         let rows = (TILE / classes).max(1);
-        for_each(&mut log_probs, rows * classes, logits.len() * ELEMENT_WORK, |tile, out| {
+        let work = logits.len() * ELEMENT_WORK;
+        let log_probs = compute(logits.len(), rows * classes, work, |tile, out| {
             let logits = logits[tile * rows * classes..].chunks_exact(classes);
             for (out, logits) in out.chunks_exact_mut(classes).zip(logits) {
                 let log_sum = log_sum(logits);
@@ -252,12 +253,12 @@ impl CustomOp1 for LogSoftmax {
     /// g − softmax(l)·Σ g
     fn bwd(&self, _: &Tensor, log_probs: &Tensor, g: &Tensor) -> Result<Option<Tensor>> {
         let (_, classes) = log_probs.dims2()?;
-        let mut gradient = vec![0.0; log_probs.elem_count()];
+        let elements = log_probs.elem_count();
         let rows = (TILE / classes).max(1);
-        read(log_probs, |log_probs: &[f32]| {
+        let gradient = read(log_probs, |log_probs: &[f32]| {
             read(g, |g: &[f32]| {
                 let work = g.len() * ELEMENT_WORK;
-                for_each(&mut gradient, rows * classes, work, |tile, gradient| {
+                compute(elements, rows * classes, work, |tile, gradient| {
                     let first = tile * rows * classes;
                     let rows = log_probs[first..].chunks_exact(classes);
                     let rows = rows.zip(g[first..].chunks_exact(classes));

@@ -6,29 +6,35 @@
 mod activation;
 mod batch_norm;
 mod conv2d;
+mod conv_gradients;
 mod conv_transpose2d;
+mod correlation;
+mod fresh;
 mod functions;
 mod gaussian;
-mod gemm;
-mod im2col;
+mod geometry;
 mod likelihood;
 mod linear;
 mod loss;
+mod product;
+mod scatter;
 mod sink;
 #[cfg(test)]
 mod tests;
 mod tiles;
+mod transpose;
+mod vectorised;
 
 pub(crate) use batch_norm::{Moments, batch_norm, batch_norm_by};
 pub(crate) use conv_transpose2d::conv_transpose2d;
 pub(crate) use conv2d::{ConvForm, Window, conv2d};
 pub(crate) use gaussian::{kl_standard_normal, reparameterise};
-pub(crate) use gemm::vectorised;
 pub(crate) use likelihood::{bernoulli_nll, log_softmax, softmax_cross_entropy};
 pub(crate) use linear::linear;
 pub(crate) use loss::{Regression, regression, select};
 pub(crate) use sink::Gradients;
 pub(crate) use tiles::{for_each_task, pieces, sum_tiles};
+pub(crate) use vectorised::vectorised;
 
 use crate::Element;
 use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Storage, Tensor, bail};

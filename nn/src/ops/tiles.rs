@@ -75,14 +75,20 @@ thread_local! {
     static SCRATCH: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Calls `f` with `n` numbers of unspecified value, in memory that the thread keeps.
+/// Bytes in a cache line, which is also the widest vector there is.
+pub(super) const LINE: usize = 64;
+
+/// Calls `f` with `n` numbers of unspecified value, from the beginning of a cache line, in memory that
+/// the thread keeps.
 #[inline(always)]
 pub(super) fn scratch<R>(n: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
     let mut values = SCRATCH.with_borrow_mut(Vec::pop).unwrap_or_default();
-    if values.len() < n {
-        values.resize(n, 0.0);
+    const SPARE: usize = LINE / size_of::<f32>();
+    if values.len() < n + SPARE {
+        values.resize(n + SPARE, 0.0);
     }
-    let result = f(&mut values[..n]);
+    let first = values.as_ptr().align_offset(LINE).min(SPARE);
+    let result = f(&mut values[first..first + n]);
     SCRATCH.with_borrow_mut(|kept| kept.push(values));
     result
 }

@@ -35,7 +35,7 @@ impl Update {
     /// Updates one tile after the other, on several threads where there are many. A moment that the
     /// rule does not have is empty.
     fn tiles(&self, theta: &mut [f32], g: &[f32], a: &mut [f32], b: &mut [f32]) -> Result<()> {
-        const TILE: usize = 1 << 15;
+        const TILE: usize = 1 << 14;
         // What one element costs in multiply-adds of a matrix product, roughly.
         const ELEMENT_WORK: usize = 64;
         let (count, work) = (theta.len().div_ceil(TILE), theta.len() * ELEMENT_WORK);

@@ -1,0 +1,80 @@
+//! The geometry of one convolution.
+use super::tiles::scratch;
+
+/// One sample `[channels, height, width]`, the image, gives sums `[outputs, out_height, out_width]`
+/// through kernels `[outputs, channels, taps]`. In a transposed convolution it is the result that is
+/// the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Geometry {
+    pub(super) channels: usize,
+    pub(super) height: usize,
+    pub(super) width: usize,
+    pub(super) kernel_width: usize,
+    /// Elements of a kernel, in raster order, that are used.
+    pub(super) taps: usize,
+    pub(super) out_height: usize,
+    pub(super) out_width: usize,
+    pub(super) stride: usize,
+    pub(super) padding: usize,
+    pub(super) dilation: usize,
+}
+
+impl Geometry {
+    /// Inputs of one sum.
+    pub(super) fn inputs(&self) -> usize {
+        self.channels * self.taps
+    }
+
+    /// Elements of one channel of the image.
+    pub(super) fn plane(&self) -> usize {
+        self.height * self.width
+    }
+
+    /// Elements of one sample.
+    pub(super) fn sample(&self) -> usize {
+        self.channels * self.plane()
+    }
+
+    /// Positions the kernel is applied at.
+    pub(super) fn positions(&self) -> usize {
+        self.out_height * self.out_width
+    }
+
+    /// The distance of a tap from the first one, down and across.
+    pub(super) fn offset(&self, tap: usize) -> (usize, usize) {
+        (tap / self.kernel_width * self.dilation, tap % self.kernel_width * self.dilation)
+    }
+
+    /// How many samples are taken together where their positions are summed over: enough for the
+    /// sums to be long, few enough to stay in the cache.
+    pub(super) fn group(&self) -> usize {
+        const POSITIONS: usize = 256;
+        const ELEMENTS: usize = 1 << 17;
+        let most = ELEMENTS / (self.inputs() * self.positions());
+        (POSITIONS / self.positions()).min(most).max(1)
+    }
+
+    /// Height and width with the padding.
+    pub(super) fn padded_size(&self) -> (usize, usize) {
+        (self.height + 2 * self.padding, self.width + 2 * self.padding)
+    }
+
+    /// Calls `f` with samples that have zeros for padding.
+    pub(super) fn padded<R>(&self, samples: &[f32], f: impl FnOnce(&[f32]) -> R) -> R {
+        if self.padding == 0 {
+            return f(samples);
+        }
+        let (height, width) = self.padded_size();
+        let planes = samples.chunks_exact(self.plane());
+        scratch(planes.len() * height * width, |padded| {
+            padded.fill(0.0);
+            for (padded, plane) in padded.chunks_exact_mut(height * width).zip(planes) {
+                let rows = padded.chunks_exact_mut(width).skip(self.padding);
+                for (padded, row) in rows.zip(plane.chunks_exact(self.width)) {
+                    padded[self.padding..][..self.width].copy_from_slice(row);
+                }
+            }
+            f(padded)
+        })
+    }
+}

@@ -1,0 +1,211 @@
+//! The product that layers are made of: c[j, n] = Σ_k a[from_j + step_k] · b[k, n].
+//!
+//! `b` is a matrix with rows in memory; what its rows are multiplied by are single numbers that two
+//! tables find. With `from` a position of the kernel and `step` one of its taps this is a
+//! convolution that copies nothing (Dukhan 2019, "The Indirect Convolution Algorithm",
+//! <https://arxiv.org/abs/1907.02129>); with multiples of two strides it is a product of matrices.
+//!
+//! Each sum is one chain of fused multiply-adds in the order of k. So the bits depend neither on how
+//! c is cut into tiles nor on how wide the machine's vectors are, as long as it can fuse.
+mod kernel;
+
+use super::sink::Content;
+use super::tiles::{LINE, scratch};
+use candle_core::{Result, bail};
+use kernel::{Dots, Kernel, Tile};
+
+/// The numbers that rows are multiplied by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Factors<'a> {
+    pub(super) values: &'a [f32],
+    /// Where they begin, for each row of the result.
+    pub(super) from: &'a [u32],
+    /// Where they are from there, for each term of a sum.
+    pub(super) steps: &'a [u32],
+}
+
+/// Row k is `columns` numbers from k·`stride` on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub(super) values: &'a [f32],
+    pub(super) stride: usize,
+    pub(super) columns: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// The rows of a matrix.
+    pub(super) fn new(values: &'a [f32], columns: usize) -> Self {
+        Self { values, stride: columns, columns }
+    }
+}
+
+/// What becomes of the numbers that the result of a product is written over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Old {
+    /// They are lost.
+    Replaced,
+    /// The product is added to them.
+    Kept,
+}
+
+impl From<Content> for Old {
+    fn from(content: Content) -> Self {
+        match content {
+            Content::Stale => Old::Replaced,
+            Content::Sum => Old::Kept,
+        }
+    }
+}
+
+/// `n` multiples of `stride`, from 0.
+pub(super) fn multiples(n: usize, stride: usize) -> Vec<u32> {
+    (0..n).map(|i| (i * stride) as u32).collect()
+}
+
+/// c = a·b or c += a·b, on the calling thread. Row j of the result begins at `to[j]` in `c`.
+pub(super) fn product(a: Factors, b: Rows, c: &mut [f32], to: &[u32], old: Old) -> Result<()> {
+    product_by(Kernel::best(), a, b, c, to, old)
+}
+
+fn product_by(
+    kernel: &Kernel,
+    a: Factors,
+    b: Rows,
+    c: &mut [f32],
+    to: &[u32],
+    old: Old,
+) -> Result<()> {
+    let Factors { values, from, steps } = a;
+    if from.is_empty() || b.columns == 0 {
+        return Ok(());
+    }
+    let largest = |offsets: &[u32]| offsets.iter().copied().max().unwrap_or(0) as usize;
+    let reads = steps.is_empty() || largest(from) + largest(steps) < values.len();
+    let rows = steps.len().saturating_sub(1).checked_mul(b.stride);
+    let rows = rows.and_then(|rows| rows.checked_add(b.columns));
+    let has_rows = steps.is_empty() || rows.is_some_and(|end| end <= b.values.len());
+    let writes = from.len() == to.len() && largest(to) + b.columns <= c.len();
+    if !(reads && has_rows && writes) {
+        bail!(
+            "product: {} rows from {} on in {} numbers, times {} rows of {} in {}, into {} rows \
+             up to {} in {}",
+            from.len(),
+            largest(from) + largest(steps),
+            values.len(),
+            steps.len(),
+            b.columns,
+            b.values.len(),
+            to.len(),
+            largest(to),
+            c.len()
+        )
+    }
+    let vectors = b.columns.div_ceil(kernel.lanes);
+    for (first, vectors) in parts(vectors, kernel.most_vectors) {
+        let column = first * kernel.lanes;
+        let columns = (b.columns - column).min(vectors * kernel.lanes);
+        let block = b.values.get(column..).unwrap_or_default();
+        let block = Rows { values: block, stride: b.stride, columns };
+        let mut compute = |b: Rows| {
+            for (first, height) in parts(from.len(), kernel.most_rows(vectors)) {
+                kernel.run(
+                    vectors,
+                    Tile {
+                        values,
+                        from: &from[first..first + height],
+                        steps,
+                        b: b.values,
+                        stride: b.stride,
+                        c,
+                        column,
+                        to: &to[first..first + height],
+                        tail: columns - (vectors - 1) * kernel.lanes,
+                        old,
+                    },
+                );
+            }
+        };
+        if from.len() < MANY_ROWS || block.is_fast() {
+            compute(block);
+        } else {
+            block.pack(steps.len(), vectors * kernel.lanes, compute);
+        }
+    }
+    Ok(())
+}
+
+/// `out[j, i]` ← Σ_k `left[i, k]`·`right[j, k]`, where both have rows of `len` numbers.
+pub(super) fn dots(left: &[f32], right: &[f32], len: usize, out: &mut [f32]) -> Result<()> {
+    dots_by(Kernel::best(), left, right, len, out)
+}
+
+fn dots_by(
+    kernel: &Kernel,
+    left: &[f32],
+    right: &[f32],
+    len: usize,
+    out: &mut [f32],
+) -> Result<()> {
+    const MOST_LEFT: usize = 4;
+    let (lefts, rights) = match len {
+        0 => bail!("scalar products of no numbers"),
+        _ => (left.len() / len, right.len() / len),
+    };
+    if left.len() % len + right.len() % len > 0 || lefts.checked_mul(rights) != Some(out.len()) {
+        bail!(
+            "scalar products of {len} numbers: {} and {}, into {}",
+            left.len(),
+            right.len(),
+            out.len()
+        )
+    }
+    for (first_right, rights) in parts(rights, kernel.most_right) {
+        for (first_left, height) in parts(lefts, MOST_LEFT) {
+            kernel.dots(
+                height,
+                rights,
+                Dots {
+                    left: &left[first_left * len..],
+                    right: &right[first_right * len..],
+                    len,
+                    out: &mut out[first_right * lefts + first_left..],
+                    stride: lefts,
+                },
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Rows of a result from which on it is worth to copy `b`, where it lies badly.
+const MANY_ROWS: usize = 12;
+
+impl Rows<'_> {
+    /// Whether vectors lie in whole cache lines, and rows in few pages.
+    fn is_fast(&self) -> bool {
+        const NEAR: usize = 256;
+        let lines = self.values.as_ptr().align_offset(LINE) == 0;
+        lines && self.stride.is_multiple_of(LINE / size_of::<f32>()) && self.stride <= NEAR
+    }
+
+    /// Calls `f` with a copy of `count` rows, `stride` numbers apart, that is.
+    fn pack(&self, count: usize, stride: usize, f: impl FnOnce(Rows)) {
+        scratch(count * stride, |values| {
+            let rows = self.values.chunks(self.stride);
+            for (packed, row) in values.chunks_exact_mut(stride).zip(rows) {
+                packed[..self.columns].copy_from_slice(&row[..self.columns]);
+            }
+            f(Rows { values, stride, columns: self.columns });
+        });
+    }
+}
+
+/// `n` things in as few parts of at most `most` as there can be, of about the same size: where each
+/// begins and how many it has.
+fn parts(n: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
+    let count = n.div_ceil(most);
+    (0..count).map(move |part| {
+        let (first, end) = (part * n / count, (part + 1) * n / count);
+        (first, end - first)
+    })
+}

@@ -92,7 +92,7 @@ impl Watched {
         self.known.as_ref()?.exact.as_ref()
     }
 
-    /// What the agent thought on the way here, where the states lie on a grid.
+    /// What the agent thought on the way here, where the states lie on a grid or along one axis.
     pub fn moments(&self) -> &[Moment] {
         &self.history.moments
     }
@@ -126,7 +126,10 @@ impl Known {
             None => best(mdp, gamma),
         };
         let visited = visited(&model, |_| true);
-        Ok(Self { exact: exact.ok(), visited, remembers: mdp.grid().is_some(), model })
+        // What is drawn along the run: boards, and curves against an only axis.
+        let curves = mdp.chart().is_some_and(|chart| chart.up.is_none());
+        let remembers = mdp.grid().is_some() || curves;
+        Ok(Self { exact: exact.ok(), visited, remembers, model })
     }
 
     fn value_error(&self, table: &Table, exact: &Table) -> f64 {

@@ -116,6 +116,29 @@ fn aima_policies_change_with_the_living_reward() {
 }
 
 #[test]
+fn policy_iteration_starts_where_it_is_told() {
+    // `tiny` from the top: exit −10, start, exit 10, end. Noise 0, γ = ½.
+    let start = |layout, start: &str, gamma| {
+        let config = PolicyIterationConfig { start: start.to_owned(), gamma, ..Default::default() };
+        PolicyIteration::new(&grid(layout), config)
+    };
+    for (name, value) in [("first", -5.0), ("up", -5.0), ("down", 5.0), ("right", 0.0)] {
+        let mut learner = start(Layout::Tiny, name, Discount::Own).unwrap();
+        learner.step(&mut Log::default()).unwrap();
+        assert_eq!(learner.values(), [-10.0, value, 10.0, 0.0], "{name}");
+    }
+    let told = |name, gamma| start(Layout::Tiny, name, gamma).err().unwrap().to_string();
+    let unknown = told("jump", Discount::Own);
+    assert!(unknown.starts_with("--start jump: `first` is expected, or one of"), "{unknown}");
+    let endless = told("right", Discount::Of(1.0));
+    assert!(
+        endless.starts_with("--start right: to take it never ends from state (1,2)"),
+        "{endless}"
+    );
+    assert!(start(Layout::Tiny, "down", Discount::Of(1.0)).is_ok());
+}
+
+#[test]
 fn q_iteration_is_value_iteration_sweep_by_sweep() {
     for mdp in problems() {
         let mut v = value_iteration(&mdp, Order::Synchronous);

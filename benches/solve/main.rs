@@ -1,7 +1,8 @@
-//! How fast known MDPs are swept: value iteration on open grids with noise.
+//! How fast known MDPs are swept: value iteration on open grids with noise, where most states are like
+//! their neighbours, and on random MDPs, where none is.
 //!
 //! ```text
-//! cargo bench --bench solve           grids of 10 thousand to 10 million states
+//! cargo bench --bench solve           10 thousand to 10 million states
 //! python3 benches/run.py solve        beside Python's libraries, into docs/benchmarks.md
 //! ```
 //!
@@ -10,7 +11,7 @@
 //! how many seconds.
 use anyhow::{Context as _, Result, bail};
 use lab::agents::tabular::{Model, ValueIteration, ValueIterationConfig};
-use lab::envs::{GridConfig, GridWorld, Layout, Reward};
+use lab::envs::{Garnet, GarnetConfig, GridConfig, GridWorld, Layout, Mdp, Reward};
 use lab::train::{Learner as _, Log, Progress};
 use std::io::{BufRead as _, Write};
 use std::path::Path;
@@ -19,24 +20,32 @@ use std::time::Instant;
 /// Sides of the grids.
 const SIDES: [usize; 4] = [100, 316, 1_000, 3_162];
 
+/// States of the random MDPs.
+const RANDOM: [usize; 3] = [10_000, 100_000, 1_000_000];
+
 /// An open square, where every state but the exit has four actions with up to three outcomes each.
-fn grid(side: usize) -> Result<GridWorld> {
+fn grid(side: usize) -> Result<Box<dyn Mdp>> {
     let (width, height) = (Some(side), Some(side));
     let reward = Some(Reward::Entering);
     let config = GridConfig { width, height, reward, ..GridConfig::of(Layout::Open) };
-    GridWorld::new(&config).map_err(anyhow::Error::msg)
+    Ok(Box::new(GridWorld::new(&config).map_err(anyhow::Error::msg)?))
+}
+
+/// A random MDP of four actions with three outcomes each, to any states.
+fn random(states: usize) -> Result<Box<dyn Mdp>> {
+    let config = GarnetConfig { states, actions: 4, branching: 3, ..Default::default() };
+    Ok(Box::new(Garnet::new(config).map_err(anyhow::Error::msg)?))
 }
 
 /// Value iteration, begun anew whenever it has converged.
 struct Sweeps {
-    mdp: GridWorld,
+    mdp: Box<dyn Mdp>,
     planner: ValueIteration,
 }
 
 impl Sweeps {
-    fn new(side: usize) -> Result<Self> {
-        let mdp = grid(side)?;
-        Ok(Self { planner: planner(&mdp)?, mdp })
+    fn new(mdp: Box<dyn Mdp>) -> Result<Self> {
+        Ok(Self { planner: planner(&*mdp)?, mdp })
     }
 
     /// Sweeps for about `seconds`, at least three times; the number of sweeps and the seconds.
@@ -48,21 +57,33 @@ impl Sweeps {
             taken += start.elapsed().as_secs_f64();
             sweeps += 1;
             if progress == Progress::Converged {
-                self.planner = planner(&self.mdp)?;
+                self.planner = planner(&*self.mdp)?;
             }
         }
         Ok((sweeps, taken))
     }
 }
 
-fn planner(mdp: &GridWorld) -> Result<ValueIteration> {
+fn planner(mdp: &dyn Mdp) -> Result<ValueIteration> {
     ValueIteration::new(mdp, ValueIterationConfig { tolerance: 1e-9, ..Default::default() }, 1)
 }
 
-/// The numbers a sweep reads and writes once at least: 12 bytes a transition, 14 a pair, and 20 a
-/// state (its first pair, its old and its new value).
-fn bytes(model: &Model) -> usize {
-    12 * model.n_entries() + 14 * model.n_pairs() + 20 * model.n_states()
+fn line(out: &mut impl Write, name: &str, mdp: Box<dyn Mdp>) -> Result<()> {
+    let start = Instant::now();
+    let mut sweeps = Sweeps::new(mdp)?;
+    let read = start.elapsed().as_secs_f64();
+    sweeps.run(0.2)?;
+    let (done, seconds) = sweeps.run(2.0)?;
+    let model = sweeps.planner.model();
+    let (each, transitions) = (seconds / done as f64, model.n_entries());
+    writeln!(
+        out,
+        "{name:>6} {:>10} {transitions:>12} {each:>12.6} {:>8.2} {:>8.1} {read:>9.2}",
+        model.n_states(),
+        1e9 * each / transitions as f64,
+        model.sweep_bytes() as f64 / each / 1e9,
+    )?;
+    Ok(())
 }
 
 fn table(out: &mut impl Write) -> Result<()> {
@@ -70,31 +91,21 @@ fn table(out: &mut impl Write) -> Result<()> {
     writeln!(out, "synchronous value iteration, {threads} thread(s)")?;
     writeln!(
         out,
-        "{:>10} {:>12} {:>12} {:>8} {:>8} {:>9}",
-        "states", "transitions", "s a sweep", "ns each", "GB/s", "read in s"
+        "{:>6} {:>10} {:>12} {:>12} {:>8} {:>8} {:>9}",
+        "", "states", "transitions", "s a sweep", "ns each", "GB/s", "read in s"
     )?;
     for side in SIDES {
-        let start = Instant::now();
-        let mut grid = Sweeps::new(side)?;
-        let read = start.elapsed().as_secs_f64();
-        grid.run(0.2)?;
-        let (sweeps, seconds) = grid.run(2.0)?;
-        let model = grid.planner.model();
-        let (each, transitions) = (seconds / sweeps as f64, model.n_entries());
-        writeln!(
-            out,
-            "{:>10} {transitions:>12} {each:>12.6} {:>8.2} {:>8.1} {read:>9.2}",
-            model.n_states(),
-            1e9 * each / transitions as f64,
-            bytes(model) as f64 / each / 1e9,
-        )?;
+        line(out, "grid", grid(side)?)?;
+    }
+    for states in RANDOM {
+        line(out, "random", random(states)?)?;
     }
     Ok(())
 }
 
 /// Reads the grid's transitions and solves it, again and again for about `seconds`; how often, and
 /// the seconds.
-fn solve(mdp: &GridWorld, seconds: f64) -> Result<(u64, f64)> {
+fn solve(mdp: &dyn Mdp, seconds: f64) -> Result<(u64, f64)> {
     let (start, mut solved) = (Instant::now(), 0);
     while start.elapsed().as_secs_f64() < seconds {
         let mut planner = planner(mdp)?;
@@ -120,7 +131,7 @@ fn serve(mut run: impl FnMut(f64) -> Result<(u64, f64)>, out: &mut impl Write) -
 /// Little-endian arrays: `pairs` (of each state, S + 1), `entries` (of each pair, P + 1) as u64,
 /// `next` as u64, `prob` and `reward` (of each pair) as f64.
 fn export(side: usize, dir: &Path) -> Result<()> {
-    let model = Model::new(&grid(side)?)?;
+    let model = Model::new(&*grid(side)?)?;
     let (mut pairs, mut entries) = (vec![0], vec![0]);
     let (mut next, mut prob, mut reward) = (Vec::new(), Vec::new(), Vec::new());
     for state in 0..model.n_states() {
@@ -160,12 +171,16 @@ fn main() -> Result<()> {
     match arguments[..] {
         [] => table(out),
         ["sweep", side] => {
-            let mut grid = Sweeps::new(side.parse()?)?;
+            let mut grid = Sweeps::new(grid(side.parse()?)?)?;
             serve(|seconds| grid.run(seconds), out)
         }
         ["solve", side] => {
             let mdp = grid(side.parse()?)?;
-            serve(|seconds| solve(&mdp, seconds), out)
+            serve(|seconds| solve(&*mdp, seconds), out)
+        }
+        ["random", states] => {
+            let mut mdp = Sweeps::new(random(states.parse()?)?)?;
+            serve(|seconds| mdp.run(seconds), out)
         }
         ["export", side, dir] => export(side.parse()?, Path::new(dir)),
         _ => bail!("expected nothing, `sweep SIDE`, `solve SIDE` or `export SIDE DIR`"),

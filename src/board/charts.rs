@@ -22,7 +22,7 @@ pub struct Charts {
 
 /// A table and what it is.
 struct Named<'a> {
-    name: &'static str,
+    name: &'a str,
     table: &'a Table,
 }
 
@@ -56,6 +56,22 @@ impl Charts {
                 save(&Page::new(shape, 2 * tables.len(), title, &sheets, Size::Part), path)
             }
         }
+    }
+
+    /// Draws the values at some moments of a run, as curves with these names, where there is but one
+    /// axis; returns whether there is. Of the actions only those of the last moment are drawn.
+    ///
+    /// # Errors
+    /// Names the file; an older picture is then still there.
+    pub fn draw_moments(&self, tables: &[(String, Table)], path: &Path) -> Result<bool> {
+        if self.chart.up.is_some() {
+            return Ok(false);
+        }
+        let tables: Vec<_> = tables.iter().map(|(name, table)| Named { name, table }).collect();
+        let mut panels = self.curves(&tables);
+        panels[1].curves.drain(..tables.len().saturating_sub(1));
+        draw(&panels, path)?;
+        Ok(true)
     }
 
     /// How much an action is; its number where that is not known.
@@ -225,5 +241,12 @@ mod tests {
         let svg = fs::read_to_string(&path).unwrap();
         assert!(svg.contains("capital") && svg.contains("stake"));
         assert!(Charts::new(&CliffWalking::default()).is_none());
+        let moments = [("sweep 1".to_owned(), table.clone()), ("sweep 2".to_owned(), table)];
+        let path = root.path().join("moments.svg");
+        assert!(charts.draw_moments(&moments, &path).unwrap());
+        let svg = fs::read_to_string(&path).unwrap();
+        assert!(svg.contains("sweep 1") && svg.contains("sweep 2"));
+        let jack = Charts::new(&JacksCarRental::new(JacksConfig::default())).unwrap();
+        assert!(!jack.draw_moments(&moments, &path).unwrap());
     }
 }

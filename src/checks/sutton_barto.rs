@@ -6,6 +6,7 @@ pub(super) mod prediction;
 use super::{Check, Line, Speed, exact};
 use crate::cli::{Solved, solve};
 use anyhow::Result;
+use train::Row;
 
 const URL: &str = "http://incompleteideas.net/book/the-book-2nd.html";
 
@@ -22,15 +23,14 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         name: "sutton-4.2",
-        about: "Jack's car rental: the best policy",
-        source: "Sutton & Barto, second edition, example 4.2, figure 4.2 (π₄)",
+        about: "Jack's car rental: the policies on the way to the best one",
+        source: "Sutton & Barto, second edition, example 4.2, figure 4.2 (π₀ to π₄)",
         url: URL,
-        command: "lab policy-iteration --env jacks-car-rental",
+        command: "lab policy-iteration --env jacks-car-rental --start 0",
         speed: Speed::Quick,
-        notes: "The figure shows contours, no numbers: the policy is the one that policy iteration in \
-                Python ends with (docs/checks.md), whose π₄, as the book's, is the best. lab begins with \
-                moving five cars to the first location, the book with moving none, so that the policies \
-                on the way are others.",
+        notes: "The figure shows contours, no numbers: that π₀ moves no car, that π₄ is the best and the \
+                first that stays, is the book's; the numbers are those of policy iteration in Python \
+                (docs/checks.md), written apart from lab.",
         run: jack,
     },
     Check {
@@ -95,8 +95,50 @@ fn leaps(command: &'static str) -> Result<Vec<Line>> {
     ])
 }
 
-/// Cars moved, from 20 cars at the first location down to 0; 0 to 20 at the second to the right.
-const MOVED: &str = "
+/// π₁ to π₄: cars moved, from 20 cars at the first location down to 0; 0 to 20 at the second to the
+/// right.
+const MOVED: [&str; 4] = [
+    "
+    5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 4 3 2 1 0 | 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 4 3 2 1 0 |
+    5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 4 3 2 1 0 | 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 4 3 2 1 0 |
+    5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 4 4 3 2 1 0 | 5 5 5 5 5 5 5 5 5 5 5 5 5 5 5 4 3 3 2 1 0 |
+    5 5 5 5 5 5 5 5 5 5 5 5 5 5 4 4 3 2 2 1 0 | 5 5 5 5 5 5 5 5 5 5 5 5 5 4 4 3 3 2 1 1 0 |
+    5 5 5 5 5 5 5 5 5 5 5 4 4 4 3 3 2 2 1 0 0 | 5 5 5 5 5 5 5 5 4 4 4 4 3 3 3 2 2 1 1 0 0 |
+    5 5 5 5 5 5 4 4 4 3 3 3 3 2 2 2 1 1 0 0 0 | 5 5 5 4 4 4 4 3 3 3 2 2 2 2 1 1 1 0 0 0 0 |
+    4 4 4 4 3 3 3 3 2 2 2 1 1 1 1 0 0 0 0 0 0 | 4 3 3 3 3 2 2 2 2 1 1 1 0 0 0 0 0 0 0 0 0 |
+    3 3 2 2 2 2 1 1 1 1 0 0 0 0 0 0 0 0 0 0 0 | 2 2 2 1 1 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 |
+    1 1 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 -1 | 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 -1 -1 -1 -1 |
+    0 0 0 0 0 0 0 0 0 0 0 0 0 -1 -1 -1 -1 -1 -2 -2 -2 |
+    0 0 0 0 0 0 0 0 0 0 -1 -1 -1 -1 -2 -2 -2 -2 -2 -3 -3 |
+    0 0 0 0 0 0 0 0 -1 -1 -1 -2 -2 -2 -2 -3 -3 -3 -3 -3 -4",
+    "
+    5 5 5 4 3 3 2 2 2 1 1 1 1 1 1 1 1 1 0 0 0 | 5 5 4 4 3 2 2 1 1 1 0 0 0 0 0 0 0 0 0 0 0 |
+    5 5 4 3 3 2 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 | 5 5 4 3 2 2 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 |
+    5 5 4 3 2 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 | 5 5 4 3 2 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 |
+    5 5 4 3 2 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 | 5 5 4 3 2 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 |
+    5 5 4 3 2 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 | 5 4 4 3 2 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 |
+    5 4 3 3 2 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 | 4 4 3 2 2 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 |
+    3 3 3 2 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 | 3 2 2 2 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 |
+    2 2 1 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 | 1 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 |
+    1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 -1 | 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 -1 -1 -1 -1 -1 |
+    0 0 0 0 0 0 0 0 0 0 0 -1 -1 -1 -1 -1 -1 -2 -2 -2 -2 |
+    0 0 0 0 0 0 0 0 0 -1 -1 -1 -2 -2 -2 -2 -2 -2 -3 -3 -3 |
+    0 0 0 0 0 0 0 -1 -1 -1 -2 -2 -2 -3 -3 -3 -3 -3 -3 -4 -4",
+    "
+    5 5 5 5 4 4 3 3 3 3 3 2 2 2 2 1 1 1 0 0 0 | 5 5 5 5 4 3 3 2 2 2 2 2 1 1 1 1 0 0 0 0 0 |
+    5 5 5 4 4 3 2 2 1 1 1 1 1 0 0 0 0 0 0 0 0 | 5 5 5 4 3 3 2 1 1 0 0 0 0 0 0 0 0 0 0 0 0 |
+    5 5 5 4 3 2 2 1 0 0 0 0 0 0 0 0 0 0 0 0 0 | 5 5 5 4 3 2 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 |
+    5 5 4 4 3 2 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 | 5 5 4 3 3 2 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 |
+    5 5 4 3 2 2 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 | 5 4 4 3 2 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 |
+    4 4 3 3 2 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 | 4 3 3 2 2 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 |
+    3 3 2 2 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 | 3 2 2 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 |
+    2 2 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 | 1 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 |
+    0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 -1 -1 |
+    0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 -1 -1 -1 -1 -1 -2 |
+    0 0 0 0 0 0 0 0 0 0 0 -1 -1 -1 -1 -1 -2 -2 -2 -2 -2 |
+    0 0 0 0 0 0 0 0 0 -1 -1 -1 -2 -2 -2 -2 -2 -3 -3 -3 -3 |
+    0 0 0 0 0 0 0 0 -1 -1 -2 -2 -2 -3 -3 -3 -3 -3 -4 -4 -4",
+    "
     5 5 5 5 4 4 3 3 3 3 2 2 2 2 2 1 1 1 0 0 0 | 5 5 5 4 4 3 3 2 2 2 2 1 1 1 1 1 0 0 0 0 0 |
     5 5 5 4 3 3 2 2 1 1 1 1 0 0 0 0 0 0 0 0 0 | 5 5 5 4 3 2 2 1 1 0 0 0 0 0 0 0 0 0 0 0 0 |
     5 5 5 4 3 2 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 | 5 5 5 4 3 2 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 |
@@ -105,27 +147,36 @@ const MOVED: &str = "
     4 4 3 3 2 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 | 4 3 3 2 2 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 |
     3 3 2 2 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 | 3 2 2 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 |
     2 2 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 | 1 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 |
-    0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 -1 -1 | 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 -1 -1 -1 -1 -1 -2 |
+    0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 -1 -1 |
+    0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 -1 -1 -1 -1 -1 -2 |
     0 0 0 0 0 0 0 0 0 0 0 -1 -1 -1 -1 -1 -2 -2 -2 -2 -2 |
     0 0 0 0 0 0 0 0 0 -1 -1 -1 -2 -2 -2 -2 -2 -3 -3 -3 -3 |
-    0 0 0 0 0 0 0 0 -1 -1 -2 -2 -2 -3 -3 -3 -3 -3 -4 -4 -4";
+    0 0 0 0 0 0 0 0 -1 -1 -2 -2 -2 -3 -3 -3 -3 -3 -4 -4 -4",
+];
 
 fn jack(command: &'static str) -> Result<Vec<Line>> {
-    let solved = solve(command)?;
-    let moved = |row: usize, column: usize| {
-        solved.action(&format!("({},{column})", 20 - row)).ok()?.parse::<f64>().ok()
-    };
     let python = "policy iteration in Python, Poisson numbers up to 59 (docs/checks.md)";
-    let value = |state, expected| {
+    let mut lines = Vec::new();
+    for (expected, steps) in MOVED.iter().zip(1..) {
+        let solved = solve(&format!("{command} --steps {steps}"))?;
+        let moved = |row: usize, column: usize| {
+            solved.action(&format!("({},{column})", 20 - row)).ok()?.parse::<f64>().ok()
+        };
+        let what = format!("cars moved from the first location to the second: policy {steps}");
+        lines.push(Line::table(what, moved, expected).by(python));
+    }
+    let solved = solve(&format!("{command} --log-every 1"))?;
+    let changed = |row: &&Row| row.values.get("train/policy_changes").is_some_and(|n| *n > 0.0);
+    let improvements = solved.rows.iter().filter(changed).count();
+    let what = "improvements until the policy stays";
+    lines.push(Line::printed(what, improvements as f64, "4"));
+    for (state, expected) in
+        [("(0,0)", 421.414_063_39), ("(10,10)", 574.948_323_98), ("(20,20)", 636.989_606_80)]
+    {
         let what = format!("value of {state}");
-        Ok::<_, anyhow::Error>(Line::derived(what, solved.value(state)?, (expected, 1e-6), python))
-    };
-    Ok(vec![
-        Line::table("cars moved from the first location to the second", moved, MOVED).by(python),
-        value("(0,0)", 421.414_063_39)?,
-        value("(10,10)", 574.948_323_98)?,
-        value("(20,20)", 636.989_606_80)?,
-    ])
+        lines.push(Line::derived(what, solved.value(state)?, (expected, 1e-6), python));
+    }
+    Ok(lines)
 }
 
 /// Chance to win by bold play from this share of the goal: f(x) = p·f(2x) up to ½, p + (1 − p)·f(2x − 1)

@@ -14,6 +14,10 @@ use std::io::{IsTerminal as _, Write};
 const GIF_FRAMES: usize = 600;
 const GIF_RATE: u32 = 20;
 
+/// The moments whose curves are drawn beside the last one's: as in figure 4.3 of Sutton & Barto the
+/// first three and the 32nd.
+const SHOWN: [usize; 4] = [0, 1, 2, 31];
+
 impl Session {
     /// Shows what is thought of a known grid, in a terminal only: elsewhere it would be in the way,
     /// and `lab plot --text` shows it there too.
@@ -82,6 +86,13 @@ impl Session {
             (title(moment.step), Table { values, q: vec![f64::NAN; table.q.len()], policy })
         };
         let mut tables: Vec<_> = before.map(thought).collect();
+        if let Some(charts) = charts {
+            let early = SHOWN.iter().filter_map(|place| tables.get(*place).cloned());
+            let moments: Vec<_> = early.chain([(title(report.steps), table.clone())]).collect();
+            for end in ["svg", "png"] {
+                charts.draw_moments(&moments, &self.dir.path().join(format!("moments.{end}")))?;
+            }
+        }
         if let Some(board) = board
             && !tables.is_empty()
             && report.outcome != Outcome::Interrupted

@@ -73,9 +73,18 @@ impl TryFrom<String> for StepSize {
     }
 }
 
+/// What is estimated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// v: a number for each state.
+    States,
+    /// q: a number for each action of each state.
+    Actions,
+}
+
 /// Values of states (`width` 1) or of actions in states (`width` A), and how often each was visited.
 pub(super) struct Estimates {
-    of_actions: bool,
+    of: Of,
     width: usize,
     initial: f64,
     alpha: StepSize,
@@ -88,18 +97,21 @@ pub(super) struct Estimates {
 impl Estimates {
     /// q for every state there is, `initial` where there is an action.
     pub(super) fn of_actions(states: &States, initial: f64, alpha: StepSize) -> Self {
-        Self::new(true, states, initial, alpha)
+        Self::new(Of::Actions, states, initial, alpha)
     }
 
     /// v for every state there is; 0 where it has no action.
     pub(super) fn of_states(states: &States, initial: f64, alpha: StepSize) -> Self {
-        Self::new(false, states, initial, alpha)
+        Self::new(Of::States, states, initial, alpha)
     }
 
-    fn new(of_actions: bool, states: &States, initial: f64, alpha: StepSize) -> Self {
-        let width = if of_actions { states.n_actions() } else { 1 };
+    fn new(of: Of, states: &States, initial: f64, alpha: StepSize) -> Self {
+        let width = match of {
+            Of::Actions => states.n_actions(),
+            Of::States => 1,
+        };
         let (values, visits) = (Vec::new(), Vec::new());
-        let mut estimates = Self { of_actions, width, initial, alpha, values, visits };
+        let mut estimates = Self { of, width, initial, alpha, values, visits };
         estimates.grow(states);
         estimates
     }
@@ -112,11 +124,12 @@ impl Estimates {
         }
         for i in self.values.len()..n {
             let (state, action) = (i / self.width, i % self.width);
-            let known = match self.of_actions {
-                true => states.allows(state, action),
-                false => (0..states.n_actions()).any(|action| states.allows(state, action)),
+            let (known, nothing) = match self.of {
+                Of::Actions => (states.allows(state, action), f64::NEG_INFINITY),
+                Of::States => {
+                    ((0..states.n_actions()).any(|action| states.allows(state, action)), 0.0)
+                }
             };
-            let nothing = if self.of_actions { f64::NEG_INFINITY } else { 0.0 };
             self.values.push(if known { self.initial } else { nothing });
         }
         self.visits.resize(n, 0);
@@ -148,8 +161,10 @@ impl Estimates {
     /// The greedy action for each observation, `[N, obs_len]`; 0 in a state that was never met.
     pub(super) fn act(&self, states: &States, obs: &[f32], actions: &mut [usize]) -> Result<()> {
         let obs_len = obs.len() / actions.len().max(1);
+        let mut key = Vec::new();
         for (obs, action) in obs.chunks_exact(obs_len.max(1)).zip(actions) {
-            *action = states.find(obs)?.and_then(|state| best(self.row(state))).unwrap_or(0);
+            *action =
+                states.find(obs, &mut key)?.and_then(|state| best(self.row(state))).unwrap_or(0);
         }
         Ok(())
     }

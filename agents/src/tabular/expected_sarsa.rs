@@ -44,8 +44,7 @@ impl ExpectedSarsa {
         let world = World::new(task, config.gamma, seed)?;
         let q = Estimates::of_actions(&world.states, config.initial, config.alpha);
         let explorer = Explorer::new(config.epsilon(), seed);
-        let recent = Recent::new(config.n);
-        Ok(Self { config, world, q, recent, explorer })
+        Ok(Self { config, world, q, recent: Recent::default(), explorer })
     }
 }
 

@@ -4,6 +4,8 @@
 //! transitions (s, a, r, s'), again and again: y = r + γ·max_a' q(s', a'), and q is regressed on y,
 //! `table` by the mean of y for each pair, `linear` by least squares, q(s, a) = w_a·x(s) + b_a with x the
 //! observation. One step is a regression.
+mod samples;
+
 use super::explorer::best;
 use super::linear_q::{features, linear, mask};
 use super::model::{change, larger};
@@ -12,13 +14,13 @@ use super::states::States;
 use super::world::Task;
 use super::{Discount, Model, Table};
 use crate::{Agent, discrete_actions, evaluate};
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use clap::ValueEnum;
 use envs::{Element, End, Env, VecEnv};
-use faer::Side;
-use faer::linalg::solvers::{Llt, Solve as _};
+use faer::linalg::solvers::Llt;
 use rand::Rng as _;
+use samples::{Samples, factor, least_squares, means};
 use serde::{Deserialize, Serialize};
 use train::{BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split, stream};
 
@@ -53,38 +55,6 @@ pub enum Approximation {
     Table,
     /// w_a·x(s) + b_a.
     Linear,
-}
-
-/// Features that are not 0, (place, value), row after row.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Rows {
-    ends: Vec<usize>,
-    features: Vec<(usize, f64)>,
-}
-
-impl Rows {
-    fn push(&mut self, row: impl Iterator<Item = (usize, f64)>) {
-        self.features.extend(row);
-        self.ends.push(self.features.len());
-    }
-
-    fn row(&self, i: usize) -> &[(usize, f64)] {
-        let begin = if i == 0 { 0 } else { self.ends[i - 1] };
-        &self.features[begin..self.ends[i]]
-    }
-}
-
-/// The transitions that were collected.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Samples {
-    /// x(s).
-    now: Rows,
-    actions: Vec<usize>,
-    rewards: Vec<f64>,
-    /// x(s'); empty where s' is terminal.
-    next: Rows,
-    /// Actions that s' does not have, as (sample, action).
-    unavailable: Vec<(usize, usize)>,
 }
 
 /// Fitted Q-iteration on what it collects.
@@ -240,55 +210,6 @@ fn any_action(env: &dyn Env, n_actions: usize, rng: &mut Rng) -> usize {
     (0..n_actions).filter(|action| env.allows(*action)).nth(drawn).unwrap_or(0)
 }
 
-/// q(s, a) = the mean of y over the samples of (s, a); as it was in `before`, `[S, A]`, where there is
-/// none.
-fn means(samples: &Samples, targets: &[f64], before: &[f64], n_actions: usize) -> Vec<f64> {
-    let (mut sums, mut counts) = (vec![0.0; before.len()], vec![0u32; before.len()]);
-    for (sample, (y, action)) in targets.iter().zip(&samples.actions).enumerate() {
-        let (state, _) = samples.now.row(sample)[0];
-        sums[state * n_actions + action] += y;
-        counts[state * n_actions + action] += 1;
-    }
-    let seen = sums.iter().zip(&counts).zip(before);
-    seen.map(|((sum, n), old)| if *n > 0 { sum / f64::from(*n) } else { *old }).collect()
-}
-
-/// The Cholesky factor of X'X + ridge·I over the samples of an action.
-fn factor(samples: &Samples, action: usize, dims: usize, ridge: f64) -> Result<Llt<f64>> {
-    let mut squares = faer::Mat::<f64>::zeros(dims, dims);
-    (0..dims).for_each(|i| squares[(i, i)] = ridge);
-    for sample in (0..samples.actions.len()).filter(|i| samples.actions[*i] == action) {
-        let row = samples.now.row(sample);
-        for (i, x) in row {
-            row.iter().for_each(|(j, y)| squares[(*i, *j)] += x * y);
-        }
-    }
-    let why = |error| anyhow!("least squares can't be solved ({error:?}); give a larger --ridge");
-    squares.llt(Side::Lower).map_err(why)
-}
-
-/// w_a = (X'X + ridge·I)⁻¹·X'y over the samples of each action, `[D, A]`.
-fn least_squares(
-    samples: &Samples,
-    targets: &[f64],
-    factors: &[Llt<f64>],
-    dims: usize,
-) -> Vec<f64> {
-    let n_actions = factors.len();
-    let mut weights = vec![0.0; dims * n_actions];
-    for (sample, (y, action)) in targets.iter().zip(&samples.actions).enumerate() {
-        for (i, x) in samples.now.row(sample) {
-            weights[i * n_actions + action] += x * y;
-        }
-    }
-    for (action, factor) in factors.iter().enumerate() {
-        let right = faer::Mat::from_fn(dims, 1, |i, _| weights[i * n_actions + action]);
-        let solved = factor.solve(&right);
-        (0..dims).for_each(|i| weights[i * n_actions + action] = solved[(i, 0)]);
-    }
-    weights
-}
-
 impl Learner for FittedQ {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
         if self.converged {
@@ -336,12 +257,14 @@ impl Learner for FittedQ {
 
 impl Agent for FittedQ {
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        let mut q = vec![0.0; self.n_actions];
+        let (mut q, mut key) = (vec![0.0; self.n_actions], Vec::new());
         for (obs, action) in obs.chunks_exact(self.obs_len).zip(actions) {
             q.fill(0.0);
             match &self.states {
                 Some(states) if self.is_table() => {
-                    if let Some(state) = states.find(obs)?.filter(|_| !self.weights.is_empty()) {
+                    if let Some(state) =
+                        states.find(obs, &mut key)?.filter(|_| !self.weights.is_empty())
+                    {
                         linear([(state, 1.0)].into_iter(), &self.weights, &mut q);
                     }
                 }
@@ -380,45 +303,6 @@ impl Agent for FittedQ {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn samples(rows: &[(&[(usize, f64)], usize)]) -> Samples {
-        let mut samples = Samples::default();
-        for (row, action) in rows {
-            samples.now.push(row.iter().copied());
-            samples.actions.push(*action);
-        }
-        samples
-    }
-
-    #[test]
-    fn means_by_hand() {
-        let samples = samples(&[(&[(0, 1.0)], 1), (&[(1, 1.0)], 0), (&[(0, 1.0)], 1)]);
-        let before = [7.0, 7.0, 7.0, f64::NEG_INFINITY];
-        let q = means(&samples, &[2.0, 5.0, 3.0], &before, 2);
-        assert_eq!(q, [7.0, 2.5, 5.0, f64::NEG_INFINITY]);
-    }
-
-    #[test]
-    fn least_squares_by_hand() {
-        // Action 0: y = 1, 3, 5 at x = 0, 1, 2, which is 1 + 2·x; action 1: 4 and 6 at x = 1.
-        let rows: [(&[(usize, f64)], usize); 5] = [
-            (&[(1, 1.0)], 0),
-            (&[(0, 1.0), (1, 1.0)], 0),
-            (&[(0, 2.0), (1, 1.0)], 0),
-            (&[(0, 1.0), (1, 1.0)], 1),
-            (&[(0, 1.0), (1, 1.0)], 1),
-        ];
-        let samples = samples(&rows);
-        let factors: Vec<_> = (0..2).map(|a| factor(&samples, a, 2, 1e-9).unwrap()).collect();
-        let w = least_squares(&samples, &[1.0, 3.0, 5.0, 4.0, 6.0], &factors, 2);
-        // With nothing to tell slope from bias, the ridge takes the smallest: half each.
-        for (w, expected) in w.iter().zip([2.0, 2.5, 1.0, 2.5]) {
-            assert!((w - expected).abs() < 1e-6, "{w} and {expected}");
-        }
-        // Nothing is known of a third feature.
-        let error = factor(&samples, 0, 3, 0.0).unwrap_err().to_string();
-        assert!(error.contains("--ridge"), "{error}");
-    }
 
     #[test]
     fn targets_by_hand() {

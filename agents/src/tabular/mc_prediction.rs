@@ -152,10 +152,10 @@ impl McPrediction {
                 continue;
             }
             if weighted {
-                log.scalar("train/error", (ret - v.values[state]).abs());
+                log.scalar("train/td_error", (ret - v.values[state]).abs());
                 v.values[state] = weighted_mean(v.values[state], &mut weights[state], weight, ret);
             } else {
-                log.scalar("train/error", v.learn(state, weight * ret).abs());
+                log.scalar("train/td_error", v.learn(state, weight * ret).abs());
             }
         }
         episode.clear();

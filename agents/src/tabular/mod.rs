@@ -47,7 +47,6 @@ pub use policy_evaluation::{Method, PolicyEvaluation, PolicyEvaluationConfig};
 pub use policy_iteration::{Evaluate, PolicyIteration, PolicyIterationConfig};
 pub use q_iteration::{QIteration, QIterationConfig};
 pub use q_learning::{QLearning, QLearningConfig, q_learning_target};
-pub use returns::discounted_return;
 pub use sarsa::{Sarsa, SarsaConfig, sarsa_bootstrap};
 pub use table::{Solution, Table};
 pub use td::{Td, TdConfig};

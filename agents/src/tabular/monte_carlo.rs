@@ -6,6 +6,11 @@
 //! greedy policy, learned from the ε-greedy one). One step is a transition. Where a time limit cuts an
 //! episode off, its return is not known: the value of the last state stands in for what is missing, and
 //! the return is off by what that estimate is off.
+//!
+//! Off policy, only the tails of episodes count, from where all actions are greedy (Sutton & Barto, end of
+//! section 5.7). Where the greedy policy goes round for ever, no episode has such a tail and nothing tells
+//! it so: on AIMA's grid, whose (4,1) is worth less than the initial 0, errors of 0.1 stay for millions of
+//! steps. An `--initial` below all returns keeps what was never tried from being greedy.
 use super::estimates::{Estimates, StepSize};
 use super::explorer::{Explorer, best, control_parameters, epsilon_greedy, expected_value};
 use super::world::{Task, World};
@@ -145,11 +150,11 @@ impl MonteCarlo {
                 if weight == 0.0 {
                     continue;
                 }
-                log.scalar("train/error", (ret - q.values[index]).abs());
+                log.scalar("train/td_error", (ret - q.values[index]).abs());
                 q.values[index] = weighted_mean(q.values[index], &mut weights[index], weight, ret);
                 weight = if best(q.row(state)) == Some(action) { weight / prob } else { 0.0 };
             } else if first || config.visits == Visits::Every {
-                log.scalar("train/error", q.learn(index, ret).abs());
+                log.scalar("train/td_error", q.learn(index, ret).abs());
             }
         }
         episode.clear();

@@ -13,13 +13,15 @@ use bytemuck::cast_slice_mut;
 use clap::ValueEnum;
 use envs::Mdp;
 use serde::{Deserialize, Serialize};
-use train::{Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Split};
+use train::{BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Split};
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`PolicyIteration`].
     pub struct PolicyIterationConfig {
         /// Discount γ, or `own` for the problem's
         gamma: Discount = Discount::Own;
+        /// Action taken at first wherever there is it, by name; `first`: each state's first one
+        start: String = "first".to_owned();
         /// How a policy is evaluated: exact (a sparse solve), iterative or modified
         #[arg(value_enum, hide_possible_values = true)]
         evaluation: Evaluate = Evaluate::Exact;
@@ -56,19 +58,15 @@ pub struct PolicyIteration {
 const NONE: u32 = u32::MAX;
 
 impl PolicyIteration {
-    /// Every state's first action; with γ = 1 one that leads to an end.
+    /// Every state's first action, or the one to start with; with γ = 1 one that leads to an end.
     ///
     /// # Errors
-    /// What [`Problem::new`] finds.
+    /// What [`Problem::new`] finds; [`BadValue`] where no action has the name to start with, or where
+    /// γ = 1 and to take it never ends.
     pub fn new(mdp: &dyn Mdp, config: PolicyIterationConfig) -> Result<Self> {
         config.check()?;
         let problem = Problem::new(mdp, config.gamma)?;
-        let policy = match problem.gamma {
-            1.0 => problem.model.proper_policy(),
-            _ => (0..problem.model.n_states())
-                .map(|state| problem.model.pairs(state).next())
-                .collect(),
-        };
+        let policy = first_policy(mdp, &problem, &config.start)?;
         let policy = policy.into_iter().map(|pair| pair.map_or(NONE, |pair| pair as u32)).collect();
         let values = vec![0.0; problem.model.n_states()];
         Ok(Self { config, problem, policy, values, converged: false })
@@ -123,6 +121,38 @@ impl PolicyIteration {
         }
         Ok(())
     }
+}
+
+/// The pair that is taken in each state at first.
+fn first_policy(mdp: &dyn Mdp, problem: &Problem, start: &str) -> Result<Vec<Option<usize>>> {
+    let Problem { model, gamma, .. } = problem;
+    if start == "first" && *gamma == 1.0 {
+        return Ok(model.proper_policy());
+    }
+    let names: Vec<_> = (0..mdp.n_actions()).map(|action| mdp.action_name(action)).collect();
+    let action = names.iter().position(|name| name == start);
+    if start != "first" && action.is_none() {
+        let why = format!("`first` is expected, or one of the actions: {}", names.join(", "));
+        return Err(BadValue::new("start", start, &why).into());
+    }
+    let first = |state| {
+        let named = model.pairs(state).find(|pair| Some(model.action(*pair)) == action);
+        named.or_else(|| model.pairs(state).next())
+    };
+    let policy: Vec<_> = (0..model.n_states()).map(first).collect();
+    if *gamma == 1.0 {
+        let mut taken = vec![false; model.n_pairs()];
+        policy.iter().flatten().for_each(|pair| taken[*pair] = true);
+        if let [state, ..] = model.endless(|pair| taken[pair])[..] {
+            let why = format!(
+                "to take it never ends from state {}: with a discount of 1 its value may be \
+                 infinite; give a --gamma below 1, or leave it out",
+                problem.state_name(state)
+            );
+            return Err(BadValue::new("start", start, &why).into());
+        }
+    }
+    Ok(policy)
 }
 
 impl Learner for PolicyIteration {

@@ -1,29 +1,42 @@
 //! Returns of n steps.
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
-
-/// G = r₁ + γ·r₂ + … + γ^(n−1)·r_n + γⁿ·`bootstrap`; the bootstrap is 0 where the last state is
-/// terminal.
-pub fn discounted_return(
-    rewards: impl DoubleEndedIterator<Item = f64>,
-    gamma: f64,
-    bootstrap: f64,
-) -> f64 {
-    rewards.rev().fold(bootstrap, |after, reward| reward + gamma * after)
-}
 
 /// The last transitions, at most n, that have not been learned from: what was estimated (a state or
-/// a pair), and the reward that followed.
+/// a pair), and the reward that followed. A return costs the same however large n is: the older
+/// transitions know their rewards up to a certain one, and of what came after it there is one sum.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Recent(VecDeque<(usize, f64)>);
+pub(super) struct Recent {
+    /// The older transitions, the oldest one last.
+    old: Vec<Summed>,
+    /// The newer ones, with their rewards, in order.
+    new: Vec<(usize, f64)>,
+    /// Σ γ^i·r_i over the newer ones.
+    ret: f64,
+    /// γ to the number of newer ones.
+    decay: f64,
+}
+
+/// A transition with the rewards from it to the last one that is old.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Summed {
+    index: usize,
+    /// Σ γ^i·r_i over these.
+    ret: f64,
+    /// γ to their number.
+    decay: f64,
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self { old: Vec::new(), new: Vec::new(), ret: 0.0, decay: 1.0 }
+    }
+}
 
 impl Recent {
-    pub(super) fn new(n: usize) -> Self {
-        Self(VecDeque::with_capacity(n))
-    }
-
     /// Adds a transition, then shows what has its n rewards, or where the episode has ended
-    /// everything, to `learn` with its return. `bootstrap` is the value of the state arrived in.
+    /// everything, to `learn` with its return
+    /// G = r₁ + γ·r₂ + … + γ^(n−1)·r_n + γⁿ·`bootstrap`. The latter is the value of the state arrived
+    /// in, 0 where that is terminal.
     pub(super) fn push(
         &mut self,
         (index, reward): (usize, f64),
@@ -32,27 +45,39 @@ impl Recent {
         (gamma, bootstrap): (f64, f64),
         mut learn: impl FnMut(usize, f64),
     ) {
-        self.0.push_back((index, reward));
-        while (ended || self.0.len() >= n) && !self.0.is_empty() {
-            let rewards = self.0.iter().map(|(_, reward)| *reward);
-            let target = discounted_return(rewards, gamma, bootstrap);
-            if let Some((index, _)) = self.0.pop_front() {
-                learn(index, target);
+        self.new.push((index, reward));
+        self.ret += self.decay * reward;
+        self.decay *= gamma;
+        while ended || self.old.len() + self.new.len() >= n {
+            if self.old.is_empty() {
+                self.sum_up(gamma);
             }
+            let Some(oldest) = self.old.pop() else { break };
+            learn(oldest.index, oldest.ret + oldest.decay * (self.ret + self.decay * bootstrap));
         }
+    }
+
+    /// Makes all newer transitions old ones.
+    fn sum_up(&mut self, gamma: f64) {
+        let (mut ret, mut decay) = (0.0, 1.0);
+        for (index, reward) in self.new.drain(..).rev() {
+            (ret, decay) = (reward + gamma * ret, gamma * decay);
+            self.old.push(Summed { index, ret, decay });
+        }
+        (self.ret, self.decay) = (0.0, 1.0);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rand::Rng as _;
+    use train::stream;
 
     #[test]
     fn returns_by_hand() {
-        assert_eq!(discounted_return([1.0, 2.0, 4.0].into_iter(), 0.5, 8.0), 1.0 + 1.0 + 1.0 + 1.0);
-        assert_eq!(discounted_return([].into_iter(), 0.5, 8.0), 8.0);
         // Two steps: a transition is learned from with the next, at an end all are.
-        let (mut recent, mut learned) = (Recent::new(2), Vec::new());
+        let (mut recent, mut learned) = (Recent::default(), Vec::new());
         for (index, reward, ended, bootstrap) in
             [(7, 1.0, false, 4.0), (8, 2.0, false, 4.0), (9, 8.0, true, 0.0)]
         {
@@ -60,5 +85,33 @@ mod tests {
             recent.push((index, reward), 2, ended, what, |i, target| learned.push((i, target)));
         }
         assert_eq!(learned, [(7, 1.0 + 1.0 + 1.0), (8, 2.0 + 4.0), (9, 8.0)]);
+    }
+
+    #[test]
+    fn returns_are_what_their_formula_says() {
+        let mut rng = stream(1, "test");
+        for n in [1, 2, 3, 7] {
+            let (mut recent, mut rewards) = (Recent::default(), Vec::new());
+            let mut next = 0;
+            for step in 0..200 {
+                let (reward, bootstrap) = (rng.random_range(-1.0..1.0), rng.random());
+                let ended = step % 31 == 30;
+                rewards.push(reward);
+                let mut learned = Vec::new();
+                let learn = |index, ret| learned.push((index, ret));
+                recent.push((step, reward), n, ended, (0.9, bootstrap), learn);
+                for (index, ret) in learned {
+                    let after = rewards[index..].iter().rev();
+                    let expected = after.fold(bootstrap, |ret, reward| reward + 0.9 * ret);
+                    assert!((ret - expected).abs() < 1e-12, "{ret} and {expected}, n = {n}");
+                    assert_eq!(index, next);
+                    next += 1;
+                }
+                assert_eq!(
+                    next,
+                    if ended { step + 1 } else { next.max((step + 2).saturating_sub(n)) }
+                );
+            }
+        }
     }
 }

@@ -61,7 +61,7 @@ impl Sarsa {
         let world = World::new(task, config.gamma, seed)?;
         let q = Estimates::of_actions(&world.states, config.initial, config.alpha);
         let explorer = Explorer::new(config.epsilon(), seed);
-        let (recent, traces) = (Recent::new(config.n), Traces::default());
+        let (recent, traces) = (Recent::default(), Traces::default());
         Ok(Self { config, world, q, recent, traces, explorer, chosen: None })
     }
 }

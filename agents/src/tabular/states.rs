@@ -59,10 +59,11 @@ impl States {
         self.allowed[state * self.n_actions + action] == 1
     }
 
-    /// The number of the state that `obs` shows; `None` where it has not been met.
-    pub(super) fn find(&self, obs: &[f32]) -> Result<Option<usize>> {
+    /// The number of the state that `obs` shows; `None` where it has not been met. `key` is room for an
+    /// observation as bytes, for who looks for many.
+    pub(super) fn find(&self, obs: &[f32], key: &mut Vec<u8>) -> Result<Option<usize>> {
         let Some(met) = &self.met else { return Ok(Some(state_of(obs)?)) };
-        let key: Vec<u8> = obs.iter().map(|x| *x as u8).collect();
+        read_key(obs, key);
         Ok(met.numbers.get(&key[..]).copied())
     }
 
@@ -70,8 +71,7 @@ impl States {
     /// that state.
     pub(super) fn meet(&mut self, obs: &[f32], env: &dyn Env) -> Result<usize> {
         let Some(met) = &mut self.met else { return state_of(obs) };
-        met.key.clear();
-        met.key.extend(obs.iter().map(|x| *x as u8));
+        read_key(obs, &mut met.key);
         if let Some(state) = met.numbers.get(&met.key[..]) {
             return Ok(*state);
         }
@@ -96,6 +96,12 @@ impl States {
     }
 }
 
+/// An observation as bytes.
+fn read_key(obs: &[f32], key: &mut Vec<u8>) {
+    key.clear();
+    key.extend(obs.iter().map(|x| *x as u8));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,8 +114,9 @@ mod tests {
         let obs = [[0.0, 1.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]];
         let met = obs.map(|obs| states.meet(&obs, &env).unwrap());
         assert_eq!((met, states.n()), ([0, 1, 0, 2], 3));
-        assert_eq!(states.find(&[1.0, 1.0]).unwrap(), Some(1));
-        assert_eq!(states.find(&[0.0, 0.0]).unwrap(), None);
+        let mut key = Vec::new();
+        assert_eq!(states.find(&[1.0, 1.0], &mut key).unwrap(), Some(1));
+        assert_eq!(states.find(&[0.0, 0.0], &mut key).unwrap(), None);
         assert!((0..3).all(|state| (0..3).all(|action| states.allows(state, action))));
     }
 }

@@ -59,7 +59,7 @@ impl Td {
         let prediction = Prediction::new(&task, config.gamma, &config.policy, None, seed)?;
         let world = World::new(task, config.gamma, seed)?;
         let v = Estimates::of_states(&world.states, config.initial, config.alpha);
-        let (recent, traces) = (Recent::new(config.n), Traces::default());
+        let (recent, traces) = (Recent::default(), Traces::default());
         Ok(Self { config, world, prediction, v, recent, traces })
     }
 }

@@ -3,7 +3,7 @@ use super::states::States;
 use super::{Discount, Problem};
 use crate::{Agent, MakeEnv, discrete_actions, evaluate};
 use anyhow::{Result, ensure};
-use envs::{Cells, Element, End, Env, Grid, Mdp, MdpEnv, Outcome, Spec, VecEnv};
+use envs::{Element, End, Env, Mdp, MdpEnv, Spec, VecEnv};
 use std::fmt::Display;
 use std::sync::Arc;
 use train::{BadValue, Checkpoint, Evaluation, Log, Split, stream};
@@ -121,9 +121,9 @@ impl World {
     /// The same, but episodes start in any state that is not terminal, all equally probable.
     pub(super) fn starting_anywhere(task: Task, discount: Discount, seed: u64) -> Result<Self> {
         let mdp = Arc::clone(task.known("method", &"exploring-starts")?);
-        let anywhere = Arc::new(Anywhere::new(mdp));
         let limit = (task.make)().spec().time_limit;
-        let make = || -> Box<dyn Env> { Box::new(MdpEnv::new(Arc::clone(&anywhere), limit)) };
+        let make =
+            || -> Box<dyn Env> { Box::new(MdpEnv::starting_anywhere(Arc::clone(&mdp), limit)) };
         let env = VecEnv::new(vec![stream(seed, "env/0")], &make);
         Self::with(task, env, discount, seed)
     }
@@ -201,63 +201,6 @@ impl Episodes {
             Split::Validation => self.eval,
             Split::Test => self.test,
         }
-    }
-}
-
-/// An MDP whose episodes start anywhere.
-struct Anywhere {
-    mdp: Arc<dyn Mdp>,
-    starts: Vec<(usize, f64)>,
-}
-
-impl Anywhere {
-    fn new(mdp: Arc<dyn Mdp>) -> Self {
-        let live = |state: &usize| (0..mdp.n_actions()).any(|action| mdp.allows(*state, action));
-        let live: Vec<_> = (0..mdp.n_states()).filter(live).collect();
-        let prob = 1.0 / live.len() as f64;
-        Self { starts: live.into_iter().map(|state| (state, prob)).collect(), mdp }
-    }
-}
-
-impl Mdp for Anywhere {
-    fn n_states(&self) -> usize {
-        self.mdp.n_states()
-    }
-
-    fn n_actions(&self) -> usize {
-        self.mdp.n_actions()
-    }
-
-    fn outcomes(&self, state: usize, action: usize, visit: &mut dyn FnMut(Outcome)) {
-        self.mdp.outcomes(state, action, visit);
-    }
-
-    fn starts(&self) -> Vec<(usize, f64)> {
-        self.starts.clone()
-    }
-
-    fn state_name(&self, state: usize) -> String {
-        self.mdp.state_name(state)
-    }
-
-    fn action_name(&self, action: usize) -> String {
-        self.mdp.action_name(action)
-    }
-
-    fn discount(&self) -> f64 {
-        self.mdp.discount()
-    }
-
-    fn grid(&self) -> Option<Grid> {
-        self.mdp.grid()
-    }
-
-    fn picture(&self, state: usize) -> Option<Cells> {
-        self.mdp.picture(state)
-    }
-
-    fn allows(&self, state: usize, action: usize) -> bool {
-        self.mdp.allows(state, action)
     }
 }
 

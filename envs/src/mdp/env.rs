@@ -12,7 +12,7 @@ use crate::{Action, Actions, Cells, Element, Env, Rgb, Snapshot, Spec, Step, mdp
 /// - **Observation** `[n_states]`, bits: a single 1 where the state is.
 /// - **Actions** the MDP's, by name. [`Env::allows`] says which ones the present state has: to take
 ///   another is a mistake of the caller and panics, since the MDP does not say what would follow.
-/// - **Start** drawn from [`Mdp::starts`].
+/// - **Start** drawn from [`Mdp::starts`], or from all states.
 /// - **Pictures** are [`Mdp::picture`]'s, or show the place on [`Mdp::grid`], or else among all states
 ///   in rows, as near to a square as can be.
 #[derive(Debug, Clone)]
@@ -35,6 +35,16 @@ impl<M: Mdp> MdpEnv<M> {
         let starts = mdp.starts();
         let state = starts.first().map_or(0, |start| start.0);
         Self { mdp, starts, time_limit, state }
+    }
+
+    /// The same, but an episode starts in any state that has an action, all equally probable
+    /// (*exploring starts*: Sutton & Barto 2018, section 5.3).
+    pub fn starting_anywhere(mdp: M, time_limit: Option<u32>) -> Self {
+        let live = |state: &usize| (0..mdp.n_actions()).any(|action| mdp.allows(*state, action));
+        let live: Vec<_> = (0..mdp.n_states()).filter(live).collect();
+        let prob = 1.0 / live.len() as f64;
+        let starts: Vec<_> = live.into_iter().map(|state| (state, prob)).collect();
+        Self { starts, ..Self::new(mdp, time_limit) }
     }
 
     /// The MDP that is played.
@@ -204,6 +214,20 @@ mod tests {
         }
         let starts: Vec<usize> = (0..500).filter(|state| seen[*state]).collect();
         assert_eq!(starts, Taxi {}.starts().into_iter().map(|start| start.0).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn exploring_starts_are_all_states_with_actions() {
+        let mut env = MdpEnv::starting_anywhere(layout(Layout::Aima), None);
+        let mut rng = Rng::seed_from_u64(1);
+        let mut counts = [0; 12];
+        for _ in 0..11_000 {
+            env.reset(&mut rng);
+            counts[env.state()] += 1;
+        }
+        // Eleven cells, and the end, which has no action: 1,000 each, give or take four deviations.
+        assert_eq!(counts[11], 0, "{counts:?}");
+        assert!(counts[..11].iter().all(|n| (880..1_120).contains(n)), "{counts:?}");
     }
 
     #[test]

@@ -1,0 +1,140 @@
+//! Transitions that were collected, and values that fit them best.
+use anyhow::{Result, anyhow};
+use faer::Side;
+use faer::linalg::solvers::{Llt, Solve as _};
+use serde::{Deserialize, Serialize};
+
+/// Features that are not 0, (place, value), row after row.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Rows {
+    ends: Vec<usize>,
+    features: Vec<(usize, f64)>,
+}
+
+impl Rows {
+    pub(super) fn push(&mut self, row: impl Iterator<Item = (usize, f64)>) {
+        self.features.extend(row);
+        self.ends.push(self.features.len());
+    }
+
+    pub(super) fn row(&self, i: usize) -> &[(usize, f64)] {
+        let begin = if i == 0 { 0 } else { self.ends[i - 1] };
+        &self.features[begin..self.ends[i]]
+    }
+}
+
+/// The transitions that were collected.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Samples {
+    /// x(s).
+    pub(super) now: Rows,
+    pub(super) actions: Vec<usize>,
+    pub(super) rewards: Vec<f64>,
+    /// x(s'); empty where s' is terminal.
+    pub(super) next: Rows,
+    /// Actions that s' does not have, as (sample, action).
+    pub(super) unavailable: Vec<(usize, usize)>,
+}
+
+/// q(s, a) = the mean of y over the samples of (s, a); as it was in `before`, `[S, A]`, where there is
+/// none.
+pub(super) fn means(
+    samples: &Samples,
+    targets: &[f64],
+    before: &[f64],
+    n_actions: usize,
+) -> Vec<f64> {
+    let (mut sums, mut counts) = (vec![0.0; before.len()], vec![0u32; before.len()]);
+    for (sample, (y, action)) in targets.iter().zip(&samples.actions).enumerate() {
+        let (state, _) = samples.now.row(sample)[0];
+        sums[state * n_actions + action] += y;
+        counts[state * n_actions + action] += 1;
+    }
+    let seen = sums.iter().zip(&counts).zip(before);
+    seen.map(|((sum, n), old)| if *n > 0 { sum / f64::from(*n) } else { *old }).collect()
+}
+
+/// The Cholesky factor of X'X + ridge·I over the samples of an action.
+pub(super) fn factor(
+    samples: &Samples,
+    action: usize,
+    dims: usize,
+    ridge: f64,
+) -> Result<Llt<f64>> {
+    let mut squares = faer::Mat::<f64>::zeros(dims, dims);
+    (0..dims).for_each(|i| squares[(i, i)] = ridge);
+    for sample in (0..samples.actions.len()).filter(|i| samples.actions[*i] == action) {
+        let row = samples.now.row(sample);
+        for (i, x) in row {
+            row.iter().for_each(|(j, y)| squares[(*i, *j)] += x * y);
+        }
+    }
+    let why = |error| anyhow!("least squares can't be solved ({error:?}); give a larger --ridge");
+    squares.llt(Side::Lower).map_err(why)
+}
+
+/// w_a = (X'X + ridge·I)⁻¹·X'y over the samples of each action, `[D, A]`.
+pub(super) fn least_squares(
+    samples: &Samples,
+    targets: &[f64],
+    factors: &[Llt<f64>],
+    dims: usize,
+) -> Vec<f64> {
+    let n_actions = factors.len();
+    let mut weights = vec![0.0; dims * n_actions];
+    for (sample, (y, action)) in targets.iter().zip(&samples.actions).enumerate() {
+        for (i, x) in samples.now.row(sample) {
+            weights[i * n_actions + action] += x * y;
+        }
+    }
+    for (action, factor) in factors.iter().enumerate() {
+        let right = faer::Mat::from_fn(dims, 1, |i, _| weights[i * n_actions + action]);
+        let solved = factor.solve(&right);
+        (0..dims).for_each(|i| weights[i * n_actions + action] = solved[(i, 0)]);
+    }
+    weights
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples(rows: &[(&[(usize, f64)], usize)]) -> Samples {
+        let mut samples = Samples::default();
+        for (row, action) in rows {
+            samples.now.push(row.iter().copied());
+            samples.actions.push(*action);
+        }
+        samples
+    }
+
+    #[test]
+    fn means_by_hand() {
+        let samples = samples(&[(&[(0, 1.0)], 1), (&[(1, 1.0)], 0), (&[(0, 1.0)], 1)]);
+        let before = [7.0, 7.0, 7.0, f64::NEG_INFINITY];
+        let q = means(&samples, &[2.0, 5.0, 3.0], &before, 2);
+        assert_eq!(q, [7.0, 2.5, 5.0, f64::NEG_INFINITY]);
+    }
+
+    #[test]
+    fn least_squares_by_hand() {
+        // Action 0: y = 1, 3, 5 at x = 0, 1, 2, which is 1 + 2·x; action 1: 4 and 6 at x = 1.
+        let rows: [(&[(usize, f64)], usize); 5] = [
+            (&[(1, 1.0)], 0),
+            (&[(0, 1.0), (1, 1.0)], 0),
+            (&[(0, 2.0), (1, 1.0)], 0),
+            (&[(0, 1.0), (1, 1.0)], 1),
+            (&[(0, 1.0), (1, 1.0)], 1),
+        ];
+        let samples = samples(&rows);
+        let factors: Vec<_> = (0..2).map(|a| factor(&samples, a, 2, 1e-9).unwrap()).collect();
+        let w = least_squares(&samples, &[1.0, 3.0, 5.0, 4.0, 6.0], &factors, 2);
+        // With nothing to tell slope from bias, the ridge takes the smallest: half each.
+        for (w, expected) in w.iter().zip([2.0, 2.5, 1.0, 2.5]) {
+            assert!((w - expected).abs() < 1e-6, "{w} and {expected}");
+        }
+        // Nothing is known of a third feature.
+        let error = factor(&samples, 0, 3, 0.0).unwrap_err().to_string();
+        assert!(error.contains("--ridge"), "{error}");
+    }
+}

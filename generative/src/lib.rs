@@ -1,0 +1,5 @@
+//! Generative models, one file each, and the data they learn from.
+//!
+//! Letters used for shapes: `B` batch, `C` channels, `H`, `W` height and width, `D` = C·H·W numbers in
+//! a picture.
+pub mod data;

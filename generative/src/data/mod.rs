@@ -3,14 +3,24 @@
 //! A [`Dataset`] has three [`Parts`]: one to train on, one that may choose a model, one that chooses
 //! nothing. Each is a set of [`Images`], small whole numbers with the number of their levels, or of
 //! [`Points`] in the plane.
+mod binarise;
+mod cifar;
+mod folder;
 mod glyphs;
+mod idx;
 mod images;
+mod loader;
 mod planar;
 mod strokes;
 mod synthetic;
 
+pub use binarise::Binarisation;
+pub use cifar::cifar_10;
+pub use folder::folder;
 pub use glyphs::{Classes, GlyphsConfig, glyphs};
+pub use idx::{fashion_mnist, mnist};
 pub use images::{Images, Labels, Shape};
+pub use loader::{ImageLoader, Order, PointLoader};
 pub use planar::{PlanarConfig, Points, gaussians_8, gaussians_25, two_moons};
 pub use synthetic::{BarsConfig, CoinsConfig, GridConfig, bars, coins, parity, stripes};
 

@@ -5,6 +5,7 @@
 //! [`Points`] in the plane.
 mod binarise;
 mod cifar;
+mod download;
 mod folder;
 mod glyphs;
 mod idx;
@@ -16,6 +17,7 @@ mod synthetic;
 
 pub use binarise::Binarisation;
 pub use cifar::cifar_10;
+pub use download::{DOWNLOADS, Download, Got, Remote};
 pub use folder::folder;
 pub use glyphs::{Classes, GlyphsConfig, glyphs};
 pub use idx::{fashion_mnist, mnist};

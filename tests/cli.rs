@@ -223,6 +223,8 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
         ("fitted-q --env pendulum", "--env: this algorithm chooses among numbered actions"),
         ("q-learning --env pendulum", "--env: this algorithm chooses among numbered actions"),
         ("vi --env pendulum", "--env: a planner needs to know the outcomes"),
+        ("dqn --data glyphs", "unexpected argument '--data'"),
+        ("data get mnits", "unknown data set to fetch `mnits`; did you mean `mnist`?"),
     ];
     for (args, sentence) in cases {
         let output = lab.run(args);
@@ -243,6 +245,8 @@ fn what_fails_says_what_to_do_and_exits_with_1() {
         ("resume none", "none is not a run directory"),
         ("eval none", "none is not a run directory"),
         ("plot none", "none"),
+        ("sample none", "none is not a run directory"),
+        ("data get mnist --mirror http://127.0.0.1:1", "cannot download data/mnist/train-images"),
     ];
     for (args, sentence) in cases {
         let output = lab.run(args);
@@ -422,6 +426,8 @@ fn lists_and_help_name_everything() {
     let lab = Lab::new();
     assert!(lab.ok("list envs").contains("--sticky 0.1"));
     assert!(lab.ok("list algorithms").contains("dqn"));
+    let data = lab.ok("list data");
+    assert!(data.contains("glyphs  ") && data.contains("--classes all"), "{data}");
     assert!(lab.ok("list presets").contains("dqn-breakout"));
     let help = lab.ok("dqn --help");
     for flag in ["--seed", "--steps", "--device", "--threads", "--gamma", "--target-every"] {
@@ -484,4 +490,11 @@ fn a_picture_that_fails_costs_no_result() {
     assert!(stderr(&failed).contains("values.svg"), "{}", stderr(&failed));
     assert_eq!(json(&lab.path("a/result.json"))["outcome"], "converged");
     assert!(lab.path("a/solution.json").exists() && lab.path("a/curves.svg").exists());
+}
+
+#[test]
+fn a_data_set_is_shown() {
+    let lab = Lab::new();
+    assert_eq!(lab.ok("data show glyphs --n 30 --out some.png"), "some.png\n");
+    assert!(image::open(lab.path("some.png")).unwrap().width() > 300);
 }

@@ -3,3 +3,6 @@
 //! Letters used for shapes: `B` batch, `C` channels, `H`, `W` height and width, `D` = C·H·W numbers in
 //! a picture.
 pub mod data;
+mod model;
+
+pub use model::{Generative, Sheet};

@@ -26,8 +26,8 @@ use envs::{
     Garnet, GarnetConfig, GridConfig, GridWorld, JacksCarRental, JacksConfig, Mdp, MdpEnv,
     Pendulum, RandomWalk, RandomWalkConfig, ShortCorridor, Taxi,
 };
-use generative::Generative;
 use generative::data::Dataset;
+use generative::{Generative, Vae, VaeConfig};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -327,6 +327,12 @@ pub struct DataJob<'a> {
     pub seed: u64,
     /// Where its tensors live.
     pub device: &'a Device,
+}
+
+impl DataJob<'_> {
+    fn config<C: DeserializeOwned>(&self) -> Result<C> {
+        Ok(serde_json::from_value(Value::Object(self.options.clone()))?)
+    }
 }
 
 /// What an agent is made from.
@@ -677,6 +683,28 @@ pub const ALGORITHMS: &[Algorithm] = &[
         build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(Td::new(job.task()?, config, seed)?))
+        }),
+    },
+    Algorithm {
+        name: "vae",
+        aliases: &[],
+        about: "Variational auto-encoder (Kingma & Welling 2014), and the plain one",
+        unit: "pictures",
+        plan: Plan {
+            steps: 1_000_000,
+            log_every: 10_000,
+            eval_every: 50_000,
+            save_every: 250_000,
+            target: None,
+            patience: None,
+        },
+        flags: VaeConfig::augment_args,
+        typed: typed::<VaeConfig>,
+        options: resolve::<VaeConfig>,
+        build: Build::Model(|job| {
+            let config = job.config::<VaeConfig>()?;
+            let data = job.data.images().map_err(|error| Usage(error.to_string()))?;
+            Ok(Box::new(Vae::new(data, config, job.seed, job.device)?))
         }),
     },
     Algorithm {

@@ -21,9 +21,10 @@ pub mod cli;
 pub mod gif;
 pub mod plot;
 pub mod registry;
+pub mod sheet;
 pub mod usage;
 
-pub use {agents, envs, nn, train};
+pub use {agents, envs, generative, nn, train};
 
 /// What a program that trains something needs.
 pub mod prelude {

@@ -1,6 +1,10 @@
 //! The one table of what lab has: name → how to make it.
 //!
 //! To add an environment, an algorithm or a preset is to add its line here.
+mod data;
+
+pub use data::{DATA, DataEntry, DataName, DataSource};
+
 use crate::usage::Usage;
 use agents::tabular::{
     DoubleQLearning, DoubleQLearningConfig, DynaQ, DynaQConfig, ExpectedSarsa, ExpectedSarsaConfig,
@@ -22,6 +26,8 @@ use envs::{
     Garnet, GarnetConfig, GridConfig, GridWorld, JacksCarRental, JacksConfig, Mdp, MdpEnv,
     Pendulum, RandomWalk, RandomWalkConfig, ShortCorridor, Taxi,
 };
+use generative::data::Dataset;
+use generative::{Generative, Vae, VaeConfig};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -30,6 +36,9 @@ use train::Plan;
 /// Options by name.
 pub type Options = Map<String, Value>;
 
+/// Every option there is, with its default or as given.
+pub type Resolve = fn(&Options) -> Result<Options>;
+
 /// An environment by name.
 pub struct EnvEntry {
     /// What `--env` takes.
@@ -37,7 +46,7 @@ pub struct EnvEntry {
     /// One line about it.
     pub about: &'static str,
     /// Every `--env-arg` with its default, or as given.
-    pub options: fn(&Options) -> Result<Options>,
+    pub options: Resolve,
     /// How it is made.
     pub source: Source,
 }
@@ -241,9 +250,89 @@ pub struct Algorithm {
     /// The hyper-parameters that were typed.
     pub typed: fn(&ArgMatches) -> Result<Options>,
     /// Every hyper-parameter with its default, or as given.
-    pub options: fn(&Options) -> Result<Options>,
-    /// How to make an untrained agent.
-    pub build: fn(Job<'_>) -> Result<Box<dyn Agent>>,
+    pub options: Resolve,
+    /// How to make an untrained learner, and from what.
+    pub build: Build,
+}
+
+/// How to make an untrained learner.
+#[derive(Clone, Copy)]
+pub enum Build {
+    /// One that acts in an environment.
+    Agent(fn(Job<'_>) -> Result<Box<dyn Agent>>),
+    /// One that learns what data are like.
+    Model(fn(DataJob<'_>) -> Result<Box<dyn Generative>>),
+}
+
+impl Algorithm {
+    /// What it learns from.
+    pub fn subject(&self) -> Subject {
+        match self.build {
+            Build::Agent(_) => Subject::Env,
+            Build::Model(_) => Subject::Data,
+        }
+    }
+}
+
+/// What an algorithm learns from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// An environment.
+    Env,
+    /// A data set.
+    Data,
+}
+
+impl Subject {
+    /// The flag that names it, and the key of the configuration.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Env => "env",
+            Self::Data => "data",
+        }
+    }
+
+    /// The key of its options; the flag for one of them is `--env-arg` or `--data-arg`.
+    pub fn args_key(self) -> &'static str {
+        match self {
+            Self::Env => "env_args",
+            Self::Data => "data_args",
+        }
+    }
+
+    /// What it is called.
+    pub fn what(self) -> &'static str {
+        match self {
+            Self::Env => "environment",
+            Self::Data => "data set",
+        }
+    }
+
+    /// All there are: name, and every option with its default or as given.
+    pub fn all(self) -> Vec<(&'static str, Resolve)> {
+        match self {
+            Self::Env => ENVS.iter().map(|entry| (entry.name, entry.options)).collect(),
+            Self::Data => DATA.iter().map(|entry| (entry.name, entry.options)).collect(),
+        }
+    }
+}
+
+/// What a generative model is made from.
+pub struct DataJob<'a> {
+    /// The hyper-parameters, all of them.
+    pub options: &'a Options,
+    /// What it learns from.
+    pub data: Dataset,
+    /// Seed of every stream.
+    pub seed: u64,
+    /// Where its tensors live.
+    pub device: &'a Device,
+}
+
+impl DataJob<'_> {
+    fn config<C: DeserializeOwned>(&self) -> Result<C> {
+        Ok(serde_json::from_value(Value::Object(self.options.clone()))?)
+    }
 }
 
 /// What an agent is made from.
@@ -349,11 +438,11 @@ pub const ALGORITHMS: &[Algorithm] = &[
         flags: ActorCriticConfig::augment_args,
         typed: typed::<ActorCriticConfig>,
         options: resolve::<ActorCriticConfig>,
-        build: |job| {
+        build: Build::Agent(|job| {
             job.needs_every_action()?;
             let config = job.config::<ActorCriticConfig>()?;
             Ok(Box::new(ActorCritic::new(job.make, config, job.seed, job.device)?))
-        },
+        }),
     },
     Algorithm {
         name: "double-q-learning",
@@ -364,10 +453,10 @@ pub const ALGORITHMS: &[Algorithm] = &[
         flags: DoubleQLearningConfig::augment_args,
         typed: typed::<DoubleQLearningConfig>,
         options: resolve::<DoubleQLearningConfig>,
-        build: |job| {
+        build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(DoubleQLearning::new(job.task()?, config, seed)?))
-        },
+        }),
     },
     Algorithm {
         name: "dqn",
@@ -385,11 +474,11 @@ pub const ALGORITHMS: &[Algorithm] = &[
         flags: DqnConfig::augment_args,
         typed: typed::<DqnConfig>,
         options: resolve::<DqnConfig>,
-        build: |job| {
+        build: Build::Agent(|job| {
             job.needs_every_action()?;
             let config = job.config::<DqnConfig>()?;
             Ok(Box::new(Dqn::new(job.make, config, job.seed, job.device)?))
-        },
+        }),
     },
     Algorithm {
         name: "dyna-q",
@@ -400,10 +489,10 @@ pub const ALGORITHMS: &[Algorithm] = &[
         flags: DynaQConfig::augment_args,
         typed: typed::<DynaQConfig>,
         options: resolve::<DynaQConfig>,
-        build: |job| {
+        build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(DynaQ::new(job.task()?, config, seed)?))
-        },
+        }),
     },
     Algorithm {
         name: "expected-sarsa",
@@ -414,10 +503,10 @@ pub const ALGORITHMS: &[Algorithm] = &[
         flags: ExpectedSarsaConfig::augment_args,
         typed: typed::<ExpectedSarsaConfig>,
         options: resolve::<ExpectedSarsaConfig>,
-        build: |job| {
+        build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(ExpectedSarsa::new(job.task()?, config, seed)?))
-        },
+        }),
     },
     Algorithm {
         name: "fitted-q",
@@ -428,11 +517,11 @@ pub const ALGORITHMS: &[Algorithm] = &[
         flags: FittedQConfig::augment_args,
         typed: typed::<FittedQConfig>,
         options: resolve::<FittedQConfig>,
-        build: |job| {
+        build: Build::Agent(|job| {
             job.needs_discrete_actions()?;
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(FittedQ::new(Task::of_any_obs(job.make, job.mdp), config, seed)?))
-        },
+        }),
     },
     Algorithm {
         name: "linear-q",
@@ -443,11 +532,11 @@ pub const ALGORITHMS: &[Algorithm] = &[
         flags: LinearQConfig::augment_args,
         typed: typed::<LinearQConfig>,
         options: resolve::<LinearQConfig>,
-        build: |job| {
+        build: Build::Agent(|job| {
             job.needs_discrete_actions()?;
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(LinearQ::new(Task::of_any_obs(job.make, job.mdp), config, seed)?))
-        },
+        }),
     },
     Algorithm {
         name: "mc-prediction",
@@ -458,10 +547,10 @@ pub const ALGORITHMS: &[Algorithm] = &[
         flags: McPredictionConfig::augment_args,
         typed: typed::<McPredictionConfig>,
         options: resolve::<McPredictionConfig>,
-        build: |job| {
+        build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(McPrediction::new(job.task()?, config, seed)?))
-        },
+        }),
     },
     Algorithm {
         name: "model-based",
@@ -472,10 +561,10 @@ pub const ALGORITHMS: &[Algorithm] = &[
         flags: ModelBasedConfig::augment_args,
         typed: typed::<ModelBasedConfig>,
         options: resolve::<ModelBasedConfig>,
-        build: |job| {
+        build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(ModelBased::new(job.task()?, config, seed)?))
-        },
+        }),
     },
     Algorithm {
         name: "monte-carlo",
@@ -486,10 +575,10 @@ pub const ALGORITHMS: &[Algorithm] = &[
         flags: MonteCarloConfig::augment_args,
         typed: typed::<MonteCarloConfig>,
         options: resolve::<MonteCarloConfig>,
-        build: |job| {
+        build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(MonteCarlo::new(job.task()?, config, seed)?))
-        },
+        }),
     },
     Algorithm {
         name: "policy-evaluation",
@@ -500,7 +589,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         flags: PolicyEvaluationConfig::augment_args,
         typed: typed::<PolicyEvaluationConfig>,
         options: resolve::<PolicyEvaluationConfig>,
-        build: |job| Ok(Box::new(PolicyEvaluation::new(job.mdp()?, job.config()?)?)),
+        build: Build::Agent(|job| Ok(Box::new(PolicyEvaluation::new(job.mdp()?, job.config()?)?))),
     },
     Algorithm {
         name: "policy-iteration",
@@ -511,7 +600,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         flags: PolicyIterationConfig::augment_args,
         typed: typed::<PolicyIterationConfig>,
         options: resolve::<PolicyIterationConfig>,
-        build: |job| Ok(Box::new(PolicyIteration::new(job.mdp()?, job.config()?)?)),
+        build: Build::Agent(|job| Ok(Box::new(PolicyIteration::new(job.mdp()?, job.config()?)?))),
     },
     Algorithm {
         name: "ppo",
@@ -522,11 +611,11 @@ pub const ALGORITHMS: &[Algorithm] = &[
         flags: PpoConfig::augment_args,
         typed: typed::<PpoConfig>,
         options: resolve::<PpoConfig>,
-        build: |job| {
+        build: Build::Agent(|job| {
             job.needs_every_action()?;
             let config = job.config::<PpoConfig>()?;
             Ok(Box::new(Ppo::new(job.make, config, job.seed, job.device)?))
-        },
+        }),
     },
     Algorithm {
         name: "q-iteration",
@@ -537,7 +626,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         flags: QIterationConfig::augment_args,
         typed: typed::<QIterationConfig>,
         options: resolve::<QIterationConfig>,
-        build: |job| Ok(Box::new(QIteration::new(job.mdp()?, job.config()?)?)),
+        build: Build::Agent(|job| Ok(Box::new(QIteration::new(job.mdp()?, job.config()?)?))),
     },
     Algorithm {
         name: "q-learning",
@@ -548,10 +637,10 @@ pub const ALGORITHMS: &[Algorithm] = &[
         flags: QLearningConfig::augment_args,
         typed: typed::<QLearningConfig>,
         options: resolve::<QLearningConfig>,
-        build: |job| {
+        build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(QLearning::new(job.task()?, config, seed)?))
-        },
+        }),
     },
     Algorithm {
         name: "reinforce",
@@ -562,11 +651,11 @@ pub const ALGORITHMS: &[Algorithm] = &[
         flags: ReinforceConfig::augment_args,
         typed: typed::<ReinforceConfig>,
         options: resolve::<ReinforceConfig>,
-        build: |job| {
+        build: Build::Agent(|job| {
             job.needs_every_action()?;
             let config = job.config::<ReinforceConfig>()?;
             Ok(Box::new(Reinforce::new(job.make, config, job.seed, job.device)?))
-        },
+        }),
     },
     Algorithm {
         name: "sarsa",
@@ -577,10 +666,10 @@ pub const ALGORITHMS: &[Algorithm] = &[
         flags: SarsaConfig::augment_args,
         typed: typed::<SarsaConfig>,
         options: resolve::<SarsaConfig>,
-        build: |job| {
+        build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(Sarsa::new(job.task()?, config, seed)?))
-        },
+        }),
     },
     Algorithm {
         name: "td",
@@ -591,10 +680,32 @@ pub const ALGORITHMS: &[Algorithm] = &[
         flags: TdConfig::augment_args,
         typed: typed::<TdConfig>,
         options: resolve::<TdConfig>,
-        build: |job| {
+        build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(Td::new(job.task()?, config, seed)?))
+        }),
+    },
+    Algorithm {
+        name: "vae",
+        aliases: &[],
+        about: "Variational auto-encoder (Kingma & Welling 2014), and the plain one",
+        unit: "pictures",
+        plan: Plan {
+            steps: 1_000_000,
+            log_every: 10_000,
+            eval_every: 50_000,
+            save_every: 250_000,
+            target: None,
+            patience: None,
         },
+        flags: VaeConfig::augment_args,
+        typed: typed::<VaeConfig>,
+        options: resolve::<VaeConfig>,
+        build: Build::Model(|job| {
+            let config = job.config::<VaeConfig>()?;
+            let data = job.data.images().map_err(|error| Usage(error.to_string()))?;
+            Ok(Box::new(Vae::new(data, config, job.seed, job.device)?))
+        }),
     },
     Algorithm {
         name: "value-iteration",
@@ -605,7 +716,9 @@ pub const ALGORITHMS: &[Algorithm] = &[
         flags: ValueIterationConfig::augment_args,
         typed: typed::<ValueIterationConfig>,
         options: resolve::<ValueIterationConfig>,
-        build: |job| Ok(Box::new(ValueIteration::new(job.mdp()?, job.config()?, job.seed)?)),
+        build: Build::Agent(|job| {
+            Ok(Box::new(ValueIteration::new(job.mdp()?, job.config()?, job.seed)?))
+        }),
     },
 ];
 

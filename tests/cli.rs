@@ -223,6 +223,19 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
         ("fitted-q --env pendulum", "--env: this algorithm chooses among numbered actions"),
         ("q-learning --env pendulum", "--env: this algorithm chooses among numbered actions"),
         ("vi --env pendulum", "--env: a planner needs to know the outcomes"),
+        ("vae", "--data is missing: give one of bars, "),
+        ("vae --data glyfs", "unknown data set `glyfs`; did you mean `glyphs`?"),
+        ("vae --data glyphs:here", "glyphs is drawn and has no path; give --data glyphs"),
+        ("vae --data folder", "say where its files are, as in --data folder:PATH"),
+        ("vae --data two-moons", "--data: this model learns pictures, and the data are points"),
+        ("vae --data stripes --side 1", "--side 1: must lie between 2 and 64"),
+        ("vae --data stripes --classes digits", "--classes: unknown option of stripes `classes`"),
+        ("vae --data glyphs --data-arg classes=roman", "--data-arg for glyphs: unknown variant"),
+        ("vae --data glyphs --data-arg n_train", "--data-arg n_train: expected KEY=VALUE"),
+        ("vae --data glyphs --binarisation none --n-train 9", "--binarisation none: a pixel that"),
+        ("vae --env catch", "unexpected argument '--env'"),
+        ("dqn --data glyphs", "unexpected argument '--data'"),
+        ("data get mnits", "unknown data set to fetch `mnits`; did you mean `mnist`?"),
     ];
     for (args, sentence) in cases {
         let output = lab.run(args);
@@ -243,6 +256,10 @@ fn what_fails_says_what_to_do_and_exits_with_1() {
         ("resume none", "none is not a run directory"),
         ("eval none", "none is not a run directory"),
         ("plot none", "none"),
+        ("vae --data mnist:none", "there is no train-images-idx3-ubyte or "),
+        ("vae --data folder:none", "cannot list "),
+        ("sample none", "none is not a run directory"),
+        ("data get mnist --mirror http://127.0.0.1:1", "cannot download data/mnist/train-images"),
     ];
     for (args, sentence) in cases {
         let output = lab.run(args);
@@ -422,6 +439,8 @@ fn lists_and_help_name_everything() {
     let lab = Lab::new();
     assert!(lab.ok("list envs").contains("--sticky 0.1"));
     assert!(lab.ok("list algorithms").contains("dqn"));
+    let data = lab.ok("list data");
+    assert!(data.contains("glyphs  ") && data.contains("--classes all"), "{data}");
     assert!(lab.ok("list presets").contains("dqn-breakout"));
     let help = lab.ok("dqn --help");
     for flag in ["--seed", "--steps", "--device", "--threads", "--gamma", "--target-every"] {
@@ -484,4 +503,94 @@ fn a_picture_that_fails_costs_no_result() {
     assert!(stderr(&failed).contains("values.svg"), "{}", stderr(&failed));
     assert_eq!(json(&lab.path("a/result.json"))["outcome"], "converged");
     assert!(lab.path("a/solution.json").exists() && lab.path("a/curves.svg").exists());
+}
+
+/// A variational auto-encoder that is trained in a moment.
+const PICTURES: &str = "vae --data stripes --side 4 --n-train 500 --n-test 100 --steps 2560 --log-every 640 \
+                        --eval-every 1280 --save-every 1280 --batch 64 --hidden 16 --latents 3";
+
+#[test]
+fn a_generative_model_is_trained_scored_and_drawn_from() {
+    let lab = Lab::new();
+    let told = lab.ok(PICTURES);
+    assert!(told.starts_with("vae on stripes: elbo_nats -"), "{told}");
+    assert!(
+        told.contains("lab sample runs/vae-stripes-s1\n") && !told.contains("explor"),
+        "{told}"
+    );
+    let run = lab.path("runs/vae-stripes-s1");
+    for picture in ["samples.png", "reconstructions.png", "curves.png"] {
+        assert!(image::open(run.join(picture)).unwrap().width() > 300, "{picture}");
+    }
+    let config = &json(&run.join("run.json"))["config"];
+    assert_eq!((&config["data"], &config["data_args"]["side"]), (&"stripes".into(), &4.into()));
+    assert_eq!(config["binarisation"], "dynamic");
+
+    let result = json(&run.join("result.json"));
+    assert_eq!(
+        (&result["subject"], &result["eval"]["elbo_nats"]["n"]),
+        (&"stripes".into(), &100.into())
+    );
+    let again: Value = serde_json::from_str(&lab.ok("eval runs/vae-stripes-s1 --json")).unwrap();
+    assert_eq!(again["eval"], result["eval"]);
+    let drawn = fs::read(run.join("samples.png")).unwrap();
+    assert_eq!(lab.ok("sample runs/vae-stripes-s1 --n 100"), "runs/vae-stripes-s1/samples.png\n");
+    assert_eq!(fs::read(run.join("samples.png")).unwrap(), drawn);
+    lab.ok("sample runs/vae-stripes-s1 --n 5 --seed 2 --out five.png");
+    assert!(image::open(lab.path("five.png")).is_ok());
+    for (args, sentence) in [
+        ("play runs/vae-stripes-s1", "vae learned from data and does not act; draw from it"),
+        ("plot runs/vae-stripes-s1 --text", "does not act"),
+        ("eval runs/vae-stripes-s1 --episodes 3", "--episodes 3: vae plays none"),
+    ] {
+        let output = lab.run(args);
+        assert!(stderr(&output).contains(sentence), "{args}: {}", stderr(&output));
+        assert_eq!(output.status.code(), Some(2), "{args}");
+    }
+}
+
+#[test]
+fn pictures_are_the_same_whatever_the_threads_and_after_a_stop() {
+    let lab = Lab::new();
+    lab.ok(&format!("{PICTURES} --out one --threads 1"));
+    lab.ok(&format!("{PICTURES} --out two --threads 2"));
+    lab.ok(&format!("{} --out stopped", PICTURES.replace("--steps 2560", "--steps 1500")));
+    lab.ok("resume stopped --steps 2560");
+    for run in ["two", "stopped"] {
+        assert_eq!(lab.hash(run), lab.hash("one"), "{run}");
+        assert_eq!(rows(&lab.path(run)), rows(&lab.path("one")), "{run}");
+    }
+}
+
+#[test]
+fn a_plain_auto_encoder_has_nothing_to_draw_from() {
+    let lab = Lab::new();
+    let told = lab.ok(&format!("{PICTURES} --objective reconstruction --out plain"));
+    assert!(told.starts_with("vae on stripes: reconstruction_nats "), "{told}");
+    assert!(!told.contains("lab sample"), "{told}");
+    let output = lab.run("sample plain");
+    assert!(stderr(&output).contains("no distribution to draw from"), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(lab.path("plain/reconstructions.png").exists());
+}
+
+#[test]
+fn data_are_found_again_from_elsewhere() {
+    let lab = Lab::new();
+    let folder = lab.path("pictures");
+    fs::create_dir(&folder).unwrap();
+    for i in 0..20u8 {
+        let picture = image::GrayImage::from_pixel(4, 4, image::Luma([12 * i]));
+        picture.save(folder.join(format!("{i}.png"))).unwrap();
+    }
+    lab.ok("vae --data folder:pictures --steps 256 --hidden 8 --latents 2 --quiet");
+    let config = &json(&lab.path("runs/vae-folder-s1/run.json"))["config"];
+    assert!(config["data"].as_str().unwrap().ends_with("/pictures"), "{config}");
+    let run = lab.path("runs/vae-folder-s1");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let output =
+        lab.command("sample --n 4").arg(&run).current_dir(elsewhere.path()).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(lab.ok("data show glyphs --n 30 --out some.png"), "some.png\n");
+    assert!(image::open(lab.path("some.png")).unwrap().width() > 300);
 }

@@ -1,5 +1,7 @@
 //! From what was typed to what it means: flag > config file > preset > default.
-use crate::registry::{ALGORITHMS, Algorithm, ENVS, Options, PRESETS, Preset, find};
+use crate::registry::{
+    ALGORITHMS, Algorithm, DataName, ENVS, Options, PRESETS, Preset, Subject, find,
+};
 use crate::usage::Usage;
 use ::train::Plan;
 use anyhow::{Context, Result};
@@ -9,12 +11,12 @@ use std::path::Path;
 /// A resolved configuration: what a run is made from, and all that `run.json` says of it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Config {
-    /// `env`, `seed`, `env_args`, the plan and every hyper-parameter.
+    /// `env` and `env_args`, or `data` and `data_args`; `seed`, the plan and every hyper-parameter.
     pub(super) all: Options,
 }
 
 /// Keys that are neither plan nor hyper-parameter.
-const FRAME: [&str; 4] = ["algorithm", "env", "env_args", "seed"];
+const FRAME: [&str; 6] = ["algorithm", "env", "env_args", "data", "data_args", "seed"];
 
 impl Config {
     /// Lays `flags` over the file, the preset and the defaults of `algorithm`.
@@ -29,7 +31,8 @@ impl Config {
         let subject = [Some(&flags), file.as_ref().map(|file| &file.options)]
             .into_iter()
             .flatten()
-            .find_map(|options| options.get("env")?.as_str());
+            .find_map(|options| options.get(algorithm.subject().key())?.as_str())
+            .map(bare);
         let preset = match (named, subject) {
             (Some(preset), _) => Some(preset),
             (None, Some(subject)) => {
@@ -62,13 +65,25 @@ impl Config {
 
     /// Brings every value to the type it has: `1` and `1.0` are the same number.
     fn normalised(mut self, algorithm: &Algorithm) -> Result<Self> {
-        let known: Vec<_> = ENVS.iter().map(|entry| entry.name).collect();
-        let Some(subject) = self.all.get("env").and_then(Value::as_str) else {
-            let sentence = format!("--env is missing: give one of {}", known.join(", "));
+        let kind = algorithm.subject();
+        let (key, args_key) = (kind.key(), kind.args_key());
+        let Some(named) = self.all.get(key).and_then(Value::as_str) else {
+            let known: Vec<_> = kind.all().into_iter().map(|(name, _)| name).collect();
+            let sentence = format!("--{key} is missing: give one of {}", known.join(", "));
             return Err(Usage(sentence).into());
         };
-        let entry = find("environment", subject, ENVS, |entry| entry.name)?;
-        let (given, known) = (self.env_args(), (entry.options)(&Options::new())?);
+        let (named, options_of) = match kind {
+            Subject::Env => {
+                let entry = find(kind.what(), named, ENVS, |entry| entry.name)?;
+                (named.to_owned(), entry.options)
+            }
+            Subject::Data => {
+                let data = DataName::parse(named)?;
+                (data.full()?, data.entry.options)
+            }
+        };
+        let (subject, known) = (bare(&named), options_of(&Options::new())?);
+        let given = self.args(kind);
         if let Some(unknown) = given.keys().find(|key| !known.contains_key(*key)) {
             let options = match known.is_empty() {
                 true => format!("{subject} has no options"),
@@ -81,22 +96,29 @@ impl Config {
             };
             return Err(Usage(format!("--{}: {options}", unknown.replace('_', "-"))).into());
         }
-        let env_args = (entry.options)(&given)
-            .map_err(|error| Usage(format!("--env-arg for {subject}: {error}")))?;
-        self.all.insert("env_args".to_owned(), Value::Object(env_args));
+        let args = options_of(&given)
+            .map_err(|error| Usage(format!("--{key}-arg for {subject}: {error}")))?;
+        self.all.insert(args_key.to_owned(), Value::Object(args));
+        self.all.insert(key.to_owned(), Value::from(named));
         self.all.extend(serialised(&self.plan()?)?);
         self.all.extend((algorithm.options)(&self.options())?);
         Ok(self)
     }
 
-    /// The environment's name.
+    /// The name of the environment or of the data set.
     pub(super) fn subject(&self) -> &str {
-        self.all.get("env").and_then(Value::as_str).unwrap_or_default()
+        bare(self.named())
     }
 
-    /// The environment's options.
-    pub(super) fn env_args(&self) -> Options {
-        self.all.get("env_args").and_then(Value::as_object).cloned().unwrap_or_default()
+    /// The same with the path of its files, as in `mnist:PATH`.
+    pub(super) fn named(&self) -> &str {
+        let mut keys = [Subject::Env, Subject::Data].into_iter().map(Subject::key);
+        keys.find_map(|key| self.all.get(key)?.as_str()).unwrap_or_default()
+    }
+
+    /// The options of the environment or of the data set.
+    pub(super) fn args(&self, kind: Subject) -> Options {
+        self.all.get(kind.args_key()).and_then(Value::as_object).cloned().unwrap_or_default()
     }
 
     /// The seed of every stream.
@@ -126,16 +148,23 @@ impl Config {
     }
 }
 
-/// Lays `over` on `all`; the options of the environment one by one.
+/// Lays `over` on `all`; the options of the environment or the data set one by one.
 fn lay(all: &mut Options, mut over: Options) {
-    if let (Some(Value::Object(below)), Some(Value::Object(above))) =
-        (all.get("env_args"), over.get_mut("env_args"))
-    {
-        let mut merged = below.clone();
-        merged.append(above);
-        *above = merged;
+    for kind in [Subject::Env, Subject::Data] {
+        if let (Some(Value::Object(below)), Some(Value::Object(above))) =
+            (all.get(kind.args_key()), over.get_mut(kind.args_key()))
+        {
+            let mut merged = below.clone();
+            merged.append(above);
+            *above = merged;
+        }
     }
     all.extend(over);
+}
+
+/// The name without the path of its files.
+fn bare(named: &str) -> &str {
+    named.split_once(':').map_or(named, |(name, _)| name)
 }
 
 /// Options with a name to blame them on.
@@ -171,10 +200,11 @@ impl Layer {
 
     /// Refuses unknown keys, and values that are not of their key's type.
     fn check(&self, algorithm: &Algorithm) -> Result<()> {
-        let defaults = defaults(algorithm)?;
+        let (defaults, kind) = (defaults(algorithm)?, algorithm.subject());
+        let frame = ["algorithm", kind.key(), kind.args_key(), "seed"];
         for (key, value) in &self.options {
-            if !defaults.contains_key(key) && !FRAME.contains(&key.as_str()) {
-                let known = defaults.keys().map(String::as_str).chain(FRAME);
+            if !defaults.contains_key(key) && !frame.contains(&key.as_str()) {
+                let known = defaults.keys().map(String::as_str).chain(frame);
                 let unknown = Usage::unknown("key", key, known);
                 return Err(Usage(format!("{}: {unknown}", self.name)).into());
             }
@@ -188,8 +218,10 @@ impl Layer {
                 "seed" if !value.is_u64() => {
                     return Err(wrong(&"a whole number is expected").into());
                 }
-                "env" if !value.is_string() => return Err(wrong(&"a name is expected").into()),
-                "env_args" if !value.is_object() => {
+                key if key == kind.key() && !value.is_string() => {
+                    return Err(wrong(&"a name is expected").into());
+                }
+                key if key == kind.args_key() && !value.is_object() => {
                     return Err(wrong(&"a table is expected").into());
                 }
                 key if is_plan(key) => {

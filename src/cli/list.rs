@@ -1,6 +1,6 @@
 //! `lab list`: what there is.
 use crate::checks;
-use crate::registry::{ALGORITHMS, ENVS, Options, PRESETS};
+use crate::registry::{ALGORITHMS, DATA, ENVS, Options, PRESETS, Resolve};
 use anyhow::Result;
 use serde_json::Value;
 use std::io::Write;
@@ -14,13 +14,13 @@ pub(super) struct Args {
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum What {
-    /// Environments, with the their options and defaults
+    /// Environments, with their options and defaults
     Envs,
     /// Algorithms
     Algorithms,
     /// Presets
     Presets,
-    /// Data sets: none yet
+    /// Data sets, with their options and defaults
     Data,
     /// Checks of the answer key
     Checks,
@@ -31,11 +31,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         What::Envs => {
             for entry in ENVS {
                 writeln!(out, "{:18}{}", entry.name, entry.about)?;
-                for (key, default) in (entry.options)(&Options::new())? {
-                    let default = if default.is_null() { Value::from("…") } else { default };
-                    let default = default.as_str().map_or(default.to_string(), str::to_owned);
-                    writeln!(out, "{:18}  --{} {default}", "", key.replace('_', "-"))?;
-                }
+                options(entry.options, out)?;
             }
         }
         What::Algorithms => {
@@ -43,7 +39,12 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
                 writeln!(out, "{:18}{}", entry.name, entry.about)?;
             }
         }
-        What::Data => {}
+        What::Data => {
+            for entry in DATA {
+                writeln!(out, "{:18}{}", entry.name, entry.about)?;
+                options(entry.options, out)?;
+            }
+        }
         What::Checks => {
             for check in checks::all() {
                 writeln!(out, "{:24}{}", check.name, check.about)?;
@@ -54,6 +55,16 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
                 writeln!(out, "{:18}{}", preset.name, preset.about())?;
             }
         }
+    }
+    Ok(())
+}
+
+/// Each option as a flag with its default.
+fn options(of: Resolve, out: &mut dyn Write) -> Result<()> {
+    for (key, default) in of(&Options::new())? {
+        let default = if default.is_null() { Value::from("…") } else { default };
+        let default = default.as_str().map_or(default.to_string(), str::to_owned);
+        writeln!(out, "{:18}  --{} {default}", "", key.replace('_', "-"))?;
     }
     Ok(())
 }

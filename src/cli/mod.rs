@@ -1,7 +1,7 @@
 //! The command line: one file per group of subcommands.
 mod check;
 mod config;
-mod env_options;
+mod data;
 mod eval;
 mod list;
 mod model;
@@ -9,9 +9,12 @@ mod pictures;
 mod play;
 mod plot;
 mod resume;
+mod sample;
 mod session;
 mod solve;
+mod subject_options;
 mod train;
+mod trainee;
 
 pub(crate) use solve::{Solved, solve, watch};
 
@@ -57,7 +60,9 @@ fn command() -> Command {
         resume::Args::augment_args(Command::new("resume")),
         eval::Args::augment_args(Command::new("eval")),
         play::Args::augment_args(Command::new("play")),
+        sample::Args::augment_args(Command::new("sample")),
         plot::Args::augment_args(Command::new("plot")),
+        data::Args::augment_args(Command::new("data")),
         list::Args::augment_args(Command::new("list")),
         check::Args::augment_args(Command::new("check")),
     ];
@@ -73,6 +78,8 @@ fn run(matches: &clap::ArgMatches, out: &mut dyn Write) -> Result<ExitCode> {
         "resume" => resume::run(resume::Args::from_arg_matches(matches)?, out),
         "eval" => done(eval::run(&eval::Args::from_arg_matches(matches)?, out)),
         "play" => done(play::run(&play::Args::from_arg_matches(matches)?, out)),
+        "sample" => done(sample::run(&sample::Args::from_arg_matches(matches)?, out)),
+        "data" => done(data::run(&data::Args::from_arg_matches(matches)?, out)),
         "plot" => done(plot::run(&plot::Args::from_arg_matches(matches)?, out)),
         "list" => done(list::run(&list::Args::from_arg_matches(matches)?, out)),
         "check" => check::run(&check::Args::from_arg_matches(matches)?, out),

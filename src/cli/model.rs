@@ -1,21 +1,39 @@
 //! Trained models: loading one, and watching it.
 use super::config::{self, Config};
 use super::session;
-use crate::registry::Algorithm;
-use ::train::{Rng, RunDir, Which, open_model};
+use crate::registry::{Algorithm, Build};
+use crate::usage::Usage;
+use ::train::{Learner, Rng, RunDir, Which, open_model};
 use agents::{Agent, Chosen, MakeEnv, actions_rng};
 use anyhow::{Context, Result};
 use candle_core::Device;
 use envs::{Rgb, Transition, VecEnv};
+use generative::Generative;
 use std::io::Write;
 use std::path::Path;
 
-/// The model of a run, and the environment it learned in.
+/// The model of a run.
 pub(super) struct Trained {
     pub(super) algorithm: &'static Algorithm,
     pub(super) config: Config,
-    pub(super) agent: Box<dyn Agent>,
-    pub(super) make: MakeEnv,
+    pub(super) learned: Learned,
+}
+
+/// What there is to do with it.
+pub(super) enum Learned {
+    /// It acts, in copies of the environment it learned in.
+    Agent(Box<dyn Agent>, MakeEnv),
+    /// It draws.
+    Model(Box<dyn Generative>),
+}
+
+impl Learned {
+    fn learner(&mut self) -> &mut dyn Learner {
+        match self {
+            Self::Agent(agent, _) => &mut **agent,
+            Self::Model(model) => &mut **model,
+        }
+    }
 }
 
 impl Trained {
@@ -24,14 +42,44 @@ impl Trained {
         let info = RunDir::info(run)?;
         let algorithm = config::algorithm(&info.algorithm)?;
         let config = Config::saved(info.config, algorithm)?;
-        let mut agent = session::build(algorithm, &config, &Device::Cpu)?;
+        let mut learned = match algorithm.build {
+            Build::Agent(_) => Learned::Agent(
+                session::agent(algorithm, &config, &Device::Cpu)?,
+                session::environment(&config)?,
+            ),
+            Build::Model(build) => Learned::Model(session::model(build, &config, &Device::Cpu)?),
+        };
         let mut checkpoint = open_model(run, which, |note| {
             // Nobody reads standard error: no reason not to go on.
             let _ = writeln!(std::io::stderr(), "note: {note}");
         })?;
-        agent.state(&mut checkpoint).with_context(|| format!("loading {}", run.display()))?;
-        let make = session::environment(&config)?;
-        Ok(Self { algorithm, config, agent, make })
+        let loaded = learned.learner().state(&mut checkpoint);
+        loaded.with_context(|| format!("loading {}", run.display()))?;
+        Ok(Self { algorithm, config, learned })
+    }
+
+    /// The agent, and the environment it learned in.
+    pub(super) fn agent(&self) -> Result<(&dyn Agent, &MakeEnv)> {
+        match &self.learned {
+            Learned::Agent(agent, make) => Ok((&**agent, make)),
+            Learned::Model(_) => Err(Usage(format!(
+                "{} learned from data and does not act; draw from it with `lab sample`",
+                self.algorithm.name
+            ))
+            .into()),
+        }
+    }
+
+    /// The model of data.
+    pub(super) fn model(&self) -> Result<&dyn Generative> {
+        match &self.learned {
+            Learned::Model(model) => Ok(&**model),
+            Learned::Agent(..) => Err(Usage(format!(
+                "{} acts and does not draw; watch it with `lab play`",
+                self.algorithm.name
+            ))
+            .into()),
+        }
     }
 }
 

@@ -2,12 +2,14 @@
 use super::model::record;
 use super::plot::ink;
 use super::session::{Session, environment};
+use super::trainee::{Thought, Trainee};
 use crate::board::{Board, Charts, differs};
-use crate::{gif, plot};
+use crate::{gif, plot, sheet};
 use ::train::{Outcome, Report, stream};
 use agents::tabular::Table;
 use agents::{Moment, Watched};
 use anyhow::Result;
+use generative::Sheet;
 use std::io::{IsTerminal as _, Write};
 
 /// Frames of `episode.gif` at most, and how many of them a second.
@@ -21,10 +23,10 @@ const SHOWN: [usize; 4] = [0, 1, 2, 31];
 impl Session {
     /// Shows what is thought of a known grid, in a terminal only: elsewhere it would be in the way,
     /// and `lab plot --text` shows it there too.
-    pub(super) fn show(&self, table: Option<&Table>, out: &mut dyn Write) -> Result<()> {
-        if let (Some(mdp), Some(table)) = (self.mdp.as_deref(), table)
+    pub(super) fn show(thought: Option<&Thought<'_>>, out: &mut dyn Write) -> Result<()> {
+        if let Some((mdp, table)) = thought
             && std::io::stdout().is_terminal()
-            && let Some(board) = Board::new(mdp)?
+            && let Some(board) = Board::new(*mdp)?
             && let Some(text) = board.text(table, ink())
         {
             write!(out, "\n{text}")?;
@@ -32,11 +34,11 @@ impl Session {
         Ok(())
     }
 
-    /// Draws curves, what is thought of a known problem, and an episode.
+    /// Draws curves, and what is thought of a known problem and an episode, or what a model draws.
     pub(super) fn draw(
         &self,
-        agent: &Watched,
-        table: Option<&Table>,
+        trainee: &Trainee,
+        thought: Option<&Thought<'_>>,
         report: &Report,
     ) -> Result<()> {
         let path = self.dir.path();
@@ -46,8 +48,17 @@ impl Session {
             plot::draw(&panels, &path.join("curves.svg"))?;
             plot::draw(&panels, &path.join("curves.png"))?;
         }
-        if let Some(table) = table {
-            self.draw_table(agent, table, report)?;
+        let agent = match trainee {
+            Trainee::Agent { agent, .. } => &**agent,
+            Trainee::Model(model) => {
+                for Sheet { name, images, columns } in model.sheets()? {
+                    sheet::write(&path.join(format!("{name}.png")), &images, columns)?;
+                }
+                return Ok(());
+            }
+        };
+        if let Some(thought) = thought {
+            self.draw_table(agent, thought, report)?;
         }
         if report.outcome == Outcome::Interrupted {
             return Ok(());
@@ -58,8 +69,13 @@ impl Session {
     }
 
     /// Draws `values`, `q` and an animation of the values, as far as the problem has such pictures.
-    fn draw_table(&self, agent: &Watched, table: &Table, report: &Report) -> Result<()> {
-        let Some(mdp) = self.mdp.as_deref() else { return Ok(()) };
+    fn draw_table(
+        &self,
+        agent: &Watched,
+        (mdp, table): &Thought<'_>,
+        report: &Report,
+    ) -> Result<()> {
+        let mdp = *mdp;
         let (charts, board) = (Charts::new(mdp), Board::new(mdp)?);
         let (name, unit) = (self.algorithm.name, self.algorithm.unit);
         let title = |what| {

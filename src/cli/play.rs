@@ -37,17 +37,13 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let which = if args.best { Which::Best } else { Which::Latest };
     let trained = Trained::load(&args.run, which)?;
+    let (agent, make) = trained.agent()?;
     let seed = args.seed.unwrap_or(trained.config.seed());
     let rng = |i| stream(seed, &format!("play/{i}"));
     if let Some(path) = &args.gif {
         let mut frames = Vec::new();
         for i in 0..args.episodes {
-            frames.extend(record(
-                trained.agent.as_ref(),
-                &trained.make,
-                rng(i),
-                args.frames as usize,
-            )?);
+            frames.extend(record(agent, make, rng(i), args.frames as usize)?);
         }
         let shown = frames.len();
         gif::write(path, &frames, args.fps)?;
@@ -56,12 +52,12 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     }
     let screen = Screen { terminal: std::io::stdout().is_terminal(), fps: args.fps };
     for i in 0..args.episodes {
-        let mut env = VecEnv::new(vec![rng(i)], &trained.make);
+        let mut env = VecEnv::new(vec![rng(i)], make);
         let actions = env.spec().actions.clone();
         screen.clear(out)?;
         screen.show(env.env(0), "", out)?;
         let (mut ret, mut frames) = (0.0, 1);
-        play(trained.agent.as_ref(), &mut env, actions_rng(&rng(i)), |transition| {
+        play(agent, &mut env, actions_rng(&rng(i)), |transition| {
             ret += f64::from(transition.reward);
             frames += 1;
             let caption = format!("{}, return {ret}", told(&actions, transition.action));

@@ -54,13 +54,14 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
 fn show(run: &Path, out: &mut dyn Write) -> Result<()> {
     let trained = Trained::load(run, Which::Latest)?;
     let refused = |why: &str| Usage(format!("--text: {}: {why}", run.display()));
+    let (agent, _) = trained.agent()?;
     let Some(mdp) = session::problem(&trained.config)? else {
         return Err(refused("the outcomes of its environment are not known").into());
     };
     let Some(board) = Board::new(&mdp)? else {
         return Err(refused("the states of its problem do not lie on a grid").into());
     };
-    let Some(table) = trained.agent.table(&Model::new(&mdp)?)? else {
+    let Some(table) = agent.table(&Model::new(&mdp)?)? else {
         return Err(refused("its agent has no values").into());
     };
     let Some(text) = board.text(&table, ink()) else {

@@ -51,10 +51,10 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> Result<ExitCode> {
         quiet: args.verbosity.quiet || more.verbosity.quiet,
         json: args.verbosity.json || more.verbosity.json,
     };
-    let (agent, mdp) = session::watched(algorithm, &config, &machine.device)?;
+    let trainee = session::trainee(algorithm, &config, &machine.device)?;
     // A run that is stopped once more goes on towards the steps that were asked for last.
     info.config = config.all.clone();
     (info.device, info.threads) = (::train::device_name(&machine.device), machine.threads);
     dir.write_json("run.json", &info)?;
-    Session { algorithm, config, dir, info, verbosity, mdp }.train(agent, out)
+    Session { algorithm, config, dir, info, verbosity }.train(trainee, out)
 }

@@ -1,6 +1,7 @@
 //! A run from its first step, or its latest checkpoint, to its result.
 use super::config::Config;
-use crate::registry::{Algorithm, ENVS, Job, find};
+use super::trainee::Trainee;
+use crate::registry::{Algorithm, Build, DataJob, DataName, ENVS, Job, Subject, find};
 use crate::usage::Usage;
 use ::train::{
     Bar, Checkpoints, ConfigChanged, DeviceChoice, JsonLines, Lines, Measure, Notes, Outcome,
@@ -11,6 +12,7 @@ use agents::{Agent, MakeEnv, Watched};
 use anyhow::{Context, Result};
 use candle_core::Device;
 use envs::Mdp;
+use generative::Generative;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -74,19 +76,43 @@ pub(super) struct Session {
     pub(super) dir: RunDir,
     pub(super) info: RunInfo,
     pub(super) verbosity: Verbosity,
-    /// The problem, where its outcomes are known.
-    pub(super) mdp: Option<Arc<dyn Mdp>>,
 }
 
 /// An untrained agent.
-pub(super) fn build(
+pub(super) fn agent(
     algorithm: &Algorithm,
     config: &Config,
     device: &Device,
 ) -> Result<Box<dyn Agent>> {
+    let Build::Agent(build) = algorithm.build else {
+        let sentence = format!("{} learns from data; it does not act", algorithm.name);
+        return Err(Usage(sentence).into());
+    };
     let entry = find("environment", config.subject(), ENVS, |entry| entry.name)?;
-    let (make, mdp) = (entry.make(&config.env_args())?, entry.mdp(&config.env_args())?);
-    (algorithm.build)(Job { options: &config.options(), make, mdp, seed: config.seed(), device })
+    let args = config.args(Subject::Env);
+    let (make, mdp) = (entry.make(&args)?, entry.mdp(&args)?);
+    build(Job { options: &config.options(), make, mdp, seed: config.seed(), device })
+}
+
+/// An untrained generative model, with the data it learns from.
+pub(super) fn model(
+    build: fn(DataJob<'_>) -> Result<Box<dyn Generative>>,
+    config: &Config,
+    device: &Device,
+) -> Result<Box<dyn Generative>> {
+    let data = DataName::parse(config.named())?.load(&config.args(Subject::Data))?;
+    build(DataJob { options: &config.options(), data, seed: config.seed(), device })
+}
+
+/// What is trained, untrained.
+pub(super) fn trainee(algorithm: &Algorithm, config: &Config, device: &Device) -> Result<Trainee> {
+    match algorithm.build {
+        Build::Agent(_) => {
+            let (agent, mdp) = watched(algorithm, config, device)?;
+            Ok(Trainee::Agent { agent: Box::new(agent), mdp })
+        }
+        Build::Model(build) => Ok(Trainee::Model(model(build, config, device)?)),
+    }
 }
 
 /// An untrained agent, watched beside the exact answer where its problem has one.
@@ -96,7 +122,7 @@ pub(super) fn watched(
     device: &Device,
 ) -> Result<(Watched, Option<Arc<dyn Mdp>>)> {
     let mdp = problem(config)?;
-    let agent = build(algorithm, config, device)?;
+    let agent = agent(algorithm, config, device)?;
     let gamma = match config.all.get("gamma") {
         Some(Value::Number(gamma)) => gamma.as_f64().map_or(Discount::Own, Discount::Of),
         Some(Value::String(gamma)) => gamma.parse().map_err(|error: String| Usage(error))?,
@@ -109,13 +135,13 @@ pub(super) fn watched(
 /// The problem of a run, where its outcomes are known.
 pub(super) fn problem(config: &Config) -> Result<Option<Arc<dyn Mdp>>> {
     let entry = find("environment", config.subject(), ENVS, |entry| entry.name)?;
-    entry.mdp(&config.env_args())
+    entry.mdp(&config.args(Subject::Env))
 }
 
 /// Makes copies of the environment of a run.
 pub(super) fn environment(config: &Config) -> Result<MakeEnv> {
     let entry = find("environment", config.subject(), ENVS, |entry| entry.name)?;
-    entry.make(&config.env_args())
+    entry.make(&config.args(Subject::Env))
 }
 
 /// A directory that was to be new holds a run: says how it differs from the one asked for, or how
@@ -141,7 +167,7 @@ pub(super) fn if_already_run(
 
 impl Session {
     /// Trains, then writes and tells the result.
-    pub(super) fn train(self, mut agent: Watched, out: &mut dyn Write) -> Result<ExitCode> {
+    pub(super) fn train(self, mut trainee: Trainee, out: &mut dyn Write) -> Result<ExitCode> {
         let plan = self.config.plan()?;
         let mut run = Run {
             checkpoints: Some(Checkpoints::of(self.dir.path())),
@@ -168,24 +194,24 @@ impl Session {
             }
             _ => {}
         }
-        let report = fit(&mut agent, &plan, &mut run)?;
+        let report = fit(trainee.learner(), &plan, &mut run)?;
         drop(run); // The bar leaves the terminal before the result is told.
         let result = self.result(&report);
         self.dir.write_json("result.json", &result)?;
-        let table = self.mdp.as_deref().map(|mdp| agent.thinks(mdp)).transpose()?.flatten();
-        if let (Some(mdp), Some(table)) = (self.mdp.as_deref(), &table) {
-            self.dir.write_json("solution.json", &Solution::new(mdp, table.clone()))?;
+        let thought = trainee.thinks()?;
+        if let Some((mdp, table)) = &thought {
+            self.dir.write_json("solution.json", &Solution::new(*mdp, table.clone()))?;
         }
         if self.verbosity.json {
             writeln!(out, "{}", serde_json::to_string(&result)?)?;
         } else {
-            self.tell(&result, &report, out)?;
+            self.tell(&result, &report, trainee.look()?, out)?;
         }
         if !self.verbosity.json && !self.verbosity.quiet {
-            self.show(table.as_ref(), out)?;
+            Self::show(thought.as_ref(), out)?;
         }
         out.flush()?;
-        self.draw(&agent, table.as_ref(), &report)?;
+        self.draw(&trainee, thought.as_ref(), &report)?;
         Ok(match report.outcome {
             Outcome::Interrupted => ExitCode::from(130),
             _ => ExitCode::SUCCESS,
@@ -219,12 +245,22 @@ impl Session {
         }
     }
 
-    fn tell(&self, result: &RunResult, report: &Report, out: &mut dyn Write) -> Result<()> {
+    /// `look` is the command by which the result is looked at.
+    fn tell(
+        &self,
+        result: &RunResult,
+        report: &Report,
+        look: &str,
+        out: &mut dyn Write,
+    ) -> Result<()> {
         let RunResult { algorithm, subject, .. } = result;
         let run = self.dir.path().display();
         let time = humantime::format_duration(Duration::from_secs(result.wall_seconds as u64));
         let unit = self.algorithm.unit;
-        match result.eval.iter().next() {
+        let score =
+            report.evaluation.as_ref().map_or(f64::NAN, |evaluation| evaluation.score.abs());
+        let decides = result.eval.iter().find(|(_, measure)| measure.mean.abs() == score);
+        match decides.or(result.eval.iter().next()) {
             Some((name, Measure { mean, n: 1, .. })) => {
                 writeln!(out, "{algorithm} on {subject}: {name} {mean:.6}")?;
             }
@@ -232,10 +268,14 @@ impl Session {
                 let first = report.first_score.map_or(String::new(), |first| {
                     format!("; the first evaluation gave {first:.2}")
                 });
+                let how = match self.algorithm.subject() {
+                    Subject::Env => " without exploration",
+                    Subject::Data => "",
+                };
                 writeln!(
                     out,
                     "{algorithm} on {subject}: {name} {mean:.2} (95 % between {low:.2} and {high:.2}, \
-                     n = {n}) without exploration{first}"
+                     n = {n}){how}{first}"
                 )?;
             }
             None => writeln!(out, "{algorithm} on {subject}: stopped before the final evaluation")?,
@@ -253,10 +293,11 @@ impl Session {
             Outcome::Finished => format!("lab resume {run} --steps {}", 2 * result.steps.max(1)),
             _ => format!("lab plot {run}"),
         };
-        writeln!(
-            out,
-            "Try next:\n  lab play {run}\n  lab eval {run} --episodes 1000\n  {further}"
-        )?;
+        let episodes = match self.algorithm.subject() {
+            Subject::Env => " --episodes 1000",
+            Subject::Data => "",
+        };
+        writeln!(out, "Try next:\n  lab {look} {run}\n  lab eval {run}{episodes}\n  {further}")?;
         Ok(())
     }
 }

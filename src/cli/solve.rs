@@ -1,7 +1,7 @@
 //! A training command without a run directory, for who wants the answer only.
 use super::config::Config;
 use super::{session, train};
-use crate::registry::{ALGORITHMS, Algorithm, ENVS, find};
+use crate::registry::{ALGORITHMS, Algorithm, ENVS, Subject, find};
 use ::train::{Evaluation, Row, Run, Sink, fit};
 use agents::Agent;
 use agents::tabular::{Model, Solution};
@@ -29,7 +29,7 @@ pub(crate) struct Solved {
 /// # Errors
 /// What the command itself would report.
 pub(crate) fn solve(command: &str) -> Result<Solved> {
-    run(command, |algorithm, config| session::build(algorithm, config, &Device::Cpu))
+    run(command, |algorithm, config| session::agent(algorithm, config, &Device::Cpu))
 }
 
 /// The same with the metrics `oracle/…` in every row.
@@ -48,7 +48,9 @@ fn run(command: &str, build: fn(&Algorithm, &Config) -> Result<Box<dyn Agent>>) 
     let algorithm = find("algorithm", name, ALGORITHMS, |algorithm| algorithm.name)?;
     let config = train::config(algorithm, matches)?;
     let entry = find("environment", config.subject(), ENVS, |entry| entry.name)?;
-    let mdp = entry.mdp(&config.env_args())?.context("the environment's outcomes are not known")?;
+    let mdp = entry
+        .mdp(&config.args(Subject::Env))?
+        .context("the environment's outcomes are not known")?;
     let mut agent = build(algorithm, &config)?;
     let rows = Rc::new(RefCell::new(Vec::new()));
     let mut run = Run { sinks: vec![Box::new(Rows(Rc::clone(&rows)))], ..Run::default() };

@@ -1,7 +1,7 @@
 //! `lab ALGORITHM`: a new run.
 use super::config::Config;
-use super::env_options;
 use super::session::{self, Machine, Session, Verbosity};
+use super::subject_options;
 use crate::registry::{Algorithm, Options};
 use crate::usage::Usage;
 use ::train::{RunDir, RunInfo};
@@ -17,12 +17,6 @@ use std::time::SystemTime;
 /// Options of every training subcommand. Those of the plan have their defaults in the registry.
 #[derive(clap::Args)]
 struct Args {
-    /// Environment to learn in (`lab list envs`)
-    #[arg(long, value_name = "NAME")]
-    env: Option<String>,
-    /// Option of the environment, as in `--env-arg sticky=0` or, the same, `--sticky 0`
-    #[arg(long = "env-arg", value_name = "KEY=VALUE")]
-    env_args: Vec<String>,
     /// Seed of everything random [default: 1]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -35,10 +29,10 @@ struct Args {
     /// Threads to compute on; results do not depend on it [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// Run directory [default: runs/ALGORITHM-ENV-sSEED]
+    /// Run directory [default: runs/ALGORITHM-SUBJECT-sSEED]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Named set of options (`lab list presets`) [default: ALGORITHM-ENV where there is one]
+    /// Named set of options (`lab list presets`) [default: ALGORITHM-SUBJECT where there is one]
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
     /// File of options, TOML, or the run.json of another run
@@ -66,11 +60,16 @@ struct Args {
 /// The subcommand of `algorithm`, with a flag for each of its hyper-parameters.
 pub(super) fn command(algorithm: &Algorithm) -> Command {
     let about = format!("Train: {}", algorithm.about);
-    let options = Args::augment_args(Command::new(algorithm.name).aliases(algorithm.aliases));
+    let subject = algorithm.subject();
+    let command = Command::new(algorithm.name).aliases(algorithm.aliases);
+    let options = Args::augment_args(command.args(subject_options::named(subject)));
     let plan = serde_json::to_value(&algorithm.plan).unwrap_or_default();
     let units = algorithm.unit[..1].to_uppercase() + &algorithm.unit[1..];
     let options = options.mut_args(|arg| {
-        let help = arg.get_help().map(|help| help.to_string().replace("UNITS", &units));
+        let help = arg.get_help().map(|help| {
+            let name = subject.key().to_uppercase();
+            help.to_string().replace("UNITS", &units).replace("SUBJECT", &name)
+        });
         let default = plan.get(arg.get_id().as_str()).filter(|default| !default.is_null());
         match (help, default) {
             (Some(help), Some(default)) => arg.help(format!("{help} [default: {default}]")),
@@ -85,15 +84,16 @@ pub(super) fn command(algorithm: &Algorithm) -> Command {
         true => arg.allow_negative_numbers(true).value_name("X"),
         false => arg,
     });
-    env_options::flags(all)
+    subject_options::flags(all, subject)
     // The doc comments of the two tables of options would go before it.
     .about(about)
     .long_about(None)
-    .after_help(
+    .after_help(format!(
         "A flag goes before --config, that before the preset, that before the default. Where there is \
-         a preset for the environment, its values are the ones that count: run.json in the run \
-         directory tells them all.",
-    )
+         a preset for the {}, its values are the ones that count: run.json in the run directory tells \
+         them all.",
+        subject.what()
+    ))
 }
 
 /// What was typed, over file, preset and defaults.
@@ -113,7 +113,7 @@ pub(super) fn run(
     let config = config(algorithm, matches)?;
     let machine = Machine::prepare(args.device, args.threads)?;
     // Before the directory is made: wrong usage leaves nothing behind.
-    let (agent, mdp) = session::watched(algorithm, &config, &machine.device)?;
+    let trainee = session::trainee(algorithm, &config, &machine.device)?;
     let (subject, seed) = (config.subject().to_owned(), config.seed());
     let dir = RunDir::create(args.out.as_deref(), &format!("{}-{subject}-s{seed}", algorithm.name))
         .map_err(|error| session::if_already_run(error, args.out.as_deref(), &config))?;
@@ -129,7 +129,7 @@ pub(super) fn run(
         started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
     };
     dir.write_json("run.json", &info)?;
-    Session { algorithm, config, dir, info, verbosity: args.verbosity, mdp }.train(agent, out)
+    Session { algorithm, config, dir, info, verbosity: args.verbosity }.train(trainee, out)
 }
 
 fn finite(text: &str) -> Result<f64, String> {
@@ -178,12 +178,8 @@ fn typed(algorithm: &Algorithm, matches: &ArgMatches, args: &Args) -> Result<Opt
         ("save_every", args.save_every.map(Value::from)),
         ("target", args.target.map(Value::from)),
         ("patience", args.patience.map(Value::from)),
-        ("env", args.env.clone().map(Value::from)),
     ];
     options.extend(numbers.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
-    let env_args = env_options::typed(matches, &args.env_args)?;
-    if !env_args.is_empty() {
-        options.insert("env_args".to_owned(), Value::Object(env_args));
-    }
+    options.extend(subject_options::typed(matches, algorithm.subject())?);
     Ok(options)
 }

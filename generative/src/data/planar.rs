@@ -1,0 +1,188 @@
+//! Points in the plane: what a model has learned of them can be seen.
+use super::{Dataset, Labels, Parts, numbered};
+use anyhow::Result;
+use rand::Rng as _;
+use rand_distr::{Distribution as _, StandardNormal};
+use serde::{Deserialize, Serialize};
+use std::f64::consts::{E, PI};
+use train::{BadValue, Rng, stream};
+
+/// Points (x, y).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Points {
+    /// `[n, 2]`
+    pub at: Vec<[f32; 2]>,
+    /// The component each was drawn from, `[n]`.
+    pub labels: Labels,
+}
+
+/// Options of the sets in the plane.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanarConfig {
+    /// Points to train on.
+    pub n_train: usize,
+    /// Points to choose by, and as many to test on.
+    pub n_test: usize,
+    /// Seed of the set.
+    pub seed: u64,
+}
+
+impl Default for PlanarConfig {
+    fn default() -> Self {
+        Self { n_train: 50_000, n_test: 10_000, seed: 1 }
+    }
+}
+
+/// Eight Gaussians of standard deviation 0.02 on a circle of radius 2 (Metz et al. 2017, "Unrolled
+/// generative adversarial networks", appendix A). They are so far apart that the entropy is
+/// log 8 + log 2πeσ² to the last bit.
+///
+/// # Errors
+/// Where an option is out of range.
+pub fn gaussians_8(config: &PlanarConfig) -> Result<Dataset> {
+    let centres: Vec<[f64; 2]> = (0..8)
+        .map(|i| f64::from(i) * PI / 4.0)
+        .map(|angle| [2.0 * angle.cos(), 2.0 * angle.sin()])
+        .collect();
+    mixture(config, "gaussians-8", &centres, 0.02)
+}
+
+/// 25 Gaussians of standard deviation 0.05 on the grid {−4, −2, 0, 2, 4}² (Lin et al. 2018, "PacGAN",
+/// section 4.1). Entropy log 25 + log 2πeσ².
+///
+/// # Errors
+/// Where an option is out of range.
+pub fn gaussians_25(config: &PlanarConfig) -> Result<Dataset> {
+    let centres: Vec<[f64; 2]> =
+        (0..25).map(|i| [f64::from(i % 5) * 2.0 - 4.0, f64::from(i / 5) * 2.0 - 4.0]).collect();
+    mixture(config, "gaussians-25", &centres, 0.05)
+}
+
+/// Two half circles of radius 1 around (0, 0) and (1, ½), one open below, the other above, with noise
+/// of standard deviation 0.1 (scikit-learn's `make_moons`).
+///
+/// # Errors
+/// Where an option is out of range.
+pub fn two_moons(config: &PlanarConfig) -> Result<Dataset> {
+    draw(config, "two-moons", &["upper", "lower"].map(str::to_owned), None, |moon, rng| {
+        let angle = rng.random::<f64>() * PI;
+        let centre = match moon {
+            0 => [angle.cos(), angle.sin()],
+            _ => [1.0 - angle.cos(), 0.5 - angle.sin()],
+        };
+        around(centre, 0.1, rng)
+    })
+}
+
+fn mixture(config: &PlanarConfig, name: &str, centres: &[[f64; 2]], sigma: f64) -> Result<Dataset> {
+    let names: Vec<_> = centres.iter().map(|[x, y]| format!("({x:.2}, {y:.2})")).collect();
+    let entropy = (centres.len() as f64).ln() + (2.0 * PI * E * sigma * sigma).ln();
+    draw(config, name, &names, Some(entropy), |component, rng| {
+        around(centres[component], sigma, rng)
+    })
+}
+
+fn around(centre: [f64; 2], sigma: f64, rng: &mut Rng) -> [f32; 2] {
+    centre.map(|centre| {
+        let noise: f64 = StandardNormal.sample(rng);
+        (centre + sigma * noise) as f32
+    })
+}
+
+/// Components are equally likely.
+fn draw(
+    config: &PlanarConfig,
+    name: &str,
+    names: &[String],
+    entropy: Option<f64>,
+    point: impl Fn(usize, &mut Rng) -> [f32; 2],
+) -> Result<Dataset> {
+    BadValue::outside("n_train", config.n_train, 1..=1 << 28)?;
+    BadValue::outside("n_test", config.n_test, 1..=1 << 28)?;
+    let [train, validation, test] = numbered(config.n_train, config.n_test, |part, n| {
+        let mut rng = stream(config.seed, &format!("{name}/{part}"));
+        let mut at = Vec::with_capacity(n);
+        let of = (0..n).map(|_| {
+            let component = rng.random_range(0..names.len());
+            at.push(point(component, &mut rng));
+            component as u32
+        });
+        let of = of.collect();
+        Points { at, labels: Labels { of, names: names.to_vec() } }
+    });
+    Ok(Dataset::Points(Parts { train, validation, test, entropy }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn points(dataset: Result<Dataset>) -> Parts<Points> {
+        dataset.unwrap().points().unwrap()
+    }
+
+    #[test]
+    fn components_lie_where_they_should_and_are_equally_likely() {
+        let config = PlanarConfig { n_train: 20_000, n_test: 10, seed: 1 };
+        for (parts, sigma) in
+            [(points(gaussians_8(&config)), 0.02), (points(gaussians_25(&config)), 0.05)]
+        {
+            let Points { at, labels } = &parts.train;
+            for (component, name) in labels.names.iter().enumerate() {
+                let own = at.iter().zip(&labels.of).filter(|(_, of)| **of as usize == component);
+                let own: Vec<_> = own.map(|(at, _)| at.map(f64::from)).collect();
+                let (n, classes) = (own.len() as f64, labels.names.len() as f64);
+                // Six standard deviations of a count.
+                let expected = 20_000.0 / classes;
+                assert!((n - expected).abs() < 6.0 * expected.sqrt(), "{name}: {n}");
+                let mean = |axis: usize| own.iter().map(|at| at[axis]).sum::<f64>() / n;
+                let m = [mean(0), mean(1)];
+                let centre = match classes as usize {
+                    8 => {
+                        let angle = component as f64 * PI / 4.0;
+                        [2.0 * angle.cos(), 2.0 * angle.sin()]
+                    }
+                    _ => [(component % 5) as f64 * 2.0 - 4.0, (component / 5) as f64 * 2.0 - 4.0],
+                };
+                let off = (m[0] - centre[0]).hypot(m[1] - centre[1]);
+                assert!(off < 6.0 * sigma / n.sqrt(), "{name}: off by {off}");
+                let square = |at: &[f64; 2]| (at[0] - m[0]).powi(2) + (at[1] - m[1]).powi(2);
+                let variance = own.iter().map(square).sum::<f64>() / n / 2.0;
+                assert!((variance.sqrt() / sigma - 1.0).abs() < 0.1, "{name}: {variance}");
+            }
+        }
+    }
+
+    /// −mean log p of the points themselves, by the density of the mixture.
+    #[test]
+    fn the_stated_entropy_is_that_of_the_density() {
+        let config = PlanarConfig { n_train: 20_000, n_test: 10, seed: 2 };
+        let parts = points(gaussians_25(&config));
+        let log_p = |at: &[f32; 2]| {
+            let [x, y] = at.map(f64::from);
+            let density = (0..25).map(|i| {
+                let (cx, cy) = (f64::from(i % 5) * 2.0 - 4.0, f64::from(i / 5) * 2.0 - 4.0);
+                (-((x - cx).powi(2) + (y - cy).powi(2)) / (2.0 * 0.0025)).exp()
+            });
+            (density.sum::<f64>() / (25.0 * 2.0 * PI * 0.0025)).ln()
+        };
+        let nll = -parts.train.at.iter().map(log_p).sum::<f64>() / 20_000.0;
+        // Half a squared normal in each of two directions: standard deviation 1 per point.
+        assert!((nll - parts.entropy.unwrap()).abs() < 4.0 / 20_000f64.sqrt(), "{nll}");
+        let eight = points(gaussians_8(&config)).entropy.unwrap();
+        assert!((eight - (8f64.ln() + (2.0 * PI * E * 0.0004).ln())).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_seed_fixes_the_set_and_parts_differ() {
+        let config = PlanarConfig { n_train: 100, n_test: 50, seed: 3 };
+        let parts = points(two_moons(&config));
+        assert_eq!(parts, points(two_moons(&config)));
+        assert_ne!(parts, points(two_moons(&PlanarConfig { seed: 4, ..config.clone() })));
+        assert_ne!(parts.validation.at, parts.test.at);
+        assert_ne!(parts.validation.at, parts.train.at[..50]);
+        let longer = points(two_moons(&PlanarConfig { n_train: 200, ..config }));
+        assert_eq!(longer.train.at[..100], parts.train.at);
+    }
+}

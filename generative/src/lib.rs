@@ -1,0 +1,10 @@
+//! Generative models, one file each, and the data they learn from.
+//!
+//! Letters used for shapes: `B` batch, `C` channels, `H`, `W` height and width, `D` = C·H·W numbers in
+//! a picture, `Z` latent ones.
+pub mod data;
+mod model;
+pub mod vae;
+
+pub use model::{Generative, Sheet};
+pub use vae::{Objective, Vae, VaeConfig};

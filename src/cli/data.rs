@@ -1,0 +1,76 @@
+//! `lab data`: fetch data sets, and look at them.
+use crate::registry::{DataName, find};
+use crate::sheet;
+use anyhow::Result;
+use generative::data::{DOWNLOADS, Got};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Fetch a data set, or look at one
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// Fetch a public set: what broke off is gone on with, every file is checked by SHA-256
+    Get {
+        /// Set to fetch: cifar-10, fashion-mnist or mnist
+        name: String,
+        /// Directory to put it into [default: data/NAME]
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+        /// Address to fetch from, to which the names of the files are appended
+        #[arg(long, value_name = "URL")]
+        mirror: Option<String>,
+    },
+    /// Write the first training pictures of a set as one picture
+    Show {
+        /// Set to show (`lab list data`); with the path of its files, as in mnist:PATH
+        #[arg(value_name = "NAME[:PATH]")]
+        name: String,
+        /// How many pictures
+        #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        n: u32,
+        /// Picture to write [default: NAME.png]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
+    match &args.what {
+        What::Get { name, dir, mirror } => get(name, dir.as_deref(), mirror.as_deref(), out),
+        What::Show { name, n, out: path } => show(name, *n as usize, path.as_deref(), out),
+    }
+}
+
+fn get(name: &str, dir: Option<&Path>, mirror: Option<&str>, out: &mut dyn Write) -> Result<()> {
+    let download = find("data set to fetch", name, DOWNLOADS, |download| download.name)?;
+    let dir = dir.map_or_else(|| Path::new("data").join(name), Path::to_owned);
+    let mut told = Ok(());
+    download.get(&dir, mirror, |file, got| {
+        let got = match got {
+            Got::Fetched => "fetched and checked",
+            Got::There => "was there, checked",
+        };
+        told = writeln!(out, "{}: {} bytes, {got}", dir.join(file.name).display(), file.bytes)
+            .and_then(|()| out.flush());
+    })?;
+    told?;
+    writeln!(out, "Try next:\n  lab vae --data {name}:{}", dir.display())?;
+    Ok(())
+}
+
+fn show(name: &str, n: usize, path: Option<&Path>, out: &mut dyn Write) -> Result<()> {
+    let data = DataName::parse(name)?;
+    let images = data.load(&(data.entry.options)(&Default::default())?)?.images()?.train;
+    let n = n.min(images.len());
+    let path =
+        path.map_or_else(|| PathBuf::from(format!("{}.png", data.entry.name)), Path::to_owned);
+    sheet::write(&path, &images.take(0..n), (1..).find(|side| side * side >= n).unwrap_or(n))?;
+    writeln!(out, "{}", path.display())?;
+    Ok(())
+}

@@ -1,0 +1,46 @@
+//! What a run trains, and what can be seen of it beside its metrics.
+use ::train::{Learner, stream};
+use agents::Watched;
+use agents::tabular::Table;
+use anyhow::Result;
+use envs::Mdp;
+use generative::Generative;
+use std::sync::Arc;
+
+/// What a run trains.
+pub(super) enum Trainee {
+    /// An agent, watched beside the exact answer where its problem, `mdp`, has one.
+    Agent { agent: Box<Watched>, mdp: Option<Arc<dyn Mdp>> },
+    /// A model of data.
+    Model(Box<dyn Generative>),
+}
+
+/// A known problem, and what is thought of its states.
+pub(super) type Thought<'a> = (&'a dyn Mdp, Table);
+
+impl Trainee {
+    /// What the loop trains.
+    pub(super) fn learner(&mut self) -> &mut dyn Learner {
+        match self {
+            Self::Agent { agent, .. } => &mut **agent,
+            Self::Model(model) => &mut **model,
+        }
+    }
+
+    /// The command by which the result is looked at.
+    pub(super) fn look(&self) -> Result<&'static str> {
+        match self {
+            Self::Agent { .. } => Ok("play"),
+            Self::Model(model) => {
+                let draws = model.sample(1, &mut stream(1, "look"))?.is_some();
+                Ok(if draws { "sample" } else { "plot" })
+            }
+        }
+    }
+
+    /// What an agent thinks of its problem, where that is known and the agent has values.
+    pub(super) fn thinks(&self) -> Result<Option<Thought<'_>>> {
+        let Self::Agent { agent, mdp: Some(mdp) } = self else { return Ok(None) };
+        Ok(agent.thinks(&**mdp)?.map(|table| (&**mdp, table)))
+    }
+}

@@ -1,0 +1,86 @@
+//! Small pictures side by side in a large one.
+use anyhow::{Context, Result, ensure};
+use generative::data::Images;
+use image::{ImageFormat, Rgb, RgbImage};
+use std::io::Cursor;
+use std::path::Path;
+use train::write_atomic;
+
+/// Pixels between two pictures.
+const GAP: u32 = 2;
+
+/// A picture is enlarged until it has so many rows, by a whole factor.
+const HEIGHT: u32 = 56;
+
+const BETWEEN: Rgb<u8> = Rgb([70, 70, 80]);
+
+/// Writes pictures, `columns` in a row, as PNG or what else the file's ending says.
+///
+/// # Errors
+/// Names the file; an ending that is not known.
+pub fn write(path: &Path, images: &Images, columns: usize) -> Result<()> {
+    ensure!(!images.is_empty() && columns > 0, "{}: there is no picture", path.display());
+    let format = ImageFormat::from_path(path).with_context(|| {
+        format!("{}: its ending must be that of a picture, as in samples.png", path.display())
+    })?;
+    let mut bytes = Cursor::new(Vec::new());
+    drawn(images, columns)
+        .write_to(&mut bytes, format)
+        .with_context(|| format!("can't make the picture {}", path.display()))?;
+    write_atomic(path, &bytes.into_inner())
+}
+
+fn drawn(images: &Images, columns: usize) -> RgbImage {
+    let (shape, n) = (images.shape(), images.len());
+    let (width, height) = (shape.width as u32, shape.height as u32);
+    let scale = (HEIGHT / height).max(1);
+    let (columns, rows) = (columns.min(n) as u32, n.div_ceil(columns) as u32);
+    let (across, down) = (width * scale + GAP, height * scale + GAP);
+    let mut sheet = RgbImage::from_pixel(columns * across + GAP, rows * down + GAP, BETWEEN);
+    let highest = u32::from(images.levels()) - 1;
+    for i in 0..n {
+        let (image, plane) = (images.image(i), shape.height * shape.width);
+        let (left, top) = (i as u32 % columns * across + GAP, i as u32 / columns * down + GAP);
+        for y in 0..height * scale {
+            for x in 0..width * scale {
+                let at = (y / scale * width + x / scale) as usize;
+                let level = |channel: usize| {
+                    let channel = channel.min(shape.channels - 1);
+                    (u32::from(image[channel * plane + at]) * 255 / highest) as u8
+                };
+                sheet.put_pixel(left + x, top + y, Rgb([level(0), level(1), level(2)]));
+            }
+        }
+    }
+    sheet
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use generative::data::Shape;
+
+    #[test]
+    fn pictures_lie_where_they_should() {
+        let shape = Shape { channels: 1, height: 28, width: 1 };
+        let images =
+            Images::new(shape, 5, [1, 2, 4].map(|level| [level; 28]).concat(), None).unwrap();
+        let sheet = drawn(&images, 2);
+        assert_eq!(sheet.dimensions(), (2 * (2 + GAP) + GAP, 2 * (56 + GAP) + GAP));
+        let at = |x, y| sheet.get_pixel(x, y).0;
+        assert_eq!([at(2, 2), at(6, 2), at(2, 60)], [[63; 3], [127; 3], [255; 3]]);
+        assert_eq!([at(0, 0), at(4, 2), at(6, 60)], [BETWEEN.0; 3]);
+    }
+
+    #[test]
+    fn channels_are_colours_and_endings_are_checked() {
+        let shape = Shape { channels: 3, height: 1, width: 1 };
+        let images = Images::new(shape, 256, vec![10, 20, 30], None).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        write(&dir.path().join("a.png"), &images, 4).unwrap();
+        let read = image::open(dir.path().join("a.png")).unwrap().into_rgb8();
+        assert_eq!(read.get_pixel(GAP, GAP).0, [10, 20, 30]);
+        let told = write(&dir.path().join("a.txt"), &images, 4).unwrap_err().to_string();
+        assert!(told.contains("a.txt: its ending must be that of a picture"), "{told}");
+    }
+}

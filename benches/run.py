@@ -4,6 +4,7 @@
     python3 benches/run.py                       everything
     python3 benches/run.py update [ROW…]         training steps, these rows only
     python3 benches/run.py dqn [ENV…]            DQN with its environment, these only
+    python3 benches/run.py on-policy [ROW…]      PPO and A2C with their environments, these only
     python3 benches/run.py solve                 sweeps of value iteration
     python3 benches/run.py machine               what the machine can do at most
     python3 benches/run.py write                 the document from what was measured before
@@ -38,6 +39,14 @@ LAB = "lab"
 EAGER = "torch"
 UPDATE = [LAB, EAGER, "torch-foreach", "torch-fused", "torch-compile", "jax"]
 DQN = [LAB, "sb3", "cleanrl"]
+# Algorithm, environment and contestants; CleanRL has no A2C.
+ON_POLICY = {
+    "ppo-cartpole": ("ppo", "cartpole", [LAB, "sb3", "cleanrl"]),
+    "ppo-breakout": ("ppo", "breakout", [LAB, "sb3", "cleanrl"]),
+    "a2c-cartpole": ("a2c", "cartpole", [LAB, "sb3"]),
+    "a2c-breakout": ("a2c", "breakout", [LAB, "sb3"]),
+}
+ON_POLICY_GOAL = 5
 SWEEPS = [LAB, "scipy", "bettermdptools", "bettermdptools-vectorized"]
 SOLUTIONS = [LAB, "pymdptoolbox"]
 TITLES = {
@@ -65,6 +74,23 @@ LAB_DQN = """
     --replay=100000 --warmup=1000 --train-every=4 --target-every=125 --lr=2.5e-4 --lr-steps=0
     --epsilon-start=0.05 --epsilon-end=0.05 --hidden=128 --n-envs=1 --optimizer=adam --device=cpu
     --steps=1000000000 --log-every=1000 --eval-every=0 --save-every=0 --quiet""".split()
+
+# What benches/peers/policy_gradient.py has, whatever lab's presets say.
+LAB_ON_POLICY = {
+    "ppo": """
+        ppo --rollout=128 --batch=256 --epochs=4 --entropy-coef=0.01 --lr=2.5e-4 --lambda=0.95
+        --clip=0.2 --value-loss=clipped --advantages=normalised --target-kl=0
+        --optimizer=adam""".split(),
+    "a2c": """
+        actor-critic --critic=advantage --rollout=5 --entropy-coef=0 --lr=7e-4 --lambda=1
+        --estimator=gae --weights=raw --optimizer=rmsprop""".split(),
+    "cartpole": "--network=separate --hidden=64".split(),
+    "breakout": "--network=shared --hidden=128".split(),
+    "both": """
+        --n-envs=8 --gamma=0.99 --value-coef=0.5 --max-grad-norm=0.5 --optimizer-eps=1e-5
+        --lr-end=1 --lr-steps=0 --init=orthogonal --device=cpu --steps=1000000000
+        --log-every=1000 --eval-every=0 --save-every=0 --quiet""".split(),
+}
 
 # The part of a turn that other processes may take of the cores.
 DISTURBED = 0.05
@@ -248,7 +274,7 @@ def keep(name, key, result):
     results = json.loads(path.read_text()) if path.exists() else {}
     results[key] = result
     path.write_text(json.dumps(results, indent=1))
-    if name in ("update", "dqn") or key in ("sweep", "solve"):
+    if name in ("update", "dqn", "on-policy") or key in ("sweep", "solve"):
         say(f"{key}:", ", ".join(f"{who} {of['rate']:.4g}" for who, of in result.items()))
 
 
@@ -300,6 +326,29 @@ def dqn(programs, options):
                 learner = Learner(command, options.threads, rows, place)
                 contestants[name] = stack.enter_context(learner)
             keep("dqn", env, take_turns(contestants, options.dqn_rounds, options.dqn_seconds))
+
+
+def on_policy(programs, options):
+    for row in options.only or ON_POLICY:
+        algorithm, env, names = ON_POLICY[row]
+        with ExitStack() as stack:
+            contestants = {}
+            for name in names:
+                place = VENV / "on-policy" / f"{row}-{name}"
+                shutil.rmtree(place, ignore_errors=True)
+                place.mkdir(parents=True)
+                rows = place / "rows.jsonl"
+                command = [PYTHON, PEERS / "policy_gradient.py", algorithm, name, env, rows]
+                if name == LAB:
+                    rows = place / "run" / "metrics.jsonl"
+                    own = [LAB_ON_POLICY[key] for key in (algorithm, env, "both")]
+                    command = [programs["lab"], *(word for words in own for word in words)]
+                    command += [f"--env={env}", f"--threads={options.threads}"]
+                    command += [f"--out={place / 'run'}"]
+                learner = Learner(command, options.threads, rows, place)
+                contestants[name] = stack.enter_context(learner)
+            result = take_turns(contestants, options.dqn_rounds, options.dqn_seconds)
+            keep("on-policy", row, result)
 
 
 def solve(programs, options):
@@ -434,6 +483,24 @@ def dqn_table():
     return table(["environment", *titles, *ratios, "spread"], lines) if lines else "Not measured.\n"
 
 
+def on_policy_table():
+    lines = []
+    for row, result in kept("on-policy").items():
+        names, own = ON_POLICY[row][2], result[LAB]["rate"]
+        cells = [number(result[name]["rate"]) if name in names else "" for name in DQN]
+        for name in DQN[1:]:
+            if name not in names:
+                cells.append("")
+                continue
+            ratio = own / result[name]["rate"]
+            cells.append(marked(result, f"**{ratio:.2f}** (goal {ON_POLICY_GOAL})"))
+        spread = max(of["spread"] for of in result.values())
+        lines.append([row.replace("-", ", "), *cells, f"{100 * spread:.0f} %"])
+    titles = [TITLES[name] for name in DQN]
+    ratios = [f"lab ÷ {title}" for title in titles[1:]]
+    return table(["", *titles, *ratios, "spread"], lines) if lines else "Not measured.\n"
+
+
 def solve_tables():
     """The tables of sweeps and of solutions, and what the bench says of larger grids."""
     results = kept("solve")
@@ -463,10 +530,11 @@ def write():
     sweeps, solutions, scale = solve_tables()
     about = machine["described"]
     one, several = machine["measured"]
-    steps, learners = (
-        [of for row in kept(name).values() for of in row.values()] for name in ("update", "dqn")
+    steps, learners, on_policies = (
+        [of for row in kept(name).values() for of in row.values()]
+        for name in ("update", "dqn", "on-policy")
     )
-    results = steps + learners
+    results = steps + learners + on_policies
     others = max((of["others"] for of in results), default=0)
     mean = f"Geometric mean of lab ÷ best peer: **{mean:.2f}**.\n" if mean else ""
     text = f"""# Benchmarks
@@ -512,6 +580,16 @@ one update every four transitions, replay of 100 000, ε = 0.05, Adam, no evalua
 5 000 transitions in turns of {every(learners, "seconds")} s; between turns a program is stopped.
 
 {dqn_table()}
+## PPO and A2C with their environments
+
+Transitions per second of whole programs, from environment to update: `lab ppo` and `lab actor-critic`,
+`PPO` and `A2C` of Stable-Baselines3, and the `ppo.py` of CleanRL (run from its installed package; it asks
+for the gym of 2021, and is given Gymnasium behind a thin layer). CleanRL has no A2C, a special case of PPO
+(Huang et al. 2022, "A2C is a special case of PPO"). Eight environments for everybody; PPO: rollouts of 128 steps, 4 epochs of 4 batches of 256, Adam; A2C: rollouts
+of 5 steps, RMSProp. Networks: cartpole, 64-64 with tanh, one for the policy and one for the critic;
+breakout, the body of `dqn-minatar` for both. No evaluation. Measured as DQN, in turns of {every(on_policies, "seconds")} s.
+
+{on_policy_table()}
 ## Sweeps of value iteration
 
 Synchronous sweeps over an open grid of {SWEPT}×{SWEPT} states with four actions of three outcomes each,
@@ -542,7 +620,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parts = ["all", "machine", "update", "dqn", "solve", "write"]
+    parts = ["all", "machine", "update", "dqn", "on-policy", "solve", "write"]
     parser.add_argument("part", nargs="?", choices=parts, default="all")
     parser.add_argument("only", nargs="*", help="rows or environments")
     parser.add_argument("--threads", type=int, default=2)
@@ -554,7 +632,8 @@ def main():
     if options.part != "write":
         install()
         programs = build()
-        parts = [("machine", machine), ("update", update), ("dqn", dqn), ("solve", solve)]
+        parts = [("machine", machine), ("update", update), ("dqn", dqn)]
+        parts += [("on-policy", on_policy), ("solve", solve)]
         for name, measure in parts:
             if options.part in ("all", name):
                 measure(programs, options)

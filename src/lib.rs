@@ -21,6 +21,7 @@ pub mod cli;
 pub mod gif;
 pub mod plot;
 pub mod registry;
+pub mod reproduce;
 pub mod sheet;
 pub mod usage;
 

@@ -1,4 +1,5 @@
-//! Learning curves of one or several runs as pictures: [`panels`] reads them, [`draw`] draws them.
+//! Curves as pictures: those of one or several runs, which [`panels`] reads, and those of experiments.
+//! [`draw`] draws both.
 
 mod axis;
 pub(crate) mod canvas;
@@ -19,13 +20,45 @@ type Points = Vec<(f64, f64)>;
 /// More points than this cost time and show nothing more.
 const MOST_POINTS: usize = 2000;
 
-/// One run's curve of one metric.
-#[derive(Clone, Debug, PartialEq)]
+/// One run's curve of one metric, or one series of an experiment.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Curve {
-    /// The run's name in the legend; equal labels get equal colours in all panels.
+    /// The name in the legend; equal labels get equal colours in all panels.
     pub label: String,
     /// `(step, value)`, by step; values that are not finite are skipped.
     pub points: Vec<(f64, f64)>,
+    /// The ends of an error bar for each point, or none.
+    pub bars: Vec<[f64; 2]>,
+    /// How the points are drawn.
+    pub stroke: Stroke,
+}
+
+/// How the points of a curve are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stroke {
+    /// Joined by a line.
+    #[default]
+    Line,
+    /// Joined by a broken line: what theory says.
+    Dashed,
+    /// Joined by a line, each with a marker.
+    Marked,
+    /// Each a marker by itself.
+    Points,
+}
+
+/// What an axis is like.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Scale {
+    /// As the values have it: see [`draw`].
+    #[default]
+    Auto,
+    /// Linear.
+    Linear,
+    /// Logarithmic; what is not above 0 lies at its lower end.
+    Logarithmic,
+    /// These names, at 0, 1, 2, …
+    Names(Vec<String>),
 }
 
 impl Curve {
@@ -45,12 +78,19 @@ impl Curve {
 }
 
 /// One pair of axes with its curves.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Panel {
     /// The metric; an evaluation (`eval/…`) is drawn with a marker on each point.
     pub title: String,
     /// What the horizontal axis counts.
     pub x_label: String,
+    /// What the vertical axis measures; empty where the title says it.
+    pub y_label: String,
+    /// The horizontal axis; linear where it is [`Scale::Auto`].
+    pub x: Scale,
+    /// The vertical axis; where it is [`Scale::Auto`], logarithmic for values that are never negative
+    /// and span more than four decades.
+    pub y: Scale,
     /// The curves, one for each run.
     pub curves: Vec<Curve>,
 }
@@ -72,11 +112,11 @@ mod tests {
     use std::fs;
 
     fn curve(label: &str, points: Points) -> Curve {
-        Curve { label: label.into(), points }
+        Curve { label: label.into(), points, ..Curve::default() }
     }
 
     fn panel(title: &str, curves: Vec<Curve>) -> Panel {
-        Panel { title: title.into(), x_label: "step".into(), curves }
+        Panel { title: title.into(), x_label: "step".into(), curves, ..Panel::default() }
     }
 
     #[test]
@@ -110,6 +150,35 @@ mod tests {
         assert!(draw(&panels, &root.path().join("a.jpg")).unwrap_err().to_string().contains("svg"));
         assert_eq!(fs::read_to_string(&svg).unwrap(), text);
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2, "a temporary file is left");
+    }
+
+    #[test]
+    fn an_experiment_has_bars_names_and_what_theory_says() {
+        let measured = Curve {
+            bars: vec![[0.05, 0.2], [0.5, 2.0]],
+            stroke: Stroke::Points,
+            ..curve("measured", vec![(0.0, 0.1), (1.0, 1.0)])
+        };
+        let theory = Curve {
+            stroke: Stroke::Dashed,
+            ..curve("theory", vec![(0.0, 0.1), (1.0, 1.0), (2.0, 3.0)])
+        };
+        let panel = Panel {
+            y_label: "variance".into(),
+            x: Scale::Names(["none", "mean", "value"].map(Into::into).to_vec()),
+            y: Scale::Logarithmic,
+            ..panel("", vec![measured, theory])
+        };
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("a.svg");
+        draw(&[panel], &path).unwrap();
+        let svg = fs::read_to_string(path).unwrap();
+        for text in ["none", "mean", "value", "variance", "measured", "theory"] {
+            assert!(svg.contains(text), "{text}");
+        }
+        // Two points, and the one beside their name in the legend.
+        assert_eq!(svg.matches("<circle").count(), 3);
+        assert!(!svg.contains("NaN"));
     }
 
     #[test]

@@ -141,6 +141,11 @@ impl Actor {
         Ok(next_values)
     }
 
+    /// The policy for observations one after the other, B of them.
+    pub(crate) fn policy(&self, obs: &[f32]) -> Result<Categorical> {
+        Ok(Categorical::new(&self.acting.logits(&self.tensor(obs)?)?)?)
+    }
+
     /// See [`Agent::act`](crate::Agent::act): the most probable actions.
     pub(crate) fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
         let logits: Vec<f32> = self.acting.logits(&self.tensor(obs)?)?.flatten_all()?.to_vec1()?;

@@ -126,6 +126,14 @@ impl ActorCritic {
         Ok(Self { optimizer: Optimizer::new(&actor.params, optimizer)?, actor, config })
     }
 
+    /// The policy for observations one after the other, B of them.
+    ///
+    /// # Errors
+    /// Where `obs` are not whole observations.
+    pub fn policy(&self, obs: &[f32]) -> Result<Categorical> {
+        self.actor.policy(obs)
+    }
+
     /// Returns G and advantages G − V(s) of the rollout, `[B]` each, for V(s) `[B]`.
     fn returns(&self, values: &[f32]) -> Result<(Vec<f32>, Vec<f32>)> {
         let ActorCriticConfig { gamma, lambda, n_step, .. } = self.config;

@@ -188,7 +188,10 @@ impl Reinforce {
     }
 
     /// V of observations, `[rows]`; 0 where there is no V.
-    fn values(&self, obs: &[f32]) -> Result<Vec<f32>> {
+    ///
+    /// # Errors
+    /// Where `obs` are not whole observations.
+    pub fn values(&self, obs: &[f32]) -> Result<Vec<f32>> {
         let rows = obs.len() / self.envs[0].spec().obs_len();
         match &self.value {
             Some(value) if rows > 0 => {
@@ -251,8 +254,8 @@ impl Reinforce {
         Ok((credit, to_go))
     }
 
-    /// One step of the optimiser on the episodes, and the steps of V's.
-    fn update(&mut self, log: &mut Log) -> Result<()> {
+    /// G − b of every step, as an update weighs it, and what V learns; `[B]` each.
+    fn weights(&self) -> Result<(Vec<f32>, Vec<f32>)> {
         let (mut weights, to_go) = self.returns()?;
         let baseline = match self.config.baseline {
             Baseline::None => vec![0.0; weights.len()],
@@ -266,11 +269,15 @@ impl Reinforce {
         if self.config.weights == Weights::Normalised {
             normalise(&mut weights);
         }
+        Ok((weights, to_go))
+    }
+
+    /// The loss whose gradient an update follows, for weights `[B]`.
+    fn loss(&self, weights: Vec<f32>, log: &mut Log) -> Result<Tensor> {
         let (len, episodes) = (self.rollout.len(), self.config.episodes);
-        let obs = self.tensor(&self.rollout.obs)?; // [B, …]
         let actions = Tensor::from_slice(&self.rollout.actions, len, &self.device)?; // [B]
         let weights = Tensor::from_vec(weights, len, &self.device)?; // [B]
-        let policy = Categorical::new(&self.policy.forward(&obs)?)?;
+        let policy = self.policy(&self.rollout.obs)?;
         let mut loss = reinforce_loss(&policy.log_prob(&actions)?, &weights, episodes)?;
         let entropy = policy.entropy()?;
         log.tensor("train/policy_loss", &loss)?;
@@ -279,19 +286,75 @@ impl Reinforce {
             let part = self.config.entropy_coef / episodes as f64;
             loss = (loss - (entropy.sum_all()? * part)?)?;
         }
+        Ok(loss)
+    }
+
+    /// One step of the optimiser on the episodes, and the steps of V's.
+    fn update(&mut self, log: &mut Log) -> Result<()> {
+        let (weights, to_go) = self.weights()?;
+        let loss = self.loss(weights, log)?;
         log.scalar("train/grad_norm", self.optimizer.step(&loss)?.grad_norm);
+        let obs = self.tensor(&self.rollout.obs)?; // [B, …]
         if let Some(value) = &mut self.value {
-            let to_go = Tensor::from_vec(to_go, len, &self.device)?; // [B]
+            let to_go = Tensor::from_slice(&to_go, to_go.len(), &self.device)?; // [B]
             for _ in 0..self.config.value_epochs {
                 let loss = loss::mse(&value.net.forward(&obs)?.squeeze(1)?, &to_go)?;
                 log.tensor("train/value_loss", &loss)?;
                 value.optimizer.step(&loss)?;
             }
         }
+        self.begin();
+        Ok(())
+    }
+
+    /// Forgets the episodes and begins those of the next update.
+    fn begin(&mut self) {
         self.rollout.clear();
         self.playing.fill(true);
         self.begun = self.config.n_envs;
-        Ok(())
+    }
+
+    /// An estimate of the gradient of the expected return by the policy's [`params`](Self::params), in
+    /// their order, `[P]`: plays the episodes of an update and gives what the update would follow
+    /// uphill, but nothing is learned. `baseline(obs, action)` is taken off each weight besides.
+    ///
+    /// # Errors
+    /// What the networks report.
+    pub fn gradient(&mut self, baseline: &dyn Fn(&[f32], usize) -> f32) -> Result<Vec<f32>> {
+        let mut log = Log::default();
+        while self.playing.contains(&true) {
+            self.play(&mut log)?;
+        }
+        let (mut weights, _) = self.weights()?;
+        let obs = self.rollout.obs.chunks_exact(self.envs[0].spec().obs_len());
+        for ((weight, obs), &action) in weights.iter_mut().zip(obs).zip(&self.rollout.actions) {
+            *weight -= baseline(obs, action as usize);
+        }
+        let downhill = self.loss(weights, &mut log)?.backward()?;
+        self.begin();
+        let mut uphill = Vec::with_capacity(self.params.count());
+        for (_, var) in self.params.named() {
+            let Some(slopes) = downhill.get(&var) else {
+                uphill.resize(uphill.len() + var.elem_count(), 0.0);
+                continue;
+            };
+            uphill.extend(slopes.flatten_all()?.neg()?.to_vec1::<f32>()?);
+        }
+        Ok(uphill)
+    }
+
+    /// The policy for observations one after the other, B of them; gradients can be taken of it by
+    /// [`params`](Self::params).
+    ///
+    /// # Errors
+    /// Where `obs` are not whole observations.
+    pub fn policy(&self, obs: &[f32]) -> Result<Categorical> {
+        Ok(Categorical::new(&self.policy.forward(&self.tensor(obs)?)?)?)
+    }
+
+    /// The parameters of the policy.
+    pub fn params(&self) -> &Params {
+        &self.params
     }
 }
 

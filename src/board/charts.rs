@@ -150,12 +150,13 @@ impl Charts {
                     self.chart.panels.iter().flat_map(|panel| panel.states.iter().zip(0u32..));
                 let points =
                     states.filter_map(|(state, x)| Some((f64::from(x), y(table, *state)?)));
-                Curve { label: (*name).to_owned(), points: points.collect() }
+                Curve { label: (*name).to_owned(), points: points.collect(), ..Curve::default() }
             };
             Panel {
                 title: title.to_owned(),
                 x_label: self.chart.across.label.clone(),
                 curves: tables.iter().map(curve).collect(),
+                ..Panel::default()
             }
         };
         let policy = self.chart.amounts.as_ref().map_or("action", |amounts| &amounts.label);

@@ -99,7 +99,8 @@ fn details(outcome: &Outcome, out: &mut dyn Write) -> Result<()> {
     outcome.lines.iter().try_for_each(|line| write_line(line, out))
 }
 
-fn write_line(line: &Line, out: &mut dyn Write) -> Result<()> {
+/// One comparison.
+pub(super) fn write_line(line: &Line, out: &mut dyn Write) -> Result<()> {
     let verdict = if line.pass { "pass" } else { "FAIL" };
     let from = if line.derived.is_some() { "derived  " } else { "published" };
     writeln!(out, "  {verdict}  {}", line.what)?;

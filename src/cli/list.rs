@@ -1,6 +1,7 @@
 //! `lab list`: what there is.
 use crate::checks;
 use crate::registry::{ALGORITHMS, DATA, ENVS, Options, PRESETS, Resolve};
+use crate::reproduce::TARGETS;
 use anyhow::Result;
 use serde_json::Value;
 use std::io::Write;
@@ -24,6 +25,8 @@ enum What {
     Data,
     /// Checks of the answer key
     Checks,
+    /// Experiments that `lab reproduce` runs
+    Reproductions,
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
@@ -48,6 +51,11 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         What::Checks => {
             for check in checks::all() {
                 writeln!(out, "{:24}{}", check.name, check.about)?;
+            }
+        }
+        What::Reproductions => {
+            for target in TARGETS {
+                writeln!(out, "{:18}{}", target.name, target.about)?;
             }
         }
         What::Presets => {

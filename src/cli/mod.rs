@@ -8,6 +8,7 @@ mod model;
 mod pictures;
 mod play;
 mod plot;
+mod reproduce;
 mod resume;
 mod sample;
 mod session;
@@ -65,6 +66,7 @@ fn command() -> Command {
         data::Args::augment_args(Command::new("data")),
         list::Args::augment_args(Command::new("list")),
         check::Args::augment_args(Command::new("check")),
+        reproduce::Args::augment_args(Command::new("reproduce")),
     ];
     root.subcommands(training).subcommands(others)
 }
@@ -83,6 +85,7 @@ fn run(matches: &clap::ArgMatches, out: &mut dyn Write) -> Result<ExitCode> {
         "plot" => done(plot::run(&plot::Args::from_arg_matches(matches)?, out)),
         "list" => done(list::run(&list::Args::from_arg_matches(matches)?, out)),
         "check" => check::run(&check::Args::from_arg_matches(matches)?, out),
+        "reproduce" => reproduce::run(&reproduce::Args::from_arg_matches(matches)?, out),
         name => {
             let algorithm = crate::registry::find("algorithm", name, ALGORITHMS, |a| a.name)?;
             train::run(algorithm, matches, out)

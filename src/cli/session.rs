@@ -304,7 +304,7 @@ impl Session {
 
 /// Raised by the first Ctrl-C or `kill`; the second one ends the program. A closed terminal is left
 /// to what the user chose: `nohup`, or the end.
-fn stop_flag() -> Result<Arc<AtomicBool>> {
+pub(super) fn stop_flag() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))

@@ -5,18 +5,40 @@ use std::ops::Range;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::coord::types::RangedCoordf64;
 
+use super::Scale;
+
 /// Values that are never negative and span more than this are drawn on a logarithmic axis.
 const LOGARITHMIC: f64 = 1e4;
 
-/// A linear or a logarithmic axis.
+/// A linear or a logarithmic axis, or one of names.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Axis {
     Linear(Range<f64>),
     /// What is below the range, such as 0, is drawn at its end.
     Logarithmic(Range<f64>),
+    /// Each at its number.
+    Names(Vec<String>),
 }
 
 impl Axis {
+    /// What `scale` says, for these values.
+    pub(super) fn scaled(scale: &Scale, values: impl Iterator<Item = f64>) -> Self {
+        match scale {
+            Scale::Auto => Self::of(values),
+            Scale::Linear => Self::linear(values),
+            Scale::Names(names) => Self::Names(names.clone()),
+            Scale::Logarithmic => {
+                let (low, high) = values
+                    .filter(|value| *value > 0.0)
+                    .fold((f64::INFINITY, 0.0), |(low, high), v| (v.min(low), v.max(high)));
+                // Never empty, also where all values are the same, or none is above 0.
+                let (low, high) = if low > high { (0.1, 1.0) } else { (low, high) };
+                let margin = (high / low).powf(0.04).max(1.1);
+                Self::Logarithmic(low / margin..high * margin)
+            }
+        }
+    }
+
     /// Logarithmic where no value is negative and the largest is more than 10 000 times the smallest
     /// above 0; else linear.
     pub(super) fn of(values: impl Iterator<Item = f64>) -> Self {
@@ -54,6 +76,15 @@ impl Axis {
             Self::Linear(range) => tick(value, range.end - range.start),
             Self::Logarithmic(_) if (0.01..1e4).contains(&value) => format!("{value}"),
             Self::Logarithmic(_) => format!("{value:e}"),
+            Self::Names(names) => names.get(value.round() as usize).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// Ticks at most: every name has one.
+    pub(super) fn ticks(&self) -> usize {
+        match self {
+            Self::Names(names) => names.len(),
+            _ => 6,
         }
     }
 }
@@ -64,7 +95,9 @@ impl Ranged for Axis {
 
     fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
         match self {
-            Self::Linear(range) => RangedCoordf64::from(range.clone()).map(value, limit),
+            Self::Linear(_) | Self::Names(_) => {
+                RangedCoordf64::from(self.range()).map(value, limit)
+            }
             Self::Logarithmic(range) => {
                 let part =
                     (value.max(range.start) / range.start).ln() / (range.end / range.start).ln();
@@ -77,18 +110,27 @@ impl Ranged for Axis {
         match self {
             Self::Linear(range) => RangedCoordf64::from(range.clone()).key_points(hint),
             Self::Logarithmic(range) => decades(range, hint.max_num_points()),
+            Self::Names(names) => (0..names.len()).map(|place| place as f64).collect(),
         }
     }
 
     fn range(&self) -> Range<f64> {
-        let (Self::Linear(range) | Self::Logarithmic(range)) = self;
-        range.clone()
+        match self {
+            Self::Linear(range) | Self::Logarithmic(range) => range.clone(),
+            Self::Names(names) => -0.5..names.len() as f64 - 0.5,
+        }
     }
 }
 
-/// Powers of ten inside a range, at most so many, evenly apart.
+/// Powers of ten inside a range, at most so many, evenly apart; where there is hardly one, their halves
+/// and fifths too.
 fn decades(range: &Range<f64>, most: usize) -> Vec<f64> {
     let (first, last) = (range.start.log10().ceil() as i32, range.end.log10().floor() as i32);
+    if last - first < 1 {
+        let digits = (first - 1..=last).flat_map(|power| [1, 2, 5].map(|digit| (digit, power)));
+        let parsed = digits.filter_map(|(digit, power)| format!("{digit}e{power}").parse().ok());
+        return parsed.filter(|value| range.contains(value)).collect();
+    }
     let count = (last - first + 1).max(0) as usize;
     let apart = count.div_ceil(most.max(1)).max(1);
     // Multiples, so that 1 is among them wherever it is in the range. Parsed, powers are exact.
@@ -158,6 +200,18 @@ mod tests {
     }
 
     #[test]
+    fn scales_are_what_is_asked_for() {
+        let values = || [1.0, 4.0, 0.0].into_iter();
+        let range = |scale| Axis::scaled(&scale, values()).range();
+        assert!(range(Scale::Logarithmic).start > 0.9 && range(Scale::Logarithmic).end < 4.5);
+        assert!(range(Scale::Linear).start < 0.0);
+        let names = Axis::scaled(&Scale::Names(["a", "b"].map(Into::into).to_vec()), values());
+        assert_eq!((names.range(), names.ticks(), names.label(1.0)), (-0.5..1.5, 2, "b".into()));
+        let empty = Axis::scaled(&Scale::Logarithmic, std::iter::empty()).range();
+        assert!(empty.start > 0.0 && empty.end > empty.start);
+    }
+
+    #[test]
     fn decades_are_evenly_apart_on_a_logarithmic_axis() {
         let axis = Axis::Logarithmic(1e-10..1.0);
         assert_eq!(axis.map(&1e-10, (0, 100)), 0);
@@ -167,6 +221,8 @@ mod tests {
         assert_eq!(axis.map(&0.0, (100, 0)), 100, "at the end");
         assert_eq!(decades(&(2e-11..3.0), 6), [1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1.0]);
         assert_eq!(decades(&(0.5..2e4), 6), [1.0, 10.0, 100.0, 1e3, 1e4]);
+        assert_eq!(decades(&(0.15..7.0), 6), [0.2, 0.5, 1.0, 2.0, 5.0]);
+        assert_eq!(decades(&(2e-3..4.5e-3), 6), [2e-3]);
         let told = [1e-10, 0.01, 1.0, 1e3, 1e5].map(|value| axis.label(value));
         assert_eq!(told, ["1e-10", "0.01", "1", "1000", "1e5"]);
     }

@@ -6,7 +6,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::axis::Axis;
 use super::canvas::{Drawing, Drawn};
-use super::{Panel, Points};
+use super::{Panel, Scale, Stroke};
 
 /// Okabe and Ito's colours, which colour-blind readers tell apart; yellow, faint on white, is last.
 /// A ninth run begins again with the first.
@@ -35,12 +35,16 @@ const TITLE: u32 = 40;
 /// More points than this, and only a hairline keeps them apart.
 const DENSE: usize = 300;
 
+/// Of a broken line, and half of what ends an error bar.
+const DASH: (i32, i32) = (16, 12);
+const CAP: i32 = 7;
+
 /// One picture: the legend above the panels, each in a grid of rows and columns.
 pub(super) struct Figure<'a> {
     panels: &'a [Panel],
     grid: (usize, usize),
-    /// Every label once; its place gives its colour.
-    labels: Vec<&'a str>,
+    /// Every label once, and how its first curve is drawn; its place gives its colour.
+    labels: Vec<(&'a str, Stroke)>,
     legend: (usize, usize),
     legend_cell: u32,
 }
@@ -48,13 +52,14 @@ pub(super) struct Figure<'a> {
 impl<'a> Figure<'a> {
     /// None where no curve has a point to draw.
     pub(super) fn new(panels: &'a [Panel]) -> Option<Self> {
-        let mut labels: Vec<&str> = Vec::new();
+        let mut labels: Vec<(&str, Stroke)> = Vec::new();
         for curve in panels.iter().flat_map(|panel| &panel.curves) {
-            if !curve.visible().is_empty() && !labels.contains(&curve.label.as_str()) {
-                labels.push(&curve.label);
+            let known = labels.iter().any(|(label, _)| *label == curve.label);
+            if !curve.visible().is_empty() && !known {
+                labels.push((&curve.label, curve.stroke));
             }
         }
-        let letters = labels.iter().map(|label| label.chars().count()).max()?;
+        let letters = labels.iter().map(|(label, _)| label.chars().count()).max()?;
         let legend_cell = 2 * SWATCH + letters as u32 * LETTER;
         let columns = (panels.len() as f64).sqrt().ceil().min(3.0) as usize;
         let across = (CELL.0 * columns as u32 / legend_cell).clamp(1, labels.len() as u32) as usize;
@@ -69,7 +74,7 @@ impl<'a> Figure<'a> {
     }
 
     fn colour(&self, label: &str) -> RGBColor {
-        let index = self.labels.iter().position(|other| *other == label).unwrap_or(0);
+        let index = self.labels.iter().position(|(other, _)| *other == label).unwrap_or(0);
         PALETTE[index % PALETTE.len()]
     }
 
@@ -78,10 +83,24 @@ impl<'a> Figure<'a> {
         let cells = area.margin(LEGEND_ROW / 2, 0, side, side).split_evenly(self.legend);
         let style = ("sans-serif", TEXT).into_font().color(&INK);
         let style = style.pos(Pos::new(HPos::Left, VPos::Center));
-        for (label, cell) in self.labels.iter().zip(&cells) {
+        for ((label, stroke), cell) in self.labels.iter().zip(&cells) {
             let (swatch, middle) = (SWATCH as i32, LEGEND_ROW as i32 / 2);
-            let line = vec![(0, middle), (swatch, middle)];
-            cell.draw(&PathElement::new(line, self.colour(label).stroke_width(6)))?;
+            let (line, colour) = ([(0, middle), (swatch, middle)], self.colour(label));
+            match stroke {
+                Stroke::Points => {
+                    cell.draw(&Circle::new((swatch / 2, middle), 9, colour.filled()))?
+                }
+                Stroke::Dashed => {
+                    let dash = swatch / 5;
+                    for from in [0, 2 * dash, 4 * dash] {
+                        let line = [(from, middle), (from + dash, middle)];
+                        cell.draw(&PathElement::new(line, colour.stroke_width(6)))?;
+                    }
+                }
+                Stroke::Line | Stroke::Marked => {
+                    cell.draw(&PathElement::new(line, colour.stroke_width(6)))?;
+                }
+            }
             cell.draw(&Text::new(*label, (swatch * 4 / 3, middle), style.clone()))?;
         }
         Ok(())
@@ -92,26 +111,30 @@ impl<'a> Figure<'a> {
         panel: &Panel,
         cell: &DrawingArea<B, Shift>,
     ) -> Drawn<B> {
-        let curves: Vec<(RGBColor, Points)> =
-            panel.curves.iter().map(|curve| (self.colour(&curve.label), curve.visible())).collect();
+        let curves: Vec<_> = panel.curves.iter().map(|curve| (curve, curve.visible())).collect();
         let points = || curves.iter().flat_map(|(_, points)| points);
-        let x = Axis::linear(points().map(|point| point.0));
-        let y = Axis::of(points().map(|point| point.1));
+        let ends = panel.curves.iter().flat_map(|curve| curve.bars.as_flattened()).copied();
+        let x = match &panel.x {
+            Scale::Auto => Axis::linear(points().map(|point| point.0)),
+            scale => Axis::scaled(scale, points().map(|point| point.0)),
+        };
+        let y = Axis::scaled(&panel.y, points().map(|point| point.1).chain(ends));
         let text = ("sans-serif", TEXT).into_font().color(&INK);
         let mut chart = ChartBuilder::on(cell)
             .caption(&panel.title, ("sans-serif", TITLE).into_font().color(&INK))
             .margin(16)
             .margin_right(60)
             .x_label_area_size(88)
-            .y_label_area_size(140)
+            .y_label_area_size(if panel.y_label.is_empty() { 140 } else { 170 })
             .build_cartesian_2d(x.clone(), y.clone())?;
         chart
             .configure_mesh()
-            .x_labels(6)
-            .y_labels(6)
+            .x_labels(x.ticks())
+            .y_labels(y.ticks())
             .x_label_formatter(&|step| x.label(*step))
             .y_label_formatter(&|value| y.label(*value))
             .x_desc(&panel.x_label)
+            .y_desc(&panel.y_label)
             .label_style(text.clone())
             .axis_desc_style(text)
             .axis_style(AXIS.stroke_width(2))
@@ -119,16 +142,33 @@ impl<'a> Figure<'a> {
             .light_line_style(TRANSPARENT)
             .set_all_tick_mark_size(8)
             .draw()?;
-        for (colour, points) in curves {
-            let marked = panel.title.starts_with("eval/") || points.len() == 1;
+        for (curve, points) in curves {
+            let colour = self.colour(&curve.label);
+            let bars = || curve.points.iter().map(|point| point.0).zip(&curve.bars);
+            let style = colour.stroke_width(3);
+            let line = |(x, &[low, high]): (f64, &[f64; 2])| [(x, low), (x, high)];
+            chart.draw_series(bars().map(|bar| PathElement::new(line(bar), style)))?;
+            let cap = |end| EmptyElement::at(end) + PathElement::new([(-CAP, 0), (CAP, 0)], style);
+            chart.draw_series(bars().flat_map(line).map(cap))?;
+            if curve.stroke == Stroke::Dashed {
+                let (on, off) = DASH;
+                let style = colour.stroke_width(3);
+                chart.draw_series(DashedLineSeries::new(points, on as u32, off as u32, style))?;
+                continue;
+            }
+            let marked = matches!(curve.stroke, Stroke::Marked | Stroke::Points)
+                || panel.title.starts_with("eval/")
+                || points.len() == 1;
             if !marked && points.len() > DENSE {
                 chart.draw_series(LineSeries::new(points, colour))?;
                 continue;
             }
-            // Piece by piece: a wide line in one piece has long spikes at its sharp turns.
-            let style = colour.stroke_width(if marked { 4 } else { 3 });
-            let pieces = points.windows(2).map(|ends| PathElement::new(ends.to_vec(), style));
-            chart.draw_series(pieces)?;
+            if curve.stroke != Stroke::Points {
+                // Piece by piece: a wide line in one piece has long spikes at its sharp turns.
+                let style = colour.stroke_width(if marked { 4 } else { 3 });
+                let pieces = points.windows(2).map(|ends| PathElement::new(ends.to_vec(), style));
+                chart.draw_series(pieces)?;
+            }
             if marked {
                 let markers = points.into_iter().map(|at| Circle::new(at, 7, colour.filled()));
                 chart.draw_series(markers)?;

@@ -19,7 +19,11 @@ pub fn panels(runs: &[PathBuf], metrics: &[String]) -> Result<Vec<Panel>> {
     for run in runs {
         let label = label(run, runs);
         for (metric, points) in read(&run.join("metrics.jsonl"))? {
-            curves.entry(metric).or_default().push(Curve { label: label.clone(), points });
+            curves.entry(metric).or_default().push(Curve {
+                label: label.clone(),
+                points,
+                ..Curve::default()
+            });
         }
     }
     let known = || curves.keys().cloned().collect::<Vec<_>>().join(", ");
@@ -29,7 +33,7 @@ pub fn panels(runs: &[PathBuf], metrics: &[String]) -> Result<Vec<Panel>> {
         let curves = curves.get(&metric).cloned().with_context(|| {
             format!("no run has the metric `{metric}`; the runs have: {}", known())
         })?;
-        Ok(Panel { title: metric, x_label: "step".into(), curves })
+        Ok(Panel { title: metric, x_label: "step".into(), curves, ..Panel::default() })
     };
     chosen.into_iter().map(panel).collect()
 }

@@ -135,6 +135,43 @@ fn every_episode_that_is_begun_is_finished_and_counts() {
     assert!(agent.rollout.is_empty() && agent.playing == [true; 3] && agent.begun == 3);
 }
 
+/// Of whole episodes drawn anew each time, and of the same ones the update's own.
+#[test]
+fn the_gradient_is_what_an_update_follows() {
+    let config = || ReinforceConfig { optimizer: OptimizerName::Sgd, lr: 1.0, ..small() };
+    let (mut agent, mut updated) = (catch(config()).unwrap(), catch(config()).unwrap());
+    let flat = |agent: &Reinforce| -> Vec<f32> {
+        let vars = agent.params.named();
+        let flat = |(_, var): &(String, Var)| var.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        vars.iter().flat_map(flat).collect()
+    };
+    let before = flat(&agent);
+    let gradient = agent.gradient(&|_, _| 0.0).unwrap();
+    assert_eq!(flat(&agent), before, "nothing is learned");
+    while updated.playing.contains(&true) {
+        updated.play(&mut Log::default()).unwrap();
+    }
+    updated.update(&mut Log::default()).unwrap();
+    let (after, largest) = (flat(&updated), gradient.iter().copied().fold(0f32, f32::max));
+    assert!(largest > 0.01, "{largest}");
+    for ((after, before), slope) in after.iter().zip(before).zip(gradient) {
+        assert!((after - before - slope).abs() < 1e-5, "{after} {before} {slope}");
+    }
+    // A constant that is taken off goes into the estimate in proportion, and the next one is of other
+    // episodes.
+    let less = |c: f32| {
+        let mut agent = catch(config()).unwrap();
+        let first = agent.gradient(&|_, _| c).unwrap();
+        assert_ne!(first, agent.gradient(&|_, _| c).unwrap());
+        first
+    };
+    let (none, one, minus_one) = (less(0.0), less(1.0), less(-1.0));
+    assert_ne!(none, one);
+    for ((none, one), minus_one) in none.iter().zip(one).zip(minus_one) {
+        assert!((one + minus_one - 2.0 * none).abs() < 1e-5);
+    }
+}
+
 #[test]
 fn what_is_out_of_range_is_named() {
     let error = |config| catch(config).err().unwrap().to_string();

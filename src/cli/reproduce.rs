@@ -1,0 +1,159 @@
+//! `lab reproduce`: experiments run whole.
+use super::check::write_line;
+use super::session::{Machine, Verbosity, stop_flag};
+use crate::registry::find;
+use crate::reproduce::{Interrupted, Report, Setting, Size, TARGETS, Target};
+use crate::usage::Usage;
+use ::train::{DeviceChoice, RunDir, RunInfo};
+use anyhow::Result;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Instant, SystemTime};
+
+/// Run an experiment of the literature or the course whole: its figures, its numbers beside theory's
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// What to reproduce (`lab list reproductions`)
+    name: Option<String>,
+    /// Sample less: wider intervals, the same claims
+    #[arg(long)]
+    quick: bool,
+    /// Seed of every random draw
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Directory of this run [default: runs/reproduce-<name>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    verbosity: Verbosity,
+}
+
+/// `result.json`.
+#[derive(Serialize)]
+struct Outcome<'a> {
+    reproduce: &'a str,
+    seed: u64,
+    outcome: &'a str,
+    passed: usize,
+    failed: usize,
+    wall_seconds: f64,
+    experiments: Vec<Report>,
+    run: String,
+}
+
+pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode> {
+    let Some(name) = &args.name else {
+        let lines = TARGETS.iter().map(|target| format!("\n  {:18}{}", target.name, target.about));
+        let lines: String = lines.collect();
+        return Err(Usage(format!("say what to reproduce; there are{lines}")).into());
+    };
+    let target = find("reproduction", name, TARGETS, |target| target.name)?;
+    let machine = Machine::prepare(DeviceChoice::Cpu, args.threads)?;
+    let setting = Setting {
+        seed: args.seed,
+        size: if args.quick { Size::Quick } else { Size::Full },
+        stop: stop_flag()?,
+    };
+    let dir = RunDir::create(args.out.as_deref(), &format!("reproduce-{}", target.name))?;
+    let info = RunInfo {
+        algorithm: "reproduce".to_owned(),
+        subject: target.name.to_owned(),
+        seed: args.seed,
+        config: Map::from_iter([("quick".to_owned(), Value::from(args.quick))]),
+        lab_version: env!("CARGO_PKG_VERSION").to_owned(),
+        lab_commit: env!("LAB_COMMIT").to_owned(),
+        device: ::train::device_name(&machine.device),
+        threads: machine.threads,
+        started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+    };
+    dir.write_json("run.json", &info)?;
+    reproduce(target, &setting, &dir, args.verbosity, out)
+}
+
+fn reproduce(
+    target: &Target,
+    setting: &Setting,
+    dir: &RunDir,
+    verbosity: Verbosity,
+    out: &mut dyn Write,
+) -> Result<ExitCode> {
+    let (begun, run) = (Instant::now(), dir.path().display().to_string());
+    let (mut experiments, mut outcome) = (Vec::<Report>::new(), "finished");
+    for (experiment, place) in target.experiments.iter().zip(1..) {
+        if !verbosity.quiet {
+            let (n, name, about) = (target.experiments.len(), experiment.name, experiment.about);
+            // Who cannot read progress does not need it.
+            let _ = writeln!(std::io::stderr(), "{place} of {n}  {name}: {about}");
+        }
+        match experiment.report(setting, dir.path()) {
+            Ok(report) => {
+                if !verbosity.json {
+                    tell(&report, &run, out)?;
+                }
+                experiments.push(report);
+            }
+            Err(error) if error.is::<Interrupted>() => {
+                outcome = "interrupted";
+                break;
+            }
+            Err(error) => return Err(error.context(format!("{} failed", experiment.name))),
+        }
+    }
+    let lines = || experiments.iter().flat_map(|report| &report.lines);
+    let passed = lines().filter(|line| line.pass).count();
+    let failed = lines().count() - passed;
+    let whole = experiments.iter().all(|report| report.pass);
+    let (reproduce, seed, wall_seconds) =
+        (target.name, setting.seed, begun.elapsed().as_secs_f64());
+    let result =
+        Outcome { reproduce, seed, outcome, passed, failed, wall_seconds, experiments, run };
+    dir.write_json("result.json", &result)?;
+    if verbosity.json {
+        writeln!(out, "{}", serde_json::to_string(&result)?)?;
+    } else {
+        let (n, run) = (passed + failed, &result.run);
+        writeln!(
+            out,
+            "{outcome} after {wall_seconds:.0} s: {passed} of {n} pass; all of it is in {run}"
+        )?;
+    }
+    Ok(match (outcome, whole) {
+        ("interrupted", _) => ExitCode::from(130),
+        (_, true) => ExitCode::SUCCESS,
+        (_, false) => ExitCode::FAILURE,
+    })
+}
+
+/// What came of an experiment, line by line.
+fn tell(report: &Report, run: &str, out: &mut dyn Write) -> Result<()> {
+    let verdict = if report.pass { "pass" } else { "FAIL" };
+    let agree = report.lines.iter().filter(|line| line.pass).count();
+    let Report { name, about, figure, lines, seconds, .. } = report;
+    writeln!(out, "{verdict}  {name}  {agree} of {}  {seconds:.1} s  {about}", lines.len())?;
+    writeln!(out, "      figure   {run}/{}, {}", figure[0], figure[1])?;
+    lines.iter().try_for_each(|line| write_line(line, out))?;
+    // What takes minutes is told piece by piece, also through a pipe.
+    Ok(out.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique() {
+        let names: BTreeSet<_> = TARGETS.iter().map(|target| target.name).collect();
+        assert_eq!(names.len(), TARGETS.len());
+        for target in TARGETS {
+            let figures: BTreeSet<_> = target.experiments.iter().map(|one| one.name).collect();
+            assert_eq!(figures.len(), target.experiments.len(), "{}", target.name);
+        }
+    }
+}

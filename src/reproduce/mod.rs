@@ -1,0 +1,122 @@
+//! Experiments of the literature and the course, run whole: what each shows as numbers beside what
+//! theory says of them, pass or fail, and as a figure.
+//!
+//! To add a target is to add a file here and its line to [`TARGETS`].
+mod policy_gradient;
+
+use crate::checks::Line;
+use crate::plot::{Panel, draw};
+use anyhow::Result;
+use serde::Serialize;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// Every target of `lab reproduce`.
+pub const TARGETS: &[Target] = &[policy_gradient::TARGET];
+
+/// What `lab reproduce` takes.
+pub struct Target {
+    /// Its name.
+    pub name: &'static str,
+    /// One line about it.
+    pub about: &'static str,
+    /// What it is made of, in order.
+    pub experiments: &'static [Experiment],
+}
+
+/// One thing to be shown.
+pub struct Experiment {
+    /// Its name, which is also that of its figure.
+    pub name: &'static str,
+    /// What it shows, in one line.
+    pub about: &'static str,
+    /// Runs it.
+    pub run: fn(&Setting) -> Result<Findings>,
+}
+
+/// How experiments are run.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// Seed of every stream.
+    pub seed: u64,
+    /// How much is sampled.
+    pub size: Size,
+    /// Raised by Ctrl-C.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// How much is sampled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// As much as the documentation shows.
+    Full,
+    /// A part of it: wider intervals, the same claims.
+    Quick,
+}
+
+impl Setting {
+    /// `full`, or `quick` where little is sampled.
+    pub fn pick<T>(&self, full: T, quick: T) -> T {
+        match self.size {
+            Size::Full => full,
+            Size::Quick => quick,
+        }
+    }
+
+    /// Asked between pieces of work.
+    ///
+    /// # Errors
+    /// [`Interrupted`] where the user wants to stop.
+    pub fn go_on(&self) -> Result<(), Interrupted> {
+        if self.stop.load(Ordering::Relaxed) { Err(Interrupted) } else { Ok(()) }
+    }
+}
+
+/// The user wants to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
+
+/// What an experiment found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Findings {
+    /// Numbers beside what they should be.
+    pub lines: Vec<Line>,
+    /// Its figure.
+    pub panels: Vec<Panel>,
+}
+
+/// What came of an experiment.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Its name.
+    pub name: &'static str,
+    /// What it shows, in one line.
+    pub about: &'static str,
+    /// Its figure's files in the run directory.
+    pub figure: [String; 2],
+    /// What was compared.
+    pub lines: Vec<Line>,
+    /// Whether every line agrees.
+    pub pass: bool,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+impl Experiment {
+    /// Runs it and draws its figure in `dir`.
+    ///
+    /// # Errors
+    /// [`Interrupted`]; what the experiment or the disk reports.
+    pub fn report(&self, setting: &Setting, dir: &Path) -> Result<Report> {
+        let begun = Instant::now();
+        let Findings { lines, panels } = (self.run)(setting)?;
+        let figure = ["svg", "png"].map(|end| format!("{}.{end}", self.name));
+        figure.iter().try_for_each(|file| draw(&panels, &dir.join(file)))?;
+        let pass = !lines.is_empty() && lines.iter().all(|line| line.pass);
+        let (name, about) = (self.name, self.about);
+        Ok(Report { name, about, figure, lines, pass, seconds: begun.elapsed().as_secs_f64() })
+    }
+}

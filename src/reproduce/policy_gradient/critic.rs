@@ -52,7 +52,7 @@ pub(super) fn run(setting: &Setting) -> Result<Findings> {
     let kinds = [
         // The step size at first: less where there is noise to be averaged out.
         (Critic::Q, "Q(s, a)", 0.05, setting.pick(0.001, 0.05)),
-        (Critic::Advantage, "V(s)", 0.01, setting.pick(0.03, 0.25)),
+        (Critic::Advantage, "V(s)", setting.pick(0.003, 0.01), setting.pick(0.03, 0.25)),
     ];
     for (critic, name, lr, most) in kinds {
         let seeds = setting.seed..setting.seed + SEEDS;

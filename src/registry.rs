@@ -285,9 +285,8 @@ impl Job<'_> {
         Ok(actions.map(|_| ()).map_err(|error| Usage(error.to_string()))?)
     }
 
-    /// A network has a value for every action in every state.
+    /// A network has an output for every action, and takes all of them for allowed in every state.
     fn needs_every_action(&self) -> Result<()> {
-        self.needs_discrete_actions()?;
         let Some(mdp) = &self.mdp else { return Ok(()) };
         for state in 0..mdp.n_states() {
             let allowed = (0..mdp.n_actions()).filter(|action| mdp.allows(state, *action)).count();
@@ -386,6 +385,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         typed: typed::<DqnConfig>,
         options: resolve::<DqnConfig>,
         build: |job| {
+            job.needs_discrete_actions()?;
             job.needs_every_action()?;
             let config = job.config::<DqnConfig>()?;
             Ok(Box::new(Dqn::new(job.make, config, job.seed, job.device)?))

@@ -7,24 +7,21 @@
 //! with the critic C = V(s) and w = Â, or C = Q(s, a) and w = Q(s, a); G and w are constants. Where we
 //! leave the paper: environments are stepped together, not by threads of their own; ε of RMSProp is
 //! outside the root; two networks instead of one (`--network shared` has one).
-use crate::actor::{Actor, Critic, Setup, state_values};
-use crate::policy_head::Categorical;
-use crate::policy_net::{Shape, Sharing, Start};
+use crate::actor::{Actor, Critic, state_values};
+use crate::policy_head::numbers;
 use crate::returns::{Weights, gae, n_step_returns, normalise};
 use crate::tabular::{Model, Table};
 use crate::{Agent, MakeEnv, OptimizerName};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use clap::ValueEnum;
-use nn::{Optimizer, loss, select};
+use nn::{loss, select};
 use serde::{Deserialize, Serialize};
-use train::{Checkpoint, Evaluation, Learner, Linear, Log, Progress, Split};
+use train::{Checkpoint, Evaluation, Learner, Log, Progress, Split};
 
-train::hyper_parameters! {
+actor_parameters! {
     /// Hyper-parameters of [`ActorCritic`].
     pub struct ActorCriticConfig {
-        /// Discount γ
-        gamma: f64 = 0.99, in 0.0..=1.0;
         /// What the critic learns, and actions are weighed by: advantage (learns V) or q
         #[arg(value_enum, hide_possible_values = true)]
         critic: Critic = Critic::Advantage;
@@ -40,37 +37,13 @@ train::hyper_parameters! {
         weights: Weights = Weights::Raw;
         /// Steps of each environment from one update to the next
         rollout: usize = 5, in 1..=1 << 20;
-        /// Environments stepped together
-        n_envs: usize = 8, in 1..=1 << 14;
-        /// Weight of the critic's loss
-        value_coef: f64 = 0.5, in 0.0..;
         /// Weight of the entropy bonus
         entropy_coef: f64 = 0.0, in 0.0..;
         /// Optimiser: adam, rmsprop or sgd
         #[arg(value_enum, hide_possible_values = true)]
         optimizer: OptimizerName = OptimizerName::RmsProp;
-        /// ε of adam and rmsprop
-        optimizer_eps: f64 = 1e-5, in 0.0..;
         /// Step size at first
         lr: f64 = 7e-4, in 0.0..;
-        /// Step size in the end, as a part of --lr
-        lr_end: f64 = 1.0, in 0.0..;
-        /// Transitions over which the step size changes
-        lr_steps: u64 = 0;
-        /// Clip the gradient to this norm; 0 leaves it as it is
-        max_grad_norm: f64 = 0.5, in 0.0..;
-        /// Networks of policy and critic: separate, or shared up to the last layer
-        #[arg(value_enum, hide_possible_values = true)]
-        network: Sharing = Sharing::Separate;
-        /// What weights start from: orthogonal or fan-in
-        #[arg(value_enum, hide_possible_values = true)]
-        init: Start = Start::Orthogonal;
-        /// Units in each hidden layer
-        hidden: usize = 64, in 1..=1 << 14;
-        /// Episodes of an evaluation during training
-        eval_episodes: usize = 20, in 1..=1_000_000;
-        /// Episodes of the evaluation at the end
-        test_episodes: usize = 100, in 1..=1_000_000;
     }
 }
 
@@ -97,7 +70,6 @@ pub fn policy_loss(log_probs: &Tensor, weights: &Tensor) -> candle_core::Result<
 pub struct ActorCritic {
     config: ActorCriticConfig,
     actor: Actor,
-    optimizer: Optimizer,
 }
 
 impl ActorCritic {
@@ -113,17 +85,7 @@ impl ActorCritic {
         device: &Device,
     ) -> Result<Self> {
         config.check()?;
-        let ActorCriticConfig { lr, optimizer_eps, max_grad_norm, .. } = config;
-        let setup = Setup {
-            n_envs: config.n_envs,
-            rollout: config.rollout,
-            sharing: config.network,
-            shape: Shape { hidden: config.hidden, start: config.init },
-            critic: config.critic,
-        };
-        let actor = Actor::new(make, &setup, seed, device)?;
-        let optimizer = config.optimizer.on_policy(lr, optimizer_eps, max_grad_norm);
-        Ok(Self { optimizer: Optimizer::new(&actor.params, optimizer)?, actor, config })
+        Ok(Self { actor: Actor::new(make, config.setup(config.critic), seed, device)?, config })
     }
 
     /// Returns G and advantages G − V(s) of the rollout, `[B]` each, for V(s) `[B]`.
@@ -150,17 +112,15 @@ impl ActorCritic {
 
     /// One step of the optimiser on the rollout.
     fn update(&mut self, log: &mut Log) -> Result<()> {
-        let ActorCriticConfig { value_coef, entropy_coef, lr, lr_end, lr_steps, .. } = self.config;
         let actor = &self.actor;
-        let actions = actor.actions()?; // [B]
-        let (logits, critic) = actor.net.forward(&actor.obs()?)?; // [B, A], [B, 1] or [B, A]
-        let policy = Categorical::new(&logits)?;
+        let actions = actor.actions()?; // [B, W]
+        let (policy, critic) = actor.net.forward(&actor.obs()?)?; // critic [B, 1] or [B, A]
         let values = state_values(&policy, &critic)?; // [B]
         let (returns, advantages) = self.returns(&values.to_vec1()?)?;
         let (predicted, mut weights) = match self.config.critic {
             Critic::Advantage => (values, advantages),
             Critic::Q => {
-                let q = select(&critic, &actions)?; // [B]
+                let q = select(&critic, &numbers(&actions)?)?; // [B]
                 let weights = q.to_vec1()?;
                 (q, weights)
             }
@@ -170,17 +130,7 @@ impl ActorCritic {
         }
         let policy_loss = policy_loss(&policy.log_prob(&actions)?, &actor.column(&weights)?)?;
         let value_loss = loss::mse(&predicted, &actor.column(&returns)?)?;
-        let entropy = policy.entropy()?.mean_all()?;
-        log.tensor("train/policy_loss", &policy_loss)?;
-        log.tensor("train/value_loss", &value_loss)?;
-        log.tensor("train/entropy", &entropy)?;
-        let mut loss = (policy_loss + (value_loss * value_coef)?)?;
-        if entropy_coef > 0.0 {
-            loss = (loss - (entropy * entropy_coef)?)?;
-        }
-        let part = Linear { from: 1.0, to: lr_end, over: lr_steps }.at(actor.seen);
-        self.optimizer.set_lr(lr * part);
-        log.scalar("train/grad_norm", self.optimizer.step(&loss)?.grad_norm);
+        self.actor.descend(&policy_loss, &value_loss, &policy, log)?;
         self.actor.rollout.clear();
         Ok(())
     }
@@ -189,6 +139,10 @@ impl ActorCritic {
 impl Agent for ActorCritic {
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
         self.actor.act(obs, actions)
+    }
+
+    fn act_continuous(&self, obs: &[f32], actions: &mut [f32]) -> Result<()> {
+        self.actor.act_continuous(obs, actions)
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
@@ -205,16 +159,11 @@ impl Learner for ActorCritic {
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        let episodes = match split {
-            Split::Validation => self.config.eval_episodes,
-            Split::Test => self.config.test_episodes,
-        };
-        self.actor.evaluate(self, episodes, split)
+        self.actor.evaluate(self, self.config.episodes_of(split), split)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
-        self.actor.state(checkpoint)?;
-        self.optimizer.state("optimizer", checkpoint)
+        self.actor.state(checkpoint)
     }
 }
 

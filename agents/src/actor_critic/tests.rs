@@ -1,7 +1,8 @@
 //! The rule by hand, the learner by its three promises.
 use super::*;
+use crate::Sharing;
 use candle_core::Var;
-use envs::{CartPole, Catch, End, FrozenLake, FrozenLakeConfig, Mdp, MdpEnv};
+use envs::{CartPole, Catch, End, FrozenLake, FrozenLakeConfig, Mdp, MdpEnv, Pendulum};
 use std::sync::Arc;
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
 use train::{Outcome, Plan, Run, fit};
@@ -52,8 +53,8 @@ fn bootstraps_from_the_final_and_from_the_present_observations() {
         let acting = &agent.actor.acting;
         let value = |obs: &[f32]| -> Vec<f32> {
             let obs = Tensor::from_slice(obs, (obs.len() / 50, 50), &Device::Cpu).unwrap();
-            let (logits, critic) = acting.forward(&obs).unwrap();
-            state_values(&Categorical::new(&logits).unwrap(), &critic).unwrap().to_vec1().unwrap()
+            let (policy, critic) = acting.forward(&obs).unwrap();
+            state_values(&policy, &critic).unwrap().to_vec1().unwrap()
         };
         let cut = value(&agent.actor.rollout.finals)[0];
         // The environments have not moved: each shows its first observation.
@@ -96,9 +97,9 @@ fn both_estimators_look_to_the_end_of_the_rollout() {
 fn q_of_the_action_taken_is_learned() {
     let agent = catch(ActorCriticConfig { critic: Critic::Q, ..small() }).unwrap();
     let obs = Tensor::ones((2, 50), candle_core::DType::F32, &Device::Cpu).unwrap();
-    let (logits, q) = agent.actor.net.forward(&obs).unwrap();
+    let (policy, q) = agent.actor.net.forward(&obs).unwrap();
+    let logits = agent.actor.net.outputs(&obs).unwrap();
     assert_eq!(q.dims(), [2, 3]);
-    let policy = Categorical::new(&logits).unwrap();
     let values = state_values(&policy, &q).unwrap().to_vec1::<f32>().unwrap();
     let (logits, q) = (logits.to_vec2::<f32>().unwrap(), q.to_vec2::<f32>().unwrap());
     let total: f32 = logits[0].iter().map(|l| l.exp()).sum();
@@ -137,9 +138,11 @@ fn catches_every_ball() {
 
 #[test]
 fn same_bits_and_resumes() {
-    let makes: [&dyn Fn() -> MakeEnv; 2] = [&|| Box::new(|| Box::new(Catch::default())), &|| {
-        Box::new(|| Box::new(CartPole::default()))
-    }];
+    let makes: [&dyn Fn() -> MakeEnv; 3] = [
+        &|| Box::new(|| Box::new(Catch::default())),
+        &|| Box::new(|| Box::new(CartPole::default())),
+        &|| Box::new(|| Box::new(Pendulum::default())),
+    ];
     let other = ActorCriticConfig {
         critic: Critic::Q,
         estimator: Estimator::NStep,
@@ -152,7 +155,9 @@ fn same_bits_and_resumes() {
         lr_steps: 1_000,
         ..small()
     };
-    for (make, config) in makes.into_iter().zip([small(), other]) {
+    let scaled =
+        ActorCriticConfig { normalize_obs: true, normalize_reward: true, clip_obs: 5.0, ..small() };
+    for (make, config) in makes.into_iter().zip([small(), other, scaled]) {
         let learner = || {
             let agent = ActorCritic::new(make(), config.clone(), 1, &Device::Cpu)?;
             Ok(Box::new(agent) as Box<dyn Learner>)
@@ -182,8 +187,8 @@ fn its_table_is_what_the_networks_say_of_each_state() {
         agent.act(&obs, &mut action).unwrap();
         assert_eq!(table.policy[6], Some(action[0]));
         let obs = Tensor::from_vec(obs, (1, 16), &Device::Cpu).unwrap();
-        let (logits, said) = agent.actor.acting.forward(&obs).unwrap();
-        let value = state_values(&Categorical::new(&logits).unwrap(), &said).unwrap();
+        let (policy, said) = agent.actor.acting.forward(&obs).unwrap();
+        let value = state_values(&policy, &said).unwrap();
         let value = f64::from(value.to_vec1::<f32>().unwrap()[0]);
         assert!((table.values[6] - value).abs() < 1e-6);
         let said = said.to_vec2::<f32>().unwrap();

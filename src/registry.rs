@@ -624,14 +624,20 @@ pub const PRESETS: &[Preset] = &[
         text: include_str!("../examples/presets/actor-critic-cartpole.toml"),
     },
     Preset {
+        name: "actor-critic-cartpole-q",
+        text: include_str!("../examples/presets/actor-critic-cartpole-q.toml"),
+    },
+    Preset {
         name: "actor-critic-catch",
         text: include_str!("../examples/presets/actor-critic-catch.toml"),
     },
     Preset { name: "dqn-breakout", text: include_str!("../examples/presets/dqn-breakout.toml") },
     Preset { name: "dqn-cartpole", text: include_str!("../examples/presets/dqn-cartpole.toml") },
     Preset { name: "dqn-catch", text: include_str!("../examples/presets/dqn-catch.toml") },
+    Preset { name: "ppo-acrobot", text: include_str!("../examples/presets/ppo-acrobot.toml") },
     Preset { name: "ppo-cartpole", text: include_str!("../examples/presets/ppo-cartpole.toml") },
     Preset { name: "ppo-catch", text: include_str!("../examples/presets/ppo-catch.toml") },
+    Preset { name: "ppo-pendulum", text: include_str!("../examples/presets/ppo-pendulum.toml") },
     Preset {
         name: "reinforce-cartpole",
         text: include_str!("../examples/presets/reinforce-cartpole.toml"),

@@ -8,7 +8,7 @@
 //! leave the paper: environments are stepped together, not by threads of their own; ε of RMSProp is
 //! outside the root; two networks instead of one (`--network shared` has one).
 use crate::actor::{Actor, Critic, state_values};
-use crate::policy_head::numbers;
+use crate::policy_head::{Policy, numbers};
 use crate::returns::{Weights, gae, n_step_returns, normalise};
 use crate::tabular::{Model, Table};
 use crate::{Agent, MakeEnv, OptimizerName};
@@ -25,6 +25,9 @@ actor_parameters! {
         /// What the critic learns, and actions are weighed by: advantage (learns V) or q
         #[arg(value_enum, hide_possible_values = true)]
         critic: Critic = Critic::Advantage;
+        /// Actions that q weighs: taken, or all, each by its probability
+        #[arg(value_enum, hide_possible_values = true)]
+        weighed: Weighed = Weighed::Taken;
         /// How returns are estimated: gae or n-step
         #[arg(value_enum, hide_possible_values = true)]
         estimator: Estimator = Estimator::Gae;
@@ -47,6 +50,16 @@ actor_parameters! {
     }
 }
 
+/// Which actions Q weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Weighed {
+    /// Those that were taken: [`policy_loss`].
+    Taken,
+    /// All of them: [`all_actions_loss`].
+    All,
+}
+
 /// How returns are estimated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -64,6 +77,16 @@ pub enum Estimator {
 /// Where the shapes don't fit.
 pub fn policy_loss(log_probs: &Tensor, weights: &Tensor) -> candle_core::Result<Tensor> {
     (log_probs * weights.detach())?.mean_all()?.neg()
+}
+
+/// −mean Σₐ π(a|s)·Q(s, a) for `q` `[B, A]`, which is constant: its gradient is the mean of that of
+/// [`policy_loss`] over the actions that might have been drawn (Sutton et al. 2000, theorem 1), so the
+/// draw adds no noise, and neither does what all actions of a state have in common.
+///
+/// # Errors
+/// Where the shapes don't fit; where actions are vectors.
+pub fn all_actions_loss(policy: &Policy, q: &Tensor) -> candle_core::Result<Tensor> {
+    policy.expected(&q.detach())?.mean_all()?.neg()
 }
 
 /// An actor-critic agent and the environments it learns in.
@@ -128,7 +151,10 @@ impl ActorCritic {
         if self.config.weights == Weights::Normalised {
             normalise(&mut weights);
         }
-        let policy_loss = policy_loss(&policy.log_prob(&actions)?, &actor.column(&weights)?)?;
+        let policy_loss = match (self.config.critic, self.config.weighed) {
+            (Critic::Q, Weighed::All) => all_actions_loss(&policy, &critic)?,
+            _ => policy_loss(&policy.log_prob(&actions)?, &actor.column(&weights)?)?,
+        };
         let value_loss = loss::mse(&predicted, &actor.column(&returns)?)?;
         self.actor.descend(&policy_loss, &value_loss, &policy, log)?;
         self.actor.rollout.clear();

@@ -1,6 +1,7 @@
 //! The rule by hand, the learner by its three promises.
 use super::*;
 use crate::Sharing;
+use crate::policy_head::Categorical;
 use candle_core::Var;
 use envs::{CartPole, Catch, End, FrozenLake, FrozenLakeConfig, Mdp, MdpEnv, Pendulum};
 use std::sync::Arc;
@@ -32,6 +33,30 @@ fn the_policy_loss_by_hand() {
     let gradients = loss.backward().unwrap();
     assert_eq!(gradients.get(&log_probs).unwrap().to_vec1::<f32>().unwrap(), [-1.5, 0.25]);
     assert!(gradients.get(&weights).is_none(), "the critic does not learn from the policy's loss");
+}
+
+#[test]
+fn all_actions_at_once_are_the_mean_over_those_that_may_be_drawn() {
+    let logits = Var::new(&[[0.3f64, -0.6, 1.0], [0.0, 2f64.ln(), 0.0]], &Device::Cpu).unwrap();
+    let q = Var::new(&[[1.0f64, -2.0, 0.5], [4.0, 8.0, -4.0]], &Device::Cpu).unwrap();
+    let policy = || Categorical::new(&logits).unwrap();
+    let at_once = all_actions_loss(&Policy::Categorical(policy()), &q).unwrap();
+    let drawn = (0..9u32).map(|i| {
+        let actions = Tensor::new(&[i / 3, i % 3], &Device::Cpu).unwrap();
+        let log_probs = policy().log_prob(&actions).unwrap();
+        let probability = log_probs.sum_all().unwrap().exp().unwrap().detach();
+        (policy_loss(&log_probs, &select(&q, &actions).unwrap()).unwrap() * probability).unwrap()
+    });
+    let drawn = drawn.reduce(|a, b| (a + b).unwrap()).unwrap();
+    let gradients = at_once.backward().unwrap();
+    assert!(gradients.get(&q).is_none(), "the critic does not learn from the policy's loss");
+    let flat = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+    let slopes = flat(gradients.get(&logits).unwrap());
+    // −½·π(a|s)·(Q(s, a) − V(s)) with π = (¼, ½, ¼), V = 4 in the second state.
+    let expected = [0.0, -1.0, 1.0];
+    assert!(slopes[3..].iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{slopes:?}");
+    let mean = flat(drawn.backward().unwrap().get(&logits).unwrap());
+    assert!(slopes.iter().zip(&mean).all(|(a, b)| (a - b).abs() < 1e-12), "{slopes:?} {mean:?}");
 }
 
 /// A full rollout of 12 steps, of which the one in the third row of the second copy was truncated.
@@ -137,6 +162,18 @@ fn catches_every_ball() {
 }
 
 #[test]
+fn a_critic_of_all_actions_balances_the_pole() {
+    let (critic, weighed, normalize_reward) = (Critic::Q, Weighed::All, true);
+    let config = ActorCriticConfig { critic, weighed, normalize_reward, ..Default::default() };
+    let make: MakeEnv = Box::new(|| Box::new(CartPole::default()));
+    let mut agent = ActorCritic::new(make, config, 1, &Device::Cpu).unwrap();
+    let plan = Plan { eval_every: 20_000, target: Some(450.0), ..plan(300_000) };
+    let report = fit(&mut agent, &plan, &mut Run::default()).unwrap();
+    assert_eq!(report.outcome, Outcome::TargetReached);
+    assert!(report.evaluation.unwrap().score > 400.0);
+}
+
+#[test]
 fn same_bits_and_resumes() {
     let makes: [&dyn Fn() -> MakeEnv; 3] = [
         &|| Box::new(|| Box::new(Catch::default())),
@@ -145,6 +182,7 @@ fn same_bits_and_resumes() {
     ];
     let other = ActorCriticConfig {
         critic: Critic::Q,
+        weighed: Weighed::All,
         estimator: Estimator::NStep,
         n_step: 2,
         weights: Weights::Normalised,

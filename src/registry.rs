@@ -374,9 +374,8 @@ impl Job<'_> {
         Ok(actions.map(|_| ()).map_err(|error| Usage(error.to_string()))?)
     }
 
-    /// A network has a value for every action in every state.
+    /// A network has an output for every action, and takes all of them for allowed in every state.
     fn needs_every_action(&self) -> Result<()> {
-        self.needs_discrete_actions()?;
         let Some(mdp) = &self.mdp else { return Ok(()) };
         for state in 0..mdp.n_states() {
             let allowed = (0..mdp.n_actions()).filter(|action| mdp.allows(state, *action)).count();
@@ -475,6 +474,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         typed: typed::<DqnConfig>,
         options: resolve::<DqnConfig>,
         build: Build::Agent(|job| {
+            job.needs_discrete_actions()?;
             job.needs_every_action()?;
             let config = job.config::<DqnConfig>()?;
             Ok(Box::new(Dqn::new(job.make, config, job.seed, job.device)?))
@@ -737,14 +737,25 @@ pub const PRESETS: &[Preset] = &[
         text: include_str!("../examples/presets/actor-critic-cartpole.toml"),
     },
     Preset {
+        name: "actor-critic-cartpole-q",
+        text: include_str!("../examples/presets/actor-critic-cartpole-q.toml"),
+    },
+    Preset {
         name: "actor-critic-catch",
         text: include_str!("../examples/presets/actor-critic-catch.toml"),
+    },
+    Preset {
+        name: "actor-critic-pendulum",
+        text: include_str!("../examples/presets/actor-critic-pendulum.toml"),
     },
     Preset { name: "dqn-breakout", text: include_str!("../examples/presets/dqn-breakout.toml") },
     Preset { name: "dqn-cartpole", text: include_str!("../examples/presets/dqn-cartpole.toml") },
     Preset { name: "dqn-catch", text: include_str!("../examples/presets/dqn-catch.toml") },
+    Preset { name: "ppo-acrobot", text: include_str!("../examples/presets/ppo-acrobot.toml") },
+    Preset { name: "ppo-breakout", text: include_str!("../examples/presets/ppo-breakout.toml") },
     Preset { name: "ppo-cartpole", text: include_str!("../examples/presets/ppo-cartpole.toml") },
     Preset { name: "ppo-catch", text: include_str!("../examples/presets/ppo-catch.toml") },
+    Preset { name: "ppo-pendulum", text: include_str!("../examples/presets/ppo-pendulum.toml") },
     Preset {
         name: "reinforce-cartpole",
         text: include_str!("../examples/presets/reinforce-cartpole.toml"),

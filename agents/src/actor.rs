@@ -1,16 +1,18 @@
-//! What actor-critic learners share: networks, environments and the rollout under way.
-use crate::policy_head::{Categorical, mode, sample};
+//! What actor-critic learners share: networks, environments, the rollout under way, and the step on
+//! L = L_π + c_v·L_v − c_e·mean H(π(·|s)).
+use crate::policy_head::Policy;
 use crate::policy_net::{ActorCriticNet, Shape, Sharing};
 use crate::rollout::Rollout;
+use crate::scaling::{Scaler, Scaling};
 use crate::tabular::{Model, Table};
-use crate::{MakeEnv, evaluate};
+use crate::{MakeEnv, discrete_actions, evaluate};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use clap::ValueEnum;
 use envs::VecEnv;
-use nn::{Frozen, HostTensor, Params, Sequential};
+use nn::{Frozen, HostTensor, Optimizer, OptimizerConfig, Params, Sequential};
 use serde::{Deserialize, Serialize};
-use train::{Checkpoint, Log, MODEL, Rng, stream};
+use train::{BadValue, Checkpoint, Linear, Log, MODEL, Rng, stream};
 
 /// What an [`Actor`] is made from.
 pub(crate) struct Setup {
@@ -18,9 +20,21 @@ pub(crate) struct Setup {
     pub(crate) n_envs: usize,
     /// T, steps of a rollout.
     pub(crate) rollout: usize,
+    pub(crate) critic: Critic,
     pub(crate) sharing: Sharing,
     pub(crate) shape: Shape,
-    pub(crate) critic: Critic,
+    pub(crate) scaling: Scaling,
+    pub(crate) optimizer: OptimizerConfig,
+    /// Step size at first.
+    pub(crate) lr: f64,
+    /// Step size in the end, as a part of the first.
+    pub(crate) lr_end: f64,
+    /// Transitions over which it changes.
+    pub(crate) lr_steps: u64,
+    /// c_v.
+    pub(crate) value_coef: f64,
+    /// c_e.
+    pub(crate) entropy_coef: f64,
 }
 
 /// What the critic learns.
@@ -39,43 +53,55 @@ pub(crate) struct Actor {
     pub(crate) params: Params,
     pub(crate) net: ActorCriticNet<Sequential>,
     pub(crate) acting: ActorCriticNet<Frozen>,
+    /// Observations and rewards as they are learned from.
     pub(crate) rollout: Rollout,
-    /// Transitions so far.
-    pub(crate) seen: u64,
+    setup: Setup,
+    optimizer: Optimizer,
+    scaler: Scaler,
     envs: VecEnv,
-    /// Transitions of a full rollout, B.
-    full: usize,
+    /// Transitions so far.
+    transitions: u64,
     seed: u64,
     device: Device,
-    /// `[N, …]`
+    /// What the networks see of the present states, `[N, obs_len]`, and as a tensor `[N, …]`.
+    seen: Vec<f32>,
     obs: HostTensor<f32>,
-    actions: Vec<usize>,
+    /// `[N, W]`
+    actions: Vec<f32>,
     rng: Rng,
 }
 
 impl Actor {
     /// At the start of the first episodes, untrained.
-    pub(crate) fn new(make: MakeEnv, setup: &Setup, seed: u64, device: &Device) -> Result<Self> {
-        let Setup { n_envs, rollout, sharing, shape, critic } = *setup;
-        let rngs = (0..n_envs).map(|i| stream(seed, &format!("env/{i}"))).collect();
+    pub(crate) fn new(make: MakeEnv, setup: Setup, seed: u64, device: &Device) -> Result<Self> {
+        let n = setup.n_envs;
+        let rngs = (0..n).map(|i| stream(seed, &format!("env/{i}"))).collect();
         let envs = VecEnv::new(rngs, &make);
         let spec = envs.spec();
         let params = Params::new(seed, device);
-        let outputs = match critic {
+        let outputs = match setup.critic {
             Critic::Advantage => 1,
-            Critic::Q => spec.n_actions(),
+            Critic::Q => discrete_actions(spec).map_err(|_| {
+                let fits = "has one output for each action, and those of this environment are \
+                            vectors; use --critic advantage";
+                BadValue::new("critic", "q", fits)
+            })?,
         };
-        let net = ActorCriticNet::new(&params, spec, sharing, shape, outputs)?;
-        let obs_shape: Vec<_> = [n_envs].iter().chain(&spec.obs_shape).copied().collect();
+        let net = ActorCriticNet::new(&params, spec, setup.sharing, setup.shape, outputs)?;
+        let obs_shape: Vec<_> = [n].iter().chain(&spec.obs_shape).copied().collect();
+        let (obs_len, width) = (spec.obs_len(), spec.action_width());
         Ok(Self {
             obs: HostTensor::new(obs_shape, device)?,
-            rollout: Rollout::new(rollout * n_envs, spec.obs_len()),
+            rollout: Rollout::new(setup.rollout * n, obs_len, width),
+            optimizer: Optimizer::new(&params, setup.optimizer)?,
+            scaler: Scaler::new(setup.scaling, obs_len, n),
             acting: net.frozen(),
-            full: rollout * n_envs,
-            actions: vec![0; n_envs],
+            actions: vec![0.0; n * width],
             rng: stream(seed, "policy"),
             device: device.clone(),
-            seen: 0,
+            seen: vec![0.0; n * obs_len],
+            transitions: 0,
+            setup,
             make,
             params,
             net,
@@ -96,22 +122,50 @@ impl Actor {
 
     /// Steps every copy with an action drawn from the policy; whether the rollout is full then.
     pub(crate) fn step(&mut self, log: &mut Log) -> Result<bool> {
-        self.obs.fill(|obs| obs.copy_from_slice(self.envs.obs()))?;
-        let logits: Vec<f32> = self.acting.logits(self.obs.tensor())?.flatten_all()?.to_vec1()?;
-        let rows = logits.chunks_exact(self.envs.spec().n_actions()); // [N, A]
-        for (action, logits) in self.actions.iter_mut().zip(rows) {
-            *action = sample(logits, &mut self.rng);
-        }
-        let Self { envs, actions, rollout, .. } = self;
-        envs.step(actions, |transition| {
-            rollout.push(&transition, transition.index, actions[transition.index]);
+        let Self { envs, actions, rollout, scaler, seen, obs, acting, .. } = self;
+        scaler.update(envs.obs());
+        scaler.obs(envs.obs(), seen);
+        obs.fill(|obs| obs.copy_from_slice(seen))?;
+        let outputs: Vec<f32> = acting.outputs(obs.tensor())?.flatten_all()?.to_vec1()?;
+        acting.head.sample(&outputs, &mut self.rng, actions)?;
+        let obs_len = envs.spec().obs_len();
+        envs.step_rows(actions, |transition| {
             if let Some(episode) = transition.episode {
                 log.scalar("train/return", episode.ret);
                 log.scalar("train/length", f64::from(episode.len));
             }
+            let copy = transition.index;
+            rollout.push(
+                &scaler.transition(transition, copy, &seen[copy * obs_len..][..obs_len]),
+                copy,
+            );
         });
-        self.seen += self.envs.n() as u64;
-        Ok(self.rollout.len() >= self.full)
+        self.transitions += self.envs.n() as u64;
+        Ok(self.rollout.len() >= self.setup.rollout * self.n())
+    }
+
+    /// One step of the optimiser on L, for losses that are scalars; the size of the step follows its
+    /// schedule.
+    pub(crate) fn descend(
+        &mut self,
+        policy_loss: &Tensor,
+        value_loss: &Tensor,
+        policy: &Policy,
+        log: &mut Log,
+    ) -> Result<()> {
+        let Setup { lr, lr_end, lr_steps, value_coef, entropy_coef, .. } = self.setup;
+        let entropy = policy.entropy()?.mean_all()?;
+        log.tensor("train/policy_loss", policy_loss)?;
+        log.tensor("train/value_loss", value_loss)?;
+        log.tensor("train/entropy", &entropy)?;
+        let mut loss = (policy_loss + (value_loss * value_coef)?)?;
+        if entropy_coef > 0.0 {
+            loss = (loss - (entropy * entropy_coef)?)?;
+        }
+        let part = Linear { from: 1.0, to: lr_end, over: lr_steps }.at(self.transitions);
+        self.optimizer.set_lr(lr * part);
+        log.scalar("train/grad_norm", self.optimizer.step(&loss)?.grad_norm);
+        Ok(())
     }
 
     /// The observations of the rollout, `[B, …]`.
@@ -119,9 +173,10 @@ impl Actor {
         self.tensor(&self.rollout.obs)
     }
 
-    /// The actions of the rollout, `[B]`.
+    /// The actions of the rollout, `[B, W]`.
     pub(crate) fn actions(&self) -> Result<Tensor> {
-        Ok(Tensor::from_slice(&self.rollout.actions, self.rollout.len(), &self.device)?)
+        let shape = (self.rollout.len(), self.spec().action_width());
+        Ok(Tensor::from_slice(&self.rollout.actions, shape, &self.device)?)
     }
 
     /// One number for each transition as a tensor, `[B]`.
@@ -132,9 +187,11 @@ impl Actor {
     /// V of the states that transitions of the rollout arrived in, where returns ask for it, `[B]`.
     pub(crate) fn next_values(&self) -> Result<Vec<f32>> {
         let mut obs = self.rollout.finals.clone();
-        obs.extend_from_slice(self.envs.obs());
-        let (logits, critic) = self.acting.forward(&self.tensor(&obs)?)?;
-        let values: Vec<f32> = state_values(&Categorical::new(&logits)?, &critic)?.to_vec1()?;
+        let finals = obs.len();
+        obs.resize(finals + self.envs.obs().len(), 0.0);
+        self.scaler.obs(self.envs.obs(), &mut obs[finals..]);
+        let (policy, critic) = self.acting.forward(&self.tensor(&obs)?)?;
+        let values: Vec<f32> = state_values(&policy, &critic)?.to_vec1()?;
         let (finals, current) = values.split_at(values.len() - self.n());
         let mut next_values = vec![0.0; self.rollout.len()];
         self.rollout.next_values(finals, current, &mut next_values);
@@ -142,16 +199,30 @@ impl Actor {
     }
 
     /// The policy for observations one after the other, B of them.
-    pub(crate) fn policy(&self, obs: &[f32]) -> Result<Categorical> {
-        Ok(Categorical::new(&self.acting.logits(&self.tensor(obs)?)?)?)
+    pub(crate) fn policy(&self, obs: &[f32]) -> Result<Policy> {
+        Ok(self.acting.head.policy(&self.acting.outputs(&self.tensor(obs)?)?)?)
     }
 
     /// See [`Agent::act`](crate::Agent::act): the most probable actions.
     pub(crate) fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        let logits: Vec<f32> = self.acting.logits(&self.tensor(obs)?)?.flatten_all()?.to_vec1()?;
-        let rows = logits.chunks_exact(self.spec().n_actions()); // [N, A]
-        actions.iter_mut().zip(rows).for_each(|(action, logits)| *action = mode(logits));
-        Ok(())
+        Ok(self.acting.head.act(&self.outputs(obs)?, actions)?)
+    }
+
+    /// The same where actions are vectors.
+    pub(crate) fn act_continuous(&self, obs: &[f32], actions: &mut [f32]) -> Result<()> {
+        Ok(self.acting.head.act_continuous(&self.outputs(obs)?, actions)?)
+    }
+
+    /// What the policy's network says of observations as the environment shows them, row by row.
+    fn outputs(&self, obs: &[f32]) -> Result<Vec<f32>> {
+        Ok(self.acting.outputs(&self.look(obs)?)?.flatten_all()?.to_vec1()?)
+    }
+
+    /// What the networks see of such observations, `[rows, …]`.
+    fn look(&self, obs: &[f32]) -> Result<Tensor> {
+        let mut seen = vec![0.0; obs.len()];
+        self.scaler.obs(obs, &mut seen);
+        self.tensor(&seen)
     }
 
     /// See [`Agent::table`](crate::Agent::table): V, the most probable actions, and Q where the critic
@@ -164,13 +235,13 @@ impl Actor {
             let rows = ROWS.min(states - first);
             let mut obs = vec![0f32; rows * states];
             (0..rows).for_each(|row| obs[row * states + first + row] = 1.0);
-            let (logits, critic) = self.acting.forward(&self.tensor(&obs)?)?;
-            let values: Vec<f32> = state_values(&Categorical::new(&logits)?, &critic)?.to_vec1()?;
-            let logits: Vec<Vec<f32>> = logits.to_vec2()?;
+            let logits = self.outputs(&obs)?; // [rows, A]
+            let (policy, critic) = self.acting.forward(&self.look(&obs)?)?;
+            let values: Vec<f32> = state_values(&policy, &critic)?.to_vec1()?;
             let q: Vec<Vec<f32>> = critic.to_vec2()?;
             for row in 0..rows {
                 let state = first + row;
-                table.set(model, state, |action| f64::from(logits[row][action]));
+                table.set(model, state, |action| f64::from(logits[row * actions + action]));
                 if table.policy[state].is_some() {
                     table.values[state] = f64::from(values[row]);
                 }
@@ -194,13 +265,15 @@ impl Actor {
         evaluate(agent, &self.make, n, split, self.seed)
     }
 
-    /// Saves or loads networks, environments, and the rollout as far as it has come.
+    /// Saves or loads networks, optimiser, environments, and the rollout as far as it has come.
     pub(crate) fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
         self.params.state(MODEL, checkpoint)?;
+        self.scaler.state(checkpoint)?;
+        self.optimizer.state("optimizer", checkpoint)?;
         self.rollout.state("rollout", checkpoint)?;
         checkpoint.exchange("envs", self.envs.snapshot()?, |saved| self.envs.restore(saved))?;
         checkpoint.value("policy", &mut self.rng)?;
-        checkpoint.value("seen", &mut self.seen)
+        checkpoint.value("transitions", &mut self.transitions)
     }
 
     /// Observations one after the other as `[rows, …]`.
@@ -214,9 +287,12 @@ impl Actor {
 
 /// V(s) `[B]` from what a critic says: that itself where it is `[B, 1]`, or Σₐ π(a|s)·Q(s, a) where it
 /// is `[B, A]`.
-pub(crate) fn state_values(policy: &Categorical, critic: &Tensor) -> candle_core::Result<Tensor> {
+pub(crate) fn state_values(policy: &Policy, critic: &Tensor) -> candle_core::Result<Tensor> {
     match critic.dim(1)? {
         1 => critic.squeeze(1),
         _ => policy.expected(critic),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,27 +7,27 @@
 //! with the critic C = V(s) and w = Â, or C = Q(s, a) and w = Q(s, a); G and w are constants. Where we
 //! leave the paper: environments are stepped together, not by threads of their own; ε of RMSProp is
 //! outside the root; two networks instead of one (`--network shared` has one).
-use crate::actor::{Actor, Critic, Setup, state_values};
-use crate::policy_head::Categorical;
-use crate::policy_net::{Shape, Sharing, Start};
+use crate::actor::{Actor, Critic, state_values};
+use crate::policy_head::{Policy, numbers};
 use crate::returns::{Weights, gae, n_step_returns, normalise};
 use crate::tabular::{Model, Table};
 use crate::{Agent, MakeEnv, OptimizerName};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use clap::ValueEnum;
-use nn::{Optimizer, loss, select};
+use nn::{loss, select};
 use serde::{Deserialize, Serialize};
-use train::{Checkpoint, Evaluation, Learner, Linear, Log, Progress, Split};
+use train::{Checkpoint, Evaluation, Learner, Log, Progress, Split};
 
-train::hyper_parameters! {
+actor_parameters! {
     /// Hyper-parameters of [`ActorCritic`].
     pub struct ActorCriticConfig {
-        /// Discount γ
-        gamma: f64 = 0.99, in 0.0..=1.0;
         /// What the critic learns, and actions are weighed by: advantage (learns V) or q
         #[arg(value_enum, hide_possible_values = true)]
         critic: Critic = Critic::Advantage;
+        /// Actions that q weighs: taken, or all, each by its probability
+        #[arg(value_enum, hide_possible_values = true)]
+        weighed: Weighed = Weighed::Taken;
         /// How returns are estimated: gae or n-step
         #[arg(value_enum, hide_possible_values = true)]
         estimator: Estimator = Estimator::Gae;
@@ -40,38 +40,24 @@ train::hyper_parameters! {
         weights: Weights = Weights::Raw;
         /// Steps of each environment from one update to the next
         rollout: usize = 5, in 1..=1 << 20;
-        /// Environments stepped together
-        n_envs: usize = 8, in 1..=1 << 14;
-        /// Weight of the critic's loss
-        value_coef: f64 = 0.5, in 0.0..;
         /// Weight of the entropy bonus
         entropy_coef: f64 = 0.0, in 0.0..;
         /// Optimiser: adam, rmsprop or sgd
         #[arg(value_enum, hide_possible_values = true)]
         optimizer: OptimizerName = OptimizerName::RmsProp;
-        /// ε of adam and rmsprop
-        optimizer_eps: f64 = 1e-5, in 0.0..;
         /// Step size at first
         lr: f64 = 7e-4, in 0.0..;
-        /// Step size in the end, as a part of --lr
-        lr_end: f64 = 1.0, in 0.0..;
-        /// Transitions over which the step size changes
-        lr_steps: u64 = 0;
-        /// Clip the gradient to this norm; 0 leaves it as it is
-        max_grad_norm: f64 = 0.5, in 0.0..;
-        /// Networks of policy and critic: separate, or shared up to the last layer
-        #[arg(value_enum, hide_possible_values = true)]
-        network: Sharing = Sharing::Separate;
-        /// What weights start from: orthogonal or fan-in
-        #[arg(value_enum, hide_possible_values = true)]
-        init: Start = Start::Orthogonal;
-        /// Units in each hidden layer
-        hidden: usize = 64, in 1..=1 << 14;
-        /// Episodes of an evaluation during training
-        eval_episodes: usize = 20, in 1..=1_000_000;
-        /// Episodes of the evaluation at the end
-        test_episodes: usize = 100, in 1..=1_000_000;
     }
+}
+
+/// Which actions Q weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Weighed {
+    /// Those that were taken: [`policy_loss`].
+    Taken,
+    /// All of them: [`all_actions_loss`].
+    All,
 }
 
 /// How returns are estimated.
@@ -93,11 +79,20 @@ pub fn policy_loss(log_probs: &Tensor, weights: &Tensor) -> candle_core::Result<
     (log_probs * weights.detach())?.mean_all()?.neg()
 }
 
+/// −mean Σₐ π(a|s)·Q(s, a) for `q` `[B, A]`, which is constant: its gradient is the mean of that of
+/// [`policy_loss`] over the actions that might have been drawn (Sutton et al. 2000, theorem 1), so the
+/// draw adds no noise, and neither does what all actions of a state have in common.
+///
+/// # Errors
+/// Where the shapes don't fit; where actions are vectors.
+pub fn all_actions_loss(policy: &Policy, q: &Tensor) -> candle_core::Result<Tensor> {
+    policy.expected(&q.detach())?.mean_all()?.neg()
+}
+
 /// An actor-critic agent and the environments it learns in.
 pub struct ActorCritic {
     config: ActorCriticConfig,
     actor: Actor,
-    optimizer: Optimizer,
 }
 
 impl ActorCritic {
@@ -113,24 +108,14 @@ impl ActorCritic {
         device: &Device,
     ) -> Result<Self> {
         config.check()?;
-        let ActorCriticConfig { lr, optimizer_eps, max_grad_norm, .. } = config;
-        let setup = Setup {
-            n_envs: config.n_envs,
-            rollout: config.rollout,
-            sharing: config.network,
-            shape: Shape { hidden: config.hidden, start: config.init },
-            critic: config.critic,
-        };
-        let actor = Actor::new(make, &setup, seed, device)?;
-        let optimizer = config.optimizer.on_policy(lr, optimizer_eps, max_grad_norm);
-        Ok(Self { optimizer: Optimizer::new(&actor.params, optimizer)?, actor, config })
+        Ok(Self { actor: Actor::new(make, config.setup(config.critic), seed, device)?, config })
     }
 
     /// The policy for observations one after the other, B of them.
     ///
     /// # Errors
     /// Where `obs` are not whole observations.
-    pub fn policy(&self, obs: &[f32]) -> Result<Categorical> {
+    pub fn policy(&self, obs: &[f32]) -> Result<Policy> {
         self.actor.policy(obs)
     }
 
@@ -158,17 +143,15 @@ impl ActorCritic {
 
     /// One step of the optimiser on the rollout.
     fn update(&mut self, log: &mut Log) -> Result<()> {
-        let ActorCriticConfig { value_coef, entropy_coef, lr, lr_end, lr_steps, .. } = self.config;
         let actor = &self.actor;
-        let actions = actor.actions()?; // [B]
-        let (logits, critic) = actor.net.forward(&actor.obs()?)?; // [B, A], [B, 1] or [B, A]
-        let policy = Categorical::new(&logits)?;
+        let actions = actor.actions()?; // [B, W]
+        let (policy, critic) = actor.net.forward(&actor.obs()?)?; // critic [B, 1] or [B, A]
         let values = state_values(&policy, &critic)?; // [B]
         let (returns, advantages) = self.returns(&values.to_vec1()?)?;
         let (predicted, mut weights) = match self.config.critic {
             Critic::Advantage => (values, advantages),
             Critic::Q => {
-                let q = select(&critic, &actions)?; // [B]
+                let q = select(&critic, &numbers(&actions)?)?; // [B]
                 let weights = q.to_vec1()?;
                 (q, weights)
             }
@@ -176,19 +159,12 @@ impl ActorCritic {
         if self.config.weights == Weights::Normalised {
             normalise(&mut weights);
         }
-        let policy_loss = policy_loss(&policy.log_prob(&actions)?, &actor.column(&weights)?)?;
+        let policy_loss = match (self.config.critic, self.config.weighed) {
+            (Critic::Q, Weighed::All) => all_actions_loss(&policy, &critic)?,
+            _ => policy_loss(&policy.log_prob(&actions)?, &actor.column(&weights)?)?,
+        };
         let value_loss = loss::mse(&predicted, &actor.column(&returns)?)?;
-        let entropy = policy.entropy()?.mean_all()?;
-        log.tensor("train/policy_loss", &policy_loss)?;
-        log.tensor("train/value_loss", &value_loss)?;
-        log.tensor("train/entropy", &entropy)?;
-        let mut loss = (policy_loss + (value_loss * value_coef)?)?;
-        if entropy_coef > 0.0 {
-            loss = (loss - (entropy * entropy_coef)?)?;
-        }
-        let part = Linear { from: 1.0, to: lr_end, over: lr_steps }.at(actor.seen);
-        self.optimizer.set_lr(lr * part);
-        log.scalar("train/grad_norm", self.optimizer.step(&loss)?.grad_norm);
+        self.actor.descend(&policy_loss, &value_loss, &policy, log)?;
         self.actor.rollout.clear();
         Ok(())
     }
@@ -197,6 +173,10 @@ impl ActorCritic {
 impl Agent for ActorCritic {
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
         self.actor.act(obs, actions)
+    }
+
+    fn act_continuous(&self, obs: &[f32], actions: &mut [f32]) -> Result<()> {
+        self.actor.act_continuous(obs, actions)
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
@@ -213,16 +193,11 @@ impl Learner for ActorCritic {
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        let episodes = match split {
-            Split::Validation => self.config.eval_episodes,
-            Split::Test => self.config.test_episodes,
-        };
-        self.actor.evaluate(self, episodes, split)
+        self.actor.evaluate(self, self.config.episodes_of(split), split)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
-        self.actor.state(checkpoint)?;
-        self.optimizer.state("optimizer", checkpoint)
+        self.actor.state(checkpoint)
     }
 }
 

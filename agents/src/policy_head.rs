@@ -1,137 +1,229 @@
 //! From what a network says of a state to an action.
-use candle_core::{D, Result, Tensor};
-use nn::{log_softmax, select};
-use rand::Rng as _;
+//!
+//! Algorithms see an action as a row of numbers, whatever its kind: a vector as it is, a numbered
+//! action as its number alone. `W`, the width of such a row, is [`Spec::action_width`].
+mod categorical;
+mod gaussian;
+
+pub use categorical::{Categorical, mode, sample};
+pub use gaussian::Gaussian;
+
+use candle_core::{DType, Result, Tensor, bail};
+use envs::{Actions, Spec};
+use nn::{Init, Params};
 use train::Rng;
 
-/// Distributions over numbered actions, one for each row of logits `[B, A]`:
-/// π(a|s) = softmax(logits)ₐ.
-///
-/// A policy over other actions would be another type with the same three functions of tensors
-/// (`new`, `log_prob`, `entropy`) and the same two on the host ([`sample`], [`mode`]).
-pub struct Categorical {
-    log_probs: Tensor,
+/// What a network's outputs say of actions; made by what the environment takes.
+pub enum Head {
+    /// Logits of numbered actions.
+    Categorical {
+        /// A.
+        actions: usize,
+    },
+    /// Means of the numbers of a vector.
+    Gaussian {
+        /// log σ, a parameter of its own: the same in every state, `[D]`.
+        log_std: Tensor,
+    },
 }
 
-impl Categorical {
-    /// The distributions that `logits` `[B, A]` stand for.
+impl Head {
+    /// For the actions of `spec`; `log_std` is log σ at first, where they are vectors.
     ///
     /// # Errors
-    /// Where logits have another rank.
-    pub fn new(logits: &Tensor) -> Result<Self> {
-        Ok(Self { log_probs: log_softmax(logits)? }) // [B, A]
+    /// Where `params` holds `policy.log_std` already.
+    pub fn new(params: &Params, spec: &Spec, log_std: f64) -> Result<Self> {
+        Ok(match &spec.actions {
+            Actions::Discrete(names) => Self::Categorical { actions: names.len() },
+            Actions::Box { low, .. } => Self::Gaussian {
+                log_std: params.var("policy.log_std", low.len(), Init::Constant(log_std))?,
+            },
+        })
     }
 
-    /// log π(a|s) of `actions` `[B]`: `[B]`.
+    /// The same without gradients, and with the present parameters at any time.
+    pub fn frozen(&self) -> Self {
+        match self {
+            Self::Categorical { actions } => Self::Categorical { actions: *actions },
+            Self::Gaussian { log_std } => Self::Gaussian { log_std: log_std.detach() },
+        }
+    }
+
+    /// How many outputs the network must have: A or D.
+    pub fn outputs(&self) -> usize {
+        match self {
+            Self::Categorical { actions } => *actions,
+            Self::Gaussian { log_std } => log_std.elem_count(),
+        }
+    }
+
+    /// π(·|s) for outputs `[B, A]` or `[B, D]`.
+    ///
+    /// # Errors
+    /// Where the shape is another.
+    pub fn policy(&self, outputs: &Tensor) -> Result<Policy> {
+        Ok(match self {
+            Self::Categorical { .. } => Policy::Categorical(Categorical::new(outputs)?),
+            Self::Gaussian { log_std } => Policy::Gaussian(Gaussian::new(outputs, log_std)?),
+        })
+    }
+
+    /// Draws an action for each row of `outputs`, in turn: `actions` is `[rows, W]`.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn sample(&self, outputs: &[f32], rng: &mut Rng, actions: &mut [f32]) -> Result<()> {
+        match self {
+            Self::Categorical { actions: n } => {
+                for (logits, action) in outputs.chunks_exact(*n).zip(actions) {
+                    *action = sample(logits, rng) as f32;
+                }
+            }
+            Self::Gaussian { log_std } => {
+                let log_std: Vec<f32> = log_std.to_vec1()?;
+                let rows = actions.chunks_exact_mut(log_std.len());
+                for (mean, action) in outputs.chunks_exact(log_std.len()).zip(rows) {
+                    gaussian::sample(mean, &log_std, rng, action);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The most probable numbered action of each row of `outputs`: `[rows]`.
+    ///
+    /// # Errors
+    /// Where actions are vectors.
+    pub fn act(&self, outputs: &[f32], actions: &mut [usize]) -> Result<()> {
+        let Self::Categorical { actions: n } = self else {
+            bail!("this policy's actions are vectors, and those of the environment are numbered")
+        };
+        let rows = outputs.chunks_exact(*n);
+        actions.iter_mut().zip(rows).for_each(|(action, logits)| *action = mode(logits));
+        Ok(())
+    }
+
+    /// The most probable vector of each row of `outputs`: `[rows, D]`.
+    ///
+    /// # Errors
+    /// Where actions are numbered.
+    pub fn act_continuous(&self, outputs: &[f32], actions: &mut [f32]) -> Result<()> {
+        let Self::Gaussian { .. } = self else {
+            bail!("this policy's actions are numbered, and those of the environment are vectors")
+        };
+        actions.copy_from_slice(outputs);
+        Ok(())
+    }
+}
+
+/// Distributions over actions, one for each of B states.
+pub enum Policy {
+    /// Over numbered actions.
+    Categorical(Categorical),
+    /// Over vectors.
+    Gaussian(Gaussian),
+}
+
+impl Policy {
+    /// log π(a|s), a density where actions are vectors, of `actions` `[B, W]`: `[B]`.
     ///
     /// # Errors
     /// Where shapes don't fit, or there is no such action.
     pub fn log_prob(&self, actions: &Tensor) -> Result<Tensor> {
-        select(&self.log_probs, actions)
+        match self {
+            Self::Categorical(policy) => policy.log_prob(&numbers(actions)?),
+            Self::Gaussian(policy) => policy.log_prob(actions),
+        }
     }
 
-    /// H(π(·|s)) = −Σₐ π(a|s)·log π(a|s): `[B]`.
+    /// H(π(·|s)), which may be negative where actions are vectors: `[B]`.
     ///
     /// # Errors
     /// What the device reports.
     pub fn entropy(&self) -> Result<Tensor> {
-        (self.log_probs.exp()? * &self.log_probs)?.sum(D::Minus1)?.neg()
+        match self {
+            Self::Categorical(policy) => policy.entropy(),
+            Self::Gaussian(policy) => policy.entropy(),
+        }
     }
 
-    /// Σₐ π(a|s)·q(s, a) for `q` `[B, A]`, without a gradient for π: `[B]`.
+    /// Σₐ π(a|s)·q(s, a) for `q` `[B, A]`: `[B]`.
     ///
     /// # Errors
-    /// Where shapes don't fit.
+    /// Where actions are vectors, or shapes don't fit.
     pub fn expected(&self, q: &Tensor) -> Result<Tensor> {
-        (self.log_probs.detach().exp()? * q)?.sum(D::Minus1)
+        match self {
+            Self::Categorical(policy) => policy.expected(q),
+            Self::Gaussian(_) => bail!("a sum over actions takes numbered ones"),
+        }
     }
 }
 
-/// An action drawn from softmax(logits): the first at which the cumulative probability exceeds a
-/// number drawn from U[0, 1).
-pub fn sample(logits: &[f32], rng: &mut Rng) -> usize {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let weight = |logit: &f32| f64::from(logit - largest).exp();
-    let mut left = rng.random::<f64>() * logits.iter().map(weight).sum::<f64>();
-    let drawn = logits.iter().position(|logit| {
-        left -= weight(logit);
-        left < 0.0
-    });
-    // Rounding may leave a little at the end.
-    drawn.unwrap_or(logits.len() - 1)
-}
-
-/// The most probable action, the first of several.
-pub fn mode(logits: &[f32]) -> usize {
-    let best = |best: usize, action| if logits[action] > logits[best] { action } else { best };
-    (1..logits.len()).fold(0, best)
+/// Numbered actions from their rows: `[B, 1]` to `[B]`.
+///
+/// # Errors
+/// Where the rows are wider.
+pub fn numbers(actions: &Tensor) -> Result<Tensor> {
+    actions.squeeze(1)?.to_dtype(DType::U32)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{DType, Device, Var};
-    use nn::gradcheck::gradcheck;
+    use candle_core::Device;
+    use envs::{CartPole, Env as _, Pendulum};
     use train::stream;
 
-    fn logits(dtype: DType) -> Var {
-        // Odds 1 : 1 : 2 and 1 : 0 : 0.
-        let values = [[0.0, 0.0, 2f64.ln()], [500.0, -500.0, -500.0]];
-        let tensor = Tensor::new(&values, &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
-        Var::from_tensor(&tensor).unwrap()
+    #[test]
+    fn the_environment_says_which_head() {
+        let params = Params::new(1, &Device::Cpu);
+        let numbered = Head::new(&params, &CartPole::default().spec(), -0.5).unwrap();
+        assert!(matches!(numbered, Head::Categorical { actions: 2 }));
+        assert_eq!((numbered.outputs(), params.count()), (2, 0));
+        let vectors = Head::new(&params, &Pendulum::default().spec(), -0.5).unwrap();
+        let Head::Gaussian { log_std } = vectors.frozen() else { panic!("a torque is a vector") };
+        assert_eq!(log_std.to_vec1::<f32>().unwrap(), [-0.5]);
+        assert!(!log_std.track_op());
+        assert_eq!((vectors.outputs(), params.count()), (1, 1));
+        // It follows the parameter.
+        params.named()[0].1.set(&Tensor::new(&[2f32], &Device::Cpu).unwrap()).unwrap();
+        assert_eq!(log_std.to_vec1::<f32>().unwrap(), [2.0]);
     }
 
     #[test]
-    fn log_probabilities_and_entropy_by_hand() {
-        let actions = Tensor::new(&[2u32, 0], &Device::Cpu).unwrap();
-        for dtype in [DType::F32, DType::F64] {
-            let policy = Categorical::new(&logits(dtype)).unwrap();
-            let numbers = |t: Tensor| t.to_dtype(DType::F64).unwrap().to_vec1::<f64>().unwrap();
-            let close = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6);
-            let log_prob = numbers(policy.log_prob(&actions).unwrap());
-            assert!(close(&log_prob, &[0.5f64.ln(), 0.0]), "{log_prob:?}");
-            // ½·log 2 + 2·¼·log 4 = 1.5·log 2; nothing is left to chance in the second row.
-            let entropy = numbers(policy.entropy().unwrap());
-            assert!(close(&entropy, &[1.5 * 2f64.ln(), 0.0]), "{entropy:?}");
-            let q = Tensor::new(&[[4.0, 8.0, 1.0], [7.0, 1.0, 1.0]], &Device::Cpu).unwrap();
-            let expected = numbers(policy.expected(&q.to_dtype(dtype).unwrap()).unwrap());
-            assert!(close(&expected, &[3.5, 7.0]), "{expected:?}");
-        }
-    }
-
-    #[test]
-    fn gradients_of_log_probability_and_entropy_by_differences() {
-        let actions = Tensor::new(&[2u32, 1], &Device::Cpu).unwrap();
-        let weights = Tensor::new(&[1.5, -0.5], &Device::Cpu).unwrap();
-        for (dtype, h, most) in [(DType::F64, 1e-5, 1e-8), (DType::F32, 1e-2, 2e-3)] {
-            let values = Tensor::new(&[[0.2, -1.0, 0.7], [1.1, 0.4, -0.3]], &Device::Cpu).unwrap();
-            let logits = Var::from_tensor(&values.to_dtype(dtype).unwrap()).unwrap();
-            let weights = weights.to_dtype(dtype).unwrap();
-            let policy = || Categorical::new(&logits);
-            let vars = std::slice::from_ref(&logits);
-            let entropy = || policy()?.entropy()?.sum_all();
-            assert!(gradcheck(vars, h, entropy).unwrap() < most);
-            let log_prob = || (policy()?.log_prob(&actions)? * &weights)?.sum_all();
-            assert!(gradcheck(vars, h, log_prob).unwrap() < most);
-        }
-    }
-
-    #[test]
-    fn sampled_as_often_as_probable() {
-        let logits = [0.0, 4f32.ln(), f32::NEG_INFINITY, 3f32.ln()];
+    fn rows_of_numbers_for_both_kinds() {
+        let params = Params::new(1, &Device::Cpu);
+        let numbered = Head::new(&params, &CartPole::default().spec(), 0.0).unwrap();
+        let vectors = Head::new(&params, &Pendulum::default().spec(), 0.5f64.ln()).unwrap();
         let mut rng = stream(1, "test");
-        let mut counts = [0; 4];
-        (0..80_000).for_each(|_| counts[sample(&logits, &mut rng)] += 1);
-        for (count, expected) in counts.into_iter().zip([10_000f64, 40_000.0, 0.0, 30_000.0]) {
-            // Five standard deviations.
-            assert!((f64::from(count) - expected).abs() <= 5.0 * expected.sqrt(), "{counts:?}");
-        }
-        assert_eq!(sample(&[1000.0, -1000.0], &mut rng), 0);
-    }
+        let mut rows = [9f32; 2];
+        numbered.sample(&[-100.0, 100.0, 100.0, -100.0], &mut rng, &mut rows).unwrap();
+        assert_eq!(rows, [1.0, 0.0]);
+        let (mut actions, mut torques) = ([9; 2], [9f32; 2]);
+        numbered.act(&[-1.0, 1.0, 1.0, -1.0], &mut actions).unwrap();
+        assert_eq!(actions, [1, 0]);
+        assert!(numbered.act_continuous(&[0.0; 2], &mut torques).is_err());
 
-    #[test]
-    fn the_mode_is_the_first_of_the_largest() {
-        assert_eq!(mode(&[1.0, 3.0, 3.0, -2.0]), 1);
-        assert_eq!(mode(&[0.5]), 0);
+        vectors.sample(&[-50.0, 50.0], &mut rng, &mut rows).unwrap();
+        assert!(rows[0] < -45.0 && rows[1] > 45.0 && rows[0] != -rows[1], "{rows:?}");
+        vectors.act_continuous(&[-5.0, 0.25], &mut torques).unwrap();
+        assert_eq!(torques, [-5.0, 0.25]);
+        assert!(vectors.act(&[0.0; 2], &mut actions).is_err());
+
+        let outputs = Tensor::new(&[[0f32], [1.0]], &Device::Cpu).unwrap();
+        let rows = Tensor::new(&[[0f32], [1.5]], &Device::Cpu).unwrap();
+        let said = vectors.policy(&outputs).unwrap().log_prob(&rows).unwrap();
+        // σ = ½: 1/(σ·√2π), and e^−½ of it one deviation off.
+        let density = (2.0 / std::f32::consts::TAU.sqrt()).ln();
+        for (said, expected) in said.to_vec1::<f32>().unwrap().iter().zip([density, density - 0.5])
+        {
+            assert!((said - expected).abs() < 1e-6, "{said}, not {expected}");
+        }
+        let logits = Tensor::new(&[[0f32, 3f32.ln()]; 2], &Device::Cpu).unwrap();
+        let rows = Tensor::new(&[[0f32], [1.0]], &Device::Cpu).unwrap();
+        let said = numbered.policy(&logits).unwrap().log_prob(&rows).unwrap();
+        for (said, expected) in said.to_vec1::<f32>().unwrap().iter().zip([0.25f32, 0.75]) {
+            assert!((said - expected.ln()).abs() < 1e-6, "{said}, not log {expected}");
+        }
     }
 }

@@ -1,4 +1,5 @@
 //! The networks of policy-gradient learners: one says how to act, one what a state is worth.
+use crate::policy_head::{Head, Policy};
 use candle_core::{Module, Result, Tensor, bail};
 use clap::ValueEnum;
 use envs::Spec;
@@ -33,6 +34,8 @@ pub struct Shape {
     pub hidden: usize,
     /// What weights start from.
     pub start: Start,
+    /// log σ at first, where actions are vectors.
+    pub log_std: f64,
 }
 
 /// Gain of the policy's last layer: at first every action is about as probable as every other.
@@ -41,11 +44,14 @@ const POLICY_GAIN: f64 = 0.01;
 /// Gain of the critic's last layer.
 const CRITIC_GAIN: f64 = 1.0;
 
-/// A policy's logits `[B, A]` and a critic's values `[B, outputs]`.
+/// What a policy says of actions, `[B, A]` logits or `[B, D]` means, and a critic's values
+/// `[B, outputs]`.
 pub struct ActorCriticNet<N> {
     trunk: N,
     policy: N,
     critic: N,
+    /// How actions follow from what the policy says.
+    pub head: Head,
 }
 
 impl ActorCriticNet<Sequential> {
@@ -68,14 +74,16 @@ impl ActorCriticNet<Sequential> {
             ),
             Sharing::Shared => (body(params, "shared", spec, shape)?, Vec::new(), Vec::new()),
         };
-        let head = |mut layers: Vec<Layer>, name, outputs, gain| {
+        let last = |mut layers: Vec<Layer>, name, outputs, gain| {
             layers.push(dense(params, name, [shape.hidden, outputs], shape.start.linear(gain))?);
             Ok::<_, candle_core::Error>(Sequential::new(layers))
         };
+        let head = Head::new(params, spec, shape.log_std)?;
         Ok(Self {
             trunk: Sequential::new(trunk),
-            policy: head(policy, "policy.out", spec.n_actions(), POLICY_GAIN)?,
-            critic: head(critic, "critic.out", outputs, CRITIC_GAIN)?,
+            policy: last(policy, "policy.out", head.outputs(), POLICY_GAIN)?,
+            critic: last(critic, "critic.out", outputs, CRITIC_GAIN)?,
+            head,
         })
     }
 
@@ -85,46 +93,42 @@ impl ActorCriticNet<Sequential> {
             trunk: self.trunk.frozen(),
             policy: self.policy.frozen(),
             critic: self.critic.frozen(),
+            head: self.head.frozen(),
         }
     }
 }
 
 impl<N: Module> ActorCriticNet<N> {
-    /// Logits `[B, A]` and values `[B, outputs]` for observations `[B, …]`.
+    /// π(·|s) and values `[B, outputs]` for observations `[B, …]`.
     ///
     /// # Errors
     /// What the layers report.
-    pub fn forward(&self, obs: &Tensor) -> Result<(Tensor, Tensor)> {
+    pub fn forward(&self, obs: &Tensor) -> Result<(Policy, Tensor)> {
         let features = self.trunk.forward(obs)?;
-        Ok((self.policy.forward(&features)?, self.critic.forward(&features)?))
+        let policy = self.head.policy(&self.policy.forward(&features)?)?;
+        Ok((policy, self.critic.forward(&features)?))
     }
 
-    /// Logits alone, `[B, A]`.
+    /// What the policy says alone, for its [`Head`]: `[B, A]` or `[B, D]`.
     ///
     /// # Errors
     /// What the layers report.
-    pub fn logits(&self, obs: &Tensor) -> Result<Tensor> {
+    pub fn outputs(&self, obs: &Tensor) -> Result<Tensor> {
         self.policy.forward(&self.trunk.forward(obs)?)
-    }
-
-    /// Values alone, `[B, outputs]`.
-    ///
-    /// # Errors
-    /// What the layers report.
-    pub fn values(&self, obs: &Tensor) -> Result<Tensor> {
-        self.critic.forward(&self.trunk.forward(obs)?)
     }
 }
 
-/// A policy's network alone: observations `[B, …]` to logits `[B, A]`.
+/// A policy's network alone, observations `[B, …]` to `[B, A]` logits or `[B, D]` means, and how
+/// actions follow from them.
 ///
 /// # Errors
 /// Where the observation's shape has no network.
-pub fn policy_network(params: &Params, spec: &Spec, shape: Shape) -> Result<Sequential> {
+pub fn policy_network(params: &Params, spec: &Spec, shape: Shape) -> Result<(Sequential, Head)> {
     let mut layers = body(params, "policy", spec, shape)?;
-    let sizes = [shape.hidden, spec.n_actions()];
+    let head = Head::new(params, spec, shape.log_std)?;
+    let sizes = [shape.hidden, head.outputs()];
     layers.push(dense(params, "policy.out", sizes, shape.start.linear(POLICY_GAIN))?);
-    Ok(Sequential::new(layers))
+    Ok((Sequential::new(layers), head))
 }
 
 /// A critic's network alone: observations `[B, …]` to values `[B, 1]`.
@@ -143,7 +147,7 @@ pub fn critic_network(params: &Params, spec: &Spec, shape: Shape) -> Result<Sequ
 /// - `[features]`: two layers of `hidden` units, tanh.
 /// - `[channels, height, width]`: MinAtar's, 16 filters of 3×3 and one layer of `hidden` units, ReLU.
 fn body(params: &Params, name: &str, spec: &Spec, shape: Shape) -> Result<Vec<Layer>> {
-    let Shape { hidden, start } = shape;
+    let Shape { hidden, start, .. } = shape;
     let layer = |layer: &str, inputs, activation| {
         let form = Form { activation, ..start.linear(std::f64::consts::SQRT_2) };
         dense(params, &format!("{name}.{layer}"), [inputs, hidden], form)
@@ -201,33 +205,42 @@ fn dense(params: &Params, name: &str, sizes: [usize; 2], form: Form) -> Result<L
 mod tests {
     use super::*;
     use candle_core::Device;
-    use envs::{Breakout, CartPole, Env as _};
+    use envs::{Breakout, CartPole, Env as _, Pendulum};
 
     #[test]
     fn shapes_and_parameters_are_as_stated() {
-        let shape = Shape { hidden: 8, start: Start::Orthogonal };
-        for spec in [CartPole::default().spec(), Breakout::default().spec()] {
+        let shape = Shape { hidden: 8, start: Start::Orthogonal, log_std: -1.0 };
+        let specs =
+            [CartPole::default().spec(), Breakout::default().spec(), Pendulum::default().spec()];
+        for (spec, outputs_of_policy) in specs.iter().zip([2, 3, 1]) {
             for (sharing, outputs) in [(Sharing::Separate, 1), (Sharing::Shared, 3)] {
                 let params = Params::new(1, &Device::Cpu);
-                let net = ActorCriticNet::new(&params, &spec, sharing, shape, outputs).unwrap();
+                let net = ActorCriticNet::new(&params, spec, sharing, shape, outputs).unwrap();
                 let dims: Vec<_> = [5].iter().chain(&spec.obs_shape).copied().collect();
                 let obs = Tensor::ones(dims, candle_core::DType::F32, &Device::Cpu).unwrap();
-                let (logits, values) = net.forward(&obs).unwrap();
-                assert_eq!(logits.dims(), [5, spec.n_actions()]);
+                let (policy, values) = net.forward(&obs).unwrap();
+                let said = net.outputs(&obs).unwrap();
+                assert_eq!(said.dims(), [5, outputs_of_policy]);
                 assert_eq!(values.dims(), [5, outputs]);
                 let frozen = net.frozen();
                 let bits = |t: &Tensor| t.to_vec2::<f32>().unwrap();
-                assert_eq!(bits(&frozen.logits(&obs).unwrap()), bits(&logits));
-                assert_eq!(bits(&frozen.values(&obs).unwrap()), bits(&values));
-                assert!(!frozen.logits(&obs).unwrap().track_op());
+                assert_eq!(bits(&frozen.outputs(&obs).unwrap()), bits(&said));
+                let (frozen_policy, frozen_values) = frozen.forward(&obs).unwrap();
+                assert_eq!(bits(&frozen_values), bits(&values));
+                let entropy = |policy: &Policy| policy.entropy().unwrap();
+                let bits = |t: &Tensor| t.to_vec1::<f32>().unwrap();
+                assert_eq!(bits(&entropy(&frozen_policy)), bits(&entropy(&policy)));
+                assert!(entropy(&policy).track_op() && !entropy(&frozen_policy).track_op());
                 // Every action is nearly as probable as every other.
-                let largest = logits.abs().unwrap().max_all().unwrap();
+                let largest = said.abs().unwrap().max_all().unwrap();
                 assert!(largest.to_scalar::<f32>().unwrap() < 0.1);
                 let names: Vec<_> = params.named().into_iter().map(|(name, _)| name).collect();
                 let bodies = names.iter().filter(|name| name.ends_with("weight")).count();
                 let shared = names.iter().any(|name| name.starts_with("shared."));
                 assert_eq!(shared, sharing == Sharing::Shared);
                 assert_eq!(bodies, if shared { 4 } else { 6 });
+                let vectors = spec.action_len() > 0;
+                assert_eq!(names.iter().any(|name| name == "policy.log_std"), vectors);
             }
         }
     }

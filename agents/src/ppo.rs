@@ -4,9 +4,7 @@
 //!
 //! After T steps of N environments, several epochs over the rollout in shuffled batches, each a step on
 //! L = −mean min(ρ·Â, clip(ρ, 1 ± ε)·Â) + c_v·L_v − c_e·mean H(π(·|s)), with ρ = π(a|s) / π_old(a|s).
-use crate::actor::{Actor, Critic, Setup, state_values};
-use crate::policy_head::Categorical;
-use crate::policy_net::{Shape, Sharing, Start};
+use crate::actor::{Actor, Critic, state_values};
 use crate::returns::{Weights, gae, normalise};
 use crate::tabular::{Model, Table};
 use crate::{Agent, MakeEnv, OptimizerName};
@@ -14,16 +12,14 @@ use anyhow::Result;
 use candle_core::{Device, Tensor};
 use clap::ValueEnum;
 use envs::Spec;
-use nn::{HostTensor, Optimizer, loss};
+use nn::{HostTensor, loss};
 use rand::seq::SliceRandom as _;
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Checkpoint, Evaluation, Learner, Linear, Log, Progress, Rng, Split, stream};
+use train::{BadValue, Checkpoint, Evaluation, Learner, Log, Progress, Rng, Split, stream};
 
-train::hyper_parameters! {
+actor_parameters! {
     /// Hyper-parameters of [`Ppo`].
     pub struct PpoConfig {
-        /// Discount γ
-        gamma: f64 = 0.99, in 0.0..=1.0;
         /// λ of generalised advantage estimation
         lambda: f64 = 0.95, in 0.0..=1.0;
         /// ε: how far the ratio of new to old probability may move before its gradient stops
@@ -36,43 +32,19 @@ train::hyper_parameters! {
         advantages: Weights = Weights::Normalised;
         /// Steps of each environment in a rollout
         rollout: usize = 128, in 1..=1 << 20;
-        /// Environments stepped together
-        n_envs: usize = 8, in 1..=1 << 14;
         /// Passes over a rollout
         epochs: usize = 4, in 1..;
         /// Transitions in a batch; a rollout is cut into batches of this size
         batch: usize = 256, in 1..=1 << 20;
         /// Leave a rollout once a batch finds the policy this far (in nats) from what it was; 0 never
         target_kl: f64 = 0.0, in 0.0..;
-        /// Weight of the critic's loss
-        value_coef: f64 = 0.5, in 0.0..;
         /// Weight of the entropy bonus
         entropy_coef: f64 = 0.01, in 0.0..;
         /// Optimiser: adam, rmsprop or sgd
         #[arg(value_enum, hide_possible_values = true)]
         optimizer: OptimizerName = OptimizerName::Adam;
-        /// ε of adam and rmsprop
-        optimizer_eps: f64 = 1e-5, in 0.0..;
         /// Step size at first
         lr: f64 = 2.5e-4, in 0.0..;
-        /// Step size in the end, as a part of --lr
-        lr_end: f64 = 1.0, in 0.0..;
-        /// Transitions over which the step size changes
-        lr_steps: u64 = 0;
-        /// Clip the gradient to this norm; 0 leaves it as it is
-        max_grad_norm: f64 = 0.5, in 0.0..;
-        /// Networks of policy and critic: separate, or shared up to the last layer
-        #[arg(value_enum, hide_possible_values = true)]
-        network: Sharing = Sharing::Separate;
-        /// What weights start from: orthogonal or fan-in
-        #[arg(value_enum, hide_possible_values = true)]
-        init: Start = Start::Orthogonal;
-        /// Units in each hidden layer
-        hidden: usize = 64, in 1..=1 << 14;
-        /// Episodes of an evaluation during training
-        eval_episodes: usize = 20, in 1..=1_000_000;
-        /// Episodes of the evaluation at the end
-        test_episodes: usize = 100, in 1..=1_000_000;
     }
 }
 
@@ -146,8 +118,8 @@ struct Targets {
 struct Batch {
     /// `[M, …]`
     obs: HostTensor<f32>,
-    /// `[M]`
-    actions: HostTensor<u32>,
+    /// `[M, W]`
+    actions: HostTensor<f32>,
     /// `[M]`, like those that follow.
     log_probs: HostTensor<f32>,
     values: HostTensor<f32>,
@@ -161,7 +133,7 @@ impl Batch {
         let column = || HostTensor::<f32>::new(size, device);
         Ok(Self {
             obs: HostTensor::new(obs_shape, device)?,
-            actions: HostTensor::new(size, device)?,
+            actions: HostTensor::new((size, spec.action_width()), device)?,
             log_probs: column()?,
             values: column()?,
             advantages: column()?,
@@ -171,30 +143,28 @@ impl Batch {
 
     /// Takes the transitions in `rows`, `[M]`.
     fn fill(&mut self, rows: &[usize], actor: &Actor, targets: &Targets) -> Result<()> {
-        let obs_len = actor.spec().obs_len();
-        self.obs.fill(|to| {
-            for (to, &row) in to.chunks_exact_mut(obs_len).zip(rows) {
-                to.copy_from_slice(&actor.rollout.obs[row * obs_len..][..obs_len]);
-            }
-        })?;
-        self.actions.fill(|to| pick(&actor.rollout.actions, rows, to))?;
-        self.log_probs.fill(|to| pick(&targets.log_probs, rows, to))?;
-        self.values.fill(|to| pick(&targets.values, rows, to))?;
-        self.advantages.fill(|to| pick(&targets.advantages, rows, to))?;
-        self.returns.fill(|to| pick(&targets.returns, rows, to))?;
+        let (obs_len, width) = (actor.spec().obs_len(), actor.spec().action_width());
+        self.obs.fill(|to| pick(&actor.rollout.obs, rows, obs_len, to))?;
+        self.actions.fill(|to| pick(&actor.rollout.actions, rows, width, to))?;
+        self.log_probs.fill(|to| pick(&targets.log_probs, rows, 1, to))?;
+        self.values.fill(|to| pick(&targets.values, rows, 1, to))?;
+        self.advantages.fill(|to| pick(&targets.advantages, rows, 1, to))?;
+        self.returns.fill(|to| pick(&targets.returns, rows, 1, to))?;
         Ok(())
     }
 }
 
-fn pick<T: Copy>(from: &[T], rows: &[usize], to: &mut [T]) {
-    to.iter_mut().zip(rows).for_each(|(to, &row)| *to = from[row]);
+/// Copies the rows `rows` of `width` numbers each.
+fn pick(from: &[f32], rows: &[usize], width: usize, to: &mut [f32]) {
+    for (to, &row) in to.chunks_exact_mut(width).zip(rows) {
+        to.copy_from_slice(&from[row * width..][..width]);
+    }
 }
 
 /// A PPO agent and the environments it learns in.
 pub struct Ppo {
     config: PpoConfig,
     actor: Actor,
-    optimizer: Optimizer,
     batch: Batch,
     /// The transitions of a rollout in the order they are learned from.
     order: Vec<usize>,
@@ -214,18 +184,8 @@ impl Ppo {
             let fits = "must divide --rollout times --n-envs, the transitions of a rollout";
             return Err(BadValue::new("batch", config.batch, fits).into());
         }
-        let setup = Setup {
-            n_envs: config.n_envs,
-            rollout: config.rollout,
-            sharing: config.network,
-            shape: Shape { hidden: config.hidden, start: config.init },
-            critic: Critic::Advantage,
-        };
-        let actor = Actor::new(make, &setup, seed, device)?;
-        let PpoConfig { lr, optimizer_eps, max_grad_norm, .. } = config;
-        let optimizer = config.optimizer.on_policy(lr, optimizer_eps, max_grad_norm);
+        let actor = Actor::new(make, config.setup(Critic::Advantage), seed, device)?;
         Ok(Self {
-            optimizer: Optimizer::new(&actor.params, optimizer)?,
             batch: Batch::new(config.batch, actor.spec(), device)?,
             order: (0..full).collect(),
             shuffle: stream(seed, "shuffle"),
@@ -237,8 +197,7 @@ impl Ppo {
     /// What the rollout is learned from: by the networks as they were while it was made.
     fn targets(&self) -> Result<Targets> {
         let actor = &self.actor;
-        let (logits, critic) = actor.acting.forward(&actor.obs()?)?; // [B, A], [B, 1]
-        let policy = Categorical::new(&logits)?;
+        let (policy, critic) = actor.acting.forward(&actor.obs()?)?; // critic [B, 1]
         let values: Vec<f32> = state_values(&policy, &critic)?.to_vec1()?;
         let next_values = actor.next_values()?;
         let steps = actor.rollout.steps(actor.n(), &values, &next_values);
@@ -255,9 +214,6 @@ impl Ppo {
 
     /// All epochs over the rollout.
     fn update(&mut self, log: &mut Log) -> Result<()> {
-        let PpoConfig { lr, lr_end, lr_steps, .. } = self.config;
-        let part = Linear { from: 1.0, to: lr_end, over: lr_steps }.at(self.actor.seen);
-        self.optimizer.set_lr(lr * part);
         let targets = self.targets()?;
         // From the same order each time, so that a resumed run need not know the last one.
         self.order.iter_mut().enumerate().for_each(|(i, row)| *row = i);
@@ -277,14 +233,13 @@ impl Ppo {
 
     /// One step of the optimiser on the batch; false, and no step, where the policy has moved too far.
     fn learn(&mut self, log: &mut Log) -> Result<bool> {
-        let PpoConfig { clip, target_kl, value_coef, entropy_coef, .. } = self.config;
+        let PpoConfig { clip, target_kl, .. } = self.config;
         if self.config.advantages == Weights::Normalised {
             self.batch.advantages.fill(normalise)?;
         }
         let Batch { obs, actions, log_probs: old, values: old_values, advantages, returns } =
             &self.batch;
-        let (logits, critic) = self.actor.net.forward(obs.tensor())?; // [M, A], [M, 1]
-        let policy = Categorical::new(&logits)?;
+        let (policy, critic) = self.actor.net.forward(obs.tensor())?; // critic [M, 1]
         let log_probs = policy.log_prob(actions.tensor())?; // [M]
         let (old, returns) = (old.tensor(), returns.tensor());
         let (kl, clipped) = divergence(&log_probs.to_vec1()?, &old.to_vec1()?, clip);
@@ -299,15 +254,7 @@ impl Ppo {
             ValueLoss::Clipped => clipped_value_loss(&values, old_values.tensor(), returns, clip)?,
             ValueLoss::Mse => loss::mse(&values, returns)?,
         };
-        let entropy = policy.entropy()?.mean_all()?;
-        log.tensor("train/policy_loss", &objective.neg()?)?;
-        log.tensor("train/value_loss", &value_loss)?;
-        log.tensor("train/entropy", &entropy)?;
-        let mut loss = ((value_loss * value_coef)? - objective)?;
-        if entropy_coef > 0.0 {
-            loss = (loss - (entropy * entropy_coef)?)?;
-        }
-        log.scalar("train/grad_norm", self.optimizer.step(&loss)?.grad_norm);
+        self.actor.descend(&objective.neg()?, &value_loss, &policy, log)?;
         Ok(true)
     }
 }
@@ -315,6 +262,10 @@ impl Ppo {
 impl Agent for Ppo {
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
         self.actor.act(obs, actions)
+    }
+
+    fn act_continuous(&self, obs: &[f32], actions: &mut [f32]) -> Result<()> {
+        self.actor.act_continuous(obs, actions)
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
@@ -331,16 +282,11 @@ impl Learner for Ppo {
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        let episodes = match split {
-            Split::Validation => self.config.eval_episodes,
-            Split::Test => self.config.test_episodes,
-        };
-        self.actor.evaluate(self, episodes, split)
+        self.actor.evaluate(self, self.config.episodes_of(split), split)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
         self.actor.state(checkpoint)?;
-        self.optimizer.state("optimizer", checkpoint)?;
         checkpoint.value("shuffle", &mut self.shuffle)
     }
 }

@@ -5,10 +5,11 @@
 //! unbiased estimate of the gradient of the expected return where γ = 1 and b does not depend on the
 //! action. G is what the step earned from then on, or with `--returns whole` what the episode earned.
 //! Where we leave the book: several episodes per step, no factor γᵗ, Adam.
-use crate::policy_head::{Categorical, mode, sample};
-use crate::policy_net::{Shape, Start, critic_network, policy_network};
+use crate::policy_head::{Head, Policy};
+use crate::policy_net::{critic_network, policy_network};
 use crate::returns::{Weights, discounted_return, normalise, rewards_to_go};
 use crate::rollout::Rollout;
+use crate::scaling::Scaler;
 use crate::{Agent, MakeEnv, OptimizerName, evaluate};
 use anyhow::Result;
 use candle_core::{Device, Module as _, Tensor};
@@ -18,11 +19,9 @@ use nn::{Frozen, Optimizer, Params, Sequential, loss};
 use serde::{Deserialize, Serialize};
 use train::{BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split, stream};
 
-train::hyper_parameters! {
+policy_parameters! {
     /// Hyper-parameters of [`Reinforce`].
     pub struct ReinforceConfig {
-        /// Discount γ
-        gamma: f64 = 0.99, in 0.0..=1.0;
         /// Episodes from one update to the next
         episodes: usize = 16, in 1..=1 << 20;
         /// Environments stepped together; each plays its next episode until all are begun
@@ -51,15 +50,6 @@ train::hyper_parameters! {
         value_epochs: usize = 10, in 1..;
         /// Clip each gradient to this norm; 0 leaves it as it is
         max_grad_norm: f64 = 0.0, in 0.0..;
-        /// What weights start from: orthogonal or fan-in
-        #[arg(value_enum, hide_possible_values = true)]
-        init: Start = Start::Orthogonal;
-        /// Units in each hidden layer
-        hidden: usize = 64, in 1..=1 << 14;
-        /// Episodes of an evaluation during training
-        eval_episodes: usize = 20, in 1..=1_000_000;
-        /// Episodes of the evaluation at the end
-        test_episodes: usize = 100, in 1..=1_000_000;
     }
 }
 
@@ -118,10 +108,13 @@ pub struct Reinforce {
     playing: Vec<bool>,
     /// Episodes begun since the last update.
     begun: usize,
+    /// Observations and rewards as they are learned from.
     rollout: Rollout,
+    scaler: Scaler,
     params: Params,
     policy: Sequential,
     acting: Frozen,
+    head: Head,
     optimizer: Optimizer,
     value: Option<Value>,
     rng: Rng,
@@ -142,16 +135,15 @@ impl Reinforce {
         let rngs = (0..config.n_envs).map(|i| stream(seed, &format!("env/{i}")));
         let envs: Vec<_> = rngs.map(|rng| VecEnv::new(vec![rng], &make)).collect();
         let spec = make().spec();
-        let ReinforceConfig { hidden, init: start, optimizer_eps, max_grad_norm, .. } = config;
-        let shape = Shape { hidden, start };
+        let ReinforceConfig { optimizer_eps, max_grad_norm, .. } = config;
         let params = Params::new(seed, device);
-        let policy = policy_network(&params, &spec, shape)?;
+        let (policy, head) = policy_network(&params, &spec, config.shape())?;
         let optimizer = |lr| config.optimizer.on_policy(lr, optimizer_eps, max_grad_norm);
         let value = match config.baseline {
             Baseline::None | Baseline::Mean => None,
             Baseline::Value => {
                 let params = Params::new(seed, device);
-                let net = critic_network(&params, &spec, shape)?;
+                let net = critic_network(&params, &spec, config.shape())?;
                 let optimizer = Optimizer::new(&params, optimizer(config.value_lr))?;
                 Some(Value { acting: net.frozen(), params, net, optimizer })
             }
@@ -161,12 +153,14 @@ impl Reinforce {
             device: device.clone(),
             playing: vec![true; config.n_envs],
             begun: config.n_envs,
-            rollout: Rollout::new(0, spec.obs_len()),
+            rollout: Rollout::new(0, spec.obs_len(), spec.action_width()),
+            scaler: Scaler::new(config.scaling(), spec.obs_len(), config.n_envs),
             acting: policy.frozen(),
             optimizer: Optimizer::new(&params, optimizer(config.lr))?,
             rng: stream(seed, "policy"),
             params,
             policy,
+            head,
             value,
             make,
             envs,
@@ -182,12 +176,14 @@ impl Reinforce {
         Ok(Tensor::from_slice(obs, shape, &self.device)?)
     }
 
-    /// Logits of the policy, `[rows, A]`.
-    fn logits(&self, obs: &[f32]) -> Result<Vec<f32>> {
-        Ok(self.acting.forward(&self.tensor(obs)?)?.flatten_all()?.to_vec1()?)
+    /// What the policy's network says of observations as the environment shows them, row by row.
+    fn outputs(&self, obs: &[f32]) -> Result<Vec<f32>> {
+        let mut seen = vec![0.0; obs.len()];
+        self.scaler.obs(obs, &mut seen);
+        Ok(self.acting.forward(&self.tensor(&seen)?)?.flatten_all()?.to_vec1()?)
     }
 
-    /// V of observations, `[rows]`; 0 where there is no V.
+    /// V of observations as they are learned from, `[rows]`; 0 where there is no V.
     ///
     /// # Errors
     /// Where `obs` are not whole observations.
@@ -205,20 +201,26 @@ impl Reinforce {
     fn play(&mut self, log: &mut Log) -> Result<usize> {
         let playing: Vec<usize> = (0..self.envs.len()).filter(|&i| self.playing[i]).collect();
         let obs: Vec<f32> = playing.iter().flat_map(|&i| self.envs[i].obs()).copied().collect();
-        let logits = self.logits(&obs)?;
-        let rows = logits.chunks_exact(self.envs[0].spec().n_actions()); // [playing, A]
-        let Self { envs, rollout, begun, rng, config, playing: plays, .. } = self;
-        for (&copy, logits) in playing.iter().zip(rows) {
-            let action = sample(logits, rng);
+        let (obs_len, width) = (self.envs[0].spec().obs_len(), self.envs[0].spec().action_width());
+        let mut seen = vec![0.0; obs.len()];
+        self.scaler.update(&obs);
+        self.scaler.obs(&obs, &mut seen);
+        let outputs: Vec<f32> =
+            self.acting.forward(&self.tensor(&seen)?)?.flatten_all()?.to_vec1()?;
+        let mut actions = vec![0.0; playing.len() * width]; // [playing, W]
+        self.head.sample(&outputs, &mut self.rng, &mut actions)?;
+        let Self { envs, rollout, scaler, begun, config, playing: plays, .. } = self;
+        let rows = actions.chunks_exact(width).zip(seen.chunks_exact(obs_len));
+        for (&copy, (action, seen)) in playing.iter().zip(rows) {
             let goes_on = &mut plays[copy];
-            envs[copy].step(&[action], |transition| {
-                rollout.push(&transition, copy, action);
+            envs[copy].step_rows(action, |transition| {
                 if let Some(episode) = transition.episode {
                     log.scalar("train/return", episode.ret);
                     log.scalar("train/length", f64::from(episode.len));
                     *goes_on = *begun < config.episodes;
                     *begun += usize::from(*goes_on);
                 }
+                rollout.push(&scaler.transition(transition, copy, seen), copy);
             });
         }
         Ok(playing.len())
@@ -275,7 +277,8 @@ impl Reinforce {
     /// The loss whose gradient an update follows, for weights `[B]`.
     fn loss(&self, weights: Vec<f32>, log: &mut Log) -> Result<Tensor> {
         let (len, episodes) = (self.rollout.len(), self.config.episodes);
-        let actions = Tensor::from_slice(&self.rollout.actions, len, &self.device)?; // [B]
+        let actions = &self.rollout.actions;
+        let actions = Tensor::from_slice(actions, (len, actions.len() / len), &self.device)?; // [B, W]
         let weights = Tensor::from_vec(weights, len, &self.device)?; // [B]
         let policy = self.policy(&self.rollout.obs)?;
         let mut loss = reinforce_loss(&policy.log_prob(&actions)?, &weights, episodes)?;
@@ -320,15 +323,16 @@ impl Reinforce {
     ///
     /// # Errors
     /// What the networks report.
-    pub fn gradient(&mut self, baseline: &dyn Fn(&[f32], usize) -> f32) -> Result<Vec<f32>> {
+    pub fn gradient(&mut self, baseline: &dyn Fn(&[f32], &[f32]) -> f32) -> Result<Vec<f32>> {
         let mut log = Log::default();
         while self.playing.contains(&true) {
             self.play(&mut log)?;
         }
         let (mut weights, _) = self.weights()?;
         let obs = self.rollout.obs.chunks_exact(self.envs[0].spec().obs_len());
-        for ((weight, obs), &action) in weights.iter_mut().zip(obs).zip(&self.rollout.actions) {
-            *weight -= baseline(obs, action as usize);
+        let actions = self.rollout.actions.chunks_exact(self.envs[0].spec().action_width());
+        for ((weight, obs), action) in weights.iter_mut().zip(obs).zip(actions) {
+            *weight -= baseline(obs, action);
         }
         let downhill = self.loss(weights, &mut log)?.backward()?;
         self.begin();
@@ -343,13 +347,13 @@ impl Reinforce {
         Ok(uphill)
     }
 
-    /// The policy for observations one after the other, B of them; gradients can be taken of it by
+    /// The policy for observations as they are learned from, B of them; gradients can be taken of it by
     /// [`params`](Self::params).
     ///
     /// # Errors
     /// Where `obs` are not whole observations.
-    pub fn policy(&self, obs: &[f32]) -> Result<Categorical> {
-        Ok(Categorical::new(&self.policy.forward(&self.tensor(obs)?)?)?)
+    pub fn policy(&self, obs: &[f32]) -> Result<Policy> {
+        Ok(self.head.policy(&self.policy.forward(&self.tensor(obs)?)?)?)
     }
 
     /// The parameters of the policy.
@@ -375,10 +379,11 @@ fn episodes(rollout: &Rollout) -> Vec<Vec<usize>> {
 
 impl Agent for Reinforce {
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        let logits = self.logits(obs)?;
-        let rows = logits.chunks_exact(self.envs[0].spec().n_actions()); // [N, A]
-        actions.iter_mut().zip(rows).for_each(|(action, logits)| *action = mode(logits));
-        Ok(())
+        Ok(self.head.act(&self.outputs(obs)?, actions)?)
+    }
+
+    fn act_continuous(&self, obs: &[f32], actions: &mut [f32]) -> Result<()> {
+        Ok(self.head.act_continuous(&self.outputs(obs)?, actions)?)
     }
 }
 
@@ -392,15 +397,12 @@ impl Learner for Reinforce {
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        let episodes = match split {
-            Split::Validation => self.config.eval_episodes,
-            Split::Test => self.config.test_episodes,
-        };
-        evaluate(self, &self.make, episodes, split, self.seed)
+        evaluate(self, &self.make, self.config.episodes_of(split), split, self.seed)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
         self.params.state(MODEL, checkpoint)?;
+        self.scaler.state(checkpoint)?;
         self.optimizer.state("optimizer", checkpoint)?;
         if let Some(value) = &mut self.value {
             value.params.state("model.value", checkpoint)?;

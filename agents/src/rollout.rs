@@ -2,16 +2,17 @@
 use crate::returns::Steps;
 use anyhow::{Result, ensure};
 use bytemuck::{Pod, Zeroable, cast_slice_mut};
-use envs::{End, Transition};
+use envs::{Action, End, Transition};
 use train::Checkpoint;
 
 /// Transitions in the order they were made. Room for a rollout is taken at first and kept.
 pub struct Rollout {
     obs_len: usize,
+    width: usize,
     /// Observations acted on, `[len, obs_len]`.
     pub obs: Vec<f32>,
-    /// Actions taken, `[len]`.
-    pub actions: Vec<u32>,
+    /// Actions taken, `[len, W]`: the number of each alone in its row, or its vector.
+    pub actions: Vec<f32>,
     /// Rewards received, `[len]`.
     pub rewards: Vec<f32>,
     /// Whether the episode ended, and how, `[len]`.
@@ -24,12 +25,14 @@ pub struct Rollout {
 }
 
 impl Rollout {
-    /// Room for `len` transitions; more may come.
-    pub fn new(len: usize, obs_len: usize) -> Self {
+    /// Room for `len` transitions with observations of `obs_len` and actions of `width` numbers; more
+    /// may come.
+    pub fn new(len: usize, obs_len: usize, width: usize) -> Self {
         Self {
             obs_len,
+            width,
             obs: Vec::with_capacity(len * obs_len),
-            actions: Vec::with_capacity(len),
+            actions: Vec::with_capacity(len * width),
             rewards: Vec::with_capacity(len),
             ends: Vec::with_capacity(len),
             copies: Vec::with_capacity(len),
@@ -47,10 +50,13 @@ impl Rollout {
         self.rewards.is_empty()
     }
 
-    /// Adds a transition of copy `copy`, in which `action` was taken.
-    pub fn push(&mut self, transition: &Transition<'_>, copy: usize, action: usize) {
+    /// Adds a transition of copy `copy`.
+    pub fn push(&mut self, transition: &Transition<'_>, copy: usize) {
         self.obs.extend_from_slice(transition.obs);
-        self.actions.push(action as u32);
+        match transition.action {
+            Action::Discrete(number) => self.actions.push(number as f32),
+            Action::Continuous(vector) => self.actions.extend_from_slice(vector),
+        }
         self.rewards.push(transition.reward);
         self.ends.push(transition.end);
         self.copies.push(copy as u32);
@@ -96,7 +102,7 @@ impl Rollout {
         let (len, finals) = held;
         let mut ends: Vec<u8> = self.ends.iter().map(|end| *end as u8).collect();
         part(checkpoint, &format!("{name}-obs"), &mut self.obs, len * self.obs_len)?;
-        part(checkpoint, &format!("{name}-actions"), &mut self.actions, len)?;
+        part(checkpoint, &format!("{name}-actions"), &mut self.actions, len * self.width)?;
         part(checkpoint, &format!("{name}-rewards"), &mut self.rewards, len)?;
         part(checkpoint, &format!("{name}-ends"), &mut ends, len)?;
         part(checkpoint, &format!("{name}-copies"), &mut self.copies, len)?;
@@ -124,7 +130,7 @@ fn part<T: Pod + Zeroable>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use envs::{Action, Catch, Env};
+    use envs::{Catch, Env};
 
     fn push(rollout: &mut Rollout, i: usize, end: End) {
         let env: &dyn Env = &Catch::default();
@@ -132,18 +138,18 @@ mod tests {
         let transition = Transition {
             index: 0,
             obs: &obs,
-            action: Action::Discrete(1),
+            action: Action::Discrete(i + 3),
             reward: i as f32,
             next_obs: &next_obs,
             end,
             episode: None,
             env,
         };
-        rollout.push(&transition, i % 2, i + 3);
+        rollout.push(&transition, i % 2);
     }
 
     fn rollout() -> Rollout {
-        let mut rollout = Rollout::new(6, 2);
+        let mut rollout = Rollout::new(6, 2, 1);
         let ends = [End::Not, End::Truncated, End::Not, End::Terminated, End::Not, End::Truncated];
         ends.into_iter().enumerate().for_each(|(i, end)| push(&mut rollout, i, end));
         rollout
@@ -153,6 +159,7 @@ mod tests {
     fn values_of_what_follows_find_their_places() {
         let rollout = rollout();
         assert_eq!(rollout.finals, [11.0, 11.0, 15.0, 15.0]);
+        assert_eq!(rollout.actions, [3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
         let mut next_values = [9.0; 6];
         rollout.next_values(&[1.5, 2.5], &[7.0, 8.0], &mut next_values);
         // The last row is the copies' present states, but a truncated episode's final one goes first.
@@ -167,7 +174,7 @@ mod tests {
         let mut checkpoint = Checkpoint::create(&path).unwrap();
         rollout.state("rollout", &mut checkpoint).unwrap();
         checkpoint.commit().unwrap();
-        let mut other = Rollout::new(0, 2);
+        let mut other = Rollout::new(0, 2, 1);
         (0..9).for_each(|i| push(&mut other, i, End::Truncated));
         other.state("rollout", &mut Checkpoint::open(&path, train::Scope::All).unwrap()).unwrap();
         assert_eq!((&other.obs, &other.finals), (&rollout.obs, &rollout.finals));

@@ -75,6 +75,11 @@ impl Spec {
             Actions::Box { low, .. } => low.len(),
         }
     }
+
+    /// Numbers in a row that holds an action of either kind: its vector, or its number alone.
+    pub fn action_width(&self) -> usize {
+        self.action_len().max(1)
+    }
 }
 
 /// The actions of an environment.

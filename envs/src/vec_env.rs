@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize, de::Error as _};
 use serde_json::Value;
 
-use crate::{Action, Env, Rng, Spec};
+use crate::{Action, Actions, Env, Rng, Spec};
 
 /// How a transition left its episode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +134,18 @@ impl VecEnv {
         assert_ne!(len, 0, "these actions are numbered: use step");
         assert_eq!(actions.len(), self.n() * len, "one action for each copy");
         self.advance(actions.chunks_exact(len).map(Action::Continuous), visit);
+    }
+
+    /// The same for actions of either kind as rows of numbers, `[n, action_width]`: a vector, or the
+    /// number of an action alone in its row. Panics unless there is a row for each copy.
+    pub fn step_rows(&mut self, rows: &[f32], visit: impl FnMut(Transition<'_>)) {
+        match self.spec.actions {
+            Actions::Box { .. } => self.step_continuous(rows, visit),
+            Actions::Discrete(_) => {
+                assert_eq!(rows.len(), self.n(), "one action for each copy");
+                self.advance(rows.iter().map(|&row| Action::Discrete(row as usize)), visit);
+            }
+        }
     }
 
     fn advance<'a>(

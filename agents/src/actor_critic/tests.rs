@@ -1,7 +1,9 @@
 //! The rule by hand, the learner by its three promises.
 use super::*;
+use crate::Sharing;
+use crate::policy_head::Categorical;
 use candle_core::Var;
-use envs::{CartPole, Catch, End, FrozenLake, FrozenLakeConfig, Mdp, MdpEnv};
+use envs::{CartPole, Catch, End, FrozenLake, FrozenLakeConfig, Mdp, MdpEnv, Pendulum};
 use std::sync::Arc;
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
 use train::{Outcome, Plan, Run, fit};
@@ -33,6 +35,30 @@ fn the_policy_loss_by_hand() {
     assert!(gradients.get(&weights).is_none(), "the critic does not learn from the policy's loss");
 }
 
+#[test]
+fn all_actions_at_once_are_the_mean_over_those_that_may_be_drawn() {
+    let logits = Var::new(&[[0.3f64, -0.6, 1.0], [0.0, 2f64.ln(), 0.0]], &Device::Cpu).unwrap();
+    let q = Var::new(&[[1.0f64, -2.0, 0.5], [4.0, 8.0, -4.0]], &Device::Cpu).unwrap();
+    let policy = || Categorical::new(&logits).unwrap();
+    let at_once = all_actions_loss(&Policy::Categorical(policy()), &q).unwrap();
+    let drawn = (0..9u32).map(|i| {
+        let actions = Tensor::new(&[i / 3, i % 3], &Device::Cpu).unwrap();
+        let log_probs = policy().log_prob(&actions).unwrap();
+        let probability = log_probs.sum_all().unwrap().exp().unwrap().detach();
+        (policy_loss(&log_probs, &select(&q, &actions).unwrap()).unwrap() * probability).unwrap()
+    });
+    let drawn = drawn.reduce(|a, b| (a + b).unwrap()).unwrap();
+    let gradients = at_once.backward().unwrap();
+    assert!(gradients.get(&q).is_none(), "the critic does not learn from the policy's loss");
+    let flat = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+    let slopes = flat(gradients.get(&logits).unwrap());
+    // −½·π(a|s)·(Q(s, a) − V(s)) with π = (¼, ½, ¼), V = 4 in the second state.
+    let expected = [0.0, -1.0, 1.0];
+    assert!(slopes[3..].iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{slopes:?}");
+    let mean = flat(drawn.backward().unwrap().get(&logits).unwrap());
+    assert!(slopes.iter().zip(&mean).all(|(a, b)| (a - b).abs() < 1e-12), "{slopes:?} {mean:?}");
+}
+
 /// A full rollout of 12 steps, of which the one in the third row of the second copy was truncated.
 fn played(config: ActorCriticConfig) -> ActorCritic {
     let mut agent = catch(config).unwrap();
@@ -52,8 +78,8 @@ fn bootstraps_from_the_final_and_from_the_present_observations() {
         let acting = &agent.actor.acting;
         let value = |obs: &[f32]| -> Vec<f32> {
             let obs = Tensor::from_slice(obs, (obs.len() / 50, 50), &Device::Cpu).unwrap();
-            let (logits, critic) = acting.forward(&obs).unwrap();
-            state_values(&Categorical::new(&logits).unwrap(), &critic).unwrap().to_vec1().unwrap()
+            let (policy, critic) = acting.forward(&obs).unwrap();
+            state_values(&policy, &critic).unwrap().to_vec1().unwrap()
         };
         let cut = value(&agent.actor.rollout.finals)[0];
         // The environments have not moved: each shows its first observation.
@@ -96,9 +122,9 @@ fn both_estimators_look_to_the_end_of_the_rollout() {
 fn q_of_the_action_taken_is_learned() {
     let agent = catch(ActorCriticConfig { critic: Critic::Q, ..small() }).unwrap();
     let obs = Tensor::ones((2, 50), candle_core::DType::F32, &Device::Cpu).unwrap();
-    let (logits, q) = agent.actor.net.forward(&obs).unwrap();
+    let (policy, q) = agent.actor.net.forward(&obs).unwrap();
+    let logits = agent.actor.net.outputs(&obs).unwrap();
     assert_eq!(q.dims(), [2, 3]);
-    let policy = Categorical::new(&logits).unwrap();
     let values = state_values(&policy, &q).unwrap().to_vec1::<f32>().unwrap();
     let (logits, q) = (logits.to_vec2::<f32>().unwrap(), q.to_vec2::<f32>().unwrap());
     let total: f32 = logits[0].iter().map(|l| l.exp()).sum();
@@ -136,12 +162,27 @@ fn catches_every_ball() {
 }
 
 #[test]
+fn a_critic_of_all_actions_balances_the_pole() {
+    let (critic, weighed, normalize_reward) = (Critic::Q, Weighed::All, true);
+    let config = ActorCriticConfig { critic, weighed, normalize_reward, ..Default::default() };
+    let make: MakeEnv = Box::new(|| Box::new(CartPole::default()));
+    let mut agent = ActorCritic::new(make, config, 1, &Device::Cpu).unwrap();
+    let plan = Plan { eval_every: 20_000, target: Some(450.0), ..plan(300_000) };
+    let report = fit(&mut agent, &plan, &mut Run::default()).unwrap();
+    assert_eq!(report.outcome, Outcome::TargetReached);
+    assert!(report.evaluation.unwrap().score > 400.0);
+}
+
+#[test]
 fn same_bits_and_resumes() {
-    let makes: [&dyn Fn() -> MakeEnv; 2] = [&|| Box::new(|| Box::new(Catch::default())), &|| {
-        Box::new(|| Box::new(CartPole::default()))
-    }];
+    let makes: [&dyn Fn() -> MakeEnv; 3] = [
+        &|| Box::new(|| Box::new(Catch::default())),
+        &|| Box::new(|| Box::new(CartPole::default())),
+        &|| Box::new(|| Box::new(Pendulum::default())),
+    ];
     let other = ActorCriticConfig {
         critic: Critic::Q,
+        weighed: Weighed::All,
         estimator: Estimator::NStep,
         n_step: 2,
         weights: Weights::Normalised,
@@ -152,7 +193,9 @@ fn same_bits_and_resumes() {
         lr_steps: 1_000,
         ..small()
     };
-    for (make, config) in makes.into_iter().zip([small(), other]) {
+    let scaled =
+        ActorCriticConfig { normalize_obs: true, normalize_reward: true, clip_obs: 5.0, ..small() };
+    for (make, config) in makes.into_iter().zip([small(), other, scaled]) {
         let learner = || {
             let agent = ActorCritic::new(make(), config.clone(), 1, &Device::Cpu)?;
             Ok(Box::new(agent) as Box<dyn Learner>)
@@ -182,8 +225,8 @@ fn its_table_is_what_the_networks_say_of_each_state() {
         agent.act(&obs, &mut action).unwrap();
         assert_eq!(table.policy[6], Some(action[0]));
         let obs = Tensor::from_vec(obs, (1, 16), &Device::Cpu).unwrap();
-        let (logits, said) = agent.actor.acting.forward(&obs).unwrap();
-        let value = state_values(&Categorical::new(&logits).unwrap(), &said).unwrap();
+        let (policy, said) = agent.actor.acting.forward(&obs).unwrap();
+        let value = state_values(&policy, &said).unwrap();
         let value = f64::from(value.to_vec1::<f32>().unwrap()[0]);
         assert!((table.values[6] - value).abs() < 1e-6);
         let said = said.to_vec2::<f32>().unwrap();

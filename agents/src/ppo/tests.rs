@@ -1,7 +1,9 @@
 //! The losses by hand and by differences, the learner by its three promises.
 use super::*;
+use crate::policy_head::Categorical;
+use crate::{Sharing, Start};
 use candle_core::{DType, Var};
-use envs::{Breakout, CartPole, Catch};
+use envs::{Breakout, CartPole, Catch, Pendulum};
 use nn::gradcheck::gradcheck;
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
 use train::{Outcome, Plan, Run, fit};
@@ -168,11 +170,27 @@ fn catches_every_ball() {
 }
 
 #[test]
+fn a_pendulum_is_swung_up() {
+    let (n_envs, rollout, batch, epochs, lr) = (8, 128, 64, 10, 1e-3);
+    let config = PpoConfig { gamma: 0.9, entropy_coef: 0.0, ..PpoConfig::default() };
+    let config = PpoConfig { n_envs, rollout, batch, epochs, lr, ..config };
+    let scaled = PpoConfig { normalize_reward: true, ..config };
+    let make: MakeEnv = Box::new(|| Box::new(Pendulum::default()));
+    let mut agent = Ppo::new(make, scaled, 1, &Device::Cpu).unwrap();
+    let plan = Plan { eval_every: 10_240, target: Some(-400.0), ..plan(200_000) };
+    let report = fit(&mut agent, &plan, &mut Run::default()).unwrap();
+    // Hanging still costs about 1200.
+    assert_eq!(report.outcome, Outcome::TargetReached);
+    assert!(report.evaluation.unwrap().score > -400.0);
+}
+
+#[test]
 fn same_bits_and_resumes() {
-    let makes: [&dyn Fn() -> MakeEnv; 3] = [
+    let makes: [&dyn Fn() -> MakeEnv; 4] = [
         &|| Box::new(|| Box::new(Catch::default())),
         &|| Box::new(|| Box::new(CartPole::default())),
         &|| Box::new(|| Box::new(Breakout::default())),
+        &|| Box::new(|| Box::new(Pendulum::default())),
     ];
     let other = || PpoConfig {
         network: Sharing::Shared,
@@ -182,7 +200,14 @@ fn same_bits_and_resumes() {
         target_kl: 0.01,
         ..small()
     };
-    for (make, config) in makes.into_iter().zip([small(), other(), other()]) {
+    let scaled = PpoConfig {
+        normalize_obs: true,
+        clip_obs: 5.0,
+        normalize_reward: true,
+        clip_reward: 1.0,
+        ..small()
+    };
+    for (make, config) in makes.into_iter().zip([small(), other(), other(), scaled]) {
         let learner = || {
             let agent = Ppo::new(make(), config.clone(), 1, &Device::Cpu)?;
             Ok(Box::new(agent) as Box<dyn Learner>)

@@ -1,8 +1,9 @@
 //! The rule by enumeration, the learner by its three promises.
 use super::*;
+use crate::policy_head::Categorical;
 use End::{Not, Terminated, Truncated};
 use candle_core::Var;
-use envs::{CartPole, Catch};
+use envs::{CartPole, Catch, Pendulum};
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
 use train::{Outcome, Plan, Run, fit};
 
@@ -193,12 +194,18 @@ fn catches_every_ball() {
 
 #[test]
 fn same_bits_and_resumes() {
-    let makes: [&dyn Fn() -> MakeEnv; 2] = [&|| Box::new(|| Box::new(Catch::default())), &|| {
-        Box::new(|| Box::new(CartPole::default()))
-    }];
-    for (make, baseline) in makes.into_iter().zip([Baseline::Value, Baseline::Mean]) {
+    let makes: [&dyn Fn() -> MakeEnv; 3] = [
+        &|| Box::new(|| Box::new(Catch::default())),
+        &|| Box::new(|| Box::new(CartPole::default())),
+        &|| Box::new(|| Box::new(Pendulum::default())),
+    ];
+    let baselines = [Baseline::Value, Baseline::Mean, Baseline::Value];
+    for (make, baseline) in makes.into_iter().zip(baselines) {
+        let vectors = make()().spec().action_len() > 0;
         let config = || ReinforceConfig {
             baseline,
+            normalize_obs: vectors,
+            normalize_reward: vectors,
             returns: Returns::Whole,
             weights: Weights::Normalised,
             entropy_coef: 0.01,

@@ -245,3 +245,18 @@ fn vectors_have_no_numbers() {
 fn numbered_actions_are_no_vectors() {
     counters(1, 9, None).step_continuous(&[0.0], |_| ());
 }
+
+#[test]
+fn rows_hold_actions_of_either_kind() {
+    let mut numbered = VecEnv::new(rngs(3), &|| Box::new(CartPole::default()));
+    let mut by_number = VecEnv::new(rngs(3), &|| Box::new(CartPole::default()));
+    numbered.step_rows(&[1.0, 0.0, 1.0], |_| ());
+    by_number.step(&[1, 0, 1], |_| ());
+    assert_eq!(numbered.obs(), by_number.obs());
+    let mut vectors = VecEnv::new(rngs(2), &|| Box::new(Pendulum::default()));
+    let mut by_vector = VecEnv::new(rngs(2), &|| Box::new(Pendulum::default()));
+    vectors.step_rows(&[0.5, -1.5], |_| ());
+    by_vector.step_continuous(&[0.5, -1.5], |_| ());
+    assert_eq!(vectors.obs(), by_vector.obs());
+    assert_eq!((numbered.spec().action_width(), vectors.spec().action_width()), (1, 1));
+}

@@ -11,7 +11,7 @@ use super::{all_states, theory};
 use crate::checks::Line;
 use crate::plot::{Curve, Panel, Scale, Stroke};
 use crate::reproduce::{Findings, Interrupted, Setting};
-use agents::policy_head::Categorical;
+use agents::policy_head;
 use agents::tabular::{Choice, Discount, Policy, Problem, Table};
 use agents::{ActorCritic, ActorCriticConfig, Agent as _, Critic, MakeEnv, OptimizerName};
 use anyhow::{Context as _, Result};
@@ -156,10 +156,10 @@ fn beside(
 }
 
 /// log π(a|s), `[S·A]`, of a policy for all states.
-fn log_probs(policy: &Categorical, states: usize, actions: usize) -> Result<Vec<f64>> {
+fn log_probs(policy: &policy_head::Policy, states: usize, actions: usize) -> Result<Vec<f64>> {
     let mut all = vec![0.0; states * actions];
     for action in 0..actions {
-        let taken = Tensor::full(action as u32, states, &Device::Cpu)?;
+        let taken = Tensor::full(action as f32, (states, 1), &Device::Cpu)?;
         let column: Vec<f32> = policy.log_prob(&taken)?.to_vec1()?;
         for (state, log_prob) in column.into_iter().enumerate() {
             all[state * actions + action] = f64::from(log_prob);
@@ -211,6 +211,7 @@ fn judged(name: &str, runs: &[Watched], most: f64) -> Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use agents::policy_head::Categorical;
 
     /// Without training, a critic is beside the point; the exact values are those of the book.
     #[test]
@@ -231,7 +232,7 @@ mod tests {
     #[test]
     fn log_probabilities_are_by_state_then_action() {
         let logits = Tensor::new(&[[0f32, 3f32.ln()], [0.0, 0.0]], &Device::Cpu).unwrap();
-        let policy = Categorical::new(&logits).unwrap();
+        let policy = policy_head::Policy::Categorical(Categorical::new(&logits).unwrap());
         let probs: Vec<f64> = log_probs(&policy, 2, 2).unwrap().into_iter().map(f64::exp).collect();
         let expected = [0.25, 0.75, 0.5, 0.5];
         assert!(probs.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{probs:?}");

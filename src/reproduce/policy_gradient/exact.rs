@@ -105,7 +105,7 @@ impl Scores {
 fn log_probs(agent: &Reinforce, mdp: &dyn Mdp) -> Result<Tensor> {
     let (states, actions) = (mdp.n_states(), mdp.n_actions());
     let policy = agent.policy(&all_states(states))?;
-    let of = |action| policy.log_prob(&Tensor::full(action as u32, states, &Device::Cpu)?);
+    let of = |action| policy.log_prob(&Tensor::full(action as f32, (states, 1), &Device::Cpu)?);
     let columns = (0..actions).map(of).collect::<candle_core::Result<Vec<_>>>()?;
     Ok(Tensor::stack(&columns, 1)?.flatten_all()?.to_dtype(DType::F64)?)
 }

@@ -9,7 +9,8 @@ use train::Measure;
 pub(super) struct Sampled(Vec<Vec<f64>>);
 
 impl Sampled {
-    /// `n` of the updates that `agent` would make; `baseline` is as in [`Reinforce::gradient`].
+    /// `n` of the updates that `agent` would make; `baseline` is as in [`Reinforce::gradient`], for
+    /// numbered actions.
     pub(super) fn draw(
         agent: &mut Reinforce,
         n: usize,
@@ -19,7 +20,8 @@ impl Sampled {
         let mut all = Vec::with_capacity(n);
         for _ in 0..n {
             setting.go_on()?;
-            all.push(agent.gradient(baseline)?.into_iter().map(f64::from).collect());
+            let estimate = agent.gradient(&|obs, action| baseline(obs, action[0] as usize))?;
+            all.push(estimate.into_iter().map(f64::from).collect());
         }
         Ok(Self(all))
     }

@@ -45,13 +45,14 @@ fn fitted_values_repeat_and_resume() {
         same_seed_same_bits(&make, 9).unwrap();
         resume_changes_nothing(&make, 4, 9, dir.path()).unwrap();
     }
-    // Where it has converged it does not go on.
+    // Stopped where it has converged, it does not go on.
     let make = || -> Result<Box<dyn Learner>> {
         Ok(Box::new(FittedQ::new(grid(), FittedQConfig { samples: 500, ..Default::default() }, 1)?))
     };
+    let converged = trained(&make, &[1_000], None).unwrap().0.steps;
     let dir = tempfile::tempdir().unwrap();
-    resume_changes_nothing(&make, 900, 1_000, dir.path()).unwrap();
-    assert!(trained(&make, &[1_000], None).unwrap().0.steps < 900);
+    assert!(converged < 1_000);
+    resume_changes_nothing(&make, converged, 1_000, dir.path()).unwrap();
     let error = FittedQ::new(poles(), Default::default(), 1).err().unwrap().to_string();
     assert!(error.starts_with("--values table: the observations"), "{error}");
 }
@@ -74,13 +75,19 @@ fn what_needs_known_outcomes_repeats_and_resumes() {
     let policies = tempfile::tempdir().unwrap();
     let best = best_policy(&grid(Layout::Aima), policies.path());
     type Make<'a> = &'a dyn Fn() -> Result<Box<dyn Learner>>;
-    let makes: [Make<'_>; 5] = [
+    let makes: [Make<'_>; 6] = [
         &|| Ok(Box::new(Td::new(task(), TdConfig { n: 3, ..Default::default() }, 1)?)),
         &|| Ok(Box::new(Td::new(task(), TdConfig { lambda: 0.9, ..Default::default() }, 1)?)),
         &|| Ok(Box::new(McPrediction::new(task(), Default::default(), 1)?)),
         &|| {
             let (policy, behaviour) = (best.clone(), Behaviour::Other(PolicyName::Uniform));
             let config = McPredictionConfig { policy, behaviour, ..Default::default() };
+            Ok(Box::new(McPrediction::new(task(), config, 1)?))
+        },
+        // All returns count, so that every weight shows.
+        &|| {
+            let behaviour = Behaviour::Other(PolicyName::Uniform);
+            let config = McPredictionConfig { behaviour, ..Default::default() };
             Ok(Box::new(McPrediction::new(task(), config, 1)?))
         },
         &|| {

@@ -57,6 +57,18 @@ fn one_step_targets_by_hand() {
 }
 
 #[test]
+fn sarsa_chooses_anew_after_a_time_limit() {
+    // The first state has one action, the second two: what was drawn there to bootstrap from is not
+    // taken at the start of the next episode. 4 + ½·(1 + 2 − 4), then 3.5 + ½·(1 + 2 − 3.5).
+    let script = || Script(vec![vec![(1.0, 1)], vec![(0.0, 2), (0.0, 2)]]);
+    for seed in 1..=8 {
+        let config = SarsaConfig { alpha: HALF, initial: 4.0, ..Default::default() };
+        let sarsa = |task| Sarsa::new(task, config.clone(), seed);
+        assert_eq!(values_of(script(), sarsa, 1, 2), [3.25, 4.0], "seed {seed}");
+    }
+}
+
+#[test]
 fn returns_of_n_steps_by_hand() {
     let sarsa = |n| {
         let config = SarsaConfig { alpha: HALF, initial: 4.0, n, ..Default::default() };

@@ -737,16 +737,16 @@ pub const PRESETS: &[Preset] = &[
         text: include_str!("../examples/presets/actor-critic-cartpole.toml"),
     },
     Preset {
-        name: "actor-critic-cartpole-q",
-        text: include_str!("../examples/presets/actor-critic-cartpole-q.toml"),
-    },
-    Preset {
         name: "actor-critic-catch",
         text: include_str!("../examples/presets/actor-critic-catch.toml"),
     },
     Preset {
         name: "actor-critic-pendulum",
         text: include_str!("../examples/presets/actor-critic-pendulum.toml"),
+    },
+    Preset {
+        name: "actor-critic-q-cartpole",
+        text: include_str!("../examples/presets/actor-critic-q-cartpole.toml"),
     },
     Preset { name: "dqn-breakout", text: include_str!("../examples/presets/dqn-breakout.toml") },
     Preset { name: "dqn-cartpole", text: include_str!("../examples/presets/dqn-cartpole.toml") },

@@ -65,7 +65,7 @@ fn cartpole_is_solved_by_policy_gradients() {
 #[ignore = "three runs of a second"]
 fn cartpole_is_solved_with_a_critic_of_actions() {
     for seed in 1..=3 {
-        let args = ["actor-critic", "--env", "cartpole", "--preset", "actor-critic-cartpole-q"];
+        let args = ["actor-critic", "--env", "cartpole", "--preset", "actor-critic-q-cartpole"];
         assert!(run(&args, seed).0 >= 475.0, "seed {seed}");
     }
 }

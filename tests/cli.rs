@@ -539,7 +539,7 @@ fn a_generative_model_is_trained_scored_and_drawn_from() {
     lab.ok("sample runs/vae-stripes-s1 --n 5 --seed 2 --out five.png");
     assert!(image::open(lab.path("five.png")).is_ok());
     for (args, sentence) in [
-        ("play runs/vae-stripes-s1", "vae learned from data and does not act; draw from it"),
+        ("play runs/vae-stripes-s1", "vae learned from data and does not act"),
         ("plot runs/vae-stripes-s1 --text", "does not act"),
         ("eval runs/vae-stripes-s1 --episodes 3", "--episodes 3: vae plays none"),
     ] {

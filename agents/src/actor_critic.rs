@@ -17,7 +17,7 @@ use candle_core::{Device, Tensor};
 use clap::ValueEnum;
 use nn::{loss, select};
 use serde::{Deserialize, Serialize};
-use train::{Checkpoint, Evaluation, Learner, Log, Progress, Split};
+use train::{BadValue, Checkpoint, Evaluation, Learner, Log, Progress, Split};
 
 actor_parameters! {
     /// Hyper-parameters of [`ActorCritic`].
@@ -99,8 +99,8 @@ impl ActorCritic {
     /// An untrained agent for the environment `make` makes.
     ///
     /// # Errors
-    /// [`BadValue`](train::BadValue) where a hyper-parameter is out of range; where the observation's
-    /// shape has no network.
+    /// [`BadValue`] where a hyper-parameter is out of range or goes with another; where the
+    /// observation's shape has no network.
     pub fn new(
         make: MakeEnv,
         config: ActorCriticConfig,
@@ -108,6 +108,15 @@ impl ActorCritic {
         device: &Device,
     ) -> Result<Self> {
         config.check()?;
+        if config.weighed == Weighed::All {
+            if config.critic != Critic::Q {
+                return Err(BadValue::new("weighed", "all", "weighs by Q: give --critic q").into());
+            }
+            if config.weights == Weights::Normalised {
+                let expected = "there are no weights of single actions with --weighed all";
+                return Err(BadValue::new("weights", "normalised", expected).into());
+            }
+        }
         Ok(Self { actor: Actor::new(make, config.setup(config.critic), seed, device)?, config })
     }
 

@@ -319,7 +319,8 @@ impl Reinforce {
 
     /// An estimate of the gradient of the expected return by the policy's [`params`](Self::params), in
     /// their order, `[P]`: plays the episodes of an update and gives what the update would follow
-    /// uphill, but nothing is learned. `baseline(obs, action)` is taken off each weight besides.
+    /// uphill, but nothing is learned, except by the normalisations. `baseline(obs, action)` is taken off
+    /// each weight besides.
     ///
     /// # Errors
     /// What the networks report.

@@ -29,7 +29,7 @@ pub(crate) struct Scaler {
 impl Scaler {
     /// For `n` copies of an environment with observations of `obs_len` numbers.
     pub(crate) fn new(scaling: Scaling, obs_len: usize, n: usize) -> Self {
-        let most = |clip: f64| if clip > 0.0 { clip as f32 } else { f32::MAX };
+        let most = |clip: f64| if clip > 0.0 { (clip as f32).min(f32::MAX) } else { f32::MAX };
         let (clip_obs, clip_reward) = (most(scaling.clip_obs), most(scaling.clip_reward));
         Self {
             obs: scaling.normalize_obs.then(|| ObsNorm::new(obs_len, clip_obs)),

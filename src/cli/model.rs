@@ -63,7 +63,7 @@ impl Trained {
         match &self.learned {
             Learned::Agent(agent, make) => Ok((&**agent, make)),
             Learned::Model(_) => Err(Usage(format!(
-                "{} learned from data and does not act; draw from it with `lab sample`",
+                "{} learned from data and does not act: there is nothing to play",
                 self.algorithm.name
             ))
             .into()),

@@ -174,6 +174,18 @@ fn a_critic_of_all_actions_balances_the_pole() {
 }
 
 #[test]
+fn options_that_have_no_effect_are_refused() {
+    let refused = |critic, weights| {
+        let make: MakeEnv = Box::new(|| Box::new(CartPole::default()));
+        let config =
+            ActorCriticConfig { critic, weights, weighed: Weighed::All, ..Default::default() };
+        ActorCritic::new(make, config, 1, &Device::Cpu).is_err()
+    };
+    assert!(refused(Critic::Advantage, Weights::Raw) && refused(Critic::Q, Weights::Normalised));
+    assert!(!refused(Critic::Q, Weights::Raw));
+}
+
+#[test]
 fn same_bits_and_resumes() {
     let makes: [&dyn Fn() -> MakeEnv; 3] = [
         &|| Box::new(|| Box::new(Catch::default())),
@@ -185,7 +197,6 @@ fn same_bits_and_resumes() {
         weighed: Weighed::All,
         estimator: Estimator::NStep,
         n_step: 2,
-        weights: Weights::Normalised,
         network: Sharing::Shared,
         optimizer: OptimizerName::Adam,
         entropy_coef: 0.01,
@@ -193,8 +204,13 @@ fn same_bits_and_resumes() {
         lr_steps: 1_000,
         ..small()
     };
-    let scaled =
-        ActorCriticConfig { normalize_obs: true, normalize_reward: true, clip_obs: 5.0, ..small() };
+    let scaled = ActorCriticConfig {
+        normalize_obs: true,
+        normalize_reward: true,
+        clip_obs: 5.0,
+        weights: Weights::Normalised,
+        ..small()
+    };
     for (make, config) in makes.into_iter().zip([small(), other, scaled]) {
         let learner = || {
             let agent = ActorCritic::new(make(), config.clone(), 1, &Device::Cpu)?;

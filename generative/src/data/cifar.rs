@@ -78,15 +78,16 @@ fn files(path: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
         return unpacked(path);
     }
     for dir in [path.to_owned(), path.join("cifar-10-batches-bin")] {
-        if dir.join(TEST).is_file() {
-            let there = TRAIN.iter().chain([&TEST]).filter(|name| dir.join(name).is_file());
-            let read = |name: &&str| -> Result<(String, Vec<u8>)> {
+        let names = TRAIN.iter().chain([&TEST]);
+        let there: Vec<_> = names.filter(|name| dir.join(name).is_file()).collect();
+        if !there.is_empty() {
+            let read = |name: &str| -> Result<(String, Vec<u8>)> {
                 let file = dir.join(name);
                 let bytes =
                     fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-                Ok(((*name).to_owned(), bytes))
+                Ok((name.to_owned(), bytes))
             };
-            return there.map(read).collect();
+            return there.into_iter().map(|name| read(name)).collect();
         }
     }
     match path.join(ARCHIVE) {

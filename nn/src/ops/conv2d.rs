@@ -93,12 +93,12 @@ struct Conv2dOp {
 impl Conv2dOp {
     fn geometry(&self, x: &[usize], weight: &[usize]) -> Result<Geometry> {
         let Window { stride, padding, dilation } = self.window;
-        if let (&[_, channels, height, width], &[outputs, inputs, kernel_height, kernel_width]) =
+        if let (&[batch, channels, height, width], &[outputs, inputs, kernel_height, kernel_width]) =
             (x, weight)
             && let Some(out_height) = self.window.positions(height, kernel_height)
             && let Some(out_width) = self.window.positions(width, kernel_width)
             && channels == inputs
-            && outputs * channels * height * width * stride * dilation > 0
+            && batch * outputs * channels * height * width * stride * dilation > 0
         {
             let elements = kernel_height * kernel_width;
             return Ok(Geometry {
@@ -139,7 +139,7 @@ impl CustomOp3 for Conv2dOp {
         let bias: &[f32] = slice(bias, bias_layout)?;
         let work = outputs * inputs * positions;
         let samples = tile(work, 1);
-        let correlation = Correlation::new(geometry, outputs);
+        let correlation = Correlation::new(geometry, outputs)?;
         let y = with_taps(slice(weight, weight_layout)?, outputs, &geometry, |weight| {
             scratch(weight.len(), |kernels| {
                 transpose(weight, inputs, kernels); // [inputs, O]
@@ -178,9 +178,9 @@ impl CustomOp3 for Conv2dOp {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let geometry = self.geometry(x.dims(), weight.dims())?;
         let outputs = weight.dim(0)?;
-        let correlation = Correlation::new(geometry, outputs);
+        let correlation = Correlation::new(geometry, outputs)?;
         let transposed = match x.track_op() {
-            true => Some(read(weight, |weight| Ok(Transposed::new(geometry, outputs, weight)))?),
+            true => Some(read(weight, |weight| Transposed::new(geometry, outputs, weight))?),
             false => None,
         };
         gradients(Given { x, weight, bias, y, g }, &geometry, outputs, |group, sums| {

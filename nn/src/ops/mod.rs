@@ -28,6 +28,7 @@ mod vectorised;
 pub(crate) use batch_norm::{Moments, batch_norm, batch_norm_by};
 pub(crate) use conv_transpose2d::conv_transpose2d;
 pub(crate) use conv2d::{ConvForm, Window, conv2d};
+pub(crate) use functions::sqrt;
 pub(crate) use gaussian::{kl_standard_normal, reparameterise};
 pub(crate) use likelihood::{bernoulli_nll, log_softmax, softmax_cross_entropy};
 pub(crate) use linear::linear;

@@ -5,8 +5,10 @@
 //! convolution that copies nothing (Dukhan 2019, "The Indirect Convolution Algorithm",
 //! <https://arxiv.org/abs/1907.02129>); with multiples of two strides it is a product of matrices.
 //!
-//! Each sum is one chain of fused multiply-adds in the order of k. So the bits depend neither on how
-//! c is cut into tiles nor on how wide the machine's vectors are, as long as it can fuse.
+//! Each sum of `product` is one chain of fused multiply-adds in the order of k. So the bits depend
+//! neither on how c is cut into tiles nor on how wide the machine's vectors are, as long as it can
+//! fuse. Those of `dots`, which sums in as many lanes as a vector has, depend on the latter.
+#![allow(unsafe_code, reason = "tiles work on pointers; here it is checked where they lead")]
 mod kernel;
 
 use super::sink::Content;
@@ -58,8 +60,17 @@ impl From<Content> for Old {
 }
 
 /// `n` multiples of `stride`, from 0.
-pub(super) fn multiples(n: usize, stride: usize) -> Vec<u32> {
-    (0..n).map(|i| (i * stride) as u32).collect()
+pub(super) fn multiples(n: usize, stride: usize) -> Result<Vec<u32>> {
+    check_offsets(n.saturating_mul(stride))?;
+    Ok((0..n).map(|i| (i * stride) as u32).collect())
+}
+
+/// Refuses tables of offsets into more elements than 32 bits can count.
+pub(super) fn check_offsets(elements: usize) -> Result<()> {
+    match u32::try_from(elements) {
+        Ok(_) => Ok(()),
+        Err(_) => bail!("a layer of {elements} elements at once; give smaller batches"),
+    }
 }
 
 /// c = a·b or c += a·b, on the calling thread. Row j of the result begins at `to[j]` in `c`.
@@ -108,21 +119,21 @@ fn product_by(
         let block = Rows { values: block, stride: b.stride, columns };
         let mut compute = |b: Rows| {
             for (first, height) in parts(from.len(), kernel.most_rows(vectors)) {
-                kernel.run(
-                    vectors,
-                    Tile {
-                        values,
-                        from: &from[first..first + height],
-                        steps,
-                        b: b.values,
-                        stride: b.stride,
-                        c,
-                        column,
-                        to: &to[first..first + height],
-                        tail: columns - (vectors - 1) * kernel.lanes,
-                        old,
-                    },
-                );
+                let tile = Tile {
+                    values,
+                    from: &from[first..first + height],
+                    steps,
+                    b: b.values,
+                    stride: b.stride,
+                    c,
+                    column,
+                    to: &to[first..first + height],
+                    tail: columns - (vectors - 1) * kernel.lanes,
+                    old,
+                };
+                // SAFETY: `reads`, `has_rows` and `writes` have been checked for all rows and
+                // columns; a packed block has as many rows, and as many columns as this one.
+                unsafe { kernel.run(vectors, tile) }
             }
         };
         if from.len() < MANY_ROWS || block.is_fast() {
@@ -161,17 +172,15 @@ fn dots_by(
     }
     for (first_right, rights) in parts(rights, kernel.most_right) {
         for (first_left, height) in parts(lefts, MOST_LEFT) {
-            kernel.dots(
-                height,
-                rights,
-                Dots {
-                    left: &left[first_left * len..],
-                    right: &right[first_right * len..],
-                    len,
-                    out: &mut out[first_right * lefts + first_left..],
-                    stride: lefts,
-                },
-            );
+            let dots = Dots {
+                left: &left[first_left * len..],
+                right: &right[first_right * len..],
+                len,
+                out: &mut out[first_right * lefts + first_left..],
+                stride: lefts,
+            };
+            // SAFETY: the slices hold whole vectors, and `out` a number for each pair of them.
+            unsafe { kernel.dots(height, rights, dots) }
         }
     }
     Ok(())
@@ -208,4 +217,39 @@ fn parts(n: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
         let (first, end) = (part * n / count, (part + 1) * n / count);
         (first, end - first)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_lie_in_its_slices_is_refused() {
+        let refused = |values: usize, from: &[u32], b: usize, to: &[u32], c: usize| {
+            let (values, b, mut c) = (vec![1.0; values], vec![1.0; b], vec![7.0; c]);
+            let factors = Factors { values: &values, from, steps: &[0, 1] };
+            let result = product(factors, Rows::new(&b, 3), &mut c, to, Old::Replaced);
+            assert!(result.is_ok() || c.iter().all(|&c| c == 7.0));
+            result.is_err()
+        };
+        assert!(!refused(4, &[0, 2], 6, &[0, 3], 6));
+        assert!(refused(3, &[0, 2], 6, &[0, 3], 6));
+        assert!(refused(4, &[0, 2], 5, &[0, 3], 6));
+        assert!(refused(4, &[0, 2], 6, &[0, 3], 5));
+        assert!(refused(4, &[0, 2], 6, &[0, 4], 6));
+        assert!(refused(4, &[0, 2], 6, &[0], 6));
+
+        let refused = |left: usize, right: usize, len: usize, out: usize| {
+            dots(&vec![1.0; left], &vec![1.0; right], len, &mut vec![0.0; out]).is_err()
+        };
+        assert!(!refused(6, 9, 3, 6));
+        assert!(refused(6, 9, 0, 6) && refused(7, 9, 3, 6) && refused(6, 8, 3, 6));
+        assert!(refused(6, 9, 3, 5) && refused(6, 9, 3, 7));
+    }
+
+    #[test]
+    fn offsets_beyond_32_bits_are_refused() {
+        assert_eq!(multiples(3, 5).unwrap(), [0, 5, 10]);
+        assert!(multiples(1 << 20, 1 << 20).is_err());
+    }
 }

@@ -75,6 +75,11 @@ fn cases() -> Vec<Case> {
         Conv::new([1, 2, 20, 20], [3, 8, 8], [4, 0, 1]),
         Conv::new([3, 5, 4, 4], [2, 1, 1], [1, 0, 1]),
         Conv::new([1, 1, 1, 1], [1, 1, 1], [1, 0, 1]),
+        // Enough channels to fill a vector, taps that fall on each phase of a step evenly and not.
+        Conv::new([2, 9, 5, 6], [8, 3, 3], [1, 1, 1]),
+        Conv::new([2, 8, 6, 6], [9, 4, 4], [2, 1, 1]),
+        Conv::new([1, 8, 7, 6], [17, 3, 3], [2, 1, 1]),
+        Conv::new([1, 9, 6, 5], [8, 2, 2], [3, 2, 2]),
         // Kernels that lie in the padding alone, and steps over the edge.
         Conv::new([1, 1, 3, 3], [2, 2, 2], [1, 3, 1]),
         Conv::new([2, 2, 5, 5], [2, 1, 1], [2, 0, 1]),
@@ -88,8 +93,8 @@ fn cases() -> Vec<Case> {
         let mut below = |n: usize| rng.random_range(0..n);
         let conv = Conv {
             activation: ACTIVATIONS[below(5)],
-            x: [1 + below(3), 1 + below(4), 1 + below(9), 1 + below(9)],
-            kernel: [1 + below(3), 1 + below(4), 1 + below(4)],
+            x: [1 + below(3), [1, 2, 4, 9][below(4)], 1 + below(9), 1 + below(9)],
+            kernel: [[1, 2, 3, 8][below(4)], 1 + below(4), 1 + below(4)],
             window: Window { stride: 1 + below(4), padding: below(4), dilation: 1 + below(3) },
         };
         let transposed = below(2) == 0;

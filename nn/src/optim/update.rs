@@ -1,6 +1,6 @@
 //! The rules: over slices on the CPU, and once more by Candle's operations for other devices.
 use super::{RmsForm, Rule};
-use crate::ops::{self, vectorised};
+use crate::ops::{self, sqrt, vectorised};
 use candle_core::{Result, Tensor, Var, bail};
 
 /// One step of a rule.
@@ -62,7 +62,7 @@ impl Update {
                             let g = scale * g;
                             *m = m_mean.next(*m, g);
                             *v = v_mean.next(*v, g * g);
-                            *theta -= rate * *m / ((*v * v_scale).sqrt() + eps);
+                            *theta -= rate * *m / (sqrt(*v * v_scale) + eps);
                         }
                     },
                 );
@@ -76,7 +76,7 @@ impl Update {
                         for ((theta, &g), v) in terms {
                             let g = scale * g;
                             *v = mean.next(*v, g * g);
-                            *theta -= lr * g / (v.sqrt() + eps);
+                            *theta -= lr * g / (sqrt(*v) + eps);
                         }
                     },
                 );
@@ -97,7 +97,7 @@ impl Update {
                             *mean_g = mean.next(*mean_g, g);
                             // Rounding can leave a variance just below 0.
                             let variance = (*v - *mean_g * *mean_g).max(0.0);
-                            *theta -= lr * g / ((variance + inside).sqrt() + outside);
+                            *theta -= lr * g / (sqrt(variance + inside) + outside);
                         }
                     },
                 );

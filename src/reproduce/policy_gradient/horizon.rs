@@ -118,7 +118,8 @@ fn compared(name: &str, found: &[(f64, Measure)], exact: &[(f64, f64)]) -> Vec<L
     vec![agree.by(by), judged(what, &slope, expected, "that of the exact variances; 3 in the end")]
 }
 
-/// The quotient of two independent means.
+/// The quotient of two means as if they were independent. Both kinds see the same episodes, so the
+/// interval is wider than it need be.
 fn ratio(a: &Measure, b: &Measure) -> Measure {
     let mean = a.mean / b.mean;
     let relative = |of: &Measure| standard_error(of) / of.mean;

@@ -66,10 +66,13 @@ impl Kernel {
 
     /// Computes a tile of `vectors` vectors.
     ///
-    /// `product` has checked that the tile lies in its slices.
-    pub(super) fn run(&self, vectors: usize, mut tile: Tile) {
+    /// # Safety
+    /// The tile lies in its slices: every sum of an element of `from` and one of `steps` in `values`;
+    /// `vectors` − 1 vectors and `tail` numbers at k·`stride` in `b`, for each k below the number of
+    /// steps; the same at each element of `to`, plus `column`, in `c`.
+    pub(super) unsafe fn run(&self, vectors: usize, mut tile: Tile) {
         let run = self.run[vectors - 1][tile.from.len() - 1];
-        // SAFETY: `best` has asked the machine for the instructions; for the memory see `compute`.
+        // SAFETY: `best` has asked the machine for the instructions; the rest is said above.
         unsafe { run(&mut tile) }
     }
 }
@@ -77,8 +80,10 @@ impl Kernel {
 impl Kernel {
     /// Computes `left`×`right` scalar products.
     ///
-    /// `product::dots` has checked that they lie in their slices.
-    pub(super) fn dots(&self, left: usize, right: usize, mut dots: Dots) {
+    /// # Safety
+    /// The vectors lie in their slices: `left`·`len` numbers and `right`·`len`, and
+    /// (`right` − 1)·`stride` + `left` in `out`.
+    pub(super) unsafe fn dots(&self, left: usize, right: usize, mut dots: Dots) {
         let run = self.dots[left - 1][right - 1];
         // SAFETY: as for `run`.
         unsafe { run(&mut dots) }
@@ -109,9 +114,7 @@ trait Vector: Copy {
 /// Computes a tile of Z vectors and N rows of `LANES` numbers. The sums stay in registers.
 ///
 /// # Safety
-/// The machine has V's instructions, and the tile lies in its slices: every sum of an element of
-/// `from` and one of `steps` in `values`; (Z − 1) vectors and `tail` numbers at k·`stride` in `b`, for
-/// each k below the number of steps; the same at each element of `to`, plus `column`, in `c`.
+/// The machine has V's instructions, and the tile lies in its slices (see `Kernel::run`).
 #[inline(always)]
 unsafe fn compute<V: Vector, const LANES: usize, const Z: usize, const N: usize>(tile: &mut Tile) {
     /// Rows of b that are asked for ahead.
@@ -130,8 +133,8 @@ unsafe fn compute<V: Vector, const LANES: usize, const Z: usize, const N: usize>
         };
         let values: [*const f32; N] =
             std::array::from_fn(|j| tile.values.as_ptr().wrapping_add(tile.from[j] as usize));
-        let c: [*mut f32; N] =
-            std::array::from_fn(|j| tile.c.as_mut_ptr().add(tile.to[j] as usize + tile.column));
+        let c = tile.c.as_mut_ptr();
+        let c: [*mut f32; N] = std::array::from_fn(|j| c.add(tile.to[j] as usize + tile.column));
         let mut sums = [[V::zero(); Z]; N];
         if tile.old == Old::Kept {
             sums = c.map(
@@ -167,8 +170,7 @@ unsafe fn compute<V: Vector, const LANES: usize, const Z: usize, const N: usize>
 /// Computes L×R scalar products of vectors of `LANES` numbers at a time.
 ///
 /// # Safety
-/// The machine has V's instructions, and the vectors lie in their slices: L·`len` numbers in `left`,
-/// R·`len` in `right`, (R − 1)·`stride` + L in `out`.
+/// The machine has V's instructions, and the vectors lie in their slices (see `Kernel::dots`).
 #[inline(always)]
 unsafe fn scalar_products<V: Vector, const LANES: usize, const L: usize, const R: usize>(
     dots: &mut Dots,
@@ -477,8 +479,9 @@ mod tests {
             for (rows, depth) in [(1, 0), (1, 3), (5, 1), (8, 9), (13, 4), (17, 2)] {
                 for columns in (1..=70).chain([130]) {
                     let (a, b) = (numbers(rows * depth + 3, 1), numbers(depth * columns, 2));
-                    let (from, steps) = (multiples(rows, depth), multiples(depth, 1));
-                    let to = multiples(rows, columns + 2);
+                    let (from, steps) =
+                        (multiples(rows, depth).unwrap(), multiples(depth, 1).unwrap());
+                    let to = multiples(rows, columns + 2).unwrap();
                     for old in [Old::Kept, Old::Replaced] {
                         let before = numbers(rows * (columns + 2), 3);
                         let mut c = before.clone();

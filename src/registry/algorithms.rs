@@ -1,0 +1,385 @@
+//! The algorithms.
+use super::{DataJob, Job, Options, Resolve, Subject, resolve, typed};
+use crate::usage::Usage;
+use agents::tabular::{
+    DoubleQLearning, DoubleQLearningConfig, DynaQ, DynaQConfig, ExpectedSarsa, ExpectedSarsaConfig,
+    FittedQ, FittedQConfig, LinearQ, LinearQConfig, McPrediction, McPredictionConfig, ModelBased,
+    ModelBasedConfig, MonteCarlo, MonteCarloConfig, PolicyEvaluation, PolicyEvaluationConfig,
+    PolicyIteration, PolicyIterationConfig, QIteration, QIterationConfig, QLearning,
+    QLearningConfig, Sarsa, SarsaConfig, Task, Td, TdConfig, ValueIteration, ValueIterationConfig,
+};
+use agents::{
+    ActorCritic, ActorCriticConfig, Agent, Dqn, DqnConfig, Ppo, PpoConfig, Reinforce,
+    ReinforceConfig,
+};
+use anyhow::Result;
+use clap::{ArgMatches, Args as _, Command};
+use generative::{Generative, Vae, VaeConfig};
+use train::Plan;
+
+/// An algorithm by name.
+pub struct Algorithm {
+    /// The subcommand.
+    pub name: &'static str,
+    /// Shorter names of it.
+    pub aliases: &'static [&'static str],
+    /// One line about it.
+    pub about: &'static str,
+    /// What its steps count.
+    pub unit: &'static str,
+    /// How long it trains and how often it looks up from it, unless told otherwise.
+    pub plan: Plan,
+    /// Adds a flag per hyper-parameter to its subcommand.
+    pub flags: fn(Command) -> Command,
+    /// The hyper-parameters that were typed.
+    pub typed: fn(&ArgMatches) -> Result<Options>,
+    /// Every hyper-parameter with its default, or as given.
+    pub options: Resolve,
+    /// How to make an untrained learner, and from what.
+    pub build: Build,
+}
+
+/// How to make an untrained learner.
+#[derive(Clone, Copy)]
+pub enum Build {
+    /// One that acts in an environment.
+    Agent(fn(Job<'_>) -> Result<Box<dyn Agent>>),
+    /// One that learns what data are like.
+    Model(fn(DataJob<'_>) -> Result<Box<dyn Generative>>),
+}
+
+impl Algorithm {
+    /// What it learns from.
+    pub fn subject(&self) -> Subject {
+        match self.build {
+            Build::Agent(_) => Subject::Env,
+            Build::Model(_) => Subject::Data,
+        }
+    }
+}
+
+/// Planners end by themselves, and their sweeps are worth a row each.
+const PLANNING: Plan = Plan {
+    steps: 100_000,
+    log_every: 1,
+    eval_every: 0,
+    save_every: 0,
+    target: None,
+    patience: None,
+};
+
+/// A transition of a table takes about as long as the environment's own step.
+const LEARNING: Plan = Plan {
+    steps: 500_000,
+    log_every: 5_000,
+    eval_every: 25_000,
+    save_every: 100_000,
+    target: None,
+    patience: None,
+};
+
+/// Policy gradients learn from the newest transitions alone, and need many.
+const ON_POLICY: Plan = Plan {
+    steps: 500_000,
+    log_every: 5_000,
+    eval_every: 20_000,
+    save_every: 100_000,
+    target: None,
+    patience: None,
+};
+
+/// The algorithms.
+pub const ALGORITHMS: &[Algorithm] = &[
+    Algorithm {
+        name: "actor-critic",
+        aliases: &["a2c"],
+        about: "Advantage actor-critic (Mnih et al. 2016), also with Q as the critic",
+        unit: "transitions",
+        plan: ON_POLICY,
+        flags: ActorCriticConfig::augment_args,
+        typed: typed::<ActorCriticConfig>,
+        options: resolve::<ActorCriticConfig>,
+        build: Build::Agent(|job| {
+            job.needs_every_action()?;
+            let config = job.config::<ActorCriticConfig>()?;
+            Ok(Box::new(ActorCritic::new(job.make, config, job.seed, job.device)?))
+        }),
+    },
+    Algorithm {
+        name: "double-q-learning",
+        aliases: &[],
+        about: "Double Q-learning (van Hasselt 2010)",
+        unit: "transitions",
+        plan: LEARNING,
+        flags: DoubleQLearningConfig::augment_args,
+        typed: typed::<DoubleQLearningConfig>,
+        options: resolve::<DoubleQLearningConfig>,
+        build: Build::Agent(|job| {
+            let (config, seed) = (job.config()?, job.seed);
+            Ok(Box::new(DoubleQLearning::new(job.task()?, config, seed)?))
+        }),
+    },
+    Algorithm {
+        name: "dqn",
+        aliases: &[],
+        about: "Deep Q-network (Mnih et al. 2015)",
+        unit: "transitions",
+        plan: Plan {
+            steps: 50_000,
+            log_every: 1_000,
+            eval_every: 5_000,
+            save_every: 10_000,
+            target: None,
+            patience: None,
+        },
+        flags: DqnConfig::augment_args,
+        typed: typed::<DqnConfig>,
+        options: resolve::<DqnConfig>,
+        build: Build::Agent(|job| {
+            job.needs_discrete_actions()?;
+            job.needs_every_action()?;
+            let config = job.config::<DqnConfig>()?;
+            Ok(Box::new(Dqn::new(job.make, config, job.seed, job.device)?))
+        }),
+    },
+    Algorithm {
+        name: "dyna-q",
+        aliases: &[],
+        about: "Dyna-Q and Dyna-Q+: Q-learning, also from memory (Sutton 1990)",
+        unit: "transitions",
+        plan: LEARNING,
+        flags: DynaQConfig::augment_args,
+        typed: typed::<DynaQConfig>,
+        options: resolve::<DynaQConfig>,
+        build: Build::Agent(|job| {
+            let (config, seed) = (job.config()?, job.seed);
+            Ok(Box::new(DynaQ::new(job.task()?, config, seed)?))
+        }),
+    },
+    Algorithm {
+        name: "expected-sarsa",
+        aliases: &[],
+        about: "Expected Sarsa (van Seijen et al. 2009), also with n steps",
+        unit: "transitions",
+        plan: LEARNING,
+        flags: ExpectedSarsaConfig::augment_args,
+        typed: typed::<ExpectedSarsaConfig>,
+        options: resolve::<ExpectedSarsaConfig>,
+        build: Build::Agent(|job| {
+            let (config, seed) = (job.config()?, job.seed);
+            Ok(Box::new(ExpectedSarsa::new(job.task()?, config, seed)?))
+        }),
+    },
+    Algorithm {
+        name: "fitted-q",
+        aliases: &[],
+        about: "Fitted Q-iteration on a fixed set of transitions (Ernst et al. 2005)",
+        unit: "regressions",
+        plan: Plan { steps: 1_000, eval_every: 10, ..PLANNING },
+        flags: FittedQConfig::augment_args,
+        typed: typed::<FittedQConfig>,
+        options: resolve::<FittedQConfig>,
+        build: Build::Agent(|job| {
+            job.needs_discrete_actions()?;
+            let (config, seed) = (job.config()?, job.seed);
+            Ok(Box::new(FittedQ::new(Task::of_any_obs(job.make, job.mdp), config, seed)?))
+        }),
+    },
+    Algorithm {
+        name: "linear-q",
+        aliases: &[],
+        about: "Q-learning with q linear in the observation",
+        unit: "transitions",
+        plan: LEARNING,
+        flags: LinearQConfig::augment_args,
+        typed: typed::<LinearQConfig>,
+        options: resolve::<LinearQConfig>,
+        build: Build::Agent(|job| {
+            job.needs_discrete_actions()?;
+            let (config, seed) = (job.config()?, job.seed);
+            Ok(Box::new(LinearQ::new(Task::of_any_obs(job.make, job.mdp), config, seed)?))
+        }),
+    },
+    Algorithm {
+        name: "mc-prediction",
+        aliases: &[],
+        about: "Monte Carlo prediction of a given policy, also off-policy (Sutton & Barto, chapter 5)",
+        unit: "transitions",
+        plan: LEARNING,
+        flags: McPredictionConfig::augment_args,
+        typed: typed::<McPredictionConfig>,
+        options: resolve::<McPredictionConfig>,
+        build: Build::Agent(|job| {
+            let (config, seed) = (job.config()?, job.seed);
+            Ok(Box::new(McPrediction::new(job.task()?, config, seed)?))
+        }),
+    },
+    Algorithm {
+        name: "model-based",
+        aliases: &[],
+        about: "Planning in a model that is estimated from what was seen",
+        unit: "transitions",
+        plan: LEARNING,
+        flags: ModelBasedConfig::augment_args,
+        typed: typed::<ModelBasedConfig>,
+        options: resolve::<ModelBasedConfig>,
+        build: Build::Agent(|job| {
+            let (config, seed) = (job.config()?, job.seed);
+            Ok(Box::new(ModelBased::new(job.task()?, config, seed)?))
+        }),
+    },
+    Algorithm {
+        name: "monte-carlo",
+        aliases: &["mc"],
+        about: "Monte Carlo control: on-policy, exploring starts or off-policy (Sutton & Barto, chapter 5)",
+        unit: "transitions",
+        plan: LEARNING,
+        flags: MonteCarloConfig::augment_args,
+        typed: typed::<MonteCarloConfig>,
+        options: resolve::<MonteCarloConfig>,
+        build: Build::Agent(|job| {
+            let (config, seed) = (job.config()?, job.seed);
+            Ok(Box::new(MonteCarlo::new(job.task()?, config, seed)?))
+        }),
+    },
+    Algorithm {
+        name: "policy-evaluation",
+        aliases: &["pe"],
+        about: "Evaluation of a given policy on a known MDP (Sutton & Barto, section 4.1)",
+        unit: "sweeps",
+        plan: PLANNING,
+        flags: PolicyEvaluationConfig::augment_args,
+        typed: typed::<PolicyEvaluationConfig>,
+        options: resolve::<PolicyEvaluationConfig>,
+        build: Build::Agent(|job| Ok(Box::new(PolicyEvaluation::new(job.mdp()?, job.config()?)?))),
+    },
+    Algorithm {
+        name: "policy-iteration",
+        aliases: &["pi"],
+        about: "Policy iteration on a known MDP (Howard 1960), modified (Puterman & Shin 1978)",
+        unit: "improvements",
+        plan: PLANNING,
+        flags: PolicyIterationConfig::augment_args,
+        typed: typed::<PolicyIterationConfig>,
+        options: resolve::<PolicyIterationConfig>,
+        build: Build::Agent(|job| Ok(Box::new(PolicyIteration::new(job.mdp()?, job.config()?)?))),
+    },
+    Algorithm {
+        name: "ppo",
+        aliases: &[],
+        about: "Proximal policy optimisation (Schulman et al. 2017)",
+        unit: "transitions",
+        plan: ON_POLICY,
+        flags: PpoConfig::augment_args,
+        typed: typed::<PpoConfig>,
+        options: resolve::<PpoConfig>,
+        build: Build::Agent(|job| {
+            job.needs_every_action()?;
+            let config = job.config::<PpoConfig>()?;
+            Ok(Box::new(Ppo::new(job.make, config, job.seed, job.device)?))
+        }),
+    },
+    Algorithm {
+        name: "q-iteration",
+        aliases: &["qi"],
+        about: "Q iteration on a known MDP",
+        unit: "sweeps",
+        plan: PLANNING,
+        flags: QIterationConfig::augment_args,
+        typed: typed::<QIterationConfig>,
+        options: resolve::<QIterationConfig>,
+        build: Build::Agent(|job| Ok(Box::new(QIteration::new(job.mdp()?, job.config()?)?))),
+    },
+    Algorithm {
+        name: "q-learning",
+        aliases: &[],
+        about: "Q-learning (Watkins 1989), also with traces",
+        unit: "transitions",
+        plan: LEARNING,
+        flags: QLearningConfig::augment_args,
+        typed: typed::<QLearningConfig>,
+        options: resolve::<QLearningConfig>,
+        build: Build::Agent(|job| {
+            let (config, seed) = (job.config()?, job.seed);
+            Ok(Box::new(QLearning::new(job.task()?, config, seed)?))
+        }),
+    },
+    Algorithm {
+        name: "reinforce",
+        aliases: &[],
+        about: "REINFORCE, also with a baseline (Williams 1992)",
+        unit: "transitions",
+        plan: ON_POLICY,
+        flags: ReinforceConfig::augment_args,
+        typed: typed::<ReinforceConfig>,
+        options: resolve::<ReinforceConfig>,
+        build: Build::Agent(|job| {
+            job.needs_every_action()?;
+            let config = job.config::<ReinforceConfig>()?;
+            Ok(Box::new(Reinforce::new(job.make, config, job.seed, job.device)?))
+        }),
+    },
+    Algorithm {
+        name: "sarsa",
+        aliases: &[],
+        about: "Sarsa (Rummery & Niranjan 1994), also with n steps or traces",
+        unit: "transitions",
+        plan: LEARNING,
+        flags: SarsaConfig::augment_args,
+        typed: typed::<SarsaConfig>,
+        options: resolve::<SarsaConfig>,
+        build: Build::Agent(|job| {
+            let (config, seed) = (job.config()?, job.seed);
+            Ok(Box::new(Sarsa::new(job.task()?, config, seed)?))
+        }),
+    },
+    Algorithm {
+        name: "td",
+        aliases: &[],
+        about: "Temporal-difference prediction of a given policy (Sutton 1988), also with n steps or traces",
+        unit: "transitions",
+        plan: LEARNING,
+        flags: TdConfig::augment_args,
+        typed: typed::<TdConfig>,
+        options: resolve::<TdConfig>,
+        build: Build::Agent(|job| {
+            let (config, seed) = (job.config()?, job.seed);
+            Ok(Box::new(Td::new(job.task()?, config, seed)?))
+        }),
+    },
+    Algorithm {
+        name: "vae",
+        aliases: &[],
+        about: "Variational auto-encoder (Kingma & Welling 2014), and the plain one",
+        unit: "pictures",
+        plan: Plan {
+            steps: 1_000_000,
+            log_every: 10_000,
+            eval_every: 50_000,
+            save_every: 250_000,
+            target: None,
+            patience: None,
+        },
+        flags: VaeConfig::augment_args,
+        typed: typed::<VaeConfig>,
+        options: resolve::<VaeConfig>,
+        build: Build::Model(|job| {
+            let config = job.config::<VaeConfig>()?;
+            let data = job.data.images().map_err(|error| Usage(error.to_string()))?;
+            Ok(Box::new(Vae::new(data, config, job.seed, job.device)?))
+        }),
+    },
+    Algorithm {
+        name: "value-iteration",
+        aliases: &["vi"],
+        about: "Value iteration on a known MDP (Bellman 1957)",
+        unit: "sweeps",
+        plan: PLANNING,
+        flags: ValueIterationConfig::augment_args,
+        typed: typed::<ValueIterationConfig>,
+        options: resolve::<ValueIterationConfig>,
+        build: Build::Agent(|job| {
+            Ok(Box::new(ValueIteration::new(job.mdp()?, job.config()?, job.seed)?))
+        }),
+    },
+];

@@ -1,0 +1,204 @@
+//! The environments.
+use super::{NoOptions, Options, Resolve, resolve};
+use crate::usage::Usage;
+use agents::MakeEnv;
+use anyhow::Result;
+use envs::{
+    Acrobot, Bandit, BanditConfig, Blackjack, Breakout, BreakoutConfig, CartPole, Catch,
+    CliffWalking, Env, FiveStep, FrozenLake, FrozenLakeConfig, GamblersConfig, GamblersProblem,
+    Garnet, GarnetConfig, GridConfig, GridWorld, JacksCarRental, JacksConfig, Mdp, MdpEnv,
+    Pendulum, RandomWalk, RandomWalkConfig, ShortCorridor, Taxi,
+};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// An environment by name.
+pub struct EnvEntry {
+    /// What `--env` takes.
+    pub name: &'static str,
+    /// One line about it.
+    pub about: &'static str,
+    /// Every `--env-arg` with its default, or as given.
+    pub options: Resolve,
+    /// How it is made.
+    pub source: Source,
+}
+
+/// How an environment is made from its options.
+pub enum Source {
+    /// Outcomes can only be drawn.
+    Env(fn(&Options) -> Result<MakeEnv>),
+    /// Outcomes are known, which is what planners need; played with a limit of so many steps.
+    Mdp(fn(&Options) -> Result<Arc<dyn Mdp>>, u32),
+}
+
+impl EnvEntry {
+    /// How to make copies with these options.
+    ///
+    /// # Errors
+    /// What is wrong with the options.
+    pub fn make(&self, options: &Options) -> Result<MakeEnv> {
+        match self.source {
+            Source::Env(make) => make(options),
+            Source::Mdp(make, limit) => {
+                let mdp = make(options)?;
+                Ok(Box::new(move || Box::new(MdpEnv::new(Arc::clone(&mdp), Some(limit)))))
+            }
+        }
+    }
+
+    /// Its outcomes, where they are known.
+    ///
+    /// # Errors
+    /// What is wrong with the options.
+    pub fn mdp(&self, options: &Options) -> Result<Option<Arc<dyn Mdp>>> {
+        match self.source {
+            Source::Env(_) => Ok(None),
+            Source::Mdp(make, _) => Ok(Some(make(options)?)),
+        }
+    }
+}
+
+/// The environments. Limits are Gymnasium's where it has one.
+pub const ENVS: &[EnvEntry] = &[
+    EnvEntry {
+        name: "acrobot",
+        about: "Acrobot-v1: swing two joined rods up (6 numbers, at most 500 steps)",
+        options: resolve::<NoOptions>,
+        source: Source::Env(|options| copies(options, |_: NoOptions| Acrobot::default())),
+    },
+    EnvEntry {
+        name: "bandit",
+        about: "Bandit: find the best of several arms (Sutton & Barto, section 2.3)",
+        options: resolve::<BanditConfig>,
+        source: Source::Env(|options| {
+            let config = serde_json::from_value(Value::Object(options.clone()))?;
+            let bandit =
+                Bandit::new(config).map_err(|error| Usage(format!("--env-arg: {error}")))?;
+            Ok(Box::new(move || Box::new(bandit.clone())))
+        }),
+    },
+    EnvEntry {
+        name: "blackjack",
+        about: "Blackjack with an infinite deck (Sutton & Barto, example 5.1)",
+        options: resolve::<NoOptions>,
+        source: Source::Mdp(|_| Ok(Arc::new(Blackjack::default())), 100),
+    },
+    EnvEntry {
+        name: "breakout",
+        about: "MinAtar's Breakout: keep the ball in play, clear the bricks (10×10, 4 channels)",
+        options: resolve::<BreakoutConfig>,
+        source: Source::Env(|options| {
+            let config: BreakoutConfig = serde_json::from_value(Value::Object(options.clone()))?;
+            config.check().map_err(|error| Usage(format!("--env-arg {error}")))?;
+            copies(options, Breakout::new)
+        }),
+    },
+    EnvEntry {
+        name: "cartpole",
+        about: "CartPole-v1: balance a pole on a cart (4 numbers, at most 500 steps)",
+        options: resolve::<NoOptions>,
+        source: Source::Env(|options| copies(options, |_: NoOptions| CartPole::default())),
+    },
+    EnvEntry {
+        name: "catch",
+        about: "bsuite's Catch: move a paddle under a falling ball (10×5)",
+        options: resolve::<NoOptions>,
+        source: Source::Env(|options| copies(options, |_: NoOptions| Catch::default())),
+    },
+    EnvEntry {
+        name: "cliff-walking",
+        about: "CliffWalking-v1 of Gymnasium: along the cliff, not into it (4×12)",
+        options: resolve::<CliffWalking>,
+        source: Source::Mdp(|options| known(options, Ok::<CliffWalking, _>), 1_000),
+    },
+    EnvEntry {
+        name: "five-step",
+        about: "The test environment of CS234's DQN assignment: five steps, best return 4.1",
+        options: resolve::<NoOptions>,
+        source: Source::Mdp(|_| Ok(Arc::new(FiveStep {})), 5),
+    },
+    EnvEntry {
+        name: "frozen-lake",
+        about: "FrozenLake-v1 of Gymnasium: over the ice, not into a hole (4×4 or a map of your own)",
+        options: resolve::<FrozenLakeConfig>,
+        source: Source::Mdp(|options| known(options, |c| FrozenLake::new(&c)), 100),
+    },
+    EnvEntry {
+        name: "frozen-lake-8x8",
+        about: "FrozenLake8x8-v1 of Gymnasium",
+        options: |given| {
+            let mut options = Options::from_iter([("map".to_owned(), Value::from("8x8"))]);
+            options.extend(given.clone());
+            resolve::<FrozenLakeConfig>(&options)
+        },
+        source: Source::Mdp(|options| known(options, |c| FrozenLake::new(&c)), 200),
+    },
+    EnvEntry {
+        name: "gamblers-problem",
+        about: "Gambler's problem: stake on coin flips to reach a goal (Sutton & Barto, example 4.3)",
+        options: resolve::<GamblersConfig>,
+        source: Source::Mdp(|options| known(options, GamblersProblem::new), 1_000),
+    },
+    EnvEntry {
+        name: "garnet",
+        about: "A random MDP of any size (Archibald et al. 1995)",
+        options: resolve::<GarnetConfig>,
+        source: Source::Mdp(|options| known(options, Garnet::new), 1_000),
+    },
+    EnvEntry {
+        name: "gridworld",
+        about: "A grid of the literature (layout) or of your own (map)",
+        options: resolve::<GridConfig>,
+        source: Source::Mdp(|options| known(options, |c| GridWorld::new(&c)), 1_000),
+    },
+    EnvEntry {
+        name: "jacks-car-rental",
+        about: "Jack's car rental: move cars between two lots (Sutton & Barto, example 4.2)",
+        options: resolve::<JacksConfig>,
+        source: Source::Mdp(|options| known(options, |c| Ok(JacksCarRental::new(c))), 1_000),
+    },
+    EnvEntry {
+        name: "pendulum",
+        about: "Pendulum-v1: swing a rod up by a weak motor (3 numbers, a torque, 200 steps)",
+        options: resolve::<NoOptions>,
+        source: Source::Env(|options| copies(options, |_: NoOptions| Pendulum::default())),
+    },
+    EnvEntry {
+        name: "random-walk",
+        about: "A random walk to be predicted (Sutton & Barto, example 6.2)",
+        options: resolve::<RandomWalkConfig>,
+        source: Source::Mdp(|options| known(options, RandomWalk::new), 1_000_000),
+    },
+    EnvEntry {
+        name: "short-corridor",
+        about: "Short corridor with switched actions (Sutton & Barto, example 13.1)",
+        options: resolve::<NoOptions>,
+        source: Source::Mdp(|_| Ok(Arc::new(ShortCorridor {})), 1_000),
+    },
+    EnvEntry {
+        name: "taxi",
+        about: "Taxi-v3 of Gymnasium: fetch a passenger and bring him where he wants (500 states)",
+        options: resolve::<NoOptions>,
+        source: Source::Mdp(|_| Ok(Arc::new(Taxi {})), 200),
+    },
+];
+
+/// An MDP from its options.
+fn known<C: DeserializeOwned, M: Mdp + 'static>(
+    options: &Options,
+    make: fn(C) -> Result<M, String>,
+) -> Result<Arc<dyn Mdp>> {
+    let config = serde_json::from_value(Value::Object(options.clone()))?;
+    let mdp = make(config).map_err(|error| Usage(format!("--env-arg: {error}")))?;
+    Ok(Arc::new(mdp))
+}
+
+fn copies<C, E: Env + 'static>(options: &Options, make: fn(C) -> E) -> Result<MakeEnv>
+where
+    C: DeserializeOwned + Clone + 'static,
+{
+    let config: C = serde_json::from_value(Value::Object(options.clone()))?;
+    Ok(Box::new(move || Box::new(make(config.clone()))))
+}

@@ -1,5 +1,6 @@
 //! Layers with the parameters they learn.
-use crate::{Activation, Init, Params, ops};
+use crate::ops::{self, Reader, Signal};
+use crate::{Activation, Init, Layer, Params};
 use candle_core::{Module, Result, Tensor};
 
 mod batch_norm;
@@ -7,6 +8,24 @@ mod conv;
 
 pub use batch_norm::BatchNorm2d;
 pub use conv::{Conv2d, Conv2dConfig, ConvTranspose2d, Mask, Residual};
+
+/// A layer as a network passes signals through it; alone it is a [`Module`].
+pub(crate) trait Pass {
+    /// The result for x, for `reader`.
+    fn pass(&self, x: &Signal, reader: Reader) -> Result<Signal>;
+}
+
+macro_rules! modules {
+    ($($layer:ty),*) => {$(
+        impl Module for $layer {
+            fn forward(&self, x: &Tensor) -> Result<Tensor> {
+                self.pass(&x.into(), Reader::Anybody)?.into_tensor()
+            }
+        }
+    )*};
+}
+
+modules!(Linear, Conv2d, ConvTranspose2d, BatchNorm2d, Residual, Flatten, Unflatten, Layer);
 
 /// y = activation(x·Wᵀ + b).
 ///
@@ -54,9 +73,9 @@ impl Linear {
     }
 }
 
-impl Module for Linear {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        ops::linear(x, &self.weight, &self.bias, self.activation) // [B, outputs]
+impl Pass for Linear {
+    fn pass(&self, x: &Signal, reader: Reader) -> Result<Signal> {
+        ops::linear(x, &self.weight, &self.bias, self.activation, reader) // [B, outputs]
     }
 }
 
@@ -64,9 +83,9 @@ impl Module for Linear {
 #[derive(Debug, Clone, Copy)]
 pub struct Flatten;
 
-impl Module for Flatten {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        x.flatten_from(1) // [B, n]
+impl Pass for Flatten {
+    fn pass(&self, x: &Signal, _: Reader) -> Result<Signal> {
+        x.clone().reshaped(|x| x.flatten_from(1)) // [B, n]
     }
 }
 
@@ -81,9 +100,10 @@ pub struct Unflatten {
     pub width: usize,
 }
 
-impl Module for Unflatten {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        x.reshape((x.dim(0)?, self.channels, self.height, self.width)) // [B, C, H, W]
+impl Pass for Unflatten {
+    fn pass(&self, x: &Signal, _: Reader) -> Result<Signal> {
+        let Self { channels, height, width } = *self;
+        x.clone().reshaped(|x| x.reshape((x.dim(0)?, channels, height, width))) // [B, C, H, W]
     }
 }
 

@@ -1,4 +1,6 @@
 //! Networks made of layers.
+use crate::layers::Pass;
+use crate::ops::{Reader, Signal};
 use crate::{BatchNorm2d, Conv2d, ConvTranspose2d, Flatten, Linear, Residual, Unflatten};
 use candle_core::{Module, Result, Tensor};
 
@@ -42,17 +44,18 @@ impl Layer {
     }
 }
 
-impl Module for Layer {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        match self {
-            Layer::Linear(layer) => layer.forward(x),
-            Layer::Conv2d(layer) => layer.forward(x),
-            Layer::ConvTranspose2d(layer) => layer.forward(x),
-            Layer::BatchNorm2d(layer) => layer.forward(x),
-            Layer::Residual(layer) => layer.forward(x),
-            Layer::Flatten(layer) => layer.forward(x),
-            Layer::Unflatten(layer) => layer.forward(x),
-        }
+impl Pass for Layer {
+    fn pass(&self, x: &Signal, reader: Reader) -> Result<Signal> {
+        let layer: &dyn Pass = match self {
+            Layer::Linear(layer) => layer,
+            Layer::Conv2d(layer) => layer,
+            Layer::ConvTranspose2d(layer) => layer,
+            Layer::BatchNorm2d(layer) => layer,
+            Layer::Residual(layer) => layer,
+            Layer::Flatten(layer) => layer,
+            Layer::Unflatten(layer) => layer,
+        };
+        layer.pass(x, reader)
     }
 }
 
@@ -128,8 +131,16 @@ impl Sequential {
 
 impl Module for Sequential {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let Some((first, rest)) = self.layers.split_first() else { return Ok(x.clone()) };
-        rest.iter().try_fold(first.forward(x)?, |x, layer| layer.forward(&x))
+        // Reshaping layers pass on whose result they reshape, so that the last of the others is the last
+        // to write one.
+        let reshapes = |layer: &Layer| matches!(layer, Layer::Flatten(_) | Layer::Unflatten(_));
+        let last = self.layers.iter().rposition(|layer| !reshapes(layer));
+        let mut signal = Signal::from(x);
+        for (index, layer) in self.layers.iter().enumerate() {
+            let reader = if Some(index) < last { Reader::Layer } else { Reader::Anybody };
+            signal = layer.pass(&signal, reader)?;
+        }
+        signal.into_tensor()
     }
 }
 
@@ -195,6 +206,50 @@ mod tests {
         assert!(!y.track_op());
         let error = optimizer.step(&y.sum_all().unwrap()).unwrap_err().to_string();
         assert!(error.contains("depends on none of the 4 parameters"), "{error}");
+    }
+
+    /// What a loss gives the input and the parameters of a network, whose layers are applied by `run`.
+    fn gradients(run: &dyn Fn(&[Layer], &Tensor) -> Result<Tensor>) -> Vec<Vec<f32>> {
+        let params = Params::new(1, &Device::Cpu);
+        let same = Conv2dConfig { padding: 1, ..Conv2dConfig::new(3, 3, 3) };
+        let up = Conv2dConfig { stride: 2, padding: 1, ..Conv2dConfig::new(3, 2, 4) };
+        let layers = vec![
+            Linear::new(&params, "in", 5, 32, Activation::LeakyRelu(0.2)).unwrap().into(),
+            Unflatten { channels: 2, height: 4, width: 4 }.into(),
+            Conv2d::new(&params, "conv", CONV, Activation::Relu).unwrap().into(),
+            BatchNorm2d::new(&params, "norm", 3, Activation::Tanh).unwrap().into(),
+            Residual::new(Conv2d::new(&params, "same", same, Activation::Relu).unwrap()).into(),
+            crate::ConvTranspose2d::new(&params, "up", up, Activation::Sigmoid).unwrap().into(),
+            Flatten.into(),
+            Linear::new(&params, "out", 32, 32, Activation::Tanh).unwrap().into(),
+            Unflatten { channels: 2, height: 4, width: 4 }.into(),
+        ];
+        let x = Tensor::arange(0f32, 10.0, &Device::Cpu).unwrap().reshape((2, 5)).unwrap();
+        let x = candle_core::Var::from_tensor(&x).unwrap();
+        let y = run(&layers, &x).unwrap();
+        // Read twice, and once through the whole network again.
+        let loss = (y.sqr().unwrap().mean_all().unwrap() + y.sum_all().unwrap()).unwrap();
+        let again = x.affine(0.5, 1.0).unwrap();
+        let loss =
+            (loss + run(&layers, &again).unwrap().sqr().unwrap().sum_all().unwrap()).unwrap();
+        let found = loss.backward().unwrap();
+        let vars: Vec<_> = params.named().into_iter().map(|(_, var)| var).chain([x]).collect();
+        let of = |found: &candle_core::backprop::GradStore| -> Vec<Vec<f32>> {
+            let gradient = |var: &candle_core::Var| found.get(var).unwrap().flatten_all().unwrap();
+            vars.iter().map(|var| gradient(var).to_vec1().unwrap()).collect()
+        };
+        // A graph may be gone through more than once.
+        assert_eq!(of(&loss.backward().unwrap()), of(&found));
+        of(&found)
+    }
+
+    #[test]
+    fn layers_hand_on_the_gradients_that_candle_adds_up() {
+        let alone =
+            gradients(&|layers, x| layers.iter().try_fold(x.clone(), |x, layer| layer.forward(&x)));
+        let together = gradients(&|layers, x| Sequential::new(layers.to_vec()).forward(x));
+        assert_eq!(together, alone);
+        assert!(alone.iter().all(|gradient| gradient.iter().any(|&slope| slope != 0.0)));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Batch normalisation.
-use crate::{Activation, Init, Params, ops};
-use candle_core::{Module, Result, Tensor, Var};
+use super::Pass;
+use crate::ops::{self, Reader, Signal};
+use crate::{Activation, Init, Params};
+use candle_core::{Result, Tensor, Var};
 
 /// Share of the new batch in the running statistics.
 const MOMENTUM: f64 = 0.1;
@@ -68,19 +70,20 @@ impl BatchNorm2d {
     }
 }
 
-impl Module for BatchNorm2d {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+impl Pass for BatchNorm2d {
+    fn pass(&self, x: &Signal, reader: Reader) -> Result<Signal> {
         let Self { weight, bias, activation, .. } = self;
         if self.mode == Mode::Frozen {
             let moments = ops::Moments {
                 mean: self.running_mean.as_detached_tensor(),
                 variance: self.running_var.as_detached_tensor(),
             };
-            return ops::batch_norm_by(x, weight, bias, &moments, *activation);
+            let x = x.clone().into_tensor()?;
+            return Ok((&ops::batch_norm_by(&x, weight, bias, &moments, *activation)?).into());
         }
-        let (y, moments) = ops::batch_norm(x, weight, bias, *activation)?;
+        let (y, moments) = ops::batch_norm(x, weight, bias, *activation, reader)?;
         if self.mode == Mode::Training {
-            let count = x.elem_count() / weight.elem_count();
+            let count = x.value().elem_count() / weight.elem_count();
             let unbiased = (moments.variance * (count as f64 / (count - 1) as f64))?;
             follow(&self.running_mean, &moments.mean)?;
             follow(&self.running_var, &unbiased)?;
@@ -99,7 +102,7 @@ fn follow(running: &Var, new: &Tensor) -> Result<()> {
 mod tests {
     use super::*;
     use crate::{Linear, Optimizer, OptimizerConfig, Sequential};
-    use candle_core::{D, Device};
+    use candle_core::{D, Device, Module as _};
 
     fn running(params: &Params) -> [f32; 2] {
         let buffers = params.buffers();
@@ -119,7 +122,7 @@ mod tests {
         let (frozen, detached) = (network.frozen(), network.detached());
         // Mean 4, biased variance 5, unbiased 20/3
         let x = Tensor::new(&[[[[1f32, 3.0]]], [[[5.0, 7.0]]]], &Device::Cpu).unwrap();
-        let run = |network: &dyn Module| -> Vec<f32> {
+        let run = |network: &dyn candle_core::Module| -> Vec<f32> {
             network.forward(&x).unwrap().flatten_all().unwrap().to_vec1().unwrap()
         };
         let by_batch = [-3.0, -1.0, 1.0, 3.0].map(|d: f32| d / 5f32.sqrt());

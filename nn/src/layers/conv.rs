@@ -1,6 +1,8 @@
 //! Convolutions.
-use crate::{Activation, Init, Params, ops};
-use candle_core::{Module, Result, Tensor, bail};
+use super::Pass;
+use crate::ops::{self, Reader, Signal};
+use crate::{Activation, Init, Params};
+use candle_core::{Result, Tensor, bail};
 
 /// The sizes of a convolution; kernel, stride, padding and dilation are the same along both axes.
 ///
@@ -157,9 +159,10 @@ impl Conv2d {
     }
 }
 
-impl Module for Conv2d {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        ops::conv2d(x, &self.weight, &self.bias, self.window, self.form) // [B, O, H', W']
+impl Pass for Conv2d {
+    fn pass(&self, x: &Signal, reader: Reader) -> Result<Signal> {
+        let Self { weight, bias, window, form } = self;
+        ops::conv2d(x, weight, bias, *window, *form, reader) // [B, O, H', W']
     }
 }
 
@@ -180,9 +183,9 @@ impl Residual {
     }
 }
 
-impl Module for Residual {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.0.forward(x) // [B, C, H, W]
+impl Pass for Residual {
+    fn pass(&self, x: &Signal, reader: Reader) -> Result<Signal> {
+        self.0.pass(x, reader) // [B, C, H, W]
     }
 }
 
@@ -222,10 +225,10 @@ impl ConvTranspose2d {
     }
 }
 
-impl Module for ConvTranspose2d {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (weight, bias) = (&self.weight, &self.bias);
-        ops::conv_transpose2d(x, weight, bias, self.window, self.activation) // [B, O, H', W']
+impl Pass for ConvTranspose2d {
+    fn pass(&self, x: &Signal, reader: Reader) -> Result<Signal> {
+        let Self { weight, bias, activation, window } = self;
+        ops::conv_transpose2d(x, weight, bias, *window, *activation, reader) // [B, O, H', W']
     }
 }
 
@@ -233,7 +236,7 @@ impl Module for ConvTranspose2d {
 mod tests {
     use super::*;
     use crate::{Optimizer, OptimizerConfig};
-    use candle_core::{DType, Device};
+    use candle_core::{DType, Device, Module as _};
 
     fn values(tensor: &Tensor) -> Vec<f32> {
         tensor.flatten_all().unwrap().to_vec1().unwrap()

@@ -4,6 +4,7 @@ mod statistics;
 use self::statistics::Statistics;
 use super::activation::with_function;
 use super::fresh::compute;
+use super::signal::{Given, Gradients3, LayerOp, Reader, Signal, apply};
 use super::sink::{Content, add_shares, emit};
 use super::tiles::{for_each_task, pieces, scratch};
 use super::{on_cpu_f32, read, slice, vectorised};
@@ -29,11 +30,13 @@ pub(crate) struct Moments {
 /// activation(weight·(x − mean)/√(variance + ε) + bias) for x `[B, C, …]` and the rest `[C]`, with
 /// the mean and the biased variance of the batch, which are returned too.
 pub(crate) fn batch_norm(
-    x: &Tensor,
+    signal: &Signal,
     weight: &Tensor,
     bias: &Tensor,
     activation: Activation,
-) -> Result<(Tensor, Moments)> {
+    reader: Reader,
+) -> Result<(Signal, Moments)> {
+    let x = signal.value();
     let channels = check(x, weight, bias, activation)?;
     if x.elem_count() == channels {
         bail!("batch_norm: a batch of {:?} has one value per channel, no variance", x.dims())
@@ -47,16 +50,11 @@ pub(crate) fn batch_norm(
             mean: mean.detach().flatten_all()?,
             variance: variance.detach().flatten_all()?,
         };
-        return Ok((y.reshape(x.shape())?, moments));
+        return Ok(((&y.reshape(x.shape())?).into(), moments));
     }
-    let (x, weight, bias) = (x.contiguous()?, weight.contiguous()?, bias.contiguous()?);
     let statistics = Arc::new(OnceLock::new());
     let op = BatchNormOp { activation, statistics: statistics.clone() };
-    let y = if x.track_op() || weight.track_op() || bias.track_op() {
-        x.apply_op3(&weight, &bias, op)?
-    } else {
-        x.apply_op3_no_bwd(&weight, &bias, &op)?
-    };
+    let y = apply(signal, weight, bias, op, reader)?;
     let Some(statistics) = statistics.get() else { bail!("batch_norm left no statistics") };
     let vector = |values: &[f32]| Tensor::from_slice(values, channels, x.device());
     let moments =
@@ -151,8 +149,6 @@ impl CustomOp3 for BatchNormOp {
         Ok((CpuStorage::F32(y), x_layout.shape().clone()))
     }
 
-    /// With gz = g·activation'(z), x̂ = (x − mean)/σ and means over the batch for each channel:
-    /// dx = weight/σ·(gz − mean gz − x̂·mean(gz·x̂)), d_weight = Σ gz·x̂, d_bias = Σ gz.
     fn bwd(
         &self,
         x: &Tensor,
@@ -160,7 +156,16 @@ impl CustomOp3 for BatchNormOp {
         bias: &Tensor,
         y: &Tensor,
         g: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    ) -> Result<Gradients3> {
+        self.gradients(Given { x, weight, bias, y, g }, x.track_op())
+    }
+}
+
+impl LayerOp for BatchNormOp {
+    /// With gz = g·activation'(z), x̂ = (x − mean)/σ and means over the batch for each channel:
+    /// dx = weight/σ·(gz − mean gz − x̂·mean(gz·x̂)), d_weight = Σ gz·x̂, d_bias = Σ gz.
+    fn gradients(&self, given: Given, asked: bool) -> Result<Gradients3> {
+        let Given { x, weight, bias, y, g } = given;
         let Some(statistics) = self.statistics.get() else {
             bail!("batch_norm: backward before forward")
         };
@@ -168,7 +173,7 @@ impl CustomOp3 for BatchNormOp {
         let sample = count / x.dim(0)?;
         let tile = SAMPLES * sample;
         let tiles = count.div_ceil(tile);
-        let asked = if x.track_op() { count } else { 0 };
+        let elements = if asked { count } else { 0 };
         let mut sums = vec![0.0; 2 * channels];
         let mut run = |x: &[f32], weight: &[f32], y: &[f32], g: &[f32]| {
             scratch(tiles * 2 * channels, |shares| {
@@ -182,7 +187,7 @@ impl CustomOp3 for BatchNormOp {
                 add_shares(&mut sums, Content::Stale, shares.chunks_exact(2 * channels));
                 Ok::<_, candle_core::Error>(())
             })?;
-            compute(asked, tile, count * ELEMENT_WORK, |index, dx| {
+            compute(elements, tile, count * ELEMENT_WORK, |index, dx| {
                 let range = index * tile..index * tile + dx.len();
                 let (x, y, g) = (&x[range.clone()], &y[range.clone()], &g[range]);
                 let mean_of = (channels as f64 / count as f64) as f32;
@@ -205,7 +210,7 @@ impl CustomOp3 for BatchNormOp {
             add_shares(d_bias, content, std::iter::once(&sums[..channels]));
             Ok(()) // [C]
         })?;
-        let dx = match x.track_op() {
+        let dx = match asked {
             true => Some(Tensor::from_vec(dx, x.shape(), x.device())?), // [B, C, …]
             false => None,
         };

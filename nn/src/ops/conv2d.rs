@@ -1,10 +1,11 @@
 //! Convolution, bias and activation in one operation, and perhaps the input added to them.
-use super::conv_gradients::{Given, Group, Sums, gradients, with_taps};
+use super::conv_gradients::{Group, Sums, gradients, with_taps};
 use super::correlation::{Correlation, Transposed};
 use super::fresh::compute;
 use super::functions::sum;
 use super::geometry::Geometry;
-use super::tiles::{scratch, tile};
+use super::signal::{Given, Gradients3, LayerOp, Reader, Signal, apply};
+use super::tiles::{even_tile, scratch, tile};
 use super::transpose::transpose;
 use super::{activation, on_cpu_f32, read, slice, vectorised};
 use crate::{Activation, Mask};
@@ -49,13 +50,14 @@ impl From<Activation> for ConvForm {
 
 /// activation(w ⋆ x + b) for x `[B, C, H, W]`, w `[O, C, k, k]`, b `[O]`: `[B, O, H', W']`.
 pub(crate) fn conv2d(
-    x: &Tensor,
+    signal: &Signal,
     weight: &Tensor,
     bias: &Tensor,
     window: Window,
-    form: impl Into<ConvForm>,
-) -> Result<Tensor> {
-    let form = form.into();
+    form: ConvForm,
+    reader: Reader,
+) -> Result<Signal> {
+    let x = signal.value();
     let op = Conv2dOp { window, form };
     // Both paths refuse the same shapes, in the same words.
     let geometry = op.geometry(x.dims(), weight.dims())?;
@@ -75,14 +77,10 @@ pub(crate) fn conv2d(
         let Window { stride, padding, dilation } = window;
         let sum = x.conv2d(&weight, padding, stride, dilation, 1)?; // [B, O, H', W']
         let y = form.activation.apply(&sum.broadcast_add(&bias.reshape((1, (), 1, 1))?)?)?;
-        return if form.residual { x + y } else { Ok(y) };
+        let y = if form.residual { (x + y)? } else { y };
+        return Ok((&y).into());
     }
-    let (x, weight, bias) = (x.contiguous()?, weight.contiguous()?, bias.contiguous()?);
-    if x.track_op() || weight.track_op() || bias.track_op() {
-        x.apply_op3(&weight, &bias, op)
-    } else {
-        x.apply_op3_no_bwd(&weight, &bias, &op)
-    }
+    apply(signal, weight, bias, op, reader)
 }
 
 struct Conv2dOp {
@@ -138,7 +136,7 @@ impl CustomOp3 for Conv2dOp {
         let x = slice(x, x_layout)?;
         let bias: &[f32] = slice(bias, bias_layout)?;
         let work = outputs * inputs * positions;
-        let samples = tile(work, 1);
+        let samples = even_tile(batch, tile(work, 1));
         let correlation = Correlation::new(geometry, outputs)?;
         let y = with_taps(slice(weight, weight_layout)?, outputs, &geometry, |weight| {
             scratch(weight.len(), |kernels| {
@@ -166,8 +164,6 @@ impl CustomOp3 for Conv2dOp {
         Ok((CpuStorage::F32(y), Shape::from(shape)))
     }
 
-    /// With gz = g·activation'(z), for each sample: dw += gz ⋆ x, db += Σ_positions gz,
-    /// dx = wᵀ gz (+ g).
     fn bwd(
         &self,
         x: &Tensor,
@@ -175,15 +171,24 @@ impl CustomOp3 for Conv2dOp {
         bias: &Tensor,
         y: &Tensor,
         g: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    ) -> Result<Gradients3> {
+        self.gradients(Given { x, weight, bias, y, g }, x.track_op())
+    }
+}
+
+impl LayerOp for Conv2dOp {
+    /// With gz = g·activation'(z), for each sample: dw += gz ⋆ x, db += Σ_positions gz,
+    /// dx = wᵀ gz (+ g).
+    fn gradients(&self, given: Given, asked: bool) -> Result<Gradients3> {
+        let Given { x, weight, .. } = given;
         let geometry = self.geometry(x.dims(), weight.dims())?;
         let outputs = weight.dim(0)?;
         let correlation = Correlation::new(geometry, outputs)?;
-        let transposed = match x.track_op() {
+        let transposed = match asked {
             true => Some(read(weight, |weight| Transposed::new(geometry, outputs, weight))?),
             false => None,
         };
-        gradients(Given { x, weight, bias, y, g }, &geometry, outputs, |group, sums| {
+        gradients(given, asked, &geometry, outputs, |group, sums| {
             self.group_gradients(&geometry, &correlation, transposed.as_ref(), group, sums)
         })
     }

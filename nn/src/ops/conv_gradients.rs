@@ -3,21 +3,12 @@ use super::fresh::{Blank, fresh};
 use super::geometry::Geometry;
 use super::product::Old;
 use super::read;
+use super::signal::{Given, Gradients3};
 use super::sink::{Content, add_shares, emit};
 use super::tiles::{for_each, for_each_task, pieces, scratch, shared_tile};
 use super::transpose::transpose;
 use candle_core::{Result, Tensor};
 use std::ops::Range;
-
-/// The tensors that a backward pass is given.
-#[derive(Clone, Copy)]
-pub(super) struct Given<'a> {
-    pub(super) x: &'a Tensor,
-    pub(super) weight: &'a Tensor,
-    pub(super) bias: &'a Tensor,
-    pub(super) y: &'a Tensor,
-    pub(super) g: &'a Tensor,
-}
 
 /// The elements of some of the samples.
 #[derive(Clone, Copy)]
@@ -45,14 +36,15 @@ const SUM_TILE: usize = 1 << 14;
 /// What adding one element costs in multiply-adds of a product, roughly.
 const SUM_WORK: usize = 8;
 
-/// The gradients of x, weight and bias, where `group_gradients` computes them for a group of samples
+/// The gradients of x, if `asked`, weight and bias, where `group_gradients` computes them for a group of samples
 /// and kernels have `outputs` rows.
 pub(super) fn gradients(
     given: Given,
+    asked: bool,
     geometry: &Geometry,
     outputs: usize,
     group_gradients: impl Fn(Group, Sums) -> Result<()> + Sync,
-) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+) -> Result<Gradients3> {
     let Given { x, weight, bias, y, g } = given;
     let (batch, biases) = (x.dim(0)?, bias.elem_count());
     let (x_len, y_len) = (x.elem_count() / batch, y.elem_count() / batch);
@@ -63,7 +55,6 @@ pub(super) fn gradients(
     let tiles = batch.div_ceil(samples);
     let learns = weight.track_op() || bias.track_op();
     let share = if learns { weights + biases } else { 0 };
-    let asked = x.track_op();
     scratch(tiles * share, |shares| {
         let mut run = |x: &[f32], y: &[f32], g: &[f32]| {
             let elements = if asked { x.len() } else { 0 };

@@ -1,10 +1,11 @@
 //! Transposed convolution, bias and activation in one operation.
-use super::conv_gradients::{Given, Group, Sums, gradients};
+use super::conv_gradients::{Group, Sums, gradients};
 use super::conv2d::{Window, add_sums};
 use super::correlation::{Correlation, Transposed};
 use super::fresh::compute;
 use super::geometry::Geometry;
-use super::tiles::{scratch, tile};
+use super::signal::{Given, Gradients3, LayerOp, Reader, Signal, apply};
+use super::tiles::{even_tile, scratch, tile};
 use super::transpose::transpose;
 use super::{activation, on_cpu_f32, read, slice};
 use crate::Activation;
@@ -13,12 +14,14 @@ use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 /// activation(wᵀ x + b), where wᵀ is the transpose of the convolution with w as a linear function,
 /// for x `[B, C, H, W]`, w `[C, O, k, k]`, b `[O]`: `[B, O, H', W']`.
 pub(crate) fn conv_transpose2d(
-    x: &Tensor,
+    signal: &Signal,
     weight: &Tensor,
     bias: &Tensor,
     window: Window,
     activation: Activation,
-) -> Result<Tensor> {
+    reader: Reader,
+) -> Result<Signal> {
+    let x = signal.value();
     let op = ConvTranspose2dOp { window, activation };
     let geometry = op.geometry(x.dims(), weight.dims())?;
     activation.check()?;
@@ -28,14 +31,10 @@ pub(crate) fn conv_transpose2d(
     if !on_cpu_f32(&[x, weight, bias]) {
         let Window { stride, padding, dilation } = window;
         let sum = x.conv_transpose2d(weight, padding, 0, stride, dilation)?; // [B, O, H', W']
-        return activation.apply(&sum.broadcast_add(&bias.reshape((1, (), 1, 1))?)?);
+        let y = activation.apply(&sum.broadcast_add(&bias.reshape((1, (), 1, 1))?)?)?;
+        return Ok((&y).into());
     }
-    let (x, weight, bias) = (x.contiguous()?, weight.contiguous()?, bias.contiguous()?);
-    if x.track_op() || weight.track_op() || bias.track_op() {
-        x.apply_op3(&weight, &bias, op)
-    } else {
-        x.apply_op3_no_bwd(&weight, &bias, &op)
-    }
+    apply(signal, weight, bias, op, reader)
 }
 
 struct ConvTranspose2dOp {
@@ -99,7 +98,7 @@ impl CustomOp3 for ConvTranspose2dOp {
         let bias: &[f32] = slice(bias, bias_layout)?;
         let transposed = Transposed::new(geometry, channels, slice(weight, weight_layout)?)?;
         let work = channels * geometry.inputs() * positions;
-        let samples = tile(work, 1);
+        let samples = even_tile(batch, tile(work, 1));
         let sample = geometry.sample();
         let y = compute(batch * sample, samples * sample, batch * work, |tile, y| {
             let x = x[tile * samples * channels * positions..].chunks(channels * positions);
@@ -118,7 +117,6 @@ impl CustomOp3 for ConvTranspose2dOp {
         Ok((CpuStorage::F32(y), Shape::from(shape)))
     }
 
-    /// With gz = g·activation'(z), for each sample: dx = w ⋆ gz, dw += x ⋆ gz, db += Σ gz.
     fn bwd(
         &self,
         x: &Tensor,
@@ -126,7 +124,15 @@ impl CustomOp3 for ConvTranspose2dOp {
         bias: &Tensor,
         y: &Tensor,
         g: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    ) -> Result<Gradients3> {
+        self.gradients(Given { x, weight, bias, y, g }, x.track_op())
+    }
+}
+
+impl LayerOp for ConvTranspose2dOp {
+    /// With gz = g·activation'(z), for each sample: dx = w ⋆ gz, dw += x ⋆ gz, db += Σ gz.
+    fn gradients(&self, given: Given, asked: bool) -> Result<Gradients3> {
+        let Given { x, weight, .. } = given;
         let geometry = self.geometry(x.dims(), weight.dims())?;
         let channels = x.dim(1)?;
         let correlation = Correlation::new(geometry, channels)?;
@@ -136,7 +142,7 @@ impl CustomOp3 for ConvTranspose2dOp {
                 Ok(())
             })?;
             let kernels = &*kernels;
-            gradients(Given { x, weight, bias, y, g }, &geometry, channels, |group, sums| {
+            gradients(given, asked, &geometry, channels, |group, sums| {
                 self.group_gradients(&geometry, &correlation, kernels, group, sums)
             })
         })

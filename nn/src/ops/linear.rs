@@ -1,20 +1,23 @@
 //! Fully connected layer: sum, bias and activation in one operation.
 use super::fresh::compute;
 use super::product::{Factors, Old, Rows, dots, multiples, product};
+use super::signal::{Given, Gradients3, LayerOp, Reader, Signal, apply};
 use super::sink::{Content, emit};
-use super::tiles::{for_each, scratch, tile};
-use super::transpose::transpose;
+use super::tiles::{even_tile, for_each, scratch};
+use super::transpose::{transpose, transpose_part};
 use super::{activation, on_cpu_f32, read, slice, vectorised};
 use crate::Activation;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
 /// activation(x·Wᵀ + b) for x `[B, K]`, W `[N, K]`, b `[N]`: `[B, N]`.
 pub(crate) fn linear(
-    x: &Tensor,
+    signal: &Signal,
     weight: &Tensor,
     bias: &Tensor,
     activation: Activation,
-) -> Result<Tensor> {
+    reader: Reader,
+) -> Result<Signal> {
+    let x = signal.value();
     match (x.dims(), weight.dims(), bias.dims()) {
         ([b, k], [n, inputs], [biases]) if k == inputs && n == biases && b * k * n > 0 => {}
         (x, weight, bias) => {
@@ -24,25 +27,23 @@ pub(crate) fn linear(
     activation.check()?;
     if !on_cpu_f32(&[x, weight, bias]) {
         let sum = x.matmul(&weight.t()?)?.broadcast_add(bias)?; // [B, N]
-        return activation.apply(&sum);
+        return Ok((&activation.apply(&sum)?).into());
     }
-    let (x, weight, bias) = (x.contiguous()?, weight.contiguous()?, bias.contiguous()?);
-    if x.track_op() || weight.track_op() || bias.track_op() {
-        x.apply_op3(&weight, &bias, LinearOp { activation })
-    } else {
-        x.apply_op3_no_bwd(&weight, &bias, &LinearOp { activation })
-    }
+    apply(signal, weight, bias, LinearOp { activation }, reader)
 }
 
 struct LinearOp {
     activation: Activation,
 }
 
-/// Rows in a tile are a multiple of this: enough to share a copy of the other side.
+/// Rows in a tile, at least, where there are as many: enough to share a copy of the other side.
 const ROWS: usize = 96;
 
-/// Columns in a tile are a multiple of this, so that vectors are full.
+/// Columns that are copied together: whole vectors.
 const COLUMNS: usize = 64;
+
+/// What copying one number costs in multiply-adds of a product, roughly.
+const TURN_WORK: usize = 16;
 
 /// Rows or columns up to which a product is a few products with vectors.
 const FEW: usize = 8;
@@ -66,12 +67,10 @@ impl CustomOp3 for LinearOp {
         let x = slice(x, x_layout)?;
         let weight: &[f32] = slice(weight_storage, weight_layout)?;
         let bias: &[f32] = slice(bias, bias_layout)?;
-        let mut y = sums(x, weight, [batch, n, k])?;
-        activation::add_rows_and_apply(self.activation, &mut y, bias);
+        let y = self.forward(x, weight, bias, [batch, n, k])?;
         Ok((CpuStorage::F32(y), Shape::from((batch, n))))
     }
 
-    /// With gz = g·activation'(z): dx = gz·W, dW = gzᵀ·x, db = Σ_B gz.
     fn bwd(
         &self,
         x: &Tensor,
@@ -79,7 +78,15 @@ impl CustomOp3 for LinearOp {
         bias: &Tensor,
         y: &Tensor,
         g: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    ) -> Result<Gradients3> {
+        self.gradients(Given { x, weight, bias, y, g }, x.track_op())
+    }
+}
+
+impl LayerOp for LinearOp {
+    /// With gz = g·activation'(z): dx = gz·W, dW = gzᵀ·x, db = Σ_B gz.
+    fn gradients(&self, given: Given, asked: bool) -> Result<Gradients3> {
+        let Given { x, weight, bias, y, g } = given;
         let ((batch, k), n) = (x.dims2()?, weight.dim(0)?);
         scratch(batch * n, |gz| {
             read(y, |y| {
@@ -90,30 +97,16 @@ impl CustomOp3 for LinearOp {
             })?;
             let gz = &*gz; // [B, N]
             let work = batch * n * k;
-            let dx = if x.track_op() {
-                let mut dx = vec![0.0; batch * k];
-                let columns = tile(batch * n, COLUMNS).min(k);
-                let (from, steps) = (multiples(batch, n)?, multiples(n, 1)?);
-                let to = multiples(batch, columns)?;
-                read(weight, |weight| {
-                    scratch(k.div_ceil(columns) * columns * batch, |blocks| {
-                        for_each(blocks, batch * columns, work, |block, dx| {
-                            let first = block * columns;
-                            let width = columns.min(k - first);
-                            let factors = Factors { values: gz, from: &from, steps: &steps };
-                            let weight =
-                                Rows { values: &weight[first..], stride: k, columns: width };
-                            product(factors, weight, dx, &to, Old::Replaced) // [B, columns]
-                        })?;
-                        for (block, values) in blocks.chunks_exact(batch * columns).enumerate() {
-                            let rows = dx.chunks_exact_mut(k).zip(values.chunks_exact(columns));
-                            for (dx, row) in rows {
-                                let dx = dx[block * columns..].chunks_mut(columns).next();
-                                let dx = dx.unwrap_or_default();
-                                dx.copy_from_slice(&row[..dx.len()]);
-                            }
-                        }
-                        Ok(())
+            let dx = if asked {
+                let rows = even_tile(batch, ROWS);
+                let (from, steps) = (multiples(rows, n)?, multiples(n, 1)?);
+                let to = multiples(rows, k)?;
+                let dx = read(weight, |weight| {
+                    compute(batch * k, rows * k, work, |tile, dx| {
+                        let height = dx.len() / k;
+                        let values = &gz[tile * rows * n..];
+                        let factors = Factors { values, from: &from[..height], steps: &steps };
+                        product(factors, Rows::new(weight, k), dx, &to[..height], Old::Replaced) // [rows, K]
                     })
                 })?;
                 Some(Tensor::from_vec(dx, x.shape(), x.device())?)
@@ -121,7 +114,7 @@ impl CustomOp3 for LinearOp {
                 None
             };
             let d_weight = emit(weight, |d_weight, content| {
-                let rows = tile(batch * k, ROWS);
+                let rows = even_tile(n, ROWS);
                 let (from, to) = (multiples(n, 1)?, multiples(n, k)?);
                 let steps = multiples(batch, n)?;
                 let old = content.into();
@@ -153,45 +146,90 @@ impl CustomOp3 for LinearOp {
     }
 }
 
-/// x·Wᵀ `[B, N]`.
-fn sums(x: &[f32], weight: &[f32], [batch, n, k]: [usize; 3]) -> Result<Vec<f32>> {
-    let work = batch * n * k;
-    let outputs = tile(batch * k, ROWS);
-    let some_weights = |tile: usize, height: usize| &weight[tile * outputs * k..][..height * k];
-    if batch == 1 {
-        return compute(n, outputs, work, |tile, y| dots(x, some_weights(tile, y.len()), k, y));
-    }
-    if n <= FEW {
-        let rows = tile(n * k, 1);
-        return compute(batch * n, rows * n, work, |tile, y| {
-            dots(weight, &x[tile * rows * k..][..y.len() / n * k], k, y)
-        });
-    }
-    scratch(n * batch, |y_t| {
-        if batch <= FEW {
-            for_each(y_t, outputs * batch, work, |tile, y_t| {
-                dots(x, some_weights(tile, y_t.len() / batch), k, y_t) // [N, B]
-            })?;
-        } else {
-            scratch(k * batch, |x_t| {
-                let blocks = x_t.chunks_mut(COLUMNS * k).zip(x.chunks(COLUMNS * k));
-                blocks.for_each(|(x_t, x)| transpose(x, k, x_t)); // [K, some of B] each
-                let (from, steps, to) = (multiples(n, k)?, multiples(k, 1)?, multiples(n, batch)?);
-                for_each(y_t, outputs * batch, work, |tile, y_t| {
-                    let height = y_t.len() / batch;
-                    let values = some_weights(tile, height);
+impl LinearOp {
+    /// activation(x·Wᵀ + b) `[B, N]`. Copies the smaller of x and W, turned.
+    fn forward(
+        &self,
+        x: &[f32],
+        weight: &[f32],
+        bias: &[f32],
+        [batch, n, k]: [usize; 3],
+    ) -> Result<Vec<f32>> {
+        let (work, activation) = (batch * n * k, self.activation);
+        if batch == 1 {
+            let outputs = even_tile(n, 1);
+            return compute(n, outputs, work, |tile, y| {
+                let (weight, bias) = (&weight[tile * outputs * k..], &bias[tile * outputs..]);
+                dots(x, &weight[..y.len() * k], k, y)?;
+                activation::add_rows_and_apply(activation, y, &bias[..y.len()]);
+                Ok(())
+            });
+        }
+        if n <= FEW {
+            let rows = even_tile(batch, 1);
+            return compute(batch * n, rows * n, work, |tile, y| {
+                dots(weight, &x[tile * rows * k..][..y.len() / n * k], k, y)?;
+                activation::add_rows_and_apply(activation, y, bias);
+                Ok(())
+            });
+        }
+        if n <= batch {
+            return scratch(k * n, |turned| {
+                let inputs = even_tile(k, COLUMNS);
+                for_each(turned, inputs * n, TURN_WORK * k * n, |tile, turned| {
+                    transpose_part(&weight[tile * inputs..], k, turned.len() / n, turned);
+                    Ok(())
+                })?; // [K, N]
+                let (rows, turned) = (even_tile(batch, ROWS), &*turned);
+                let (from, steps, to) =
+                    (multiples(rows, k)?, multiples(k, 1)?, multiples(rows, n)?);
+                compute(batch * n, rows * n, work, |tile, y| {
+                    let (values, height) = (&x[tile * rows * k..], y.len() / n);
                     let factors = Factors { values, from: &from[..height], steps: &steps };
-                    for (block, x_t) in x_t.chunks(COLUMNS * k).enumerate() {
-                        let (x_t, y_t) =
-                            (Rows::new(x_t, x_t.len() / k), &mut y_t[block * COLUMNS..]);
-                        product(factors, x_t, y_t, &to[..height], Old::Replaced)?; // [N, B]
-                    }
+                    product(factors, Rows::new(turned, n), y, &to[..height], Old::Replaced)?;
+                    activation::add_rows_and_apply(activation, y, bias);
                     Ok(())
                 })
-            })?;
+            });
         }
-        let mut y = vec![0.0; n * batch];
-        transpose(y_t, batch, &mut y); // [B, N]
-        Ok(y)
-    })
+        scratch(n * batch, |y_t| {
+            let outputs = even_tile(n, ROWS);
+            let finish = |tile: usize, y_t: &mut [f32]| {
+                for (y_t, bias) in y_t.chunks_exact_mut(batch).zip(&bias[tile * outputs..]) {
+                    activation::add_and_apply(activation, y_t, *bias);
+                }
+                Ok(())
+            };
+            if batch <= FEW {
+                for_each(y_t, outputs * batch, work, |tile, y_t| {
+                    let weight = &weight[tile * outputs * k..][..y_t.len() / batch * k];
+                    dots(x, weight, k, y_t)?; // [some of N, B]
+                    finish(tile, y_t)
+                })?;
+            } else {
+                scratch(k * batch, |turned| {
+                    for_each(turned, COLUMNS * k, TURN_WORK * k * batch, |tile, turned| {
+                        transpose(&x[tile * COLUMNS * k..][..turned.len()], k, turned);
+                        Ok(())
+                    })?; // [K, some of B] each
+                    let (from, steps, to) =
+                        (multiples(outputs, k)?, multiples(k, 1)?, multiples(outputs, batch)?);
+                    let turned = &*turned;
+                    for_each(y_t, outputs * batch, work, |tile, y_t| {
+                        let height = y_t.len() / batch;
+                        let values = &weight[tile * outputs * k..];
+                        let factors = Factors { values, from: &from[..height], steps: &steps };
+                        for (block, x) in turned.chunks(COLUMNS * k).enumerate() {
+                            let (x, y_t) = (Rows::new(x, x.len() / k), &mut y_t[block * COLUMNS..]);
+                            product(factors, x, y_t, &to[..height], Old::Replaced)?; // [some of N, some of B]
+                        }
+                        finish(tile, y_t)
+                    })
+                })?;
+            }
+            let mut y = vec![0.0; n * batch];
+            transpose(y_t, batch, &mut y); // [B, N]
+            Ok(y)
+        })
+    }
 }

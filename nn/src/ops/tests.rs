@@ -1,8 +1,6 @@
 //! Kernels against Candle's own operations in `f64`, against differences, and against themselves
 //! on other numbers of threads.
-use super::{
-    ConvForm, Window, batch_norm, batch_norm_by, conv_transpose2d, conv2d, linear, on_cpu_f32,
-};
+use super::{ConvForm, Moments, Reader, Window, batch_norm_by, on_cpu_f32};
 use crate::gradcheck::gradcheck;
 use crate::{Activation, Init, Mask};
 use candle_core::{DType, Device, Result, Tensor, Var};
@@ -24,6 +22,40 @@ fn normal(name: &str, shape: &[usize]) -> Tensor {
     Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
 }
 
+fn linear(x: &Tensor, w: &Tensor, b: &Tensor, activation: Activation) -> Result<Tensor> {
+    super::linear(&x.into(), w, b, activation, Reader::Anybody)?.into_tensor()
+}
+
+fn conv2d(
+    x: &Tensor,
+    w: &Tensor,
+    b: &Tensor,
+    window: Window,
+    form: impl Into<ConvForm>,
+) -> Result<Tensor> {
+    super::conv2d(&x.into(), w, b, window, form.into(), Reader::Anybody)?.into_tensor()
+}
+
+fn conv_transpose2d(
+    x: &Tensor,
+    w: &Tensor,
+    b: &Tensor,
+    window: Window,
+    activation: Activation,
+) -> Result<Tensor> {
+    super::conv_transpose2d(&x.into(), w, b, window, activation, Reader::Anybody)?.into_tensor()
+}
+
+fn batch_norm(
+    x: &Tensor,
+    w: &Tensor,
+    b: &Tensor,
+    activation: Activation,
+) -> Result<(Tensor, Moments)> {
+    let (y, moments) = super::batch_norm(&x.into(), w, b, activation, Reader::Anybody)?;
+    Ok((y.into_tensor()?, moments))
+}
+
 /// A layer as a function of its input, weight and bias.
 type Layer = dyn Fn(&[Tensor; 3]) -> Result<Tensor> + Sync;
 
@@ -39,7 +71,7 @@ fn cases() -> Vec<Case> {
     for activation in ACTIVATIONS {
         // [B, K, N]: every way the forward pass goes, blocks that are whole and that are not.
         for [batch, k, n] in
-            [[1, 1, 1], [1, 5, 3], [8, 20, 9], [9, 33, 17], [33, 40, 2], [24, 16, 48]]
+            [[1, 1, 1], [1, 5, 3], [8, 20, 9], [9, 33, 17], [33, 40, 2], [24, 16, 48], [11, 18, 10]]
         {
             let shapes: [&[usize]; 3] = [&[batch, k], &[n, k], &[n]];
             cases.push(Case::new(

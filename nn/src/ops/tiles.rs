@@ -1,14 +1,16 @@
 //! Work cut into tiles for several threads, and memory kept from one step to the next.
+use super::crew::share;
 use candle_core::Result;
-use rayon::prelude::*;
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Multiply-adds in one tile: small enough that a mini-batch makes several, large enough that a
 /// product runs at full speed.
 const TILE_WORK: usize = 1 << 21;
 
 /// Multiply-adds below which waking another thread costs more than it brings.
-const PARALLEL_WORK: usize = 1 << 23;
+const PARALLEL_WORK: usize = 1 << 20;
 
 /// Items per tile, from the work of one item alone: never from the number of threads, because the
 /// tiles decide in which order numbers are summed. At least `least`.
@@ -16,12 +18,20 @@ pub(super) fn tile(work_per_item: usize, least: usize) -> usize {
     (TILE_WORK / work_per_item.max(1)).max(1).next_multiple_of(least)
 }
 
+/// Items per tile where no tile adds to what another one sums, so that their size changes no bit: at
+/// least `least`, and as many tiles for each thread.
+pub(super) fn even_tile(items: usize, least: usize) -> usize {
+    let threads = rayon::current_num_threads();
+    items.div_ceil(threads * (items / (threads * least.max(1))).max(1)).max(1)
+}
+
 /// Tiles that a sum over the batch is computed in, at most: each keeps a share of the sum.
 const SHARES: usize = 16;
 
 /// Samples per tile where tiles keep shares of a sum.
 pub(super) fn shared_tile(work_per_sample: usize, batch: usize) -> usize {
-    tile(work_per_sample, 1).max(batch.div_ceil(SHARES))
+    let tiles = batch.div_ceil(tile(work_per_sample, 1)).next_power_of_two();
+    batch.div_ceil(tiles.min(SHARES))
 }
 
 /// Calls `f` with the index of each tile of `len` elements and the tile, on several threads where
@@ -32,11 +42,10 @@ pub(super) fn for_each(
     work: usize,
     f: impl Fn(usize, &mut [f32]) -> Result<()> + Sync,
 ) -> Result<()> {
-    let len = len.max(1);
-    if values.len() <= len || work < PARALLEL_WORK || rayon::current_num_threads() == 1 {
-        values.chunks_mut(len).enumerate().try_for_each(|(tile, values)| f(tile, values))
-    } else {
-        values.par_chunks_mut(len).enumerate().try_for_each(|(tile, values)| f(tile, values))
+    let tiles = values.chunks_mut(len.max(1));
+    match threads(tiles.len(), work) {
+        1 => tiles.enumerate().try_for_each(|(tile, values)| f(tile, values)),
+        _ => for_each_task(tiles.collect(), work, f),
     }
 }
 
@@ -47,10 +56,26 @@ pub(crate) fn for_each_task<T: Send>(
     work: usize,
     f: impl Fn(usize, T) -> Result<()> + Sync,
 ) -> Result<()> {
-    if tasks.len() <= 1 || work < PARALLEL_WORK || rayon::current_num_threads() == 1 {
-        tasks.into_iter().enumerate().try_for_each(|(index, task)| f(index, task))
-    } else {
-        tasks.into_par_iter().enumerate().try_for_each(|(index, task)| f(index, task))
+    let threads = threads(tasks.len(), work);
+    if threads == 1 {
+        return tasks.into_iter().enumerate().try_for_each(|(index, task)| f(index, task));
+    }
+    let tasks: Vec<_> = tasks.into_iter().map(|task| Mutex::new(Some(task))).collect();
+    let error = Mutex::new(None);
+    share(tasks.len(), threads, |index| {
+        let task = tasks[index].lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Err(failed)) = task.map(|task| f(index, task)) {
+            error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failed);
+        }
+    });
+    error.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+}
+
+/// Threads that are to share `count` tasks of `work` multiply-adds altogether.
+fn threads(count: usize, work: usize) -> usize {
+    match count <= 1 || work < PARALLEL_WORK {
+        true => 1,
+        false => rayon::current_num_threads(),
     }
 }
 
@@ -63,12 +88,13 @@ pub(crate) fn pieces(values: &mut [f32], len: usize, count: usize) -> Vec<&mut [
 
 /// The sum of `f` over `count` tiles, added in their order.
 pub(crate) fn sum_tiles(count: usize, work: usize, f: impl Fn(usize) -> f64 + Sync) -> f64 {
-    if count <= 1 || work < PARALLEL_WORK || rayon::current_num_threads() == 1 {
-        (0..count).map(f).sum()
-    } else {
-        let sums: Vec<f64> = (0..count).into_par_iter().map(&f).collect();
-        sums.into_iter().sum()
+    let threads = threads(count, work);
+    if threads == 1 {
+        return (0..count).map(f).sum();
     }
+    let sums: Vec<_> = (0..count).map(|_| AtomicU64::new(0)).collect();
+    share(count, threads, |tile| sums[tile].store(f(tile).to_bits(), Ordering::Relaxed));
+    sums.into_iter().map(|sum| f64::from_bits(sum.into_inner())).sum()
 }
 
 thread_local! {

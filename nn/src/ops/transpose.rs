@@ -6,24 +6,33 @@
 /// # Panics
 /// If `to` is shorter than `from`.
 pub(super) fn transpose(from: &[f32], columns: usize, to: &mut [f32]) {
-    let rows = from.len() / columns;
+    transpose_part(from, columns, columns, to);
+}
+
+/// The same of the first `columns` elements of rows that are `stride` apart; after the last one there
+/// may be less.
+///
+/// # Panics
+/// If `to` is shorter than they are.
+pub(super) fn transpose_part(from: &[f32], stride: usize, columns: usize, to: &mut [f32]) {
+    let rows = (from.len() + stride - columns) / stride;
     let to = &mut to[..rows * columns];
     let (whole_rows, whole_columns) = (rows - rows % SIDE, columns - columns % SIDE);
     #[cfg(target_arch = "x86_64")]
     let fast = is_x86_feature_detected!("avx");
     for row in (0..whole_rows).step_by(SIDE) {
         for column in (0..whole_columns).step_by(SIDE) {
-            let from = &from[row * columns + column..][..(SIDE - 1) * columns + SIDE];
+            let from = &from[row * stride + column..][..(SIDE - 1) * stride + SIDE];
             let to = &mut to[column * rows + row..][..(SIDE - 1) * rows + SIDE];
             #[cfg(target_arch = "x86_64")]
             if fast {
                 // SAFETY: the machine has the instructions.
-                unsafe { block_avx(from, columns, to, rows) };
+                unsafe { block_avx(from, stride, to, rows) };
                 continue;
             }
             for i in 0..SIDE {
                 for j in 0..SIDE {
-                    to[j * rows + i] = from[i * columns + j];
+                    to[j * rows + i] = from[i * stride + j];
                 }
             }
         }
@@ -31,7 +40,7 @@ pub(super) fn transpose(from: &[f32], columns: usize, to: &mut [f32]) {
     for row in 0..rows {
         let done = if row < whole_rows { whole_columns } else { 0 };
         for column in done..columns {
-            to[column * rows + row] = from[row * columns + column];
+            to[column * rows + row] = from[row * stride + column];
         }
     }
 }
@@ -88,6 +97,11 @@ mod tests {
                 transpose(&from, columns, &mut to);
                 for (i, value) in to.iter().enumerate() {
                     assert_eq!(*value, from[i % rows * columns + i / rows], "{rows}×{columns}");
+                }
+                for first in 0..columns {
+                    let mut part = vec![f32::NAN; rows * (columns - first)];
+                    transpose_part(&from[first..], columns, columns - first, &mut part);
+                    assert_eq!(part, to[rows * first..], "{rows}×{columns} from {first} on");
                 }
             }
         }

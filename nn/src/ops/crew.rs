@@ -1,0 +1,280 @@
+//! Threads that help with tasks of a few microseconds.
+//!
+//! The parts of a training step that several threads share take tens of microseconds each, which is
+//! about what a sleeping thread needs to wake up. So helpers go on looking for work for a while before
+//! they sleep; and whoever has work begins it at once, takes each task that no helper has taken, and
+//! waits in the end for those helpers only that have begun one.
+//!
+//! A crew works for one thread at a time. Another one that asks, or a task that asks for help itself,
+//! does its work alone.
+#![allow(unsafe_code, reason = "helpers borrow a closure that outlives their work; see `Gate`")]
+use std::any::Any;
+use std::cell::UnsafeCell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+/// How long a helper looks for work before it sleeps.
+const PATIENCE: Duration = Duration::from_millis(1);
+
+/// Looks between two looks at the clock, after which other processes may have the core.
+const LOOKS: u32 = 100;
+
+/// Calls `f` once with each of 0, …, `count` − 1, on at most `threads` threads, this one included.
+///
+/// # Panics
+/// If `f` does.
+pub(super) fn share(count: usize, threads: usize, f: impl Fn(usize) + Sync) {
+    static CREW: OnceLock<Crew> = OnceLock::new();
+    CREW.get_or_init(Crew::default).share(count, threads, &f);
+}
+
+#[derive(Default)]
+struct Crew {
+    gate: Arc<Gate>,
+    /// Whether a thread leads the crew.
+    led: AtomicBool,
+    helpers: Mutex<Vec<Helper>>,
+}
+
+struct Helper {
+    thread: Thread,
+    asleep: Arc<AtomicBool>,
+}
+
+/// What a helper is to do: a closure without its type and lifetime.
+#[derive(Clone, Copy)]
+struct Job {
+    f: *const (dyn Fn(usize) + Sync),
+    count: usize,
+}
+
+/// Through it helpers come to a job: only while it is open, which it is only while the job's closure
+/// lives, and the leader stays until all have left.
+#[derive(Default)]
+struct Gate {
+    /// How many helpers may still come in (`ROOM`), how many are inside (`INSIDE`), and the number of
+    /// the job.
+    state: AtomicU64,
+    /// Written by the leader while nobody is inside or may come in.
+    job: UnsafeCell<Option<Job>>,
+    /// The next task.
+    next: AtomicUsize,
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
+}
+
+// SAFETY: `job` is written while the gate is shut and nobody inside, and read inside. Its closure may
+// be called from several threads at once (`Sync`).
+unsafe impl Sync for Gate {}
+// SAFETY: as above.
+unsafe impl Send for Gate {}
+
+const INSIDE: u64 = 0xffff;
+const ONE_ROOM: u64 = 1 << 16;
+const ROOM: u64 = 0xffff << 16;
+const ONE_JOB: u64 = 1 << 32;
+
+impl Gate {
+    /// Takes tasks until there are none.
+    fn work(&self, job: Job) {
+        loop {
+            let task = self.next.fetch_add(1, Ordering::Relaxed);
+            if task >= job.count {
+                return;
+            }
+            // SAFETY: the leader of this job is in `Crew::share`, where `f` is borrowed.
+            unsafe { (*job.f)(task) }
+        }
+    }
+
+    /// Helps with the job there is, if there is room; false where there is none but the one `done`
+    /// says.
+    fn help(&self, done: &mut u64) -> bool {
+        let state = self.state.load(Ordering::SeqCst);
+        if state & ROOM == 0 || state / ONE_JOB == *done {
+            return false;
+        }
+        let inside = state - ONE_ROOM + 1;
+        let entered =
+            self.state.compare_exchange(state, inside, Ordering::Acquire, Ordering::Relaxed);
+        if entered.is_ok() {
+            *done = state / ONE_JOB;
+            // SAFETY: nobody writes it while somebody is inside.
+            if let Some(job) = unsafe { *self.job.get() }
+                && let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.work(job)))
+            {
+                *self.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(panic);
+            }
+            self.state.fetch_sub(1, Ordering::Release);
+        }
+        true
+    }
+
+    /// What a helper does all its life.
+    fn serve(&self, asleep: &AtomicBool) {
+        let mut done = 0;
+        loop {
+            let begin = Instant::now();
+            while begin.elapsed() < PATIENCE {
+                if (0..LOOKS).any(|_| {
+                    std::hint::spin_loop();
+                    self.help(&mut done)
+                }) {
+                    break;
+                }
+                std::thread::yield_now();
+            }
+            if begin.elapsed() < PATIENCE {
+                continue;
+            }
+            asleep.store(true, Ordering::SeqCst);
+            // A job that came before the leader could see who sleeps.
+            if self.help(&mut done) {
+                asleep.store(false, Ordering::SeqCst);
+                continue;
+            }
+            while asleep.load(Ordering::SeqCst) {
+                std::thread::park();
+            }
+        }
+    }
+}
+
+/// Shuts the gate when the leader leaves, even by a panic, and waits for the helpers inside.
+struct Leader<'a>(&'a Crew);
+
+impl Drop for Leader<'_> {
+    fn drop(&mut self) {
+        let gate = &self.0.gate;
+        gate.state.fetch_and(!ROOM, Ordering::AcqRel);
+        let mut looks = 0;
+        while gate.state.load(Ordering::Acquire) & INSIDE > 0 {
+            looks += 1;
+            match looks % LOOKS {
+                0 => std::thread::yield_now(),
+                _ => std::hint::spin_loop(),
+            }
+        }
+        self.0.led.store(false, Ordering::Release);
+    }
+}
+
+impl Crew {
+    fn share(&self, count: usize, threads: usize, f: &(dyn Fn(usize) + Sync)) {
+        let helpers = threads.min(count).saturating_sub(1).min(INSIDE as usize);
+        if helpers == 0 || self.led.swap(true, Ordering::Acquire) {
+            return (0..count).for_each(f);
+        }
+        let leader = Leader(self);
+        let gate = &*self.gate;
+        // SAFETY: the lifetime of `f` is erased. It is called by those inside only, and before this
+        // function returns or unwinds, `leader` is dropped, which waits until nobody is.
+        let f: &'static (dyn Fn(usize) + Sync) = unsafe { std::mem::transmute(f) };
+        let job = Job { f, count };
+        gate.next.store(0, Ordering::Relaxed);
+        // SAFETY: this is the only leader, and nobody is inside or may come in.
+        unsafe { *gate.job.get() = Some(job) };
+        let number = gate.state.load(Ordering::Relaxed) / ONE_JOB;
+        let next = (number + 1) % (1 << 32);
+        gate.state.store(next * ONE_JOB + helpers as u64 * ONE_ROOM, Ordering::SeqCst);
+        self.wake(helpers);
+        gate.work(job);
+        drop(leader);
+        let panic = gate.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(panic) = panic {
+            resume_unwind(panic);
+        }
+    }
+
+    /// Sees to it that `n` helpers look for work.
+    fn wake(&self, n: usize) {
+        let mut helpers = self.helpers.lock().unwrap_or_else(PoisonError::into_inner);
+        while helpers.len() < n {
+            let (gate, asleep) = (self.gate.clone(), Arc::new(AtomicBool::new(false)));
+            let flag = asleep.clone();
+            let name = format!("helper {}", helpers.len() + 1);
+            let thread = std::thread::Builder::new().name(name).spawn(move || gate.serve(&flag));
+            // Without it there is less help.
+            let Ok(thread) = thread else { return };
+            helpers.push(Helper { thread: thread.thread().clone(), asleep });
+        }
+        for helper in &helpers[..n] {
+            if helper.asleep.swap(false, Ordering::SeqCst) {
+                helper.thread.unpark();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_task_is_done_once_however_many_threads_help() {
+        let crew = Crew::default();
+        for round in 0..3_000 {
+            let count = round % 7;
+            let done: Vec<_> = (0..count).map(|_| AtomicUsize::new(0)).collect();
+            crew.share(count, 1 + round % 4, &|task| {
+                done[task].fetch_add(1, Ordering::Relaxed);
+            });
+            assert!(done.into_iter().all(|times| times.into_inner() == 1), "round {round}");
+        }
+        let helpers = crew.helpers.lock().unwrap();
+        assert_eq!(helpers.len(), 3);
+        // Helpers that have gone to sleep are woken up.
+        drop(helpers);
+        std::thread::sleep(20 * PATIENCE);
+        assert!(crew.helpers.lock().unwrap().iter().all(|h| h.asleep.load(Ordering::SeqCst)));
+        let (begun, both) = (AtomicUsize::new(0), Instant::now());
+        crew.share(2, 2, &|_| {
+            begun.fetch_add(1, Ordering::SeqCst);
+            // Until two threads are here.
+            while begun.load(Ordering::SeqCst) < 2 {
+                assert!(both.elapsed() < Duration::from_secs(60));
+                std::thread::yield_now();
+            }
+        });
+    }
+
+    #[test]
+    fn tasks_that_share_and_threads_that_share_at_once_get_through() {
+        let (crew, total) = (Crew::default(), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        crew.share(3, 3, &|_| {
+                            crew.share(5, 3, &|_| {
+                                total.fetch_add(1, Ordering::Relaxed);
+                            });
+                        });
+                    }
+                });
+            }
+        });
+        assert_eq!(total.into_inner(), 4 * 200 * 3 * 5);
+    }
+
+    #[test]
+    fn a_panic_comes_back_and_the_crew_goes_on() {
+        let crew = Crew::default();
+        for wrong in 0..8 {
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                crew.share(8, 2, &|task| {
+                    std::thread::sleep(Duration::from_micros(50));
+                    assert!(task != wrong, "as expected");
+                });
+            }));
+            assert!(result.is_err());
+        }
+        let total = AtomicUsize::new(0);
+        crew.share(8, 2, &|task| {
+            total.fetch_add(task, Ordering::Relaxed);
+        });
+        assert_eq!(total.into_inner(), 28);
+    }
+}

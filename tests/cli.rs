@@ -117,6 +117,8 @@ fn a_saved_run_is_scored_watched_and_drawn() {
     let again: Value = serde_json::from_str(&lab.ok("eval a --episodes 3 --json")).unwrap();
     assert_eq!(again["eval"], result["eval"]);
     assert!(lab.ok("eval a --best").starts_with("return "));
+    let output = lab.run("eval a --k 5");
+    assert!(stderr(&output).contains("--k 5: dqn plays episodes"), "{}", stderr(&output));
     let shown = lab.ok("play a --episodes 2");
     assert!(shown.contains("episode 2: return ") && !shown.contains('\x1b'), "{shown}");
     lab.ok("play a --gif ball.gif");
@@ -233,6 +235,10 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
         ("vae --data glyphs --data-arg classes=roman", "--data-arg for glyphs: unknown variant"),
         ("vae --data glyphs --data-arg n_train", "--data-arg n_train: expected KEY=VALUE"),
         ("vae --data glyphs --binarisation none --n-train 9", "--binarisation none: a pixel that"),
+        (
+            "vae --data stripes --objective reconstruction --k 2",
+            "--k 2: --objective reconstruction",
+        ),
         ("vae --env catch", "unexpected argument '--env'"),
         ("dqn --data glyphs", "unexpected argument '--data'"),
         ("data get mnits", "unknown data set to fetch `mnits`; did you mean `mnist`?"),
@@ -533,6 +539,11 @@ fn a_generative_model_is_trained_scored_and_drawn_from() {
     );
     let again: Value = serde_json::from_str(&lab.ok("eval runs/vae-stripes-s1 --json")).unwrap();
     assert_eq!(again["eval"], result["eval"]);
+    let bound = lab.ok("eval runs/vae-stripes-s1 --k 100 --pictures 60 --json");
+    let bound: Value = serde_json::from_str(&bound).unwrap();
+    let (iwae, elbo) = (&bound["eval"]["iwae_nats"], &bound["eval"]["elbo_nats"]);
+    assert_eq!((&bound["k"], &iwae["n"], &elbo["n"]), (&100.into(), &60.into(), &100.into()));
+    assert!(lab.ok("eval runs/vae-stripes-s1 --k 100").contains("\niwae_nats -"));
     let drawn = fs::read(run.join("samples.png")).unwrap();
     assert_eq!(lab.ok("sample runs/vae-stripes-s1 --n 100"), "runs/vae-stripes-s1/samples.png\n");
     assert_eq!(fs::read(run.join("samples.png")).unwrap(), drawn);
@@ -571,6 +582,12 @@ fn a_plain_auto_encoder_has_nothing_to_draw_from() {
     let output = lab.run("sample plain");
     assert!(stderr(&output).contains("no distribution to draw from"), "{}", stderr(&output));
     assert_eq!(output.status.code(), Some(2));
+    let output = lab.run("eval plain --k 10");
+    assert!(
+        stderr(&output).contains("--k 10: this model has no likelihood"),
+        "{}",
+        stderr(&output)
+    );
     assert!(lab.path("plain/reconstructions.png").exists());
 }
 

@@ -1,10 +1,10 @@
 //! Generative models, one file each, and the data they learn from.
 //!
 //! Letters used for shapes: `B` batch, `C` channels, `H`, `W` height and width, `D` = C·H·W numbers in
-//! a picture, `Z` latent ones.
+//! a picture, `Z` latent ones, `K` draws for a picture.
 pub mod data;
 mod model;
 pub mod vae;
 
 pub use model::{Generative, Sheet};
-pub use vae::{Objective, Vae, VaeConfig};
+pub use vae::{Likelihood, LikelihoodName, Network, Objective, Vae, VaeConfig};

@@ -1,7 +1,7 @@
 //! What generative models share.
 use crate::data::Images;
 use anyhow::Result;
-use train::{Learner, Rng};
+use train::{Learner, Measure, Rng};
 
 /// A learner that learns what pictures are like.
 pub trait Generative: Learner {
@@ -10,6 +10,16 @@ pub trait Generative: Learner {
     /// # Errors
     /// What the network reports.
     fn sample(&self, n: usize, rng: &mut Rng) -> Result<Option<Images>>;
+
+    /// The importance-weighted bound on log p(x), in nats, over the first `n` test pictures with `k` draws
+    /// for each (Burda et al. 2016): the mean over them, and how sure it is. `None` where the model has no
+    /// such bound.
+    ///
+    /// # Errors
+    /// What the network reports.
+    fn importance_weighted(&self, _k: usize, _n: usize) -> Result<Option<Measure>> {
+        Ok(None)
+    }
 
     /// What the model is looked at with: the same for the same model and seed.
     ///

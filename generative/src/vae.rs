@@ -1,80 +1,41 @@
 //! Variational auto-encoder (Kingma & Welling 2014, "Auto-encoding variational Bayes",
-//! <https://arxiv.org/abs/1312.6114>, algorithm 1 with L = 1), and the plain auto-encoder beside it.
+//! <https://arxiv.org/abs/1312.6114>, algorithm 1), the importance-weighted one (Burda, Grosse &
+//! Salakhutdinov 2016, <https://arxiv.org/abs/1509.00519>), and the plain auto-encoder beside them.
 //!
 //! log p(x) ≥ ELBO = E_q(z|x)[log p(x|z)] − KL(q(z|x) ‖ N(0, 1)), where q(z|x) = N(μ(x), σ²(x)) is what
-//! the encoder says and p(x|z) what the decoder says, pixel by pixel black or white. z = μ + σ·ε with ε
-//! drawn from N(0, 1) lets the gradient through to the encoder. `--objective reconstruction` is the
-//! auto-encoder: z = μ, and no KL. Where we leave the paper: ReLU in place of tanh, Adam in place of
-//! Adagrad.
-use crate::data::{Binarisation, ImageLoader, Images, Parts, Shape};
+//! the encoder says and p(x|z) what the decoder says, pixel by pixel. z = μ + σ·ε with ε drawn from
+//! N(0, 1) lets the gradient through to the encoder. `--objective iwae` maximises a bound that several
+//! draws of z make tighter, see [`bound`]; `--objective reconstruction` is the auto-encoder: z = μ, and
+//! no KL. Where we leave the papers: ReLU in place of tanh, and Adam in place of Adagrad.
+use crate::data::{ImageLoader, Images, Parts, Shape};
 use crate::{Generative, Sheet};
 use anyhow::Result;
 use candle_core::{Device, Module, Tensor};
-use clap::ValueEnum;
 use nn::{
-    Activation, Frozen, HostTensor, Linear, Optimizer, OptimizerConfig, Params, Sequential, loss,
-    reparameterise,
+    Frozen, HostTensor, Optimizer, OptimizerConfig, Params, Sequential, loss, reparameterise,
 };
 use rand_distr::{Distribution as _, StandardNormal};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::f64::consts::LN_2;
 use train::{
-    BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Measure, Progress, Rng, Split, stream,
+    Checkpoint, Evaluation, Learner, Linear, Log, MODEL, Measure, Progress, Rng, Split, stream,
 };
 
-train::hyper_parameters! {
-    /// Hyper-parameters of [`Vae`].
-    pub struct VaeConfig {
-        /// What is maximised: elbo, or reconstruction, which is a plain auto-encoder
-        #[arg(value_enum, hide_possible_values = true)]
-        objective: Objective = Objective::Elbo;
-        /// Black and white pictures from grey ones: static, dynamic (drawn anew each time) or none
-        #[arg(value_enum, hide_possible_values = true)]
-        binarisation: Binarisation = Binarisation::Dynamic;
-        /// Latent numbers of a picture
-        latents: usize = 20, in 1..=1 << 14;
-        /// Units in the hidden layer of encoder and decoder
-        hidden: usize = 400, in 1..=1 << 14;
-        /// Step size
-        lr: f64 = 1e-3, in 0.0..;
-        /// Pictures in a batch
-        batch: usize = 128, in 1..=1 << 20;
-    }
-}
+pub mod bound;
+mod config;
+mod likelihood;
+mod networks;
 
-/// What a [`Vae`] maximises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Objective {
-    /// The evidence lower bound.
-    Elbo,
-    /// log p(x|μ(x)): an auto-encoder, which can't be drawn from.
-    Reconstruction,
-}
-
-/// −log p(x|z) of each picture, Σ softplus(l) − l·x, for logits l and pixels x in 0..=1, both `[B, D]`;
-/// the result is `[B]`, in nats.
-///
-/// # Errors
-/// Where the shapes don't fit.
-pub fn reconstruction(logits: &Tensor, x: &Tensor) -> candle_core::Result<Tensor> {
-    let softplus = (logits.relu()? + (logits.abs()?.neg()?.exp()? + 1.0)?.log()?)?;
-    (softplus - (logits * x)?)?.sum(1)
-}
-
-/// KL(N(mu, e^log_var) ‖ N(0, 1)) of each picture, −½·Σ (1 + log_var − mu² − e^log_var), for `[B, Z]`;
-/// the result is `[B]`, in nats.
-///
-/// # Errors
-/// Where the shapes don't fit.
-pub fn kl(mu: &Tensor, log_var: &Tensor) -> candle_core::Result<Tensor> {
-    (((mu.sqr()? + log_var.exp()?)? - log_var)? - 1.0)?.sum(1)? * 0.5
-}
+use bound::{copies, importance_weighted, kl, kl_beyond, log_mean_exp, log_weights, normals};
+pub use config::{Objective, VaeConfig};
+pub use likelihood::{Likelihood, LikelihoodName};
+pub use networks::Network;
+use networks::Networks;
 
 /// A variational auto-encoder and the pictures it learns from.
 pub struct Vae {
     config: VaeConfig,
+    likelihood: Likelihood,
     seed: u64,
     device: Device,
     shape: Shape,
@@ -86,81 +47,27 @@ pub struct Vae {
     frozen: Networks<Frozen>,
     optimizer: Optimizer,
     noise: Rng,
+    /// ε, `[K·B, Z]`.
     epsilon: HostTensor<f32>,
-}
-
-/// Encoder and decoder: one hidden layer each, `[B, hidden]`.
-struct Networks<N> {
-    /// `[B, D]` to `[B, hidden]`.
-    encoder: N,
-    /// `[B, hidden]` to `[B, Z]`.
-    mu: N,
-    /// `[B, hidden]` to `[B, Z]`.
-    log_var: N,
-    /// `[B, Z]` to logits, `[B, D]`.
-    decoder: N,
-}
-
-impl Networks<Sequential> {
-    fn new(params: &Params, d: usize, config: &VaeConfig) -> candle_core::Result<Self> {
-        let VaeConfig { hidden, latents, .. } = *config;
-        let dense = |name: &str, inputs, outputs, activation| {
-            Ok::<_, candle_core::Error>(
-                Linear::new(params, name, inputs, outputs, activation)?.into(),
-            )
-        };
-        let one = |layer| Sequential::new(vec![layer]);
-        Ok(Self {
-            encoder: one(dense("encoder", d, hidden, Activation::Relu)?),
-            mu: one(dense("mu", hidden, latents, Activation::Linear)?),
-            log_var: one(dense("log_var", hidden, latents, Activation::Linear)?),
-            decoder: Sequential::new(vec![
-                dense("decoder", latents, hidden, Activation::Relu)?, // [B, hidden]
-                dense("out", hidden, d, Activation::Linear)?,         // [B, D]
-            ]),
-        })
-    }
-
-    fn frozen(&self) -> Networks<Frozen> {
-        Networks {
-            encoder: self.encoder.frozen(),
-            mu: self.mu.frozen(),
-            log_var: self.log_var.frozen(),
-            decoder: self.decoder.frozen(),
-        }
-    }
-}
-
-impl<N: Module> Networks<N> {
-    /// μ and log σ² of q(z|x), `[B, Z]`, for x `[B, D]`.
-    fn encode(&self, x: &Tensor) -> candle_core::Result<(Tensor, Tensor)> {
-        let h = self.encoder.forward(x)?; // [B, hidden]
-        Ok((self.mu.forward(&h)?, self.log_var.forward(&h)?))
-    }
 }
 
 impl Vae {
     /// An untrained one for `data`.
     ///
     /// # Errors
-    /// [`BadValue`] where a hyper-parameter is out of range, or grey pictures are to be given a
-    /// likelihood.
+    /// [`BadValue`](train::BadValue) where a hyper-parameter is out of range, or does not go with
+    /// another one or with the pictures.
     pub fn new(data: Parts<Images>, config: VaeConfig, seed: u64, device: &Device) -> Result<Self> {
-        config.check()?;
-        let grey = config.binarisation == Binarisation::None && data.train.levels() > 2;
-        if config.objective == Objective::Elbo && grey {
-            let expected = "a pixel that is black or white has no likelihood of a grey; give static or \
-                            dynamic, or --objective reconstruction";
-            return Err(BadValue::new("binarisation", "none", expected).into());
-        }
+        config.check_for(&data.train)?;
         let data = config.binarisation.prepare(data)?;
         let shape = data.train.shape();
         let params = Params::new(seed, device);
-        let training = Networks::new(&params, shape.len(), &config)?;
+        let training = Networks::new(&params, shape, &config)?;
         let loader = ImageLoader::new(data.train, config.batch, config.binarisation, seed, device)?;
         Ok(Self {
             seed,
             device: device.clone(),
+            likelihood: config.likelihood(),
             shape,
             loader,
             validation: data.validation,
@@ -170,9 +77,48 @@ impl Vae {
             optimizer: Optimizer::new(&params, OptimizerConfig::adam(config.lr))?,
             params,
             noise: stream(seed, "noise"),
-            epsilon: HostTensor::new((config.batch, config.latents), device)?,
+            epsilon: HostTensor::new((config.k * config.batch, config.latents), device)?,
             config,
         })
+    }
+
+    /// −ELBO of a batch, by K draws for each picture, its KL weighed: x `[B, D]`, μ and log σ² `[B, Z]`.
+    fn minus_elbo(
+        &self,
+        [x, mu, log_var]: [&Tensor; 3],
+        beta: f64,
+        log: &mut Log,
+    ) -> Result<Tensor> {
+        let VaeConfig { k, free_nats, .. } = self.config;
+        let (means, log_vars) = (copies(mu, k)?, copies(log_var, k)?); // [K·B, Z]
+        let z = reparameterise(&means, &log_vars, self.epsilon.tensor())?; // [K·B, Z]
+        let output = self.training.decoder.forward(&z)?; // [K·B, D]
+        let nll = self.likelihood.mean_nll(&output, &copies(x, k)?)?;
+        let kl = loss::kl_standard_normal(mu, log_var)?;
+        log.tensor("train/reconstruction", &nll)?;
+        log.tensor("train/kl", &kl)?;
+        let kl = if free_nats > 0.0 { kl_beyond(mu, log_var, free_nats)? } else { kl };
+        Ok((nll + (kl * beta)?)?)
+    }
+
+    /// −L_K of a batch, of the same shapes.
+    fn minus_iwae(&self, [x, mu, log_var]: [&Tensor; 3], log: &mut Log) -> Result<Tensor> {
+        let (k, epsilon) = (self.config.k, self.epsilon.tensor());
+        log.tensor("train/kl", &loss::kl_standard_normal(&mu.detach(), &log_var.detach())?)?;
+        let (mu, log_var) = (copies(mu, k)?, copies(log_var, k)?); // [K·B, Z]
+        let z = reparameterise(&mu, &log_var, epsilon)?; // [K·B, Z]
+        let output = self.training.decoder.forward(&z)?; // [K·B, D]
+        let nll = self.likelihood.nll(&output, &copies(x, k)?)?; // [K·B]
+        log.tensor("train/reconstruction", &nll.mean_all()?)?;
+        let log_w = log_weights(&nll, &z, &log_var, epsilon)?; // [K·B]
+        Ok(log_mean_exp(&log_w.reshape((k, x.dim(0)?))?)?.mean_all()?.neg()?)
+    }
+
+    fn held_out(&self, split: Split) -> (&Images, &'static str) {
+        match split {
+            Split::Validation => (&self.validation, "validation"),
+            Split::Test => (&self.test, "test"),
+        }
     }
 
     /// Negative log-likelihood and KL of each of `images`, in nats, by one z each.
@@ -180,21 +126,18 @@ impl Vae {
         let mut all = [Vec::new(), Vec::new()];
         for first in (0..images.len()).step_by(GROUP) {
             let rows = first..images.len().min(first + GROUP);
-            let x = images.tensor(rows, &self.device)?.flatten_from(1)?; // [n, D]
+            let x = images.tensor(rows, &self.device)?; // [n, C, H, W]
             let (mu, log_var) = self.frozen.encode(&x)?; // [n, Z]
             let z = match self.config.objective {
-                Objective::Elbo => {
+                Objective::Elbo | Objective::Iwae => {
                     let drawn = normals(mu.elem_count(), &mut noise);
-                    reparameterise(
-                        &mu,
-                        &log_var,
-                        &Tensor::from_vec(drawn, mu.shape(), &self.device)?,
-                    )?
+                    let drawn = Tensor::from_vec(drawn, mu.shape(), &self.device)?;
+                    reparameterise(&mu, &log_var, &drawn)?
                 }
                 Objective::Reconstruction => mu.clone(),
             }; // [n, Z]
-            let parts =
-                [reconstruction(&self.frozen.decoder.forward(&z)?, &x)?, kl(&mu, &log_var)?];
+            let output = self.frozen.decoder.forward(&z)?; // [n, D]
+            let parts = [self.likelihood.nll(&output, &x.flatten_from(1)?)?, kl(&mu, &log_var)?];
             for (all, part) in all.iter_mut().zip(parts) {
                 all.extend(part.to_vec1::<f32>()?.into_iter().map(f64::from));
             }
@@ -202,11 +145,24 @@ impl Vae {
         Ok(all)
     }
 
-    /// Pictures of how white each pixel is likely to be, for z `[n, Z]`.
+    /// L_K of the first `n` pictures of `split`, by draws that nothing else makes.
+    fn iwae(&self, split: Split, k: usize, n: usize) -> Result<Measure> {
+        let (images, purpose) = self.held_out(split);
+        let mut noise = stream(self.seed, &format!("{purpose}/iwae"));
+        let mut bounds = Vec::new();
+        for first in (0..images.len().min(n)).step_by(GROUP) {
+            let rows = first..images.len().min(n).min(first + GROUP);
+            let x = images.tensor(rows, &self.device)?; // [n, C, H, W]
+            bounds.extend(importance_weighted(&self.frozen, self.likelihood, &x, k, &mut noise)?);
+        }
+        Ok(Measure::of(&bounds))
+    }
+
+    /// Pictures of how white each pixel is on average, for z `[n, Z]`.
     fn decoded(&self, z: &Tensor) -> Result<Images> {
-        let logits: Vec<f32> = self.frozen.decoder.forward(z)?.flatten_all()?.to_vec1()?;
-        let grey = |logit: f32| (255.0 / (1.0 + (-logit).exp())).round() as u8;
-        Images::new(self.shape, 256, logits.into_iter().map(grey).collect(), None)
+        let output: Vec<f32> = self.frozen.decoder.forward(z)?.flatten_all()?.to_vec1()?;
+        let grey = |output| (255.0 * self.likelihood.white(output)).round() as u8;
+        Images::new(self.shape, 256, output.into_iter().map(grey).collect(), None)
     }
 }
 
@@ -216,30 +172,31 @@ const GROUP: usize = 500;
 /// Pictures in a row of a sheet, and rows of it.
 const COLUMNS: usize = 10;
 
-fn normals(n: usize, rng: &mut Rng) -> Vec<f32> {
-    (0..n).map(|_| StandardNormal.sample(rng)).collect()
-}
-
 impl Learner for Vae {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
-        let x = self.loader.next_batch()?.flatten_from(1)?; // [B, D]
+        let seen = self.loader.drawn();
+        let VaeConfig { beta, beta_steps, lr, lr_end, lr_steps, .. } = self.config;
+        let beta = Linear { from: 0.0, to: beta, over: beta_steps }.at(seen);
+        if beta_steps > 0 {
+            log.scalar("train/beta", beta);
+        }
+        self.optimizer.set_lr(lr * Linear { from: 1.0, to: lr_end, over: lr_steps }.at(seen));
+        let x = self.loader.next_batch()?.clone(); // [B, C, H, W]
         let (mu, log_var) = self.training.encode(&x)?; // [B, Z]
-        let elbo = self.config.objective == Objective::Elbo;
-        let z = if elbo {
+        let x = x.flatten_from(1)?; // [B, D]
+        if self.config.objective != Objective::Reconstruction {
             let noise = &mut self.noise;
             self.epsilon.fill(|to| to.fill_with(|| StandardNormal.sample(noise)))?;
-            reparameterise(&mu, &log_var, self.epsilon.tensor())? // [B, Z]
-        } else {
-            mu.clone()
-        };
-        let nll = loss::bernoulli_nll(&self.training.decoder.forward(&z)?, &x)?;
-        log.tensor("train/reconstruction", &nll)?;
-        let loss = if elbo {
-            let kl = loss::kl_standard_normal(&mu, &log_var)?;
-            log.tensor("train/kl", &kl)?;
-            (nll + kl)?
-        } else {
-            nll
+        }
+        let batch = [&x, &mu, &log_var];
+        let loss = match self.config.objective {
+            Objective::Elbo => self.minus_elbo(batch, beta, log)?,
+            Objective::Iwae => self.minus_iwae(batch, log)?,
+            Objective::Reconstruction => {
+                let nll = self.likelihood.mean_nll(&self.training.decoder.forward(&mu)?, &x)?;
+                log.tensor("train/reconstruction", &nll)?;
+                nll
+            }
         };
         log.tensor("train/loss", &loss)?;
         self.optimizer.step(&loss)?;
@@ -247,27 +204,28 @@ impl Learner for Vae {
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        let (images, purpose) = match split {
-            Split::Validation => (&self.validation, "validation"),
-            Split::Test => (&self.test, "test"),
-        };
+        let (images, purpose) = self.held_out(split);
         let [nll, kl] = self.score(images, stream(self.seed, purpose))?;
+        let reconstruction = Measure::of(&nll);
+        let mut measures = BTreeMap::from([("reconstruction_nats".to_owned(), reconstruction)]);
         if self.config.objective == Objective::Reconstruction {
-            let measure = Measure::of(&nll);
-            let measures = BTreeMap::from([("reconstruction_nats".to_owned(), measure)]);
-            return Ok(Evaluation { score: -measure.mean, measures });
+            return Ok(Evaluation { score: -reconstruction.mean, measures });
         }
         let elbo: Vec<f64> = nll.iter().zip(&kl).map(|(nll, kl)| -nll - kl).collect();
-        let per_dim = -1.0 / (self.shape.len() as f64 * LN_2);
-        let bits: Vec<f64> = elbo.iter().map(|elbo| elbo * per_dim).collect();
-        let measures = [
-            ("elbo_nats", &elbo),
-            ("reconstruction_nats", &nll),
-            ("kl_nats", &kl),
-            ("bits_per_dim", &bits),
-        ];
-        let measures = measures.map(|(name, samples)| (name.to_owned(), Measure::of(samples)));
-        Ok(Evaluation { score: Measure::of(&elbo).mean, measures: measures.into() })
+        let mut score = Measure::of(&elbo);
+        measures.insert("elbo_nats".to_owned(), score);
+        measures.insert("kl_nats".to_owned(), Measure::of(&kl));
+        // A density at a grey value is no probability: bits would count nothing.
+        if self.likelihood == Likelihood::Bernoulli {
+            let per_dim = -1.0 / (self.shape.len() as f64 * LN_2);
+            let bits: Vec<f64> = elbo.iter().map(|elbo| elbo * per_dim).collect();
+            measures.insert("bits_per_dim".to_owned(), Measure::of(&bits));
+        }
+        if self.config.objective == Objective::Iwae {
+            score = self.iwae(split, self.config.k, images.len())?;
+            measures.insert("iwae_nats".to_owned(), score);
+        }
+        Ok(Evaluation { score: score.mean, measures })
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
@@ -288,13 +246,20 @@ impl Generative for Vae {
         Ok(Some(self.decoded(&z)?))
     }
 
+    fn importance_weighted(&self, k: usize, n: usize) -> Result<Option<Measure>> {
+        match self.config.objective {
+            Objective::Elbo | Objective::Iwae => Ok(Some(self.iwae(Split::Test, k, n)?)),
+            Objective::Reconstruction => Ok(None),
+        }
+    }
+
     fn sheets(&self) -> Result<Vec<Sheet>> {
         let drawn = self.sample(COLUMNS * COLUMNS, &mut stream(self.seed, "samples"))?;
         let drawn = drawn.map(|images| Sheet { name: "samples", images, columns: COLUMNS });
         let mut sheets: Vec<_> = drawn.into_iter().collect();
         let n = (self.validation.len() / COLUMNS).min(COLUMNS / 2) * COLUMNS;
         if n > 0 {
-            let x = self.validation.tensor(0..n, &self.device)?.flatten_from(1)?; // [n, D]
+            let x = self.validation.tensor(0..n, &self.device)?; // [n, C, H, W]
             let decoded = self.decoded(&self.frozen.encode(&x)?.0)?;
             let highest = self.validation.levels() - 1;
             let (mut pixels, row) = (Vec::new(), COLUMNS * self.shape.len());

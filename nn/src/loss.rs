@@ -69,12 +69,28 @@ pub fn bernoulli_nll(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
     if let Some(loss) = ops::bernoulli_nll(logits, targets)? {
         return Ok(loss);
     }
+    bernoulli_terms(logits, targets)?.sum_all()? / logits.dim(0)? as f64
+}
+
+/// The same of each sample by itself: `[B]`, for logits and targets `[B, D]`.
+pub fn bernoulli_nll_each(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    same_shape("bernoulli_nll_each", logits, targets)?;
+    if logits.rank() != 2 {
+        bail!("bernoulli_nll_each: logits {:?}, [B, D] is expected", logits.dims())
+    }
+    if let Some(nll) = ops::bernoulli_nll_each(logits, targets)? {
+        return Ok(nll);
+    }
+    bernoulli_terms(logits, targets)?.sum(1) // [B]
+}
+
+/// softplus(l) − l·x of each element.
+fn bernoulli_terms(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
     // max(l, 0) and |l| have no derivative at 0, where networks like to start. With m = max(l, 0)
     // held constant, softplus(l) = m + log(e^(l−m) + e^−m) has the right one everywhere.
     let positive = logits.detach().relu()?;
     let softplus = (&positive + ((logits - &positive)?.exp()? + positive.neg()?.exp()?)?.log()?)?;
-    let nll = (softplus - (logits * targets.detach())?)?;
-    nll.sum_all()? / logits.dim(0)? as f64
+    softplus - (logits * targets.detach())?
 }
 
 /// Mean over the batch of the divergence from N(0, 1) of independent Gaussians N(mu, e^log_var):
@@ -269,6 +285,45 @@ mod tests {
         let targets = var(&targets, &[2, 2], DType::F64).as_detached_tensor();
         let loss = || bernoulli_nll(&logits, &targets);
         assert!(gradcheck(std::slice::from_ref(&logits), 1e-5, loss).unwrap() < 1e-8);
+    }
+
+    #[test]
+    fn bernoulli_of_each_by_hand_and_by_differences() {
+        for dtype in BOTH {
+            let logits = var(&[0.0, 3f64.ln(), 1000.0, -1000.0], &[2, 2], dtype);
+            let targets = var(&[1.0, 0.0, 1.0, 1.0], &[2, 2], dtype).as_detached_tensor();
+            let nll = || bernoulli_nll_each(&logits, &targets);
+            // log 2 and −log ¼; 0 and 1000.
+            let values = nll().unwrap().to_dtype(DType::F64).unwrap().to_vec1().unwrap();
+            assert_close(&values, &[8f64.ln(), 1000.0]);
+            // The rows weigh 2 and −3: g·(σ(l) − x).
+            let g = var(&[2.0, -3.0], &[2], dtype).as_detached_tensor();
+            let weighed = (nll().unwrap() * g).unwrap().sum_all();
+            assert_close(&gradient(weighed, &logits), &[-1.0, 1.5, 0.0, 3.0]);
+        }
+        // More rows than a tile of the kernel holds.
+        let values: Vec<f64> = (0..6 * 5_000).map(|i| f64::from(i * 7 % 11) - 5.0).collect();
+        let logits = var(&values, &[6, 5_000], DType::F32);
+        let targets = var(&values, &[6, 5_000], DType::F32).gt(0.0).unwrap();
+        let targets = targets.to_dtype(DType::F32).unwrap();
+        let g = var(&[1.0, 0.5, 3.0, -1.0, 0.25, 2.0], &[6], DType::F32).as_detached_tensor();
+        let weighed = (bernoulli_nll_each(&logits, &targets).unwrap() * &g).unwrap().sum_all();
+        let slopes = gradient(weighed, &logits);
+        for row in 0..6 {
+            let one = var(&values[row * 5_000..][..5_000], &[1, 5_000], DType::F32);
+            let target = targets.narrow(0, row, 1).unwrap();
+            let nll = bernoulli_nll(&one, &target);
+            let g: f32 = g.get(row).unwrap().to_scalar().unwrap();
+            let expected = gradient(nll.unwrap() * f64::from(g), &one);
+            assert_close(&slopes[row * 5_000..][..5_000], &expected);
+        }
+        let logits = var(&[0.7, -1.2, 0.1, 3.0], &[2, 2], DType::F64);
+        let targets = var(&[1.0, 0.0, 0.25, 1.0], &[2, 2], DType::F64).as_detached_tensor();
+        let squares = || bernoulli_nll_each(&logits, &targets)?.sqr()?.sum_all();
+        assert!(gradcheck(std::slice::from_ref(&logits), 1e-5, squares).unwrap() < 1e-8);
+        let flat = var(&[0.0; 2], &[2], DType::F32);
+        let error = bernoulli_nll_each(&flat, &flat).unwrap_err().to_string();
+        assert!(error.contains("[B, D] is expected"), "{error}");
     }
 
     #[test]

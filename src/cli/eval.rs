@@ -1,8 +1,9 @@
 //! `lab eval`: score a saved model.
 use super::model::{Learned, Trained};
 use crate::usage::Usage;
-use ::train::{Split, Which};
+use ::train::{Evaluation, Split, Which};
 use anyhow::Result;
+use generative::Generative;
 use serde_json::json;
 use std::io::Write;
 use std::path::PathBuf;
@@ -16,6 +17,12 @@ pub(super) struct Args {
     /// Episodes that an agent plays [default: 100]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     episodes: Option<u32>,
+    /// Also the importance-weighted bound of a model of data, with so many draws for each picture
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
+    k: Option<u32>,
+    /// Test pictures that --k scores, the first ones [default: all]
+    #[arg(long, value_name = "N", requires = "k", value_parser = clap::value_parser!(u32).range(1..))]
+    pictures: Option<u32>,
     /// Score the checkpoint with the best validation score, not the newest
     #[arg(long)]
     best: bool,
@@ -27,22 +34,34 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let which = if args.best { Which::Best } else { Which::Latest };
     let Trained { config, algorithm, learned } = Trained::load(&args.run, which)?;
-    let evaluation = match (learned, args.episodes) {
-        (Learned::Agent(agent, make), episodes) => {
+    let name = algorithm.name;
+    let evaluation = match (learned, args.episodes, args.k) {
+        (Learned::Agent(agent, make), episodes, None) => {
             let episodes = episodes.unwrap_or(100) as usize;
             agents::evaluate(agent.as_ref(), &make, episodes, Split::Test, config.seed())?
         }
-        (Learned::Model(mut model), None) => model.evaluate(Split::Test)?,
-        (Learned::Model(_), Some(episodes)) => {
-            let name = algorithm.name;
+        (Learned::Model(mut model), None, k) => {
+            let evaluation = model.evaluate(Split::Test)?;
+            match k {
+                Some(k) => bounded(evaluation, &*model, [k, args.pictures.unwrap_or(u32::MAX)])?,
+                None => evaluation,
+            }
+        }
+        (Learned::Agent(..), _, Some(k)) => {
+            return Err(Usage(format!("--k {k}: {name} plays episodes; give --episodes")).into());
+        }
+        (Learned::Model(_), Some(episodes), _) => {
             return Err(Usage(format!("--episodes {episodes}: {name} plays none")).into());
         }
     };
     if args.json {
-        let object = json!({
-            "algorithm": algorithm.name, "subject": config.subject(), "seed": config.seed(),
+        let mut object = json!({
+            "algorithm": name, "subject": config.subject(), "seed": config.seed(),
             "eval": evaluation.measures, "run": args.run.display().to_string(),
         });
+        if let (Some(k), Some(object)) = (args.k, object.as_object_mut()) {
+            object.insert("k".to_owned(), k.into());
+        }
         writeln!(out, "{object}")?;
         return Ok(());
     }
@@ -55,4 +74,18 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// `evaluation` with the bound by `k` draws for each of the first `n` test pictures.
+fn bounded(
+    mut evaluation: Evaluation,
+    model: &dyn Generative,
+    [k, n]: [u32; 2],
+) -> Result<Evaluation> {
+    let Some(bound) = model.importance_weighted(k as usize, n as usize)? else {
+        let sentence = format!("--k {k}: this model has no likelihood that draws could bound");
+        return Err(Usage(sentence).into());
+    };
+    evaluation.measures.insert("iwae_nats".to_owned(), bound);
+    Ok(evaluation)
 }

@@ -350,7 +350,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
     Algorithm {
         name: "vae",
         aliases: &[],
-        about: "Variational auto-encoder (Kingma & Welling 2014), and the plain one",
+        about: "Variational auto-encoder (Kingma & Welling 2014), importance-weighted, or the plain one",
         unit: "pictures",
         plan: Plan {
             steps: 1_000_000,

@@ -72,6 +72,75 @@ impl CustomOp2 for BernoulliNll {
     }
 }
 
+/// Σ softplus(l) − l·x of each row of `[B, D]`: `[B]`. None where there is no kernel for the tensors.
+pub(crate) fn bernoulli_nll_each(logits: &Tensor, targets: &Tensor) -> Result<Option<Tensor>> {
+    if !on_cpu_f32(&[logits, targets]) {
+        return Ok(None);
+    }
+    let (logits, targets) = (logits.contiguous()?, targets.detach().contiguous()?);
+    logits.apply_op2(&targets, BernoulliNllEach).map(Some)
+}
+
+struct BernoulliNllEach;
+
+impl CustomOp2 for BernoulliNllEach {
+    fn name(&self) -> &'static str {
+        "bernoulli_nll_each"
+    }
+
+    fn cpu_fwd(
+        &self,
+        logits: &CpuStorage,
+        logits_layout: &Layout,
+        targets: &CpuStorage,
+        targets_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (batch, d) = logits_layout.shape().dims2()?;
+        let logits: &[f32] = slice(logits, logits_layout)?;
+        let targets: &[f32] = slice(targets, targets_layout)?;
+        let rows = (TILE / d).max(1);
+        let nll = compute(batch, rows, logits.len() * ELEMENT_WORK, |tile, nll| {
+            let first = tile * rows * d;
+            let pairs = logits[first..].chunks_exact(d).zip(targets[first..].chunks_exact(d));
+            for (nll, (logits, targets)) in nll.iter_mut().zip(pairs) {
+                *nll = nll_sum(logits, targets) as f32;
+            }
+            Ok(())
+        })?;
+        Ok((CpuStorage::F32(nll), Shape::from(batch)))
+    }
+
+    /// g·(σ(l) − x), with the g of the row.
+    fn bwd(
+        &self,
+        logits: &Tensor,
+        targets: &Tensor,
+        _: &Tensor,
+        g: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let (_, d) = logits.dims2()?;
+        let (elements, rows) = (logits.elem_count(), (TILE / d).max(1));
+        let gradient = read(logits, |logits: &[f32]| {
+            read(targets, |targets: &[f32]| {
+                read(g, |g: &[f32]| {
+                    compute(elements, rows * d, elements * ELEMENT_WORK, |tile, gradient| {
+                        for (gradient, row) in gradient.chunks_exact_mut(d).zip(tile * rows..) {
+                            let terms = gradient.iter_mut().zip(&logits[row * d..]);
+                            let (terms, g) = (terms.zip(&targets[row * d..]), g[row]);
+                            vectorised(
+                                #[inline(always)]
+                                || terms.for_each(|((slope, &l), x)| *slope = g * (sigmoid(l) - x)),
+                            );
+                        }
+                        Ok(())
+                    })
+                })
+            })
+        })?;
+        Ok((Some(Tensor::from_vec(gradient, logits.shape(), logits.device())?), None))
+    }
+}
+
 /// Σ max(l, 0) − l·x + log(1 + e^−|l|), in `f32` over short runs only.
 fn nll_sum(logits: &[f32], targets: &[f32]) -> f64 {
     const LANES: usize = 64;

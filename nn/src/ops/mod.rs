@@ -32,7 +32,9 @@ pub(crate) use conv_transpose2d::conv_transpose2d;
 pub(crate) use conv2d::{ConvForm, Window, conv2d};
 pub(crate) use functions::sqrt;
 pub(crate) use gaussian::{kl_standard_normal, reparameterise};
-pub(crate) use likelihood::{bernoulli_nll, log_softmax, softmax_cross_entropy};
+pub(crate) use likelihood::{
+    bernoulli_nll, bernoulli_nll_each, log_softmax, softmax_cross_entropy,
+};
 pub(crate) use linear::linear;
 pub(crate) use loss::{Regression, regression, select};
 pub(crate) use signal::{Reader, Signal};

@@ -1,0 +1,111 @@
+//! Hyper-parameters, and which go together.
+use super::likelihood::{Likelihood, LikelihoodName};
+use super::networks::Network;
+use crate::data::{Binarisation, Images, Shape};
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use train::BadValue;
+
+train::hyper_parameters! {
+    /// Hyper-parameters of [`Vae`](super::Vae).
+    pub struct VaeConfig {
+        /// What is maximised: elbo, iwae (its importance-weighted form), or reconstruction, which is a
+        /// plain auto-encoder
+        #[arg(value_enum, hide_possible_values = true)]
+        objective: Objective = Objective::Elbo;
+        /// Latent vectors drawn for each picture in training: elbo takes the mean over them, iwae
+        /// weighs them
+        k: usize = 1, in 1..=1 << 14;
+        /// Weight of the KL beside the reconstruction (β, Higgins et al. 2017), of elbo
+        beta: f64 = 1.0, in 0.0..;
+        /// Pictures over which that weight grows from 0 to --beta
+        beta_steps: u64 = 0;
+        /// Nats of KL that each latent number has for free, on average over a batch ("free bits", Kingma
+        /// et al. 2016), of elbo
+        free_nats: f64 = 0.0, in 0.0..;
+        /// What a pixel is, given the latent numbers: bernoulli (black or white) or gaussian
+        #[arg(value_enum, hide_possible_values = true)]
+        likelihood: LikelihoodName = LikelihoodName::Bernoulli;
+        /// Standard deviation of a gaussian pixel, where black is 0 and white 1
+        sigma: f64 = 0.1, in 1e-3..;
+        /// Black and white pictures from grey ones: static, dynamic (drawn anew each time) or none
+        #[arg(value_enum, hide_possible_values = true)]
+        binarisation: Binarisation = Binarisation::Dynamic;
+        /// What encoder and decoder are made of: mlp (dense layers) or conv (convolutions, for pictures
+        /// whose height and width are multiples of 4)
+        #[arg(value_enum, hide_possible_values = true)]
+        network: Network = Network::Mlp;
+        /// Latent numbers of a picture
+        latents: usize = 20, in 1..=1 << 14;
+        /// Units in each hidden layer of the mlp
+        hidden: usize = 400, in 1..=1 << 14;
+        /// Hidden layers of the mlp's encoder, and of its decoder
+        layers: usize = 1, in 1..=64;
+        /// Step size at first
+        lr: f64 = 1e-3, in 0.0..;
+        /// Step size in the end, as a part of --lr
+        lr_end: f64 = 1.0, in 0.0..;
+        /// Pictures over which the step size changes
+        lr_steps: u64 = 0;
+        /// Pictures in a batch
+        batch: usize = 128, in 1..=1 << 20;
+    }
+}
+
+/// What a [`Vae`](super::Vae) maximises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Objective {
+    /// The evidence lower bound.
+    Elbo,
+    /// The importance-weighted bound.
+    Iwae,
+    /// log p(x|μ(x)): an auto-encoder, which can't be drawn from.
+    Reconstruction,
+}
+
+impl VaeConfig {
+    pub(super) fn likelihood(&self) -> Likelihood {
+        match self.likelihood {
+            LikelihoodName::Bernoulli => Likelihood::Bernoulli,
+            LikelihoodName::Gaussian => Likelihood::Gaussian { sigma: self.sigma },
+        }
+    }
+
+    /// Refuses what can't be, for such pictures.
+    pub(super) fn check_for(&self, images: &Images) -> Result<(), BadValue> {
+        self.check()?;
+        let plain = self.objective == Objective::Reconstruction;
+        let grey = self.binarisation == Binarisation::None && images.levels() > 2;
+        if grey && self.likelihood == LikelihoodName::Bernoulli && !plain {
+            let expected = "a pixel that is black or white has no likelihood of a grey; give static or \
+                            dynamic, or --likelihood gaussian, or --objective reconstruction";
+            return Err(BadValue::new("binarisation", "none", expected));
+        }
+        if plain && self.k != 1 {
+            return Err(BadValue::new("k", self.k, "--objective reconstruction draws nothing"));
+        }
+        let weighs = [
+            ("beta", self.beta, 1.0),
+            ("beta_steps", self.beta_steps as f64, 0.0),
+            ("free_nats", self.free_nats, 0.0),
+        ];
+        for (name, value, neutral) in weighs {
+            if self.objective != Objective::Elbo && value != neutral {
+                let expected = "it is the KL of --objective elbo that is weighed";
+                return Err(BadValue::new(name, value, expected));
+            }
+        }
+        let Shape { height, width, .. } = images.shape();
+        if self.network == Network::Conv
+            && ![height, width].iter().all(|side| side.is_multiple_of(4))
+        {
+            let expected = format!(
+                "needs pictures whose height and width are multiples of 4, these are {height}×{width}; \
+                 give --network mlp"
+            );
+            return Err(BadValue::new("network", "conv", &expected));
+        }
+        Ok(())
+    }
+}

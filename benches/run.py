@@ -118,9 +118,19 @@ def output(*command):
     return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def build():
-    """Paths of what is measured: `lab` and the benches."""
-    targets = ["--bin=lab", "--bench=machine", "--bench=solve", "--bench=update"]
+# What each part measures, beside the peers.
+TARGETS = {
+    "machine": ["--bench=machine"],
+    "update": ["--bench=update"],
+    "dqn": ["--bin=lab"],
+    "on-policy": ["--bin=lab"],
+    "solve": ["--bench=solve"],
+}
+
+
+def build(parts):
+    """Paths of what is measured."""
+    targets = sorted({target for part in parts for target in TARGETS[part]})
     lines = output("cargo", "build", "--release", "--message-format=json", *targets).splitlines()
     messages = [json.loads(line) for line in lines]
     built = [message for message in messages if message.get("executable")]
@@ -631,12 +641,17 @@ def main():
     options = parser.parse_args()
     if options.part != "write":
         install()
-        programs = build()
-        parts = [("machine", machine), ("update", update), ("dqn", dqn)]
-        parts += [("on-policy", on_policy), ("solve", solve)]
-        for name, measure in parts:
-            if options.part in ("all", name):
-                measure(programs, options)
+        measures = {
+            "machine": machine,
+            "update": update,
+            "dqn": dqn,
+            "on-policy": on_policy,
+            "solve": solve,
+        }
+        wanted = [name for name in measures if options.part in ("all", name)]
+        programs = build(wanted)
+        for name in wanted:
+            measures[name](programs, options)
     write()
 
 

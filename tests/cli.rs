@@ -239,6 +239,7 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
             "vae --data stripes --objective reconstruction --k 2",
             "--k 2: --objective reconstruction",
         ),
+        ("vq-vae --data stripes --side 6", "--data of 6×6: the networks halve height and width"),
         ("vae --env catch", "unexpected argument '--env'"),
         ("dqn --data glyphs", "unexpected argument '--data'"),
         ("data get mnits", "unknown data set to fetch `mnits`; did you mean `mnist`?"),
@@ -571,6 +572,24 @@ fn pictures_are_the_same_whatever_the_threads_and_after_a_stop() {
         assert_eq!(lab.hash(run), lab.hash("one"), "{run}");
         assert_eq!(rows(&lab.path(run)), rows(&lab.path("one")), "{run}");
     }
+}
+
+#[test]
+fn a_quantised_auto_encoder_is_trained_and_scored() {
+    let lab = Lab::new();
+    let args = "vq-vae --data stripes --side 4 --n-train 500 --n-test 100 --steps 640 --eval-every 320 \
+                --batch 64 --codes 32 --dims 4 --channels 8 --residual 1 --out quantised";
+    let told = lab.ok(args);
+    assert!(told.starts_with("vq-vae on stripes: reconstruction_nats "), "{told}");
+    assert!(told.contains("lab plot quantised\n") && !told.contains("lab sample"), "{told}");
+    let result = json(&lab.path("quantised/result.json"));
+    let again: Value = serde_json::from_str(&lab.ok("eval quantised --json")).unwrap();
+    assert_eq!(again["eval"], result["eval"]);
+    for measure in ["codebook_perplexity", "codes_used", "reconstruction_mse"] {
+        assert!(again["eval"][measure]["mean"].as_f64().unwrap() > 0.0, "{measure}");
+    }
+    assert!(image::open(lab.path("quantised/reconstructions.png")).unwrap().width() > 300);
+    assert!(!lab.path("quantised/samples.gif").exists());
 }
 
 #[test]

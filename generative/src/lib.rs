@@ -4,7 +4,10 @@
 //! a picture, `Z` latent ones, `K` draws for a picture.
 pub mod data;
 mod model;
+mod reconstruction;
 pub mod vae;
+pub mod vq_vae;
 
 pub use model::{Generative, Sheet};
 pub use vae::{Likelihood, LikelihoodName, Network, Objective, Vae, VaeConfig};
+pub use vq_vae::{CodebookRule, VqVae, VqVaeConfig};

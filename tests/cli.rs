@@ -239,6 +239,10 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
             "vae --data stripes --objective reconstruction --k 2",
             "--k 2: --objective reconstruction",
         ),
+        (
+            "vae --data stripes --corrupt 0.1",
+            "--corrupt 0.1: it is what --objective reconstruction",
+        ),
         ("vq-vae --data stripes --side 6", "--data of 6×6: the networks halve height and width"),
         ("vae --env catch", "unexpected argument '--env'"),
         ("dqn --data glyphs", "unexpected argument '--data'"),
@@ -526,7 +530,15 @@ fn a_generative_model_is_trained_scored_and_drawn_from() {
         "{told}"
     );
     let run = lab.path("runs/vae-stripes-s1");
-    for picture in ["samples.png", "reconstructions.png", "curves.png"] {
+    for picture in [
+        "samples.png",
+        "reconstructions.png",
+        "interpolations.png",
+        "interpolations-spherical.png",
+        "latents.png",
+        "samples.gif",
+        "curves.png",
+    ] {
         assert!(image::open(run.join(picture)).unwrap().width() > 300, "{picture}");
     }
     let config = &json(&run.join("run.json"))["config"];
@@ -571,6 +583,10 @@ fn pictures_are_the_same_whatever_the_threads_and_after_a_stop() {
     for run in ["two", "stopped"] {
         assert_eq!(lab.hash(run), lab.hash("one"), "{run}");
         assert_eq!(rows(&lab.path(run)), rows(&lab.path("one")), "{run}");
+        for picture in ["samples.gif", "samples.png", "interpolations.png", "latents.svg"] {
+            let file = |run: &str| fs::read(lab.path(run).join(picture)).unwrap();
+            assert_eq!(file(run), file("one"), "{run} {picture}");
+        }
     }
 }
 

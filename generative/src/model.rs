@@ -1,5 +1,6 @@
 //! What generative models share.
 use crate::data::Images;
+use crate::latents::Map;
 use anyhow::Result;
 use train::{Learner, Measure, Rng};
 
@@ -26,6 +27,15 @@ pub trait Generative: Learner {
     /// # Errors
     /// What the network reports.
     fn sheets(&self) -> Result<Vec<Sheet>>;
+
+    /// Where held-out pictures lie in the latent space; `None` where the model has none that can be
+    /// drawn in the plane.
+    ///
+    /// # Errors
+    /// What the network reports.
+    fn map(&self) -> Result<Option<Map>> {
+        Ok(None)
+    }
 }
 
 /// Pictures side by side.

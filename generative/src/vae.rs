@@ -8,6 +8,8 @@
 //! draws of z make tighter, see [`bound`]; `--objective reconstruction` is the auto-encoder: z = μ, and
 //! no KL. Where we leave the papers: ReLU in place of tanh, and Adam in place of Adagrad.
 use crate::data::{ImageLoader, Images, Parts, Shape};
+use crate::latents::{self, Map};
+use crate::reconstruction::{pictures, squared_errors};
 use crate::{Generative, Sheet};
 use anyhow::Result;
 use candle_core::{Device, Module, Tensor};
@@ -23,11 +25,14 @@ use train::{
 
 pub mod bound;
 mod config;
+mod corruption;
 mod likelihood;
+mod looks;
 mod networks;
 
 use bound::{copies, importance_weighted, kl, kl_beyond, log_mean_exp, log_weights, normals};
 pub use config::{Objective, VaeConfig};
+use corruption::{Corruption, corrupted};
 pub use likelihood::{Likelihood, LikelihoodName};
 pub use networks::Network;
 use networks::Networks;
@@ -46,6 +51,7 @@ pub struct Vae {
     training: Networks<Sequential>,
     frozen: Networks<Frozen>,
     optimizer: Optimizer,
+    corruption: Corruption,
     noise: Rng,
     /// ε, `[K·B, Z]`.
     epsilon: HostTensor<f32>,
@@ -76,6 +82,12 @@ impl Vae {
             training,
             optimizer: Optimizer::new(&params, OptimizerConfig::adam(config.lr))?,
             params,
+            corruption: Corruption::new(
+                config.corrupt,
+                &[config.batch, shape.channels, shape.height, shape.width],
+                stream(seed, "corrupt"),
+                device,
+            )?,
             noise: stream(seed, "noise"),
             epsilon: HostTensor::new((config.k * config.batch, config.latents), device)?,
             config,
@@ -121,13 +133,14 @@ impl Vae {
         }
     }
 
-    /// Negative log-likelihood and KL of each of `images`, in nats, by one z each.
-    fn score(&self, images: &Images, mut noise: Rng) -> Result<[Vec<f64>; 2]> {
-        let mut all = [Vec::new(), Vec::new()];
+    /// Negative log-likelihood and KL of each of `images`, in nats, and its mean squared error, by one z
+    /// each, which is drawn from what the encoder says of `shown`.
+    fn score(&self, images: &Images, shown: &Images, mut noise: Rng) -> Result<[Vec<f64>; 3]> {
+        let mut all = [Vec::new(), Vec::new(), Vec::new()];
         for first in (0..images.len()).step_by(GROUP) {
             let rows = first..images.len().min(first + GROUP);
-            let x = images.tensor(rows, &self.device)?; // [n, C, H, W]
-            let (mu, log_var) = self.frozen.encode(&x)?; // [n, Z]
+            let shown = shown.tensor(rows.clone(), &self.device)?; // [n, C, H, W]
+            let (mu, log_var) = self.frozen.encode(&shown)?; // [n, Z]
             let z = match self.config.objective {
                 Objective::Elbo | Objective::Iwae => {
                     let drawn = normals(mu.elem_count(), &mut noise);
@@ -137,10 +150,12 @@ impl Vae {
                 Objective::Reconstruction => mu.clone(),
             }; // [n, Z]
             let output = self.frozen.decoder.forward(&z)?; // [n, D]
-            let parts = [self.likelihood.nll(&output, &x.flatten_from(1)?)?, kl(&mu, &log_var)?];
+            let x = images.tensor(rows, &self.device)?.flatten_from(1)?; // [n, D]
+            let parts = [self.likelihood.nll(&output, &x)?, kl(&mu, &log_var)?];
             for (all, part) in all.iter_mut().zip(parts) {
                 all.extend(part.to_vec1::<f32>()?.into_iter().map(f64::from));
             }
+            all[2].extend(squared_errors(self.likelihood, &output, &x)?);
         }
         Ok(all)
     }
@@ -160,17 +175,12 @@ impl Vae {
 
     /// Pictures of how white each pixel is on average, for z `[n, Z]`.
     fn decoded(&self, z: &Tensor) -> Result<Images> {
-        let output: Vec<f32> = self.frozen.decoder.forward(z)?.flatten_all()?.to_vec1()?;
-        let grey = |output| (255.0 * self.likelihood.white(output)).round() as u8;
-        Images::new(self.shape, 256, output.into_iter().map(grey).collect(), None)
+        pictures(self.likelihood, &self.frozen.decoder.forward(z)?, self.shape)
     }
 }
 
 /// Pictures scored at once.
 const GROUP: usize = 500;
-
-/// Pictures in a row of a sheet, and rows of it.
-const COLUMNS: usize = 10;
 
 impl Learner for Vae {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
@@ -182,7 +192,8 @@ impl Learner for Vae {
         }
         self.optimizer.set_lr(lr * Linear { from: 1.0, to: lr_end, over: lr_steps }.at(seen));
         let x = self.loader.next_batch()?.clone(); // [B, C, H, W]
-        let (mu, log_var) = self.training.encode(&x)?; // [B, Z]
+        let shown = self.corruption.corrupt(&x)?; // [B, C, H, W]
+        let (mu, log_var) = self.training.encode(&shown)?; // [B, Z]
         let x = x.flatten_from(1)?; // [B, D]
         if self.config.objective != Objective::Reconstruction {
             let noise = &mut self.noise;
@@ -205,10 +216,21 @@ impl Learner for Vae {
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
         let (images, purpose) = self.held_out(split);
-        let [nll, kl] = self.score(images, stream(self.seed, purpose))?;
-        let reconstruction = Measure::of(&nll);
-        let mut measures = BTreeMap::from([("reconstruction_nats".to_owned(), reconstruction)]);
+        let [nll, kl, errors] = self.score(images, images, stream(self.seed, purpose))?;
+        let mut reconstruction = Measure::of(&nll);
+        let mut measures = BTreeMap::from([
+            ("reconstruction_nats".to_owned(), reconstruction),
+            ("reconstruction_mse".to_owned(), Measure::of(&errors)),
+        ]);
+        measures.extend(self.latent_measures(split)?);
         if self.config.objective == Objective::Reconstruction {
+            if self.config.corrupt > 0.0 {
+                let noise = stream(self.seed, &format!("{purpose}/corrupt"));
+                let shown = corrupted(images, self.config.corrupt, noise)?;
+                let [nll, ..] = self.score(images, &shown, stream(self.seed, purpose))?;
+                reconstruction = Measure::of(&nll);
+                measures.insert("denoising_nats".to_owned(), reconstruction);
+            }
             return Ok(Evaluation { score: -reconstruction.mean, measures });
         }
         let elbo: Vec<f64> = nll.iter().zip(&kl).map(|(nll, kl)| -nll - kl).collect();
@@ -232,6 +254,7 @@ impl Learner for Vae {
         self.params.state(MODEL, checkpoint)?;
         self.optimizer.state("optimizer", checkpoint)?;
         self.loader.state("data", checkpoint)?;
+        self.corruption.state("corrupt", checkpoint)?;
         checkpoint.value("noise", &mut self.noise)
     }
 }
@@ -254,24 +277,11 @@ impl Generative for Vae {
     }
 
     fn sheets(&self) -> Result<Vec<Sheet>> {
-        let drawn = self.sample(COLUMNS * COLUMNS, &mut stream(self.seed, "samples"))?;
-        let drawn = drawn.map(|images| Sheet { name: "samples", images, columns: COLUMNS });
-        let mut sheets: Vec<_> = drawn.into_iter().collect();
-        let n = (self.validation.len() / COLUMNS).min(COLUMNS / 2) * COLUMNS;
-        if n > 0 {
-            let x = self.validation.tensor(0..n, &self.device)?; // [n, C, H, W]
-            let decoded = self.decoded(&self.frozen.encode(&x)?.0)?;
-            let highest = self.validation.levels() - 1;
-            let (mut pixels, row) = (Vec::new(), COLUMNS * self.shape.len());
-            let originals = self.validation.pixels()[..n * self.shape.len()].chunks_exact(row);
-            for (original, decoded) in originals.zip(decoded.pixels().chunks_exact(row)) {
-                pixels.extend(original.iter().map(|&x| (u16::from(x) * 255 / highest) as u8));
-                pixels.extend_from_slice(decoded);
-            }
-            let images = Images::new(self.shape, 256, pixels, None)?;
-            sheets.push(Sheet { name: "reconstructions", images, columns: COLUMNS });
-        }
-        Ok(sheets)
+        self.all_sheets()
+    }
+
+    fn map(&self) -> Result<Option<Map>> {
+        latents::map(self, &self.validation)
     }
 }
 

@@ -23,6 +23,9 @@ train::hyper_parameters! {
         /// Nats of KL that each latent number has for free, on average over a batch ("free bits", Kingma
         /// et al. 2016), of elbo
         free_nats: f64 = 0.0, in 0.0..;
+        /// Probability with which each number of a picture that is shown is black, of reconstruction: a
+        /// denoising auto-encoder
+        corrupt: f64 = 0.0, in 0.0..=1.0;
         /// What a pixel is, given the latent numbers: bernoulli (black or white) or gaussian
         #[arg(value_enum, hide_possible_values = true)]
         likelihood: LikelihoodName = LikelihoodName::Bernoulli;
@@ -84,6 +87,10 @@ impl VaeConfig {
         }
         if plain && self.k != 1 {
             return Err(BadValue::new("k", self.k, "--objective reconstruction draws nothing"));
+        }
+        if !plain && self.corrupt != 0.0 {
+            let expected = "it is what --objective reconstruction is shown that is corrupted";
+            return Err(BadValue::new("corrupt", self.corrupt, expected));
         }
         let weighs = [
             ("beta", self.beta, 1.0),

@@ -213,14 +213,14 @@ fn what_is_drawn_has_the_shape_of_the_data() {
     assert_eq!(drawn, vae.sample(3, &mut stream(1, "test")).unwrap().unwrap());
     let sheets = vae.sheets().unwrap();
     let names: Vec<_> = sheets.iter().map(|sheet| (sheet.name, sheet.images.len())).collect();
-    assert_eq!(names, [("samples", 100), ("reconstructions", 100)]);
+    assert_eq!(names[..2], [("samples", 100), ("reconstructions", 100)]);
     // Originals above what becomes of them.
     let original = vae.validation.image(10).iter().map(|x| x * 255).collect::<Vec<_>>();
     assert_eq!(sheets[1].images.image(20), original);
 
     let plain = small(config(Objective::Reconstruction));
     assert!(plain.sample(3, &mut stream(1, "test")).unwrap().is_none());
-    assert_eq!(plain.sheets().unwrap().len(), 1);
+    assert_eq!(plain.sheets().unwrap()[0].name, "reconstructions");
 }
 
 #[test]

@@ -627,6 +627,29 @@ fn a_plain_auto_encoder_has_nothing_to_draw_from() {
 }
 
 #[test]
+fn a_conditional_model_draws_what_it_is_asked_for() {
+    let lab = Lab::new();
+    lab.ok("vae --data glyphs --classes letters --n-train 60 --n-test 10 --steps 256 --hidden 8 \
+            --conditional --out letters");
+    let sheet = lab.path("letters/samples.png");
+    assert_eq!(lab.ok("sample letters --label Q --n 4"), "letters/samples.png\n");
+    let drawn = fs::read(&sheet).unwrap();
+    lab.ok("sample letters --label R --n 4");
+    assert_ne!(fs::read(&sheet).unwrap(), drawn);
+    lab.ok(&format!("{PICTURES} --out plain"));
+    for (args, sentence) in [
+        ("sample letters --label 3", "--label 3: there are A, B, C"),
+        ("sample plain --label 3", "--label 3: this model was told no labels"),
+    ] {
+        let output = lab.run(args);
+        assert!(stderr(&output).contains(sentence), "{args}: {}", stderr(&output));
+        assert_eq!(output.status.code(), Some(2), "{args}");
+    }
+    let output = lab.run(&format!("{PICTURES} --conditional --out unlabelled"));
+    assert!(stderr(&output).contains("these pictures have no labels"), "{}", stderr(&output));
+}
+
+#[test]
 fn data_are_found_again_from_elsewhere() {
     let lab = Lab::new();
     let folder = lab.path("pictures");

@@ -12,6 +12,19 @@ pub trait Generative: Learner {
     /// What the network reports.
     fn sample(&self, n: usize, rng: &mut Rng) -> Result<Option<Images>>;
 
+    /// What it can be asked to draw, by the names of the labels it was told; none where it was not.
+    fn classes(&self) -> &[String] {
+        &[]
+    }
+
+    /// The same as [`sample`](Self::sample) of one of [`classes`](Self::classes), by its place there.
+    ///
+    /// # Errors
+    /// What the network reports.
+    fn sample_class(&self, _class: usize, _n: usize, _rng: &mut Rng) -> Result<Option<Images>> {
+        Ok(None)
+    }
+
     /// The importance-weighted bound on log p(x), in nats, over the first `n` test pictures with `k` draws
     /// for each (Burda et al. 2016): the mean over them, and how sure it is. `None` where the model has no
     /// such bound.

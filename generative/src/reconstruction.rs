@@ -8,15 +8,17 @@ use candle_core::Tensor;
 /// Pictures in a row of a sheet.
 pub(crate) const COLUMNS: usize = 10;
 
-/// Pictures of how white each pixel is on average, for what a decoder says, `[n, D]`.
+/// Pictures of how white each pixel is on average, for what a decoder says, `[n, outputs·D]`.
 pub(crate) fn pictures(likelihood: Likelihood, output: &Tensor, shape: Shape) -> Result<Images> {
     let output: Vec<f32> = output.flatten_all()?.to_vec1()?;
-    let grey = |output| (255.0 * likelihood.white(output)).round() as u8;
-    Images::new(shape, 256, output.into_iter().map(grey).collect(), None)
+    let pictures = output.chunks_exact(likelihood.outputs() * shape.len());
+    let whites = pictures.flat_map(|output| likelihood.whites(output));
+    let pixels = whites.map(|white| (255.0 * white).round() as u8).collect();
+    Images::new(shape, 256, pixels, None)
 }
 
-/// Mean over the pixels of (x − x̂)² for each picture, where x̂ is how white a pixel is on average by what
-/// a decoder says: `[n, D]` both.
+/// Mean over the pixels of (x − x̂)² for each picture `[n, D]`, where x̂ is how white a pixel is on average
+/// by what a decoder says, `[n, outputs·D]`.
 pub(crate) fn squared_errors(
     likelihood: Likelihood,
     output: &Tensor,
@@ -26,11 +28,12 @@ pub(crate) fn squared_errors(
     let (output, x): (Vec<f32>, Vec<f32>) =
         (output.flatten_all()?.to_vec1()?, x.flatten_all()?.to_vec1()?);
     let error = |(output, x): (&[f32], &[f32])| {
-        let squares =
-            output.iter().zip(x).map(|(output, x)| (likelihood.white(*output) - x).powi(2));
+        let whites = likelihood.whites(output);
+        let squares = whites.iter().zip(x).map(|(white, x)| (white - x).powi(2));
         squares.map(f64::from).sum::<f64>() / d as f64
     };
-    Ok(output.chunks_exact(d).zip(x.chunks_exact(d)).map(error).collect())
+    let outputs = output.chunks_exact(likelihood.outputs() * d);
+    Ok(outputs.zip(x.chunks_exact(d)).map(error).collect())
 }
 
 /// Rows of the first of `images`, each above a row of what `through` makes of it; `None` where there are

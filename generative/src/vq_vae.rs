@@ -50,7 +50,8 @@ train::hyper_parameters! {
         restart: f64 = 0.1, in 0.0..=1.0;
         /// Weight of the encoder's distance from the codes it chose (β)
         beta: f64 = 0.25, in 0.0..;
-        /// What a pixel is, given the codes: bernoulli (black or white) or gaussian
+        /// What a pixel is, given the codes: bernoulli (black or white), gaussian, or logistic (one of the
+        /// grey levels)
         #[arg(value_enum, hide_possible_values = true)]
         likelihood: LikelihoodName = LikelihoodName::Bernoulli;
         /// Standard deviation of a gaussian pixel, where black is 0 and white 1
@@ -80,20 +81,13 @@ pub enum CodebookRule {
 }
 
 impl VqVaeConfig {
-    fn likelihood(&self) -> Likelihood {
-        match self.likelihood {
-            LikelihoodName::Bernoulli => Likelihood::Bernoulli,
-            LikelihoodName::Gaussian => Likelihood::Gaussian { sigma: self.sigma },
-        }
-    }
-
     /// Refuses what can't be, for such pictures.
     fn check_for(&self, images: &Images) -> Result<(), BadValue> {
         self.check()?;
         let grey = self.binarisation == Binarisation::None && images.levels() > 2;
         if grey && self.likelihood == LikelihoodName::Bernoulli {
             let expected = "a pixel that is black or white has no likelihood of a grey; give static or \
-                            dynamic, or --likelihood gaussian";
+                            dynamic, or --likelihood logistic";
             return Err(BadValue::new("binarisation", "none", expected));
         }
         let default = Self::default();
@@ -170,7 +164,8 @@ impl VqVae {
         let data = config.binarisation.prepare(data)?;
         let shape = data.train.shape();
         let params = Params::new(seed, device);
-        let training = Networks::new(&params, shape, &config)?;
+        let likelihood = config.likelihood.of(config.sigma, data.test.levels());
+        let training = Networks::new(&params, shape, likelihood.outputs(), &config)?;
         let (size, init) =
             ((config.codes, config.dims), Init::FanInUniform { fan_in: config.dims });
         let (codebook, following) = match config.codebook {
@@ -183,7 +178,7 @@ impl VqVae {
         };
         let loader = ImageLoader::new(data.train, config.batch, config.binarisation, seed, device)?;
         Ok(Self {
-            likelihood: config.likelihood(),
+            likelihood,
             device: device.clone(),
             shape,
             loader,

@@ -19,14 +19,15 @@ impl LatentSpace for Vae {
         let mut values = Vec::with_capacity(images.len() * self.config.latents);
         for first in (0..images.len()).step_by(GROUP) {
             let rows = first..images.len().min(first + GROUP);
-            let (mu, _) = self.frozen.encode(&images.tensor(rows, &self.device)?)?; // [n, Z]
+            let (mu, _) = self.frozen.encode(&self.shown(images, rows)?)?; // [n, Z]
             values.extend(mu.flatten_all()?.to_vec1::<f32>()?);
         }
         Vectors::new(self.config.latents, values)
     }
 
+    /// A conditional model is asked for the first class.
     fn decode(&self, z: &Vectors) -> Result<Images> {
-        self.decoded(&z.tensor(&self.device)?)
+        self.decoded(&z.tensor(&self.device)?, self.labels(&vec![0; z.len()])?.as_ref())
     }
 
     fn is_normal(&self) -> bool {
@@ -63,7 +64,11 @@ impl Vae {
         let drawn = self.sample(COLUMNS * COLUMNS, &mut stream(self.seed, "samples"))?;
         let drawn = drawn.map(|images| Sheet { name: "samples", images, columns: COLUMNS });
         let mut sheets: Vec<_> = drawn.into_iter().collect();
-        let through = |images: &Images| self.decode(&self.encode(images)?);
+        let through = |images: &Images| {
+            let labels = images.labels().map_or(&[][..], |labels| &labels.of);
+            let z = self.encode(images)?.tensor(&self.device)?; // [n, Z]
+            self.decoded(&z, self.labels(labels)?.as_ref())
+        };
         sheets.extend(side_by_side("reconstructions", &self.validation, through)?);
         if self.config.corrupt > 0.0 {
             let noise = stream(self.seed, "denoised");

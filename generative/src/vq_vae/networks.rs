@@ -10,13 +10,19 @@ use nn::{
 pub(super) struct Networks<N> {
     /// `[B, C, H, W]` to `[B, E, h, w]`.
     pub(super) encoder: N,
-    /// `[B, E, h, w]` to `[B, C, H, W]`: logits of white, or means.
+    /// `[B, E, h, w]` to `[B, outputs·C, H, W]`: what the likelihood is made of.
     pub(super) decoder: N,
 }
 
 impl Networks<Sequential> {
-    /// New ones, with their parameters in `params`, for pictures whose height and width are multiples of 4.
-    pub(super) fn new(params: &Params, shape: Shape, config: &VqVaeConfig) -> Result<Self> {
+    /// New ones, with their parameters in `params`, for pictures whose height and width are multiples of 4
+    /// and a likelihood that takes so many `outputs` for each of their numbers.
+    pub(super) fn new(
+        params: &Params,
+        shape: Shape,
+        outputs: usize,
+        config: &VqVaeConfig,
+    ) -> Result<Self> {
         let VqVaeConfig { channels, dims, .. } = *config;
         let narrow = channels.div_ceil(2);
         let conv = |name, sizes, activation| -> Result<Layer> {
@@ -44,8 +50,8 @@ impl Networks<Sequential> {
         let mut decoder = vec![conv("from-codes", same(dims, channels), relu)?]; // [B, channels, h, w]
         decoder.extend(residual("decoder")?);
         decoder.push(up("up1", halving(channels, narrow), relu)?); // [B, narrow, H/2, W/2]
-        let last = halving(narrow, shape.channels);
-        decoder.push(up("up2", last, Activation::Linear)?); // [B, C, H, W]
+        let last = halving(narrow, outputs * shape.channels);
+        decoder.push(up("up2", last, Activation::Linear)?); // [B, outputs·C, H, W]
         Ok(Self { encoder: Sequential::new(encoder), decoder: Sequential::new(decoder) })
     }
 

@@ -5,6 +5,7 @@
     python3 benches/run.py update [ROW…]         training steps, these rows only
     python3 benches/run.py dqn [ENV…]            DQN with its environment, these only
     python3 benches/run.py on-policy [ROW…]      PPO and A2C with their environments, these only
+    python3 benches/run.py vae [NETWORK…]        VAEs with their data, these only
     python3 benches/run.py solve                 sweeps of value iteration
     python3 benches/run.py machine               what the machine can do at most
     python3 benches/run.py write                 the document from what was measured before
@@ -19,10 +20,12 @@ suffers most (its threads wait by spinning), and the rows that it happened to ar
 import argparse
 import json
 import os
+import random
 import re
 import shutil
 import signal
 import statistics
+import struct
 import subprocess
 import sys
 import time
@@ -47,6 +50,8 @@ ON_POLICY = {
     "a2c-breakout": ("a2c", "breakout", [LAB, "sb3"]),
 }
 ON_POLICY_GOAL = 5
+VAE = [LAB, "torch-index", "torch-loader"]
+VAE_GOAL = 1.5
 SWEEPS = [LAB, "scipy", "bettermdptools", "bettermdptools-vectorized"]
 SOLUTIONS = [LAB, "pymdptoolbox"]
 TITLES = {
@@ -58,6 +63,8 @@ TITLES = {
     "jax": "JAX jit",
     "sb3": "Stable-Baselines3",
     "cleanrl": "CleanRL",
+    "torch-index": "PyTorch, rows of a tensor",
+    "torch-loader": "PyTorch, DataLoader",
     "scipy": "SciPy",
     "pymdptoolbox": "pymdptoolbox",
     "bettermdptools": "bettermdptools",
@@ -92,6 +99,16 @@ LAB_ON_POLICY = {
         --log-every=1000 --eval-every=0 --save-every=0 --quiet""".split(),
 }
 
+# As in benches/peers/vae.py.
+LAB_VAE = {
+    "mlp": "--network=mlp --layers=1 --hidden=400 --latents=20".split(),
+    "conv": "--network=conv --latents=32".split(),
+    "both": """
+        --objective=elbo --k=1 --likelihood=bernoulli --binarisation=dynamic --batch=128 --lr=1e-3
+        --lr-end=1 --lr-steps=0 --device=cpu --steps=1000000000 --log-every=12800 --eval-every=0
+        --save-every=0 --quiet""".split(),
+}
+
 # The part of a turn that other processes may take of the cores.
 DISTURBED = 0.05
 
@@ -124,6 +141,7 @@ TARGETS = {
     "update": ["--bench=update"],
     "dqn": ["--bin=lab"],
     "on-policy": ["--bin=lab"],
+    "vae": ["--bin=lab"],
     "solve": ["--bench=solve"],
 }
 
@@ -284,7 +302,7 @@ def keep(name, key, result):
     results = json.loads(path.read_text()) if path.exists() else {}
     results[key] = result
     path.write_text(json.dumps(results, indent=1))
-    if name in ("update", "dqn", "on-policy") or key in ("sweep", "solve"):
+    if name in ("update", "dqn", "on-policy", "vae") or key in ("sweep", "solve"):
         say(f"{key}:", ", ".join(f"{who} {of['rate']:.4g}" for who, of in result.items()))
 
 
@@ -359,6 +377,41 @@ def on_policy(programs, options):
                 contestants[name] = stack.enter_context(learner)
             result = take_turns(contestants, options.dqn_rounds, options.dqn_seconds)
             keep("on-policy", row, result)
+
+
+def vae(programs, options):
+    data = VENV / "vae" / "data"
+    pictures(data)
+    for network in options.only or ["mlp", "conv"]:
+        with ExitStack() as stack:
+            contestants = {}
+            for name in VAE:
+                place = VENV / "vae" / f"{network}-{name}"
+                shutil.rmtree(place, ignore_errors=True)
+                place.mkdir(parents=True)
+                rows = place / "rows.jsonl"
+                command = [PYTHON, PEERS / "vae.py", name, network, data, rows]
+                if name == LAB:
+                    rows = place / "run" / "metrics.jsonl"
+                    command = [programs["lab"], "vae", f"--data=mnist:{data}"]
+                    command += [*LAB_VAE[network], *LAB_VAE["both"]]
+                    command += [f"--threads={options.threads}", f"--out={place / 'run'}"]
+                learner = Learner(command, options.threads, rows, place)
+                contestants[name] = stack.enter_context(learner)
+            result = take_turns(contestants, options.dqn_rounds, options.dqn_seconds)
+            keep("vae", network, result)
+
+
+def pictures(data):
+    """MNIST's files with noise in them: 28×28, four of five pixels black as with pen on paper."""
+    data.mkdir(parents=True, exist_ok=True)
+    noise, grey = random.Random(1), bytes(max(0, 5 * i - 1020) for i in range(256))
+    for part, n in [("train", 60_000), ("t10k", 10_000)]:
+        pixels = noise.randbytes(n * 28 * 28).translate(grey)
+        labels = bytes(i % 10 for i in range(n))
+        header = struct.pack(">IIII", 0x803, n, 28, 28)
+        (data / f"{part}-images-idx3-ubyte").write_bytes(header + pixels)
+        (data / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">II", 0x801, n) + labels)
 
 
 def solve(programs, options):
@@ -511,6 +564,19 @@ def on_policy_table():
     return table(["", *titles, *ratios, "spread"], lines) if lines else "Not measured.\n"
 
 
+def vae_table():
+    lines = []
+    for network, result in kept("vae").items():
+        own = result[LAB]["rate"]
+        best = max(result[name]["rate"] for name in VAE if name != LAB)
+        cells = [number(result[name]["rate"]) for name in VAE]
+        cells.append(marked(result, f"**{own / best:.2f}** (goal {VAE_GOAL})"))
+        spread = max(of["spread"] for of in result.values())
+        lines.append([network, *cells, f"{100 * spread:.0f} %"])
+    titles = ["network", *(TITLES[name] for name in VAE), "lab ÷ best of PyTorch", "spread"]
+    return table(titles, lines) if lines else "Not measured.\n"
+
+
 def solve_tables():
     """The tables of sweeps and of solutions, and what the bench says of larger grids."""
     results = kept("solve")
@@ -540,11 +606,11 @@ def write():
     sweeps, solutions, scale = solve_tables()
     about = machine["described"]
     one, several = machine["measured"]
-    steps, learners, on_policies = (
+    steps, learners, on_policies, vaes = (
         [of for row in kept(name).values() for of in row.values()]
-        for name in ("update", "dqn", "on-policy")
+        for name in ("update", "dqn", "on-policy", "vae")
     )
-    results = steps + learners + on_policies
+    results = steps + learners + on_policies + vaes
     others = max((of["others"] for of in results), default=0)
     mean = f"Geometric mean of lab ÷ best peer: **{mean:.2f}**.\n" if mean else ""
     text = f"""# Benchmarks
@@ -600,6 +666,16 @@ of 5 steps, RMSProp. Networks: cartpole, 64-64 with tanh, one for the policy and
 breakout, the body of `dqn-minatar` for both. No evaluation. Measured as DQN, in turns of {every(on_policies, "seconds")} s.
 
 {on_policy_table()}
+## VAE with its data
+
+Pictures per second of whole programs, from files to updates: `lab vae`, and two ways to write the same in
+PyTorch, which runs eagerly with Adam as it comes: one takes rows of a tensor by shuffled numbers, the other
+has a `DataLoader` draw from a `TensorDataset`. All read the same IDX files (50,000 pictures of 28×28 to train
+on, noise with four of five pixels black), binarise a picture anew whenever it is trained on, shuffle every
+epoch, and tell the means of loss and its parts every 12,800 pictures. Networks as in `vae-mlp` and `vae-conv`,
+batch 128. Measured as DQN, in turns of {every(vaes, "seconds")} s.
+
+{vae_table()}
 ## Sweeps of value iteration
 
 Synchronous sweeps over an open grid of {SWEPT}×{SWEPT} states with four actions of three outcomes each,
@@ -630,7 +706,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parts = ["all", "machine", "update", "dqn", "on-policy", "solve", "write"]
+    parts = ["all", "machine", "update", "dqn", "on-policy", "vae", "solve", "write"]
     parser.add_argument("part", nargs="?", choices=parts, default="all")
     parser.add_argument("only", nargs="*", help="rows or environments")
     parser.add_argument("--threads", type=int, default=2)
@@ -646,6 +722,7 @@ def main():
             "update": update,
             "dqn": dqn,
             "on-policy": on_policy,
+            "vae": vae,
             "solve": solve,
         }
         wanted = [name for name in measures if options.part in ("all", name)]

@@ -5,6 +5,7 @@ mod axis;
 pub(crate) mod canvas;
 mod figure;
 mod read;
+mod scatter;
 
 use std::path::Path;
 
@@ -13,6 +14,7 @@ use anyhow::{Result, bail};
 use canvas::save;
 use figure::Figure;
 pub use read::panels;
+pub use scatter::scatter;
 
 /// A curve's `(step, value)`.
 type Points = Vec<(f64, f64)>;

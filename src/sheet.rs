@@ -30,6 +30,13 @@ pub fn write(path: &Path, images: &Images, columns: usize) -> Result<()> {
     write_atomic(path, &bytes.into_inner())
 }
 
+/// The same as a frame of an animation.
+pub fn frame(images: &Images, columns: usize) -> envs::Rgb {
+    let drawn = drawn(images, columns);
+    let (width, height) = (drawn.width() as usize, drawn.height() as usize);
+    envs::Rgb { width, height, pixels: drawn.into_raw() }
+}
+
 fn drawn(images: &Images, columns: usize) -> RgbImage {
     let (shape, n) = (images.shape(), images.len());
     let (width, height) = (shape.width as u32, shape.height as u32);

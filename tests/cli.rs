@@ -239,6 +239,11 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
             "vae --data stripes --objective reconstruction --k 2",
             "--k 2: --objective reconstruction",
         ),
+        (
+            "vae --data stripes --corrupt 0.1",
+            "--corrupt 0.1: it is what --objective reconstruction",
+        ),
+        ("vq-vae --data stripes --side 6", "--data of 6×6: the networks halve height and width"),
         ("vae --env catch", "unexpected argument '--env'"),
         ("dqn --data glyphs", "unexpected argument '--data'"),
         ("data get mnits", "unknown data set to fetch `mnits`; did you mean `mnist`?"),
@@ -525,7 +530,15 @@ fn a_generative_model_is_trained_scored_and_drawn_from() {
         "{told}"
     );
     let run = lab.path("runs/vae-stripes-s1");
-    for picture in ["samples.png", "reconstructions.png", "curves.png"] {
+    for picture in [
+        "samples.png",
+        "reconstructions.png",
+        "interpolations.png",
+        "interpolations-spherical.png",
+        "latents.png",
+        "samples.gif",
+        "curves.png",
+    ] {
         assert!(image::open(run.join(picture)).unwrap().width() > 300, "{picture}");
     }
     let config = &json(&run.join("run.json"))["config"];
@@ -570,7 +583,29 @@ fn pictures_are_the_same_whatever_the_threads_and_after_a_stop() {
     for run in ["two", "stopped"] {
         assert_eq!(lab.hash(run), lab.hash("one"), "{run}");
         assert_eq!(rows(&lab.path(run)), rows(&lab.path("one")), "{run}");
+        for picture in ["samples.gif", "samples.png", "interpolations.png", "latents.svg"] {
+            let file = |run: &str| fs::read(lab.path(run).join(picture)).unwrap();
+            assert_eq!(file(run), file("one"), "{run} {picture}");
+        }
     }
+}
+
+#[test]
+fn a_quantised_auto_encoder_is_trained_and_scored() {
+    let lab = Lab::new();
+    let args = "vq-vae --data stripes --side 4 --n-train 500 --n-test 100 --steps 640 --eval-every 320 \
+                --batch 64 --codes 32 --dims 4 --channels 8 --residual 1 --out quantised";
+    let told = lab.ok(args);
+    assert!(told.starts_with("vq-vae on stripes: reconstruction_nats "), "{told}");
+    assert!(told.contains("lab plot quantised\n") && !told.contains("lab sample"), "{told}");
+    let result = json(&lab.path("quantised/result.json"));
+    let again: Value = serde_json::from_str(&lab.ok("eval quantised --json")).unwrap();
+    assert_eq!(again["eval"], result["eval"]);
+    for measure in ["codebook_perplexity", "codes_used", "reconstruction_mse"] {
+        assert!(again["eval"][measure]["mean"].as_f64().unwrap() > 0.0, "{measure}");
+    }
+    assert!(image::open(lab.path("quantised/reconstructions.png")).unwrap().width() > 300);
+    assert!(!lab.path("quantised/samples.gif").exists());
 }
 
 #[test]
@@ -589,6 +624,29 @@ fn a_plain_auto_encoder_has_nothing_to_draw_from() {
         stderr(&output)
     );
     assert!(lab.path("plain/reconstructions.png").exists());
+}
+
+#[test]
+fn a_conditional_model_draws_what_it_is_asked_for() {
+    let lab = Lab::new();
+    lab.ok("vae --data glyphs --classes letters --n-train 60 --n-test 10 --steps 256 --hidden 8 \
+            --conditional --out letters");
+    let sheet = lab.path("letters/samples.png");
+    assert_eq!(lab.ok("sample letters --label Q --n 4"), "letters/samples.png\n");
+    let drawn = fs::read(&sheet).unwrap();
+    lab.ok("sample letters --label R --n 4");
+    assert_ne!(fs::read(&sheet).unwrap(), drawn);
+    lab.ok(&format!("{PICTURES} --out plain"));
+    for (args, sentence) in [
+        ("sample letters --label 3", "--label 3: there are A, B, C"),
+        ("sample plain --label 3", "--label 3: this model was told no labels"),
+    ] {
+        let output = lab.run(args);
+        assert!(stderr(&output).contains(sentence), "{args}: {}", stderr(&output));
+        assert_eq!(output.status.code(), Some(2), "{args}");
+    }
+    let output = lab.run(&format!("{PICTURES} --conditional --out unlabelled"));
+    assert!(stderr(&output).contains("these pictures have no labels"), "{}", stderr(&output));
 }
 
 #[test]

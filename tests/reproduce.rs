@@ -55,7 +55,19 @@ fn what_is_not_there_is_told() {
     assert_eq!(output.status.code(), Some(2));
     assert!(error(&output).contains("did you mean `policy-gradient`?"), "{}", error(&output));
     let listed = lab(&dir, "list reproductions");
-    assert!(String::from_utf8_lossy(&listed.stdout).starts_with("policy-gradient"));
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(listed.starts_with("mnist-vae") && listed.contains("\npolicy-gradient"), "{listed}");
+    for (args, status, sentence) in [
+        ("policy-gradient --only critics", 2, "did you mean `critic`?"),
+        ("policy-gradient --data mnist", 2, "--data mnist: policy-gradient needs none"),
+        ("mnist-vae --data glyphs", 2, "--data glyphs: mnist-vae is about mnist"),
+        ("mnist-vae", 1, "there is no train-images-idx3-ubyte or train-images-idx3-ubyte.gz"),
+        ("mnist-vae --quick --only vae --data mnist:here", 1, "`lab data get mnist --dir here`"),
+    ] {
+        let output = lab(&dir, &format!("reproduce {args}"));
+        assert!(error(&output).contains(sentence), "{args}: {}", error(&output));
+        assert_eq!((output.status.code(), error(&output).lines().count()), (Some(status), 1));
+    }
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left behind");
 }
 

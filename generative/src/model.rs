@@ -1,5 +1,6 @@
 //! What generative models share.
 use crate::data::Images;
+use crate::latents::Map;
 use anyhow::Result;
 use train::{Learner, Measure, Rng};
 
@@ -10,6 +11,19 @@ pub trait Generative: Learner {
     /// # Errors
     /// What the network reports.
     fn sample(&self, n: usize, rng: &mut Rng) -> Result<Option<Images>>;
+
+    /// What it can be asked to draw, by the names of the labels it was told; none where it was not.
+    fn classes(&self) -> &[String] {
+        &[]
+    }
+
+    /// The same as [`sample`](Self::sample) of one of [`classes`](Self::classes), by its place there.
+    ///
+    /// # Errors
+    /// What the network reports.
+    fn sample_class(&self, _class: usize, _n: usize, _rng: &mut Rng) -> Result<Option<Images>> {
+        Ok(None)
+    }
 
     /// The importance-weighted bound on log p(x), in nats, over the first `n` test pictures with `k` draws
     /// for each (Burda et al. 2016): the mean over them, and how sure it is. `None` where the model has no
@@ -26,6 +40,15 @@ pub trait Generative: Learner {
     /// # Errors
     /// What the network reports.
     fn sheets(&self) -> Result<Vec<Sheet>>;
+
+    /// Where held-out pictures lie in the latent space; `None` where the model has none that can be
+    /// drawn in the plane.
+    ///
+    /// # Errors
+    /// What the network reports.
+    fn map(&self) -> Result<Option<Map>> {
+        Ok(None)
+    }
 }
 
 /// Pictures side by side.

@@ -4,33 +4,41 @@
 //!
 //! log p(x) ≥ ELBO = E_q(z|x)[log p(x|z)] − KL(q(z|x) ‖ N(0, 1)), where q(z|x) = N(μ(x), σ²(x)) is what
 //! the encoder says and p(x|z) what the decoder says, pixel by pixel. z = μ + σ·ε with ε drawn from
-//! N(0, 1) lets the gradient through to the encoder. `--objective iwae` maximises a bound that several
+//! N(0, 1) lets the gradient through to the encoder. `--conditional` tells both the label y, and all is
+//! about p(x|y) (Sohn, Lee & Yan 2015, "Learning structured output representation using deep conditional
+//! generative models", with N(0, 1) for every y). `--objective iwae` maximises a bound that several
 //! draws of z make tighter, see [`bound`]; `--objective reconstruction` is the auto-encoder: z = μ, and
 //! no KL. Where we leave the papers: ReLU in place of tanh, and Adam in place of Adagrad.
 use crate::data::{ImageLoader, Images, Parts, Shape};
+use crate::latents::{self, Map};
+use crate::reconstruction::{pictures, squared_errors};
 use crate::{Generative, Sheet};
 use anyhow::Result;
-use candle_core::{Device, Module, Tensor};
+use candle_core::{DType, Device, Tensor};
 use nn::{
     Frozen, HostTensor, Optimizer, OptimizerConfig, Params, Sequential, loss, reparameterise,
 };
 use rand_distr::{Distribution as _, StandardNormal};
 use std::collections::BTreeMap;
 use std::f64::consts::LN_2;
+use std::ops::Range;
 use train::{
     Checkpoint, Evaluation, Learner, Linear, Log, MODEL, Measure, Progress, Rng, Split, stream,
 };
 
 pub mod bound;
 mod config;
+mod corruption;
 mod likelihood;
+mod looks;
 mod networks;
 
 use bound::{copies, importance_weighted, kl, kl_beyond, log_mean_exp, log_weights, normals};
 pub use config::{Objective, VaeConfig};
+use corruption::{Corruption, corrupted};
 pub use likelihood::{Likelihood, LikelihoodName};
 pub use networks::Network;
-use networks::Networks;
+use networks::{Networks, Shown, Sizes};
 
 /// A variational auto-encoder and the pictures it learns from.
 pub struct Vae {
@@ -39,6 +47,8 @@ pub struct Vae {
     seed: u64,
     device: Device,
     shape: Shape,
+    /// Names of the labels that the networks are told.
+    classes: Vec<String>,
     loader: ImageLoader,
     validation: Images,
     test: Images,
@@ -46,6 +56,7 @@ pub struct Vae {
     training: Networks<Sequential>,
     frozen: Networks<Frozen>,
     optimizer: Optimizer,
+    corruption: Corruption,
     noise: Rng,
     /// ε, `[K·B, Z]`.
     epsilon: HostTensor<f32>,
@@ -62,13 +73,20 @@ impl Vae {
         let data = config.binarisation.prepare(data)?;
         let shape = data.train.shape();
         let params = Params::new(seed, device);
-        let training = Networks::new(&params, shape, &config)?;
+        let likelihood = config.likelihood.of(config.sigma, data.test.levels());
+        let classes = match data.train.labels() {
+            Some(labels) if config.conditional => labels.names.clone(),
+            _ => Vec::new(),
+        };
+        let sizes = Sizes { shape, labels: classes.len(), outputs: likelihood.outputs() };
+        let training = Networks::new(&params, sizes, &config)?;
         let loader = ImageLoader::new(data.train, config.batch, config.binarisation, seed, device)?;
         Ok(Self {
             seed,
             device: device.clone(),
-            likelihood: config.likelihood(),
+            likelihood,
             shape,
+            classes,
             loader,
             validation: data.validation,
             test: data.test,
@@ -76,24 +94,31 @@ impl Vae {
             training,
             optimizer: Optimizer::new(&params, OptimizerConfig::adam(config.lr))?,
             params,
+            corruption: Corruption::new(
+                config.corrupt,
+                &[config.batch, shape.channels, shape.height, shape.width],
+                stream(seed, "corrupt"),
+                device,
+            )?,
             noise: stream(seed, "noise"),
             epsilon: HostTensor::new((config.k * config.batch, config.latents), device)?,
             config,
         })
     }
 
-    /// −ELBO of a batch, by K draws for each picture, its KL weighed: x `[B, D]`, μ and log σ² `[B, Z]`.
+    /// −ELBO of a batch, by K draws for each picture, its KL weighed: μ and log σ² `[B, Z]`.
     fn minus_elbo(
         &self,
-        [x, mu, log_var]: [&Tensor; 3],
+        shown: &Shown,
+        [mu, log_var]: [&Tensor; 2],
         beta: f64,
         log: &mut Log,
     ) -> Result<Tensor> {
         let VaeConfig { k, free_nats, .. } = self.config;
         let (means, log_vars) = (copies(mu, k)?, copies(log_var, k)?); // [K·B, Z]
         let z = reparameterise(&means, &log_vars, self.epsilon.tensor())?; // [K·B, Z]
-        let output = self.training.decoder.forward(&z)?; // [K·B, D]
-        let nll = self.likelihood.mean_nll(&output, &copies(x, k)?)?;
+        let (x, output) = self.decoded_copies(shown, &z)?; // [K·B, D], [K·B, outputs·D]
+        let nll = self.likelihood.mean_nll(&output, &x)?;
         let kl = loss::kl_standard_normal(mu, log_var)?;
         log.tensor("train/reconstruction", &nll)?;
         log.tensor("train/kl", &kl)?;
@@ -102,16 +127,51 @@ impl Vae {
     }
 
     /// −L_K of a batch, of the same shapes.
-    fn minus_iwae(&self, [x, mu, log_var]: [&Tensor; 3], log: &mut Log) -> Result<Tensor> {
+    fn minus_iwae(
+        &self,
+        shown: &Shown,
+        [mu, log_var]: [&Tensor; 2],
+        log: &mut Log,
+    ) -> Result<Tensor> {
         let (k, epsilon) = (self.config.k, self.epsilon.tensor());
         log.tensor("train/kl", &loss::kl_standard_normal(&mu.detach(), &log_var.detach())?)?;
         let (mu, log_var) = (copies(mu, k)?, copies(log_var, k)?); // [K·B, Z]
         let z = reparameterise(&mu, &log_var, epsilon)?; // [K·B, Z]
-        let output = self.training.decoder.forward(&z)?; // [K·B, D]
-        let nll = self.likelihood.nll(&output, &copies(x, k)?)?; // [K·B]
+        let (x, output) = self.decoded_copies(shown, &z)?; // [K·B, D], [K·B, outputs·D]
+        let nll = self.likelihood.nll(&output, &x)?; // [K·B]
         log.tensor("train/reconstruction", &nll.mean_all()?)?;
         let log_w = log_weights(&nll, &z, &log_var, epsilon)?; // [K·B]
-        Ok(log_mean_exp(&log_w.reshape((k, x.dim(0)?))?)?.mean_all()?.neg()?)
+        Ok(log_mean_exp(&log_w.reshape((k, self.config.batch))?)?.mean_all()?.neg()?)
+    }
+
+    /// As many copies of the pictures as there are draws in z `[K·B, Z]`, as rows, and what the decoder
+    /// says to each.
+    fn decoded_copies(&self, shown: &Shown, z: &Tensor) -> Result<(Tensor, Tensor)> {
+        let k = self.config.k;
+        let label = shown.label.as_ref().map(|label| copies(label, k)).transpose()?; // [K·B, L]
+        let output = self.training.decode(z, label.as_ref())?; // [K·B, outputs·D]
+        Ok((copies(&shown.x.flatten_from(1)?, k)?, output))
+    }
+
+    /// `images[rows]`.
+    fn shown(&self, images: &Images, rows: Range<usize>) -> Result<Shown> {
+        let labels = images.labels().map_or(&[][..], |labels| &labels.of[rows.clone()]);
+        Ok(Shown { x: images.tensor(rows, &self.device)?, label: self.labels(labels)? })
+    }
+
+    /// `[n, L]` for n `labels`, where the networks are told any.
+    fn labels(&self, labels: &[u32]) -> Result<Option<Tensor>> {
+        if !self.config.conditional {
+            return Ok(None);
+        }
+        let labels = Tensor::from_slice(labels, labels.len(), &self.device)?; // [n]
+        Ok(Some(self.one_hot(&labels)?))
+    }
+
+    /// `[B, L]` for labels `[B]`.
+    fn one_hot(&self, labels: &Tensor) -> Result<Tensor> {
+        let eye = Tensor::eye(self.classes.len(), DType::F32, &self.device)?;
+        Ok(eye.index_select(labels, 0)?)
     }
 
     fn held_out(&self, split: Split) -> (&Images, &'static str) {
@@ -121,13 +181,14 @@ impl Vae {
         }
     }
 
-    /// Negative log-likelihood and KL of each of `images`, in nats, by one z each.
-    fn score(&self, images: &Images, mut noise: Rng) -> Result<[Vec<f64>; 2]> {
-        let mut all = [Vec::new(), Vec::new()];
+    /// Negative log-likelihood and KL of each of `images`, in nats, and its mean squared error, by one z
+    /// each, which is drawn from what the encoder says of `shown`.
+    fn score(&self, images: &Images, shown: &Images, mut noise: Rng) -> Result<[Vec<f64>; 3]> {
+        let mut all = [Vec::new(), Vec::new(), Vec::new()];
         for first in (0..images.len()).step_by(GROUP) {
             let rows = first..images.len().min(first + GROUP);
-            let x = images.tensor(rows, &self.device)?; // [n, C, H, W]
-            let (mu, log_var) = self.frozen.encode(&x)?; // [n, Z]
+            let shown = self.shown(shown, rows.clone())?;
+            let (mu, log_var) = self.frozen.encode(&shown)?; // [n, Z]
             let z = match self.config.objective {
                 Objective::Elbo | Objective::Iwae => {
                     let drawn = normals(mu.elem_count(), &mut noise);
@@ -136,11 +197,13 @@ impl Vae {
                 }
                 Objective::Reconstruction => mu.clone(),
             }; // [n, Z]
-            let output = self.frozen.decoder.forward(&z)?; // [n, D]
-            let parts = [self.likelihood.nll(&output, &x.flatten_from(1)?)?, kl(&mu, &log_var)?];
+            let output = self.frozen.decode(&z, shown.label.as_ref())?; // [n, outputs·D]
+            let x = images.tensor(rows, &self.device)?.flatten_from(1)?; // [n, D]
+            let parts = [self.likelihood.nll(&output, &x)?, kl(&mu, &log_var)?];
             for (all, part) in all.iter_mut().zip(parts) {
                 all.extend(part.to_vec1::<f32>()?.into_iter().map(f64::from));
             }
+            all[2].extend(squared_errors(self.likelihood, &output, &x)?);
         }
         Ok(all)
     }
@@ -152,25 +215,31 @@ impl Vae {
         let mut bounds = Vec::new();
         for first in (0..images.len().min(n)).step_by(GROUP) {
             let rows = first..images.len().min(n).min(first + GROUP);
-            let x = images.tensor(rows, &self.device)?; // [n, C, H, W]
-            bounds.extend(importance_weighted(&self.frozen, self.likelihood, &x, k, &mut noise)?);
+            let shown = self.shown(images, rows)?;
+            let likelihood = self.likelihood;
+            bounds.extend(importance_weighted(&self.frozen, likelihood, &shown, k, &mut noise)?);
         }
         Ok(Measure::of(&bounds))
     }
 
-    /// Pictures of how white each pixel is on average, for z `[n, Z]`.
-    fn decoded(&self, z: &Tensor) -> Result<Images> {
-        let output: Vec<f32> = self.frozen.decoder.forward(z)?.flatten_all()?.to_vec1()?;
-        let grey = |output| (255.0 * self.likelihood.white(output)).round() as u8;
-        Images::new(self.shape, 256, output.into_iter().map(grey).collect(), None)
+    /// Pictures of how white each pixel is on average, for z `[n, Z]` and labels `[n, L]`.
+    fn decoded(&self, z: &Tensor, label: Option<&Tensor>) -> Result<Images> {
+        pictures(self.likelihood, &self.frozen.decode(z, label)?, self.shape)
+    }
+
+    /// A picture for each of `labels`, or `n` where the networks are told none.
+    fn drawn(&self, n: usize, labels: &[u32], rng: &mut Rng) -> Result<Option<Images>> {
+        if self.config.objective == Objective::Reconstruction {
+            return Ok(None);
+        }
+        let latents = self.config.latents;
+        let z = Tensor::from_vec(normals(n * latents, rng), (n, latents), &self.device)?;
+        Ok(Some(self.decoded(&z, self.labels(labels)?.as_ref())?))
     }
 }
 
 /// Pictures scored at once.
 const GROUP: usize = 500;
-
-/// Pictures in a row of a sheet, and rows of it.
-const COLUMNS: usize = 10;
 
 impl Learner for Vae {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
@@ -182,18 +251,23 @@ impl Learner for Vae {
         }
         self.optimizer.set_lr(lr * Linear { from: 1.0, to: lr_end, over: lr_steps }.at(seen));
         let x = self.loader.next_batch()?.clone(); // [B, C, H, W]
-        let (mu, log_var) = self.training.encode(&x)?; // [B, Z]
-        let x = x.flatten_from(1)?; // [B, D]
+        let label = match self.loader.labels() {
+            Some(labels) if self.config.conditional => Some(self.one_hot(labels)?), // [B, L]
+            _ => None,
+        };
+        let corrupted = Shown { x: self.corruption.corrupt(&x)?, label };
+        let (mu, log_var) = self.training.encode(&corrupted)?; // [B, Z]
+        let shown = Shown { x, label: corrupted.label };
         if self.config.objective != Objective::Reconstruction {
             let noise = &mut self.noise;
             self.epsilon.fill(|to| to.fill_with(|| StandardNormal.sample(noise)))?;
         }
-        let batch = [&x, &mu, &log_var];
         let loss = match self.config.objective {
-            Objective::Elbo => self.minus_elbo(batch, beta, log)?,
-            Objective::Iwae => self.minus_iwae(batch, log)?,
+            Objective::Elbo => self.minus_elbo(&shown, [&mu, &log_var], beta, log)?,
+            Objective::Iwae => self.minus_iwae(&shown, [&mu, &log_var], log)?,
             Objective::Reconstruction => {
-                let nll = self.likelihood.mean_nll(&self.training.decoder.forward(&mu)?, &x)?;
+                let (x, output) = self.decoded_copies(&shown, &mu)?; // [B, D], [B, outputs·D]
+                let nll = self.likelihood.mean_nll(&output, &x)?;
                 log.tensor("train/reconstruction", &nll)?;
                 nll
             }
@@ -205,10 +279,21 @@ impl Learner for Vae {
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
         let (images, purpose) = self.held_out(split);
-        let [nll, kl] = self.score(images, stream(self.seed, purpose))?;
-        let reconstruction = Measure::of(&nll);
-        let mut measures = BTreeMap::from([("reconstruction_nats".to_owned(), reconstruction)]);
+        let [nll, kl, errors] = self.score(images, images, stream(self.seed, purpose))?;
+        let mut reconstruction = Measure::of(&nll);
+        let mut measures = BTreeMap::from([
+            ("reconstruction_nats".to_owned(), reconstruction),
+            ("reconstruction_mse".to_owned(), Measure::of(&errors)),
+        ]);
+        measures.extend(self.latent_measures(split)?);
         if self.config.objective == Objective::Reconstruction {
+            if self.config.corrupt > 0.0 {
+                let noise = stream(self.seed, &format!("{purpose}/corrupt"));
+                let shown = corrupted(images, self.config.corrupt, noise)?;
+                let [nll, ..] = self.score(images, &shown, stream(self.seed, purpose))?;
+                reconstruction = Measure::of(&nll);
+                measures.insert("denoising_nats".to_owned(), reconstruction);
+            }
             return Ok(Evaluation { score: -reconstruction.mean, measures });
         }
         let elbo: Vec<f64> = nll.iter().zip(&kl).map(|(nll, kl)| -nll - kl).collect();
@@ -216,7 +301,7 @@ impl Learner for Vae {
         measures.insert("elbo_nats".to_owned(), score);
         measures.insert("kl_nats".to_owned(), Measure::of(&kl));
         // A density at a grey value is no probability: bits would count nothing.
-        if self.likelihood == Likelihood::Bernoulli {
+        if self.likelihood.is_discrete() {
             let per_dim = -1.0 / (self.shape.len() as f64 * LN_2);
             let bits: Vec<f64> = elbo.iter().map(|elbo| elbo * per_dim).collect();
             measures.insert("bits_per_dim".to_owned(), Measure::of(&bits));
@@ -232,18 +317,27 @@ impl Learner for Vae {
         self.params.state(MODEL, checkpoint)?;
         self.optimizer.state("optimizer", checkpoint)?;
         self.loader.state("data", checkpoint)?;
+        self.corruption.state("corrupt", checkpoint)?;
         checkpoint.value("noise", &mut self.noise)
     }
 }
 
 impl Generative for Vae {
+    /// Of a conditional model, the classes take turns.
     fn sample(&self, n: usize, rng: &mut Rng) -> Result<Option<Images>> {
-        if self.config.objective == Objective::Reconstruction {
-            return Ok(None);
+        let labels: Vec<u32> = (0..self.classes.len() as u32).cycle().take(n).collect();
+        self.drawn(n, &labels, rng)
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn sample_class(&self, class: usize, n: usize, rng: &mut Rng) -> Result<Option<Images>> {
+        match self.classes.get(class) {
+            Some(_) => self.drawn(n, &vec![class as u32; n], rng),
+            None => Ok(None),
         }
-        let latents = self.config.latents;
-        let z = Tensor::from_vec(normals(n * latents, rng), (n, latents), &self.device)?;
-        Ok(Some(self.decoded(&z)?))
     }
 
     fn importance_weighted(&self, k: usize, n: usize) -> Result<Option<Measure>> {
@@ -254,24 +348,11 @@ impl Generative for Vae {
     }
 
     fn sheets(&self) -> Result<Vec<Sheet>> {
-        let drawn = self.sample(COLUMNS * COLUMNS, &mut stream(self.seed, "samples"))?;
-        let drawn = drawn.map(|images| Sheet { name: "samples", images, columns: COLUMNS });
-        let mut sheets: Vec<_> = drawn.into_iter().collect();
-        let n = (self.validation.len() / COLUMNS).min(COLUMNS / 2) * COLUMNS;
-        if n > 0 {
-            let x = self.validation.tensor(0..n, &self.device)?; // [n, C, H, W]
-            let decoded = self.decoded(&self.frozen.encode(&x)?.0)?;
-            let highest = self.validation.levels() - 1;
-            let (mut pixels, row) = (Vec::new(), COLUMNS * self.shape.len());
-            let originals = self.validation.pixels()[..n * self.shape.len()].chunks_exact(row);
-            for (original, decoded) in originals.zip(decoded.pixels().chunks_exact(row)) {
-                pixels.extend(original.iter().map(|&x| (u16::from(x) * 255 / highest) as u8));
-                pixels.extend_from_slice(decoded);
-            }
-            let images = Images::new(self.shape, 256, pixels, None)?;
-            sheets.push(Sheet { name: "reconstructions", images, columns: COLUMNS });
-        }
-        Ok(sheets)
+        self.all_sheets()
+    }
+
+    fn map(&self) -> Result<Option<Map>> {
+        latents::map(self, &self.validation)
     }
 }
 

@@ -36,6 +36,7 @@ mod host;
 mod init;
 mod layers;
 pub mod loss;
+mod nearest;
 mod network;
 mod ops;
 mod optim;
@@ -49,6 +50,7 @@ pub use layers::{
     BatchNorm2d, Conv2d, Conv2dConfig, ConvTranspose2d, Flatten, Linear, Mask, Residual, Unflatten,
 };
 pub use loss::{log_softmax, reparameterise, select};
+pub use nearest::nearest;
 pub use network::{Frozen, Layer, Sequential};
 pub use optim::{Optimizer, OptimizerConfig, RmsForm, Rule, Stats};
 pub use params::Params;

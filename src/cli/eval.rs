@@ -1,7 +1,7 @@
 //! `lab eval`: score a saved model.
 use super::model::{Learned, Trained};
 use crate::usage::Usage;
-use ::train::{Evaluation, Split, Which};
+use ::train::{Evaluation, Measure, Split, Which};
 use anyhow::Result;
 use generative::Generative;
 use serde_json::json;
@@ -66,14 +66,21 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         return Ok(());
     }
     for (name, measure) in &evaluation.measures {
-        let [low, high] = measure.ci95;
-        writeln!(
-            out,
-            "{name} {:.2} (95 % between {low:.2} and {high:.2}, n = {})",
-            measure.mean, measure.n
-        )?;
+        writeln!(out, "{name} {}", told(measure))?;
     }
     Ok(())
+}
+
+/// With as many decimals as the interval needs to be seen.
+fn told(measure: &Measure) -> String {
+    let Measure { mean, ci95: [low, high], n } = *measure;
+    match high - low {
+        _ if n == 1 => format!("{mean:.2}"),
+        width if 0.0 < width && width < 0.02 => {
+            format!("{mean:.4} (95 % between {low:.4} and {high:.4}, n = {n})")
+        }
+        _ => format!("{mean:.2} (95 % between {low:.2} and {high:.2}, n = {n})"),
+    }
 }
 
 /// `evaluation` with the bound by `k` draws for each of the first `n` test pictures.
@@ -88,4 +95,19 @@ fn bounded(
     };
     evaluation.measures.insert("iwae_nats".to_owned(), bound);
     Ok(evaluation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_can_be_seen() {
+        let told =
+            |mean, half: f64, n| told(&Measure { mean, ci95: [mean - half, mean + half], n });
+        assert_eq!(told(13.756, 1.98, 100), "13.76 (95 % between 11.78 and 15.74, n = 100)");
+        assert_eq!(told(0.0412, 0.0003, 50), "0.0412 (95 % between 0.0409 and 0.0415, n = 50)");
+        assert_eq!(told(1.0, 0.0, 9), "1.00 (95 % between 1.00 and 1.00, n = 9)");
+        assert_eq!(told(18.0, 0.0, 1), "18.00");
+    }
 }

@@ -9,12 +9,16 @@ use ::train::{Outcome, Report, stream};
 use agents::tabular::Table;
 use agents::{Moment, Watched};
 use anyhow::Result;
-use generative::Sheet;
+use generative::film::COLUMNS;
+use generative::{Filmed, Sheet};
 use std::io::{IsTerminal as _, Write};
 
 /// Frames of `episode.gif` at most, and how many of them a second.
 const GIF_FRAMES: usize = 600;
 const GIF_RATE: u32 = 20;
+
+/// Frames of `samples.gif` a second.
+const FILM_RATE: u32 = 6;
 
 /// The moments whose curves are drawn beside the last one's: as in figure 4.3 of Sutton & Barto the
 /// first three and the 32nd.
@@ -50,12 +54,7 @@ impl Session {
         }
         let agent = match trainee {
             Trainee::Agent { agent, .. } => &**agent,
-            Trainee::Model(model) => {
-                for Sheet { name, images, columns } in model.sheets()? {
-                    sheet::write(&path.join(format!("{name}.png")), &images, columns)?;
-                }
-                return Ok(());
-            }
+            Trainee::Model(model) => return self.draw_model(model),
         };
         if let Some(thought) = thought {
             self.draw_table(agent, thought, report)?;
@@ -66,6 +65,27 @@ impl Session {
         let rng = stream(self.config.seed(), "test/0");
         let frames = record(agent, &environment(&self.config)?, rng, GIF_FRAMES)?;
         gif::write(&path.join("episode.gif"), &frames, GIF_RATE)
+    }
+
+    /// Draws what a model makes of pictures, where they lie for it, and what it drew on the way.
+    fn draw_model(&self, filmed: &Filmed) -> Result<()> {
+        let (path, model) = (self.dir.path(), filmed.model());
+        for Sheet { name, images, columns } in model.sheets()? {
+            sheet::write(&path.join(format!("{name}.png")), &images, columns)?;
+        }
+        if let Some(map) = model.map()? {
+            let title = format!("{} on {}", self.algorithm.name, self.config.subject());
+            for end in ["svg", "png"] {
+                plot::scatter(&title, &map, &path.join(format!("latents.{end}")))?;
+            }
+        }
+        let frames = filmed.frames()?;
+        if frames.len() < 2 {
+            return Ok(());
+        }
+        let frames: Vec<_> =
+            frames.iter().map(|frame| sheet::frame(&frame.images, COLUMNS)).collect();
+        gif::write(&path.join("samples.gif"), &frames, FILM_RATE)
     }
 
     /// Draws `values`, `q` and an animation of the values, as far as the problem has such pictures.

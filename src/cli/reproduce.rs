@@ -1,8 +1,8 @@
 //! `lab reproduce`: experiments run whole.
 use super::check::write_line;
 use super::session::{Machine, Verbosity, stop_flag};
-use crate::registry::find;
-use crate::reproduce::{Interrupted, Report, Setting, Size, TARGETS, Target};
+use crate::registry::{DataName, Options, find};
+use crate::reproduce::{Experiment, Interrupted, Report, Setting, Size, TARGETS, Target};
 use crate::usage::Usage;
 use ::train::{DeviceChoice, RunDir, RunInfo};
 use anyhow::Result;
@@ -21,6 +21,12 @@ pub(super) struct Args {
     /// Sample less: wider intervals, the same claims
     #[arg(long)]
     quick: bool,
+    /// One experiment of it alone
+    #[arg(long, value_name = "EXPERIMENT")]
+    only: Option<String>,
+    /// The data, where some are needed, and another place than `lab data get` puts them: mnist:PATH
+    #[arg(long, value_name = "DATA")]
+    data: Option<String>,
     /// Seed of every random draw
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -54,10 +60,16 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode> {
         return Err(Usage(format!("say what to reproduce; there are{lines}")).into());
     };
     let target = find("reproduction", name, TARGETS, |target| target.name)?;
+    let experiments: Vec<&Experiment> = match &args.only {
+        Some(only) => vec![find("experiment", only, target.experiments, |one| one.name)?],
+        None => target.experiments.iter().collect(),
+    };
+    let data = data(target, args.data.as_deref())?;
     let machine = Machine::prepare(DeviceChoice::Cpu, args.threads)?;
     let setting = Setting {
         seed: args.seed,
         size: if args.quick { Size::Quick } else { Size::Full },
+        data,
         stop: stop_flag()?,
     };
     let dir = RunDir::create(args.out.as_deref(), &format!("reproduce-{}", target.name))?;
@@ -65,7 +77,10 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode> {
         algorithm: "reproduce".to_owned(),
         subject: target.name.to_owned(),
         seed: args.seed,
-        config: Map::from_iter([("quick".to_owned(), Value::from(args.quick))]),
+        config: Map::from_iter([
+            ("quick".to_owned(), Value::from(args.quick)),
+            ("data".to_owned(), Value::from(setting.data.as_str())),
+        ]),
         lab_version: env!("CARGO_PKG_VERSION").to_owned(),
         lab_commit: env!("LAB_COMMIT").to_owned(),
         device: ::train::device_name(&machine.device),
@@ -73,11 +88,30 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode> {
         started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
     };
     dir.write_json("run.json", &info)?;
-    reproduce(target, &setting, &dir, args.verbosity, out)
+    reproduce((target, &experiments), &setting, &dir, args.verbosity, out)
+}
+
+/// The data that `target` needs, by a path that holds everywhere; they are read once, so that nothing
+/// begins without them.
+fn data(target: &Target, given: Option<&str>) -> Result<String> {
+    let Some(needed) = target.data else {
+        return match given {
+            Some(data) => Err(Usage(format!("--data {data}: {} needs none", target.name)).into()),
+            None => Ok(String::new()),
+        };
+    };
+    let given = given.unwrap_or(needed);
+    let data = DataName::parse(given)?;
+    if data.entry.name != needed {
+        let name = target.name;
+        return Err(Usage(format!("--data {given}: {name} is about {needed}")).into());
+    }
+    data.load(&Options::new())?;
+    data.full()
 }
 
 fn reproduce(
-    target: &Target,
+    (target, chosen): (&Target, &[&Experiment]),
     setting: &Setting,
     dir: &RunDir,
     verbosity: Verbosity,
@@ -85,9 +119,9 @@ fn reproduce(
 ) -> Result<ExitCode> {
     let (begun, run) = (Instant::now(), dir.path().display().to_string());
     let (mut experiments, mut outcome) = (Vec::<Report>::new(), "finished");
-    for (experiment, place) in target.experiments.iter().zip(1..) {
+    for (experiment, place) in chosen.iter().zip(1..) {
         if !verbosity.quiet {
-            let (n, name, about) = (target.experiments.len(), experiment.name, experiment.about);
+            let (n, name, about) = (chosen.len(), experiment.name, experiment.about);
             // Who cannot read progress does not need it.
             let _ = writeln!(std::io::stderr(), "{place} of {n}  {name}: {about}");
         }

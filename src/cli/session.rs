@@ -12,7 +12,7 @@ use agents::{Agent, MakeEnv, Watched};
 use anyhow::{Context, Result};
 use candle_core::Device;
 use envs::Mdp;
-use generative::Generative;
+use generative::{Filmed, Generative};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -111,7 +111,10 @@ pub(super) fn trainee(algorithm: &Algorithm, config: &Config, device: &Device) -
             let (agent, mdp) = watched(algorithm, config, device)?;
             Ok(Trainee::Agent { agent: Box::new(agent), mdp })
         }
-        Build::Model(build) => Ok(Trainee::Model(model(build, config, device)?)),
+        Build::Model(build) => {
+            let model = model(build, config, device)?;
+            Ok(Trainee::Model(Box::new(Filmed::new(model, config.seed()))))
+        }
     }
 }
 

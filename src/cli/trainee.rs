@@ -4,15 +4,15 @@ use agents::Watched;
 use agents::tabular::Table;
 use anyhow::Result;
 use envs::Mdp;
-use generative::Generative;
+use generative::Filmed;
 use std::sync::Arc;
 
 /// What a run trains.
 pub(super) enum Trainee {
     /// An agent, watched beside the exact answer where its problem, `mdp`, has one.
     Agent { agent: Box<Watched>, mdp: Option<Arc<dyn Mdp>> },
-    /// A model of data.
-    Model(Box<dyn Generative>),
+    /// A model of data, and what it has drawn on the way.
+    Model(Box<Filmed>),
 }
 
 /// A known problem, and what is thought of its states.
@@ -32,7 +32,7 @@ impl Trainee {
         match self {
             Self::Agent { .. } => Ok("play"),
             Self::Model(model) => {
-                let draws = model.sample(1, &mut stream(1, "look"))?.is_some();
+                let draws = model.model().sample(1, &mut stream(1, "look"))?.is_some();
                 Ok(if draws { "sample" } else { "plot" })
             }
         }

@@ -10,7 +10,7 @@ use super::{Panel, Scale, Stroke};
 
 /// Okabe and Ito's colours, which colour-blind readers tell apart; yellow, faint on white, is last.
 /// A ninth run begins again with the first.
-const PALETTE: [RGBColor; 8] = [
+pub(super) const PALETTE: [RGBColor; 8] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -20,9 +20,9 @@ const PALETTE: [RGBColor; 8] = [
     RGBColor(0, 0, 0),
     RGBColor(240, 228, 66),
 ];
-const INK: RGBColor = RGBColor(40, 40, 40);
-const AXIS: RGBColor = RGBColor(150, 150, 150);
-const GRID: RGBColor = RGBColor(228, 228, 228);
+pub(super) const INK: RGBColor = RGBColor(40, 40, 40);
+pub(super) const AXIS: RGBColor = RGBColor(150, 150, 150);
+pub(super) const GRID: RGBColor = RGBColor(228, 228, 228);
 
 /// Twice the size for the eye: both back ends place everything on whole pixels.
 const CELL: (u32, u32) = (1120, 740);

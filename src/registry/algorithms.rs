@@ -14,7 +14,7 @@ use agents::{
 };
 use anyhow::Result;
 use clap::{ArgMatches, Args as _, Command};
-use generative::{Generative, Vae, VaeConfig};
+use generative::{Generative, Vae, VaeConfig, VqVae, VqVaeConfig};
 use train::Plan;
 
 /// An algorithm by name.
@@ -380,6 +380,28 @@ pub const ALGORITHMS: &[Algorithm] = &[
         options: resolve::<ValueIterationConfig>,
         build: Build::Agent(|job| {
             Ok(Box::new(ValueIteration::new(job.mdp()?, job.config()?, job.seed)?))
+        }),
+    },
+    Algorithm {
+        name: "vq-vae",
+        aliases: &["vqvae"],
+        about: "Vector-quantised variational auto-encoder (van den Oord et al. 2017)",
+        unit: "pictures",
+        plan: Plan {
+            steps: 500_000,
+            log_every: 10_000,
+            eval_every: 50_000,
+            save_every: 250_000,
+            target: None,
+            patience: None,
+        },
+        flags: VqVaeConfig::augment_args,
+        typed: typed::<VqVaeConfig>,
+        options: resolve::<VqVaeConfig>,
+        build: Build::Model(|job| {
+            let config = job.config::<VqVaeConfig>()?;
+            let data = job.data.images().map_err(|error| Usage(error.to_string()))?;
+            Ok(Box::new(VqVae::new(data, config, job.seed, job.device)?))
         }),
     },
 ];

@@ -2,6 +2,7 @@
 //! theory says of them, pass or fail, and as a figure.
 //!
 //! To add a target is to add a file here and its line to [`TARGETS`].
+mod mnist_vae;
 mod policy_gradient;
 
 use crate::checks::Line;
@@ -14,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Every target of `lab reproduce`.
-pub const TARGETS: &[Target] = &[policy_gradient::TARGET];
+pub const TARGETS: &[Target] = &[mnist_vae::TARGET, policy_gradient::TARGET];
 
 /// What `lab reproduce` takes.
 pub struct Target {
@@ -22,6 +23,8 @@ pub struct Target {
     pub name: &'static str,
     /// One line about it.
     pub about: &'static str,
+    /// The data set that it needs, as `--data` names it.
+    pub data: Option<&'static str>,
     /// What it is made of, in order.
     pub experiments: &'static [Experiment],
 }
@@ -43,6 +46,8 @@ pub struct Setting {
     pub seed: u64,
     /// How much is sampled.
     pub size: Size,
+    /// The data set, as `--data` names it; empty where none is needed.
+    pub data: String,
     /// Raised by Ctrl-C.
     pub stop: Arc<AtomicBool>,
 }

@@ -180,6 +180,17 @@ impl Checkpoint {
         Ok(())
     }
 
+    /// Saves `bytes` under `name`, or replaces them by what was saved, of whatever length.
+    ///
+    /// # Errors
+    /// Names the file.
+    pub fn blob(&mut self, name: &str, bytes: &mut Vec<u8>) -> Result<()> {
+        if let Some(saved) = self.exchange_bytes(&format!("{name}.bin"), || Ok(bytes.clone()))? {
+            *bytes = saved;
+        }
+        Ok(())
+    }
+
     /// Saves tensors under `name`, or overwrites each by what was saved of it.
     ///
     /// # Errors
@@ -335,6 +346,19 @@ mod tests {
         assert!(load(&[var(&[0.0])], &mut [0; 3]).contains("shape [2], [1] is expected"));
         assert!(load(&[var(&[0.0; 2]), var(&[0.0; 2])], &mut [0; 3]).contains("holds 1 tensors"));
         assert!(load(&[var(&[0.0; 2])], &mut [0; 9]).contains("3 bytes, 9 are expected"));
+    }
+
+    #[test]
+    fn blobs_come_back_with_their_length() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("step-1");
+        let mut checkpoint = Checkpoint::create(&path).unwrap();
+        checkpoint.blob("film", &mut vec![1, 2, 3]).unwrap();
+        checkpoint.commit().unwrap();
+        for mut bytes in [Vec::new(), vec![9; 7]] {
+            Checkpoint::open(&path, Scope::All).unwrap().blob("film", &mut bytes).unwrap();
+            assert_eq!(bytes, [1, 2, 3]);
+        }
     }
 
     #[test]

@@ -27,15 +27,24 @@ impl Binarisation {
     /// # Errors
     /// None for pictures that are well made.
     pub fn prepare(self, mut data: Parts<Images>) -> Result<Parts<Images>> {
-        let drawn = |images: &Images, part| drawn(images, &stream(0, &format!("binarise/{part}")));
-        if self != Self::None {
-            data.validation = drawn(&data.validation, "validation")?;
-            data.test = drawn(&data.test, "test")?;
-        }
+        data.validation = self.once(&data.validation, "validation")?;
+        data.test = self.once(&data.test, "test")?;
         if self == Self::Static {
-            data.train = drawn(&data.train, "train")?;
+            data.train = self.once(&data.train, "train")?;
         }
         Ok(data)
+    }
+
+    /// Pictures of a part, `train`, `validation` or `test`, as those that are scored on: drawn once, the
+    /// same in every run, or left as they are.
+    ///
+    /// # Errors
+    /// None for pictures that are well made.
+    pub fn once(self, images: &Images, part: &str) -> Result<Images> {
+        match self {
+            Self::None => Ok(images.clone()),
+            Self::Static | Self::Dynamic => drawn(images, &stream(0, &format!("binarise/{part}"))),
+        }
     }
 }
 
@@ -133,6 +142,17 @@ mod tests {
         let data = Binarisation::Dynamic.prepare(grey.clone()).unwrap();
         assert_eq!(data.train, grey.train);
         assert_eq!(data.test, Binarisation::Static.prepare(grey).unwrap().test);
+    }
+
+    #[test]
+    fn a_part_is_drawn_as_the_whole() {
+        let grey = parts(10);
+        let drawn = Binarisation::Static.prepare(grey.clone()).unwrap().train;
+        let first = Binarisation::Dynamic.once(&grey.train.take(0..4), "train").unwrap();
+        assert_eq!(first, drawn.take(0..4));
+        // What is black and white already stays it.
+        assert_eq!(Binarisation::Static.once(&drawn, "train").unwrap(), drawn);
+        assert_eq!(Binarisation::None.once(&grey.train, "train").unwrap(), grey.train);
     }
 
     #[test]

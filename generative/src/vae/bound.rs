@@ -7,7 +7,7 @@
 //! which is the ELBO for K = 1, never falls with K and tends to log p(x). `K` is the number of draws for
 //! a picture; where there are `[K·B, …]` rows, the first B are the first draw for each picture.
 use super::likelihood::Likelihood;
-use super::networks::Networks;
+use super::networks::{Networks, Shown};
 use candle_core::{Module, Result, Tensor};
 use nn::reparameterise;
 use rand_distr::{Distribution as _, StandardNormal};
@@ -78,23 +78,23 @@ pub(super) fn normals(n: usize, rng: &mut Rng) -> Vec<f32> {
 /// Rows that are decoded at once.
 const ROWS: usize = 1_000;
 
-/// An estimate of L_K for each picture x `[n, C, H, W]`, in nats, without bias: K fresh draws each.
+/// An estimate of L_K for each of n pictures, in nats, without bias: K fresh draws each.
 /// log-weights are summed in double precision.
 pub(super) fn importance_weighted<N: Module>(
     networks: &Networks<N>,
     likelihood: Likelihood,
-    x: &Tensor,
+    shown: &Shown,
     k: usize,
     rng: &mut Rng,
 ) -> Result<Vec<f64>> {
-    let n = x.dim(0)?;
+    let n = shown.x.dim(0)?;
     let mut bounds = Vec::with_capacity(n);
     // Several pictures at once, or a part of the draws for one.
     let (pictures, draws) = ((ROWS / k).max(1), k.min(ROWS));
     for first in (0..n).step_by(pictures) {
-        let x = x.narrow(0, first, pictures.min(n - first))?; // [B, C, H, W]
-        let (mu, log_var) = networks.encode(&x)?; // [B, Z]
-        let (x, (b, latents)) = (x.flatten_from(1)?, mu.dims2()?); // [B, D]
+        let shown = shown.narrow(first, pictures.min(n - first))?;
+        let (mu, log_var) = networks.encode(&shown)?; // [B, Z]
+        let (x, (b, latents)) = (shown.x.flatten_from(1)?, mu.dims2()?); // [B, D]
         let mut log_w = vec![Vec::new(); b];
         for drawn in (0..k).step_by(draws) {
             let k = draws.min(k - drawn);
@@ -102,7 +102,8 @@ pub(super) fn importance_weighted<N: Module>(
             let noise = Tensor::from_vec(noise, (k * b, latents), x.device())?;
             let (mu, log_var) = (copies(&mu, k)?, copies(&log_var, k)?); // [K·B, Z]
             let z = reparameterise(&mu, &log_var, &noise)?; // [K·B, Z]
-            let output = networks.decoder.forward(&z)?; // [K·B, D]
+            let label = shown.label.as_ref().map(|label| copies(label, k)).transpose()?; // [K·B, L]
+            let output = networks.decode(&z, label.as_ref())?; // [K·B, outputs·D]
             let nll = likelihood.nll(&output, &copies(&x, k)?)?; // [K·B]
             let weights: Vec<f32> = log_weights(&nll, &z, &log_var, &noise)?.to_vec1()?;
             weights.into_iter().enumerate().for_each(|(row, w)| log_w[row % b].push(f64::from(w)));

@@ -1,5 +1,5 @@
 //! Hyper-parameters, and which go together.
-use super::likelihood::{Likelihood, LikelihoodName};
+use super::likelihood::LikelihoodName;
 use super::networks::Network;
 use crate::data::{Binarisation, Images, Shape};
 use clap::ValueEnum;
@@ -23,7 +23,11 @@ train::hyper_parameters! {
         /// Nats of KL that each latent number has for free, on average over a batch ("free bits", Kingma
         /// et al. 2016), of elbo
         free_nats: f64 = 0.0, in 0.0..;
-        /// What a pixel is, given the latent numbers: bernoulli (black or white) or gaussian
+        /// Probability with which each number of a picture that is shown is black, of reconstruction: a
+        /// denoising auto-encoder
+        corrupt: f64 = 0.0, in 0.0..=1.0;
+        /// What a pixel is, given the latent numbers: bernoulli (black or white), gaussian, or logistic
+        /// (one of the grey levels)
         #[arg(value_enum, hide_possible_values = true)]
         likelihood: LikelihoodName = LikelihoodName::Bernoulli;
         /// Standard deviation of a gaussian pixel, where black is 0 and white 1
@@ -31,6 +35,8 @@ train::hyper_parameters! {
         /// Black and white pictures from grey ones: static, dynamic (drawn anew each time) or none
         #[arg(value_enum, hide_possible_values = true)]
         binarisation: Binarisation = Binarisation::Dynamic;
+        /// Tell encoder and decoder what a picture shows: what is learned is p(x|label)
+        conditional: bool = false;
         /// What encoder and decoder are made of: mlp (dense layers) or conv (convolutions, for pictures
         /// whose height and width are multiples of 4)
         #[arg(value_enum, hide_possible_values = true)]
@@ -65,13 +71,6 @@ pub enum Objective {
 }
 
 impl VaeConfig {
-    pub(super) fn likelihood(&self) -> Likelihood {
-        match self.likelihood {
-            LikelihoodName::Bernoulli => Likelihood::Bernoulli,
-            LikelihoodName::Gaussian => Likelihood::Gaussian { sigma: self.sigma },
-        }
-    }
-
     /// Refuses what can't be, for such pictures.
     pub(super) fn check_for(&self, images: &Images) -> Result<(), BadValue> {
         self.check()?;
@@ -79,11 +78,15 @@ impl VaeConfig {
         let grey = self.binarisation == Binarisation::None && images.levels() > 2;
         if grey && self.likelihood == LikelihoodName::Bernoulli && !plain {
             let expected = "a pixel that is black or white has no likelihood of a grey; give static or \
-                            dynamic, or --likelihood gaussian, or --objective reconstruction";
+                            dynamic, or --likelihood logistic, or --objective reconstruction";
             return Err(BadValue::new("binarisation", "none", expected));
         }
         if plain && self.k != 1 {
             return Err(BadValue::new("k", self.k, "--objective reconstruction draws nothing"));
+        }
+        if !plain && self.corrupt != 0.0 {
+            let expected = "it is what --objective reconstruction is shown that is corrupted";
+            return Err(BadValue::new("corrupt", self.corrupt, expected));
         }
         let weighs = [
             ("beta", self.beta, 1.0),
@@ -95,6 +98,9 @@ impl VaeConfig {
                 let expected = "it is the KL of --objective elbo that is weighed";
                 return Err(BadValue::new(name, value, expected));
             }
+        }
+        if self.conditional && images.labels().is_none() {
+            return Err(BadValue::new("conditional", true, "these pictures have no labels"));
         }
         let Shape { height, width, .. } = images.shape();
         if self.network == Network::Conv

@@ -229,7 +229,8 @@ mod tests {
     #[test]
     fn a_user_who_stops_is_heard() {
         let stop = Arc::new(std::sync::atomic::AtomicBool::new(true));
-        let error = run(&Setting { seed: 1, size: Size::Quick, stop }).unwrap_err();
+        let error =
+            run(&Setting { seed: 1, size: Size::Quick, data: String::new(), stop }).unwrap_err();
         assert!(error.is::<Interrupted>());
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::vae::Network;
 use candle_core::{DType, Device, Var};
 use nn::gradcheck::gradcheck;
 use nn::{Activation, Flatten, Frozen, Linear, Params, Sequential};
@@ -179,6 +180,7 @@ fn linear(off: f64, factor: f64) -> Networks<Frozen> {
     let means = [0, 1].map(|j| off * variance[j].sqrt() - dot(&slopes[j], &B));
     let w: Vec<f64> = (0..3).flat_map(|i| [0, 1].map(|j| R[j][i] * WIDTHS[j])).collect();
     Networks {
+        network: Network::Mlp,
         encoder: Sequential::new(vec![Flatten.into()]).frozen(),
         mu: layer("mu", 3, 2, slopes.as_flattened(), &means),
         log_var: layer("log_var", 3, 2, &[0.0; 6], &variance.map(|v| (factor * v).ln())),
@@ -190,7 +192,9 @@ fn linear(off: f64, factor: f64) -> Networks<Frozen> {
 fn gaps(networks: &Networks<Frozen>, pictures: &[[f64; 3]], k: usize) -> Vec<f64> {
     let x = tensor(pictures.as_flattened(), &[pictures.len(), 1, 1, 3]);
     let x = x.to_dtype(DType::F32).unwrap();
-    let bounds = importance_weighted(networks, GAUSSIAN, &x, k, &mut stream(1, "test")).unwrap();
+    let shown = Shown { x, label: None };
+    let bounds = importance_weighted(networks, GAUSSIAN, &shown, k, &mut stream(1, "test"));
+    let bounds = bounds.unwrap();
     assert_eq!(bounds.len(), pictures.len());
     pictures.iter().zip(bounds).map(|(x, bound)| exact(x) - bound).collect()
 }

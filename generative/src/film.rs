@@ -1,0 +1,239 @@
+//! What a model draws in the course of its training.
+use crate::Generative;
+use crate::data::{Images, Shape};
+use anyhow::{Result, ensure};
+use serde::{Deserialize, Serialize};
+use train::{Checkpoint, Evaluation, Learner, Log, Progress, Split, stream};
+
+/// Pictures in a row of a frame, and rows of it.
+pub const COLUMNS: usize = 6;
+
+const PICTURES: usize = COLUMNS * COLUMNS;
+
+/// Frames remembered at most; beyond that every other one is forgotten.
+const FRAMES: usize = 64;
+
+/// A model, and what it has drawn from the same noise before its first step and at each evaluation that
+/// chooses. A checkpoint holds all of it.
+pub struct Filmed {
+    model: Box<dyn Generative>,
+    seed: u64,
+    seen: u64,
+    film: Film,
+    pixels: Vec<u8>,
+}
+
+/// The frames, without their pixels.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct Film {
+    /// Evaluations from one frame to the next.
+    stride: u64,
+    looks: u64,
+    /// Units trained before each frame.
+    steps: Vec<u64>,
+    /// Channels, height and width of a picture, and its levels.
+    form: Option<([usize; 3], u16)>,
+}
+
+/// What was drawn at one step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// Units trained so far.
+    pub step: u64,
+    /// As many in each, by the same noise.
+    pub images: Images,
+}
+
+impl Filmed {
+    /// Watches `model`, which was made with this seed.
+    pub fn new(model: Box<dyn Generative>, seed: u64) -> Self {
+        Self { model, seed, seen: 0, film: Film::default(), pixels: Vec::new() }
+    }
+
+    /// The model.
+    pub fn model(&self) -> &dyn Generative {
+        &*self.model
+    }
+
+    /// What it has drawn so far and draws now, each after more steps than the one before; none of a model
+    /// that does not draw.
+    ///
+    /// # Errors
+    /// What the network reports.
+    pub fn frames(&self) -> Result<Vec<Frame>> {
+        let Some((form, levels)) = self.film.form else { return Ok(Vec::new()) };
+        let shape = Shape { channels: form[0], height: form[1], width: form[2] };
+        let each = self.film.steps.iter().zip(self.pixels.chunks_exact(PICTURES * shape.len()));
+        let mut frames = Vec::with_capacity(self.film.steps.len() + 1);
+        for (&step, pixels) in each.filter(|(step, _)| **step < self.seen) {
+            let images = Images::new(shape, levels, pixels.to_vec(), None)?;
+            frames.push(Frame { step, images });
+        }
+        if let Some(images) = self.drawn()? {
+            frames.push(Frame { step: self.seen, images });
+        }
+        Ok(frames)
+    }
+
+    fn drawn(&self) -> Result<Option<Images>> {
+        self.model.sample(PICTURES, &mut stream(self.seed, "film"))
+    }
+
+    fn look(&mut self) -> Result<()> {
+        let due = self.film.looks.is_multiple_of(self.film.stride.max(1));
+        self.film.looks += 1;
+        if !due {
+            return Ok(());
+        }
+        let Some(images) = self.drawn()? else { return Ok(()) };
+        let Shape { channels, height, width } = images.shape();
+        self.film.form = Some(([channels, height, width], images.levels()));
+        self.film.steps.push(self.seen);
+        self.pixels.extend_from_slice(images.pixels());
+        if self.film.steps.len() > FRAMES {
+            self.film.stride = self.film.stride.max(1) * 2;
+            let frames = self.pixels.chunks_exact(images.pixels().len());
+            self.pixels = frames.step_by(2).flatten().copied().collect();
+            self.film.steps = self.film.steps.iter().copied().step_by(2).collect();
+        }
+        Ok(())
+    }
+}
+
+impl Learner for Filmed {
+    fn step(&mut self, log: &mut Log) -> Result<Progress> {
+        if self.film.looks == 0 {
+            self.look()?;
+        }
+        let progress = self.model.step(log)?;
+        if let Progress::Advanced(units) = progress {
+            self.seen += units;
+        }
+        Ok(progress)
+    }
+
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
+        if split == Split::Validation {
+            self.look()?;
+        }
+        self.model.evaluate(split)
+    }
+
+    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        self.model.state(checkpoint)?;
+        checkpoint.value("filmed", &mut self.seen)?;
+        checkpoint.value("film", &mut self.film)?;
+        checkpoint.blob("frames", &mut self.pixels)?;
+        let expected = self.film.form.map_or(0, |(form, _)| {
+            self.film.steps.len() * PICTURES * form.iter().product::<usize>()
+        });
+        let held = self.pixels.len();
+        ensure!(held == expected, "frames.bin holds {held} bytes, {expected} are expected");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Sheet;
+    use rand::Rng as _;
+    use train::testing::{Behaviour, Counter, resume_changes_nothing};
+    use train::{Rng, Scope};
+
+    /// Draws pictures of one pixel: noise, and the step on top of it.
+    struct Drawer(Counter);
+
+    impl Learner for Drawer {
+        fn step(&mut self, log: &mut Log) -> Result<Progress> {
+            self.0.step(log)
+        }
+
+        fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
+            self.0.evaluate(split)
+        }
+
+        fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+            self.0.state(checkpoint)
+        }
+    }
+
+    impl Generative for Drawer {
+        fn sample(&self, n: usize, rng: &mut Rng) -> Result<Option<Images>> {
+            let shape = Shape { channels: 1, height: 1, width: 2 };
+            let pixels = (0..n).flat_map(|_| [rng.random_range(0..200), self.0.count as u8]);
+            Ok(Some(Images::new(shape, 256, pixels.collect(), None)?))
+        }
+
+        fn sheets(&self) -> Result<Vec<Sheet>> {
+            Ok(Vec::new())
+        }
+    }
+
+    fn filmed() -> Filmed {
+        let behaviour = Behaviour { stride: 5, ..Behaviour::default() };
+        Filmed::new(Box::new(Drawer(Counter::new(1, behaviour).unwrap())), 1)
+    }
+
+    fn steps(frames: &[Frame]) -> Vec<u64> {
+        frames.iter().map(|frame| frame.step).collect()
+    }
+
+    #[test]
+    fn a_frame_before_the_first_step_at_each_evaluation_and_at_the_end() {
+        let mut filmed = filmed();
+        let mut log = Log::default();
+        for step in 1..=7 {
+            filmed.step(&mut log).unwrap();
+            if step % 3 == 0 {
+                filmed.evaluate(Split::Validation).unwrap();
+            }
+        }
+        filmed.evaluate(Split::Test).unwrap();
+        let frames = filmed.frames().unwrap();
+        assert_eq!(steps(&frames), [0, 15, 30, 35]);
+        let noise =
+            |frame: &Frame| -> Vec<u8> { frame.images.pixels().chunks(2).map(|p| p[0]).collect() };
+        for frame in &frames {
+            assert_eq!(frame.images.len(), PICTURES);
+            assert_eq!(noise(frame), noise(&frames[0]));
+            assert!(frame.images.pixels().chunks(2).all(|p| u64::from(p[1]) == frame.step));
+        }
+        assert!(noise(&frames[0]).windows(2).any(|pair| pair[0] != pair[1]));
+        // The last evaluation is the end: one frame, not two.
+        filmed.evaluate(Split::Validation).unwrap();
+        assert_eq!(steps(&filmed.frames().unwrap()), [0, 15, 30, 35]);
+    }
+
+    #[test]
+    fn every_other_frame_is_forgotten() {
+        let mut filmed = filmed();
+        for _ in 0..130 {
+            filmed.step(&mut Log::default()).unwrap();
+            filmed.evaluate(Split::Validation).unwrap();
+        }
+        let frames = filmed.frames().unwrap();
+        let expected: Vec<u64> = (0..=32).map(|i| 20 * i).chain([650]).collect();
+        assert_eq!(steps(&frames), expected);
+        assert!(frames.iter().all(|frame| frame.images.image(0)[1] == frame.step as u8));
+    }
+
+    #[test]
+    fn a_resumed_film_is_the_whole_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let make = || -> Result<Box<dyn Learner>> { Ok(Box::new(filmed())) };
+        resume_changes_nothing(&make, 40, 80, dir.path()).unwrap();
+        let mut whole = filmed();
+        for step in 1..=16 {
+            whole.step(&mut Log::default()).unwrap();
+            if step % 4 == 0 {
+                whole.evaluate(Split::Validation).unwrap();
+            }
+        }
+        let mut saved = filmed();
+        let newest = train::Checkpoints::of(dir.path()).newest().unwrap();
+        saved.state(&mut Checkpoint::open(&newest, Scope::All).unwrap()).unwrap();
+        assert_eq!(saved.frames().unwrap(), whole.frames().unwrap());
+        assert_eq!(steps(&saved.frames().unwrap()), [0, 20, 40, 60, 80]);
+    }
+}

@@ -1,0 +1,67 @@
+//! Looking at the latent vectors of a model: pictures of them, and what can be read off them.
+//!
+//! Every model that gives a picture a vector of Z numbers, and a vector a picture, is a [`LatentSpace`];
+//! nothing here knows more of it.
+mod activity;
+mod interpolation;
+mod manifold;
+mod map;
+mod minimise;
+mod pca;
+mod probe;
+#[cfg(test)]
+mod testing;
+mod traversal;
+mod vectors;
+
+pub use activity::{ACTIVE, active_units, spread};
+pub use interpolation::{linear, spherical};
+pub use manifold::normal_quantile;
+pub use map::{Map, map};
+pub use pca::Pca;
+pub use probe::{Probe, probe_accuracy};
+pub use vectors::Vectors;
+
+use crate::Sheet;
+use crate::data::Images;
+use anyhow::Result;
+
+/// A model that gives a picture a latent vector, and a vector a picture.
+pub trait LatentSpace {
+    /// The vector of each of `images`, `[n, Z]`; where the model says a distribution, its mean.
+    ///
+    /// # Errors
+    /// What the network reports.
+    fn encode(&self, images: &Images) -> Result<Vectors>;
+
+    /// A picture for each of `z` `[n, Z]`.
+    ///
+    /// # Errors
+    /// What the network reports.
+    fn decode(&self, z: &Vectors) -> Result<Images>;
+
+    /// Whether vectors are drawn from N(0, 1) before a picture is known.
+    fn is_normal(&self) -> bool;
+}
+
+/// What a latent space is looked at with, by means of pictures that were not learned from: interpolations,
+/// traversals and, where there are two latent numbers, the manifold.
+///
+/// # Errors
+/// What the network reports.
+pub fn sheets(space: &dyn LatentSpace, held_out: &Images) -> Result<Vec<Sheet>> {
+    let z = space.encode(&held_out.take(0..held_out.len().min(PICTURES)))?;
+    if z.len() < 2 {
+        return Ok(Vec::new());
+    }
+    let mut sheets = vec![
+        interpolation::sheet("interpolations", space, &z, linear)?,
+        interpolation::sheet("interpolations-spherical", space, &z, spherical)?,
+    ];
+    sheets.extend(traversal::sheets(space, &z)?);
+    sheets.extend(manifold::sheet(space, &z)?);
+    Ok(sheets)
+}
+
+/// Pictures that are looked at, at most.
+const PICTURES: usize = 5_000;

@@ -1,0 +1,359 @@
+//! Vector-quantised variational auto-encoder (van den Oord, Vinyals & Kavukcuoglu 2017, "Neural discrete
+//! representation learning", <https://arxiv.org/abs/1711.00937>).
+//!
+//! The encoder says z, a grid of vectors; each is replaced by the nearest code e of a codebook, and the
+//! decoder says p(x|e). What is minimised is equation 3,
+//!
+//! L = −log p(x|e) + ‖sg\[z\] − e‖² + β·‖z − sg\[e\]‖²,
+//!
+//! where sg stops the gradient; that of the first term goes straight from e to z. With `--codebook ema` the
+//! second term is left out, and codes are running means of what chose them (appendix A.1). Where we leave
+//! the paper: the norms are summed over the places of the grid, as log p is over the pixels, in place of
+//! their mean; and residual layers have one convolution each, in place of two.
+//!
+//! Letters, besides the crate's: `[h, w]` the grid, `E` numbers in a code, `M` codes, `R` = B·h·w rows.
+use crate::data::{Binarisation, ImageLoader, Images, Parts, Shape};
+use crate::reconstruction::{pictures, side_by_side, squared_errors};
+use crate::vae::{Likelihood, LikelihoodName};
+use crate::{Generative, Sheet};
+use anyhow::{Result, ensure};
+use candle_core::{Device, Module, Tensor, Var};
+use clap::ValueEnum;
+use nn::{Frozen, Init, Optimizer, OptimizerConfig, Params, Sequential, nearest};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use train::{
+    BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Measure, Progress, Rng, Split, stream,
+};
+
+pub mod codebook;
+mod networks;
+
+use codebook::{RunningMeans, codebook_loss, commitment_loss, perplexity, straight_through};
+use networks::Networks;
+
+train::hyper_parameters! {
+    /// Hyper-parameters of [`VqVae`].
+    pub struct VqVaeConfig {
+        /// Codes in the codebook; a grid of at most 256 different ones is a picture that other models can
+        /// learn
+        codes: usize = 128, in 2..=256;
+        /// Numbers in a code
+        dims: usize = 16, in 1..=1 << 12;
+        /// How codes follow what chose them: ema (running means) or loss (a term of the loss)
+        #[arg(value_enum, hide_possible_values = true)]
+        codebook: CodebookRule = CodebookRule::Ema;
+        /// Decay of the running means (γ), of ema
+        decay: f64 = 0.99, in 0.0..1.0;
+        /// A code that is chosen less often than this part of its even share moves to where the encoder
+        /// is, of ema; 0 for never
+        restart: f64 = 0.1, in 0.0..=1.0;
+        /// Weight of the encoder's distance from the codes it chose (β)
+        beta: f64 = 0.25, in 0.0..;
+        /// What a pixel is, given the codes: bernoulli (black or white), gaussian, or logistic (one of the
+        /// grey levels)
+        #[arg(value_enum, hide_possible_values = true)]
+        likelihood: LikelihoodName = LikelihoodName::Bernoulli;
+        /// Standard deviation of a gaussian pixel, where black is 0 and white 1
+        sigma: f64 = 0.1, in 1e-3..;
+        /// Black and white pictures from grey ones: static, dynamic (drawn anew each time) or none
+        #[arg(value_enum, hide_possible_values = true)]
+        binarisation: Binarisation = Binarisation::Dynamic;
+        /// Channels of the layers on the grid; those at half the picture's size have half as many
+        channels: usize = 64, in 1..=1 << 12;
+        /// Residual layers on each side of the codes
+        residual: usize = 2, in 0..=64;
+        /// Step size
+        lr: f64 = 1e-3, in 0.0..;
+        /// Pictures in a batch
+        batch: usize = 128, in 1..=1 << 20;
+    }
+}
+
+/// How the codebook of a [`VqVae`] learns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum CodebookRule {
+    /// Codes are running means of what chose them.
+    Ema,
+    /// Their distance from it is a term of the loss.
+    Loss,
+}
+
+impl VqVaeConfig {
+    /// Refuses what can't be, for such pictures.
+    fn check_for(&self, images: &Images) -> Result<(), BadValue> {
+        self.check()?;
+        let grey = self.binarisation == Binarisation::None && images.levels() > 2;
+        if grey && self.likelihood == LikelihoodName::Bernoulli {
+            let expected = "a pixel that is black or white has no likelihood of a grey; give static or \
+                            dynamic, or --likelihood logistic";
+            return Err(BadValue::new("binarisation", "none", expected));
+        }
+        let default = Self::default();
+        let counts =
+            [("decay", self.decay, default.decay), ("restart", self.restart, default.restart)];
+        for (name, value, default) in counts {
+            if self.codebook != CodebookRule::Ema && value != default {
+                return Err(BadValue::new(name, value, "it is --codebook ema that counts"));
+            }
+        }
+        let Shape { height, width, .. } = images.shape();
+        if ![height, width].iter().all(|side| side.is_multiple_of(4)) {
+            let expected = "the networks halve height and width twice: both must be multiples of 4";
+            return Err(BadValue::new("data", format!("of {height}×{width}"), expected));
+        }
+        Ok(())
+    }
+}
+
+/// A vector-quantised auto-encoder and the pictures it learns from.
+pub struct VqVae {
+    config: VqVaeConfig,
+    likelihood: Likelihood,
+    device: Device,
+    shape: Shape,
+    loader: ImageLoader,
+    validation: Images,
+    test: Images,
+    params: Params,
+    training: Networks<Sequential>,
+    frozen: Networks<Frozen>,
+    /// `[M, E]`; it takes a gradient where it does not follow running means.
+    codebook: Tensor,
+    following: Option<Following>,
+    optimizer: Optimizer,
+}
+
+/// Codes that follow running means.
+struct Following {
+    /// The codebook itself.
+    codes: Var,
+    means: RunningMeans,
+    /// Where restarted codes are drawn from.
+    rng: Rng,
+}
+
+impl Following {
+    /// Follows rows z `[R, E]` and the code that each chose, `[R]`. Says how many codes were restarted.
+    fn follow(&mut self, z: &Tensor, chosen: &[u32], config: &VqVaeConfig) -> Result<usize> {
+        let z: Vec<f32> = z.flatten_all()?.to_vec1()?;
+        let mut codes: Vec<f32> = self.codes.flatten_all()?.to_vec1()?;
+        self.means.update(&mut codes, &z, chosen, config.decay);
+        let share = chosen.len() as f64 / config.codes as f64;
+        let least = config.restart * share;
+        let restarted = self.means.restart(&mut codes, &z, least, &mut self.rng);
+        self.codes.set(&Tensor::from_vec(codes, self.codes.shape(), self.codes.device())?)?;
+        Ok(restarted)
+    }
+}
+
+impl VqVae {
+    /// An untrained one for `data`.
+    ///
+    /// # Errors
+    /// [`BadValue`] where a hyper-parameter is out of range, or does not go with another one or with the
+    /// pictures.
+    pub fn new(
+        data: Parts<Images>,
+        config: VqVaeConfig,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self> {
+        config.check_for(&data.train)?;
+        let data = config.binarisation.prepare(data)?;
+        let shape = data.train.shape();
+        let params = Params::new(seed, device);
+        let likelihood = config.likelihood.of(config.sigma, data.test.levels());
+        let training = Networks::new(&params, shape, likelihood.outputs(), &config)?;
+        let (size, init) =
+            ((config.codes, config.dims), Init::FanInUniform { fan_in: config.dims });
+        let (codebook, following) = match config.codebook {
+            CodebookRule::Loss => (params.var("codebook", size, init)?, None),
+            CodebookRule::Ema => {
+                let codes = params.buffer("codebook", size, init)?;
+                let (means, rng) = (RunningMeans::new(config.codes), stream(seed, "restart"));
+                (codes.as_detached_tensor(), Some(Following { codes, means, rng }))
+            }
+        };
+        let loader = ImageLoader::new(data.train, config.batch, config.binarisation, seed, device)?;
+        Ok(Self {
+            likelihood,
+            device: device.clone(),
+            shape,
+            loader,
+            validation: data.validation,
+            test: data.test,
+            frozen: training.frozen(),
+            training,
+            codebook,
+            following,
+            optimizer: Optimizer::new(&params, OptimizerConfig::adam(config.lr))?,
+            params,
+            config,
+        })
+    }
+
+    /// The shape of a grid of codes, with one channel.
+    pub fn grid(&self) -> Shape {
+        Shape { channels: 1, height: self.shape.height / 4, width: self.shape.width / 4 }
+    }
+
+    /// The codes of each of `images`, `[n, 1, h, w]` with M levels, labels and all.
+    ///
+    /// # Errors
+    /// Pictures of another shape than it learned from; what the network reports.
+    pub fn codes(&self, images: &Images) -> Result<Images> {
+        ensure!(
+            images.shape() == self.shape,
+            "pictures of {:?} have no codes, this model knows {:?}",
+            images.shape(),
+            self.shape
+        );
+        let mut codes = Vec::new();
+        for first in (0..images.len()).step_by(GROUP) {
+            let x = images.tensor(first..images.len().min(first + GROUP), &self.device)?;
+            let z = rows(&self.frozen.encoder.forward(&x)?)?; // [R, E]
+            let chosen: Vec<u32> = nearest(&z, &self.codebook)?.to_vec1()?;
+            codes.extend(chosen.into_iter().map(|code| code as u8));
+        }
+        Images::new(self.grid(), self.config.codes as u16, codes, images.labels().cloned())
+    }
+
+    /// Pictures of how white each pixel is on average, for codes `[n, 1, h, w]`.
+    ///
+    /// # Errors
+    /// Codes that this model does not have, or in another grid; what the network reports.
+    pub fn decode(&self, codes: &Images) -> Result<Images> {
+        let (levels, grid) = (codes.levels() as usize, self.grid());
+        ensure!(
+            codes.shape() == grid && levels <= self.config.codes,
+            "codes below {levels} in {:?} are not those of this model, which are below {} in {grid:?}",
+            codes.shape(),
+            self.config.codes
+        );
+        let mut pixels = Vec::with_capacity(codes.len() * self.shape.len());
+        for first in (0..codes.len()).step_by(GROUP) {
+            let output = self.output(&codes.take(first..codes.len().min(first + GROUP)))?;
+            pixels.extend_from_slice(pictures(self.likelihood, &output, self.shape)?.pixels());
+        }
+        Images::new(self.shape, 256, pixels, codes.labels().cloned())
+    }
+
+    /// What the decoder says of codes, `[n, D]`.
+    fn output(&self, codes: &Images) -> Result<Tensor> {
+        let chosen: Vec<u32> = codes.pixels().iter().map(|code| u32::from(*code)).collect();
+        let chosen = Tensor::from_vec(chosen, codes.pixels().len(), &self.device)?;
+        let e = self.codebook.detach().index_select(&chosen, 0)?; // [R, E]
+        let e = grid(&e, self.grid())?; // [n, E, h, w]
+        Ok(self.frozen.decoder.forward(&e)?.flatten_from(1)?)
+    }
+}
+
+/// Pictures taken through the networks at once.
+const GROUP: usize = 500;
+
+/// The vectors of a grid one below the other: `[B, E, h, w]` to `[R, E]`.
+fn rows(grid: &Tensor) -> candle_core::Result<Tensor> {
+    let (_, e, _, _) = grid.dims4()?;
+    grid.permute((0, 2, 3, 1))?.reshape(((), e)) // [B, h, w, E] → [R, E]
+}
+
+/// The way back: `[R, E]` to `[B, E, h, w]`.
+fn grid(rows: &Tensor, shape: Shape) -> candle_core::Result<Tensor> {
+    let (r, e) = rows.dims2()?;
+    let Shape { height, width, .. } = shape;
+    rows.reshape((r / (height * width), height, width, e))?.permute((0, 3, 1, 2))?.contiguous()
+}
+
+/// How often each of `m` codes was chosen.
+fn counted(chosen: impl IntoIterator<Item = u32>, m: usize) -> Vec<u64> {
+    let mut counts = vec![0; m];
+    chosen.into_iter().for_each(|code| counts[code as usize] += 1);
+    counts
+}
+
+impl Learner for VqVae {
+    fn step(&mut self, log: &mut Log) -> Result<Progress> {
+        let x = self.loader.next_batch()?.clone(); // [B, C, H, W]
+        let z = rows(&self.training.encoder.forward(&x)?)?; // [R, E]
+        let codes = nearest(&z, &self.codebook)?; // [R]
+        let e = self.codebook.index_select(&codes, 0)?; // [R, E]
+        let input = grid(&straight_through(&z, &e)?, self.grid())?; // [B, E, h, w]
+        let output = self.training.decoder.forward(&input)?.flatten_from(1)?; // [B, D]
+        let nll = self.likelihood.mean_nll(&output, &x.flatten_from(1)?)?;
+        let commitment = commitment_loss(&z, &e)?;
+        log.tensor("train/reconstruction", &nll)?;
+        log.tensor("train/commitment", &commitment)?;
+        let places = self.grid().len() as f64;
+        let mut loss = (nll + (commitment * (self.config.beta * places))?)?;
+        if self.following.is_none() {
+            loss = (loss + (codebook_loss(&z, &e)? * places)?)?;
+        }
+        log.tensor("train/loss", &loss)?;
+        self.optimizer.step(&loss)?;
+        let chosen: Vec<u32> = codes.to_vec1()?;
+        let counts = counted(chosen.iter().copied(), self.config.codes);
+        log.scalar("train/perplexity", perplexity(&counts));
+        if let Some(following) = &mut self.following {
+            let restarted = following.follow(&z, &chosen, &self.config)?;
+            log.scalar("train/restarted", restarted as f64);
+        }
+        Ok(Progress::Advanced(self.config.batch as u64))
+    }
+
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
+        let images = match split {
+            Split::Validation => &self.validation,
+            Split::Test => &self.test,
+        };
+        let (mut nll, mut errors) = (Vec::new(), Vec::new());
+        let codes = self.codes(images)?;
+        for first in (0..images.len()).step_by(GROUP) {
+            let group = first..images.len().min(first + GROUP);
+            let x = images.tensor(group.clone(), &self.device)?.flatten_from(1)?; // [n, D]
+            let output = self.output(&codes.take(group))?; // [n, D]
+            let each: Vec<f32> = self.likelihood.nll(&output, &x)?.to_vec1()?;
+            nll.extend(each.into_iter().map(f64::from));
+            errors.extend(squared_errors(self.likelihood, &output, &x)?);
+        }
+        let chosen = codes.pixels().iter().map(|code| u32::from(*code));
+        let counts = counted(chosen, self.config.codes);
+        let used = counts.iter().filter(|count| **count > 0).count() as f64;
+        let nll = Measure::of(&nll);
+        let measures = [
+            ("reconstruction_nats", nll),
+            ("reconstruction_mse", Measure::of(&errors)),
+            ("codebook_perplexity", Measure::of(&[perplexity(&counts)])),
+            ("codes_used", Measure::of(&[used])),
+        ];
+        let measures = BTreeMap::from(measures.map(|(name, measure)| (name.to_owned(), measure)));
+        Ok(Evaluation { score: -nll.mean, measures })
+    }
+
+    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        self.params.state(MODEL, checkpoint)?;
+        self.optimizer.state("optimizer", checkpoint)?;
+        self.loader.state("data", checkpoint)?;
+        if let Some(Following { means, rng, .. }) = &mut self.following {
+            checkpoint.value("codebook", means)?;
+            checkpoint.value("restart", rng)?;
+        }
+        Ok(())
+    }
+}
+
+impl Generative for VqVae {
+    /// It has learned no prior over codes.
+    fn sample(&self, _: usize, _: &mut Rng) -> Result<Option<Images>> {
+        Ok(None)
+    }
+
+    fn sheets(&self) -> Result<Vec<Sheet>> {
+        let through = |images: &Images| self.decode(&self.codes(images)?);
+        Ok(side_by_side("reconstructions", &self.validation, through)?.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,221 @@
+//! The likelihoods of MNIST, binarised dynamically, that Burda, Grosse & Salakhutdinov 2016
+//! ("Importance weighted autoencoders", <https://arxiv.org/abs/1509.00519>, table 1, one stochastic layer)
+//! print for a VAE and for models trained on the importance-weighted bound with 5 and 50 draws.
+//!
+//! Their network, 784-200-200-50 and its mirror image, and their measure, L_5000 on all test pictures.
+//! Different: ReLU in place of tanh, batches of 100 in place of 20, a step size that falls in a straight
+//! line in place of eight steps, 50,000 pictures to train on in place of 60,000, and fewer epochs.
+use super::{Experiment, Findings, Interrupted, Setting, Target};
+use crate::checks::Line;
+use crate::plot::{Curve, Panel, Stroke};
+use crate::registry::{DataName, Options};
+use anyhow::Result;
+use candle_core::Device;
+use generative::data::{Images, Parts};
+use generative::{Generative as _, Objective, Vae, VaeConfig};
+use std::sync::{Arc, Mutex, PoisonError};
+use train::{Measure, Outcome, Plan, Row, Run, Sink, fit};
+
+pub(super) const TARGET: Target = Target {
+    name: "mnist-vae",
+    about: "Published likelihoods of MNIST under a VAE and importance-weighted ones; hours",
+    data: Some("mnist"),
+    experiments: &[
+        Experiment {
+            name: "vae",
+            about: "the ELBO by one draw: 86.76 nats (Burda et al. 2016, table 1)",
+            run: |setting| run(&VAE, setting),
+        },
+        Experiment {
+            name: "iwae-5",
+            about: "the importance-weighted bound by 5 draws: 85.54 nats",
+            run: |setting| run(&IWAE_5, setting),
+        },
+        Experiment {
+            name: "iwae-50",
+            about: "the importance-weighted bound by 50 draws: 84.78 nats",
+            run: |setting| run(&IWAE_50, setting),
+        },
+    ],
+};
+
+/// What is trained, and what is printed of it.
+struct Recipe {
+    objective: Objective,
+    k: usize,
+    /// Pictures that it is trained on.
+    pictures: u64,
+    /// −log p(x), in nats.
+    published: f64,
+}
+
+const VAE: Recipe =
+    Recipe { objective: Objective::Elbo, k: 1, pictures: 100_000_000, published: 86.76 };
+const IWAE_5: Recipe =
+    Recipe { objective: Objective::Iwae, k: 5, pictures: 100_000_000, published: 85.54 };
+const IWAE_50: Recipe =
+    Recipe { objective: Objective::Iwae, k: 50, pictures: 50_000_000, published: 84.78 };
+
+/// Nats that a recipe may be behind what is printed: it sees its pictures less often.
+const BEHIND: f64 = 1.0;
+
+/// The same after a few epochs.
+const BEHIND_QUICK: f64 = 40.0;
+
+/// Part of the pictures that are trained on when little is.
+const QUICK: u64 = 500;
+
+/// How often the validation pictures are scored on the way.
+const MOMENTS: u64 = 25;
+
+fn run(recipe: &Recipe, setting: &Setting) -> Result<Findings> {
+    let data = DataName::parse(&setting.data)?.load(&Options::new())?.images()?;
+    let (draws, pictures) = setting.pick((5_000, usize::MAX), (50, 500));
+    let steps = recipe.pictures / setting.pick(1, QUICK);
+    let (bound, rows) = learned(data, recipe, steps, [draws, pictures], setting)?;
+    let behind = setting.pick(BEHIND, BEHIND_QUICK);
+    Ok(Findings {
+        lines: vec![line(recipe, &bound, draws, behind)],
+        panels: vec![panel(recipe, &rows)],
+    })
+}
+
+/// L_draws on the first test `pictures` after so many `steps`, and the rows on the way.
+fn learned(
+    data: Parts<Images>,
+    recipe: &Recipe,
+    steps: u64,
+    [draws, pictures]: [usize; 2],
+    setting: &Setting,
+) -> Result<(Measure, Vec<Row>)> {
+    let config = VaeConfig {
+        objective: recipe.objective,
+        k: recipe.k,
+        latents: 50,
+        hidden: 200,
+        layers: 2,
+        batch: 100,
+        lr: 1e-3,
+        lr_end: 0.01,
+        lr_steps: steps,
+        ..VaeConfig::default()
+    };
+    let mut vae = Vae::new(data, config, setting.seed, &Device::Cpu)?;
+    let every = (steps / MOMENTS).max(1);
+    let plan = Plan {
+        steps,
+        log_every: 0,
+        eval_every: every,
+        save_every: 0,
+        target: None,
+        patience: None,
+    };
+    let rows = Rows::default();
+    let sinks: Vec<Box<dyn Sink>> = vec![Box::new(rows.clone())];
+    let stop = Arc::clone(&setting.stop);
+    if fit(&mut vae, &plan, &mut Run { sinks, stop, ..Run::default() })?.outcome
+        == Outcome::Interrupted
+    {
+        return Err(Interrupted.into());
+    }
+    let bound = vae.importance_weighted(draws, pictures)?;
+    let bound = bound.ok_or_else(|| anyhow::anyhow!("this objective has no bound"))?;
+    let rows = rows.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Ok((bound, rows))
+}
+
+/// Rows of a run that has no directory.
+#[derive(Default, Clone)]
+struct Rows(Arc<Mutex<Vec<Row>>>);
+
+impl Sink for Rows {
+    fn row(&mut self, row: &Row) -> Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(row.clone());
+        Ok(())
+    }
+}
+
+fn line(recipe: &Recipe, bound: &Measure, draws: usize, behind: f64) -> Line {
+    let Measure { mean, ci95: [low, high], n } = bound;
+    let most = recipe.published + behind;
+    let what = format!("−L_{draws} on {n} test pictures, nats");
+    let ours = format!("{:.2} (95 % between {:.2} and {:.2})", -mean, -high, -low);
+    let claim = format!("at most {most:.2}");
+    Line::claim(what, ours, &claim, -mean <= most)
+        .note(format!("{} is printed for 3280 epochs", recipe.published))
+}
+
+fn panel(recipe: &Recipe, rows: &[Row]) -> Panel {
+    let measure = match recipe.objective {
+        Objective::Iwae => "eval/iwae_nats",
+        Objective::Elbo | Objective::Reconstruction => "eval/elbo_nats",
+    };
+    let points: Vec<(f64, f64)> =
+        rows.iter().filter_map(|row| Some((row.step as f64, *row.values.get(measure)?))).collect();
+    let ends = points.first().into_iter().chain(points.last());
+    let published = ends.map(|(step, _)| (*step, -recipe.published)).collect();
+    let curves = vec![
+        Curve { label: measure.to_owned(), points, stroke: Stroke::Marked, ..Curve::default() },
+        Curve {
+            label: "published L_5000".to_owned(),
+            points: published,
+            stroke: Stroke::Dashed,
+            ..Curve::default()
+        },
+    ];
+    Panel {
+        title: "Bound that is trained on, validation pictures".to_owned(),
+        x_label: "pictures".to_owned(),
+        y_label: "nats".to_owned(),
+        curves,
+        ..Panel::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reproduce::Size;
+    use generative::data::{GridConfig, stripes};
+
+    fn setting() -> Setting {
+        let (stop, data) = (Arc::default(), "mnist".to_owned());
+        Setting { seed: 1, size: Size::Quick, data, stop }
+    }
+
+    #[test]
+    fn a_recipe_is_trained_measured_and_drawn() {
+        let data = stripes(&GridConfig { side: 4, n_train: 600, n_test: 100, seed: 1 }).unwrap();
+        let data = data.images().unwrap();
+        for recipe in [&VAE, &IWAE_5] {
+            let found = learned(data.clone(), recipe, 20_000, [20, 50], &setting());
+            let (bound, rows) = found.unwrap();
+            assert_eq!(bound.n, 50);
+            assert!(bound.mean > -11.0, "{bound:?}");
+            let panel = panel(recipe, &rows);
+            assert_eq!(panel.curves[0].points.len(), 25);
+            assert_eq!(panel.curves[1].points.len(), 2);
+        }
+    }
+
+    #[test]
+    fn a_line_says_how_far_it_got() {
+        let bound = Measure { mean: -87.5, ci95: [-88.0, -87.0], n: 100 };
+        let near = line(&VAE, &bound, 5_000, 1.0);
+        assert_eq!(near.what, "−L_5000 on 100 test pictures, nats");
+        assert_eq!(
+            near.ours,
+            crate::checks::Figure::Text("87.50 (95 % between 87.00 and 88.00)".to_owned())
+        );
+        assert!(near.pass && !line(&VAE, &bound, 5_000, 0.5).pass);
+    }
+
+    #[test]
+    fn a_raised_flag_ends_it() {
+        let data = stripes(&GridConfig { side: 4, n_train: 60, n_test: 10, seed: 1 }).unwrap();
+        let setting = setting();
+        setting.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        let found = learned(data.images().unwrap(), &VAE, 5_000, [2, 5], &setting);
+        assert!(found.err().unwrap().is::<Interrupted>());
+    }
+}

@@ -14,7 +14,9 @@ pub fn nearest(x: &Tensor, points: &Tensor) -> Result<Tensor> {
     }
     let (x, points) = (x.detach(), points.detach());
     let squares = points.sqr()?.sum(1)?; // [M]
-    let apart = ops::linear(&x, &(points * -2.0)?, &squares, Activation::Linear)?; // [R, M]
+    let (weight, linear) = ((points * -2.0)?, Activation::Linear);
+    let apart = ops::linear(&(&x).into(), &weight, &squares, linear, ops::Reader::Anybody)?;
+    let apart = apart.into_tensor()?; // [R, M]
     if !ops::on_cpu_f32(&[&apart]) {
         return apart.argmin(1)?.to_dtype(DType::U32);
     }

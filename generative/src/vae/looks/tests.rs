@@ -29,9 +29,9 @@ fn what_is_encoded_is_decoded_to_the_reconstruction() {
     let images = vae.validation.clone();
     let z = vae.encode(&images).unwrap();
     assert_eq!((z.len(), z.size()), (500, 2));
-    // A picture by itself has the vector that it has among others.
+    // A picture by itself has the vector that it has among others, up to the order of sums.
     let alone = vae.encode(&images.take(499..500)).unwrap();
-    assert_eq!(alone.row(0), z.row(499));
+    assert!(alone.row(0).iter().zip(z.row(499)).all(|(alone, z)| (alone - z).abs() < 1e-6));
     let decoded = vae.decode(&z).unwrap();
     let sheets = vae.all_sheets().unwrap();
     assert_eq!(sheets[1].images.image(10), decoded.image(0));

@@ -42,6 +42,8 @@ pub const PRESETS: &[Preset] = &[
         name: "reinforce-catch",
         text: include_str!("../../examples/presets/reinforce-catch.toml"),
     },
+    Preset { name: "vae-glyphs", text: include_str!("../../examples/presets/vae-glyphs.toml") },
+    Preset { name: "vae-mnist", text: include_str!("../../examples/presets/vae-mnist.toml") },
 ];
 
 impl Preset {

@@ -220,6 +220,12 @@ fn labels_tell_what_there_is_to_know() {
         for i in 0..6 {
             assert_eq!(white(drawn.image(i)), data.image(i % 4));
         }
+        let sheets = vae.sheets().unwrap();
+        assert_eq!(sheets[1].name, "reconstructions");
+        for i in 0..10 {
+            let [original, decoded] = [i, 10 + i].map(|i| white(sheets[1].images.image(i)));
+            assert_eq!(original, decoded);
+        }
     }
     let unlabelled = stripes(&GridConfig { side: 4, n_train: 10, n_test: 1, seed: 1 }).unwrap();
     let conditional = VaeConfig { conditional: true, ..tiny() };

@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn by_hand() {
-        // Variances: 0, 0.01 exactly (as ±0.1), 0.25, and 0.25 of what is never near 0.
+        // A number that is the same for all, one that varies little, and two that are on and off.
         let rows = [[3.0, 0.125, 0.0, 10.0], [3.0, -0.125, 1.0, 11.0]];
         let z = Vectors::new(4, rows.concat()).unwrap();
         let (mean, variance) = spread(&z);

@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn many_numbers_of_unlike_curvature() {
-        let curvature = |i: usize| 1.5f64.powi(i as i32 % 20);
+        let curvature = |i: usize| 1.5f64.powi(i as i32 % 12);
         let least = minimise(vec![0.0; 100], |at| {
             let each = at.iter().enumerate().map(|(i, x)| (curvature(i), x - i as f64));
             let value = each.clone().map(|(c, d)| 0.5 * c * d * d).sum();

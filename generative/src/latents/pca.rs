@@ -73,7 +73,7 @@ fn eigen(mut a: Vec<Vec<f64>>) -> (Vec<f64>, Vec<Vec<f64>>) {
     for _ in 0..SWEEPS {
         let beside = |i: usize| a[i].iter().enumerate().filter(move |(j, _)| *j != i);
         let rest: f64 = (0..n).flat_map(beside).map(|(_, x)| x * x).sum();
-        if rest.sqrt() <= 1e-15 * whole {
+        if rest.sqrt() <= 1e-13 * whole {
             break;
         }
         for p in 0..n {

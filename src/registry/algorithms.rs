@@ -14,7 +14,7 @@ use agents::{
 };
 use anyhow::Result;
 use clap::{ArgMatches, Args as _, Command};
-use generative::{Generative, Vae, VaeConfig, VqVae, VqVaeConfig};
+use generative::{Generative, PixelCnnConfig, Vae, VaeConfig, VqVae, VqVaeConfig, pixelcnn};
 use train::Plan;
 
 /// An algorithm by name.
@@ -240,6 +240,28 @@ pub const ALGORITHMS: &[Algorithm] = &[
         build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(MonteCarlo::new(job.task()?, config, seed)?))
+        }),
+    },
+    Algorithm {
+        name: "pixelcnn",
+        aliases: &[],
+        about: "PixelCNN: exact likelihoods, number by number (van den Oord et al. 2016)",
+        unit: "pictures",
+        plan: Plan {
+            steps: 300_000,
+            log_every: 3_200,
+            eval_every: 32_000,
+            save_every: 96_000,
+            target: None,
+            patience: None,
+        },
+        flags: PixelCnnConfig::augment_args,
+        typed: typed::<PixelCnnConfig>,
+        options: resolve::<PixelCnnConfig>,
+        build: Build::Model(|job| {
+            let config = job.config::<PixelCnnConfig>()?;
+            let data = job.data.images().map_err(|error| Usage(error.to_string()))?;
+            Ok(Box::new(pixelcnn(data, &config, job.seed, job.device)?))
         }),
     },
     Algorithm {

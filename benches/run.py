@@ -718,7 +718,7 @@ batch 128. Measured as DQN, in turns of {every(vaes, "seconds")} s.
 {vae_table()}
 ## Drawing from a PixelCNN
 
-16 black and white pictures of 28×28 from the networks that `lab pixelcnn` has by default, untrained. PyTorch
+16 black and white pictures of 28×28 from the networks of `lab pixelcnn --features 64 --blocks 8`, untrained. PyTorch
 passes the pictures through the network, which it would do {PASSES} times, once for each pixel; lab computes
 each number of each layer once. The bits are those of {PASSES} passes of its own (docs/pixelcnn.md).
 

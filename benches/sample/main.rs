@@ -5,7 +5,7 @@
 //! python3 benches/run.py sample                 beside PyTorch, into docs/benchmarks.md
 //! ```
 //!
-//! The networks are those of `lab pixelcnn` with their defaults. `sample serve NETWORK` draws 16 black and
+//! The networks are those of `lab pixelcnn --features 64 --blocks 8`. `sample serve NETWORK` draws 16 black and
 //! white pictures of 28×28 again and again, whenever a line on standard input says for how many seconds.
 use lab::generative::data::{CoinsConfig, coins};
 use lab::generative::pixelcnn::NetworkName;
@@ -31,7 +31,9 @@ fn network(name: &str) -> anyhow::Result<NetworkName> {
 /// An untrained model of black and white pictures.
 fn model(network: NetworkName, side: usize) -> anyhow::Result<Autoregressive> {
     let data = CoinsConfig { side, n_train: 1, n_test: 1, ..CoinsConfig::default() };
-    let config = PixelCnnConfig { network, batch: 1, ..PixelCnnConfig::default() };
+    let (features, blocks) = (64, 8);
+    let config =
+        PixelCnnConfig { network, features, blocks, batch: 1, ..PixelCnnConfig::default() };
     pixelcnn(coins(&data)?.images()?, &config, 1, &Device::Cpu)
 }
 

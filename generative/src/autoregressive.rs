@@ -2,8 +2,8 @@
 //!
 //! log p(x) = Σ_i log p(x_i | x_1 … x_(i−1)), exactly: the numbers of a picture come in the order of
 //! [`places`], a network says of all of them at once how each is distributed given those before it
-//! ([`Network`]), an [`Output`] reads what it says, [`order`] makes sure that it looks at nothing else,
-//! [`sampling`] draws, and [`Autoregressive`] is the learner. Numbers go into the network from −1 to 1, so
+//! (`Network`), an [`Output`] reads what it says, `order.rs` makes sure that it looks at nothing else,
+//! `sampling.rs` draws, and [`Autoregressive`] is the learner. Numbers go into the network from −1 to 1, so
 //! that a convolution's padding, 0, is no colour.
 mod learner;
 pub(crate) mod order;
@@ -16,6 +16,7 @@ pub(crate) mod testing;
 pub use learner::Autoregressive;
 pub(crate) use learner::{Settings, Subject};
 pub use output::Output;
+pub(crate) use sampling::Whole;
 
 use crate::data::Shape;
 use candle_core::{Result, Tensor};

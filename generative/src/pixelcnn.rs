@@ -10,7 +10,7 @@
 //! [`Output::loss`](crate::autoregressive::Output::loss).
 //!
 //! `--network gated` has the two stacks of the second paper (van den Oord et al. 2016, "Conditional image
-//! generation with PixelCNN decoders", <https://arxiv.org/abs/1606.05328>), see [`gated`]: they see everything
+//! generation with PixelCNN decoders", <https://arxiv.org/abs/1606.05328>), see `gated.rs`: they see everything
 //! before a number, and with `--conditional` the class of the picture.
 //!
 //! `--network residual` is the first paper's (table 1, figure 5): a first layer of 7×7, then residual blocks
@@ -27,7 +27,7 @@ use nn::Params;
 use serde::{Deserialize, Serialize};
 use train::BadValue;
 
-pub(crate) mod gated;
+mod gated;
 mod residual;
 #[cfg(test)]
 mod tests;
@@ -46,13 +46,15 @@ train::hyper_parameters! {
         binarisation: Binarisation = Binarisation::Dynamic;
         /// Levels of grey at most, where pictures are not made black and white
         levels: usize = 256, in 2..=256;
+        /// Logistic distributions in the mixture that says a level; 0 for a softmax over all levels
+        mixture: usize = 0, in 0..=64;
         /// Tell the network what the picture shows
         #[arg(action = ::clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
         conditional: bool = false;
         /// Features of a pixel, of all colours together; a stack has as many
-        features: usize = 64, in 1..=1 << 14;
+        features: usize = 32, in 1..=1 << 14;
         /// Blocks after the first layer
-        blocks: usize = 8, in 0..=1 << 10;
+        blocks: usize = 6, in 0..=1 << 10;
         /// Side of the first kernel
         first_kernel: usize = 7, in 1..=63;
         /// Side of the kernels in blocks
@@ -87,10 +89,11 @@ pub enum NetworkName {
 impl PixelCnnConfig {
     fn settings(&self) -> Settings {
         let Self { binarisation, levels, lr, lr_end, lr_steps, .. } = *self;
-        let Self { conditional, max_grad_norm, batch, eval_pictures, .. } = *self;
+        let Self { mixture, conditional, max_grad_norm, batch, eval_pictures, .. } = *self;
         Settings {
             binarisation,
             levels,
+            mixture,
             conditional,
             lr,
             lr_end,

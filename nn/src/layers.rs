@@ -40,6 +40,8 @@ pub struct Linear {
     weight: Tensor,
     bias: Tensor,
     activation: Activation,
+    /// What the weight is multiplied by, if anything: of its shape.
+    mask: Option<Tensor>,
 }
 
 impl Linear {
@@ -54,7 +56,7 @@ impl Linear {
         let init = Init::FanInUniform { fan_in: inputs };
         let weight = params.var(&format!("{name}.weight"), (outputs, inputs), init)?;
         let bias = params.var(&format!("{name}.bias"), outputs, init)?;
-        Ok(Self { weight, bias, activation })
+        Ok(Self { weight, bias, activation, mask: None })
     }
 
     /// A layer whose weight is at first [orthogonal](Init::Orthogonal) with this gain, and whose bias
@@ -69,17 +71,22 @@ impl Linear {
         let init = Init::Orthogonal { outputs, inputs, gain };
         let weight = params.var(&format!("{name}.weight"), (outputs, inputs), init)?;
         let bias = params.var(&format!("{name}.bias"), outputs, Init::Constant(0.0))?;
-        Ok(Self { weight, bias, activation })
+        Ok(Self { weight, bias, activation, mask: None })
     }
 
-    pub(crate) fn fixed(&self) -> Self {
-        Self { weight: self.weight.detach(), bias: self.bias.detach(), ..*self }
+    /// The same layer as a fixed function: it shares the parameters' storage and takes no gradient of
+    /// them.
+    pub fn fixed(&self) -> Self {
+        let (weight, bias) = (self.weight.detach(), self.bias.detach());
+        Self { weight, bias, mask: self.mask.clone(), ..*self }
     }
 }
 
 impl Pass for Linear {
     fn pass(&self, x: &Signal, reader: Reader) -> Result<Signal> {
-        ops::linear(x, &self.weight, &self.bias, self.activation, reader) // [B, outputs]
+        let masked = self.mask.as_ref().map(|mask| &self.weight * mask).transpose()?;
+        let weight = masked.as_ref().unwrap_or(&self.weight);
+        ops::linear(x, weight, &self.bias, self.activation, reader) // [B, outputs]
     }
 }
 

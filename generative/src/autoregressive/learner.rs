@@ -19,6 +19,7 @@ use train::{
 pub(crate) struct Settings {
     pub(crate) binarisation: Binarisation,
     pub(crate) levels: usize,
+    pub(crate) mixture: usize,
     pub(crate) conditional: bool,
     pub(crate) lr: f64,
     pub(crate) lr_end: f64,
@@ -43,6 +44,8 @@ pub struct Autoregressive {
     seed: u64,
     device: Device,
     subject: Subject,
+    /// What pictures can show, where the network is told that.
+    classes: Vec<String>,
     loader: ImageLoader,
     validation: Images,
     test: Images,
@@ -67,8 +70,8 @@ impl Autoregressive {
     ) -> Result<Self> {
         let data = prepared(data, &settings)?;
         let classes = match (settings.conditional, data.train.labels()) {
-            (false, _) => 0,
-            (true, Some(labels)) => labels.names.len(),
+            (false, _) => Vec::new(),
+            (true, Some(labels)) => labels.names.clone(),
             (true, None) => {
                 let expected =
                     "the pictures have no labels; give a set that has, as in --data glyphs";
@@ -79,11 +82,18 @@ impl Autoregressive {
             Binarisation::None => data.train.levels(),
             Binarisation::Static | Binarisation::Dynamic => 2,
         };
-        let subject = Subject { shape: data.train.shape(), output: Output::of(levels), classes };
+        if settings.mixture > 0 && levels == 2 {
+            let expected = "pixels are black or white and have one logit; give --binarisation none \
+                            for greys, or --mixture 0";
+            return Err(BadValue::new("mixture", settings.mixture, expected).into());
+        }
+        let output = Output::of(levels, settings.mixture);
+        let (shape, n_classes) = (data.train.shape(), classes.len());
+        let subject = Subject { shape, output, classes: n_classes };
         let params = Params::new(seed, device);
         let training = make(&params, &subject)?;
         let fixed = training.fixed();
-        order::check(&*fixed, subject.shape, classes, device, &mut stream(seed, "order"))?;
+        order::check(&*fixed, shape, n_classes, device, &mut stream(seed, "order"))?;
         let Settings { batch, binarisation, lr, max_grad_norm, .. } = settings;
         let rule = OptimizerConfig::adam(lr);
         let rule = if max_grad_norm > 0.0 { rule.clipped(max_grad_norm) } else { rule };
@@ -92,6 +102,7 @@ impl Autoregressive {
             seed,
             device: device.clone(),
             subject,
+            classes,
             loader: ImageLoader::new(data.train, batch, binarisation, seed, device)?,
             validation: data.validation,
             test: data.test,
@@ -121,9 +132,12 @@ impl Autoregressive {
         Ok(all)
     }
 
-    /// Draws `n` pictures at `temperature`, all of `class` or, where there are classes and none is given, of
-    /// any.
-    fn drawn(
+    /// Draws `n` pictures, all of `class` or, where there are classes and none is given, of any. Logits are
+    /// divided by `temperature`: below 1 it makes likely numbers likelier, and 0 takes the likeliest.
+    ///
+    /// # Errors
+    /// What the network reports.
+    pub fn draw(
         &self,
         n: usize,
         temperature: f64,
@@ -149,37 +163,50 @@ impl Autoregressive {
         Drawing { shape, output, temperature, classes, given }
     }
 
-    /// Held-out pictures, in rows: one, its upper half, and ways to complete it.
-    fn completions(&self) -> Result<Option<Sheet>> {
+    /// The first `rows` pictures of a split, each in a row: itself, its upper half, and eight ways to complete
+    /// that. `None` where there is no picture, or no half.
+    ///
+    /// # Errors
+    /// What the network reports.
+    pub fn completions(
+        &self,
+        split: Split,
+        rows: usize,
+        temperature: f64,
+        rng: &mut Rng,
+    ) -> Result<Option<Sheet>> {
         let Subject { shape, output, classes } = self.subject;
-        let (rows, half) = (self.validation.len().min(COLUMNS / 2), shape.height / 2);
+        let images = match split {
+            Split::Validation => &self.validation,
+            Split::Test => &self.test,
+        };
+        let (rows, half) = (images.len().min(rows), shape.height / 2);
         if rows == 0 || half == 0 {
             return Ok(None);
         }
         let given = half * shape.width * shape.channels;
         let (mut pixels, mut of) = (Vec::new(), Vec::new());
         for row in 0..rows {
-            pixels.extend(self.validation.image(row).repeat(COLUMNS - 2));
-            if let Some(labels) = self.validation.labels() {
+            pixels.extend(images.image(row).repeat(COLUMNS - 2));
+            if let Some(labels) = images.labels() {
                 of.extend(vec![labels.of[row]; COLUMNS - 2]);
             }
         }
         let of = (classes > 0).then_some(&of[..]);
-        let rng = &mut stream(self.seed, "completions");
-        self.drawing(1.0, of, given).draw(&*self.fixed, &mut pixels, rng)?;
+        self.drawing(temperature, of, given).draw(&*self.fixed, &mut pixels, rng)?;
         // Greys, so that what is not given can be shown as neither black nor white.
         let highest = output.levels() - 1;
         let grey = |level: &u8| (usize::from(*level) * 255 / highest) as u8;
         let mut all = Vec::new();
         for (row, completed) in pixels.chunks_exact((COLUMNS - 2) * shape.len()).enumerate() {
-            let original: Vec<u8> = self.validation.image(row).iter().map(grey).collect();
+            let original: Vec<u8> = images.image(row).iter().map(grey).collect();
             let hidden = |i: usize| i / shape.width % shape.height >= half;
             all.extend_from_slice(&original);
             all.extend(original.iter().enumerate().map(|(i, x)| if hidden(i) { 90 } else { *x }));
             all.extend(completed.iter().map(grey));
         }
-        let images = Images::new(shape, 256, all, None)?;
-        Ok(Some(Sheet { name: "completions", images, columns: COLUMNS }))
+        let all = Images::new(shape, 256, all, None)?;
+        Ok(Some(Sheet { name: "completions", images: all, columns: COLUMNS }))
     }
 }
 
@@ -238,14 +265,30 @@ impl Learner for Autoregressive {
 
 impl Generative for Autoregressive {
     fn sample(&self, n: usize, rng: &mut Rng) -> Result<Option<Images>> {
-        Ok(Some(self.drawn(n, 1.0, None, rng)?))
+        Ok(Some(self.draw(n, 1.0, None, rng)?))
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn sample_class(&self, class: usize, n: usize, rng: &mut Rng) -> Result<Option<Images>> {
+        Ok(match class < self.classes.len() {
+            true => Some(self.draw(n, 1.0, Some(class as u32), rng)?),
+            false => None,
+        })
+    }
+
+    fn autoregressive(&self) -> Option<&Autoregressive> {
+        Some(self)
     }
 
     fn sheets(&self) -> Result<Vec<Sheet>> {
         let rng = &mut stream(self.seed, "samples");
-        let images = self.drawn(COLUMNS * COLUMNS, 1.0, None, rng)?;
+        let images = self.draw(COLUMNS * COLUMNS, 1.0, None, rng)?;
         let mut sheets = vec![Sheet { name: "samples", images, columns: COLUMNS }];
-        sheets.extend(self.completions()?);
+        let rng = &mut stream(self.seed, "completions");
+        sheets.extend(self.completions(Split::Validation, COLUMNS / 2, 1.0, rng)?);
         let rng = &mut stream(self.seed, "receptive");
         sheets.push(receptive::sheet(&*self.fixed, &self.subject, &self.device, rng)?);
         Ok(sheets)

@@ -2,7 +2,7 @@
 use super::{Network, Place, places};
 use crate::data::Shape;
 use anyhow::{Result, ensure};
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use rand::Rng as _;
 use rand::seq::SliceRandom as _;
 use train::Rng;
@@ -32,26 +32,47 @@ pub(crate) fn check(
     }
     let mut random = || -> Vec<f32> { all.iter().map(|_| rng.random_range(-1.0..1.0)).collect() };
     let (original, other) = (random(), random());
-    let mut x = original.clone();
-    for &first in &tried {
-        let mut changed = original.clone();
+    let say = |x: Vec<f32>| -> Result<Vec<Vec<Vec<f32>>>> {
+        let n = x.len() / shape.len();
+        let x = Tensor::from_vec(x, (n, shape.channels, shape.height, shape.width), device)?;
+        let class = Tensor::zeros(n, DType::U32, device)?;
+        let said = network.forward(&x, (classes > 0).then_some(&class))?; // [n, C·P, H, W]
+        let plane = shape.height * shape.width;
+        let said = said.reshape((n, shape.channels, (), plane))?.transpose(2, 3)?; // [n, C, H·W, P]
+        Ok(said.reshape((n, shape.len(), ()))?.to_vec3::<f32>()?)
+    };
+    // The same sums of the same numbers; a graphics card may round them otherwise.
+    let most = if device.is_cpu() { 0.0 } else { 1e-3 };
+    for tried in tried.chunks(TOGETHER) {
+        check_some(shape, (&all, tried), [&original, &other], most, &say)?;
+    }
+    Ok(())
+}
+
+/// Pictures that are changed and looked at together.
+const TOGETHER: usize = 8;
+
+/// The same for some places `tried` of `all`, by a picture and what it is changed to. `say` gives what is said
+/// of each number of pictures, `[n, C·H·W, P]`; it may differ by `most`.
+fn check_some(
+    shape: Shape,
+    (all, tried): (&[Place], &[usize]),
+    [original, other]: [&[f32]; 2],
+    most: f32,
+    say: &dyn Fn(Vec<f32>) -> Result<Vec<Vec<Vec<f32>>>>,
+) -> Result<()> {
+    let mut x = original.to_vec();
+    for &first in tried {
+        let mut changed = original.to_vec();
         all[first..].iter().for_each(|place| {
             changed[place.index(shape)] = other[place.index(shape)];
         });
         x.extend(changed);
     }
-    let n = tried.len() + 1;
-    let x = Tensor::from_vec(x, (n, shape.channels, shape.height, shape.width), device)?;
-    let class = Tensor::zeros(n, candle_core::DType::U32, device)?;
-    let said = network.forward(&x, (classes > 0).then_some(&class))?; // [n, C·P, H, W]
-    let plane = shape.height * shape.width;
-    let said = said.reshape((n, shape.channels, (), plane))?.transpose(2, 3)?; // [n, C, H·W, P]
-    let said = said.reshape((n, shape.len(), ()))?.to_vec3::<f32>()?;
+    let said = say(x)?;
     for (&first, changed) in tried.iter().zip(&said[1..]) {
         for place in &all[..=first] {
             let index = place.index(shape);
-            // The same sums of the same numbers; a graphics card may round them otherwise.
-            let most = if device.is_cpu() { 0.0 } else { 1e-3 };
             let still = said[0][index]
                 .iter()
                 .zip(&changed[index])

@@ -9,6 +9,14 @@ use nn::loss;
 pub enum Output {
     /// Two values: 1 has probability σ(l). P = 1.
     Bernoulli,
+    /// K values from −1 to 1, into which a mixture of M logistic distributions is cut (Salimans et al. 2017,
+    /// "PixelCNN++", equation 2): logits of the weights, means, logarithms of the scales. P = 3M.
+    Logistics {
+        /// K.
+        levels: usize,
+        /// M.
+        components: usize,
+    },
     /// K values: softmax over as many logits. P = K.
     Categorical {
         /// K.
@@ -17,11 +25,12 @@ pub enum Output {
 }
 
 impl Output {
-    /// The one for numbers in `0..levels`.
-    pub fn of(levels: u16) -> Self {
-        match levels {
-            2 => Self::Bernoulli,
-            _ => Self::Categorical { levels: usize::from(levels) },
+    /// The one for numbers in `0..levels`: a mixture of so many components, or none of 0.
+    pub fn of(levels: u16, components: usize) -> Self {
+        match (usize::from(levels), components) {
+            (2, 0) => Self::Bernoulli,
+            (levels, 0) => Self::Categorical { levels },
+            (levels, components) => Self::Logistics { levels, components },
         }
     }
 
@@ -29,7 +38,7 @@ impl Output {
     pub fn levels(self) -> usize {
         match self {
             Self::Bernoulli => 2,
-            Self::Categorical { levels } => levels,
+            Self::Categorical { levels } | Self::Logistics { levels, .. } => levels,
         }
     }
 
@@ -38,6 +47,7 @@ impl Output {
         match self {
             Self::Bernoulli => 1,
             Self::Categorical { levels } => levels,
+            Self::Logistics { components, .. } => 3 * components,
         }
     }
 
@@ -48,6 +58,11 @@ impl Output {
     pub fn loss(self, said: &Tensor, x: &Tensor) -> Result<Tensor> {
         match self {
             Self::Bernoulli => loss::bernoulli_nll(said, x),
+            Self::Logistics { levels, .. } => {
+                let (said, labels) = by_level(said, x, levels)?;
+                // Each colour of a picture is a sample of its own there.
+                loss::logistic_mixture_nll(&said, &labels, levels)? * x.dim(1)? as f64
+            }
             Self::Categorical { levels } => {
                 let (logits, labels) = by_level(said, x, levels)?;
                 let d = x.elem_count() / x.dim(0)?;
@@ -71,9 +86,14 @@ impl Output {
                 };
                 Ok(numbers(said)?.into_iter().zip(numbers(x)?).map(nll).collect())
             }
-            Self::Categorical { levels } => {
-                let (logits, labels) = by_level(said, x, levels)?;
-                let each = loss::softmax_nll_each(&logits, &labels)?; // [B·C]
+            Self::Categorical { levels } | Self::Logistics { levels, .. } => {
+                let (said, labels) = by_level(said, x, levels)?;
+                let each = match self {
+                    Self::Logistics { .. } => {
+                        loss::logistic_mixture_nll_each(&said, &labels, levels)?
+                    }
+                    _ => loss::softmax_nll_each(&said, &labels)?,
+                }; // [B·C]
                 let each = each.reshape((x.dim(0)?, ()))?.to_dtype(DType::F64)?;
                 each.sum(1)?.to_vec1()
             }
@@ -82,6 +102,8 @@ impl Output {
 
     /// The value that a number `u` of U(0, 1) draws from what is `said`, P numbers, whose logits are divided
     /// by `temperature`; the likeliest one, the lowest of several, where that is 0.
+    ///
+    /// A mixture is made sharper as a whole: the logits of its weights and its scales are divided alike.
     pub fn draw(self, said: &[f32], temperature: f64, u: f64) -> u8 {
         let both;
         let logits = match self {
@@ -89,6 +111,7 @@ impl Output {
                 both = [0.0, said[0]];
                 &both[..]
             }
+            Self::Logistics { levels, .. } => return of_mixture(said, levels, temperature, u),
             Self::Categorical { .. } => said,
         };
         let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -109,17 +132,43 @@ impl Output {
     }
 }
 
+/// The lowest level that, with those below, has more than probability u.
+fn of_mixture(said: &[f32], levels: usize, temperature: f64, u: f64) -> u8 {
+    let highest = levels as u32 - 1;
+    if temperature == 0.0 {
+        let below = |level| loss::logistic_mixture_cdf(said, level, levels, 1.0);
+        let p = |level: u32| below(level) - level.checked_sub(1).map_or(0.0, below);
+        let (mut likeliest, mut most) = (0, p(0));
+        for level in 1..=highest {
+            let p = p(level);
+            if p > most {
+                (likeliest, most) = (level, p);
+            }
+        }
+        return likeliest as u8;
+    }
+    let (mut low, mut high) = (0, highest);
+    while low < high {
+        let middle = (low + high) / 2;
+        match loss::logistic_mixture_cdf(said, middle, levels, 1.0 / temperature) > u {
+            true => high = middle,
+            false => low = middle + 1,
+        }
+    }
+    low as u8
+}
+
 /// log(1 + e^l).
 fn softplus(l: f64) -> f64 {
     l.max(0.0) + (-l.abs()).exp().ln_1p()
 }
 
-/// What is said as `[B·C, K, H, W]`, and the levels as `[B·C, H, W]`.
+/// What is said as `[B·C, P, H, W]`, and the levels as `[B·C, H, W]`.
 fn by_level(said: &Tensor, x: &Tensor, levels: usize) -> Result<(Tensor, Tensor)> {
     let (batch, channels, height, width) = x.dims4()?;
     let labels = x.affine((levels - 1) as f64, 0.5)?.to_dtype(DType::U32)?;
     Ok((
-        said.reshape((batch * channels, levels, height, width))?,
+        said.reshape((batch * channels, (), height, width))?,
         labels.reshape((batch * channels, height, width))?,
     ))
 }
@@ -163,6 +212,20 @@ mod tests {
         let x = tensor(&[1.0, 0.0, 0.0, 0.5], &[1, 2, 1, 2]);
         let expected = 2f64.ln() + 4f64.ln() + 0.0 + 3f64.ln();
         assert_both(Output::Categorical { levels: 3 }, &said, &x, &[expected]);
+    }
+
+    #[test]
+    fn mixtures_by_hand() {
+        // One component of mean 0 and scale ½ for three levels with borders at ∓½ (nn has the rest).
+        let output = Output::Logistics { levels: 3, components: 1 };
+        let said = tensor(&[[9.0; 2], [0.0; 2], [0.5f32.ln(); 2]].concat(), &[1, 3, 1, 2]);
+        let sigma = 1.0 / (1.0 + (-1f64).exp());
+        let expected = -(2.0 * sigma - 1.0).ln() - (1.0 - sigma).ln();
+        assert_both(output, &said, &tensor(&[0.5, 1.0], &[1, 1, 1, 2]), &[expected]);
+        // 0.269, 0.462, 0.269; at temperature ½ the middle has σ(2) − σ(−2) = 0.762.
+        let said = [9.0, 0.0, 0.5f32.ln()];
+        let at = |temperature| [0.1, 0.26, 0.28, 0.74].map(|u| output.draw(&said, temperature, u));
+        assert_eq!((at(1.0), at(0.5), at(0.0)), ([0, 0, 1, 2], [0, 1, 1, 1], [1; 4]));
     }
 
     #[test]

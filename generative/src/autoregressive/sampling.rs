@@ -1,7 +1,8 @@
 //! Drawing pictures number by number.
-use super::{Network, Output, places};
+use super::{Network, Output, Place, Subject, Walk, places};
 use crate::data::Shape;
 use anyhow::Result;
+use candle_core::{Device, Tensor};
 use rand::{Rng as _, SeedableRng as _};
 use rayon::prelude::*;
 use train::Rng;
@@ -66,6 +67,48 @@ impl Drawing<'_> {
             }
             walk.tell(place, &numbers)?;
         }
+        Ok(())
+    }
+}
+
+/// A walk that passes the whole pictures through the network at every place: for networks that have no faster
+/// one, and what faster ones are tested against.
+pub(crate) struct Whole<'a> {
+    network: &'a dyn Network,
+    subject: Subject,
+    x: Vec<f32>,
+    classes: Option<Tensor>,
+}
+
+impl<'a> Whole<'a> {
+    pub(crate) fn new(
+        network: &'a dyn Network,
+        subject: Subject,
+        n: usize,
+        classes: Option<&[u32]>,
+    ) -> candle_core::Result<Self> {
+        let classes = classes.map(|classes| Tensor::new(classes, &Device::Cpu)).transpose()?;
+        Ok(Self { network, subject, x: vec![0.0; n * subject.shape.len()], classes })
+    }
+}
+
+impl Walk for Whole<'_> {
+    fn ask(&mut self, place: Place, said: &mut [f32]) -> candle_core::Result<()> {
+        let Subject { shape, output, .. } = self.subject;
+        let (n, params) = (self.x.len() / shape.len(), output.params());
+        let dims = (n, shape.channels, shape.height, shape.width);
+        let x = Tensor::from_slice(&self.x, dims, &Device::Cpu)?;
+        let all = self.network.forward(&x, self.classes.as_ref())?; // [n, C·P, H, W]
+        let here = all.narrow(1, place.channel * params, params)?;
+        let here = here.narrow(2, place.row, 1)?.narrow(3, place.column, 1)?; // [n, P, 1, 1]
+        said.copy_from_slice(&here.flatten_all()?.to_vec1::<f32>()?);
+        Ok(())
+    }
+
+    fn tell(&mut self, place: Place, numbers: &[f32]) -> candle_core::Result<()> {
+        let shape = self.subject.shape;
+        let pictures = self.x.chunks_exact_mut(shape.len());
+        pictures.zip(numbers).for_each(|(x, number)| x[place.index(shape)] = *number);
         Ok(())
     }
 }

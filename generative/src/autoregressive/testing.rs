@@ -1,53 +1,12 @@
 //! What every network must hold that says one number after the other, as functions its tests call.
 use super::learner::Subject;
 use super::sampling::Drawing;
-use super::{Autoregressive, Network, Output, Place, Walk, order, places};
+use super::{Autoregressive, Network, Output, Place, Walk, Whole, order, places};
 use crate::data::{Images, Parts, Shape};
 use candle_core::{Device, Result, Tensor, Var};
 use nn::Params;
 use rand_distr::{Distribution as _, StandardNormal};
 use train::stream;
-
-/// The whole network at every place: slow, and what walks are tested against.
-struct Naive<'a> {
-    network: &'a dyn Network,
-    subject: Subject,
-    x: Vec<f32>,
-    classes: Option<Tensor>,
-}
-
-impl<'a> Naive<'a> {
-    fn new(
-        network: &'a dyn Network,
-        subject: Subject,
-        n: usize,
-        classes: Option<&[u32]>,
-    ) -> Result<Self> {
-        let classes = classes.map(|classes| Tensor::new(classes, &Device::Cpu)).transpose()?;
-        Ok(Self { network, subject, x: vec![0.0; n * subject.shape.len()], classes })
-    }
-}
-
-impl Walk for Naive<'_> {
-    fn ask(&mut self, place: Place, said: &mut [f32]) -> Result<()> {
-        let Subject { shape, output, .. } = self.subject;
-        let (n, params) = (self.x.len() / shape.len(), output.params());
-        let dims = (n, shape.channels, shape.height, shape.width);
-        let x = Tensor::from_slice(&self.x, dims, &Device::Cpu)?;
-        let all = self.network.forward(&x, self.classes.as_ref())?; // [n, C·P, H, W]
-        let here = all.narrow(1, place.channel * params, params)?;
-        let here = here.narrow(2, place.row, 1)?.narrow(3, place.column, 1)?; // [n, P, 1, 1]
-        said.copy_from_slice(&here.flatten_all()?.to_vec1::<f32>()?);
-        Ok(())
-    }
-
-    fn tell(&mut self, place: Place, numbers: &[f32]) -> Result<()> {
-        let shape = self.subject.shape;
-        let pictures = self.x.chunks_exact_mut(shape.len());
-        pictures.zip(numbers).for_each(|(x, number)| x[place.index(shape)] = *number);
-        Ok(())
-    }
-}
 
 /// A network that draws as slowly as can be.
 struct Slow(Box<dyn Network>, Subject);
@@ -62,7 +21,7 @@ impl Network for Slow {
     }
 
     fn walk(&self, n: usize, classes: Option<&[u32]>) -> Result<Box<dyn Walk + '_>> {
-        Ok(Box::new(Naive::new(&*self.0, self.1, n, classes)?))
+        Ok(Box::new(Whole::new(&*self.0, self.1, n, classes)?))
     }
 }
 
@@ -72,7 +31,7 @@ pub(crate) type Make<'a> = &'a dyn Fn(&Params, &Subject) -> Result<Box<dyn Netwo
 /// Pictures of `shape` with `levels`, and the first `classes` of them in a class each.
 pub(crate) fn subject(shape: [usize; 3], levels: u16, classes: usize) -> Subject {
     let [channels, height, width] = shape;
-    Subject { shape: Shape { channels, height, width }, output: Output::of(levels), classes }
+    Subject { shape: Shape { channels, height, width }, output: Output::of(levels, 0), classes }
 }
 
 /// A network whose parameters are far from 0, so that what it says of a number depends on those before.
@@ -89,7 +48,10 @@ pub(crate) fn rough(make: Make<'_>, subject: &Subject) -> Box<dyn Network> {
         let kept = var.ne(0.0).unwrap().to_dtype(candle_core::DType::F32).unwrap();
         let kept = if var.rank() > 2 { kept } else { kept.ones_like().unwrap() };
         let values = Tensor::from_vec(values, var.shape(), &Device::Cpu).unwrap();
-        var.set(&((values * kept).unwrap() * f64::from(scale)).unwrap()).unwrap();
+        // What features are multiplied by is about 1.
+        let about = if name.ends_with(".scale") { 1.0 } else { 0.0 };
+        let values = (values * kept).unwrap().affine(f64::from(scale), about).unwrap();
+        var.set(&values).unwrap();
     }
     network
 }
@@ -114,6 +76,22 @@ pub(crate) fn jacobian_is_strictly_lower_triangular(
             assert_eq!(j < i && sees(to, from), slope != 0.0, "{to:?} and {from:?}: {slope}");
         }
     }
+}
+
+/// The gradient that training follows is that of differences, for every parameter: nothing is cut off.
+pub(crate) fn gradients_agree_with_differences(make: Make<'_>, subject: &Subject) {
+    let params = Params::new(1, &Device::Cpu);
+    let network = make(&params, subject).unwrap();
+    let n = 2;
+    let levels = subject.output.levels();
+    let pictures: Vec<u8> = (0..n * subject.shape.len()).map(|i| (i * 7 % levels) as u8).collect();
+    let x = x_of(&pictures, subject);
+    let classes = Tensor::new(&[0u32, 1], &Device::Cpu).unwrap();
+    let classes = (subject.classes > 0).then_some(&classes);
+    let loss = || subject.output.loss(&network.forward(&x.affine(2.0, -1.0)?, classes)?, &x);
+    let vars: Vec<Var> = params.named().into_iter().map(|(_, var)| var).collect();
+    let error = nn::gradcheck::gradcheck(&vars, 2e-3, loss).unwrap();
+    assert!(error < 1e-2, "{error}");
 }
 
 /// All pictures of 3×3 in black and white.
@@ -186,22 +164,28 @@ pub(crate) fn probabilities_sum_to_1_and_are_drawn(make: Make<'_>, classes: usiz
 
 /// A walk says the bits that the whole network says, so that the same is drawn.
 pub(crate) fn walks_have_the_bits_of_the_whole(make: Make<'_>, subject: &Subject) {
+    walks_agree_with_the_whole(make, subject, 0.0);
+}
+
+/// The same but for differences up to `most`, and the same is drawn.
+pub(crate) fn walks_agree_with_the_whole(make: Make<'_>, subject: &Subject, most: f32) {
     let network = rough(make, subject);
     let n = 11;
     let classes: Vec<u32> = (0..n as u32).map(|i| i % subject.classes.max(1) as u32).collect();
     let classes = (subject.classes > 0).then_some(&classes[..]);
     let rng = &mut stream(1, "numbers");
-    let mut naive = Naive::new(&*network, *subject, n, classes).unwrap();
+    let mut whole = Whole::new(&*network, *subject, n, classes).unwrap();
     let mut walk = network.walk(n, classes).unwrap();
     let params = n * subject.output.params();
     let (mut said, mut expected) = (vec![f32::NAN; params], vec![f32::NAN; params]);
     for place in places(subject.shape) {
         walk.ask(place, &mut said).unwrap();
-        naive.ask(place, &mut expected).unwrap();
-        assert!(said == expected && said[0].is_finite(), "{place:?}: {said:?} {expected:?}");
+        whole.ask(place, &mut expected).unwrap();
+        let agrees = said.iter().zip(&expected).all(|(said, whole)| (said - whole).abs() <= most);
+        assert!(agrees, "{place:?}: {said:?} {expected:?}");
         let numbers: Vec<f32> = (0..n).map(|_| rand::Rng::random_range(rng, -1.0..1.0)).collect();
         walk.tell(place, &numbers).unwrap();
-        naive.tell(place, &numbers).unwrap();
+        whole.tell(place, &numbers).unwrap();
     }
     drop(walk);
 

@@ -3,7 +3,7 @@ use super::PixelCnnConfig;
 use crate::autoregressive::{Network, Place, Subject, Walk};
 use crate::data::Shape;
 use candle_core::{Module as _, Result, Tensor};
-use nn::{Activation, Conv2d, Mask, MaskedConfig, Params, Pixels};
+use nn::{Activation, Conv2d, Layer, Mask, MaskedConfig, Params, Pixels, Sequential};
 use std::ops::Range;
 
 /// F features of a pixel, in a group for each of C colours.
@@ -21,7 +21,17 @@ pub(super) struct Residual {
 
 /// x + W₃·relu(W₂ ⋆ relu(W₁·x)), F features to F/2, F/2 and F.
 #[derive(Clone)]
-struct Block([Conv2d; 3]);
+struct Block {
+    layers: [Conv2d; 3],
+    /// The same layers: what passes between them is not in Candle's graph.
+    chain: Sequential,
+}
+
+impl Block {
+    fn new(layers: [Conv2d; 3]) -> Self {
+        Self { chain: Sequential::new(layers.iter().cloned().map(Layer::from).collect()), layers }
+    }
+}
 
 impl Residual {
     pub(super) fn new(params: &Params, subject: &Subject, config: &PixelCnnConfig) -> Result<Self> {
@@ -35,7 +45,7 @@ impl Residual {
         let (relu, linear, b) = (Activation::Relu, Activation::Linear, Mask::B);
         let block = |i: usize| {
             let (name, half) = (|part| format!("block{i:02}.{part}"), features / 2);
-            Ok(Block([
+            Ok(Block::new([
                 conv(&name("down"), [features, half], 1, b, relu)?,
                 conv(&name("conv"), [half, half], kernel, b, relu)?,
                 conv(&name("up"), [half, features], 1, b, linear)?,
@@ -55,16 +65,14 @@ impl Residual {
 impl Network for Residual {
     fn forward(&self, x: &Tensor, _: Option<&Tensor>) -> Result<Tensor> {
         let mut x = self.first.forward(x)?; // [B, F, H, W]
-        for Block([down, conv, up]) in &self.blocks {
-            let h = conv.forward(&down.forward(&x)?)?; // [B, F/2, H, W]
-            x = (x + up.forward(&h)?)?;
+        for block in &self.blocks {
+            x = (&x + block.chain.forward(&x)?)?; // [B, F, H, W]
         }
         self.out.forward(&self.hidden.forward(&x)?) // [B, C·P, H, W]
     }
 
     fn fixed(&self) -> Box<dyn Network> {
-        let block =
-            |Block([down, conv, up]): &Block| Block([down.fixed(), conv.fixed(), up.fixed()]);
+        let block = |block: &Block| Block::new(block.layers.each_ref().map(Conv2d::fixed));
         Box::new(Self {
             shape: self.shape,
             first: self.first.fixed(),
@@ -76,10 +84,11 @@ impl Network for Residual {
 
     fn walk(&self, n: usize, _: Option<&[u32]>) -> Result<Box<dyn Walk + '_>> {
         let size = [self.shape.height, self.shape.width];
-        let layer = |conv: &Conv2d| -> Result<Layer> {
+        let layer = |conv: &Conv2d| -> Result<Step> {
             Ok((conv.pixels(n, size)?, conv.outputs() / self.shape.channels))
         };
-        let layers = |Block([down, conv, up]): &Block| -> Result<_> {
+        let layers = |block: &Block| -> Result<_> {
+            let [down, conv, up] = &block.layers;
             Ok([layer(down)?, layer(conv)?, layer(up)?])
         };
         Ok(Box::new(Steps {
@@ -96,14 +105,14 @@ impl Network for Residual {
 }
 
 /// A layer, and its outputs for a colour.
-type Layer = (Pixels, usize);
+type Step = (Pixels, usize);
 
 /// The network number by number: the features of a colour are computed once, when they are asked for.
 struct Steps {
-    first: Layer,
-    blocks: Vec<[Layer; 3]>,
-    hidden: Layer,
-    out: Layer,
+    first: Step,
+    blocks: Vec<[Step; 3]>,
+    hidden: Step,
+    out: Step,
     n: usize,
     /// Features of the colour, `[n, F/C]`, and what blocks make of them.
     x: Vec<f32>,
@@ -117,7 +126,7 @@ fn group(colour: usize, each: usize) -> Range<usize> {
 
 /// Tells a layer its inputs at a place, and puts its outputs there into `y`.
 fn step(
-    (pixels, outputs): &mut Layer,
+    (pixels, outputs): &mut Step,
     place: Place,
     x: &[f32],
     y: &mut Vec<f32>,

@@ -1,10 +1,10 @@
 use super::*;
 use crate::Generative as _;
 use crate::autoregressive::testing::{
-    jacobian_is_strictly_lower_triangular, nll_and_entropy, probabilities_sum_to_1_and_are_drawn,
-    rough, subject, walks_have_the_bits_of_the_whole,
+    gradients_agree_with_differences, jacobian_is_strictly_lower_triangular, nll_and_entropy,
+    probabilities_sum_to_1_and_are_drawn, rough, subject, walks_have_the_bits_of_the_whole,
 };
-use crate::autoregressive::{Network, Place, Subject};
+use crate::autoregressive::{Network, Output, Place, Subject};
 use crate::data::{
     BarsConfig, CoinsConfig, GlyphsConfig, GridConfig, Labels, Shape, bars, coins, glyphs, parity,
     stripes,
@@ -96,6 +96,18 @@ fn nothing_sees_what_comes_later() {
 }
 
 #[test]
+fn gradients_agree() {
+    for network in NETWORKS {
+        let config = PixelCnnConfig { features: 6, blocks: 2, first_kernel: 3, ..small(network) };
+        let of = |shape, levels, classes| subject(shape, levels, classes);
+        gradients_agree_with_differences(&make(config.clone()), &of([3, 3, 2], 3, 0));
+        if network == NetworkName::Gated {
+            gradients_agree_with_differences(&make(config), &of([1, 3, 2], 2, 2));
+        }
+    }
+}
+
+#[test]
 fn probabilities_sum_to_1() {
     for network in NETWORKS {
         probabilities_sum_to_1_and_are_drawn(&make(small(network)), 0);
@@ -109,6 +121,12 @@ fn drawing_by_number_has_the_bits_of_drawing_by_picture() {
             let config = small(network);
             walks_have_the_bits_of_the_whole(&make(config), &subject(shape, levels, 0));
         }
+    }
+    // By mixtures.
+    for shape in [[1, 4, 3], [3, 3, 2]] {
+        let output = Output::of(7, 3);
+        let subject = Subject { output, ..subject(shape, 7, 0) };
+        walks_have_the_bits_of_the_whole(&make(small(NetworkName::Gated)), &subject);
     }
     // With classes.
     for shape in [[1, 4, 3], [3, 3, 2]] {
@@ -197,6 +215,43 @@ fn likelihoods_come_within_2_percent_of_the_entropy() {
         let ratio = nll / entropy;
         assert!((0.98..1.02).contains(&ratio), "{name}, {network:?}: {nll} of {entropy}");
     }
+}
+
+/// Greys of eight levels, each the one to the left or one more, from the second column on: log 8 of the first
+/// and log 2 of the others, which a mixture says too.
+#[test]
+fn mixtures_come_near_the_entropy() {
+    let shape = Shape { channels: 1, height: 2, width: 4 };
+    let rng = &mut stream(1, "test");
+    let mut drawn = |n: usize| {
+        let mut pixels = Vec::new();
+        for _ in 0..2 * n {
+            let mut level = rand::Rng::random_range(rng, 0..8u8);
+            for _ in 0..4 {
+                pixels.push(level);
+                level = (level + u8::from(rand::Rng::random(rng))).min(7);
+            }
+        }
+        Images::new(shape, 8, pixels, None).unwrap()
+    };
+    // A row that has reached 7 stays there: so many of its three steps are free, on average.
+    let free: f64 =
+        (0..8).map(|first: u32| (0..3).map(|step| p_below_7(first, step)).sum::<f64>() / 8.0).sum();
+    let entropy = Some(2.0 * (8f64.ln() + free * 2f64.ln()));
+    let data = Parts { train: drawn(20_000), validation: drawn(10), test: drawn(3_000), entropy };
+    let config = PixelCnnConfig {
+        binarisation: Binarisation::None,
+        mixture: 4,
+        ..quick(NetworkName::Gated, 40_000)
+    };
+    let (nll, entropy) = learned(data, config, 40_000);
+    assert!((0.98..1.05).contains(&(nll / entropy)), "{nll} of {entropy}");
+}
+
+/// The probability that a level that began at `first` and rises by a fair coin is below 7 after `steps`.
+fn p_below_7(first: u32, steps: u32) -> f64 {
+    let heads = |mask: &u32| first + mask.count_ones() < 7;
+    (0..1u32 << steps).filter(heads).count() as f64 / f64::from(1u32 << steps)
 }
 
 /// Colour pictures of 2×2 whose green is the red and whose blue is a coin of its own where the pixel above

@@ -1,5 +1,5 @@
 //! Convolutions that see only what comes before.
-use crate::{Activation, Conv2d, Init, Params, ops};
+use crate::{Activation, Conv2d, Init, Linear, Params, ops};
 use candle_core::{Result, Tensor, bail};
 
 /// Which pixels an output sees that is computed in raster order, row by row from the top left (van
@@ -94,6 +94,28 @@ impl Conv2d {
     }
 }
 
+impl Linear {
+    /// A layer that uses some weights only, those where `mask`, `[outputs, inputs]`, is true: the others are 0
+    /// and stay 0. `[inputs, outputs]` are its sizes; the initial bound is that of all inputs.
+    pub fn masked(
+        params: &Params,
+        name: &str,
+        [inputs, outputs]: [usize; 2],
+        mask: &[bool],
+        activation: Activation,
+    ) -> Result<Self> {
+        if mask.len() != inputs * outputs {
+            bail!("{name}: a mask of {} for {outputs}×{inputs} weights", mask.len())
+        }
+        let mut layer = Self::new(params, name, inputs, outputs, activation)?;
+        let ones = mask.iter().map(|used| f32::from(u8::from(*used)));
+        let ones = Tensor::from_iter(ones, layer.weight.device())?.reshape((outputs, inputs))?;
+        layer.weight.slice_set(&(&ones * layer.weight.detach())?, 0, 0)?;
+        layer.mask = Some(ones);
+        Ok(layer)
+    }
+}
+
 /// Ones where an output must not see a colour at its own place, `[O, C, k_h, k_w]`.
 fn hidden_colours(weight: &Tensor, colours: usize, mask: Mask) -> Result<Tensor> {
     let (outputs, inputs, height, width) = weight.dims4()?;
@@ -169,6 +191,24 @@ mod tests {
                 assert_eq!(*before == 0.0, after == 0.0, "{mask:?} {colours} {index}");
             }
         }
+    }
+
+    #[test]
+    fn dense_masks_by_hand() {
+        let params = Params::new(1, &Device::Cpu);
+        let mask = [true, false, true, false, false, true];
+        let layer = Linear::masked(&params, "l", [3, 2], &mask, Activation::Linear).unwrap();
+        let mut optimizer = Optimizer::new(&params, OptimizerConfig::adam(0.1)).unwrap();
+        let x = Tensor::new(&[[1f32, 2.0, 3.0]], &Device::Cpu).unwrap();
+        optimizer.step(&layer.forward(&x).unwrap().sum_all().unwrap()).unwrap();
+        let weight = values(&params.named()[1].1);
+        assert_eq!(weight.iter().map(|w| *w != 0.0).collect::<Vec<_>>(), mask);
+        let bias = values(&params.named()[0].1);
+        let by_hand = [weight[0] + 3.0 * weight[2] + bias[0], 3.0 * weight[5] + bias[1]];
+        let y = values(&layer.forward(&x).unwrap());
+        assert!(y.iter().zip(by_hand).all(|(y, by_hand)| (y - by_hand).abs() < 1e-6));
+        assert_eq!(values(&layer.fixed().forward(&x).unwrap()), y);
+        assert!(Linear::masked(&params, "m", [3, 2], &mask[1..], Activation::Linear).is_err());
     }
 
     #[test]

@@ -10,28 +10,22 @@ use std::ops::Range;
 /// for, as long as what they depend on has been told.
 ///
 /// ```
-/// use candle_core::{Device, Module, Tensor};
+/// use candle_core::{Device, IndexOp, Module, Tensor};
 /// use nn::{Activation, Conv2d, Mask, MaskedConfig, Params};
 /// # fn main() -> candle_core::Result<()> {
 /// let config =
 ///     MaskedConfig { inputs: 1, outputs: 2, kernel: [3, 3], mask: Mask::A, colours: 1 };
 /// let conv = Conv2d::masked(&Params::new(1, &Device::Cpu), "conv", config, Activation::Relu)?;
 /// let x = Tensor::new(&[[[[0.5f32, -1.0], [0.2, 2.0]]]], &Device::Cpu)?; // [1, 1, 2, 2]
-/// let y = conv.forward(&x)?; // [1, 2, 2, 2]
+/// let y: Vec<f32> = conv.forward(&x)?.i((0, .., 1, 1))?.to_vec1()?; // of [1, 2, 2, 2]
 ///
 /// let mut pixels = conv.pixels(1, [2, 2])?;
 /// let mut last = [0.0; 2];
 /// pixels.put(0, 0..2, 0..1, &[0.5, -1.0])?;
 /// pixels.put(1, 0..1, 0..1, &[0.2])?;
 /// pixels.get(1, 1..2, 0..2, &mut last)?;
-/// assert_eq!(last, [0, 1].map(|o| y.to_vec0_at(o)));
+/// assert_eq!(last.to_vec(), y);
 /// # Ok(())
-/// # }
-/// # trait At { fn to_vec0_at(&self, o: usize) -> f32; }
-/// # impl At for Tensor {
-/// #     fn to_vec0_at(&self, o: usize) -> f32 {
-/// #         self.squeeze(0).unwrap().to_vec3::<f32>().unwrap()[o][1][1]
-/// #     }
 /// # }
 /// ```
 pub struct Pixels(ops::PixelSums);

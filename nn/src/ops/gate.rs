@@ -1,6 +1,7 @@
 //! The gated unit: tanh of one half of the features times σ of the other.
 use super::fresh::compute;
 use super::functions::{sigmoid, tanh};
+use super::tiles::scratch;
 use super::{on_cpu_f32, read, slice, vectorised};
 use crate::Activation;
 use candle_core::{
@@ -70,12 +71,18 @@ struct Terms<'a> {
 }
 
 impl Terms<'_> {
-    /// The sum for feature `feature` of all samples together, whose planes have `plane` elements.
+    /// The sums for feature `feature`, counted over all samples: its plane.
     #[inline(always)]
-    fn sum(&self, feature: usize, plane: usize, i: usize) -> f32 {
-        let at = feature * plane + i;
-        let sum = if self.y.is_empty() { self.x[at] } else { self.x[at] + self.y[at] };
-        if self.c.is_empty() { sum } else { sum + self.c[feature] }
+    fn sums(&self, feature: usize, sums: &mut [f32]) {
+        let plane = feature * sums.len()..(feature + 1) * sums.len();
+        let x = &self.x[plane.clone()];
+        match self.y.get(plane) {
+            Some(y) => sums.iter_mut().zip(x.iter().zip(y)).for_each(|(sum, (x, y))| *sum = x + y),
+            None => sums.copy_from_slice(x),
+        }
+        if let Some(c) = self.c.get(feature) {
+            sums.iter_mut().for_each(|sum| *sum += c);
+        }
     }
 }
 
@@ -93,17 +100,20 @@ impl Gate {
         let &[batch, features, height, width] = dims else { bail!("gate: {dims:?}") };
         let (plane, len) = (height * width, features / 2 * height * width);
         let out = compute(batch * len, len, batch * len * ELEMENT_WORK, |sample, out| {
-            let planes = out.chunks_exact_mut(plane).zip(self.pairs(sample, features));
-            for (out, (f, g)) in planes {
-                vectorised(
-                    #[inline(always)]
-                    || {
-                        for (i, out) in out.iter_mut().enumerate() {
-                            *out = gated(terms.sum(f, plane, i), terms.sum(g, plane, i));
-                        }
-                    },
-                );
-            }
+            scratch(2 * plane, |both| {
+                let (sums_f, sums_g) = both.split_at_mut(plane);
+                for (out, (f, g)) in out.chunks_exact_mut(plane).zip(self.pairs(sample, features)) {
+                    vectorised(
+                        #[inline(always)]
+                        || {
+                            terms.sums(f, sums_f);
+                            terms.sums(g, sums_g);
+                            let pairs = out.iter_mut().zip(sums_f.iter().zip(&*sums_g));
+                            pairs.for_each(|(out, (f, g))| *out = gated(*f, *g));
+                        },
+                    );
+                }
+            });
             Ok(())
         })?;
         Ok((CpuStorage::F32(out), Shape::from((batch, features / 2, height, width))))
@@ -156,11 +166,12 @@ impl Gate {
                 vectorised(
                     #[inline(always)]
                     || {
-                        for (i, (df, dg)) in df.iter_mut().zip(dg).enumerate() {
-                            let tanh = tanh(terms.sum(f, plane, i));
-                            let open = sigmoid(terms.sum(gate, plane, i));
-                            *df = g[i] * open * (1.0 - tanh * tanh);
-                            *dg = g[i] * tanh * open * (1.0 - open);
+                        terms.sums(f, df);
+                        terms.sums(gate, dg);
+                        for ((df, dg), g) in df.iter_mut().zip(dg).zip(g) {
+                            let (tanh, open) = (tanh(*df), sigmoid(*dg));
+                            *df = g * open * (1.0 - tanh * tanh);
+                            *dg = g * tanh * open * (1.0 - open);
                         }
                     },
                 );

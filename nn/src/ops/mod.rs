@@ -17,6 +17,7 @@ mod gaussian;
 mod geometry;
 mod likelihood;
 mod linear;
+mod logistics;
 mod loss;
 mod pixels;
 mod product;
@@ -39,6 +40,7 @@ pub(crate) use likelihood::{
     bernoulli_nll, bernoulli_nll_each, log_softmax, softmax_cross_entropy, softmax_nll_each,
 };
 pub(crate) use linear::linear;
+pub(crate) use logistics::{logistic_cdf, logistic_nll, logistic_nll_each};
 pub(crate) use loss::{Regression, regression, select};
 pub(crate) use pixels::{PixelForm, PixelSums};
 pub(crate) use signal::{Reader, Signal};

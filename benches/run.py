@@ -6,6 +6,7 @@
     python3 benches/run.py dqn [ENV…]            DQN with its environment, these only
     python3 benches/run.py on-policy [ROW…]      PPO and A2C with their environments, these only
     python3 benches/run.py vae [NETWORK…]        VAEs with their data, these only
+    python3 benches/run.py sample                drawing from a PixelCNN
     python3 benches/run.py solve                 sweeps of value iteration
     python3 benches/run.py machine               what the machine can do at most
     python3 benches/run.py write                 the document from what was measured before
@@ -72,6 +73,8 @@ TITLES = {
 }
 # Goals: environment, peer, times as fast.
 GOALS = {("cartpole", "sb3"): 5, ("cartpole", "cleanrl"): 4, ("breakout", "cleanrl"): 4}
+# Networks that are drawn from, passes that drawing takes number by number, and times as fast.
+SAMPLED, PASSES, SAMPLE_GOAL = ["gated", "residual"], 784, 50
 # Sides of the grids that are swept and solved, and goals: peer, times as fast.
 SWEPT, SOLVED = 316, 40
 SOLVE_GOALS = {"scipy": 3, "pymdptoolbox": 20, "bettermdptools": 20}
@@ -142,6 +145,7 @@ TARGETS = {
     "dqn": ["--bin=lab"],
     "on-policy": ["--bin=lab"],
     "vae": ["--bin=lab"],
+    "sample": ["--bench=sample"],
     "solve": ["--bench=solve"],
 }
 
@@ -302,7 +306,8 @@ def keep(name, key, result):
     results = json.loads(path.read_text()) if path.exists() else {}
     results[key] = result
     path.write_text(json.dumps(results, indent=1))
-    if name in ("update", "dqn", "on-policy", "vae") or key in ("sweep", "solve"):
+    told = name in ("update", "dqn", "on-policy", "vae") or key in ("sweep", "solve", *SAMPLED)
+    if told:
         say(f"{key}:", ", ".join(f"{who} {of['rate']:.4g}" for who, of in result.items()))
 
 
@@ -412,6 +417,22 @@ def pictures(data):
         header = struct.pack(">IIII", 0x803, n, 28, 28)
         (data / f"{part}-images-idx3-ubyte").write_bytes(header + pixels)
         (data / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">II", 0x801, n) + labels)
+
+
+def sample(programs, options):
+    for network in SAMPLED:
+        commands = {
+            LAB: [programs["sample"], "serve", network],
+            EAGER: [PYTHON, PEERS / "sample.py", network],
+        }
+        with ExitStack() as stack:
+            contestants = {
+                name: stack.enter_context(Stepper(command, options.threads))
+                for name, command in commands.items()
+            }
+            keep("sample", network, take_turns(contestants, options.rounds, options.seconds))
+    with Contestant([programs["sample"]], options.threads, stdout=subprocess.PIPE) as contestant:
+        keep("sample", "scale", contestant.process.communicate()[0])
 
 
 def solve(programs, options):
@@ -596,6 +617,24 @@ def solve_tables():
     return compared("sweep", SWEEPS), compared("solve", SOLUTIONS), results["scale"]
 
 
+def sample_table():
+    """Times that both take to draw, and what the bench says of pictures of other sizes."""
+    results, lines = kept("sample"), []
+    for network in SAMPLED:
+        if network not in results:
+            continue
+        result = results[network]
+        own, passes = result[LAB]["rate"], result[EAGER]["rate"]
+        ratio = marked(result, f"**{own * PASSES / passes:.0f}** (goal {SAMPLE_GOAL})")
+        spread = max(of["spread"] for of in result.values())
+        cells = [number(1e3 / own), number(1e3 / passes), number(PASSES / passes)]
+        lines.append([network, *cells, ratio, f"{100 * spread:.0f} %"])
+    if not lines:
+        return "Not measured.\n", "Not measured."
+    titles = ["network", "lab, ms", "PyTorch, one pass, ms", f"{PASSES} passes, s"]
+    return table([*titles, "lab is faster by", "spread"], lines), results["scale"]
+
+
 def every(results, key):
     """The values that results have under `key`."""
     return ", ".join(sorted({f"{of[key]:g}" for of in results}))
@@ -604,6 +643,7 @@ def every(results, key):
 def write():
     machine, (rates, memory, mean) = kept("machine"), update_tables()
     sweeps, solutions, scale = solve_tables()
+    drawn, sizes = sample_table()
     about = machine["described"]
     one, several = machine["measured"]
     steps, learners, on_policies, vaes = (
@@ -676,6 +716,19 @@ epoch, and tell the means of loss and its parts every 12,800 pictures. Networks 
 batch 128. Measured as DQN, in turns of {every(vaes, "seconds")} s.
 
 {vae_table()}
+## Drawing from a PixelCNN
+
+16 black and white pictures of 28×28 from the networks of `lab pixelcnn --features 64 --blocks 8`, untrained. PyTorch
+passes the pictures through the network, which it would do {PASSES} times, once for each pixel; lab computes
+each number of each layer once. The bits are those of {PASSES} passes of its own (docs/pixelcnn.md).
+
+{drawn}
+Pictures of other sizes, by `cargo bench --bench sample`: time grows as the number of pixels.
+
+```text
+{sizes.strip()}
+```
+
 ## Sweeps of value iteration
 
 Synchronous sweeps over an open grid of {SWEPT}×{SWEPT} states with four actions of three outcomes each,
@@ -706,7 +759,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parts = ["all", "machine", "update", "dqn", "on-policy", "vae", "solve", "write"]
+    parts = ["all", "machine", "update", "dqn", "on-policy", "vae", "sample", "solve", "write"]
     parser.add_argument("part", nargs="?", choices=parts, default="all")
     parser.add_argument("only", nargs="*", help="rows or environments")
     parser.add_argument("--threads", type=int, default=2)
@@ -723,6 +776,7 @@ def main():
             "dqn": dqn,
             "on-policy": on_policy,
             "vae": vae,
+            "sample": sample,
             "solve": solve,
         }
         wanted = [name for name in measures if options.part in ("all", name)]

@@ -609,6 +609,40 @@ fn a_quantised_auto_encoder_is_trained_and_scored() {
 }
 
 #[test]
+fn a_model_that_draws_number_by_number_completes_and_takes_a_temperature() {
+    let lab = Lab::new();
+    let told = lab.ok(
+        "pixelcnn --data stripes --side 4 --n-train 200 --n-test 20 --steps 640 --log-every 320 \
+         --eval-every 320 --save-every 0 --features 8 --blocks 1 --hidden 8 --out run",
+    );
+    assert!(told.starts_with("pixelcnn on stripes: nll_nats "), "{told}");
+    for picture in ["samples.png", "completions.png", "receptive.png", "curves.png"] {
+        assert!(image::open(lab.path("run").join(picture)).unwrap().width() > 30, "{picture}");
+    }
+    let drawn = fs::read(lab.path("run/samples.png")).unwrap();
+    assert_eq!(lab.ok("sample run --n 100 --temperature 1"), "run/samples.png\n");
+    assert_eq!(fs::read(lab.path("run/samples.png")).unwrap(), drawn);
+    lab.ok("sample run --n 100 --temperature 0 --out likeliest.png");
+    assert_ne!(fs::read(lab.path("likeliest.png")).unwrap(), drawn);
+    assert_eq!(lab.ok("sample run --n 24 --complete"), "run/completions.png\n");
+    assert!(image::open(lab.path("run/completions.png")).is_ok());
+
+    lab.ok(PICTURES);
+    for (args, sentence) in [
+        ("sample runs/vae-stripes-s1 --complete", "--complete: vae does not draw number by number"),
+        ("sample runs/vae-stripes-s1 --temperature 2", "--temperature: vae does not draw"),
+        ("sample run --temperature=-1", "a number of at least 0 is expected"),
+        ("pixelcnn --data coins --mixture 3", "--mixture 3: pixels are black or white"),
+        ("pixelcnn --data coins --conditional", "--conditional true: the pictures have no labels"),
+        ("pixelcnn --data coins --kernel 2", "--kernel 2: a masked kernel has a centre"),
+    ] {
+        let output = lab.run(args);
+        assert!(stderr(&output).contains(sentence), "{args}: {}", stderr(&output));
+        assert_eq!(output.status.code(), Some(2), "{args}");
+    }
+}
+
+#[test]
 fn a_plain_auto_encoder_has_nothing_to_draw_from() {
     let lab = Lab::new();
     let told = lab.ok(&format!("{PICTURES} --objective reconstruction --out plain"));

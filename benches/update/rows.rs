@@ -6,8 +6,8 @@ use candle_core::{D, DType, Device, Module as _, Result, Tensor};
 use lab::agents::td_target;
 use lab::nn::{
     Activation, BatchNorm2d, Conv2d, Conv2dConfig, ConvTranspose2d, Flatten, HostTensor, Layer,
-    Linear, Mask, Optimizer, OptimizerConfig, Params, Residual, Sequential, Unflatten, loss,
-    reparameterise, select,
+    Linear, Mask, MaskedConfig, Optimizer, OptimizerConfig, Params, Residual, Sequential,
+    Unflatten, loss, reparameterise, select,
 };
 use lab::train::{Rng, stream};
 use rand::Rng as _;
@@ -240,8 +240,8 @@ fn pixelcnn(levels: usize) -> Result<Step> {
     let batch = 32;
     let params = Params::new(1, &Device::Cpu);
     let masked = |name: &str, inputs, kernel, mask| {
-        let config = Conv2dConfig { padding: kernel / 2, ..Conv2dConfig::new(inputs, 64, kernel) };
-        Conv2d::masked(&params, name, config, mask, Activation::Relu)
+        let config = MaskedConfig { inputs, outputs: 64, kernel: [kernel; 2], mask, colours: 1 };
+        Conv2d::masked(&params, name, config, Activation::Relu)
     };
     let mut layers: Vec<Layer> = vec![masked("first", 1, 7, Mask::A)?.into()]; // [B, 64, 28, 28]
     for block in 1..=8 {

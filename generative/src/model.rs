@@ -1,4 +1,5 @@
 //! What generative models share.
+use crate::Autoregressive;
 use crate::data::Images;
 use crate::latents::Map;
 use anyhow::Result;
@@ -33,6 +34,11 @@ pub trait Generative: Learner {
     /// What the network reports.
     fn importance_weighted(&self, _k: usize, _n: usize) -> Result<Option<Measure>> {
         Ok(None)
+    }
+
+    /// The model as one that says one number of a picture after the other; `None` where it is another kind.
+    fn autoregressive(&self) -> Option<&Autoregressive> {
+        None
     }
 
     /// What the model is looked at with: the same for the same model and seed.

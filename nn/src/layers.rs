@@ -5,9 +5,13 @@ use candle_core::{Module, Result, Tensor};
 
 mod batch_norm;
 mod conv;
+mod masked;
+mod pixels;
 
 pub use batch_norm::BatchNorm2d;
-pub use conv::{Conv2d, Conv2dConfig, ConvTranspose2d, Mask, Residual};
+pub use conv::{Conv2d, Conv2dConfig, ConvTranspose2d, Residual};
+pub use masked::{Mask, MaskedConfig};
+pub use pixels::Pixels;
 
 /// A layer as a network passes signals through it; alone it is a [`Module`].
 pub(crate) trait Pass {
@@ -36,6 +40,8 @@ pub struct Linear {
     weight: Tensor,
     bias: Tensor,
     activation: Activation,
+    /// What the weight is multiplied by, if anything: of its shape.
+    mask: Option<Tensor>,
 }
 
 impl Linear {
@@ -50,7 +56,7 @@ impl Linear {
         let init = Init::FanInUniform { fan_in: inputs };
         let weight = params.var(&format!("{name}.weight"), (outputs, inputs), init)?;
         let bias = params.var(&format!("{name}.bias"), outputs, init)?;
-        Ok(Self { weight, bias, activation })
+        Ok(Self { weight, bias, activation, mask: None })
     }
 
     /// A layer whose weight is at first [orthogonal](Init::Orthogonal) with this gain, and whose bias
@@ -65,18 +71,45 @@ impl Linear {
         let init = Init::Orthogonal { outputs, inputs, gain };
         let weight = params.var(&format!("{name}.weight"), (outputs, inputs), init)?;
         let bias = params.var(&format!("{name}.bias"), outputs, Init::Constant(0.0))?;
-        Ok(Self { weight, bias, activation })
+        Ok(Self { weight, bias, activation, mask: None })
     }
 
-    pub(crate) fn fixed(&self) -> Self {
-        Self { weight: self.weight.detach(), bias: self.bias.detach(), ..*self }
+    /// The same layer as a fixed function: it shares the parameters' storage and takes no gradient of
+    /// them.
+    pub fn fixed(&self) -> Self {
+        let (weight, bias) = (self.weight.detach(), self.bias.detach());
+        Self { weight, bias, mask: self.mask.clone(), ..*self }
     }
 }
 
 impl Pass for Linear {
     fn pass(&self, x: &Signal, reader: Reader) -> Result<Signal> {
-        ops::linear(x, &self.weight, &self.bias, self.activation, reader) // [B, outputs]
+        let masked = self.mask.as_ref().map(|mask| &self.weight * mask).transpose()?;
+        let weight = masked.as_ref().unwrap_or(&self.weight);
+        ops::linear(x, weight, &self.bias, self.activation, reader) // [B, outputs]
     }
+}
+
+/// tanh(s_f)·σ(s_g) of the sum s of features x and y `[B, 2F, H, W]` and, the same at every position, c
+/// `[B, 2F]`: `[B, F, H, W]`. The features are in `groups`, each of which has its s_f before its s_g
+/// (van den Oord et al. 2016, "Conditional Image Generation with PixelCNN Decoders", equations 2 and 4).
+///
+/// ```
+/// # fn main() -> candle_core::Result<()> {
+/// use candle_core::{Device, Tensor};
+/// let x = Tensor::new(&[[[[1f32]], [[0.0]]]], &Device::Cpu)?; // [1, 2, 1, 1]
+/// let y = nn::gate(&x, None, None, 1)?; // [1, 1, 1, 1]
+/// assert!((y.flatten_all()?.to_vec1::<f32>()?[0] - 1f32.tanh() / 2.0).abs() < 1e-6);
+/// # Ok(())
+/// # }
+/// ```
+pub fn gate(x: &Tensor, y: Option<&Tensor>, c: Option<&Tensor>, groups: usize) -> Result<Tensor> {
+    ops::gate(x, y, c, groups)
+}
+
+/// [`gate`] for rows of sums in one group, `[n, 2F]` to `[n, F]`: the same bits, a few pixels at a time.
+pub fn gate_rows(sums: &[f32], features: usize, out: &mut [f32]) {
+    ops::gate_rows(sums, features, out);
 }
 
 /// `[B, …]` to `[B, n]`, n being the product of the other dimensions.

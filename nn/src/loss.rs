@@ -33,30 +33,79 @@ pub fn huber(pred: &Tensor, target: &Tensor, delta: f64) -> Result<Tensor> {
 /// −mean log softmax(logits) at the label, over all labels: for logits `[B, A]` and labels `[B]`, or
 /// logits `[B, A, H, W]` and labels `[B, H, W]`, of type `u32`.
 pub fn softmax_cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    labels_fit("softmax_cross_entropy", logits, labels)?;
+    if let Some(loss) = ops::softmax_cross_entropy(logits, labels)? {
+        return Ok(loss);
+    }
+    softmax_terms(logits, labels)?.mean_all()
+}
+
+/// The same as a sum for each sample, `[B]`: −Σ log softmax(logits) at its labels. For scoring: there is no
+/// gradient.
+pub fn softmax_nll_each(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    labels_fit("softmax_nll_each", logits, labels)?;
+    if let Some(nll) = ops::softmax_nll_each(logits, labels)? {
+        return Ok(nll);
+    }
+    softmax_terms(&logits.detach(), labels)?.flatten_from(1)?.sum(1)
+}
+
+/// −log p of levels under mixtures of M logistic distributions that are cut into `levels` values from −1 to 1
+/// (Salimans et al. 2017, "PixelCNN++", equation 2): summed over positions, the mean over the batch.
+///
+/// `said` is `[B, 3M, …]`: logits of the weights, means, and logarithms of the scales, which count as −7 where
+/// they are less. Levels are `[B, …]` of type `u32`. On the CPU in `f32` alone.
+pub fn logistic_mixture_nll(said: &Tensor, labels: &Tensor, levels: usize) -> Result<Tensor> {
+    mixture_fits("logistic_mixture_nll", said, labels, levels)?;
+    ops::logistic_nll(said, labels, levels)
+}
+
+/// The same as a sum for each sample, `[B]`. For scoring: there is no gradient.
+pub fn logistic_mixture_nll_each(said: &Tensor, labels: &Tensor, levels: usize) -> Result<Tensor> {
+    mixture_fits("logistic_mixture_nll_each", said, labels, levels)?;
+    ops::logistic_nll_each(said, labels, levels)
+}
+
+/// The probability, under such a mixture `[3M]`, of `level` and those below it. Weights are in proportion to
+/// e^(logit·sharpness), and scales are divided by `sharpness`; 1 changes nothing.
+pub fn logistic_mixture_cdf(said: &[f32], level: u32, levels: usize, sharpness: f64) -> f64 {
+    ops::logistic_cdf(said, level, levels, sharpness)
+}
+
+fn mixture_fits(loss: &str, said: &Tensor, labels: &Tensor, levels: usize) -> Result<()> {
+    labels_fit(loss, said, labels)?;
+    if !said.dim(1)?.is_multiple_of(3) || levels < 2 {
+        bail!("{loss}: {levels} levels, {:?} for a mixture, [B, 3M, …] is expected", said.dims())
+    }
+    Ok(())
+}
+
+fn labels_fit(loss: &str, logits: &Tensor, labels: &Tensor) -> Result<()> {
     match (logits.dims(), labels.dims()) {
         ([batch, classes, rest @ ..], [labelled, positions @ ..])
             if batch == labelled
                 && rest == positions
                 && *classes > 0
                 && labels.elem_count() > 0
-                && labels.dtype() == DType::U32 => {}
+                && labels.dtype() == DType::U32 =>
+        {
+            Ok(())
+        }
         (logits, shape) => {
-            bail!(
-                "softmax_cross_entropy: labels {shape:?} of {:?} do not fit logits {logits:?}",
-                labels.dtype()
-            )
+            bail!("{loss}: labels {shape:?} of {:?} do not fit logits {logits:?}", labels.dtype())
         }
     }
-    if let Some(loss) = ops::softmax_cross_entropy(logits, labels)? {
-        return Ok(loss);
-    }
+}
+
+/// −log softmax(logits) at each label, `[B, 1, …]`.
+fn softmax_terms(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     // The largest logit is a constant here: subtracting it changes neither value nor gradient, and
     // no exponential overflows.
     let largest = logits.max_keepdim(1)?.detach(); // [B, 1, …]
     let shifted = logits.broadcast_sub(&largest)?; // [B, A, …]
     let log_sum = shifted.exp()?.sum_keepdim(1)?.log()?; // [B, 1, …]
     let chosen = shifted.gather(&labels.unsqueeze(1)?.contiguous()?, 1)?; // [B, 1, …]
-    (log_sum - chosen)?.mean_all()
+    log_sum - chosen
 }
 
 /// −mean over the batch of Σ log p(target), where each target is 1 with probability
@@ -238,6 +287,23 @@ mod tests {
         let logits = var(&[0.3, -2.0, 1.0, 0.5, 0.1, -0.7], &[2, 3], DType::F64);
         let loss = || softmax_cross_entropy(&logits, &labels);
         assert!(gradcheck(std::slice::from_ref(&logits), 1e-5, loss).unwrap() < 1e-8);
+    }
+
+    #[test]
+    fn cross_entropy_of_each_by_hand() {
+        let labels = Tensor::new(&[[0u32, 1], [1, 1]], &Device::Cpu).unwrap(); // [2, 2]
+        for dtype in BOTH {
+            // Odds of 1 : 3 at the first position, 1 : 1 at the second; then 1 : 1, and certainty.
+            let third = 3f64.ln();
+            let logits = [0.0, 0.0, third, 0.0, 5.0, -500.0, 5.0, 500.0];
+            let logits = var(&logits, &[2, 2, 2], dtype);
+            let nll = softmax_nll_each(&logits, &labels).unwrap();
+            let nll = nll.to_dtype(DType::F64).unwrap().to_vec1::<f64>().unwrap();
+            assert_close(&nll, &[4f64.ln() + 2f64.ln(), 2f64.ln()]);
+        }
+        let one = var(&[0.0; 2], &[1, 2], DType::F32);
+        let error = softmax_nll_each(&one, &labels).unwrap_err().to_string();
+        assert!(error.contains("do not fit logits [1, 2]"), "{error}");
     }
 
     #[test]

@@ -2,8 +2,9 @@
 use super::model::Trained;
 use crate::sheet;
 use crate::usage::Usage;
-use ::train::{Which, stream};
+use ::train::{Split, Which, stream};
 use anyhow::Result;
+use generative::Generative as _;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -18,6 +19,13 @@ pub(super) struct Args {
     /// What to draw, by its label, from a model that was told labels [default: all in turn]
     #[arg(long, value_name = "NAME")]
     label: Option<String>,
+    /// What the logits of a model that draws number by number are divided by: less than 1 for likelier
+    /// pictures, 0 for the likeliest number each time [default: 1]
+    #[arg(long, value_name = "T", value_parser = temperature)]
+    temperature: Option<f64>,
+    /// Complete the upper halves of test pictures, eight ways each, into completions.png
+    #[arg(long, conflicts_with = "label")]
+    complete: bool,
     /// Picture to write [default: samples.png in the run directory]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -34,6 +42,9 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let trained = Trained::load(&args.run, which)?;
     let seed = args.seed.unwrap_or(trained.config.seed());
     let n = args.n as usize;
+    if args.complete || args.temperature.is_some() {
+        return number_by_number(args, &trained, seed, out);
+    }
     let (model, mut rng) = (trained.model()?, stream(seed, "samples"));
     let drawn = match &args.label {
         Some(label) => model.sample_class(class(label, model.classes())?, n, &mut rng)?,
@@ -51,6 +62,40 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     sheet::write(&path, &images, columns)?;
     writeln!(out, "{}", path.display())?;
     Ok(())
+}
+
+/// What only models do that draw one number after the other.
+fn number_by_number(args: &Args, trained: &Trained, seed: u64, out: &mut dyn Write) -> Result<()> {
+    let Some(model) = trained.model()?.autoregressive() else {
+        let flag = if args.complete { "--complete" } else { "--temperature" };
+        let sentence = format!("{flag}: {} does not draw number by number", trained.algorithm.name);
+        return Err(Usage(sentence).into());
+    };
+    let (n, temperature) = (args.n as usize, args.temperature.unwrap_or(1.0));
+    let (name, images, columns) = if args.complete {
+        let (rows, rng) = (n.div_ceil(8), &mut stream(seed, "completions"));
+        let Some(sheet) = model.completions(Split::Test, rows, temperature, rng)? else {
+            let sentence = "--complete: the pictures of this model have no upper half";
+            return Err(Usage(sentence.to_owned()).into());
+        };
+        ("completions.png", sheet.images, sheet.columns)
+    } else {
+        let label = args.label.as_ref().map(|label| class(label, model.classes())).transpose()?;
+        let label = label.map(|label| label as u32);
+        let images = model.draw(n, temperature, label, &mut stream(seed, "samples"))?;
+        ("samples.png", images, (1..).find(|columns| columns * columns >= n).unwrap_or(n))
+    };
+    let path = args.out.clone().unwrap_or_else(|| args.run.join(name));
+    sheet::write(&path, &images, columns)?;
+    writeln!(out, "{}", path.display())?;
+    Ok(())
+}
+
+fn temperature(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number >= 0.0 => Ok(number),
+        _ => Err("a number of at least 0 is expected".to_owned()),
+    }
 }
 
 /// The place of `label` among `classes`.

@@ -14,7 +14,10 @@ use agents::{
 };
 use anyhow::Result;
 use clap::{ArgMatches, Args as _, Command};
-use generative::{Generative, Vae, VaeConfig, VqVae, VqVaeConfig};
+use generative::{
+    Generative, ImageTransformerConfig, MadeConfig, PixelCnnConfig, Vae, VaeConfig, VqVae,
+    VqVaeConfig, image_transformer, made, pixelcnn,
+};
 use train::Plan;
 
 /// An algorithm by name.
@@ -186,6 +189,28 @@ pub const ALGORITHMS: &[Algorithm] = &[
         }),
     },
     Algorithm {
+        name: "image-transformer",
+        aliases: &[],
+        about: "Causal transformer over pixels: exact likelihoods (Chen et al. 2020)",
+        unit: "pictures",
+        plan: Plan {
+            steps: 100_000,
+            log_every: 2_000,
+            eval_every: 10_000,
+            save_every: 50_000,
+            target: None,
+            patience: None,
+        },
+        flags: ImageTransformerConfig::augment_args,
+        typed: typed::<ImageTransformerConfig>,
+        options: resolve::<ImageTransformerConfig>,
+        build: Build::Model(|job| {
+            let config = job.config::<ImageTransformerConfig>()?;
+            let data = job.data.images().map_err(|error| Usage(error.to_string()))?;
+            Ok(Box::new(image_transformer(data, &config, job.seed, job.device)?))
+        }),
+    },
+    Algorithm {
         name: "linear-q",
         aliases: &[],
         about: "Q-learning with q linear in the observation",
@@ -198,6 +223,28 @@ pub const ALGORITHMS: &[Algorithm] = &[
             job.needs_discrete_actions()?;
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(LinearQ::new(Task::of_any_obs(job.make, job.mdp), config, seed)?))
+        }),
+    },
+    Algorithm {
+        name: "made",
+        aliases: &[],
+        about: "MADE: exact likelihoods by masked dense layers (Germain et al. 2015)",
+        unit: "pictures",
+        plan: Plan {
+            steps: 1_000_000,
+            log_every: 10_000,
+            eval_every: 50_000,
+            save_every: 250_000,
+            target: None,
+            patience: None,
+        },
+        flags: MadeConfig::augment_args,
+        typed: typed::<MadeConfig>,
+        options: resolve::<MadeConfig>,
+        build: Build::Model(|job| {
+            let config = job.config::<MadeConfig>()?;
+            let data = job.data.images().map_err(|error| Usage(error.to_string()))?;
+            Ok(Box::new(made(data, &config, job.seed, job.device)?))
         }),
     },
     Algorithm {
@@ -240,6 +287,28 @@ pub const ALGORITHMS: &[Algorithm] = &[
         build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(MonteCarlo::new(job.task()?, config, seed)?))
+        }),
+    },
+    Algorithm {
+        name: "pixelcnn",
+        aliases: &[],
+        about: "PixelCNN: exact likelihoods, number by number (van den Oord et al. 2016)",
+        unit: "pictures",
+        plan: Plan {
+            steps: 100_000,
+            log_every: 2_000,
+            eval_every: 10_000,
+            save_every: 50_000,
+            target: None,
+            patience: None,
+        },
+        flags: PixelCnnConfig::augment_args,
+        typed: typed::<PixelCnnConfig>,
+        options: resolve::<PixelCnnConfig>,
+        build: Build::Model(|job| {
+            let config = job.config::<PixelCnnConfig>()?;
+            let data = job.data.images().map_err(|error| Usage(error.to_string()))?;
+            Ok(Box::new(pixelcnn(data, &config, job.seed, job.device)?))
         }),
     },
     Algorithm {

@@ -29,6 +29,10 @@ pub const PRESETS: &[Preset] = &[
     Preset { name: "dqn-breakout", text: include_str!("../../examples/presets/dqn-breakout.toml") },
     Preset { name: "dqn-cartpole", text: include_str!("../../examples/presets/dqn-cartpole.toml") },
     Preset { name: "dqn-catch", text: include_str!("../../examples/presets/dqn-catch.toml") },
+    Preset {
+        name: "pixelcnn-mnist",
+        text: include_str!("../../examples/presets/pixelcnn-mnist.toml"),
+    },
     Preset { name: "ppo-acrobot", text: include_str!("../../examples/presets/ppo-acrobot.toml") },
     Preset { name: "ppo-breakout", text: include_str!("../../examples/presets/ppo-breakout.toml") },
     Preset { name: "ppo-cartpole", text: include_str!("../../examples/presets/ppo-cartpole.toml") },

@@ -118,6 +118,19 @@ impl Images {
         }
     }
 
+    /// The same with at most `levels` levels: each stands for as many of the old ones, up to rounding.
+    ///
+    /// # Errors
+    /// None for 2 to 256 levels.
+    pub fn coarse(&self, levels: u16) -> Result<Self> {
+        if levels >= self.levels {
+            return Ok(self.clone());
+        }
+        let level =
+            |pixel: &u8| (u32::from(*pixel) * u32::from(levels) / u32::from(self.levels)) as u8;
+        Self::new(self.shape, levels, self.pixels.iter().map(level).collect(), self.labels.clone())
+    }
+
     /// The first `n` to train on, the rest to choose by.
     ///
     /// # Errors
@@ -144,6 +157,16 @@ mod tests {
         assert_eq!((train.pixels(), &train.labels().unwrap().of[..]), (&[1, 2][..], &[0][..]));
         assert_eq!((rest.image(1), &rest.labels().unwrap().of[..]), (&[5, 6][..], &[1, 1][..]));
         assert!(images.split_at(3).is_err());
+    }
+
+    #[test]
+    fn coarse_levels_stand_for_as_many_fine_ones() {
+        let images = Images::new(SHAPE, 256, (0..=255).collect(), None).unwrap();
+        let coarse = images.coarse(4).unwrap();
+        assert_eq!(coarse.levels(), 4);
+        let counts = [0, 1, 2, 3].map(|x| coarse.pixels().iter().filter(|&&y| x == y).count());
+        assert_eq!((counts, coarse.pixels()[63], coarse.pixels()[64]), ([64; 4], 0, 1));
+        assert_eq!(coarse.coarse(9).unwrap(), coarse);
     }
 
     #[test]

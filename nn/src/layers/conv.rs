@@ -42,42 +42,7 @@ impl Conv2dConfig {
                  {self:?}"
             )
         }
-        Ok(ops::Window { stride, padding, dilation })
-    }
-}
-
-/// Which pixels an output sees that is computed in raster order, row by row from the top left (van
-/// den Oord et al. 2016, "Pixel Recurrent Neural Networks", section 3.4). Of a 3×3 kernel:
-///
-/// ```text
-///  A:  1 1 1      B:  1 1 1
-///      1 0 0          1 1 0
-///      0 0 0          0 0 0
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mask {
-    /// Those before it: for the first layer, whose inputs are the pixels themselves.
-    A,
-    /// Those before it and its own place: for later layers.
-    B,
-}
-
-impl Mask {
-    /// How many of a kernel's `elements`, an odd number, are used: the first ones in raster order.
-    pub(crate) fn taps(self, elements: usize) -> usize {
-        match self {
-            Mask::A => elements / 2,
-            Mask::B => elements / 2 + 1,
-        }
-    }
-
-    /// Ones and zeros `[1, 1, k, k]` to multiply a weight `[O, C, k, k]` by.
-    pub(crate) fn tensor(self, weight: &Tensor) -> Result<Tensor> {
-        let (_, _, height, width) = weight.dims4()?;
-        let used = self.taps(height * width);
-        let mask: Vec<f32> = (0..height * width).map(|i| f32::from(u8::from(i < used))).collect();
-        let mask = Tensor::from_vec(mask, (1, 1, height, width), weight.device())?;
-        mask.to_dtype(weight.dtype())
+        Ok(ops::Window { stride, padding: [padding; 2], dilation })
     }
 }
 
@@ -88,10 +53,12 @@ impl Mask {
 /// H' = ⌊(H + 2·padding − dilation·(k − 1) − 1) / stride⌋ + 1.
 #[derive(Debug, Clone)]
 pub struct Conv2d {
-    weight: Tensor,
-    bias: Tensor,
-    window: ops::Window,
-    form: ops::ConvForm,
+    pub(super) weight: Tensor,
+    pub(super) bias: Tensor,
+    pub(super) window: ops::Window,
+    pub(super) form: ops::ConvForm,
+    /// What the weight is multiplied by, where a mask tells colours apart: of its shape.
+    pub(super) mask: Option<Tensor>,
 }
 
 impl Conv2d {
@@ -108,7 +75,7 @@ impl Conv2d {
         let shape = (outputs, inputs, kernel, kernel);
         let weight = params.var(&format!("{name}.weight"), shape, init)?;
         let bias = params.var(&format!("{name}.bias"), outputs, init)?;
-        Ok(Self { weight, bias, window, form: activation.into() })
+        Ok(Self { weight, bias, window, form: activation.into(), mask: None })
     }
 
     /// A layer whose kernels are at first the rows of an [orthogonal](Init::Orthogonal) matrix
@@ -126,43 +93,39 @@ impl Conv2d {
         let shape = (outputs, inputs, kernel, kernel);
         let weight = params.var(&format!("{name}.weight"), shape, init)?;
         let bias = params.var(&format!("{name}.bias"), outputs, Init::Constant(0.0))?;
-        Ok(Self { weight, bias, window, form: activation.into() })
+        Ok(Self { weight, bias, window, form: activation.into(), mask: None })
     }
 
-    /// A layer whose kernels see only what comes before the pixel at their centre: the other
-    /// weights are 0, stay 0, and cost nothing.
-    ///
-    /// The kernel's side must be odd, and the initial bound is that of the whole kernel.
-    pub fn masked(
-        params: &Params,
-        name: &str,
-        config: Conv2dConfig,
-        mask: Mask,
-        activation: Activation,
-    ) -> Result<Self> {
-        if config.kernel.is_multiple_of(2) {
-            bail!("{name}: a mask needs a kernel with a centre, its side is {}", config.kernel)
-        }
-        if config.kernel == 1 && mask == Mask::A {
-            bail!("{name}: mask A leaves nothing of a kernel with one element")
-        }
-        let layer = Self::new(params, name, config, activation)?;
-        let weight = layer.weight.detach();
-        let masked = weight.broadcast_mul(&mask.tensor(&weight)?)?;
-        // Into the storage that the parameter has in `params`.
-        weight.slice_set(&masked, 0, 0)?;
-        Ok(Self { form: ops::ConvForm { mask: Some(mask), ..layer.form }, ..layer })
+    /// Channels C of the input.
+    pub fn inputs(&self) -> usize {
+        self.weight.dims()[1]
     }
 
-    pub(crate) fn fixed(&self) -> Self {
-        Self { weight: self.weight.detach(), bias: self.bias.detach(), ..*self }
+    /// Channels O of the output.
+    pub fn outputs(&self) -> usize {
+        self.bias.elem_count()
+    }
+
+    /// The same layer as a fixed function: it shares the parameters' storage and takes no gradient of
+    /// them.
+    pub fn fixed(&self) -> Self {
+        let (weight, bias) = (self.weight.detach(), self.bias.detach());
+        Self { weight, bias, mask: self.mask.clone(), ..*self }
+    }
+
+    /// The weight with zeros where a mask has them.
+    pub(super) fn masked_weight(&self) -> Result<Tensor> {
+        match &self.mask {
+            Some(mask) => &self.weight * mask,
+            None => Ok(self.weight.clone()),
+        }
     }
 }
 
 impl Pass for Conv2d {
     fn pass(&self, x: &Signal, reader: Reader) -> Result<Signal> {
-        let Self { weight, bias, window, form } = self;
-        ops::conv2d(x, weight, bias, *window, *form, reader) // [B, O, H', W']
+        let weight = self.masked_weight()?;
+        ops::conv2d(x, &weight, &self.bias, self.window, self.form, reader) // [B, O, H', W']
     }
 }
 
@@ -235,8 +198,7 @@ impl Pass for ConvTranspose2d {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Optimizer, OptimizerConfig};
-    use candle_core::{DType, Device, Module as _};
+    use candle_core::{Device, Module as _};
 
     fn values(tensor: &Tensor) -> Vec<f32> {
         tensor.flatten_all().unwrap().to_vec1().unwrap()
@@ -270,63 +232,9 @@ mod tests {
     }
 
     #[test]
-    fn masked_weights_are_zero_and_stay_so() {
-        for (mask, used) in [(Mask::A, 4), (Mask::B, 5)] {
-            let params = Params::new(1, &Device::Cpu);
-            let config = Conv2dConfig { padding: 1, ..Conv2dConfig::new(2, 2, 3) };
-            let conv = Conv2d::masked(&params, "conv", config, mask, Activation::Tanh).unwrap();
-            let plain = Params::new(1, &Device::Cpu);
-            Conv2d::new(&plain, "conv", config, Activation::Tanh).unwrap();
-            let weight = |params: &Params| values(&params.named()[1].1);
-            for (index, (w, unmasked)) in weight(&params).iter().zip(weight(&plain)).enumerate() {
-                assert_eq!(*w, if index % 9 < used { unmasked } else { 0.0 });
-            }
-            let x = Tensor::ones((1, 2, 4, 4), DType::F32, &Device::Cpu).unwrap();
-            let mut optimizer = Optimizer::new(&params, OptimizerConfig::adam(0.1)).unwrap();
-            for _ in 0..3 {
-                optimizer.step(&conv.forward(&x).unwrap().sum_all().unwrap()).unwrap();
-            }
-            for (index, w) in weight(&params).iter().enumerate() {
-                assert_eq!(*w == 0.0, index % 9 >= used, "{index}: {w}");
-            }
-        }
-    }
-
-    /// What a picture's pixel says depends on no later pixel, nor, behind mask A, on itself.
-    #[test]
-    fn an_output_sees_only_what_comes_before() {
-        let params = Params::new(1, &Device::Cpu);
-        let first = Conv2dConfig { padding: 2, ..Conv2dConfig::new(1, 3, 5) };
-        let first = Conv2d::masked(&params, "a", first, Mask::A, Activation::Tanh).unwrap();
-        let block = Conv2dConfig { padding: 1, ..Conv2dConfig::new(3, 3, 3) };
-        let block = Conv2d::masked(&params, "b", block, Mask::B, Activation::Tanh).unwrap();
-        let block = Residual::new(block);
-        let run = |x: &[f32]| {
-            let x = Tensor::from_slice(x, (1, 1, 4, 5), &Device::Cpu).unwrap();
-            let y = block.forward(&first.forward(&x).unwrap()).unwrap();
-            y.flatten_from(2).unwrap().squeeze(0).unwrap().to_vec2::<f32>().unwrap()
-        };
-        let before = run(&[0.5; 20]);
-        for pixel in 0..20 {
-            let mut x = [0.5; 20];
-            x[pixel] = -1.0;
-            let after = run(&x);
-            for (before, after) in before.iter().zip(&after) {
-                assert_eq!(before[..=pixel], after[..=pixel], "{pixel}");
-                assert!(pixel == 19 || before[pixel + 1..] != after[pixel + 1..], "{pixel}");
-            }
-        }
-    }
-
-    #[test]
     fn sizes_that_make_no_sense_are_refused() {
         let params = Params::new(1, &Device::Cpu);
-        let even = Conv2dConfig::new(1, 1, 4);
-        let error = Conv2d::masked(&params, "m", even, Mask::A, Activation::Relu).unwrap_err();
-        assert!(error.to_string().contains("a kernel with a centre"), "{error}");
-        let point = Conv2dConfig::new(1, 1, 1);
-        assert!(Conv2d::masked(&params, "m", point, Mask::A, Activation::Relu).is_err());
-        let still = Conv2dConfig { dilation: 0, ..point };
+        let still = Conv2dConfig { dilation: 0, ..Conv2dConfig::new(1, 1, 1) };
         let error = ConvTranspose2d::new(&params, "t", still, Activation::Relu).unwrap_err();
         assert!(error.to_string().contains("dilation of at least 1"), "{error}");
         assert!(params.named().is_empty());

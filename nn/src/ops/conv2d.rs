@@ -8,14 +8,15 @@ use super::signal::{Given, Gradients3, LayerOp, Reader, Signal, apply};
 use super::tiles::{even_tile, scratch, tile};
 use super::transpose::transpose;
 use super::{activation, on_cpu_f32, read, slice, vectorised};
-use crate::{Activation, Mask};
+use crate::Activation;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
 /// How the kernel of a convolution moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Window {
     pub(crate) stride: usize,
-    pub(crate) padding: usize,
+    /// Rows above and below, columns on the left and the right.
+    pub(crate) padding: [usize; 2],
     pub(crate) dilation: usize,
 }
 
@@ -25,9 +26,9 @@ impl Window {
         kernel.checked_sub(1)?.checked_mul(self.dilation)?.checked_add(1)
     }
 
-    /// At how many positions a kernel can be applied to `size` elements.
-    fn positions(&self, size: usize, kernel: usize) -> Option<usize> {
-        let room = (size + 2 * self.padding).checked_sub(self.extent(kernel)?)?;
+    /// At how many positions along an axis a kernel can be applied to `size` elements.
+    fn positions(&self, axis: usize, size: usize, kernel: usize) -> Option<usize> {
+        let room = (size + 2 * self.padding[axis]).checked_sub(self.extent(kernel)?)?;
         Some(room.checked_div(self.stride)? + 1)
     }
 }
@@ -36,15 +37,15 @@ impl Window {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct ConvForm {
     pub(crate) activation: Activation,
-    /// The elements of the kernel that are used; all, if none.
-    pub(crate) mask: Option<Mask>,
+    /// How many elements of the kernel are used, the first ones in raster order; all, if none.
+    pub(crate) taps: Option<usize>,
     /// Whether the input is added to what comes out of the activation.
     pub(crate) residual: bool,
 }
 
 impl From<Activation> for ConvForm {
     fn from(activation: Activation) -> Self {
-        Self { activation, mask: None, residual: false }
+        Self { activation, taps: None, residual: false }
     }
 }
 
@@ -70,17 +71,30 @@ pub(crate) fn conv2d(
         bail!("conv2d: input {:?} cannot be added to the result {size:?}", x.dims())
     }
     if !on_cpu_f32(&[x, weight, bias]) {
-        let weight = match form.mask {
-            Some(mask) => weight.broadcast_mul(&mask.tensor(weight)?)?,
+        let weight = match form.taps {
+            Some(taps) => weight.broadcast_mul(&first_taps(weight, taps)?)?,
             None => weight.clone(),
         };
-        let Window { stride, padding, dilation } = window;
-        let sum = x.conv2d(&weight, padding, stride, dilation, 1)?; // [B, O, H', W']
+        let Window { stride, padding: [down, across], dilation } = window;
+        let sum = if down == across {
+            x.conv2d(&weight, down, stride, dilation, 1)?
+        } else {
+            let x = x.pad_with_zeros(2, down, down)?.pad_with_zeros(3, across, across)?;
+            x.conv2d(&weight, 0, stride, dilation, 1)?
+        }; // [B, O, H', W']
         let y = form.activation.apply(&sum.broadcast_add(&bias.reshape((1, (), 1, 1))?)?)?;
         let y = if form.residual { (x + y)? } else { y };
         return Ok((&y).into());
     }
     apply(signal, weight, bias, op, reader)
+}
+
+/// Ones for the first elements of a kernel and zeros for the others, `[1, 1, k_h, k_w]`.
+pub(crate) fn first_taps(weight: &Tensor, taps: usize) -> Result<Tensor> {
+    let (_, _, height, width) = weight.dims4()?;
+    let ones = (0..height * width).map(|tap| f32::from(u8::from(tap < taps)));
+    let ones = Tensor::from_iter(ones, weight.device())?.reshape((1, 1, height, width))?;
+    ones.to_dtype(weight.dtype())
 }
 
 struct Conv2dOp {
@@ -93,8 +107,8 @@ impl Conv2dOp {
         let Window { stride, padding, dilation } = self.window;
         if let (&[batch, channels, height, width], &[outputs, inputs, kernel_height, kernel_width]) =
             (x, weight)
-            && let Some(out_height) = self.window.positions(height, kernel_height)
-            && let Some(out_width) = self.window.positions(width, kernel_width)
+            && let Some(out_height) = self.window.positions(0, height, kernel_height)
+            && let Some(out_width) = self.window.positions(1, width, kernel_width)
             && channels == inputs
             && batch * outputs * channels * height * width * stride * dilation > 0
         {
@@ -104,7 +118,7 @@ impl Conv2dOp {
                 height,
                 width,
                 kernel_width,
-                taps: self.form.mask.map_or(elements, |mask| mask.taps(elements)),
+                taps: self.form.taps.unwrap_or(elements),
                 out_height,
                 out_width,
                 stride,

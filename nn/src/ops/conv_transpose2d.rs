@@ -29,7 +29,10 @@ pub(crate) fn conv_transpose2d(
         bail!("conv_transpose2d: bias {:?} does not fit weight {:?}", bias.dims(), weight.dims())
     }
     if !on_cpu_f32(&[x, weight, bias]) {
-        let Window { stride, padding, dilation } = window;
+        let Window { stride, padding: [padding, across], dilation } = window;
+        if padding != across {
+            bail!("conv_transpose2d: {window:?} needs the kernel of the CPU in f32")
+        }
         let sum = x.conv_transpose2d(weight, padding, 0, stride, dilation)?; // [B, O, H', W']
         let y = activation.apply(&sum.broadcast_add(&bias.reshape((1, (), 1, 1))?)?)?;
         return Ok((&y).into());
@@ -47,16 +50,16 @@ impl ConvTranspose2dOp {
     fn geometry(&self, x: &[usize], weight: &[usize]) -> Result<Geometry> {
         let Window { stride, padding, dilation } = self.window;
         // H' = (H − 1)·stride + (k − 1)·dilation + 1 − 2·padding
-        let size = |positions: usize, kernel: usize| {
+        let size = |axis: usize, positions: usize, kernel: usize| {
             let spread = positions.checked_sub(1)?.checked_mul(stride)?;
-            spread.checked_add(self.window.extent(kernel)?)?.checked_sub(2 * padding)
+            spread.checked_add(self.window.extent(kernel)?)?.checked_sub(2 * padding[axis])
         };
         if let (
             &[batch, inputs, out_height, out_width],
             &[rows, channels, kernel_height, kernel_width],
         ) = (x, weight)
-            && let Some(height) = size(out_height, kernel_height)
-            && let Some(width) = size(out_width, kernel_width)
+            && let Some(height) = size(0, out_height, kernel_height)
+            && let Some(width) = size(1, out_width, kernel_width)
             && inputs == rows
             && batch * inputs * channels * height * width * stride * dilation > 0
         {

@@ -161,14 +161,14 @@ impl Spread {
     fn new(geometry: Geometry, outputs: usize) -> Result<Self> {
         let Geometry { stride, padding, channels, .. } = geometry;
         // Where a tap sees the sums from the first pixel of a phase, if it does.
-        let shift = |phase: usize, offset: usize| -> Option<isize> {
-            let distance = (phase + padding) as isize - offset as isize;
+        let shift = |axis: usize, phase: usize, offset: usize| -> Option<isize> {
+            let distance = (phase + padding[axis]) as isize - offset as isize;
             (distance % stride as isize == 0).then_some(distance / stride as isize)
         };
         let shifts = |[down, across]: [usize; 2]| {
             let taps = (0..geometry.taps).filter_map(move |tap| {
                 let (y, x) = geometry.offset(tap);
-                Some((tap, shift(down, y)?, shift(across, x)?))
+                Some((tap, shift(0, down, y)?, shift(1, across, x)?))
             });
             taps.collect::<Vec<_>>()
         };

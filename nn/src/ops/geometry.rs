@@ -15,7 +15,8 @@ pub(super) struct Geometry {
     pub(super) out_height: usize,
     pub(super) out_width: usize,
     pub(super) stride: usize,
-    pub(super) padding: usize,
+    /// Rows above and below, columns on the left and the right.
+    pub(super) padding: [usize; 2],
     pub(super) dilation: usize,
 }
 
@@ -56,12 +57,13 @@ impl Geometry {
 
     /// Height and width with the padding.
     pub(super) fn padded_size(&self) -> (usize, usize) {
-        (self.height + 2 * self.padding, self.width + 2 * self.padding)
+        let [down, across] = self.padding;
+        (self.height + 2 * down, self.width + 2 * across)
     }
 
     /// Calls `f` with samples that have zeros for padding.
     pub(super) fn padded<R>(&self, samples: &[f32], f: impl FnOnce(&[f32]) -> R) -> R {
-        if self.padding == 0 {
+        if self.padding == [0, 0] {
             return f(samples);
         }
         let (height, width) = self.padded_size();
@@ -69,9 +71,9 @@ impl Geometry {
         scratch(planes.len() * height * width, |padded| {
             padded.fill(0.0);
             for (padded, plane) in padded.chunks_exact_mut(height * width).zip(planes) {
-                let rows = padded.chunks_exact_mut(width).skip(self.padding);
+                let rows = padded.chunks_exact_mut(width).skip(self.padding[0]);
                 for (padded, row) in rows.zip(plane.chunks_exact(self.width)) {
-                    padded[self.padding..][..self.width].copy_from_slice(row);
+                    padded[self.padding[1]..][..self.width].copy_from_slice(row);
                 }
             }
             f(padded)

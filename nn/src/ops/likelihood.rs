@@ -209,30 +209,9 @@ impl CustomOp2 for CrossEntropy {
         let (_, classes, positions) = sizes(logits_layout.dims())?;
         let logits: &[f32] = slice(logits, logits_layout)?;
         let labels: &[u32] = slice(labels, labels_layout)?;
-        if let Some(at) = labels.iter().position(|&label| label as usize >= classes) {
-            bail!(
-                "softmax_cross_entropy: label {} at {at}, there are {classes} classes",
-                labels[at]
-            )
-        }
-        let samples = (TILE / (classes * positions)).max(1);
-        let work = logits.len() * ELEMENT_WORK;
-        let log_sums = compute(labels.len(), samples * positions, work, |tile, out| {
-            let logits = logits[tile * samples * classes * positions..].chunks(classes * positions);
-            for (out, logits) in out.chunks_exact_mut(positions).zip(logits) {
-                match positions {
-                    1 => out[0] = log_sum(logits),
-                    _ => log_sums_of_columns(logits, out),
-                }
-            }
-            Ok(())
-        })?;
+        let log_sums = log_sums(logits, labels, [classes, positions])?;
         let mut total = 0.0;
-        for (index, (log_sum, &label)) in log_sums.iter().zip(labels).enumerate() {
-            let (sample, position) = (index / positions, index % positions);
-            let logit = logits[(sample * classes + label as usize) * positions + position];
-            total += f64::from(log_sum - logit);
-        }
+        for_each_term(logits, labels, &log_sums, [classes, positions], |_, term| total += term);
         let mean = (total / labels.len() as f64) as f32;
         // A second forward pass of the same operation does not exist.
         let _ = self.log_sums.set(log_sums);
@@ -281,6 +260,59 @@ impl CustomOp2 for CrossEntropy {
         })?;
         Ok((Some(Tensor::from_vec(gradient, logits.shape(), logits.device())?), None))
     }
+}
+
+/// log Σ e^l of each position of logits `[B, A, …]`, whose labels `[B, …]` are checked.
+fn log_sums(logits: &[f32], labels: &[u32], [classes, positions]: [usize; 2]) -> Result<Vec<f32>> {
+    if let Some(at) = labels.iter().position(|&label| label as usize >= classes) {
+        bail!("softmax_cross_entropy: label {} at {at}, there are {classes} classes", labels[at])
+    }
+    let samples = (TILE / (classes * positions)).max(1);
+    let work = logits.len() * ELEMENT_WORK;
+    compute(labels.len(), samples * positions, work, |tile, out| {
+        let logits = logits[tile * samples * classes * positions..].chunks(classes * positions);
+        for (out, logits) in out.chunks_exact_mut(positions).zip(logits) {
+            match positions {
+                1 => out[0] = log_sum(logits),
+                _ => log_sums_of_columns(logits, out),
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Calls `f` with the sample and −log softmax at the label, for each label.
+fn for_each_term(
+    logits: &[f32],
+    labels: &[u32],
+    log_sums: &[f32],
+    [classes, positions]: [usize; 2],
+    mut f: impl FnMut(usize, f64),
+) {
+    for (index, (log_sum, &label)) in log_sums.iter().zip(labels).enumerate() {
+        let (sample, position) = (index / positions, index % positions);
+        let logit = logits[(sample * classes + label as usize) * positions + position];
+        f(sample, f64::from(log_sum - logit));
+    }
+}
+
+/// −Σ log softmax(logits) at the labels of each sample, for logits `[B, A, …]` and labels `[B, …]`: `[B]`,
+/// without a gradient. None where there is no kernel for the tensors.
+pub(crate) fn softmax_nll_each(logits: &Tensor, labels: &Tensor) -> Result<Option<Tensor>> {
+    if !on_cpu_f32(&[logits]) || !labels.device().is_cpu() {
+        return Ok(None);
+    }
+    let (batch, classes, positions) = sizes(logits.dims())?;
+    let sizes = [classes, positions];
+    let mut nll = vec![0.0; batch];
+    read(logits, |logits: &[f32]| {
+        read(labels, |labels: &[u32]| {
+            let log_sums = log_sums(logits, labels, sizes)?;
+            for_each_term(logits, labels, &log_sums, sizes, |sample, term| nll[sample] += term);
+            Ok(())
+        })
+    })?;
+    Tensor::from_iter(nll.into_iter().map(|nll| nll as f32), logits.device()).map(Some)
 }
 
 /// log softmax of each row of logits `[B, A]`. None where there is no kernel for them.

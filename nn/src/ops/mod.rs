@@ -12,11 +12,14 @@ mod correlation;
 mod crew;
 mod fresh;
 mod functions;
+mod gate;
 mod gaussian;
 mod geometry;
 mod likelihood;
 mod linear;
+mod logistics;
 mod loss;
+mod pixels;
 mod product;
 mod scatter;
 mod signal;
@@ -29,14 +32,17 @@ mod vectorised;
 
 pub(crate) use batch_norm::{Moments, batch_norm, batch_norm_by};
 pub(crate) use conv_transpose2d::conv_transpose2d;
-pub(crate) use conv2d::{ConvForm, Window, conv2d};
+pub(crate) use conv2d::{ConvForm, Window, conv2d, first_taps};
 pub(crate) use functions::sqrt;
+pub(crate) use gate::{gate, gate_rows};
 pub(crate) use gaussian::{kl_standard_normal, reparameterise};
 pub(crate) use likelihood::{
-    bernoulli_nll, bernoulli_nll_each, log_softmax, softmax_cross_entropy,
+    bernoulli_nll, bernoulli_nll_each, log_softmax, softmax_cross_entropy, softmax_nll_each,
 };
 pub(crate) use linear::linear;
+pub(crate) use logistics::{logistic_cdf, logistic_nll, logistic_nll_each};
 pub(crate) use loss::{Regression, regression, select};
+pub(crate) use pixels::{PixelForm, PixelSums};
 pub(crate) use signal::{Reader, Signal};
 pub(crate) use sink::Gradients;
 pub(crate) use tiles::{for_each_task, pieces, sum_tiles};

@@ -35,7 +35,7 @@ impl<'a> Phases<'a> {
     fn new(geometry: &'a Geometry) -> Self {
         let Geometry { stride, dilation, kernel_width, taps, .. } = *geometry;
         let last_x = (kernel_width - 1) * dilation;
-        let (height, width) = if stride == 1 && geometry.padding == 0 {
+        let (height, width) = if stride == 1 && geometry.padding == [0, 0] {
             (geometry.height, geometry.width)
         } else {
             (
@@ -53,7 +53,7 @@ impl<'a> Phases<'a> {
 
     /// Whether a channel is its only phase.
     fn is_identity(&self) -> bool {
-        self.geometry.stride == 1 && self.geometry.padding == 0
+        self.geometry.stride == 1 && self.geometry.padding == [0, 0]
     }
 
     /// Elements of all phases.
@@ -104,16 +104,16 @@ impl<'a> Phases<'a> {
         phases: &[f32],
         mut f: impl FnMut(&[f32], usize, usize),
     ) {
-        let Geometry { height, width, padding, .. } = *self.geometry;
+        let Geometry { height, width, padding: [down, across], .. } = *self.geometry;
         let stride = if S == 0 { self.geometry.stride } else { S };
         for (index, phase) in phases.chunks_exact(self.height * self.width).enumerate() {
             let (first_y, first_x) = (index / stride, index % stride);
-            let from = padding.saturating_sub(first_x).div_ceil(stride).min(self.width);
-            let to = (width + padding).saturating_sub(first_x).div_ceil(stride).min(self.width);
+            let from = across.saturating_sub(first_x).div_ceil(stride).min(self.width);
+            let to = (width + across).saturating_sub(first_x).div_ceil(stride).min(self.width);
             for (row, phase) in phase.chunks_exact(self.width).enumerate() {
-                let y = (row * stride + first_y).checked_sub(padding).filter(|&y| y < height);
+                let y = (row * stride + first_y).checked_sub(down).filter(|&y| y < height);
                 if let Some(y) = y.filter(|_| from < to) {
-                    let first = y * width + from * stride + first_x - padding;
+                    let first = y * width + from * stride + first_x - across;
                     f(&phase[from..to], first, stride);
                 }
             }

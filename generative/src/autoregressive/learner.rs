@@ -1,0 +1,296 @@
+//! The learner around a network.
+use super::sampling::Drawing;
+use super::{Network, Output, order, receptive};
+use crate::data::{Binarisation, ImageLoader, Images, Parts, Shape};
+use crate::{Generative, Sheet};
+use anyhow::Result;
+use candle_core::{Device, Tensor};
+use nn::{Optimizer, OptimizerConfig, Params};
+use rand::Rng as _;
+use std::collections::BTreeMap;
+use std::f64::consts::LN_2;
+use train::{
+    BadValue, Checkpoint, Evaluation, Learner, Linear, Log, MODEL, Measure, Progress, Rng, Split,
+    stream,
+};
+
+/// What the learner needs of the hyper-parameters.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    pub(crate) binarisation: Binarisation,
+    pub(crate) levels: usize,
+    pub(crate) mixture: usize,
+    pub(crate) conditional: bool,
+    pub(crate) lr: f64,
+    pub(crate) lr_end: f64,
+    pub(crate) lr_steps: u64,
+    pub(crate) max_grad_norm: f64,
+    pub(crate) batch: usize,
+    pub(crate) eval_pictures: usize,
+}
+
+/// What a network is made for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject {
+    pub(crate) shape: Shape,
+    pub(crate) output: Output,
+    /// 0 where nobody tells the network what a picture shows.
+    pub(crate) classes: usize,
+}
+
+/// A network that says one number of a picture after the other, and the pictures it learns from.
+pub struct Autoregressive {
+    settings: Settings,
+    seed: u64,
+    device: Device,
+    subject: Subject,
+    /// What pictures can show, where the network is told that.
+    classes: Vec<String>,
+    loader: ImageLoader,
+    validation: Images,
+    test: Images,
+    params: Params,
+    training: Box<dyn Network>,
+    fixed: Box<dyn Network>,
+    optimizer: Optimizer,
+}
+
+impl Autoregressive {
+    /// An untrained one for `data`, with the network that `make` makes.
+    ///
+    /// # Errors
+    /// [`BadValue`] where a hyper-parameter is out of range or does not go with the data; where the network
+    /// looks at what comes later.
+    pub(crate) fn new(
+        data: Parts<Images>,
+        settings: Settings,
+        seed: u64,
+        device: &Device,
+        make: impl FnOnce(&Params, &Subject) -> candle_core::Result<Box<dyn Network>>,
+    ) -> Result<Self> {
+        let data = prepared(data, &settings)?;
+        let classes = match (settings.conditional, data.train.labels()) {
+            (false, _) => Vec::new(),
+            (true, Some(labels)) => labels.names.clone(),
+            (true, None) => {
+                let expected =
+                    "the pictures have no labels; give a set that has, as in --data glyphs";
+                return Err(BadValue::new("conditional", true, expected).into());
+            }
+        };
+        let levels = match settings.binarisation {
+            Binarisation::None => data.train.levels(),
+            Binarisation::Static | Binarisation::Dynamic => 2,
+        };
+        if settings.mixture > 0 && levels == 2 {
+            let expected = "pixels are black or white and have one logit; give --binarisation none \
+                            for greys, or --mixture 0";
+            return Err(BadValue::new("mixture", settings.mixture, expected).into());
+        }
+        let output = Output::of(levels, settings.mixture);
+        let (shape, n_classes) = (data.train.shape(), classes.len());
+        let subject = Subject { shape, output, classes: n_classes };
+        let params = Params::new(seed, device);
+        let training = make(&params, &subject)?;
+        let fixed = training.fixed();
+        order::check(&*fixed, shape, n_classes, device, &mut stream(seed, "order"))?;
+        let Settings { batch, binarisation, lr, max_grad_norm, .. } = settings;
+        let rule = OptimizerConfig::adam(lr);
+        let rule = if max_grad_norm > 0.0 { rule.clipped(max_grad_norm) } else { rule };
+        Ok(Self {
+            settings,
+            seed,
+            device: device.clone(),
+            subject,
+            classes,
+            loader: ImageLoader::new(data.train, batch, binarisation, seed, device)?,
+            validation: data.validation,
+            test: data.test,
+            optimizer: Optimizer::new(&params, rule)?,
+            params,
+            training,
+            fixed,
+        })
+    }
+
+    /// log p of each of `images`, in nats.
+    pub(crate) fn log_likelihoods(&self, images: &Images) -> Result<Vec<f64>> {
+        let Subject { shape, output, classes } = self.subject;
+        // So many numbers are said of a picture; a few million of them at once.
+        let group = ((1 << 22) / (shape.len() * output.params())).clamp(1, 500);
+        let mut all = Vec::new();
+        for first in (0..images.len()).step_by(group) {
+            let rows = first..images.len().min(first + group);
+            let x = images.tensor(rows.clone(), &self.device)?; // [n, C, H, W]
+            let shown = match images.labels() {
+                Some(labels) if classes > 0 => Some(Tensor::new(&labels.of[rows], &self.device)?),
+                _ => None,
+            };
+            let said = self.fixed.forward(&x.affine(2.0, -1.0)?, shown.as_ref())?;
+            all.extend(output.nll(&said, &x)?.into_iter().map(|nll| -nll));
+        }
+        Ok(all)
+    }
+
+    /// Draws `n` pictures, all of `class` or, where there are classes and none is given, of any. Logits are
+    /// divided by `temperature`: below 1 it makes likely numbers likelier, and 0 takes the likeliest.
+    ///
+    /// # Errors
+    /// What the network reports.
+    pub fn draw(
+        &self,
+        n: usize,
+        temperature: f64,
+        class: Option<u32>,
+        rng: &mut Rng,
+    ) -> Result<Images> {
+        let classes = self.subject.classes as u32;
+        let of: Option<Vec<u32>> = (classes > 0).then(|| {
+            (0..n).map(|_| class.unwrap_or_else(|| rng.random_range(0..classes))).collect()
+        });
+        let mut pixels = vec![0; n * self.subject.shape.len()];
+        self.drawing(temperature, of.as_deref(), 0).draw(&*self.fixed, &mut pixels, rng)?;
+        Images::new(self.subject.shape, self.subject.output.levels() as u16, pixels, None)
+    }
+
+    fn drawing<'a>(
+        &self,
+        temperature: f64,
+        classes: Option<&'a [u32]>,
+        given: usize,
+    ) -> Drawing<'a> {
+        let Subject { shape, output, .. } = self.subject;
+        Drawing { shape, output, temperature, classes, given }
+    }
+
+    /// The first `rows` pictures of a split, each in a row: itself, its upper half, and eight ways to complete
+    /// that. `None` where there is no picture, or no half.
+    ///
+    /// # Errors
+    /// What the network reports.
+    pub fn completions(
+        &self,
+        split: Split,
+        rows: usize,
+        temperature: f64,
+        rng: &mut Rng,
+    ) -> Result<Option<Sheet>> {
+        let Subject { shape, output, classes } = self.subject;
+        let images = match split {
+            Split::Validation => &self.validation,
+            Split::Test => &self.test,
+        };
+        let (rows, half) = (images.len().min(rows), shape.height / 2);
+        if rows == 0 || half == 0 {
+            return Ok(None);
+        }
+        let given = half * shape.width * shape.channels;
+        let (mut pixels, mut of) = (Vec::new(), Vec::new());
+        for row in 0..rows {
+            pixels.extend(images.image(row).repeat(COLUMNS - 2));
+            if let Some(labels) = images.labels() {
+                of.extend(vec![labels.of[row]; COLUMNS - 2]);
+            }
+        }
+        let of = (classes > 0).then_some(&of[..]);
+        self.drawing(temperature, of, given).draw(&*self.fixed, &mut pixels, rng)?;
+        // Greys, so that what is not given can be shown as neither black nor white.
+        let highest = output.levels() - 1;
+        let grey = |level: &u8| (usize::from(*level) * 255 / highest) as u8;
+        let mut all = Vec::new();
+        for (row, completed) in pixels.chunks_exact((COLUMNS - 2) * shape.len()).enumerate() {
+            let original: Vec<u8> = images.image(row).iter().map(grey).collect();
+            let hidden = |i: usize| i / shape.width % shape.height >= half;
+            all.extend_from_slice(&original);
+            all.extend(original.iter().enumerate().map(|(i, x)| if hidden(i) { 90 } else { *x }));
+            all.extend(completed.iter().map(grey));
+        }
+        let all = Images::new(shape, 256, all, None)?;
+        Ok(Some(Sheet { name: "completions", images: all, columns: COLUMNS }))
+    }
+}
+
+/// Pictures in a row of a sheet.
+const COLUMNS: usize = 10;
+
+fn prepared(data: Parts<Images>, settings: &Settings) -> Result<Parts<Images>> {
+    if settings.binarisation != Binarisation::None {
+        return settings.binarisation.prepare(data);
+    }
+    let coarse = |images: &Images| images.coarse(settings.levels as u16);
+    Ok(Parts {
+        train: coarse(&data.train)?,
+        validation: coarse(&data.validation)?,
+        test: coarse(&data.test)?,
+        entropy: data.entropy,
+    })
+}
+
+impl Learner for Autoregressive {
+    fn step(&mut self, log: &mut Log) -> Result<Progress> {
+        let Settings { lr, lr_end, lr_steps, batch, .. } = self.settings;
+        let schedule = Linear { from: lr, to: lr * lr_end, over: lr_steps };
+        self.optimizer.set_lr(schedule.at(self.loader.drawn()));
+        let x = self.loader.next_batch()?.clone(); // [B, C, H, W]
+        let classes = self.loader.labels().filter(|_| self.subject.classes > 0); // [B]
+        let said = self.training.forward(&x.affine(2.0, -1.0)?, classes)?; // [B, C·P, H, W]
+        let loss = self.subject.output.loss(&said, &x)?;
+        log.tensor("train/loss", &loss)?;
+        log.scalar("train/grad_norm", self.optimizer.step(&loss)?.grad_norm);
+        Ok(Progress::Advanced(batch as u64))
+    }
+
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
+        let log_likelihoods = match split {
+            Split::Validation => {
+                let n = self.validation.len().min(self.settings.eval_pictures);
+                self.log_likelihoods(&self.validation.take(0..n))?
+            }
+            Split::Test => self.log_likelihoods(&self.test)?,
+        };
+        let nats: Vec<f64> = log_likelihoods.iter().map(|log| -log).collect();
+        let per_dim = 1.0 / (self.subject.shape.len() as f64 * LN_2);
+        let bits: Vec<f64> = nats.iter().map(|nats| nats * per_dim).collect();
+        let measures = [("nll_nats", &nats), ("bits_per_dim", &bits)];
+        let measures = measures.map(|(name, samples)| (name.to_owned(), Measure::of(samples)));
+        Ok(Evaluation { score: -Measure::of(&nats).mean, measures: BTreeMap::from(measures) })
+    }
+
+    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        self.params.state(MODEL, checkpoint)?;
+        self.optimizer.state("optimizer", checkpoint)?;
+        self.loader.state("data", checkpoint)
+    }
+}
+
+impl Generative for Autoregressive {
+    fn sample(&self, n: usize, rng: &mut Rng) -> Result<Option<Images>> {
+        Ok(Some(self.draw(n, 1.0, None, rng)?))
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn sample_class(&self, class: usize, n: usize, rng: &mut Rng) -> Result<Option<Images>> {
+        Ok(match class < self.classes.len() {
+            true => Some(self.draw(n, 1.0, Some(class as u32), rng)?),
+            false => None,
+        })
+    }
+
+    fn autoregressive(&self) -> Option<&Autoregressive> {
+        Some(self)
+    }
+
+    fn sheets(&self) -> Result<Vec<Sheet>> {
+        let rng = &mut stream(self.seed, "samples");
+        let images = self.draw(COLUMNS * COLUMNS, 1.0, None, rng)?;
+        let mut sheets = vec![Sheet { name: "samples", images, columns: COLUMNS }];
+        let rng = &mut stream(self.seed, "completions");
+        sheets.extend(self.completions(Split::Validation, COLUMNS / 2, 1.0, rng)?);
+        let rng = &mut stream(self.seed, "receptive");
+        sheets.push(receptive::sheet(&*self.fixed, &self.subject, &self.device, rng)?);
+        Ok(sheets)
+    }
+}

@@ -1,0 +1,87 @@
+//! What a network sees of a picture.
+use super::learner::Subject;
+use super::{Network, Place};
+use crate::Sheet;
+use crate::data::{Images, Shape};
+use anyhow::{Context as _, Result};
+use candle_core::{DType, Device, Tensor, Var};
+use rand::Rng as _;
+use train::Rng;
+
+/// Pictures over which gradients are averaged: a unit that is off in one is on in another.
+const PICTURES: usize = 16;
+
+/// The mean size of the gradient of what is said of the number at `place` with respect to each number of the
+/// picture, `[C, H, W]`, over random pictures.
+///
+/// # Errors
+/// What the network reports.
+pub(crate) fn gradient(
+    network: &dyn Network,
+    subject: &Subject,
+    place: Place,
+    device: &Device,
+    rng: &mut Rng,
+) -> Result<Vec<f32>> {
+    let Subject { shape, output, classes } = *subject;
+    let Shape { channels, height, width } = shape;
+    let values: Vec<f32> =
+        (0..PICTURES * shape.len()).map(|_| rng.random_range(-1.0..1.0)).collect();
+    let x = Tensor::from_vec(values, (PICTURES, channels, height, width), device)?;
+    let x = Var::from_tensor(&x)?;
+    let class = Tensor::zeros(PICTURES, DType::U32, device)?;
+    let said = network.forward(&x, (classes > 0).then_some(&class))?; // [n, C·P, H, W]
+    let params = output.params();
+    let here = said.narrow(1, place.channel * params, params)?;
+    let here = here.narrow(2, place.row, 1)?.narrow(3, place.column, 1)?; // [n, P, 1, 1]
+    // Not their sum, which a softmax does not depend on.
+    let weights: Vec<f32> = (0..params).map(|_| rng.random_range(0.5..1.5)).collect();
+    let weights = Tensor::from_vec(weights, (1, params, 1, 1), device)?;
+    let gradients = here.broadcast_mul(&weights)?.sum_all()?.backward()?;
+    let gradient = gradients.get(&x).context("nothing depends on the picture")?;
+    Ok(gradient.abs()?.mean(0)?.flatten_all()?.to_vec1()?)
+}
+
+/// Squares of a pixel in the picture, and shades of what is seen: each a tenth of the one before.
+const ENLARGED: usize = 8;
+const SHADES: [u8; 4] = [255, 190, 135, 90];
+
+/// What the pixel in the middle sees: the brighter, the larger the gradient; itself red, what it does not
+/// see dark.
+pub(crate) fn sheet(
+    network: &dyn Network,
+    subject: &Subject,
+    device: &Device,
+    rng: &mut Rng,
+) -> Result<Sheet> {
+    let Shape { channels, height, width } = subject.shape;
+    // The last channel: it sees the others at its own place too.
+    let middle = Place { row: height / 2, column: width / 2, channel: channels - 1 };
+    let gradient = gradient(network, subject, middle, device, rng)?;
+    let (plane, shape) =
+        (height * width, Shape { channels: 3, height: height * ENLARGED, width: width * ENLARGED });
+    let largest_at =
+        |at: usize| (0..channels).map(|c| gradient[c * plane + at]).fold(0.0, f32::max);
+    let most = (0..plane).map(largest_at).fold(0.0, f32::max);
+    let mut pixels = vec![0; shape.len()];
+    for (i, pixel) in pixels.iter_mut().enumerate() {
+        let (colour, at) = (i / (shape.height * shape.width), i % (shape.height * shape.width));
+        let (row, column) = (at / shape.width, at % shape.width);
+        // A line between pixels.
+        if row % ENLARGED == 0 || column % ENLARGED == 0 {
+            continue;
+        }
+        let (row, column) = (row / ENLARGED, column / ENLARGED);
+        let seen = largest_at(row * width + column);
+        *pixel = match (row, column) == (middle.row, middle.column) {
+            true => [230, 40, 40][colour],
+            false if seen > 0.0 => {
+                let decades = -(seen / most).log10();
+                SHADES[(decades.max(0.0) as usize).min(SHADES.len() - 1)]
+            }
+            false => [25, 25, 40][colour],
+        };
+    }
+    let images = Images::new(shape, 256, pixels, None)?;
+    Ok(Sheet { name: "receptive", images, columns: 1 })
+}

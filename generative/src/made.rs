@@ -1,0 +1,215 @@
+//! MADE (Germain, Gregor, Murray & Larochelle 2015, "MADE: masked autoencoder for distribution estimation",
+//! <https://arxiv.org/abs/1502.03509>).
+//!
+//! log p(x) = Σ_i log p(x_i | x_1 … x_(i−1)) as for [`pixelcnn`](crate::pixelcnn), by dense layers. Every hidden
+//! unit has a degree m in 1 … D − 1 and depends on the first m numbers of a picture alone: a weight from a unit
+//! of degree m' to one of degree m is kept where m ≥ m', one from number i where m ≥ i, and one to what is said
+//! of number i where i > m ([`sees`]; equations 13 and 14). `--direct` adds weights from number j to what is
+//! said of number i > j (section 6.1).
+//!
+//! Where we leave the paper: degrees go round 1 … D − 1 in place of being drawn, in the order of reading, which
+//! is not changed in training (section 4.2 and 4.3 change both); Adam in place of Adadelta.
+use crate::autoregressive::{Autoregressive, Network, Settings, Subject, Walk, Whole, places};
+use crate::data::{Binarisation, Images, Parts};
+use anyhow::Result;
+use candle_core::{Device, Module as _, Tensor};
+use nn::{Activation, Linear, Params};
+
+train::hyper_parameters! {
+    /// Hyper-parameters of [`made`].
+    pub struct MadeConfig {
+        /// Black and white pictures from grey ones: static, dynamic (drawn anew each time) or none
+        #[arg(value_enum, hide_possible_values = true)]
+        binarisation: Binarisation = Binarisation::Dynamic;
+        /// Levels of grey at most, where pictures are not made black and white
+        levels: usize = 256, in 2..=256;
+        /// Logistic distributions in the mixture that says a level; 0 for a softmax over all levels
+        mixture: usize = 0, in 0..=64;
+        /// Units in each hidden layer
+        hidden: usize = 500, in 1..=1 << 14;
+        /// Hidden layers
+        layers: usize = 2, in 1..=64;
+        /// Weights from the picture straight to the output
+        #[arg(action = ::clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+        direct: bool = true;
+        /// Step size
+        lr: f64 = 1e-3, in 0.0..;
+        /// Step size in the end, as a part of --lr
+        lr_end: f64 = 1.0, in 0.0..;
+        /// Pictures over which the step size changes
+        lr_steps: u64 = 0;
+        /// Clip the gradient to this norm; 0 leaves it as it is
+        max_grad_norm: f64 = 0.0, in 0.0..;
+        /// Pictures in a batch
+        batch: usize = 100, in 1..=1 << 20;
+        /// Pictures of an evaluation during training, at most
+        eval_pictures: usize = 1_000, in 1..=1 << 30;
+    }
+}
+
+/// Whether a unit of degree `to` may see one of degree `from`. Number i of a picture, from 1, has degree i, and
+/// what is said of it i − 1.
+pub fn sees(to: usize, from: usize) -> bool {
+    to >= from
+}
+
+/// Dense layers whose weights are masked.
+#[derive(Clone)]
+struct Made {
+    subject: Subject,
+    /// `[B, D]` to `[B, hidden]`, and so on.
+    hidden: Vec<Linear>,
+    /// `[B, hidden]` to `[B, D·P]`.
+    out: Linear,
+    /// `[B, D]` to `[B, D·P]`.
+    direct: Option<Linear>,
+}
+
+impl Made {
+    fn new(params: &Params, subject: &Subject, config: &MadeConfig) -> candle_core::Result<Self> {
+        let (shape, numbers) = (subject.shape, subject.output.params());
+        let d = shape.len();
+        // The degree of each number, as they lie in a picture.
+        let mut picture = vec![0; d];
+        (1..).zip(places(shape)).for_each(|(degree, place)| picture[place.index(shape)] = degree);
+        // All that is said of the first channel comes first, as planes.
+        let plane = shape.height * shape.width;
+        let out: Vec<usize> = (0..d * numbers)
+            .map(|i| picture[i / plane / numbers * plane + i % plane] - 1)
+            .collect();
+        let units: Vec<usize> = (0..config.hidden).map(|unit| 1 + unit % (d - 1).max(1)).collect();
+        let dense = |name: &str, to: &[usize], from: &[usize], activation| {
+            let mask = to.iter().flat_map(|to| from.iter().map(move |from| sees(*to, *from)));
+            let mask: Vec<bool> = mask.collect();
+            Linear::masked(params, name, [from.len(), to.len()], &mask, activation)
+        };
+        let (mut below, mut hidden) = (&picture, Vec::new());
+        for layer in 0..config.layers {
+            hidden.push(dense(&format!("hidden{layer:02}"), &units, below, Activation::Relu)?);
+            below = &units;
+        }
+        let direct = config.direct.then(|| dense("direct", &out, &picture, Activation::Linear));
+        Ok(Self {
+            subject: *subject,
+            hidden,
+            out: dense("out", &out, below, Activation::Linear)?,
+            direct: direct.transpose()?,
+        })
+    }
+}
+
+impl Network for Made {
+    fn forward(&self, x: &Tensor, _: Option<&Tensor>) -> candle_core::Result<Tensor> {
+        let (batch, _, height, width) = x.dims4()?;
+        let x = x.flatten_from(1)?; // [B, D]
+        let h = self.hidden.iter().try_fold(x.clone(), |h, layer| layer.forward(&h))?;
+        let mut said = self.out.forward(&h)?; // [B, D·P]
+        if let Some(direct) = &self.direct {
+            said = (said + direct.forward(&x)?)?;
+        }
+        said.reshape((batch, (), height, width)) // [B, C·P, H, W]
+    }
+
+    fn fixed(&self) -> Box<dyn Network> {
+        Box::new(Self {
+            subject: self.subject,
+            hidden: self.hidden.iter().map(Linear::fixed).collect(),
+            out: self.out.fixed(),
+            direct: self.direct.as_ref().map(Linear::fixed),
+        })
+    }
+
+    fn walk(&self, n: usize, classes: Option<&[u32]>) -> candle_core::Result<Box<dyn Walk + '_>> {
+        Ok(Box::new(Whole::new(self, self.subject, n, classes)?))
+    }
+}
+
+/// An untrained MADE for `data`.
+///
+/// # Errors
+/// [`BadValue`](train::BadValue) where a hyper-parameter is out of range.
+pub fn made(
+    data: Parts<Images>,
+    config: &MadeConfig,
+    seed: u64,
+    device: &Device,
+) -> Result<Autoregressive> {
+    config.check()?;
+    let MadeConfig { binarisation, levels, lr, lr_end, lr_steps, .. } = *config;
+    let MadeConfig { mixture, max_grad_norm, batch, eval_pictures, .. } = *config;
+    let settings = Settings {
+        binarisation,
+        levels,
+        mixture,
+        conditional: false,
+        lr,
+        lr_end,
+        lr_steps,
+        max_grad_norm,
+        batch,
+        eval_pictures,
+    };
+    Autoregressive::new(data, settings, seed, device, |params, subject| {
+        Ok(Box::new(Made::new(params, subject, config)?))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::autoregressive::testing::{
+        gradients_agree_with_differences, jacobian_is_strictly_lower_triangular, nll_and_entropy,
+        probabilities_sum_to_1_and_are_drawn, subject, walks_have_the_bits_of_the_whole,
+    };
+    use crate::data::{GridConfig, stripes};
+    use train::Learner;
+    use train::testing::{resume_changes_nothing, same_seed_same_bits};
+
+    fn small(direct: bool) -> MadeConfig {
+        MadeConfig { hidden: 60, direct, ..MadeConfig::default() }
+    }
+
+    fn make(direct: bool) -> impl Fn(&Params, &Subject) -> candle_core::Result<Box<dyn Network>> {
+        move |params, subject| Ok(Box::new(Made::new(params, subject, &small(direct))?))
+    }
+
+    #[test]
+    fn degrees_by_hand() {
+        // A unit of degree 2 sees numbers 1 and 2, and what is said of number 3 (degree 2) sees it.
+        assert!(sees(2, 1) && sees(2, 2) && !sees(2, 3));
+        assert!(!sees(1, 2), "what is said of number 2 sees number 2");
+    }
+
+    #[test]
+    fn nothing_sees_what_comes_later_and_all_is_drawn() {
+        for direct in [false, true] {
+            for (shape, levels) in [([1, 3, 4], 2), ([3, 2, 2], 3)] {
+                let subject = subject(shape, levels, 0);
+                jacobian_is_strictly_lower_triangular(&make(direct), &subject, &|_, _| true);
+                walks_have_the_bits_of_the_whole(&make(direct), &subject);
+                gradients_agree_with_differences(&make(direct), &subject);
+            }
+            probabilities_sum_to_1_and_are_drawn(&make(direct), 0);
+        }
+    }
+
+    #[test]
+    fn learns_stripes_and_resuming_changes_nothing() {
+        let grid = GridConfig { side: 4, n_train: 20_000, n_test: 3_000, seed: 1 };
+        let data = stripes(&grid).unwrap().images().unwrap();
+        let lr_steps = 60_000;
+        let config = MadeConfig { lr: 5e-3, lr_end: 0.05, lr_steps, ..small(true) };
+        let mut model = made(data.clone(), &config, 1, &Device::Cpu).unwrap();
+        let log = &mut train::Log::default();
+        (0..lr_steps / 100).for_each(|_| _ = model.step(log).unwrap());
+        let (nll, entropy) = nll_and_entropy(&model, &data);
+        assert!((0.98..1.05).contains(&(nll / entropy)), "{nll} of {entropy}");
+
+        let make = || -> Result<Box<dyn Learner>> {
+            Ok(Box::new(made(data.clone(), &config, 1, &Device::Cpu)?))
+        };
+        let dir = tempfile::tempdir().unwrap();
+        same_seed_same_bits(&make, 1_000).unwrap();
+        resume_changes_nothing(&make, 600, 1_000, dir.path()).unwrap();
+    }
+}

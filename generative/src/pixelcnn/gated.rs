@@ -1,0 +1,297 @@
+//! The gated PixelCNN (van den Oord et al. 2016, "Conditional image generation with PixelCNN decoders",
+//! <https://arxiv.org/abs/1606.05328>, figure 2).
+//!
+//! A vertical stack sees the rows above, all of them, and a horizontal one the numbers before in its own row
+//! and, through the vertical one, the rows above: together there is no blind spot. What a vertical layer says
+//! at a row depends on the rows above alone, since its first kernel leaves out the row of its centre; so it
+//! goes to the horizontal layer at its own place, and nothing has to be shifted.
+use super::PixelCnnConfig;
+use crate::autoregressive::{Network, Place, Subject, Walk};
+use crate::data::Shape;
+use candle_core::{Module as _, Result, Tensor};
+use nn::{Activation, Conv2d, Init, Mask, MaskedConfig, Params, Pixels, gate, gate_rows};
+use std::ops::Range;
+
+/// F features of a pixel in each stack; those of the horizontal one in a group for each of C colours.
+#[derive(Clone)]
+pub(super) struct Gated {
+    shape: Shape,
+    layers: Vec<Layer>,
+    /// `[B, F, H, W]` to `[B, hidden, H, W]`.
+    hidden: Conv2d,
+    /// `[B, hidden, H, W]` to `[B, C·P, H, W]`.
+    out: Conv2d,
+}
+
+/// v ← gate(V ⋆ v), h ← h + U·gate(W ⋆ h + L·(V ⋆ v)), each gate with a shift of its own for every class.
+#[derive(Clone)]
+struct Layer {
+    /// V: F features, or the picture, to 2F.
+    vertical: Conv2d,
+    /// L: 2F to 2F.
+    link: Conv2d,
+    /// W: F features, or the picture, to 2F.
+    horizontal: Conv2d,
+    /// U: F to F.
+    out: Conv2d,
+    /// What classes add to the vertical and to the horizontal stack, `[classes, 2F]` each.
+    shifts: [Option<Tensor>; 2],
+    role: Role,
+}
+
+/// What a layer is beside the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Role {
+    /// Its h is the picture, and not added.
+    first: bool,
+    /// Nobody wants its v.
+    last: bool,
+}
+
+impl Gated {
+    pub(super) fn new(params: &Params, subject: &Subject, config: &PixelCnnConfig) -> Result<Self> {
+        let PixelCnnConfig { features, blocks, first_kernel, kernel, hidden, .. } = *config;
+        let (shape, classes) = (subject.shape, subject.classes);
+        let channels = shape.channels;
+        let conv = |name: &str, sizes: [usize; 2], kernel, mask, activation| {
+            let [inputs, outputs] = sizes;
+            let colours = match mask {
+                Mask::A | Mask::B => channels,
+                // Rows above are known in all colours.
+                Mask::VerticalA | Mask::VerticalB => 1,
+            };
+            let config = MaskedConfig { inputs, outputs, kernel, mask, colours };
+            Conv2d::masked(params, name, config, activation)
+        };
+        let (linear, relu) = (Activation::Linear, Activation::Relu);
+        let layer = |i: usize| {
+            let name = |part: &str| format!("layer{i:02}.{part}");
+            let (inputs, side) = if i == 0 { (channels, first_kernel) } else { (features, kernel) };
+            let (above, before) = match i {
+                0 => (Mask::VerticalA, Mask::A),
+                _ => (Mask::VerticalB, Mask::B),
+            };
+            let (two, point) = ([inputs, 2 * features], [1, 1]);
+            let role = Role { first: i == 0, last: i == blocks };
+            let shift = |stack: &str, wanted: bool| {
+                let init = Init::FanInUniform { fan_in: classes };
+                let shape = (classes, 2 * features);
+                let wanted = wanted && classes > 0;
+                wanted.then(|| params.var(&name(stack), shape, init)).transpose()
+            };
+            Ok(Layer {
+                vertical: conv(&name("vertical"), two, [side, side], above, linear)?,
+                link: conv(&name("link"), [2 * features; 2], point, Mask::VerticalB, linear)?,
+                horizontal: conv(&name("horizontal"), two, [1, side], before, linear)?,
+                out: conv(&name("out"), [features; 2], point, Mask::B, linear)?,
+                shifts: [shift("vertical.shift", !role.last)?, shift("horizontal.shift", true)?],
+                role,
+            })
+        };
+        let numbers = channels * subject.output.params();
+        Ok(Self {
+            shape,
+            layers: (0..=blocks).map(layer).collect::<Result<_>>()?,
+            hidden: conv("hidden", [features, hidden], [1, 1], Mask::B, relu)?,
+            out: conv("out", [hidden, numbers], [1, 1], Mask::B, linear)?,
+        })
+    }
+}
+
+impl Layer {
+    /// The next v and h, `[B, F, H, W]`.
+    fn forward(
+        &self,
+        [v, h]: [&Tensor; 2],
+        classes: Option<&Tensor>,
+        colours: usize,
+    ) -> Result<[Tensor; 2]> {
+        let shift = |stack: usize| match (&self.shifts[stack], classes) {
+            (Some(shift), Some(classes)) => shift.index_select(classes, 0).map(Some), // [B, 2F]
+            _ => Ok(None),
+        };
+        let above = self.vertical.forward(v)?; // [B, 2F, H, W]
+        let (link, before) = (self.link.forward(&above)?, self.horizontal.forward(h)?);
+        let gated = gate(&before, Some(&link), shift(1)?.as_ref(), colours)?; // [B, F, H, W]
+        let out = self.out.forward(&gated)?;
+        let next_v = match self.role.last {
+            true => v.clone(),
+            false => gate(&above, None, shift(0)?.as_ref(), 1)?,
+        };
+        Ok([next_v, if self.role.first { out } else { (h + out)? }])
+    }
+
+    fn fixed(&self) -> Self {
+        Self {
+            vertical: self.vertical.fixed(),
+            link: self.link.fixed(),
+            horizontal: self.horizontal.fixed(),
+            out: self.out.fixed(),
+            shifts: self.shifts.each_ref().map(|shift| shift.as_ref().map(Tensor::detach)),
+            role: self.role,
+        }
+    }
+}
+
+impl Network for Gated {
+    fn forward(&self, x: &Tensor, classes: Option<&Tensor>) -> Result<Tensor> {
+        let [mut v, mut h] = [x.clone(), x.clone()]; // [B, C, H, W]
+        for layer in &self.layers {
+            [v, h] = layer.forward([&v, &h], classes, self.shape.channels)?; // [B, F, H, W]
+        }
+        self.out.forward(&self.hidden.forward(&h)?) // [B, C·P, H, W]
+    }
+
+    fn fixed(&self) -> Box<dyn Network> {
+        Box::new(Self {
+            shape: self.shape,
+            layers: self.layers.iter().map(Layer::fixed).collect(),
+            hidden: self.hidden.fixed(),
+            out: self.out.fixed(),
+        })
+    }
+
+    fn walk(&self, n: usize, classes: Option<&[u32]>) -> Result<Box<dyn Walk + '_>> {
+        let size = [self.shape.height, self.shape.width];
+        let layer = |layer: &Layer| -> Result<LayerSteps> {
+            let rows = |shift: &Option<Tensor>| -> Result<Vec<f32>> {
+                let (Some(shift), Some(classes)) = (shift, classes) else { return Ok(Vec::new()) };
+                let classes = Tensor::new(classes, shift.device())?;
+                shift.index_select(&classes, 0)?.flatten_all()?.to_vec1()
+            };
+            Ok(LayerSteps {
+                vertical: layer.vertical.pixels(n, size)?,
+                link: layer.link.pixels(n, size)?,
+                horizontal: layer.horizontal.pixels(n, size)?,
+                out: layer.out.pixels(n, size)?,
+                shifts: [rows(&layer.shifts[0])?, rows(&layer.shifts[1])?],
+                linked: Vec::new(),
+                role: layer.role,
+            })
+        };
+        Ok(Box::new(Steps {
+            n,
+            shape: self.shape,
+            features: self.hidden.inputs(),
+            layers: self.layers.iter().map(layer).collect::<Result<_>>()?,
+            hidden: (self.hidden.pixels(n, size)?, self.hidden.outputs()),
+            out: self.out.pixels(n, size)?,
+            h: Vec::new(),
+            sums: Vec::new(),
+            gated: Vec::new(),
+        }))
+    }
+}
+
+/// The network number by number: the vertical stack a row at a time, the horizontal one when it is asked.
+struct Steps {
+    n: usize,
+    shape: Shape,
+    /// F.
+    features: usize,
+    layers: Vec<LayerSteps>,
+    /// The layer, and how many features it has.
+    hidden: (Pixels, usize),
+    out: Pixels,
+    h: Vec<f32>,
+    sums: Vec<f32>,
+    gated: Vec<f32>,
+}
+
+struct LayerSteps {
+    vertical: Pixels,
+    link: Pixels,
+    horizontal: Pixels,
+    out: Pixels,
+    /// What the class of each picture adds to both stacks, `[n, 2F]`, or nothing.
+    shifts: [Vec<f32>; 2],
+    /// What the vertical stack gives the row, `[n, W, 2F]`.
+    linked: Vec<f32>,
+    role: Role,
+}
+
+impl Steps {
+    /// The vertical stack at a row, whose rows above are known.
+    fn row(&mut self, row: usize) -> Result<()> {
+        let Self { n, features, layers, sums, gated, .. } = self;
+        let (width, two) = (self.shape.width, 2 * *features);
+        for LayerSteps { vertical, link, shifts, linked, role, .. } in layers {
+            if !role.first {
+                vertical.put(row, 0..width, 0..*features, gated)?;
+            }
+            sums.resize(*n * width * two, 0.0);
+            vertical.get(row, 0..width, 0..two, sums)?;
+            link.put(row, 0..width, 0..two, sums)?;
+            linked.resize(sums.len(), 0.0);
+            link.get(row, 0..width, 0..two, linked)?;
+            if role.last {
+                break;
+            }
+            if !shifts[0].is_empty() {
+                let rows = sums.chunks_exact_mut(width * two).zip(shifts[0].chunks_exact(two));
+                for (sums, shift) in rows {
+                    sums.chunks_exact_mut(two).for_each(|sums| add(sums, shift));
+                }
+            }
+            gated.resize(*n * width * *features, 0.0);
+            gate_rows(sums, *features, gated);
+        }
+        Ok(())
+    }
+}
+
+fn add(to: &mut [f32], values: &[f32]) {
+    to.iter_mut().zip(values).for_each(|(to, value)| *to += value);
+}
+
+fn group(colour: usize, each: usize) -> Range<usize> {
+    colour * each..(colour + 1) * each
+}
+
+impl Walk for Steps {
+    fn ask(&mut self, Place { row, column, channel }: Place, said: &mut [f32]) -> Result<()> {
+        if (column, channel) == (0, 0) {
+            self.row(row)?;
+        }
+        let Shape { channels, width, .. } = self.shape;
+        let Self { n, features, layers, hidden, out, h, sums, gated, .. } = self;
+        let (here, two) = (column..column + 1, 2 * *features);
+        let each = *features / channels;
+        let (single, double) = (group(channel, each), group(channel, 2 * each));
+        h.resize(*n * each, 0.0);
+        for layer in layers {
+            if !layer.role.first {
+                layer.horizontal.put(row, here.clone(), single.clone(), h)?;
+            }
+            sums.resize(*n * 2 * each, 0.0);
+            layer.horizontal.get(row, here.clone(), double.clone(), sums)?;
+            for (i, sums) in sums.chunks_exact_mut(2 * each).enumerate() {
+                add(sums, &layer.linked[(i * width + column) * two..][double.clone()]);
+                if !layer.shifts[1].is_empty() {
+                    add(sums, &layer.shifts[1][i * two..][double.clone()]);
+                }
+            }
+            gated.resize(*n * each, 0.0);
+            gate_rows(sums, each, gated);
+            layer.out.put(row, here.clone(), single.clone(), gated)?;
+            layer.out.get(row, here.clone(), single.clone(), gated)?;
+            match layer.role.first {
+                true => h.copy_from_slice(gated),
+                false => add(h, gated),
+            }
+        }
+        let (hidden, each) = (&mut hidden.0, hidden.1 / channels);
+        hidden.put(row, here.clone(), single, h)?;
+        sums.resize(*n * each, 0.0);
+        hidden.get(row, here.clone(), group(channel, each), sums)?;
+        out.put(row, here.clone(), group(channel, each), sums)?;
+        out.get(row, here, group(channel, said.len() / *n), said)
+    }
+
+    fn tell(&mut self, Place { row, column, channel }: Place, numbers: &[f32]) -> Result<()> {
+        let Some(first) = self.layers.first_mut() else { return Ok(()) };
+        let (here, channel) = (column..column + 1, channel..channel + 1);
+        first.vertical.put(row, here.clone(), channel.clone(), numbers)?;
+        first.horizontal.put(row, here, channel, numbers)
+    }
+}

@@ -31,7 +31,7 @@ fn what_is_encoded_is_decoded_to_the_reconstruction() {
     assert_eq!((z.len(), z.size()), (500, 2));
     // A picture by itself has the vector that it has among others.
     let alone = vae.encode(&images.take(499..500)).unwrap();
-    assert_eq!(alone.row(0), z.row(499));
+    assert!(alone.row(0).iter().zip(z.row(499)).all(|(a, b)| (a - b).abs() < 1e-5));
     let decoded = vae.decode(&z).unwrap();
     let sheets = vae.all_sheets().unwrap();
     assert_eq!(sheets[1].images.image(10), decoded.image(0));

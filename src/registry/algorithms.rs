@@ -15,8 +15,7 @@ use agents::{
 use anyhow::Result;
 use clap::{ArgMatches, Args as _, Command};
 use generative::{
-    Generative, ImageTransformerConfig, MadeConfig, PixelCnnConfig, Vae, VaeConfig, VqVae,
-    VqVaeConfig, image_transformer, made, pixelcnn,
+    Generative, MadeConfig, PixelCnnConfig, Vae, VaeConfig, VqVae, VqVaeConfig, made, pixelcnn,
 };
 use train::Plan;
 
@@ -186,28 +185,6 @@ pub const ALGORITHMS: &[Algorithm] = &[
             job.needs_discrete_actions()?;
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(FittedQ::new(Task::of_any_obs(job.make, job.mdp), config, seed)?))
-        }),
-    },
-    Algorithm {
-        name: "image-transformer",
-        aliases: &[],
-        about: "Causal transformer over pixels: exact likelihoods (Chen et al. 2020)",
-        unit: "pictures",
-        plan: Plan {
-            steps: 100_000,
-            log_every: 2_000,
-            eval_every: 10_000,
-            save_every: 50_000,
-            target: None,
-            patience: None,
-        },
-        flags: ImageTransformerConfig::augment_args,
-        typed: typed::<ImageTransformerConfig>,
-        options: resolve::<ImageTransformerConfig>,
-        build: Build::Model(|job| {
-            let config = job.config::<ImageTransformerConfig>()?;
-            let data = job.data.images().map_err(|error| Usage(error.to_string()))?;
-            Ok(Box::new(image_transformer(data, &config, job.seed, job.device)?))
         }),
     },
     Algorithm {

@@ -80,7 +80,8 @@ pub(crate) fn jacobian_is_strictly_lower_triangular(
 
 /// The gradient that training follows is that of differences, for every parameter: nothing is cut off.
 pub(crate) fn gradients_agree_with_differences(make: Make<'_>, subject: &Subject) {
-    let params = Params::new(1, &Device::Cpu);
+    // A seed with which no difference reaches across the kink of a ReLU.
+    let params = Params::new(3, &Device::Cpu);
     let network = make(&params, subject).unwrap();
     let n = 2;
     let levels = subject.output.levels();
@@ -90,7 +91,7 @@ pub(crate) fn gradients_agree_with_differences(make: Make<'_>, subject: &Subject
     let classes = (subject.classes > 0).then_some(&classes);
     let loss = || subject.output.loss(&network.forward(&x.affine(2.0, -1.0)?, classes)?, &x);
     let vars: Vec<Var> = params.named().into_iter().map(|(_, var)| var).collect();
-    let error = nn::gradcheck::gradcheck(&vars, 2e-3, loss).unwrap();
+    let error = nn::gradcheck::gradcheck(&vars, 1e-3, loss).unwrap();
     assert!(error < 1e-2, "{error}");
 }
 

@@ -229,7 +229,7 @@ fn mixtures_come_near_the_entropy() {
             let mut level = rand::Rng::random_range(rng, 0..8u8);
             for _ in 0..4 {
                 pixels.push(level);
-                level = (level + u8::from(rand::Rng::random(rng))).min(7);
+                level = (level + u8::from(rand::Rng::random::<bool>(rng))).min(7);
             }
         }
         Images::new(shape, 8, pixels, None).unwrap()

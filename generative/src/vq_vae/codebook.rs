@@ -84,16 +84,17 @@ impl RunningMeans {
     }
 
     /// Moves each code that was chosen less often than `least` times a batch, on average, to a row of z
-    /// `[R, E]`, drawn from all with equal probability, as if it had been chosen so often (after Dhariwal et
+    /// `[R, E]`, drawn from all with equal probability, as if it had had its even share (after Dhariwal et
     /// al. 2020, "Jukebox: a generative model for music", section 3.1). Says how many.
     pub fn restart(&mut self, codes: &mut [f32], z: &[f32], least: f64, rng: &mut Rng) -> usize {
         let (e, least) = (codes.len() / self.counts.len(), least * self.once);
+        let share = self.once * (z.len() / e) as f64 / self.counts.len() as f64;
         let dead = codes.chunks_exact_mut(e).zip(&mut self.counts).filter(|(_, n)| **n < least);
         let mut restarted = 0;
         for (code, count) in dead {
             let row = rng.random_range(0..z.len() / e);
             code.copy_from_slice(&z[row * e..][..e]);
-            *count = least;
+            *count = share;
             restarted += 1;
         }
         restarted

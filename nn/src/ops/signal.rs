@@ -32,8 +32,11 @@ pub(crate) struct Signal {
 struct Link {
     /// `[1]`, in the graph in place of the result.
     stand_in: Tensor,
-    gradient: Arc<Mutex<Option<Tensor>>>,
+    gradient: Slot,
 }
+
+/// Where a gradient lies from when the reader has computed it until the writer takes it.
+type Slot = Arc<Mutex<Option<Tensor>>>;
 
 impl From<&Tensor> for Signal {
     fn from(value: &Tensor) -> Self {
@@ -99,7 +102,7 @@ pub(super) fn apply(
     }
     let node = link.as_ref().map_or(&value, |link| &link.stand_in).clone();
     let result: Arc<OnceLock<Tensor>> = Arc::default();
-    let gradient: Arc<Mutex<Option<Tensor>>> = Arc::default();
+    let gradient = Slot::default();
     let linked = Linked {
         op,
         input: link.as_ref().map(|link| (value, link.gradient.clone())),
@@ -118,9 +121,9 @@ pub(super) fn apply(
 struct Linked<O> {
     op: O,
     /// The numbers that the first argument stands for, and where their gradient goes.
-    input: Option<(Tensor, Arc<Mutex<Option<Tensor>>>)>,
+    input: Option<(Tensor, Slot)>,
     /// The numbers that the result stands for, and where their gradient is found.
-    output: Option<(Arc<OnceLock<Tensor>>, Arc<Mutex<Option<Tensor>>>)>,
+    output: Option<(Arc<OnceLock<Tensor>>, Slot)>,
 }
 
 impl<O: LayerOp> CustomOp3 for Linked<O> {

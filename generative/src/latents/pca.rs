@@ -89,8 +89,9 @@ fn eigen(mut a: Vec<Vec<f64>>) -> (Vec<f64>, Vec<Vec<f64>>) {
                 for row in a.iter_mut().chain(v.iter_mut()) {
                     (row[p], row[q]) = (c * row[p] - s * row[q], s * row[p] + c * row[q]);
                 }
-                for j in 0..n {
-                    (a[p][j], a[q][j]) = (c * a[p][j] - s * a[q][j], s * a[p][j] + c * a[q][j]);
+                let (above, below) = a.split_at_mut(q);
+                for (x, y) in above[p].iter_mut().zip(&mut below[0]) {
+                    (*x, *y) = (c * *x - s * *y, s * *x + c * *y);
                 }
                 (a[p][q], a[q][p]) = (0.0, 0.0);
             }
@@ -144,11 +145,9 @@ mod tests {
         let mut rng = stream(1, "test");
         for n in [1, 2, 3, 20] {
             let mut a = vec![vec![0.0; n]; n];
-            for i in 0..n {
-                for j in 0..=i {
-                    a[i][j] = rng.random_range(-1.0..1.0);
-                    a[j][i] = a[i][j];
-                }
+            for (i, j) in (0..n).flat_map(|i| (0..=i).map(move |j| (i, j))) {
+                a[i][j] = rng.random_range(-1.0..1.0);
+                a[j][i] = a[i][j];
             }
             let (values, vectors) = eigen(a.clone());
             for k in 0..n {

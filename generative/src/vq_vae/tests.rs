@@ -179,10 +179,11 @@ fn with_running_means_a_step_brings_codes_to_the_mean() {
     }
 }
 
-/// 30 pictures and 64 codes: nothing need be lost. Pixels by themselves have 16·log 2 = 11.1 nats.
+/// 30 pictures and 64 codes: nothing need be lost. Pixels by themselves have 16·log 2 = 11.1 nats; codes that
+/// move by gradients alone leave most of the codebook unused, and get to less than half of that.
 #[test]
 fn learns_stripes() {
-    let rules = [(CodebookRule::Ema, 7_000, 0.1, 30.0), (CodebookRule::Loss, 1_000, 3.0, 8.0)];
+    let rules = [(CodebookRule::Ema, 7_000, 0.1, 30.0), (CodebookRule::Loss, 8_000, 5.5, 8.0)];
     for (codebook, batches, most, used) in rules {
         let (report, _) = trained(&make(small(codebook)), &[64 * batches], None).unwrap();
         let measures = report.evaluation.unwrap().measures;

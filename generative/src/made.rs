@@ -1,7 +1,7 @@
 //! MADE (Germain, Gregor, Murray & Larochelle 2015, "MADE: masked autoencoder for distribution estimation",
 //! <https://arxiv.org/abs/1502.03509>).
 //!
-//! log p(x) = Σ_i log p(x_i | x_1 … x_(i−1)) as for [`pixelcnn`](crate::pixelcnn), by dense layers. Every hidden
+//! log p(x) = Σ_i log p(x_i | x_1 … x_(i−1)) as for [`pixelcnn`](mod@crate::pixelcnn), by dense layers. Every hidden
 //! unit has a degree m in 1 … D − 1 and depends on the first m numbers of a picture alone: a weight from a unit
 //! of degree m' to one of degree m is kept where m ≥ m', one from number i where m ≥ i, and one to what is said
 //! of number i where i > m ([`sees`]; equations 13 and 14). `--direct` adds weights from number j to what is

@@ -15,7 +15,7 @@ pub fn straight_through(z: &Tensor, e: &Tensor) -> Result<Tensor> {
     e.detach() + (z - z.detach())?
 }
 
-/// mean over the rows of ‖sg[z] − e‖², which moves the codebook alone (equation 3, second term).
+/// mean over the rows of ‖sg\[z\] − e‖², which moves the codebook alone (equation 3, second term).
 ///
 /// # Errors
 /// Where the shapes don't fit.
@@ -23,7 +23,7 @@ pub fn codebook_loss(z: &Tensor, e: &Tensor) -> Result<Tensor> {
     loss::mse(e, &z.detach())? * e.dim(1)? as f64
 }
 
-/// mean over the rows of ‖z − sg[e]‖², which moves the encoder alone (equation 3, third term without β).
+/// mean over the rows of ‖z − sg\[e\]‖², which moves the encoder alone (equation 3, third term without β).
 ///
 /// # Errors
 /// Where the shapes don't fit.

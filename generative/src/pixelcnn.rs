@@ -21,7 +21,7 @@
 use crate::autoregressive::{Autoregressive, Network, Settings, Subject};
 use crate::data::{Binarisation, Images, Parts};
 use anyhow::Result;
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use clap::ValueEnum;
 use nn::Params;
 use serde::{Deserialize, Serialize};
@@ -145,6 +145,24 @@ impl PixelCnnConfig {
             return Err(BadValue::new("first_kernel", 1, expected));
         }
         Ok(())
+    }
+}
+
+/// `[B, C, H, W]` to `[B, H, W, C]`, as the layers want it.
+fn channels_last(x: &Tensor) -> candle_core::Result<Tensor> {
+    let (batch, channels, height, width) = x.dims4()?;
+    match channels {
+        1 => x.reshape((batch, height, width, 1)),
+        _ => x.permute((0, 2, 3, 1))?.contiguous(),
+    }
+}
+
+/// `[B, H, W, C]` to `[B, C, H, W]`.
+fn channels_first(x: &Tensor) -> candle_core::Result<Tensor> {
+    let (batch, height, width, channels) = x.dims4()?;
+    match channels {
+        1 => x.reshape((batch, 1, height, width)),
+        _ => x.permute((0, 3, 1, 2))?.contiguous(),
     }
 }
 

@@ -9,7 +9,7 @@ mod masked;
 mod pixels;
 
 pub use batch_norm::BatchNorm2d;
-pub use conv::{Conv2d, Conv2dConfig, ConvTranspose2d, Residual};
+pub use conv::{Conv2d, Conv2dConfig, ConvTranspose2d, Residual, Skip};
 pub use masked::{Mask, MaskedConfig};
 pub use pixels::Pixels;
 
@@ -29,7 +29,7 @@ macro_rules! modules {
     )*};
 }
 
-modules!(Linear, Conv2d, ConvTranspose2d, BatchNorm2d, Residual, Flatten, Unflatten, Layer);
+modules!(Linear, Conv2d, ConvTranspose2d, BatchNorm2d, Residual, Skip, Flatten, Unflatten, Layer);
 
 /// y = activation(x·Wᵀ + b).
 ///

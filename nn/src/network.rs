@@ -1,7 +1,7 @@
 //! Networks made of layers.
 use crate::layers::Pass;
 use crate::ops::{Reader, Signal};
-use crate::{BatchNorm2d, Conv2d, ConvTranspose2d, Flatten, Linear, Residual, Unflatten};
+use crate::{BatchNorm2d, Conv2d, ConvTranspose2d, Flatten, Linear, Residual, Skip, Unflatten};
 use candle_core::{Module, Result, Tensor};
 
 /// One layer of a [`Sequential`].
@@ -17,6 +17,8 @@ pub enum Layer {
     BatchNorm2d(BatchNorm2d),
     /// See [`Residual`].
     Residual(Residual),
+    /// See [`Skip`].
+    Skip(Skip),
     /// See [`Flatten`].
     Flatten(Flatten),
     /// See [`Unflatten`].
@@ -27,6 +29,7 @@ impl Layer {
     fn frozen(&self) -> Self {
         match self {
             Layer::BatchNorm2d(layer) => Layer::BatchNorm2d(layer.frozen()),
+            Layer::Skip(layer) => Layer::Skip(layer.map(Layer::frozen)),
             layer => layer.detached(),
         }
     }
@@ -38,6 +41,7 @@ impl Layer {
             Layer::ConvTranspose2d(layer) => Layer::ConvTranspose2d(layer.fixed()),
             Layer::BatchNorm2d(layer) => Layer::BatchNorm2d(layer.detached()),
             Layer::Residual(layer) => Layer::Residual(layer.fixed()),
+            Layer::Skip(layer) => Layer::Skip(layer.map(Layer::detached)),
             Layer::Flatten(layer) => Layer::Flatten(*layer),
             Layer::Unflatten(layer) => Layer::Unflatten(*layer),
         }
@@ -52,6 +56,7 @@ impl Pass for Layer {
             Layer::ConvTranspose2d(layer) => layer,
             Layer::BatchNorm2d(layer) => layer,
             Layer::Residual(layer) => layer,
+            Layer::Skip(layer) => layer,
             Layer::Flatten(layer) => layer,
             Layer::Unflatten(layer) => layer,
         };
@@ -86,6 +91,12 @@ impl From<BatchNorm2d> for Layer {
 impl From<Residual> for Layer {
     fn from(layer: Residual) -> Self {
         Layer::Residual(layer)
+    }
+}
+
+impl From<Skip> for Layer {
+    fn from(layer: Skip) -> Self {
+        Layer::Skip(layer)
     }
 }
 

@@ -1,36 +1,25 @@
 //! The residual PixelCNN.
-use super::PixelCnnConfig;
+use super::{PixelCnnConfig, channels_first, channels_last};
 use crate::autoregressive::{Network, Place, Subject, Walk};
 use crate::data::Shape;
 use candle_core::{Module as _, Result, Tensor};
-use nn::{Activation, Conv2d, Layer, Mask, MaskedConfig, Params, Pixels, Sequential};
+use nn::{Activation, Conv2d, Layer, Mask, MaskedConfig, Params, Pixels, Sequential, Skip};
 use std::ops::Range;
 
 /// F features of a pixel, in a group for each of C colours.
 #[derive(Clone)]
 pub(super) struct Residual {
     shape: Shape,
-    /// `[B, C, H, W]` to `[B, F, H, W]`.
+    /// C to F.
     first: Conv2d,
-    blocks: Vec<Block>,
-    /// `[B, F, H, W]` to `[B, hidden, H, W]`.
+    /// x + W₃·relu(W₂ ⋆ relu(W₁·x)), F features to F/2, F/2 and F.
+    blocks: Vec<[Conv2d; 3]>,
+    /// F to hidden.
     hidden: Conv2d,
-    /// `[B, hidden, H, W]` to `[B, C·P, H, W]`.
+    /// hidden to C·P.
     out: Conv2d,
-}
-
-/// x + W₃·relu(W₂ ⋆ relu(W₁·x)), F features to F/2, F/2 and F.
-#[derive(Clone)]
-struct Block {
-    layers: [Conv2d; 3],
-    /// The same layers: what passes between them is not in Candle's graph.
-    chain: Sequential,
-}
-
-impl Block {
-    fn new(layers: [Conv2d; 3]) -> Self {
-        Self { chain: Sequential::new(layers.iter().cloned().map(Layer::from).collect()), layers }
-    }
+    /// All of them, `[B, H, W, C]` to `[B, H, W, C·P]`.
+    all: Sequential,
 }
 
 impl Residual {
@@ -45,41 +34,44 @@ impl Residual {
         let (relu, linear, b) = (Activation::Relu, Activation::Linear, Mask::B);
         let block = |i: usize| {
             let (name, half) = (|part| format!("block{i:02}.{part}"), features / 2);
-            Ok(Block::new([
+            Ok([
                 conv(&name("down"), [features, half], 1, b, relu)?,
                 conv(&name("conv"), [half, half], kernel, b, relu)?,
                 conv(&name("up"), [half, features], 1, b, linear)?,
-            ]))
+            ])
         };
         let numbers = colours * subject.output.params();
-        Ok(Self {
+        Ok(Self::of(
             shape,
-            first: conv("first", [colours, features], first_kernel, Mask::A, linear)?,
-            blocks: (0..blocks).map(block).collect::<Result<_>>()?,
-            hidden: conv("hidden", [features, hidden], 1, b, relu)?,
-            out: conv("out", [hidden, numbers], 1, b, linear)?,
-        })
+            conv("first", [colours, features], first_kernel, Mask::A, linear)?,
+            (0..blocks).map(block).collect::<Result<_>>()?,
+            [
+                conv("hidden", [features, hidden], 1, b, relu)?,
+                conv("out", [hidden, numbers], 1, b, linear)?,
+            ],
+        ))
+    }
+
+    fn of(shape: Shape, first: Conv2d, blocks: Vec<[Conv2d; 3]>, end: [Conv2d; 2]) -> Self {
+        let last = |conv: &Conv2d| Layer::from(conv.clone().channels_last());
+        let mut layers = vec![last(&first)];
+        layers
+            .extend(blocks.iter().map(|block| Skip::new(block.iter().map(last).collect()).into()));
+        layers.extend(end.iter().map(last));
+        let [hidden, out] = end;
+        Self { shape, first, blocks, hidden, out, all: Sequential::new(layers) }
     }
 }
 
 impl Network for Residual {
     fn forward(&self, x: &Tensor, _: Option<&Tensor>) -> Result<Tensor> {
-        let mut x = self.first.forward(x)?; // [B, F, H, W]
-        for block in &self.blocks {
-            x = (&x + block.chain.forward(&x)?)?; // [B, F, H, W]
-        }
-        self.out.forward(&self.hidden.forward(&x)?) // [B, C·P, H, W]
+        channels_first(&self.all.forward(&channels_last(x)?)?) // [B, C·P, H, W]
     }
 
     fn fixed(&self) -> Box<dyn Network> {
-        let block = |block: &Block| Block::new(block.layers.each_ref().map(Conv2d::fixed));
-        Box::new(Self {
-            shape: self.shape,
-            first: self.first.fixed(),
-            blocks: self.blocks.iter().map(block).collect(),
-            hidden: self.hidden.fixed(),
-            out: self.out.fixed(),
-        })
+        let blocks = self.blocks.iter().map(|block| block.each_ref().map(Conv2d::fixed)).collect();
+        let end = [&self.hidden, &self.out].map(Conv2d::fixed);
+        Box::new(Self::of(self.shape, self.first.fixed(), blocks, end))
     }
 
     fn walk(&self, n: usize, _: Option<&[u32]>) -> Result<Box<dyn Walk + '_>> {
@@ -87,8 +79,7 @@ impl Network for Residual {
         let layer = |conv: &Conv2d| -> Result<Step> {
             Ok((conv.pixels(n, size)?, conv.outputs() / self.shape.channels))
         };
-        let layers = |block: &Block| -> Result<_> {
-            let [down, conv, up] = &block.layers;
+        let layers = |[down, conv, up]: &[Conv2d; 3]| -> Result<_> {
             Ok([layer(down)?, layer(conv)?, layer(up)?])
         };
         Ok(Box::new(Steps {

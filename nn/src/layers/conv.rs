@@ -1,7 +1,7 @@
 //! Convolutions.
 use super::Pass;
 use crate::ops::{self, Reader, Signal};
-use crate::{Activation, Init, Params};
+use crate::{Activation, Init, Layer, Params};
 use candle_core::{Result, Tensor, bail};
 
 /// The sizes of a convolution; kernel, stride, padding and dilation are the same along both axes.
@@ -96,6 +96,13 @@ impl Conv2d {
         Ok(Self { weight, bias, window, form: activation.into(), mask: None })
     }
 
+    /// The same layer for `[B, H, W, C]`, which it takes to `[B, H', W', O]`: with the channels of a pixel side
+    /// by side, as kernels compute them, nothing has to be turned between layers.
+    pub fn channels_last(mut self) -> Self {
+        self.form.order = ops::Order::Pixels;
+        self
+    }
+
     /// Channels C of the input.
     pub fn inputs(&self) -> usize {
         self.weight.dims()[1]
@@ -149,6 +156,32 @@ impl Residual {
 impl Pass for Residual {
     fn pass(&self, x: &Signal, reader: Reader) -> Result<Signal> {
         self.0.pass(x, reader) // [B, C, H, W]
+    }
+}
+
+/// `y = x + layers(x)` (He et al. 2016, equation 1), for layers one after the other whose result has the
+/// shape of their input.
+#[derive(Debug, Clone)]
+pub struct Skip(Vec<Layer>);
+
+impl Skip {
+    /// `layers`, the first one first, with their input added to their result.
+    pub fn new(layers: Vec<Layer>) -> Self {
+        Self(layers)
+    }
+
+    pub(crate) fn map(&self, f: impl Fn(&Layer) -> Layer) -> Self {
+        Self(self.0.iter().map(f).collect())
+    }
+}
+
+impl Pass for Skip {
+    fn pass(&self, x: &Signal, reader: Reader) -> Result<Signal> {
+        let mut y = x.clone();
+        for layer in &self.0 {
+            y = layer.pass(&y, Reader::Layer)?;
+        }
+        x.plus(&y, reader)
     }
 }
 

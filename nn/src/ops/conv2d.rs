@@ -3,7 +3,7 @@ use super::conv_gradients::{Group, Sums, gradients, with_taps};
 use super::correlation::{Correlation, Transposed};
 use super::fresh::compute;
 use super::functions::sum;
-use super::geometry::Geometry;
+use super::geometry::{Geometry, Order};
 use super::signal::{Given, Gradients3, LayerOp, Reader, Signal, apply};
 use super::tiles::{even_tile, scratch, tile};
 use super::transpose::transpose;
@@ -41,15 +41,39 @@ pub(crate) struct ConvForm {
     pub(crate) taps: Option<usize>,
     /// Whether the input is added to what comes out of the activation.
     pub(crate) residual: bool,
+    /// How input and result lie.
+    pub(crate) order: Order,
 }
 
 impl From<Activation> for ConvForm {
     fn from(activation: Activation) -> Self {
-        Self { activation, taps: None, residual: false }
+        Self { activation, taps: None, residual: false, order: Order::Planes }
     }
 }
 
-/// activation(w ⋆ x + b) for x `[B, C, H, W]`, w `[O, C, k, k]`, b `[O]`: `[B, O, H', W']`.
+impl Order {
+    /// Batch, channels, height and width of a tensor.
+    fn sizes(self, dims: &[usize]) -> Option<[usize; 4]> {
+        match (self, dims) {
+            (Self::Planes, &[batch, channels, height, width])
+            | (Self::Pixels, &[batch, height, width, channels]) => {
+                Some([batch, channels, height, width])
+            }
+            _ => None,
+        }
+    }
+
+    /// The shape of one of so many channels.
+    fn shape(self, [batch, channels, height, width]: [usize; 4]) -> [usize; 4] {
+        match self {
+            Self::Planes => [batch, channels, height, width],
+            Self::Pixels => [batch, height, width, channels],
+        }
+    }
+}
+
+/// activation(w ⋆ x + b) for x `[B, C, H, W]`, w `[O, C, k, k]`, b `[O]`: `[B, O, H', W']`; or `[B, H, W, C]` to
+/// `[B, H', W', O]`.
 pub(crate) fn conv2d(
     signal: &Signal,
     weight: &Tensor,
@@ -66,9 +90,10 @@ pub(crate) fn conv2d(
     if bias.dims() != [weight.dim(0)?] {
         bail!("conv2d: bias {:?} does not fit weight {:?}", bias.dims(), weight.dims())
     }
-    let size = [weight.dim(0)?, geometry.out_height, geometry.out_width];
-    if form.residual && x.dims()[1..] != size {
-        bail!("conv2d: input {:?} cannot be added to the result {size:?}", x.dims())
+    let size = [x.dim(0)?, weight.dim(0)?, geometry.out_height, geometry.out_width];
+    let shape = form.order.shape(size);
+    if form.residual && x.dims() != shape {
+        bail!("conv2d: input {:?} cannot be added to the result {shape:?}", x.dims())
     }
     if !on_cpu_f32(&[x, weight, bias]) {
         let weight = match form.taps {
@@ -76,6 +101,9 @@ pub(crate) fn conv2d(
             None => weight.clone(),
         };
         let Window { stride, padding: [down, across], dilation } = window;
+        let pixels = form.order == Order::Pixels;
+        let input = x;
+        let x = &if pixels { x.permute((0, 3, 1, 2))?.contiguous()? } else { x.clone() }; // [B, C, H, W]
         let sum = if down == across {
             x.conv2d(&weight, down, stride, dilation, 1)?
         } else {
@@ -83,7 +111,8 @@ pub(crate) fn conv2d(
             x.conv2d(&weight, 0, stride, dilation, 1)?
         }; // [B, O, H', W']
         let y = form.activation.apply(&sum.broadcast_add(&bias.reshape((1, (), 1, 1))?)?)?;
-        let y = if form.residual { (x + y)? } else { y };
+        let y = if pixels { y.permute((0, 2, 3, 1))?.contiguous()? } else { y };
+        let y = if form.residual { (input + y)? } else { y };
         return Ok((&y).into());
     }
     apply(signal, weight, bias, op, reader)
@@ -105,8 +134,11 @@ struct Conv2dOp {
 impl Conv2dOp {
     fn geometry(&self, x: &[usize], weight: &[usize]) -> Result<Geometry> {
         let Window { stride, padding, dilation } = self.window;
-        if let (&[batch, channels, height, width], &[outputs, inputs, kernel_height, kernel_width]) =
-            (x, weight)
+        let order = self.form.order;
+        if let (
+            Some([batch, channels, height, width]),
+            &[outputs, inputs, kernel_height, kernel_width],
+        ) = (order.sizes(x), weight)
             && let Some(out_height) = self.window.positions(0, height, kernel_height)
             && let Some(out_width) = self.window.positions(1, width, kernel_width)
             && channels == inputs
@@ -114,6 +146,7 @@ impl Conv2dOp {
         {
             let elements = kernel_height * kernel_width;
             return Ok(Geometry {
+                order,
                 channels,
                 height,
                 width,
@@ -160,6 +193,14 @@ impl CustomOp3 for Conv2dOp {
                 compute(all, some, batch * work, |tile, y| {
                     let x = x[tile * samples * geometry.sample()..].chunks(geometry.sample());
                     for (y, x) in y.chunks_mut(outputs * positions).zip(x) {
+                        if self.form.order == Order::Pixels {
+                            correlation.sums(x, kernels, y)?; // [H'·W', O]
+                            activation::add_rows_and_apply(self.form.activation, y, bias);
+                            if self.form.residual {
+                                y.iter_mut().zip(x).for_each(|(y, x)| *y += x);
+                            }
+                            continue;
+                        }
                         scratch(y.len(), |sums| {
                             correlation.sums(x, kernels, sums)?; // [H'·W', O]
                             activation::add_rows_and_apply(self.form.activation, sums, bias);
@@ -174,8 +215,8 @@ impl CustomOp3 for Conv2dOp {
                 })
             })
         })?;
-        let shape = (batch, outputs, geometry.out_height, geometry.out_width);
-        Ok((CpuStorage::F32(y), Shape::from(shape)))
+        let size = [batch, outputs, geometry.out_height, geometry.out_width];
+        Ok((CpuStorage::F32(y), Shape::from(self.form.order.shape(size).to_vec())))
     }
 
     fn bwd(
@@ -224,6 +265,23 @@ impl Conv2dOp {
                 true => activation::backward_of_sum(self.form.activation, y, x, g, gz),
                 false => activation::backward(self.form.activation, y, g, gz),
             }
+            if self.form.order == Order::Pixels {
+                if !sums.bias.is_empty() {
+                    add_rows(gz, sums.bias);
+                }
+                if !sums.weight.is_empty() {
+                    correlation.add_gradient(x, gz, sums.weight, sums.old)?;
+                }
+                let Some(transposed) = transposed else { return Ok(()) };
+                let samples = gz.chunks_exact(outputs * positions);
+                for (dx, gz) in sums.x.chunks_exact_mut(geometry.sample()).zip(samples) {
+                    transposed.image(&[], gz, dx)?;
+                }
+                if self.form.residual {
+                    sums.x.iter_mut().zip(g).for_each(|(dx, g)| *dx += g);
+                }
+                return Ok(());
+            }
             scratch(y.len(), |turned| {
                 let samples = gz.chunks_exact(outputs * positions);
                 for (turned, gz) in turned.chunks_exact_mut(outputs * positions).zip(samples) {
@@ -250,6 +308,18 @@ impl Conv2dOp {
             })
         })
     }
+}
+
+/// sums += rows of as many numbers.
+pub(super) fn add_rows(rows: &[f32], sums: &mut [f32]) {
+    vectorised(
+        #[inline(always)]
+        || {
+            for row in rows.chunks_exact(sums.len()) {
+                sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+            }
+        },
+    );
 }
 
 /// sums += the sum of each of as many rows.

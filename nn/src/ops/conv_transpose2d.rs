@@ -3,7 +3,7 @@ use super::conv_gradients::{Group, Sums, gradients};
 use super::conv2d::{Window, add_sums};
 use super::correlation::{Correlation, Transposed};
 use super::fresh::compute;
-use super::geometry::Geometry;
+use super::geometry::{Geometry, Order};
 use super::signal::{Given, Gradients3, LayerOp, Reader, Signal, apply};
 use super::tiles::{even_tile, scratch, tile};
 use super::transpose::transpose;
@@ -64,6 +64,7 @@ impl ConvTranspose2dOp {
             && batch * inputs * channels * height * width * stride * dilation > 0
         {
             return Ok(Geometry {
+                order: Order::Planes,
                 channels,
                 height,
                 width,

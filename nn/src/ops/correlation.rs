@@ -4,7 +4,7 @@
 //! `[height·width, channels]`, since channels are what a vector holds; images that single numbers are
 //! read from may lie in any way.
 use super::conv_gradients::with_taps;
-use super::geometry::Geometry;
+use super::geometry::{Geometry, Order};
 use super::product::{Factors, Old, Rows, check_offsets, multiples, product};
 use super::tiles::scratch;
 use super::transpose::transpose;
@@ -32,11 +32,11 @@ impl Correlation {
             let (sample_index, position) =
                 (index / geometry.positions(), index % geometry.positions());
             let (y, x) = (position / geometry.out_width, position % geometry.out_width);
-            (sample_index * sample + (y * width + x) * geometry.stride) as u32
+            (sample_index * sample + geometry.place(y, x) * geometry.stride) as u32
         };
         let input = |index: usize| {
             let (y, x) = geometry.offset(index % geometry.taps);
-            (index / geometry.taps * height * width + y * width + x) as u32
+            (geometry.channel(index / geometry.taps) + geometry.place(y, x)) as u32
         };
         Ok(Self {
             geometry,
@@ -97,7 +97,7 @@ impl Transposed {
     pub(super) fn new(geometry: Geometry, outputs: usize, kernels: &[f32]) -> Result<Self> {
         const FEW: usize = 8;
         let inputs = geometry.inputs();
-        if geometry.channels < FEW {
+        if geometry.order == Order::Planes && geometry.channels < FEW {
             let way = Way::Positions {
                 taps: multiples(inputs, 1)?,
                 outputs: multiples(outputs, inputs)?,
@@ -112,10 +112,13 @@ impl Transposed {
         Ok(Self { geometry, way: Way::Channels(spread), kernels: arranged })
     }
 
-    /// `image[channels, height, width]`, which is 0, ← the kernels on `sums[outputs, positions]`, which
-    /// are `turned[positions, outputs]` too.
+    /// The image, which is 0, ← the kernels on `turned[positions, outputs]`, which are
+    /// `sums[outputs, positions]` too where the image is in planes.
     pub(super) fn image(&self, sums: &[f32], turned: &[f32], image: &mut [f32]) -> Result<()> {
         match &self.way {
+            Way::Channels(spread) if self.geometry.order == Order::Pixels => {
+                spread.image(turned, &self.kernels, image)
+            }
             Way::Channels(spread) => scratch(image.len(), |pixels| {
                 spread.image(turned, &self.kernels, pixels)?;
                 transpose(pixels, self.geometry.channels, image);

@@ -1,11 +1,22 @@
 //! The geometry of one convolution.
 use super::tiles::scratch;
 
+/// How the numbers of a sample lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// `[channels, height, width]`.
+    Planes,
+    /// `[height, width, channels]`.
+    Pixels,
+}
+
 /// One sample `[channels, height, width]`, the image, gives sums `[outputs, out_height, out_width]`
 /// through kernels `[outputs, channels, taps]`. In a transposed convolution it is the result that is
 /// the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Geometry {
+    /// Of the image.
+    pub(super) order: Order,
     pub(super) channels: usize,
     pub(super) height: usize,
     pub(super) width: usize,
@@ -67,16 +78,40 @@ impl Geometry {
             return f(samples);
         }
         let (height, width) = self.padded_size();
-        let planes = samples.chunks_exact(self.plane());
+        let side = self.pixel();
+        let [width, before, row] = [width, self.padding[1], self.width].map(|n| n * side);
+        let planes = samples.chunks_exact(self.height * row);
         scratch(planes.len() * height * width, |padded| {
             padded.fill(0.0);
             for (padded, plane) in padded.chunks_exact_mut(height * width).zip(planes) {
                 let rows = padded.chunks_exact_mut(width).skip(self.padding[0]);
-                for (padded, row) in rows.zip(plane.chunks_exact(self.width)) {
-                    padded[self.padding[1]..][..self.width].copy_from_slice(row);
+                for (padded, values) in rows.zip(plane.chunks_exact(row)) {
+                    padded[before..][..row].copy_from_slice(values);
                 }
             }
             f(padded)
         })
+    }
+
+    /// Numbers of a pixel that lie side by side.
+    fn pixel(&self) -> usize {
+        match self.order {
+            Order::Planes => 1,
+            Order::Pixels => self.channels,
+        }
+    }
+
+    /// Where a pixel of a padded sample begins.
+    pub(super) fn place(&self, y: usize, x: usize) -> usize {
+        (y * self.padded_size().1 + x) * self.pixel()
+    }
+
+    /// Where a channel of it is from there.
+    pub(super) fn channel(&self, channel: usize) -> usize {
+        let (height, width) = self.padded_size();
+        match self.order {
+            Order::Planes => channel * height * width,
+            Order::Pixels => channel,
+        }
     }
 }

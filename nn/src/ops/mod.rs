@@ -36,6 +36,7 @@ pub(crate) use conv2d::{ConvForm, Window, conv2d, first_taps};
 pub(crate) use functions::sqrt;
 pub(crate) use gate::{gate, gate_rows};
 pub(crate) use gaussian::{kl_standard_normal, reparameterise};
+pub(crate) use geometry::Order;
 pub(crate) use likelihood::{
     bernoulli_nll, bernoulli_nll_each, log_softmax, softmax_cross_entropy, softmax_nll_each,
 };

@@ -1,10 +1,14 @@
 //! What flows between the layers of a network, and how its gradient gets back.
 //!
 //! Candle's backward pass adds the gradient of every result to a new tensor of zeros, since any result
-//! may have several readers. One that is read by the next layer only is kept out of Candle's graph: a
-//! single number stands for it there, so that layers are visited in their order, and the gradient
-//! itself is handed from reader to writer.
-use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Storage, Tensor, bail};
+//! may have several readers. One that is read by layers only is kept out of Candle's graph: a single
+//! number stands for it there, so that layers are visited in their order, and the gradient itself is
+//! handed from reader to writer; where there are several readers, what they hand over is summed.
+use super::fresh::compute;
+use super::{on_cpu_f32, read, vectorised};
+use candle_core::{
+    CpuStorage, CustomOp2, CustomOp3, DType, Layout, Result, Shape, Storage, Tensor, bail,
+};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Gradients of x, weight and bias, as far as somebody asks for them.
@@ -13,7 +17,7 @@ pub(super) type Gradients3 = (Option<Tensor>, Option<Tensor>, Option<Tensor>);
 /// Who is going to read a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reader {
-    /// Nobody but the next layer, once.
+    /// Nobody but other layers.
     Layer,
     /// Anybody, any number of times.
     Anybody,
@@ -35,8 +39,30 @@ struct Link {
     gradient: Slot,
 }
 
-/// Where a gradient lies from when the reader has computed it until the writer takes it.
-type Slot = Arc<Mutex<Option<Tensor>>>;
+/// Where a gradient lies from when the first reader has computed it until the writer takes it.
+#[derive(Debug, Clone, Default)]
+struct Slot(Arc<Mutex<Option<Tensor>>>);
+
+impl Slot {
+    fn add(&self, gradient: Option<Tensor>) -> Result<()> {
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *slot = match (slot.take(), gradient) {
+            (Some(sum), Some(gradient)) => Some(sum_of(&sum, &gradient)?),
+            (sum, gradient) => sum.or(gradient),
+        };
+        Ok(())
+    }
+
+    fn take(&self) -> Option<Tensor> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// The numbers that an argument stands for, and where their gradient goes.
+type Input = Option<(Tensor, Slot)>;
+
+/// The numbers that a result stands for, and where their gradient is found.
+type Output = Option<(Arc<OnceLock<Tensor>>, Slot)>;
 
 impl From<&Tensor> for Signal {
     fn from(value: &Tensor) -> Self {
@@ -56,6 +82,36 @@ impl Signal {
             None => Ok(self.value),
             Some(_) => bail!("a result of shape {:?} was left for a layer", self.value.shape()),
         }
+    }
+
+    /// What stands for it in the graph, and what for.
+    fn node(&self) -> Result<(Tensor, Input)> {
+        let value = self.value.contiguous()?;
+        Ok(match &self.link {
+            None => (value, None),
+            Some(link) => (link.stand_in.clone(), Some((value, link.gradient.clone()))),
+        })
+    }
+
+    /// The sum of two of one shape.
+    pub(crate) fn plus(&self, other: &Self, reader: Reader) -> Result<Self> {
+        if self.value.shape() != other.value.shape() {
+            bail!("{:?} cannot be added to {:?}", other.value.dims(), self.value.dims())
+        }
+        let linked = self.link.is_some() || other.link.is_some();
+        if !linked && (reader == Reader::Anybody || !on_cpu_f32(&[&self.value, &other.value])) {
+            return Ok(Self::from(&(&self.value + &other.value)?));
+        }
+        let sum = read(&self.value, |a| read(&other.value, |b| sums(a, b)))?;
+        let ((a, first), (b, second)) = (self.node()?, other.node()?);
+        let shape = self.value.shape().clone();
+        if !a.track_op() && !b.track_op() {
+            return Ok(Self::from(&Tensor::from_vec(sum, shape, a.device())?));
+        }
+        let pending = Pending::for_reader(reader);
+        let (sum, inputs) = (Mutex::new(Some(sum)), [first, second]);
+        let op = Plus { sum, shape, inputs, output: pending.output() };
+        pending.signal(a.apply_op2(&b, op)?)
     }
 
     /// The same numbers in the same order, in the shape that `f` gives them.
@@ -100,30 +156,55 @@ pub(super) fn apply(
             return Ok(Signal { value: value.apply_op3(&weight, &bias, op)?, link: None });
         }
     }
-    let node = link.as_ref().map_or(&value, |link| &link.stand_in).clone();
-    let result: Arc<OnceLock<Tensor>> = Arc::default();
-    let gradient = Slot::default();
-    let linked = Linked {
-        op,
-        input: link.as_ref().map(|link| (value, link.gradient.clone())),
-        output: (reader == Reader::Layer).then(|| (result.clone(), gradient.clone())),
-    };
-    let node = node.apply_op3(&weight, &bias, linked)?;
-    match result.get() {
-        Some(value) => {
-            Ok(Signal { value: value.clone(), link: Some(Link { stand_in: node, gradient }) })
-        }
-        None => Ok(Signal { value: node, link: None }),
+    let (node, input) = x.node()?;
+    let output = Pending::for_reader(reader);
+    let linked = Linked { op, input, output: output.output() };
+    output.signal(node.apply_op3(&weight, &bias, linked)?)
+}
+
+/// A result that is about to be computed.
+struct Pending(Output);
+
+impl Pending {
+    fn for_reader(reader: Reader) -> Self {
+        Self((reader == Reader::Layer).then(Default::default))
+    }
+
+    fn output(&self) -> Output {
+        self.0.clone()
+    }
+
+    /// The result, when `node` is in the graph.
+    fn signal(self, node: Tensor) -> Result<Signal> {
+        let Some((result, gradient)) = self.0 else { return Ok(Signal::from(&node)) };
+        let Some(value) = result.get() else { bail!("a layer left no result") };
+        Ok(Signal { value: value.clone(), link: Some(Link { stand_in: node, gradient }) })
+    }
+}
+
+/// Keeps a result outside the graph and returns what stands for it, or returns it.
+fn kept(output: &Output, y: CpuStorage, shape: Shape) -> Result<(CpuStorage, Shape)> {
+    let Some((result, _)) = output else { return Ok((y, shape)) };
+    let CpuStorage::F32(y) = y else { bail!("layers compute with f32") };
+    let y = Tensor::from_vec(y, shape, &candle_core::Device::Cpu)?;
+    result.get_or_init(|| y);
+    Ok((CpuStorage::F32(vec![0.0]), Shape::from(1)))
+}
+
+/// A result and its gradient, from where they are.
+fn found(name: &str, output: &Output, y: &Tensor, g: &Tensor) -> Result<(Tensor, Tensor)> {
+    let Some((result, gradient)) = output else { return Ok((y.clone(), g.clone())) };
+    match (result.get(), gradient.take()) {
+        (Some(y), Some(g)) => Ok((y.clone(), g.reshape(y.shape())?)),
+        _ => bail!("{name}: backward before the layer that reads the result"),
     }
 }
 
 /// An operation whose input or result is not in the graph.
 struct Linked<O> {
     op: O,
-    /// The numbers that the first argument stands for, and where their gradient goes.
-    input: Option<(Tensor, Slot)>,
-    /// The numbers that the result stands for, and where their gradient is found.
-    output: Option<(Arc<OnceLock<Tensor>>, Slot)>,
+    input: Input,
+    output: Output,
 }
 
 impl<O: LayerOp> CustomOp3 for Linked<O> {
@@ -153,11 +234,7 @@ impl<O: LayerOp> CustomOp3 for Linked<O> {
                 forward(x, layout)?
             }
         };
-        let Some((result, _)) = &self.output else { return Ok((y, shape)) };
-        let CpuStorage::F32(y) = y else { bail!("{} computes with f32", self.name()) };
-        let y = Tensor::from_vec(y, shape, &candle_core::Device::Cpu)?;
-        result.get_or_init(|| y);
-        Ok((CpuStorage::F32(vec![0.0]), Shape::from(1)))
+        kept(&self.output, y, shape)
     }
 
     fn bwd(
@@ -168,22 +245,86 @@ impl<O: LayerOp> CustomOp3 for Linked<O> {
         y: &Tensor,
         g: &Tensor,
     ) -> Result<Gradients3> {
-        let (y, g) = match &self.output {
-            None => (y.clone(), g.clone()),
-            Some((result, gradient)) => {
-                let gradient = gradient.lock().unwrap_or_else(PoisonError::into_inner).take();
-                match (result.get(), gradient) {
-                    (Some(y), Some(g)) => (y.clone(), g.reshape(y.shape())?),
-                    _ => bail!("{}: backward before the layer that reads the result", self.name()),
-                }
-            }
-        };
+        let (y, g) = found(self.name(), &self.output, y, g)?;
         let given = |x| Given { x, weight, bias, y: &y, g: &g };
         let Some((value, gradient)) = &self.input else {
             return self.op.gradients(given(x), x.track_op());
         };
         let (dx, d_weight, d_bias) = self.op.gradients(given(value), true)?;
-        *gradient.lock().unwrap_or_else(PoisonError::into_inner) = dx;
+        gradient.add(dx)?;
         Ok((Some(Tensor::zeros(1, DType::F32, x.device())?), d_weight, d_bias))
+    }
+}
+
+/// What adding one number costs in multiply-adds of a product, roughly.
+const SUM_WORK: usize = 8;
+
+/// Numbers that are added in a tile.
+const SUM_TILE: usize = 1 << 15;
+
+fn sums(a: &[f32], b: &[f32]) -> Result<Vec<f32>> {
+    compute(a.len(), SUM_TILE, SUM_WORK * a.len(), |tile, sums| {
+        let first = tile * SUM_TILE;
+        let terms = a[first..].iter().zip(&b[first..]);
+        vectorised(
+            #[inline(always)]
+            || sums.iter_mut().zip(terms).for_each(|(sum, (a, b))| *sum = a + b),
+        );
+        Ok(())
+    })
+}
+
+/// a + b, outside the graph.
+fn sum_of(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    let sums = read(a, |a| read(b, |b| sums(a, b)))?;
+    Tensor::from_vec(sums, a.shape(), a.device())
+}
+
+/// The sum of two tensors of one shape, any of which may be outside the graph.
+struct Plus {
+    /// Computed beforehand, from numbers that need not be in the graph.
+    sum: Mutex<Option<Vec<f32>>>,
+    shape: Shape,
+    inputs: [Input; 2],
+    output: Output,
+}
+
+impl CustomOp2 for Plus {
+    fn name(&self) -> &'static str {
+        "plus"
+    }
+
+    fn cpu_fwd(
+        &self,
+        _: &CpuStorage,
+        _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let sum = self.sum.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(sum) = sum else { bail!("plus: computed twice") };
+        kept(&self.output, CpuStorage::F32(sum), self.shape.clone())
+    }
+
+    fn bwd(
+        &self,
+        _: &Tensor,
+        _: &Tensor,
+        y: &Tensor,
+        g: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let (_, g) = found(self.name(), &self.output, y, g)?;
+        let mut gradients = [None, None];
+        for (input, gradient) in self.inputs.iter().zip(&mut gradients) {
+            *gradient = Some(match input {
+                None => g.clone(),
+                Some((_, slot)) => {
+                    slot.add(Some(g.clone()))?;
+                    Tensor::zeros(1, DType::F32, g.device())?
+                }
+            });
+        }
+        let [a, b] = gradients;
+        Ok((a, b))
     }
 }

@@ -1,6 +1,6 @@
 //! Kernels against Candle's own operations in `f64`, against differences, and against themselves
 //! on other numbers of threads.
-use super::{ConvForm, Moments, Reader, Window, batch_norm_by, on_cpu_f32};
+use super::{ConvForm, Moments, Order, Reader, Window, batch_norm_by, on_cpu_f32};
 use crate::gradcheck::gradcheck;
 use crate::{Activation, Init};
 use candle_core::{DType, Device, Result, Tensor, Var};
@@ -94,10 +94,27 @@ fn cases() -> Vec<Case> {
             for (taps, [h, w]) in
                 [(4, [3, 3]), (5, [3, 3]), (24, [7, 7]), (1, [1, 1]), (6, [3, 3]), (2, [1, 5])]
             {
-                let form = ConvForm { activation, taps: Some(taps), residual };
+                let form = ConvForm { activation, taps: Some(taps), residual, ..activation.into() };
                 let window = Window { stride: 1, padding: [h / 2, w / 2], dilation: 1 };
                 let shapes: [&[usize]; 3] = [&[2, 3, 5, 4], &[3, 3, h, w], &[3]];
                 let name = format!("conv2d {form:?} {h}×{w}");
+                cases.push(Case::new(name, shapes, move |[x, w, b]| conv2d(x, w, b, window, form)));
+            }
+            // Channels last: steps, dilation, few channels and many, a kernel in parts.
+            for (channels, taps, window) in [
+                (3, None, Window { stride: 1, padding: [1, 1], dilation: 1 }),
+                (9, Some(5), Window { stride: 1, padding: [1, 1], dilation: 1 }),
+                (2, None, Window { stride: 2, padding: [1, 0], dilation: 1 }),
+                (9, None, Window { stride: 2, padding: [2, 1], dilation: 2 }),
+            ] {
+                if residual && window.stride == 2 {
+                    continue;
+                }
+                let form = ConvForm { taps, residual, order: Order::Pixels, ..activation.into() };
+                let outputs = if residual { channels } else { 17 };
+                let shapes: [&[usize]; 3] =
+                    [&[2, 6, 5, channels], &[outputs, channels, 3, 3], &[outputs]];
+                let name = format!("conv2d {form:?} {window:?}");
                 cases.push(Case::new(name, shapes, move |[x, w, b]| conv2d(x, w, b, window, form)));
             }
         }
@@ -303,7 +320,7 @@ fn strided_inputs_are_read_by_their_strides() {
 fn same_bits_on_any_number_of_threads_and_the_right_ones() {
     let window = |stride, padding| Window { stride, padding: [padding; 2], dilation: 1 };
     let activation = Activation::Tanh;
-    let masked = ConvForm { activation, taps: Some(5), residual: true };
+    let masked = ConvForm { taps: Some(5), residual: true, ..activation.into() };
     let few: [&[usize]; 3] = [&[7, 2100], &[900, 2100], &[900]];
     let cases = [
         Case::new("linear".into(), [&[128, 400], &[200, 400], &[200]], move |[x, w, b]| {
@@ -436,10 +453,10 @@ fn shapes_that_do_not_fit_are_named() {
         let error = conv_transpose2d(&x, &weight, &bias, window, Activation::Relu).unwrap_err();
         assert!(error.to_string().contains("[2, 3, 2, 2]"), "{error}");
     }
-    let residual = ConvForm { activation: Activation::Relu, taps: None, residual: true };
+    let residual = ConvForm { residual: true, ..Activation::Relu.into() };
     let (weight, bias) = (normal("w", &[2, 2, 2, 2]), normal("b", &[2]));
     let error = conv2d(&x, &weight, &bias, window, residual).unwrap_err().to_string();
-    assert!(error.contains("[1, 2, 3, 3] cannot be added to the result [2, 2, 2]"), "{error}");
+    assert!(error.contains("[1, 2, 3, 3] cannot be added to the result [1, 2, 2, 2]"), "{error}");
     let falling = Activation::LeakyRelu(-0.5);
     let error = conv2d(&x, &weight, &bias, window, falling).unwrap_err().to_string();
     assert!(error.contains("must not be negative, got -0.5"), "{error}");

@@ -14,7 +14,7 @@ pub use masked::{Mask, MaskedConfig};
 pub use pixels::Pixels;
 
 /// A layer as a network passes signals through it; alone it is a [`Module`].
-pub(crate) trait Pass {
+pub trait Pass {
     /// The result for x, for `reader`.
     fn pass(&self, x: &Signal, reader: Reader) -> Result<Signal>;
 }
@@ -90,21 +90,28 @@ impl Pass for Linear {
     }
 }
 
-/// tanh(s_f)·σ(s_g) of the sum s of features x and y `[B, 2F, H, W]` and, the same at every position, c
-/// `[B, 2F]`: `[B, F, H, W]`. The features are in `groups`, each of which has its s_f before its s_g
-/// (van den Oord et al. 2016, "Conditional Image Generation with PixelCNN Decoders", equations 2 and 4).
+/// tanh(s_f)·σ(s_g) of the sum s of features x and y `[B, …, 2F]` and, the same at every position, c `[B, 2F]`:
+/// `[B, …, F]`. The features are in `groups`, each of which has its s_f before its s_g (van den Oord et al.
+/// 2016, "Conditional Image Generation with PixelCNN Decoders", equations 2 and 4).
 ///
 /// ```
 /// # fn main() -> candle_core::Result<()> {
 /// use candle_core::{Device, Tensor};
-/// let x = Tensor::new(&[[[[1f32]], [[0.0]]]], &Device::Cpu)?; // [1, 2, 1, 1]
-/// let y = nn::gate(&x, None, None, 1)?; // [1, 1, 1, 1]
-/// assert!((y.flatten_all()?.to_vec1::<f32>()?[0] - 1f32.tanh() / 2.0).abs() < 1e-6);
+/// use nn::{Reader, Signal};
+/// let x = Tensor::new(&[[1f32, 0.0]], &Device::Cpu)?; // [1, 2]
+/// let y = nn::gate(&Signal::from(&x), None, None, 1, Reader::Anybody)?.into_tensor()?; // [1, 1]
+/// assert!((y.to_vec2::<f32>()?[0][0] - 1f32.tanh() / 2.0).abs() < 1e-6);
 /// # Ok(())
 /// # }
 /// ```
-pub fn gate(x: &Tensor, y: Option<&Tensor>, c: Option<&Tensor>, groups: usize) -> Result<Tensor> {
-    ops::gate(x, y, c, groups)
+pub fn gate(
+    x: &Signal,
+    y: Option<&Signal>,
+    c: Option<&Tensor>,
+    groups: usize,
+    reader: Reader,
+) -> Result<Signal> {
+    ops::gate(x, y, c, groups, reader)
 }
 
 /// [`gate`] for rows of sums in one group, `[n, 2F]` to `[n, F]`: the same bits, a few pixels at a time.

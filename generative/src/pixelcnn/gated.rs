@@ -5,11 +5,14 @@
 //! and, through the vertical one, the rows above: together there is no blind spot. What a vertical layer says
 //! at a row depends on the rows above alone, since its first kernel leaves out the row of its centre; so it
 //! goes to the horizontal layer at its own place, and nothing has to be shifted.
-use super::PixelCnnConfig;
+use super::{PixelCnnConfig, channels_first, channels_last};
 use crate::autoregressive::{Network, Place, Subject, Walk};
 use crate::data::Shape;
-use candle_core::{Module as _, Result, Tensor};
-use nn::{Activation, Conv2d, Init, Mask, MaskedConfig, Params, Pixels, gate, gate_rows};
+use candle_core::{Result, Tensor};
+use nn::{
+    Activation, Conv2d, Init, Mask, MaskedConfig, Params, Pass as _, Pixels, Reader, Signal, gate,
+    gate_rows,
+};
 use std::ops::Range;
 
 /// F features of a pixel in each stack; those of the horizontal one in a group for each of C colours.
@@ -17,9 +20,9 @@ use std::ops::Range;
 pub(super) struct Gated {
     shape: Shape,
     layers: Vec<Layer>,
-    /// `[B, F, H, W]` to `[B, hidden, H, W]`.
+    /// `[B, H, W, F]` to `[B, H, W, hidden]`.
     hidden: Conv2d,
-    /// `[B, hidden, H, W]` to `[B, C·P, H, W]`.
+    /// `[B, H, W, hidden]` to `[B, H, W, C·P]`.
     out: Conv2d,
 }
 
@@ -61,7 +64,7 @@ impl Gated {
                 Mask::VerticalA | Mask::VerticalB => 1,
             };
             let config = MaskedConfig { inputs, outputs, kernel, mask, colours };
-            Conv2d::masked(params, name, config, activation)
+            Result::Ok(Conv2d::masked(params, name, config, activation)?.channels_last())
         };
         let (linear, relu) = (Activation::Linear, Activation::Relu);
         let layer = |i: usize| {
@@ -99,26 +102,27 @@ impl Gated {
 }
 
 impl Layer {
-    /// The next v and h, `[B, F, H, W]`.
+    /// The next v and h, `[B, H, W, F]`.
     fn forward(
         &self,
-        [v, h]: [&Tensor; 2],
+        [v, h]: [&Signal; 2],
         classes: Option<&Tensor>,
         colours: usize,
-    ) -> Result<[Tensor; 2]> {
+    ) -> Result<[Signal; 2]> {
         let shift = |stack: usize| match (&self.shifts[stack], classes) {
             (Some(shift), Some(classes)) => shift.index_select(classes, 0).map(Some), // [B, 2F]
             _ => Ok(None),
         };
-        let above = self.vertical.forward(v)?; // [B, 2F, H, W]
-        let (link, before) = (self.link.forward(&above)?, self.horizontal.forward(h)?);
-        let gated = gate(&before, Some(&link), shift(1)?.as_ref(), colours)?; // [B, F, H, W]
-        let out = self.out.forward(&gated)?;
+        let layer = Reader::Layer;
+        let above = self.vertical.pass(v, layer)?; // [B, H, W, 2F]
+        let (link, before) = (self.link.pass(&above, layer)?, self.horizontal.pass(h, layer)?);
+        let gated = gate(&before, Some(&link), shift(1)?.as_ref(), colours, layer)?; // [B, H, W, F]
+        let out = self.out.pass(&gated, layer)?;
         let next_v = match self.role.last {
             true => v.clone(),
-            false => gate(&above, None, shift(0)?.as_ref(), 1)?,
+            false => gate(&above, None, shift(0)?.as_ref(), 1, layer)?,
         };
-        Ok([next_v, if self.role.first { out } else { (h + out)? }])
+        Ok([next_v, if self.role.first { out } else { h.plus(&out, layer)? }])
     }
 
     fn fixed(&self) -> Self {
@@ -135,11 +139,13 @@ impl Layer {
 
 impl Network for Gated {
     fn forward(&self, x: &Tensor, classes: Option<&Tensor>) -> Result<Tensor> {
-        let [mut v, mut h] = [x.clone(), x.clone()]; // [B, C, H, W]
+        let x = Signal::from(&channels_last(x)?); // [B, H, W, C]
+        let [mut v, mut h] = [x.clone(), x];
         for layer in &self.layers {
-            [v, h] = layer.forward([&v, &h], classes, self.shape.channels)?; // [B, F, H, W]
+            [v, h] = layer.forward([&v, &h], classes, self.shape.channels)?; // [B, H, W, F]
         }
-        self.out.forward(&self.hidden.forward(&h)?) // [B, C·P, H, W]
+        let said = self.out.pass(&self.hidden.pass(&h, Reader::Layer)?, Reader::Anybody)?;
+        channels_first(&said.into_tensor()?) // [B, C·P, H, W]
     }
 
     fn fixed(&self) -> Box<dyn Network> {

@@ -44,7 +44,7 @@ pub(crate) use linear::linear;
 pub(crate) use logistics::{logistic_cdf, logistic_nll, logistic_nll_each};
 pub(crate) use loss::{Regression, regression, select};
 pub(crate) use pixels::{PixelForm, PixelSums};
-pub(crate) use signal::{Reader, Signal};
+pub use signal::{Reader, Signal};
 pub(crate) use sink::Gradients;
 pub(crate) use tiles::{for_each_task, pieces, sum_tiles};
 pub(crate) use vectorised::vectorised;

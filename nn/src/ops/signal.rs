@@ -6,9 +6,7 @@
 //! handed from reader to writer; where there are several readers, what they hand over is summed.
 use super::fresh::compute;
 use super::{on_cpu_f32, read, vectorised};
-use candle_core::{
-    CpuStorage, CustomOp2, CustomOp3, DType, Layout, Result, Shape, Storage, Tensor, bail,
-};
+use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Storage, Tensor, bail};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Gradients of x, weight and bias, as far as somebody asks for them.
@@ -16,16 +14,16 @@ pub(super) type Gradients3 = (Option<Tensor>, Option<Tensor>, Option<Tensor>);
 
 /// Who is going to read a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reader {
+pub enum Reader {
     /// Nobody but other layers.
     Layer,
     /// Anybody, any number of times.
     Anybody,
 }
 
-/// A result, for the layer that reads it next.
+/// A result inside a network, for the layers that read it: see [`Reader`].
 #[derive(Debug, Clone)]
-pub(crate) struct Signal {
+pub struct Signal {
     /// Outside the graph where there is a link.
     value: Tensor,
     link: Option<Link>,
@@ -77,7 +75,7 @@ impl Signal {
     }
 
     /// As a tensor that anybody may read.
-    pub(crate) fn into_tensor(self) -> Result<Tensor> {
+    pub fn into_tensor(self) -> Result<Tensor> {
         match self.link {
             None => Ok(self.value),
             Some(_) => bail!("a result of shape {:?} was left for a layer", self.value.shape()),
@@ -94,7 +92,7 @@ impl Signal {
     }
 
     /// The sum of two of one shape.
-    pub(crate) fn plus(&self, other: &Self, reader: Reader) -> Result<Self> {
+    pub fn plus(&self, other: &Self, reader: Reader) -> Result<Self> {
         if self.value.shape() != other.value.shape() {
             bail!("{:?} cannot be added to {:?}", other.value.dims(), self.value.dims())
         }
@@ -103,15 +101,10 @@ impl Signal {
             return Ok(Self::from(&(&self.value + &other.value)?));
         }
         let sum = read(&self.value, |a| read(&other.value, |b| sums(a, b)))?;
-        let ((a, first), (b, second)) = (self.node()?, other.node()?);
-        let shape = self.value.shape().clone();
-        if !a.track_op() && !b.track_op() {
-            return Ok(Self::from(&Tensor::from_vec(sum, shape, a.device())?));
-        }
-        let pending = Pending::for_reader(reader);
-        let (sum, inputs) = (Mutex::new(Some(sum)), [first, second]);
-        let op = Plus { sum, shape, inputs, output: pending.output() };
-        pending.signal(a.apply_op2(&b, op)?)
+        let sum = Tensor::from_vec(sum, self.value.shape(), self.value.device())?;
+        computed(sum, [Some(self), Some(other), None], reader, |g| {
+            Ok([Some(g.clone()), Some(g.clone()), None])
+        })
     }
 
     /// The same numbers in the same order, in the shape that `f` gives them.
@@ -280,18 +273,35 @@ fn sum_of(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     Tensor::from_vec(sums, a.shape(), a.device())
 }
 
-/// The sum of two tensors of one shape, any of which may be outside the graph.
-struct Plus {
-    /// Computed beforehand, from numbers that need not be in the graph.
-    sum: Mutex<Option<Vec<f32>>>,
-    shape: Shape,
-    inputs: [Input; 2],
-    output: Output,
+/// A result that was computed from `inputs`, all on the CPU in `f32`; `gradients` says theirs for its own.
+pub(super) fn computed(
+    result: Tensor,
+    inputs: [Option<&Signal>; 3],
+    reader: Reader,
+    gradients: impl Fn(&Tensor) -> Result<[Option<Tensor>; 3]> + Send + Sync + 'static,
+) -> Result<Signal> {
+    let absent = Signal::from(&Tensor::zeros(1, DType::F32, result.device())?);
+    let [a, b, c] = inputs.map(|input| input.unwrap_or(&absent).node());
+    let ((a, first), (b, second), (c, third)) = (a?, b?, c?);
+    if ![&a, &b, &c].iter().any(|node| node.track_op()) {
+        return Ok(Signal::from(&result));
+    }
+    let pending = Pending::for_reader(reader);
+    let (inputs, output) = ([first, second, third], pending.output());
+    pending.signal(a.apply_op3(&b, &c, Computed { result, inputs, output, gradients })?)
 }
 
-impl CustomOp2 for Plus {
+/// An operation whose result is there already, from numbers that need not be in the graph.
+struct Computed<F> {
+    result: Tensor,
+    inputs: [Input; 3],
+    output: Output,
+    gradients: F,
+}
+
+impl<F: Fn(&Tensor) -> Result<[Option<Tensor>; 3]> + Send + Sync> CustomOp3 for Computed<F> {
     fn name(&self) -> &'static str {
-        "plus"
+        "computed"
     }
 
     fn cpu_fwd(
@@ -300,31 +310,36 @@ impl CustomOp2 for Plus {
         _: &Layout,
         _: &CpuStorage,
         _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let sum = self.sum.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(sum) = sum else { bail!("plus: computed twice") };
-        kept(&self.output, CpuStorage::F32(sum), self.shape.clone())
+        let Some((result, _)) = &self.output else {
+            let values = read(&self.result, |values: &[f32]| Ok(values.to_vec()))?;
+            return Ok((CpuStorage::F32(values), self.result.shape().clone()));
+        };
+        result.get_or_init(|| self.result.clone());
+        Ok((CpuStorage::F32(vec![0.0]), Shape::from(1)))
     }
 
     fn bwd(
         &self,
-        _: &Tensor,
-        _: &Tensor,
+        a: &Tensor,
+        b: &Tensor,
+        c: &Tensor,
         y: &Tensor,
         g: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    ) -> Result<Gradients3> {
         let (_, g) = found(self.name(), &self.output, y, g)?;
-        let mut gradients = [None, None];
-        for (input, gradient) in self.inputs.iter().zip(&mut gradients) {
-            *gradient = Some(match input {
-                None => g.clone(),
-                Some((_, slot)) => {
-                    slot.add(Some(g.clone()))?;
-                    Tensor::zeros(1, DType::F32, g.device())?
-                }
-            });
+        let mut gradients = (self.gradients)(&g)?;
+        for ((gradient, input), node) in gradients.iter_mut().zip(&self.inputs).zip([a, b, c]) {
+            if let Some((_, slot)) = input {
+                slot.add(gradient.take())?;
+                *gradient = Some(Tensor::zeros(1, DType::F32, g.device())?);
+            } else if !node.track_op() {
+                *gradient = None;
+            }
         }
-        let [a, b] = gradients;
-        Ok((a, b))
+        let [a, b, c] = gradients;
+        Ok((a, b, c))
     }
 }

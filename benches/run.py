@@ -306,6 +306,10 @@ def keep(name, key, result):
     results = json.loads(path.read_text()) if path.exists() else {}
     results[key] = result
     path.write_text(json.dumps(results, indent=1))
+    path = RESULTS / "commits.json"
+    commits = json.loads(path.read_text()) if path.exists() else {}
+    commits[name] = commit()
+    path.write_text(json.dumps(commits, indent=1))
     told = name in ("update", "dqn", "on-policy", "vae") or key in ("sweep", "solve", *SAMPLED)
     if told:
         say(f"{key}:", ", ".join(f"{who} {of['rate']:.4g}" for who, of in result.items()))
@@ -314,6 +318,22 @@ def keep(name, key, result):
 def kept(name):
     path = RESULTS / f"{name}.json"
     return json.loads(path.read_text()) if path.exists() else {}
+
+
+def commit():
+    """What was measured."""
+    changed = output("git", "status", "--porcelain", "--untracked-files=no", "--", "*.rs", "*.toml")
+    short = output("git", "rev-parse", "--short", "HEAD").strip()
+    return f"{short} with changes" if changed else short
+
+
+def commits():
+    """Which part was measured at which commit."""
+    parts = {}
+    for part, at in kept("commits").items():
+        if part not in ("described", "sizes"):
+            parts.setdefault(at, []).append(part)
+    return ", ".join(f"{at} ({', '.join(of)})" for at, of in parts.items())
 
 
 def rows_of(bench):
@@ -478,9 +498,6 @@ def describe():
     names = f"{names} pymdptoolbox bettermdptools".split()
     script = f"import importlib.metadata as m; print(*(m.version(n) for n in {names}))"
     versions = dict(zip(names, output(PYTHON, "-c", script).split(), strict=True))
-    changed = (
-        "with changes" if output("git", "status", "--porcelain", "--untracked-files=no") else ""
-    )
     return {
         "cpu": f"{cpu['Model name']} (family {cpu.get('CPU family')}, model {cpu.get('Model')})",
         "cores": f"{cpu['CPU(s)']}, {cpu.get('Thread(s) per core')} thread(s) per core",
@@ -488,7 +505,6 @@ def describe():
         "cache": f"L2 {cpu.get('L2 cache')}, L3 {cpu.get('L3 cache')}",
         "memory": f"{memory:.0f} GiB",
         "system": f"{os.uname().sysname} {os.uname().release.split('-')[0]}",
-        "lab": f"commit {output('git', 'rev-parse', '--short', 'HEAD').strip()} {changed}".strip(),
         "rust": output("rustc", "--version").strip(),
         "crates": ", ".join(f"{name} {version}" for name, version in crates.items()),
         "python": sys.version.split()[0],
@@ -664,7 +680,7 @@ in one run: compare ratios, not numbers of different machines.
 - measured with `cargo bench --bench machine`: matrix product (`nn::Linear`), 1024×1024, f32:
   {one["gflop_per_s"]} GFLOP/s with one thread, {several["gflop_per_s"]} with {several["threads"]};
   memory (triad): {one["gb_per_s"]} GB/s with one, {several["gb_per_s"]} with {several["threads"]}
-- {about["system"]}; lab: {about["lab"]}; {about["rust"]}; {about["crates"]}
+- {about["system"]}; lab at commit {commits()}; {about["rust"]}; {about["crates"]}
 - Python {about["python"]}; {about["peers"]}
 - {about["date"]}; {every(results, "threads")} thread(s) for everybody; of the cores' time other
   processes took {100 * others:.0f} % at most (median over the turns of a contestant); rows where it

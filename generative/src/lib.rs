@@ -5,6 +5,7 @@
 pub mod autoregressive;
 pub mod data;
 pub mod film;
+pub mod image_transformer;
 pub mod latents;
 pub mod made;
 mod model;
@@ -15,6 +16,7 @@ pub mod vq_vae;
 
 pub use autoregressive::Autoregressive;
 pub use film::{Filmed, Frame};
+pub use image_transformer::{ImageTransformerConfig, image_transformer};
 pub use made::{MadeConfig, made};
 pub use model::{Generative, Sheet};
 pub use pixelcnn::{PixelCnnConfig, pixelcnn};

@@ -101,7 +101,7 @@ impl Config {
         self.all.insert(args_key.to_owned(), Value::Object(args));
         self.all.insert(key.to_owned(), Value::from(named));
         self.all.extend(serialised(&self.plan()?)?);
-        self.all.extend((algorithm.options)(&self.options())?);
+        self.all.extend((algorithm.hyper.options)(&self.options())?);
         Ok(self)
     }
 
@@ -232,7 +232,7 @@ impl Layer {
                 }
                 key if !FRAME.contains(&key) => {
                     let one = Options::from_iter([(key.to_owned(), value.clone())]);
-                    (algorithm.options)(&one).map_err(|error| wrong(&error))?;
+                    (algorithm.hyper.options)(&one).map_err(|error| wrong(&error))?;
                 }
                 _ => {}
             }
@@ -244,7 +244,7 @@ impl Layer {
 /// Plan and hyper-parameters of `algorithm` with their defaults, and the seed.
 fn defaults(algorithm: &Algorithm) -> Result<Options> {
     let mut all = serialised(&algorithm.plan)?;
-    all.extend((algorithm.options)(&Options::new())?);
+    all.extend((algorithm.hyper.options)(&Options::new())?);
     all.insert("seed".to_owned(), Value::from(1));
     all.insert("algorithm".to_owned(), Value::from(algorithm.name));
     Ok(all)

@@ -30,6 +30,9 @@ pub(super) struct Args {
     /// Seed of every random draw
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// Device for tensors: auto, cpu, cuda or cuda:I; some recipes are longer where there is a graphics card
+    #[arg(long, default_value = "auto", value_name = "DEVICE")]
+    device: DeviceChoice,
     /// Threads [default: all cores]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -65,11 +68,12 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode> {
         None => target.experiments.iter().collect(),
     };
     let data = data(target, args.data.as_deref())?;
-    let machine = Machine::prepare(DeviceChoice::Cpu, args.threads)?;
+    let machine = Machine::prepare(args.device, args.threads)?;
     let setting = Setting {
         seed: args.seed,
         size: if args.quick { Size::Quick } else { Size::Full },
         data,
+        device: machine.device.clone(),
         stop: stop_flag()?,
     };
     let dir = RunDir::create(args.out.as_deref(), &format!("reproduce-{}", target.name))?;

@@ -78,7 +78,7 @@ pub(super) fn command(algorithm: &Algorithm) -> Command {
         }
     });
     let own: Vec<_> = options.get_arguments().map(|arg| arg.get_id().clone()).collect();
-    let all = (algorithm.flags)(options.next_help_heading("Hyper-parameters"));
+    let all = (algorithm.hyper.flags)(options.next_help_heading("Hyper-parameters"));
     let all = all.mut_args(|arg| match arg.get_action().takes_values() {
         true if own.contains(arg.get_id()) => arg.allow_negative_numbers(true),
         true => arg.allow_negative_numbers(true).value_name("X"),
@@ -169,7 +169,7 @@ pub(super) fn parse(algorithm: &Algorithm, arguments: &[String]) -> Result<More>
 
 /// What was typed, by key of the configuration.
 fn typed(algorithm: &Algorithm, matches: &ArgMatches, args: &Args) -> Result<Options> {
-    let mut options = (algorithm.typed)(matches)?;
+    let mut options = (algorithm.hyper.typed)(matches)?;
     let numbers = [
         ("seed", args.seed.map(Value::from)),
         ("steps", args.steps.map(Value::from)),

@@ -1,6 +1,5 @@
 //! The algorithms.
 use super::{DataJob, Job, Options, Resolve, Subject, resolve, typed};
-use crate::usage::Usage;
 use agents::tabular::{
     DoubleQLearning, DoubleQLearningConfig, DynaQ, DynaQConfig, ExpectedSarsa, ExpectedSarsaConfig,
     FittedQ, FittedQConfig, LinearQ, LinearQConfig, McPrediction, McPredictionConfig, ModelBased,
@@ -13,10 +12,13 @@ use agents::{
     ReinforceConfig,
 };
 use anyhow::Result;
-use clap::{ArgMatches, Args as _, Command};
+use clap::{ArgMatches, Args, Command};
 use generative::{
-    Generative, MadeConfig, PixelCnnConfig, Vae, VaeConfig, VqVae, VqVaeConfig, made, pixelcnn,
+    Generative, ImageTransformerConfig, MadeConfig, PixelCnnConfig, Vae, VaeConfig, VqVae,
+    VqVaeConfig, image_transformer, made, pixelcnn,
 };
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use train::Plan;
 
 /// An algorithm by name.
@@ -31,14 +33,28 @@ pub struct Algorithm {
     pub unit: &'static str,
     /// How long it trains and how often it looks up from it, unless told otherwise.
     pub plan: Plan,
-    /// Adds a flag per hyper-parameter to its subcommand.
-    pub flags: fn(Command) -> Command,
-    /// The hyper-parameters that were typed.
-    pub typed: fn(&ArgMatches) -> Result<Options>,
-    /// Every hyper-parameter with its default, or as given.
-    pub options: Resolve,
+    /// Its hyper-parameters.
+    pub hyper: Hyper,
     /// How to make an untrained learner, and from what.
     pub build: Build,
+}
+
+/// The hyper-parameters of an algorithm.
+#[derive(Clone, Copy)]
+pub struct Hyper {
+    /// Adds a flag for each to its subcommand.
+    pub flags: fn(Command) -> Command,
+    /// Those that were typed.
+    pub typed: fn(&ArgMatches) -> Result<Options>,
+    /// Each with its default, or as given.
+    pub options: Resolve,
+}
+
+impl Hyper {
+    /// The fields of `C`.
+    const fn of<C: Args + Default + Serialize + DeserializeOwned>() -> Self {
+        Self { flags: C::augment_args, typed: typed::<C>, options: resolve::<C> }
+    }
 }
 
 /// How to make an untrained learner.
@@ -66,6 +82,26 @@ const PLANNING: Plan = Plan {
     log_every: 1,
     eval_every: 0,
     save_every: 0,
+    target: None,
+    patience: None,
+};
+
+/// Ten thousand pictures through dense layers take a second.
+const PICTURES: Plan = Plan {
+    steps: 1_000_000,
+    log_every: 10_000,
+    eval_every: 50_000,
+    save_every: 250_000,
+    target: None,
+    patience: None,
+};
+
+/// A picture whose numbers each have a network's attention takes milliseconds.
+const PIXELS: Plan = Plan {
+    steps: 40_000,
+    log_every: 2_000,
+    eval_every: 10_000,
+    save_every: 20_000,
     target: None,
     patience: None,
 };
@@ -98,9 +134,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Advantage actor-critic (Mnih et al. 2016), also with Q as the critic",
         unit: "transitions",
         plan: ON_POLICY,
-        flags: ActorCriticConfig::augment_args,
-        typed: typed::<ActorCriticConfig>,
-        options: resolve::<ActorCriticConfig>,
+        hyper: Hyper::of::<ActorCriticConfig>(),
         build: Build::Agent(|job| {
             job.needs_every_action()?;
             let config = job.config::<ActorCriticConfig>()?;
@@ -113,9 +147,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Double Q-learning (van Hasselt 2010)",
         unit: "transitions",
         plan: LEARNING,
-        flags: DoubleQLearningConfig::augment_args,
-        typed: typed::<DoubleQLearningConfig>,
-        options: resolve::<DoubleQLearningConfig>,
+        hyper: Hyper::of::<DoubleQLearningConfig>(),
         build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(DoubleQLearning::new(job.task()?, config, seed)?))
@@ -134,9 +166,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
             target: None,
             patience: None,
         },
-        flags: DqnConfig::augment_args,
-        typed: typed::<DqnConfig>,
-        options: resolve::<DqnConfig>,
+        hyper: Hyper::of::<DqnConfig>(),
         build: Build::Agent(|job| {
             job.needs_discrete_actions()?;
             job.needs_every_action()?;
@@ -150,9 +180,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Dyna-Q and Dyna-Q+: Q-learning, also from memory (Sutton 1990)",
         unit: "transitions",
         plan: LEARNING,
-        flags: DynaQConfig::augment_args,
-        typed: typed::<DynaQConfig>,
-        options: resolve::<DynaQConfig>,
+        hyper: Hyper::of::<DynaQConfig>(),
         build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(DynaQ::new(job.task()?, config, seed)?))
@@ -164,9 +192,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Expected Sarsa (van Seijen et al. 2009), also with n steps",
         unit: "transitions",
         plan: LEARNING,
-        flags: ExpectedSarsaConfig::augment_args,
-        typed: typed::<ExpectedSarsaConfig>,
-        options: resolve::<ExpectedSarsaConfig>,
+        hyper: Hyper::of::<ExpectedSarsaConfig>(),
         build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(ExpectedSarsa::new(job.task()?, config, seed)?))
@@ -178,13 +204,24 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Fitted Q-iteration on a fixed set of transitions (Ernst et al. 2005)",
         unit: "regressions",
         plan: Plan { steps: 1_000, eval_every: 10, ..PLANNING },
-        flags: FittedQConfig::augment_args,
-        typed: typed::<FittedQConfig>,
-        options: resolve::<FittedQConfig>,
+        hyper: Hyper::of::<FittedQConfig>(),
         build: Build::Agent(|job| {
             job.needs_discrete_actions()?;
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(FittedQ::new(Task::of_any_obs(job.make, job.mdp), config, seed)?))
+        }),
+    },
+    Algorithm {
+        name: "image-transformer",
+        aliases: &["image-gpt", "igpt"],
+        about: "A causal transformer over the numbers of a picture (Chen et al. 2020); small pictures",
+        unit: "pictures",
+        plan: PIXELS,
+        hyper: Hyper::of::<ImageTransformerConfig>(),
+        build: Build::Model(|job| {
+            let config = job.config::<ImageTransformerConfig>()?;
+            let (seed, device) = (job.seed, job.device);
+            Ok(Box::new(image_transformer(job.images()?, &config, seed, device)?))
         }),
     },
     Algorithm {
@@ -193,9 +230,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Q-learning with q linear in the observation",
         unit: "transitions",
         plan: LEARNING,
-        flags: LinearQConfig::augment_args,
-        typed: typed::<LinearQConfig>,
-        options: resolve::<LinearQConfig>,
+        hyper: Hyper::of::<LinearQConfig>(),
         build: Build::Agent(|job| {
             job.needs_discrete_actions()?;
             let (config, seed) = (job.config()?, job.seed);
@@ -207,21 +242,12 @@ pub const ALGORITHMS: &[Algorithm] = &[
         aliases: &[],
         about: "MADE: exact likelihoods by masked dense layers (Germain et al. 2015)",
         unit: "pictures",
-        plan: Plan {
-            steps: 1_000_000,
-            log_every: 10_000,
-            eval_every: 50_000,
-            save_every: 250_000,
-            target: None,
-            patience: None,
-        },
-        flags: MadeConfig::augment_args,
-        typed: typed::<MadeConfig>,
-        options: resolve::<MadeConfig>,
+        plan: PICTURES,
+        hyper: Hyper::of::<MadeConfig>(),
         build: Build::Model(|job| {
             let config = job.config::<MadeConfig>()?;
-            let data = job.data.images().map_err(|error| Usage(error.to_string()))?;
-            Ok(Box::new(made(data, &config, job.seed, job.device)?))
+            let (seed, device) = (job.seed, job.device);
+            Ok(Box::new(made(job.images()?, &config, seed, device)?))
         }),
     },
     Algorithm {
@@ -230,9 +256,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Monte Carlo prediction of a given policy, also off-policy (Sutton & Barto, chapter 5)",
         unit: "transitions",
         plan: LEARNING,
-        flags: McPredictionConfig::augment_args,
-        typed: typed::<McPredictionConfig>,
-        options: resolve::<McPredictionConfig>,
+        hyper: Hyper::of::<McPredictionConfig>(),
         build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(McPrediction::new(job.task()?, config, seed)?))
@@ -244,9 +268,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Planning in a model that is estimated from what was seen",
         unit: "transitions",
         plan: LEARNING,
-        flags: ModelBasedConfig::augment_args,
-        typed: typed::<ModelBasedConfig>,
-        options: resolve::<ModelBasedConfig>,
+        hyper: Hyper::of::<ModelBasedConfig>(),
         build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(ModelBased::new(job.task()?, config, seed)?))
@@ -258,9 +280,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Monte Carlo control: on-policy, exploring starts or off-policy (Sutton & Barto, chapter 5)",
         unit: "transitions",
         plan: LEARNING,
-        flags: MonteCarloConfig::augment_args,
-        typed: typed::<MonteCarloConfig>,
-        options: resolve::<MonteCarloConfig>,
+        hyper: Hyper::of::<MonteCarloConfig>(),
         build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(MonteCarlo::new(job.task()?, config, seed)?))
@@ -271,21 +291,12 @@ pub const ALGORITHMS: &[Algorithm] = &[
         aliases: &[],
         about: "PixelCNN: exact likelihoods, number by number (van den Oord et al. 2016)",
         unit: "pictures",
-        plan: Plan {
-            steps: 100_000,
-            log_every: 2_000,
-            eval_every: 10_000,
-            save_every: 50_000,
-            target: None,
-            patience: None,
-        },
-        flags: PixelCnnConfig::augment_args,
-        typed: typed::<PixelCnnConfig>,
-        options: resolve::<PixelCnnConfig>,
+        plan: PIXELS,
+        hyper: Hyper::of::<PixelCnnConfig>(),
         build: Build::Model(|job| {
             let config = job.config::<PixelCnnConfig>()?;
-            let data = job.data.images().map_err(|error| Usage(error.to_string()))?;
-            Ok(Box::new(pixelcnn(data, &config, job.seed, job.device)?))
+            let (seed, device) = (job.seed, job.device);
+            Ok(Box::new(pixelcnn(job.images()?, &config, seed, device)?))
         }),
     },
     Algorithm {
@@ -294,9 +305,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Evaluation of a given policy on a known MDP (Sutton & Barto, section 4.1)",
         unit: "sweeps",
         plan: PLANNING,
-        flags: PolicyEvaluationConfig::augment_args,
-        typed: typed::<PolicyEvaluationConfig>,
-        options: resolve::<PolicyEvaluationConfig>,
+        hyper: Hyper::of::<PolicyEvaluationConfig>(),
         build: Build::Agent(|job| Ok(Box::new(PolicyEvaluation::new(job.mdp()?, job.config()?)?))),
     },
     Algorithm {
@@ -305,9 +314,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Policy iteration on a known MDP (Howard 1960), modified (Puterman & Shin 1978)",
         unit: "improvements",
         plan: PLANNING,
-        flags: PolicyIterationConfig::augment_args,
-        typed: typed::<PolicyIterationConfig>,
-        options: resolve::<PolicyIterationConfig>,
+        hyper: Hyper::of::<PolicyIterationConfig>(),
         build: Build::Agent(|job| Ok(Box::new(PolicyIteration::new(job.mdp()?, job.config()?)?))),
     },
     Algorithm {
@@ -316,9 +323,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Proximal policy optimisation (Schulman et al. 2017)",
         unit: "transitions",
         plan: ON_POLICY,
-        flags: PpoConfig::augment_args,
-        typed: typed::<PpoConfig>,
-        options: resolve::<PpoConfig>,
+        hyper: Hyper::of::<PpoConfig>(),
         build: Build::Agent(|job| {
             job.needs_every_action()?;
             let config = job.config::<PpoConfig>()?;
@@ -331,9 +336,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Q iteration on a known MDP",
         unit: "sweeps",
         plan: PLANNING,
-        flags: QIterationConfig::augment_args,
-        typed: typed::<QIterationConfig>,
-        options: resolve::<QIterationConfig>,
+        hyper: Hyper::of::<QIterationConfig>(),
         build: Build::Agent(|job| Ok(Box::new(QIteration::new(job.mdp()?, job.config()?)?))),
     },
     Algorithm {
@@ -342,9 +345,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Q-learning (Watkins 1989), also with traces",
         unit: "transitions",
         plan: LEARNING,
-        flags: QLearningConfig::augment_args,
-        typed: typed::<QLearningConfig>,
-        options: resolve::<QLearningConfig>,
+        hyper: Hyper::of::<QLearningConfig>(),
         build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(QLearning::new(job.task()?, config, seed)?))
@@ -356,9 +357,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "REINFORCE, also with a baseline (Williams 1992)",
         unit: "transitions",
         plan: ON_POLICY,
-        flags: ReinforceConfig::augment_args,
-        typed: typed::<ReinforceConfig>,
-        options: resolve::<ReinforceConfig>,
+        hyper: Hyper::of::<ReinforceConfig>(),
         build: Build::Agent(|job| {
             job.needs_every_action()?;
             let config = job.config::<ReinforceConfig>()?;
@@ -371,9 +370,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Sarsa (Rummery & Niranjan 1994), also with n steps or traces",
         unit: "transitions",
         plan: LEARNING,
-        flags: SarsaConfig::augment_args,
-        typed: typed::<SarsaConfig>,
-        options: resolve::<SarsaConfig>,
+        hyper: Hyper::of::<SarsaConfig>(),
         build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(Sarsa::new(job.task()?, config, seed)?))
@@ -385,9 +382,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Temporal-difference prediction of a given policy (Sutton 1988), also with n steps or traces",
         unit: "transitions",
         plan: LEARNING,
-        flags: TdConfig::augment_args,
-        typed: typed::<TdConfig>,
-        options: resolve::<TdConfig>,
+        hyper: Hyper::of::<TdConfig>(),
         build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(Td::new(job.task()?, config, seed)?))
@@ -398,21 +393,12 @@ pub const ALGORITHMS: &[Algorithm] = &[
         aliases: &[],
         about: "Variational auto-encoder (Kingma & Welling 2014), importance-weighted, or the plain one",
         unit: "pictures",
-        plan: Plan {
-            steps: 1_000_000,
-            log_every: 10_000,
-            eval_every: 50_000,
-            save_every: 250_000,
-            target: None,
-            patience: None,
-        },
-        flags: VaeConfig::augment_args,
-        typed: typed::<VaeConfig>,
-        options: resolve::<VaeConfig>,
+        plan: PICTURES,
+        hyper: Hyper::of::<VaeConfig>(),
         build: Build::Model(|job| {
             let config = job.config::<VaeConfig>()?;
-            let data = job.data.images().map_err(|error| Usage(error.to_string()))?;
-            Ok(Box::new(Vae::new(data, config, job.seed, job.device)?))
+            let (seed, device) = (job.seed, job.device);
+            Ok(Box::new(Vae::new(job.images()?, config, seed, device)?))
         }),
     },
     Algorithm {
@@ -421,9 +407,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Value iteration on a known MDP (Bellman 1957)",
         unit: "sweeps",
         plan: PLANNING,
-        flags: ValueIterationConfig::augment_args,
-        typed: typed::<ValueIterationConfig>,
-        options: resolve::<ValueIterationConfig>,
+        hyper: Hyper::of::<ValueIterationConfig>(),
         build: Build::Agent(|job| {
             Ok(Box::new(ValueIteration::new(job.mdp()?, job.config()?, job.seed)?))
         }),
@@ -433,21 +417,12 @@ pub const ALGORITHMS: &[Algorithm] = &[
         aliases: &["vqvae"],
         about: "Vector-quantised variational auto-encoder (van den Oord et al. 2017)",
         unit: "pictures",
-        plan: Plan {
-            steps: 500_000,
-            log_every: 10_000,
-            eval_every: 50_000,
-            save_every: 250_000,
-            target: None,
-            patience: None,
-        },
-        flags: VqVaeConfig::augment_args,
-        typed: typed::<VqVaeConfig>,
-        options: resolve::<VqVaeConfig>,
+        plan: Plan { steps: 500_000, ..PICTURES },
+        hyper: Hyper::of::<VqVaeConfig>(),
         build: Build::Model(|job| {
             let config = job.config::<VqVaeConfig>()?;
-            let data = job.data.images().map_err(|error| Usage(error.to_string()))?;
-            Ok(Box::new(VqVae::new(data, config, job.seed, job.device)?))
+            let (seed, device) = (job.seed, job.device);
+            Ok(Box::new(VqVae::new(job.images()?, config, seed, device)?))
         }),
     },
 ];

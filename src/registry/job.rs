@@ -6,7 +6,7 @@ use agents::{MakeEnv, discrete_actions};
 use anyhow::Result;
 use candle_core::Device;
 use envs::Mdp;
-use generative::data::Dataset;
+use generative::data::{Dataset, Images, Parts};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::sync::Arc;
@@ -67,6 +67,11 @@ pub struct DataJob<'a> {
 }
 
 impl DataJob<'_> {
+    /// For a model of pictures.
+    pub(super) fn images(self) -> Result<Parts<Images>> {
+        Ok(self.data.images().map_err(|error| Usage(error.to_string()))?)
+    }
+
     pub(super) fn config<C: DeserializeOwned>(&self) -> Result<C> {
         Ok(serde_json::from_value(Value::Object(self.options.clone()))?)
     }

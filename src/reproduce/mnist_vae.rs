@@ -5,16 +5,14 @@
 //! Their network, 784-200-200-50 and its mirror image, and their measure, L_5000 on all test pictures.
 //! Different: ReLU in place of tanh, batches of 100 in place of 20, a step size that falls in a straight
 //! line in place of eight steps, 50,000 pictures to train on in place of 60,000, and fewer epochs.
-use super::{Experiment, Findings, Interrupted, Setting, Target};
+use super::{Experiment, Findings, Setting, Target, likelihoods};
 use crate::checks::Line;
-use crate::plot::{Curve, Panel, Stroke};
+use crate::plot::Panel;
 use crate::registry::{DataName, Options};
 use anyhow::Result;
-use candle_core::Device;
 use generative::data::{Images, Parts};
 use generative::{Generative as _, Objective, Vae, VaeConfig};
-use std::sync::{Arc, Mutex, PoisonError};
-use train::{Measure, Outcome, Plan, Row, Run, Sink, fit};
+use train::{Measure, Row};
 
 pub(super) const TARGET: Target = Target {
     name: "mnist-vae",
@@ -65,9 +63,6 @@ const BEHIND_QUICK: f64 = 40.0;
 /// Part of the pictures that are trained on when little is.
 const QUICK: u64 = 500;
 
-/// How often the validation pictures are scored on the way.
-const MOMENTS: u64 = 25;
-
 fn run(recipe: &Recipe, setting: &Setting) -> Result<Findings> {
     let data = DataName::parse(&setting.data)?.load(&Options::new())?.images()?;
     let (draws, pictures) = setting.pick((5_000, usize::MAX), (50, 500));
@@ -100,49 +95,18 @@ fn learned(
         lr_steps: steps,
         ..VaeConfig::default()
     };
-    let mut vae = Vae::new(data, config, setting.seed, &Device::Cpu)?;
-    let every = (steps / MOMENTS).max(1);
-    let plan = Plan {
-        steps,
-        log_every: 0,
-        eval_every: every,
-        save_every: 0,
-        target: None,
-        patience: None,
-    };
-    let rows = Rows::default();
-    let sinks: Vec<Box<dyn Sink>> = vec![Box::new(rows.clone())];
-    let stop = Arc::clone(&setting.stop);
-    if fit(&mut vae, &plan, &mut Run { sinks, stop, ..Run::default() })?.outcome
-        == Outcome::Interrupted
-    {
-        return Err(Interrupted.into());
-    }
+    let mut vae = Vae::new(data, config, setting.seed, &setting.device)?;
+    let rows = likelihoods::learned(&mut vae, steps, setting)?;
     let bound = vae.importance_weighted(draws, pictures)?;
     let bound = bound.ok_or_else(|| anyhow::anyhow!("this objective has no bound"))?;
-    let rows = rows.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
     Ok((bound, rows))
 }
 
-/// Rows of a run that has no directory.
-#[derive(Default, Clone)]
-struct Rows(Arc<Mutex<Vec<Row>>>);
-
-impl Sink for Rows {
-    fn row(&mut self, row: &Row) -> Result<()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(row.clone());
-        Ok(())
-    }
-}
-
 fn line(recipe: &Recipe, bound: &Measure, draws: usize, behind: f64) -> Line {
-    let Measure { mean, ci95: [low, high], n } = bound;
-    let most = recipe.published + behind;
-    let what = format!("−L_{draws} on {n} test pictures, nats");
-    let ours = format!("{:.2} (95 % between {:.2} and {:.2})", -mean, -high, -low);
-    let claim = format!("at most {most:.2}");
-    Line::claim(what, ours, &claim, -mean <= most)
-        .note(format!("{} is printed for 3280 epochs", recipe.published))
+    let Recipe { published, .. } = recipe;
+    let measure = format!("−L_{draws}");
+    let note = format!("{published} is printed for 3280 epochs");
+    likelihoods::line(&measure, bound, published + behind).note(note)
 }
 
 fn panel(recipe: &Recipe, rows: &[Row]) -> Panel {
@@ -150,37 +114,18 @@ fn panel(recipe: &Recipe, rows: &[Row]) -> Panel {
         Objective::Iwae => "eval/iwae_nats",
         Objective::Elbo | Objective::Reconstruction => "eval/elbo_nats",
     };
-    let points: Vec<(f64, f64)> =
-        rows.iter().filter_map(|row| Some((row.step as f64, *row.values.get(measure)?))).collect();
-    let ends = points.first().into_iter().chain(points.last());
-    let published = ends.map(|(step, _)| (*step, -recipe.published)).collect();
-    let curves = vec![
-        Curve { label: measure.to_owned(), points, stroke: Stroke::Marked, ..Curve::default() },
-        Curve {
-            label: "published L_5000".to_owned(),
-            points: published,
-            stroke: Stroke::Dashed,
-            ..Curve::default()
-        },
-    ];
-    Panel {
-        title: "Bound that is trained on, validation pictures".to_owned(),
-        x_label: "pictures".to_owned(),
-        y_label: "nats".to_owned(),
-        curves,
-        ..Panel::default()
-    }
+    let title = "Bound that is trained on, validation pictures";
+    likelihoods::panel(title, (measure, rows), ("published L_5000", -recipe.published))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reproduce::Size;
+    use crate::reproduce::Interrupted;
     use generative::data::{GridConfig, stripes};
 
     fn setting() -> Setting {
-        let (stop, data) = (Arc::default(), "mnist".to_owned());
-        Setting { seed: 1, size: Size::Quick, data, stop }
+        Setting { data: "mnist".to_owned(), ..Setting::quick() }
     }
 
     #[test]

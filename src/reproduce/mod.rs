@@ -2,12 +2,15 @@
 //! theory says of them, pass or fail, and as a figure.
 //!
 //! To add a target is to add a file here and its line to [`TARGETS`].
+mod likelihoods;
+mod mnist_pixelcnn;
 mod mnist_vae;
 mod policy_gradient;
 
 use crate::checks::Line;
 use crate::plot::{Panel, draw};
 use anyhow::Result;
+use candle_core::Device;
 use serde::Serialize;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +18,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Every target of `lab reproduce`.
-pub const TARGETS: &[Target] = &[mnist_vae::TARGET, policy_gradient::TARGET];
+pub const TARGETS: &[Target] =
+    &[mnist_pixelcnn::TARGET, mnist_vae::TARGET, policy_gradient::TARGET];
 
 /// What `lab reproduce` takes.
 pub struct Target {
@@ -48,6 +52,8 @@ pub struct Setting {
     pub size: Size,
     /// The data set, as `--data` names it; empty where none is needed.
     pub data: String,
+    /// Where tensors live.
+    pub device: Device,
     /// Raised by Ctrl-C.
     pub stop: Arc<AtomicBool>,
 }
@@ -62,6 +68,13 @@ pub enum Size {
 }
 
 impl Setting {
+    /// Little of everything, for tests.
+    #[cfg(test)]
+    fn quick() -> Self {
+        let (data, stop) = (String::new(), Arc::default());
+        Self { seed: 1, size: Size::Quick, data, device: Device::Cpu, stop }
+    }
+
     /// `full`, or `quick` where little is sampled.
     pub fn pick<T>(&self, full: T, quick: T) -> T {
         match self.size {

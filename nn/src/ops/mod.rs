@@ -4,6 +4,7 @@
 //! formula runs on Candle. Results do not depend on the number of threads: work is cut into tiles
 //! by its shape alone, and what tiles have in common is summed in their order.
 mod activation;
+mod attention;
 mod batch_norm;
 mod conv2d;
 mod conv_gradients;
@@ -30,6 +31,7 @@ mod tiles;
 mod transpose;
 mod vectorised;
 
+pub(crate) use attention::causal_attention;
 pub(crate) use batch_norm::{Moments, batch_norm, batch_norm_by};
 pub(crate) use conv_transpose2d::conv_transpose2d;
 pub(crate) use conv2d::{ConvForm, Window, conv2d, first_taps};

@@ -209,7 +209,6 @@ fn panels(entries: &[Entry], exact: &Exact) -> Vec<Panel> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reproduce::Size;
 
     #[test]
     fn the_own_part_of_a_mean_by_hand() {
@@ -228,9 +227,9 @@ mod tests {
 
     #[test]
     fn a_user_who_stops_is_heard() {
-        let stop = Arc::new(std::sync::atomic::AtomicBool::new(true));
-        let error =
-            run(&Setting { seed: 1, size: Size::Quick, data: String::new(), stop }).unwrap_err();
+        let setting = Setting::quick();
+        setting.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        let error = run(&setting).unwrap_err();
         assert!(error.is::<Interrupted>());
     }
 }

@@ -1,0 +1,85 @@
+//! What reproductions of published likelihoods have in common.
+use super::{Interrupted, Setting};
+use crate::checks::Line;
+use crate::plot::{Curve, Panel, Stroke};
+use anyhow::Result;
+use std::sync::{Arc, Mutex, PoisonError};
+use train::{Learner, Measure, Outcome, Plan, Row, Run, Sink, fit};
+
+/// How often the validation pictures are scored on the way.
+const MOMENTS: u64 = 25;
+
+/// Trains for so many `steps`; the rows on the way.
+///
+/// # Errors
+/// [`Interrupted`]; what the learner reports.
+pub(super) fn learned(
+    learner: &mut dyn Learner,
+    steps: u64,
+    setting: &Setting,
+) -> Result<Vec<Row>> {
+    let plan = Plan {
+        steps,
+        log_every: 0,
+        eval_every: (steps / MOMENTS).max(1),
+        save_every: 0,
+        target: None,
+        patience: None,
+    };
+    let rows = Rows::default();
+    let sinks: Vec<Box<dyn Sink>> = vec![Box::new(rows.clone())];
+    let stop = Arc::clone(&setting.stop);
+    let report = fit(learner, &plan, &mut Run { sinks, stop, ..Run::default() })?;
+    if report.outcome == Outcome::Interrupted {
+        return Err(Interrupted.into());
+    }
+    let rows = rows.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Ok(rows)
+}
+
+/// Rows of a run that has no directory.
+#[derive(Default, Clone)]
+struct Rows(Arc<Mutex<Vec<Row>>>);
+
+impl Sink for Rows {
+    fn row(&mut self, row: &Row) -> Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(row.clone());
+        Ok(())
+    }
+}
+
+/// Whether minus a log-likelihood is at most so many nats.
+pub(super) fn line(what: &str, found: &Measure, most: f64) -> Line {
+    let Measure { mean, ci95: [low, high], n } = found;
+    let what = format!("{what} on {n} test pictures, nats");
+    let ours = format!("{:.2} (95 % between {:.2} and {:.2})", -mean, -high, -low);
+    Line::claim(what, ours, &format!("at most {most:.2}"), -mean <= most)
+}
+
+/// A measure over the pictures trained on, and beside it what is published.
+pub(super) fn panel(
+    title: &str,
+    (measure, rows): (&str, &[Row]),
+    (label, published): (&str, f64),
+) -> Panel {
+    let points: Vec<(f64, f64)> =
+        rows.iter().filter_map(|row| Some((row.step as f64, *row.values.get(measure)?))).collect();
+    let ends = points.first().into_iter().chain(points.last());
+    let published = ends.map(|(step, _)| (*step, published)).collect();
+    let curves = vec![
+        Curve { label: measure.to_owned(), points, stroke: Stroke::Marked, ..Curve::default() },
+        Curve {
+            label: label.to_owned(),
+            points: published,
+            stroke: Stroke::Dashed,
+            ..Curve::default()
+        },
+    ];
+    Panel {
+        title: title.to_owned(),
+        x_label: "pictures".to_owned(),
+        y_label: "nats".to_owned(),
+        curves,
+        ..Panel::default()
+    }
+}

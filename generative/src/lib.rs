@@ -7,6 +7,7 @@ pub mod data;
 pub mod film;
 pub mod latents;
 pub mod made;
+pub mod measures;
 mod model;
 pub mod pixelcnn;
 mod reconstruction;

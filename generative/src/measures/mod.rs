@@ -1,6 +1,11 @@
 //! What samples are worth: measures of any model that draws, which know nothing of how it does so.
 //!
-//! Letters: `n` samples, `d` numbers in a vector of features, `M` components of a mixture.
+mod frechet;
+mod kernel;
 mod modes;
+mod neighbours;
 
+pub use frechet::{Gaussian, frechet};
+pub use kernel::{kernel_distance, mmd};
 pub use modes::{Modes, modes};
+pub use neighbours::{Near, PrecisionRecall, nearest_pictures, precision_recall};

@@ -119,6 +119,8 @@ fn a_saved_run_is_scored_watched_and_drawn() {
     assert!(lab.ok("eval a --best").starts_with("return "));
     let output = lab.run("eval a --k 5");
     assert!(stderr(&output).contains("--k 5: dqn plays episodes"), "{}", stderr(&output));
+    let output = lab.run("eval a --samples 50");
+    assert!(stderr(&output).contains("--samples 50: dqn plays episodes"), "{}", stderr(&output));
     let shown = lab.ok("play a --episodes 2");
     assert!(shown.contains("episode 2: return ") && !shown.contains('\x1b'), "{shown}");
     lab.ok("play a --gif ball.gif");
@@ -562,6 +564,17 @@ fn a_generative_model_is_trained_scored_and_drawn_from() {
     let (iwae, elbo) = (&bound["eval"]["iwae_nats"], &bound["eval"]["elbo_nats"]);
     assert_eq!((&bound["k"], &iwae["n"], &elbo["n"]), (&100.into(), &60.into(), &100.into()));
     assert!(lab.ok("eval runs/vae-stripes-s1 --k 100").contains("\niwae_nats -"));
+    let judged = lab.ok("eval runs/vae-stripes-s1 --samples 50 --json");
+    let judged: Value = serde_json::from_str(&judged).unwrap();
+    let [samples, test] =
+        ["", "_of_test"].map(|of| &judged["eval"][format!("nearest_train_mse{of}")]);
+    assert_eq!(
+        (&judged["samples"], &samples["n"], &test["n"]),
+        (&50.into(), &50.into(), &100.into())
+    );
+    // All stripes there are have been trained on.
+    assert!(samples["mean"].as_f64() > Some(0.0) && test["mean"] == 0.0, "{judged}");
+    assert_eq!(judged["eval"]["elbo_nats"], result["eval"]["elbo_nats"]);
     let drawn = fs::read(run.join("samples.png")).unwrap();
     assert_eq!(lab.ok("sample runs/vae-stripes-s1 --n 100"), "runs/vae-stripes-s1/samples.png\n");
     assert_eq!(fs::read(run.join("samples.png")).unwrap(), drawn);
@@ -662,6 +675,9 @@ fn a_plain_auto_encoder_has_nothing_to_draw_from() {
         "{}",
         stderr(&output)
     );
+    let output = lab.run("eval plain --samples 20");
+    let sentence = "--samples 20: this model has no distribution to draw pictures from";
+    assert!(stderr(&output).contains(sentence), "{}", stderr(&output));
     assert!(lab.path("plain/reconstructions.png").exists());
 }
 

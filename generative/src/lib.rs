@@ -8,6 +8,7 @@ pub mod film;
 pub mod image_transformer;
 pub mod latents;
 pub mod made;
+pub mod measures;
 mod model;
 pub mod pixelcnn;
 mod reconstruction;

@@ -1,9 +1,13 @@
 //! `lab eval`: score a saved model.
+use super::config::Config;
 use super::model::{Learned, Trained};
+use crate::registry::{DataName, Subject};
 use crate::usage::Usage;
-use ::train::{Evaluation, Measure, Split, Which};
+use ::train::{Evaluation, Measure, Split, Which, stream};
 use anyhow::Result;
 use generative::Generative;
+use generative::data::Binarisation;
+use generative::measures::Judge;
 use serde_json::json;
 use std::io::Write;
 use std::path::PathBuf;
@@ -23,6 +27,9 @@ pub(super) struct Args {
     /// Test pictures that --k scores, the first ones [default: all]
     #[arg(long, value_name = "N", requires = "k", value_parser = clap::value_parser!(u32).range(1..))]
     pictures: Option<u32>,
+    /// Also how good so many samples of a model of data are, beside its test pictures
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(20..=100_000))]
+    samples: Option<u32>,
     /// Score the checkpoint with the best validation score, not the newest
     #[arg(long)]
     best: bool,
@@ -35,17 +42,23 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let which = if args.best { Which::Best } else { Which::Latest };
     let Trained { config, algorithm, learned } = Trained::load(&args.run, which)?;
     let name = algorithm.name;
+    if let (Learned::Agent(..), Some(n)) = (&learned, args.samples) {
+        return Err(Usage(format!("--samples {n}: {name} plays episodes; give --episodes")).into());
+    }
     let evaluation = match (learned, args.episodes, args.k) {
         (Learned::Agent(agent, make), episodes, None) => {
             let episodes = episodes.unwrap_or(100) as usize;
             agents::evaluate(agent.as_ref(), &make, episodes, Split::Test, config.seed())?
         }
         (Learned::Model(mut model), None, k) => {
-            let evaluation = model.evaluate(Split::Test)?;
-            match k {
-                Some(k) => bounded(evaluation, &*model, [k, args.pictures.unwrap_or(u32::MAX)])?,
-                None => evaluation,
+            let mut evaluation = model.evaluate(Split::Test)?;
+            if let Some(k) = k {
+                evaluation = bounded(evaluation, &*model, [k, args.pictures.unwrap_or(u32::MAX)])?;
             }
+            if let Some(n) = args.samples {
+                evaluation.measures.extend(judged(&*model, &config, n)?);
+            }
+            evaluation
         }
         (Learned::Agent(..), _, Some(k)) => {
             return Err(Usage(format!("--k {k}: {name} plays episodes; give --episodes")).into());
@@ -59,8 +72,10 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             "algorithm": name, "subject": config.subject(), "seed": config.seed(),
             "eval": evaluation.measures, "run": args.run.display().to_string(),
         });
-        if let (Some(k), Some(object)) = (args.k, object.as_object_mut()) {
-            object.insert("k".to_owned(), k.into());
+        for (name, given) in [("k", args.k), ("samples", args.samples)] {
+            if let (Some(n), Some(object)) = (given, object.as_object_mut()) {
+                object.insert(name.to_owned(), n.into());
+            }
         }
         writeln!(out, "{object}")?;
         return Ok(());
@@ -75,7 +90,11 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
 fn told(measure: &Measure) -> String {
     let Measure { mean, ci95: [low, high], n } = *measure;
     match high - low {
+        _ if n == 1 && mean.abs() < 1.0 && mean != 0.0 => format!("{mean:.4}"),
         _ if n == 1 => format!("{mean:.2}"),
+        width if 0.0 < width && width < 2e-4 => {
+            format!("{mean:.6} (95 % between {low:.6} and {high:.6}, n = {n})")
+        }
         width if 0.0 < width && width < 0.02 => {
             format!("{mean:.4} (95 % between {low:.4} and {high:.4}, n = {n})")
         }
@@ -97,6 +116,24 @@ fn bounded(
     Ok(evaluation)
 }
 
+/// What `n` samples of `model` are worth beside the pictures of its data set, which are as the set has them,
+/// or black and white where the samples are.
+fn judged(model: &dyn Generative, config: &Config, n: u32) -> Result<Vec<(String, Measure)>> {
+    let drawn = model.sample(n as usize, &mut stream(config.seed(), "eval/samples"))?;
+    let Some(samples) = drawn else {
+        let sentence =
+            format!("--samples {n}: this model has no distribution to draw pictures from");
+        return Err(Usage(sentence).into());
+    };
+    let named = DataName::parse(config.named())?;
+    let mut data = named.load(&config.args(Subject::Data))?.images()?;
+    let mut set = config.subject().to_owned();
+    if samples.levels() == 2 && data.test.levels() > 2 {
+        (data, set) = (Binarisation::Static.prepare(data)?, format!("{set}-binary"));
+    }
+    Judge::new(&set, &data)?.measures(&samples)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +145,11 @@ mod tests {
         assert_eq!(told(13.756, 1.98, 100), "13.76 (95 % between 11.78 and 15.74, n = 100)");
         assert_eq!(told(0.0412, 0.0003, 50), "0.0412 (95 % between 0.0409 and 0.0415, n = 50)");
         assert_eq!(told(1.0, 0.0, 9), "1.00 (95 % between 1.00 and 1.00, n = 9)");
+        assert_eq!(
+            told(0.00042, 0.00003, 9),
+            "0.000420 (95 % between 0.000390 and 0.000450, n = 9)"
+        );
         assert_eq!(told(18.0, 0.0, 1), "18.00");
+        assert_eq!(told(0.0512, 0.0, 1), "0.0512");
     }
 }

@@ -14,6 +14,17 @@ pub struct Points {
     pub at: Vec<[f32; 2]>,
     /// The component each was drawn from, `[n]`.
     pub labels: Labels,
+    /// What they were drawn from, where that is a mixture of Gaussians.
+    pub mixture: Option<Mixture>,
+}
+
+/// Equally likely Gaussians N(centre, σ²) in the plane.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mixture {
+    /// Their centres, `[M, 2]`.
+    pub centres: Vec<[f64; 2]>,
+    /// Their standard deviation σ in every direction.
+    pub sigma: f64,
 }
 
 /// Options of the sets in the plane.
@@ -45,7 +56,7 @@ pub fn gaussians_8(config: &PlanarConfig) -> Result<Dataset> {
         .map(|i| f64::from(i) * PI / 4.0)
         .map(|angle| [2.0 * angle.cos(), 2.0 * angle.sin()])
         .collect();
-    mixture(config, "gaussians-8", &centres, 0.02)
+    mixture(config, "gaussians-8", Mixture { centres, sigma: 0.02 })
 }
 
 /// 25 Gaussians of standard deviation 0.05 on the grid {−4, −2, 0, 2, 4}² (Lin et al. 2018, "PacGAN",
@@ -56,7 +67,7 @@ pub fn gaussians_8(config: &PlanarConfig) -> Result<Dataset> {
 pub fn gaussians_25(config: &PlanarConfig) -> Result<Dataset> {
     let centres: Vec<[f64; 2]> =
         (0..25).map(|i| [f64::from(i % 5) * 2.0 - 4.0, f64::from(i / 5) * 2.0 - 4.0]).collect();
-    mixture(config, "gaussians-25", &centres, 0.05)
+    mixture(config, "gaussians-25", Mixture { centres, sigma: 0.05 })
 }
 
 /// Two half circles of radius 1 around (0, 0) and (1, ½), one open below, the other above, with noise
@@ -65,22 +76,28 @@ pub fn gaussians_25(config: &PlanarConfig) -> Result<Dataset> {
 /// # Errors
 /// Where an option is out of range.
 pub fn two_moons(config: &PlanarConfig) -> Result<Dataset> {
-    draw(config, "two-moons", &["upper", "lower"].map(str::to_owned), None, |moon, rng| {
+    let parts = draw(config, "two-moons", &["upper", "lower"].map(str::to_owned), |moon, rng| {
         let angle = rng.random::<f64>() * PI;
         let centre = match moon {
             0 => [angle.cos(), angle.sin()],
             _ => [1.0 - angle.cos(), 0.5 - angle.sin()],
         };
         around(centre, 0.1, rng)
-    })
+    })?;
+    Ok(Dataset::Points(parts))
 }
 
-fn mixture(config: &PlanarConfig, name: &str, centres: &[[f64; 2]], sigma: f64) -> Result<Dataset> {
+fn mixture(config: &PlanarConfig, name: &str, of: Mixture) -> Result<Dataset> {
+    let Mixture { centres, sigma } = &of;
     let names: Vec<_> = centres.iter().map(|[x, y]| format!("({x:.2}, {y:.2})")).collect();
     let entropy = (centres.len() as f64).ln() + (2.0 * PI * E * sigma * sigma).ln();
-    draw(config, name, &names, Some(entropy), |component, rng| {
-        around(centres[component], sigma, rng)
-    })
+    let mut parts =
+        draw(config, name, &names, |component, rng| around(centres[component], *sigma, rng))?;
+    parts.entropy = Some(entropy);
+    for part in [&mut parts.train, &mut parts.validation, &mut parts.test] {
+        part.mixture = Some(of.clone());
+    }
+    Ok(Dataset::Points(parts))
 }
 
 fn around(centre: [f64; 2], sigma: f64, rng: &mut Rng) -> [f32; 2] {
@@ -95,9 +112,8 @@ fn draw(
     config: &PlanarConfig,
     name: &str,
     names: &[String],
-    entropy: Option<f64>,
     point: impl Fn(usize, &mut Rng) -> [f32; 2],
-) -> Result<Dataset> {
+) -> Result<Parts<Points>> {
     BadValue::outside("n_train", config.n_train, 1..=1 << 28)?;
     BadValue::outside("n_test", config.n_test, 1..=1 << 28)?;
     let [train, validation, test] = numbered(config.n_train, config.n_test, |part, n| {
@@ -109,9 +125,9 @@ fn draw(
             component as u32
         });
         let of = of.collect();
-        Points { at, labels: Labels { of, names: names.to_vec() } }
+        Points { at, labels: Labels { of, names: names.to_vec() }, mixture: None }
     });
-    Ok(Dataset::Points(Parts { train, validation, test, entropy }))
+    Ok(Parts { train, validation, test, entropy: None })
 }
 
 #[cfg(test)]
@@ -128,7 +144,9 @@ mod tests {
         for (parts, sigma) in
             [(points(gaussians_8(&config)), 0.02), (points(gaussians_25(&config)), 0.05)]
         {
-            let Points { at, labels } = &parts.train;
+            let Points { at, labels, mixture } = &parts.train;
+            let mixture = mixture.as_ref().unwrap();
+            assert_eq!((mixture.sigma, parts.test.mixture.as_ref()), (sigma, Some(mixture)));
             for (component, name) in labels.names.iter().enumerate() {
                 let own = at.iter().zip(&labels.of).filter(|(_, of)| **of as usize == component);
                 let own: Vec<_> = own.map(|(at, _)| at.map(f64::from)).collect();
@@ -145,6 +163,8 @@ mod tests {
                     }
                     _ => [(component % 5) as f64 * 2.0 - 4.0, (component / 5) as f64 * 2.0 - 4.0],
                 };
+                let apart = [0, 1].map(|axis| mixture.centres[component][axis] - centre[axis]);
+                assert_eq!(apart, [0.0; 2], "{name}");
                 let off = (m[0] - centre[0]).hypot(m[1] - centre[1]);
                 assert!(off < 6.0 * sigma / n.sqrt(), "{name}: off by {off}");
                 let square = |at: &[f64; 2]| (at[0] - m[0]).powi(2) + (at[1] - m[1]).powi(2);
@@ -179,6 +199,7 @@ mod tests {
         let config = PlanarConfig { n_train: 100, n_test: 50, seed: 3 };
         let parts = points(two_moons(&config));
         assert_eq!(parts, points(two_moons(&config)));
+        assert_eq!(parts.train.mixture, None);
         assert_ne!(parts, points(two_moons(&PlanarConfig { seed: 4, ..config.clone() })));
         assert_ne!(parts.validation.at, parts.test.at);
         assert_ne!(parts.validation.at, parts.train.at[..50]);

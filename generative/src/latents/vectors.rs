@@ -60,6 +60,12 @@ impl Vectors {
         &self.values[i * self.size..][..self.size]
     }
 
+    /// Those numbered `rows`.
+    pub fn take(&self, rows: std::ops::Range<usize>) -> Self {
+        let values = self.values[rows.start * self.size..rows.end * self.size].to_vec();
+        Self { values, ..*self }
+    }
+
     /// One after the other.
     pub fn rows(&self) -> impl Iterator<Item = &[f32]> {
         self.values.chunks_exact(self.size)

@@ -1,0 +1,232 @@
+//! A small classifier that is trained on the labels of a data set, whose features stand for what pictures show.
+//!
+//! Fréchet and kernel distances of pictures are published over features of a network that was trained on
+//! photographs (Heusel et al. 2017, Bińkowski et al. 2018). This one is trained here, on the training part of the
+//! data themselves, by a seed of its own: it is the same for every model of a data set, on every device. Numbers over
+//! its features are named after it and are compared with each other, never with published ones.
+use super::Seen;
+use crate::data::{Binarisation, ImageLoader, Images, Labels, Parts};
+use crate::latents::Vectors;
+use anyhow::{Result, ensure};
+use candle_core::{Device, Module as _, Tensor};
+use nn::{
+    Activation, Conv2d, Conv2dConfig, Flatten, Frozen, Linear, Optimizer, OptimizerConfig, Params,
+    Sequential, log_softmax, loss,
+};
+use train::{
+    Checkpoint, Evaluation, Learner, Linear as Ramp, Log, MODEL, Measure, Plan, Progress, Run,
+    Split, fit,
+};
+
+/// Numbers that the last layer tells classes apart by.
+pub const FEATURES: usize = 64;
+
+/// No run's, but for chance.
+const SEED: u64 = 0x6c61_6265_6c73;
+const BATCH: usize = 128;
+/// Pictures to train on, whatever their number.
+const BUDGET: u64 = 1500 * BATCH as u64;
+/// Step size, which falls to 0 over the budget.
+const LR: f64 = 2e-3;
+/// Pictures looked at together.
+const GROUP: usize = 500;
+
+/// Two convolutions that halve height and width, a dense layer of 64 features, and one number for each class.
+/// Whole pictures are seen from 0 to 1.
+pub struct Classifier {
+    loader: ImageLoader,
+    validation: Images,
+    test: Images,
+    params: Params,
+    /// `[B, C, H, W]` to `[B, 64]`
+    body: Sequential,
+    /// `[B, 64]` to `[B, classes]`
+    head: Linear,
+    frozen: Frozen,
+    optimizer: Optimizer,
+    /// What features are multiplied by.
+    scale: f64,
+}
+
+impl Classifier {
+    /// A trained one, and the share of the test pictures whose label it says; `None` where there are not two
+    /// labels at least, or pictures have a side of less than 4.
+    ///
+    /// # Errors
+    /// What training reports.
+    pub fn trained(data: &Parts<Images>) -> Result<Option<(Self, Measure)>> {
+        let Some(mut classifier) = Self::new(data)? else { return Ok(None) };
+        let plan = Plan {
+            steps: BUDGET,
+            log_every: 0,
+            eval_every: 0,
+            save_every: 0,
+            target: None,
+            patience: None,
+        };
+        let report = fit(&mut classifier, &plan, &mut Run::default())?;
+        classifier.scale = classifier.common_size()?;
+        let found = report.evaluation.and_then(|found| found.measures.get("accuracy").copied());
+        Ok(found.map(|accuracy| (classifier, accuracy)))
+    }
+
+    fn new(data: &Parts<Images>) -> Result<Option<Self>> {
+        let shape = data.train.shape();
+        let classes = data.train.labels().map_or(0, |labels| labels.names.len());
+        if classes < 2 || shape.height < 4 || shape.width < 4 {
+            return Ok(None);
+        }
+        let params = Params::new(SEED, &Device::Cpu);
+        let halved = |name: &str, inputs, outputs| {
+            let config =
+                Conv2dConfig { stride: 2, padding: 1, ..Conv2dConfig::new(inputs, outputs, 4) };
+            Conv2d::new(&params, name, config, Activation::Relu)
+        };
+        let flat = 32 * (shape.height / 4) * (shape.width / 4);
+        let body = Sequential::new(vec![
+            halved("conv1", shape.channels, 16)?.into(), // [B, 16, H/2, W/2]
+            halved("conv2", 16, 32)?.into(),             // [B, 32, H/4, W/4]
+            Flatten.into(),
+            Linear::new(&params, "features", flat, FEATURES, Activation::Relu)?.into(),
+        ]);
+        let head = Linear::new(&params, "classes", FEATURES, classes, Activation::Linear)?;
+        let train = data.train.clone();
+        Ok(Some(Self {
+            loader: ImageLoader::new(train, BATCH, Binarisation::None, SEED, &Device::Cpu)?,
+            validation: data.validation.clone(),
+            test: data.test.clone(),
+            frozen: body.frozen(),
+            optimizer: Optimizer::new(&params, OptimizerConfig::adam(LR))?,
+            scale: 1.0,
+            params,
+            body,
+            head,
+        }))
+    }
+
+    /// What it says of `images`.
+    ///
+    /// # Errors
+    /// Where their shape is not that of the data; what the network reports.
+    pub fn see(&self, images: &Images) -> Result<Seen> {
+        let (own, other) = (self.test.shape(), images.shape());
+        ensure!(own == other, "the classifier looks at pictures of {own:?}, not {other:?}");
+        let (head, mut features, mut classes) = (self.head.fixed(), Vec::new(), Vec::new());
+        for first in (0..images.len()).step_by(GROUP) {
+            let rows = first..images.len().min(first + GROUP);
+            let seen = self.frozen.forward(&images.tensor(rows, &Device::Cpu)?)?; // [n, 64]
+            let said = log_softmax(&head.forward(&seen)?)?.exp()?; // [n, classes]
+            features.extend((seen * self.scale)?.flatten_all()?.to_vec1::<f32>()?);
+            classes.extend(said.flatten_all()?.to_vec1::<f32>()?);
+        }
+        let names = self.labels().map_or(0, |labels| labels.names.len());
+        Ok(Seen {
+            features: Vectors::new(FEATURES, features)?,
+            classes: Vectors::new(names, classes)?,
+        })
+    }
+
+    /// By which the mean square of a feature is 1 over pictures that were not trained on: the kernel
+    /// distance is not the same in every unit.
+    fn common_size(&self) -> Result<f64> {
+        let features = self.see(&self.validation)?.features;
+        let squares: f64 = features.rows().flatten().map(|x| f64::from(*x).powi(2)).sum();
+        let mean = squares / (features.len() * FEATURES) as f64;
+        Ok(if mean > 0.0 { mean.sqrt().recip() } else { 1.0 })
+    }
+
+    fn labels(&self) -> Option<&Labels> {
+        self.loader.images().labels()
+    }
+
+    fn accuracy(&self, images: &Images) -> Result<Measure> {
+        let told = self.see(images)?.likeliest();
+        let right = images.labels().map_or(&[][..], |labels| &labels.of);
+        let hit = |(told, right): (&u32, &u32)| f64::from(u8::from(told == right));
+        Ok(Measure::of(&told.iter().zip(right).map(hit).collect::<Vec<_>>()))
+    }
+}
+
+impl Learner for Classifier {
+    fn step(&mut self, log: &mut Log) -> Result<Progress> {
+        let ramp = Ramp { from: LR, to: 0.0, over: BUDGET };
+        self.optimizer.set_lr(ramp.at(self.loader.drawn()));
+        let x = self.loader.next_batch()?.clone(); // [B, C, H, W]
+        let Some(labels) = self.loader.labels() else {
+            anyhow::bail!("the pictures have no labels")
+        };
+        let said = self.head.forward(&self.body.forward(&x)?)?; // [B, classes]
+        let loss: Tensor = loss::softmax_cross_entropy(&said, labels)?;
+        log.tensor("train/loss", &loss)?;
+        self.optimizer.step(&loss)?;
+        Ok(Progress::Advanced(BATCH as u64))
+    }
+
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
+        let images = match split {
+            Split::Validation => &self.validation,
+            Split::Test => &self.test,
+        };
+        let accuracy = self.accuracy(images)?;
+        let measures = [("accuracy".to_owned(), accuracy)].into();
+        Ok(Evaluation { score: accuracy.mean, measures })
+    }
+
+    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        self.params.state(MODEL, checkpoint)?;
+        self.optimizer.state("optimizer", checkpoint)?;
+        self.loader.state("data", checkpoint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{BarsConfig, Classes, GlyphsConfig, bars, glyphs};
+    use train::testing::{resume_changes_nothing, same_seed_same_bits};
+
+    fn digits(n_train: usize, n_test: usize) -> Parts<Images> {
+        let classes = Classes::Digits;
+        let config = GlyphsConfig { n_train, n_test, classes, ..GlyphsConfig::default() };
+        glyphs(&config).unwrap().images().unwrap()
+    }
+
+    #[test]
+    fn it_tells_signs_apart() {
+        let data = digits(2000, 500);
+        let (classifier, accuracy) = Classifier::trained(&data).unwrap().unwrap();
+        assert!(accuracy.mean > 0.9 && accuracy.n == 500, "{accuracy:?}");
+        let seen = classifier.see(&data.test).unwrap();
+        assert_eq!((seen.features.len(), seen.features.size(), seen.classes.size()), (500, 64, 10));
+        assert!(seen.classes.rows().all(|row| (row.iter().sum::<f32>() - 1.0).abs() < 1e-5));
+        assert!((seen.label_entropy() - 10f64.ln()).abs() < 0.05, "{}", seen.label_entropy());
+        // What a picture shows does not depend on the others.
+        let one = classifier.see(&data.test.take(7..8)).unwrap();
+        for (one, other) in one.features.row(0).iter().zip(seen.features.row(7)) {
+            assert!((one - other).abs() < 1e-5, "{one} {other}");
+        }
+        let all = classifier.see(&data.validation).unwrap().features;
+        let squares: f64 = all.rows().flatten().map(|x| f64::from(*x).powi(2)).sum();
+        assert!((squares / (500.0 * 64.0) - 1.0).abs() < 1e-4, "{squares}");
+    }
+
+    #[test]
+    fn no_labels_no_classifier() {
+        let config = BarsConfig { n_train: 10, n_test: 2, ..BarsConfig::default() };
+        let data = bars(&config).unwrap().images().unwrap();
+        assert!(Classifier::trained(&data).unwrap().is_none());
+    }
+
+    #[test]
+    fn it_is_the_same_each_time_and_resumes() {
+        let data = digits(300, 50);
+        let make = || -> Result<Box<dyn Learner>> {
+            let Some(classifier) = Classifier::new(&data)? else { anyhow::bail!("no labels") };
+            Ok(Box::new(classifier))
+        };
+        same_seed_same_bits(&make, 5 * BATCH as u64).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let (stop, steps) = (3 * BATCH as u64, 8 * BATCH as u64);
+        resume_changes_nothing(&make, stop, steps, dir.path()).unwrap();
+    }
+}

@@ -1,0 +1,66 @@
+//! What a classifier says of pictures.
+use crate::latents::Vectors;
+use train::Measure;
+
+/// What the [classifier](super::Classifier) says of n pictures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// `[n, 64]`, of a mean square of 1 over the data.
+    pub features: Vectors,
+    /// The probability of each class, `[n, classes]`.
+    pub classes: Vectors,
+}
+
+impl Seen {
+    /// The likeliest class of each, `[n]`; of several the first.
+    pub fn likeliest(&self) -> Vec<u32> {
+        let first = |row: &[f32], best: usize, i: usize| if row[i] > row[best] { i } else { best };
+        let best = |row: &[f32]| (0..row.len()).fold(0, |best, i| first(row, best, i)) as u32;
+        self.classes.rows().map(best).collect()
+    }
+
+    /// −Σ pᵢ·log pᵢ in nats, pᵢ being the share of pictures whose likeliest class is the i-th: log of their number
+    /// where all classes are met equally often, 0 where one is met alone.
+    pub fn label_entropy(&self) -> f64 {
+        let n = self.classes.len() as f64;
+        let shares = self.counts().into_iter().filter(|n| *n > 0).map(|count| count as f64 / n);
+        -shares.map(|p| p * p.ln()).sum::<f64>()
+    }
+
+    /// How many classes are the likeliest of a picture.
+    pub fn classes_met(&self) -> usize {
+        self.counts().into_iter().filter(|n| *n > 0).count()
+    }
+
+    /// The probability of the likeliest class.
+    pub fn confidence(&self) -> Measure {
+        let largest = |row: &[f32]| f64::from(row.iter().copied().fold(0.0, f32::max));
+        Measure::of(&self.classes.rows().map(largest).collect::<Vec<_>>())
+    }
+
+    fn counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.classes.size()];
+        self.likeliest().into_iter().for_each(|class| counts[class as usize] += 1);
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(classes: &[f32], n: usize) -> Seen {
+        let features = Vectors::new(64, Vec::new()).unwrap();
+        Seen { features, classes: Vectors::new(n, classes.to_vec()).unwrap() }
+    }
+
+    #[test]
+    fn what_labels_are_met_by_hand() {
+        let seen = seen(&[0.6, 0.4, 0.0, 0.9, 0.1, 0.0, 0.2, 0.7, 0.1, 0.5, 0.5, 0.0], 3);
+        assert_eq!(seen.likeliest(), [0, 0, 1, 0]);
+        assert_eq!(seen.classes_met(), 2);
+        let entropy = -(0.75 * 0.75f64.ln() + 0.25 * 0.25f64.ln());
+        assert!((seen.label_entropy() - entropy).abs() < 1e-15);
+        assert!((seen.confidence().mean - 0.675).abs() < 1e-7);
+    }
+}

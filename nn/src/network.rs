@@ -224,12 +224,17 @@ mod tests {
         let params = Params::new(1, &Device::Cpu);
         let same = Conv2dConfig { padding: 1, ..Conv2dConfig::new(3, 3, 3) };
         let up = Conv2dConfig { stride: 2, padding: 1, ..Conv2dConfig::new(3, 2, 4) };
+        let dense = Linear::new(&params, "skipped", 5, 5, Activation::Tanh).unwrap();
+        let skipped = ["same1", "same2"]
+            .map(|name| Conv2d::new(&params, name, same, Activation::Tanh).unwrap().into());
         let layers = vec![
+            Skip::new(vec![dense.into()]).into(),
             Linear::new(&params, "in", 5, 32, Activation::LeakyRelu(0.2)).unwrap().into(),
             Unflatten { channels: 2, height: 4, width: 4 }.into(),
             Conv2d::new(&params, "conv", CONV, Activation::Relu).unwrap().into(),
             BatchNorm2d::new(&params, "norm", 3, Activation::Tanh).unwrap().into(),
             Residual::new(Conv2d::new(&params, "same", same, Activation::Relu).unwrap()).into(),
+            Skip::new(skipped.into()).into(),
             crate::ConvTranspose2d::new(&params, "up", up, Activation::Sigmoid).unwrap().into(),
             Flatten.into(),
             Linear::new(&params, "out", 32, 32, Activation::Tanh).unwrap().into(),

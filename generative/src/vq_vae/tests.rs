@@ -195,6 +195,30 @@ fn learns_stripes() {
     }
 }
 
+/// A ramp of greys and its mirror image, by the probability of each level. Who does not know which of them it
+/// is has one peak for both levels of a pixel, which are 17 to 255 apart: about 2·Σ log(17·(2i + 1)) over i < 8,
+/// 74 nats.
+#[test]
+fn greys_are_learned() {
+    let ramp = |i: u8| 17 * i;
+    let both: Vec<u8> = (0..16).map(ramp).chain((0..16).rev().map(ramp)).collect();
+    let shape = Shape { channels: 1, height: 4, width: 4 };
+    let images = |n| Images::new(shape, 256, both.repeat(n), None).unwrap();
+    let make = || -> Result<Box<dyn Learner>> {
+        let data =
+            Parts { train: images(200), validation: images(2), test: images(2), entropy: None };
+        let config = VqVaeConfig {
+            likelihood: LikelihoodName::Logistic,
+            binarisation: Binarisation::None,
+            ..small(CodebookRule::Ema)
+        };
+        Ok(Box::new(VqVae::new(data, config, 1, &Device::Cpu)?))
+    };
+    let (report, _) = trained(&make, &[64 * 600], None).unwrap();
+    let nats = report.evaluation.unwrap().measures["reconstruction_nats"].mean;
+    assert!(0.0 < nats && nats < 55.0, "{nats}");
+}
+
 #[test]
 fn beta_holds_the_encoder_to_its_codes() {
     let [free, held] = [0.0, 4.0].map(|beta| {

@@ -578,12 +578,15 @@ fn a_generative_model_is_trained_scored_and_drawn_from() {
     let drawn = fs::read(run.join("samples.png")).unwrap();
     assert_eq!(lab.ok("sample runs/vae-stripes-s1 --n 100"), "runs/vae-stripes-s1/samples.png\n");
     assert_eq!(fs::read(run.join("samples.png")).unwrap(), drawn);
+    assert_eq!(lab.ok("sample runs/vae-stripes-s1 --nearest"), "runs/vae-stripes-s1/nearest.png\n");
+    assert!(image::open(run.join("nearest.png")).is_ok());
     lab.ok("sample runs/vae-stripes-s1 --n 5 --seed 2 --out five.png");
     assert!(image::open(lab.path("five.png")).is_ok());
     for (args, sentence) in [
         ("play runs/vae-stripes-s1", "vae learned from data and does not act"),
         ("plot runs/vae-stripes-s1 --text", "does not act"),
         ("eval runs/vae-stripes-s1 --episodes 3", "--episodes 3: vae plays none"),
+        ("sample runs/vae-stripes-s1 --n 9 --nearest", "--n 9: --nearest needs 10 at least"),
     ] {
         let output = lab.run(args);
         assert!(stderr(&output).contains(sentence), "{args}: {}", stderr(&output));

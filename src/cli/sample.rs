@@ -1,10 +1,12 @@
 //! `lab sample`: draw from a generative model.
 use super::model::Trained;
+use crate::registry::{DataName, Subject};
 use crate::sheet;
 use crate::usage::Usage;
 use ::train::{Split, Which, stream};
 use anyhow::Result;
 use generative::Generative as _;
+use generative::measures::above_nearest;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -26,6 +28,9 @@ pub(super) struct Args {
     /// Complete the upper halves of test pictures, eight ways each, into completions.png
     #[arg(long, conflicts_with = "label")]
     complete: bool,
+    /// Put the first 50, by tens, above the training pictures that are nearest to them, into nearest.png
+    #[arg(long, conflicts_with_all = ["complete", "temperature"])]
+    nearest: bool,
     /// Picture to write [default: samples.png in the run directory]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -57,8 +62,18 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             format!("{run}: this {name} has learned to encode, and no distribution to draw from");
         return Err(Usage(sentence).into());
     };
-    let path = args.out.clone().unwrap_or_else(|| args.run.join("samples.png"));
-    let columns = (1..).find(|columns| columns * columns >= n).unwrap_or(n);
+    let mut columns = (1..).find(|columns| columns * columns >= n).unwrap_or(n);
+    let (mut name, mut images) = ("samples.png", images);
+    if args.nearest {
+        let config = &trained.config;
+        let named = DataName::parse(config.named())?;
+        let data = named.load(&config.args(Subject::Data))?.images()?;
+        let Some(sheet) = above_nearest(&images, &data.train)? else {
+            return Err(Usage(format!("--n {n}: --nearest needs 10 at least")).into());
+        };
+        (name, images, columns) = ("nearest.png", sheet.images, sheet.columns);
+    }
+    let path = args.out.clone().unwrap_or_else(|| args.run.join(name));
     sheet::write(&path, &images, columns)?;
     writeln!(out, "{}", path.display())?;
     Ok(())

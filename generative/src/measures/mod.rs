@@ -14,5 +14,5 @@ pub use frechet::{Gaussian, frechet};
 pub use judge::Judge;
 pub use kernel::{kernel_distance, mmd};
 pub use modes::{Modes, modes};
-pub use neighbours::{Near, PrecisionRecall, nearest_pictures, precision_recall};
+pub use neighbours::{Near, PrecisionRecall, above_nearest, nearest_pictures, precision_recall};
 pub use seen::Seen;

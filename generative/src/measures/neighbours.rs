@@ -1,6 +1,8 @@
 //! Nearest neighbours: which samples are like data, which data like samples, and which samples are copies.
+use crate::Sheet;
 use crate::data::Images;
 use crate::latents::Vectors;
+use crate::reconstruction::side_by_side;
 use anyhow::{Result, ensure};
 use candle_core::{Device, Tensor};
 use nn::nearest;
@@ -111,6 +113,21 @@ pub fn nearest_pictures(images: &Images, among: &Images) -> Result<Vec<Near>> {
     Ok(best)
 }
 
+/// Rows of the first `samples`, 50 at most, each above a row of the pictures of `train` that are nearest to
+/// them; `None` where there are fewer than ten.
+///
+/// # Errors
+/// As [`nearest_pictures`].
+pub fn above_nearest(samples: &Images, train: &Images) -> Result<Option<Sheet>> {
+    side_by_side("nearest", samples, |samples| {
+        let near = nearest_pictures(samples, train)?;
+        let highest = train.levels() - 1;
+        let white = |level: &u8| (u16::from(*level) * 255 / highest) as u8;
+        let pixels = near.iter().flat_map(|near| train.image(near.row)).map(white);
+        Images::new(train.shape(), 256, pixels.collect(), None)
+    })
+}
+
 /// `images[first..first + n]`, as far as there are, `[n, D]`.
 fn rows(images: &Images, first: usize, n: usize) -> Result<Tensor> {
     let rows = first..images.len().min(first + n);
@@ -212,6 +229,14 @@ mod tests {
         // White is 1 in pictures of two levels too.
         let white = nearest_pictures(&of(&[1; 8], 2), &of(&[255; 8], 256)).unwrap();
         assert_eq!(white, [Near { row: 0, squared: 0.0 }]);
+        // Black is nearest to black, what is mostly white to white.
+        let samples: Vec<u8> = (0..80).map(|i| u8::from(i > 8 && i % 4 > 0)).collect();
+        let train = of(&[[3; 8], [0; 8]].concat(), 4);
+        let sheet = above_nearest(&of(&samples, 2), &train).unwrap().unwrap();
+        let row = |i: usize| (sheet.images.image(i)[0], sheet.images.image(i)[1]);
+        assert_eq!((sheet.images.len(), sheet.columns), (20, 10));
+        assert_eq!([row(0), row(10), row(9), row(19)], [(0, 0), (0, 0), (0, 255), (255, 255)]);
+        assert!(above_nearest(&of(&samples[..72], 2), &train).unwrap().is_none());
         let other =
             Images::new(Shape { width: 8, height: 1, ..shape }, 2, vec![0; 8], None).unwrap();
         assert!(nearest_pictures(&other, &of(&[0; 8], 2)).is_err());

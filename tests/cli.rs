@@ -511,6 +511,18 @@ fn a_solved_grid_is_drawn_and_shown_as_text() {
 }
 
 #[test]
+fn a_reader_that_goes_away_costs_no_picture() {
+    let lab = Lab::new();
+    let mut child = lab.command(&format!("{SHORT} --out run")).spawn().unwrap();
+    drop(child.stdout.take());
+    drop(child.stderr.take());
+    child.wait().unwrap();
+    for file in ["result.json", "curves.svg", "episode.gif"] {
+        assert!(lab.path("run").join(file).is_file(), "{file}");
+    }
+}
+
+#[test]
 fn a_picture_that_fails_costs_no_result() {
     let lab = Lab::new();
     lab.ok("vi --env gridworld --steps 5 --out a");

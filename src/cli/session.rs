@@ -205,16 +205,22 @@ impl Session {
         if let Some((mdp, table)) = &thought {
             self.dir.write_json("solution.json", &Solution::new(*mdp, table.clone()))?;
         }
-        if self.verbosity.json {
-            writeln!(out, "{}", serde_json::to_string(&result)?)?;
-        } else {
-            self.tell(&result, &report, trainee.look()?, out)?;
-        }
-        if !self.verbosity.json && !self.verbosity.quiet {
-            Self::show(thought.as_ref(), out)?;
-        }
-        out.flush()?;
+        let look = trainee.look()?;
+        let mut tell = || -> Result<()> {
+            if self.verbosity.json {
+                writeln!(out, "{}", serde_json::to_string(&result)?)?;
+            } else {
+                self.tell(&result, &report, look, out)?;
+            }
+            if !self.verbosity.json && !self.verbosity.quiet {
+                Self::show(thought.as_ref(), out)?;
+            }
+            Ok(out.flush()?)
+        };
+        // Who reads no further has the pictures all the same.
+        let told = tell();
         self.draw(&trainee, thought.as_ref(), &report)?;
+        told?;
         Ok(match report.outcome {
             Outcome::Interrupted => ExitCode::from(130),
             _ => ExitCode::SUCCESS,

@@ -33,13 +33,19 @@ pub(super) fn learned(
     if report.outcome == Outcome::Interrupted {
         return Err(Interrupted.into());
     }
-    let rows = rows.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    Ok(rows)
+    Ok(rows.taken())
 }
 
 /// Rows of a run that has no directory.
 #[derive(Default, Clone)]
-struct Rows(Arc<Mutex<Vec<Row>>>);
+pub(super) struct Rows(Arc<Mutex<Vec<Row>>>);
+
+impl Rows {
+    /// Those that have come.
+    pub(super) fn taken(&self) -> Vec<Row> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
 
 impl Sink for Rows {
     fn row(&mut self, row: &Row) -> Result<()> {

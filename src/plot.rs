@@ -4,6 +4,7 @@
 mod axis;
 pub(crate) mod canvas;
 mod figure;
+mod plane;
 mod read;
 mod scatter;
 
@@ -13,6 +14,7 @@ use anyhow::{Result, bail};
 
 use canvas::save;
 use figure::Figure;
+pub use plane::plane;
 pub use read::panels;
 pub use scatter::scatter;
 

@@ -624,6 +624,35 @@ fn pictures_are_the_same_whatever_the_threads_and_after_a_stop() {
 }
 
 #[test]
+fn players_learn_points_and_pictures() {
+    let lab = Lab::new();
+    let small = "--steps 3200 --log-every 640 --eval-every 1280 --hidden 16 --latents 3";
+    let told = lab.ok(&format!("gan --data gaussians-8 --n-train 500 --n-test 100 {small}"));
+    assert!(told.starts_with("gan on gaussians-8: "), "{told}");
+    assert!(told.contains("lab sample runs/gan-gaussians-8-s1\n"), "{told}");
+    let run = lab.path("runs/gan-gaussians-8-s1");
+    for picture in ["plane.png", "samples.gif", "curves.png"] {
+        assert!(image::open(run.join(picture)).unwrap().width() >= 160, "{picture}");
+    }
+    assert!(run.join("plane.svg").is_file() && !run.join("samples.png").exists());
+    let told = lab.ok("sample runs/gan-gaussians-8-s1 --n 7");
+    assert_eq!(told, "runs/gan-gaussians-8-s1/samples.csv\n");
+    let table = fs::read_to_string(run.join("samples.csv")).unwrap();
+    assert!(table.starts_with("x,y\n") && table.lines().count() == 8, "{table}");
+
+    let dcgan = "--network dcgan --channels 4 --conditional --batch 32";
+    lab.ok(&format!("gan --data glyphs --n-train 200 --n-test 50 {small} {dcgan} --out signs"));
+    for picture in ["samples.png", "interpolations.png", "samples.gif"] {
+        assert!(image::open(lab.path("signs").join(picture)).unwrap().width() > 300, "{picture}");
+    }
+    lab.ok("sample signs --label 3 --n 4 --out three.png");
+    assert!(image::open(lab.path("three.png")).is_ok());
+    let output = lab.run("gan --data glyphs --network dcgan --penalty real");
+    assert!(stderr(&output).contains("give --batch-norm generator or none"), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
 fn a_quantised_auto_encoder_is_trained_and_scored() {
     let lab = Lab::new();
     let args = "vq-vae --data stripes --side 4 --n-train 500 --n-test 100 --steps 640 --eval-every 320 \

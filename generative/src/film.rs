@@ -33,6 +33,8 @@ struct Film {
     steps: Vec<u64>,
     /// Channels, height and width of a picture, and its levels.
     form: Option<([usize; 3], u16)>,
+    /// Pictures in a frame.
+    each: usize,
 }
 
 /// What was drawn at one step.
@@ -63,7 +65,8 @@ impl Filmed {
     pub fn frames(&self) -> Result<Vec<Frame>> {
         let Some((form, levels)) = self.film.form else { return Ok(Vec::new()) };
         let shape = Shape { channels: form[0], height: form[1], width: form[2] };
-        let each = self.film.steps.iter().zip(self.pixels.chunks_exact(PICTURES * shape.len()));
+        let each =
+            self.film.steps.iter().zip(self.pixels.chunks_exact(self.film.each * shape.len()));
         let mut frames = Vec::with_capacity(self.film.steps.len() + 1);
         for (&step, pixels) in each.filter(|(step, _)| **step < self.seen) {
             let images = Images::new(shape, levels, pixels.to_vec(), None)?;
@@ -75,8 +78,12 @@ impl Filmed {
         Ok(frames)
     }
 
+    /// Pictures, or points as one.
     fn drawn(&self) -> Result<Option<Images>> {
-        self.model.sample(PICTURES, &mut stream(self.seed, "film"))
+        match self.model.sample(PICTURES, &mut stream(self.seed, "film"))? {
+            Some(images) => Ok(Some(images)),
+            None => self.model.plane()?.map(|plane| plane.picture()).transpose(),
+        }
     }
 
     fn look(&mut self) -> Result<()> {
@@ -88,6 +95,7 @@ impl Filmed {
         let Some(images) = self.drawn()? else { return Ok(()) };
         let Shape { channels, height, width } = images.shape();
         self.film.form = Some(([channels, height, width], images.levels()));
+        self.film.each = images.len();
         self.film.steps.push(self.seen);
         self.pixels.extend_from_slice(images.pixels());
         if self.film.steps.len() > FRAMES {
@@ -125,7 +133,7 @@ impl Learner for Filmed {
         checkpoint.value("film", &mut self.film)?;
         checkpoint.blob("frames", &mut self.pixels)?;
         let expected = self.film.form.map_or(0, |(form, _)| {
-            self.film.steps.len() * PICTURES * form.iter().product::<usize>()
+            self.film.steps.len() * self.film.each * form.iter().product::<usize>()
         });
         let held = self.pixels.len();
         ensure!(held == expected, "frames.bin holds {held} bytes, {expected} are expected");

@@ -2,16 +2,25 @@
 use crate::Autoregressive;
 use crate::data::Images;
 use crate::latents::Map;
+use crate::plane::Plane;
 use anyhow::Result;
 use train::{Learner, Measure, Rng};
 
-/// A learner that learns what pictures are like.
+/// A learner that learns what pictures are like, or points in the plane.
 pub trait Generative: Learner {
-    /// Draws `n` pictures; `None` where the model has learned no distribution to draw from.
+    /// Draws `n` pictures; `None` where the model has learned no distribution of pictures to draw from.
     ///
     /// # Errors
     /// What the network reports.
     fn sample(&self, n: usize, rng: &mut Rng) -> Result<Option<Images>>;
+
+    /// Draws `n` points in the plane; `None` of a model that draws pictures.
+    ///
+    /// # Errors
+    /// What the network reports.
+    fn points(&self, _n: usize, _rng: &mut Rng) -> Result<Option<Vec<[f32; 2]>>> {
+        Ok(None)
+    }
 
     /// What it can be asked to draw, by the names of the labels it was told; none where it was not.
     fn classes(&self) -> &[String] {
@@ -46,6 +55,14 @@ pub trait Generative: Learner {
     /// # Errors
     /// What the network reports.
     fn sheets(&self) -> Result<Vec<Sheet>>;
+
+    /// What a model of points is looked at with, by the same noise each time; `None` of one that learns pictures.
+    ///
+    /// # Errors
+    /// What the network reports.
+    fn plane(&self) -> Result<Option<Plane>> {
+        Ok(None)
+    }
 
     /// Where held-out pictures lie in the latent space; `None` where the model has none that can be
     /// drawn in the plane.

@@ -14,6 +14,11 @@ pub enum Init {
         /// Inputs of one output: C·k·k for a convolution.
         fan_in: usize,
     },
+    /// N(0, `deviation`²).
+    Normal {
+        /// Standard deviation.
+        deviation: f64,
+    },
     /// N(0, 2/`fan_in`), for layers followed by a ReLU (He et al. 2015, "Delving Deep into
     /// Rectifiers", equation 10).
     HeNormal {
@@ -47,7 +52,9 @@ impl Init {
                 Ok(uniform.sample_iter(rng).take(n).map(|value| value as f32).collect())
             }
             Init::HeNormal { fan_in } => {
-                let deviation = (2.0 / fan_in as f64).sqrt();
+                Init::Normal { deviation: (2.0 / fan_in as f64).sqrt() }.draw(n, rng)
+            }
+            Init::Normal { deviation } => {
                 let normal = Normal::new(0.0, deviation).map_err(candle_core::Error::wrap)?;
                 Ok(normal.sample_iter(rng).take(n).map(|value: f64| value as f32).collect())
             }
@@ -109,9 +116,11 @@ mod tests {
     }
 
     #[test]
-    fn he_normal_has_its_variance() {
-        let (mean, variance) = mean_and_variance(&draw(Init::HeNormal { fan_in: 8 }));
-        assert!(mean.abs() < 0.01 && (variance - 0.25).abs() < 0.01, "{mean} {variance}");
+    fn normal_draws_have_their_variance() {
+        for init in [Init::HeNormal { fan_in: 8 }, Init::Normal { deviation: 0.5 }] {
+            let (mean, variance) = mean_and_variance(&draw(init));
+            assert!(mean.abs() < 0.01 && (variance - 0.25).abs() < 0.01, "{mean} {variance}");
+        }
     }
 
     /// The product of the matrix with its transpose along the shorter side is gain²·1.

@@ -7,11 +7,16 @@ mod batch_norm;
 mod conv;
 mod masked;
 mod pixels;
+mod pool;
+mod pullback;
+mod spectral;
 
 pub use batch_norm::BatchNorm2d;
 pub use conv::{Conv2d, Conv2dConfig, ConvTranspose2d, Residual, Skip};
 pub use masked::{Mask, MaskedConfig};
 pub use pixels::Pixels;
+pub use pool::MaxPool2d;
+use spectral::Spectral;
 
 /// A layer as a network passes signals through it; alone it is a [`Module`].
 pub trait Pass {
@@ -29,7 +34,18 @@ macro_rules! modules {
     )*};
 }
 
-modules!(Linear, Conv2d, ConvTranspose2d, BatchNorm2d, Residual, Skip, Flatten, Unflatten, Layer);
+modules!(
+    Linear,
+    Conv2d,
+    ConvTranspose2d,
+    BatchNorm2d,
+    MaxPool2d,
+    Residual,
+    Skip,
+    Flatten,
+    Unflatten,
+    Layer
+);
 
 /// y = activation(x·Wᵀ + b).
 ///
@@ -42,6 +58,8 @@ pub struct Linear {
     activation: Activation,
     /// What the weight is multiplied by, if anything: of its shape.
     mask: Option<Tensor>,
+    /// Divides the weight by its largest singular value, if it is to be.
+    spectral: Option<Spectral>,
 }
 
 impl Linear {
@@ -56,7 +74,7 @@ impl Linear {
         let init = Init::FanInUniform { fan_in: inputs };
         let weight = params.var(&format!("{name}.weight"), (outputs, inputs), init)?;
         let bias = params.var(&format!("{name}.bias"), outputs, init)?;
-        Ok(Self { weight, bias, activation, mask: None })
+        Ok(Self { weight, bias, activation, mask: None, spectral: None })
     }
 
     /// A layer whose weight is at first [orthogonal](Init::Orthogonal) with this gain, and whose bias
@@ -71,22 +89,42 @@ impl Linear {
         let init = Init::Orthogonal { outputs, inputs, gain };
         let weight = params.var(&format!("{name}.weight"), (outputs, inputs), init)?;
         let bias = params.var(&format!("{name}.bias"), outputs, Init::Constant(0.0))?;
-        Ok(Self { weight, bias, activation, mask: None })
+        Ok(Self { weight, bias, activation, mask: None, spectral: None })
     }
 
     /// The same layer as a fixed function: it shares the parameters' storage and takes no gradient of
     /// them.
     pub fn fixed(&self) -> Self {
         let (weight, bias) = (self.weight.detach(), self.bias.detach());
-        Self { weight, bias, mask: self.mask.clone(), ..*self }
+        let spectral = self.spectral.as_ref().map(Spectral::fixed);
+        Self { weight, bias, mask: self.mask.clone(), spectral, ..*self }
     }
+
+    /// The layer with its weight divided by its largest singular value (Miyato et al. 2018), which one
+    /// iteration in each forward pass of training follows; buffer `<name>.u` of shape `[outputs]`.
+    pub fn spectral(self, params: &Params, name: &str) -> Result<Self> {
+        let spectral = Some(Spectral::new(params, name, self.bias.elem_count())?);
+        Ok(Self { spectral, ..self })
+    }
+
+    /// The weight that inputs are multiplied by.
+    fn applied(&self) -> Result<Tensor> {
+        applied(&self.weight, self.mask.as_ref(), self.spectral.as_ref())
+    }
+}
+
+/// A weight under a mask, divided by its largest singular value, as far as there is either.
+fn applied(weight: &Tensor, mask: Option<&Tensor>, spectral: Option<&Spectral>) -> Result<Tensor> {
+    let weight = mask.map_or_else(|| Ok(weight.clone()), |mask| weight * mask)?;
+    spectral.map_or_else(|| Ok(weight.clone()), |spectral| spectral.divided(&weight))
 }
 
 impl Pass for Linear {
     fn pass(&self, x: &Signal, reader: Reader) -> Result<Signal> {
-        let masked = self.mask.as_ref().map(|mask| &self.weight * mask).transpose()?;
-        let weight = masked.as_ref().unwrap_or(&self.weight);
-        ops::linear(x, weight, &self.bias, self.activation, reader) // [B, outputs]
+        if let Some(spectral) = &self.spectral {
+            spectral.iterate(&self.weight)?;
+        }
+        ops::linear(x, &self.applied()?, &self.bias, self.activation, reader) // [B, outputs]
     }
 }
 

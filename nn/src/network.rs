@@ -1,7 +1,9 @@
 //! Networks made of layers.
 use crate::layers::Pass;
 use crate::ops::{Reader, Signal};
-use crate::{BatchNorm2d, Conv2d, ConvTranspose2d, Flatten, Linear, Residual, Skip, Unflatten};
+use crate::{
+    BatchNorm2d, Conv2d, ConvTranspose2d, Flatten, Linear, MaxPool2d, Residual, Skip, Unflatten,
+};
 use candle_core::{Module, Result, Tensor};
 
 /// One layer of a [`Sequential`].
@@ -15,6 +17,8 @@ pub enum Layer {
     ConvTranspose2d(ConvTranspose2d),
     /// See [`BatchNorm2d`].
     BatchNorm2d(BatchNorm2d),
+    /// See [`MaxPool2d`].
+    MaxPool2d(MaxPool2d),
     /// See [`Residual`].
     Residual(Residual),
     /// See [`Skip`].
@@ -42,6 +46,7 @@ impl Layer {
             Layer::BatchNorm2d(layer) => Layer::BatchNorm2d(layer.detached()),
             Layer::Residual(layer) => Layer::Residual(layer.fixed()),
             Layer::Skip(layer) => Layer::Skip(layer.map(Layer::detached)),
+            Layer::MaxPool2d(layer) => Layer::MaxPool2d(*layer),
             Layer::Flatten(layer) => Layer::Flatten(*layer),
             Layer::Unflatten(layer) => Layer::Unflatten(*layer),
         }
@@ -55,6 +60,7 @@ impl Pass for Layer {
             Layer::Conv2d(layer) => layer,
             Layer::ConvTranspose2d(layer) => layer,
             Layer::BatchNorm2d(layer) => layer,
+            Layer::MaxPool2d(layer) => layer,
             Layer::Residual(layer) => layer,
             Layer::Skip(layer) => layer,
             Layer::Flatten(layer) => layer,
@@ -85,6 +91,12 @@ impl From<ConvTranspose2d> for Layer {
 impl From<BatchNorm2d> for Layer {
     fn from(layer: BatchNorm2d) -> Self {
         Layer::BatchNorm2d(layer)
+    }
+}
+
+impl From<MaxPool2d> for Layer {
+    fn from(layer: MaxPool2d) -> Self {
+        Layer::MaxPool2d(layer)
     }
 }
 
@@ -124,6 +136,10 @@ impl Sequential {
         Self { layers }
     }
 
+    pub(crate) fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
     /// The same network without gradients: it shares the parameters' storage, so it always
     /// computes with their present values, but builds no graph. For acting and for targets.
     pub fn frozen(&self) -> Frozen {
@@ -142,13 +158,15 @@ impl Sequential {
 
 impl Module for Sequential {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        // Reshaping layers pass on whose result they reshape, so that the last of the others is the last
-        // to write one.
+        // Reshaping layers pass on whose result they reshape: the next of the others reads it.
         let reshapes = |layer: &Layer| matches!(layer, Layer::Flatten(_) | Layer::Unflatten(_));
-        let last = self.layers.iter().rposition(|layer| !reshapes(layer));
         let mut signal = Signal::from(x);
         for (index, layer) in self.layers.iter().enumerate() {
-            let reader = if Some(index) < last { Reader::Layer } else { Reader::Anybody };
+            let reader = match self.layers[index + 1..].iter().find(|layer| !reshapes(layer)) {
+                // Pooling is one of Candle's operations, which read tensors.
+                None | Some(Layer::MaxPool2d(_)) => Reader::Anybody,
+                Some(_) => Reader::Layer,
+            };
             signal = layer.pass(&signal, reader)?;
         }
         signal.into_tensor()

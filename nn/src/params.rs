@@ -51,6 +51,19 @@ impl Params {
         self.insert(name, shape.into(), init, Role::Buffer)
     }
 
+    /// Draws parameters anew, each from the stream that is named after it: those for which `init` says from
+    /// what, given their name and shape.
+    pub fn redraw(&self, init: impl Fn(&str, &[usize]) -> Option<Init>) -> Result<()> {
+        for (name, var) in self.named() {
+            if let Some(init) = init(&name, var.dims()) {
+                let mut rng = stream(self.seed, &format!("init/{name}"));
+                let values = init.draw(var.elem_count(), &mut rng)?;
+                var.set(&Tensor::from_vec(values, var.shape(), &self.device)?)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Every parameter, sorted by name.
     pub fn named(&self) -> Vec<(String, Var)> {
         let mut all = self.all();
@@ -236,6 +249,19 @@ mod tests {
         own.buffers()[0].1.set(&Tensor::new(&[9f32], &Device::Cpu).unwrap()).unwrap();
         own.state("model", &mut Checkpoint::open(&path, Scope::All).unwrap()).unwrap();
         assert_eq!(buffer(&own), [3.0]);
+    }
+
+    #[test]
+    fn what_is_drawn_anew_is_what_it_would_have_been() {
+        let own = params(1, &[("a", 2), ("b", 3)]);
+        let before = values(&own);
+        own.redraw(|name, shape| {
+            (name == "a" && shape == [2]).then_some(Init::Normal { deviation: 0.1 })
+        })
+        .unwrap();
+        let other = Params::new(1, &Device::Cpu);
+        other.var("a", 2, Init::Normal { deviation: 0.1 }).unwrap();
+        assert_eq!(values(&own), [values(&other)[0].clone(), before[1].clone()]);
     }
 
     #[test]

@@ -79,6 +79,12 @@ impl Session {
                 plot::scatter(&title, &map, &path.join(format!("latents.{end}")))?;
             }
         }
+        if let Some(plane) = model.plane()? {
+            let title = format!("{} on {}", self.algorithm.name, self.config.subject());
+            for end in ["svg", "png"] {
+                plot::plane(&title, &plane, &path.join(format!("plane.{end}")))?;
+            }
+        }
         let frames = filmed.frames()?;
         if frames.len() < 2 {
             return Ok(());

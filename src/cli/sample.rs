@@ -3,7 +3,7 @@ use super::model::Trained;
 use crate::registry::{DataName, Subject};
 use crate::sheet;
 use crate::usage::Usage;
-use ::train::{Split, Which, stream};
+use ::train::{Split, Which, stream, write_atomic};
 use anyhow::Result;
 use generative::Generative as _;
 use generative::measures::above_nearest;
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 pub(super) struct Args {
     /// Run directory
     run: PathBuf,
-    /// How many pictures
+    /// How many pictures, or points
     #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     n: u32,
     /// What to draw, by its label, from a model that was told labels [default: all in turn]
@@ -31,7 +31,7 @@ pub(super) struct Args {
     /// Put the first 50, by tens, above the training pictures that are nearest to them, into nearest.png
     #[arg(long, conflicts_with_all = ["complete", "temperature"])]
     nearest: bool,
-    /// Picture to write [default: samples.png in the run directory]
+    /// File to write [default: samples.png in the run directory, samples.csv of points]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Seed of what is drawn [default: that of the run]
@@ -51,6 +51,15 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         return number_by_number(args, &trained, seed, out);
     }
     let (model, mut rng) = (trained.model()?, stream(seed, "samples"));
+    if args.label.is_none()
+        && let Some(points) = model.points(n, &mut rng)?
+    {
+        if args.nearest {
+            let sentence = "--nearest: this model draws points, and the nearest ones are looked for of pictures";
+            return Err(Usage(sentence.to_owned()).into());
+        }
+        return listed(args, &points, out);
+    }
     let drawn = match &args.label {
         Some(label) => model.sample_class(class(label, model.classes())?, n, &mut rng)?,
         None => model.sample(n, &mut rng)?,
@@ -75,6 +84,15 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     }
     let path = args.out.clone().unwrap_or_else(|| args.run.join(name));
     sheet::write(&path, &images, columns)?;
+    writeln!(out, "{}", path.display())?;
+    Ok(())
+}
+
+/// Points as a table.
+fn listed(args: &Args, points: &[[f32; 2]], out: &mut dyn Write) -> Result<()> {
+    let path = args.out.clone().unwrap_or_else(|| args.run.join("samples.csv"));
+    let rows = points.iter().map(|[x, y]| format!("{x},{y}\n")).collect::<String>();
+    write_atomic(&path, format!("x,y\n{rows}").as_bytes())?;
     writeln!(out, "{}", path.display())?;
     Ok(())
 }

@@ -32,7 +32,8 @@ impl Trainee {
         match self {
             Self::Agent { .. } => Ok("play"),
             Self::Model(model) => {
-                let draws = model.model().sample(1, &mut stream(1, "look"))?.is_some();
+                let (model, rng) = (model.model(), &mut stream(1, "look"));
+                let draws = model.sample(1, rng)?.is_some() || model.points(1, rng)?.is_some();
                 Ok(if draws { "sample" } else { "plot" })
             }
         }

@@ -14,8 +14,8 @@ use agents::{
 use anyhow::Result;
 use clap::{ArgMatches, Args, Command};
 use generative::{
-    Generative, ImageTransformerConfig, MadeConfig, PixelCnnConfig, Vae, VaeConfig, VqVae,
-    VqVaeConfig, image_transformer, made, pixelcnn,
+    Gan, GanConfig, Generative, ImageTransformerConfig, MadeConfig, PixelCnnConfig, Vae, VaeConfig,
+    VqVae, VqVaeConfig, image_transformer, made, pixelcnn,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -209,6 +209,25 @@ pub const ALGORITHMS: &[Algorithm] = &[
             job.needs_discrete_actions()?;
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(FittedQ::new(Task::of_any_obs(job.make, job.mdp), config, seed)?))
+        }),
+    },
+    Algorithm {
+        name: "gan",
+        aliases: &[],
+        about: "Generative adversarial networks (Goodfellow et al. 2014)",
+        unit: "samples",
+        plan: Plan {
+            steps: 2_000_000,
+            log_every: 20_000,
+            eval_every: 200_000,
+            save_every: 500_000,
+            target: None,
+            patience: None,
+        },
+        hyper: Hyper::of::<GanConfig>(),
+        build: Build::Model(|job| {
+            let config = job.config::<GanConfig>()?;
+            Ok(Box::new(Gan::new(job.data, config, job.seed, job.device)?))
         }),
     },
     Algorithm {

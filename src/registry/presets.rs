@@ -30,6 +30,20 @@ pub const PRESETS: &[Preset] = &[
     Preset { name: "dqn-cartpole", text: include_str!("../../examples/presets/dqn-cartpole.toml") },
     Preset { name: "dqn-catch", text: include_str!("../../examples/presets/dqn-catch.toml") },
     Preset {
+        name: "gan-cs231n-conv",
+        text: include_str!("../../examples/presets/gan-cs231n-conv.toml"),
+    },
+    Preset {
+        name: "gan-cs231n-fc",
+        text: include_str!("../../examples/presets/gan-cs231n-fc.toml"),
+    },
+    Preset {
+        name: "gan-gaussians-8",
+        text: include_str!("../../examples/presets/gan-gaussians-8.toml"),
+    },
+    Preset { name: "gan-glyphs", text: include_str!("../../examples/presets/gan-glyphs.toml") },
+    Preset { name: "gan-mnist", text: include_str!("../../examples/presets/gan-mnist.toml") },
+    Preset {
         name: "pixelcnn-mnist",
         text: include_str!("../../examples/presets/pixelcnn-mnist.toml"),
     },

@@ -102,6 +102,9 @@ impl<'a> Part<'a> {
                 self.clock.step += units;
             }
             self.check_finite()?;
+            for note in self.log.take_notes() {
+                self.run.sinks.iter_mut().for_each(|sink| sink.note(&note));
+            }
             self.run.sinks.iter_mut().for_each(|sink| sink.tick(self.clock.step));
 
             let after = self.clock.step;

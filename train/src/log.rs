@@ -21,6 +21,7 @@ pub struct Log {
     /// Sums still on an accelerator: reading one waits for the device, so that is put off.
     on_device: BTreeMap<&'static str, (Tensor, u64)>,
     broken: Option<&'static str>,
+    notes: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
@@ -54,6 +55,16 @@ impl Log {
             self.on_device.insert(name, (value, 1));
         }
         Ok(())
+    }
+
+    /// Tells the user a sentence after the step, at once and once.
+    pub fn note(&mut self, text: String) {
+        self.notes.push(text);
+    }
+
+    /// Takes what is to be told.
+    pub fn take_notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
     }
 
     fn add(&mut self, name: &'static str, sum: f64, count: u64) {
@@ -94,7 +105,7 @@ impl Log {
     }
 
     /// Takes the means gathered so far.
-    pub(crate) fn take(&mut self) -> BTreeMap<String, f64> {
+    pub fn take(&mut self) -> BTreeMap<String, f64> {
         let means = std::mem::take(&mut self.means);
         means
             .into_iter()

@@ -147,6 +147,7 @@ pub struct PointLoader {
     order: Order,
     rows: Vec<usize>,
     batch: HostTensor<f32>,
+    labels: HostTensor<u32>,
 }
 
 impl PointLoader {
@@ -160,8 +161,14 @@ impl PointLoader {
             order: Order::new(points.at.len(), seed),
             rows: vec![0; batch],
             batch: HostTensor::new((batch, 2), device)?,
+            labels: HostTensor::new(batch, device)?,
             points,
         })
+    }
+
+    /// The points it draws from.
+    pub fn points(&self) -> &Points {
+        &self.points
     }
 
     /// The next batch, `[B, 2]`. It is overwritten by the call after this one.
@@ -169,14 +176,21 @@ impl PointLoader {
     /// # Errors
     /// What the device reports.
     pub fn next_batch(&mut self) -> Result<&Tensor> {
-        let Self { points, order, rows, batch } = self;
+        let Self { points, order, rows, batch, labels } = self;
         order.next(rows);
         batch.fill(|to| {
             for (to, &row) in to.chunks_exact_mut(2).zip(&*rows) {
                 to.copy_from_slice(&points.at[row]);
             }
         })?;
+        let of = &points.labels.of;
+        labels.fill(|to| to.iter_mut().zip(&*rows).for_each(|(to, row)| *to = of[*row]))?;
         Ok(batch.tensor())
+    }
+
+    /// The component that each point of the last batch was drawn from, `[B]`.
+    pub fn labels(&self) -> &Tensor {
+        self.labels.tensor()
     }
 
     /// Saves or loads the place in the data.

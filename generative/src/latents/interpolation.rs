@@ -1,6 +1,7 @@
 //! From one picture to another.
-use super::{LatentSpace, Vectors};
+use super::Vectors;
 use crate::Sheet;
+use crate::data::Images;
 use anyhow::Result;
 
 /// Pairs of pictures, and pictures from one to the other, both of them included.
@@ -67,9 +68,9 @@ fn scaled(a: &[f64], by: f64) -> Vec<f64> {
 
 /// From z\[0\] to z\[1\] in the first row, from z\[2\] to z\[3\] in the next; as many rows as there are
 /// pairs, at most twelve.
-pub(super) fn sheet(
+pub(crate) fn sheet(
     name: &'static str,
-    space: &dyn LatentSpace,
+    decode: &dyn Fn(&Vectors) -> Result<Images>,
     z: &Vectors,
     between: impl Fn(&[f64], &[f64], f64) -> Vec<f64>,
 ) -> Result<Sheet> {
@@ -82,13 +83,14 @@ pub(super) fn sheet(
             way.extend(between(&a, &b, t).into_iter().map(|z| z as f32));
         }
     }
-    let images = space.decode(&Vectors::new(z.size(), way)?)?;
+    let images = decode(&Vectors::new(z.size(), way)?)?;
     Ok(Sheet { name, images, columns: SIDE })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::latents::LatentSpace as _;
     use crate::latents::testing::Identity;
 
     fn assert_close(left: &[f64], right: &[f64]) {
@@ -138,7 +140,7 @@ mod tests {
     #[test]
     fn a_row_for_each_pair() {
         let z = Vectors::new(2, vec![0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 0.5, 0.5]).unwrap();
-        let sheet = sheet("a", &Identity, &z, linear).unwrap();
+        let sheet = sheet("a", &|z| Identity.decode(z), &z, linear).unwrap();
         assert_eq!((sheet.images.len(), sheet.columns), (24, 12));
         let ends = [0, 11, 12, 23].map(|i| sheet.images.image(i));
         assert_eq!(ends, [[0, 0], [255, 255], [0, 255], [255, 0]]);

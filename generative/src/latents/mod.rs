@@ -15,6 +15,7 @@ mod traversal;
 mod vectors;
 
 pub use activity::{ACTIVE, active_units, spread};
+pub(crate) use interpolation::sheet as interpolations;
 pub use interpolation::{linear, spherical};
 pub use manifold::normal_quantile;
 pub use map::{Map, map};
@@ -54,9 +55,10 @@ pub fn sheets(space: &dyn LatentSpace, held_out: &Images) -> Result<Vec<Sheet>> 
     if z.len() < 2 {
         return Ok(Vec::new());
     }
+    let decode = |z: &Vectors| space.decode(z);
     let mut sheets = vec![
-        interpolation::sheet("interpolations", space, &z, linear)?,
-        interpolation::sheet("interpolations-spherical", space, &z, spherical)?,
+        interpolations("interpolations", &decode, &z, linear)?,
+        interpolations("interpolations-spherical", &decode, &z, spherical)?,
     ];
     sheets.extend(traversal::sheets(space, &z)?);
     sheets.extend(manifold::sheet(space, &z)?);

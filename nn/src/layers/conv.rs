@@ -1,5 +1,5 @@
 //! Convolutions.
-use super::Pass;
+use super::{Pass, Spectral, applied};
 use crate::ops::{self, Reader, Signal};
 use crate::{Activation, Init, Layer, Params};
 use candle_core::{Result, Tensor, bail};
@@ -59,6 +59,8 @@ pub struct Conv2d {
     pub(super) form: ops::ConvForm,
     /// What the weight is multiplied by, where a mask tells colours apart: of its shape.
     pub(super) mask: Option<Tensor>,
+    /// Divides the weight by its largest singular value, if it is to be.
+    pub(super) spectral: Option<Spectral>,
 }
 
 impl Conv2d {
@@ -75,7 +77,7 @@ impl Conv2d {
         let shape = (outputs, inputs, kernel, kernel);
         let weight = params.var(&format!("{name}.weight"), shape, init)?;
         let bias = params.var(&format!("{name}.bias"), outputs, init)?;
-        Ok(Self { weight, bias, window, form: activation.into(), mask: None })
+        Ok(Self { weight, bias, window, form: activation.into(), mask: None, spectral: None })
     }
 
     /// A layer whose kernels are at first the rows of an [orthogonal](Init::Orthogonal) matrix
@@ -93,7 +95,7 @@ impl Conv2d {
         let shape = (outputs, inputs, kernel, kernel);
         let weight = params.var(&format!("{name}.weight"), shape, init)?;
         let bias = params.var(&format!("{name}.bias"), outputs, Init::Constant(0.0))?;
-        Ok(Self { weight, bias, window, form: activation.into(), mask: None })
+        Ok(Self { weight, bias, window, form: activation.into(), mask: None, spectral: None })
     }
 
     /// The same layer for `[B, H, W, C]`, which it takes to `[B, H', W', O]`: with the channels of a pixel side
@@ -117,21 +119,30 @@ impl Conv2d {
     /// them.
     pub fn fixed(&self) -> Self {
         let (weight, bias) = (self.weight.detach(), self.bias.detach());
-        Self { weight, bias, mask: self.mask.clone(), ..*self }
+        let spectral = self.spectral.as_ref().map(Spectral::fixed);
+        Self { weight, bias, mask: self.mask.clone(), spectral, ..*self }
     }
 
-    /// The weight with zeros where a mask has them.
-    pub(super) fn masked_weight(&self) -> Result<Tensor> {
-        match &self.mask {
-            Some(mask) => &self.weight * mask,
-            None => Ok(self.weight.clone()),
-        }
+    /// The layer with its weight, as a matrix `[O, C·k·k]`, divided by its largest singular value (Miyato et
+    /// al. 2018), which one iteration in each forward pass of training follows; buffer `<name>.u` of shape
+    /// `[O]`.
+    pub fn spectral(self, params: &Params, name: &str) -> Result<Self> {
+        let spectral = Some(Spectral::new(params, name, self.outputs())?);
+        Ok(Self { spectral, ..self })
+    }
+
+    /// The weight that the input is correlated with: with zeros where a mask has them.
+    pub(super) fn applied(&self) -> Result<Tensor> {
+        applied(&self.weight, self.mask.as_ref(), self.spectral.as_ref())
     }
 }
 
 impl Pass for Conv2d {
     fn pass(&self, x: &Signal, reader: Reader) -> Result<Signal> {
-        let weight = self.masked_weight()?;
+        if let Some(spectral) = &self.spectral {
+            spectral.iterate(&self.weight)?;
+        }
+        let weight = self.applied()?;
         ops::conv2d(x, &weight, &self.bias, self.window, self.form, reader) // [B, O, H', W']
     }
 }
@@ -139,7 +150,7 @@ impl Pass for Conv2d {
 /// `y = x + layer(x)` for a convolution that keeps the shape (He et al. 2016, "Deep Residual
 /// Learning", equation 1), in one operation.
 #[derive(Debug, Clone)]
-pub struct Residual(Conv2d);
+pub struct Residual(pub(super) Conv2d);
 
 impl Residual {
     /// `layer` with its input added to its result. Its input must have the shape of its result.
@@ -162,7 +173,7 @@ impl Pass for Residual {
 /// `y = x + layers(x)` (He et al. 2016, equation 1), for layers one after the other whose result has the
 /// shape of their input.
 #[derive(Debug, Clone)]
-pub struct Skip(Vec<Layer>);
+pub struct Skip(pub(super) Vec<Layer>);
 
 impl Skip {
     /// `layers`, the first one first, with their input added to their result.
@@ -193,10 +204,10 @@ impl Pass for Skip {
 /// H' = (H − 1)·stride − 2·padding + dilation·(k − 1) + 1.
 #[derive(Debug, Clone)]
 pub struct ConvTranspose2d {
-    weight: Tensor,
-    bias: Tensor,
-    activation: Activation,
-    window: ops::Window,
+    pub(super) weight: Tensor,
+    pub(super) bias: Tensor,
+    pub(super) activation: Activation,
+    pub(super) window: ops::Window,
 }
 
 impl ConvTranspose2d {

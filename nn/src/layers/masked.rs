@@ -90,7 +90,7 @@ impl Conv2d {
         weight.slice_set(&(&ones * weight.detach())?, 0, 0)?;
         let window = ops::Window { stride: 1, padding: [height / 2, width / 2], dilation: 1 };
         let form = ops::ConvForm { taps: Some(taps), ..activation.into() };
-        Ok(Self { weight, bias, window, form, mask: by_colour.then_some(ones) })
+        Ok(Self { weight, bias, window, form, mask: by_colour.then_some(ones), spectral: None })
     }
 }
 

@@ -39,7 +39,7 @@ impl Conv2d {
             let tensor = tensor.detach().to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
             tensor.flatten_all()?.to_vec1::<f32>()
         };
-        let (weight, bias) = (numbers(&self.masked_weight()?)?, numbers(&self.bias)?);
+        let (weight, bias) = (numbers(&self.applied()?)?, numbers(&self.bias)?);
         let form = ops::PixelForm {
             weight: &weight,
             bias: &bias,

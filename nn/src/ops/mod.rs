@@ -20,6 +20,7 @@ mod likelihood;
 mod linear;
 mod logistics;
 mod loss;
+mod max_pool;
 mod pixels;
 mod product;
 mod scatter;
@@ -45,6 +46,7 @@ pub(crate) use likelihood::{
 pub(crate) use linear::linear;
 pub(crate) use logistics::{logistic_cdf, logistic_nll, logistic_nll_each};
 pub(crate) use loss::{Regression, regression, select};
+pub(crate) use max_pool::{largest, max_pool2d};
 pub(crate) use pixels::{PixelForm, PixelSums};
 pub use signal::{Reader, Signal};
 pub(crate) use sink::Gradients;

@@ -26,6 +26,48 @@ fn counts_logs_and_evaluates_when_due() {
     assert_eq!(report.evaluation.unwrap().score, 12.0);
 }
 
+/// Says something at every third step.
+struct Talker(Counter);
+
+impl Learner for Talker {
+    fn step(&mut self, log: &mut Log) -> Result<Progress> {
+        let progress = self.0.step(log)?;
+        if self.0.count.is_multiple_of(3) {
+            log.note(format!("at {}", self.0.count));
+        }
+        Ok(progress)
+    }
+
+    fn evaluate(&mut self, split: Split) -> Result<crate::Evaluation> {
+        self.0.evaluate(split)
+    }
+
+    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        self.0.state(checkpoint)
+    }
+}
+
+#[derive(Default, Clone)]
+struct Heard(std::sync::Arc<std::sync::Mutex<Vec<String>>>);
+
+impl crate::Sink for Heard {
+    fn row(&mut self, _: &Row) -> Result<()> {
+        Ok(())
+    }
+
+    fn note(&mut self, text: &str) {
+        self.0.lock().unwrap().push(text.to_owned());
+    }
+}
+
+#[test]
+fn what_a_learner_says_is_told_once() {
+    let heard = Heard::default();
+    let mut run = Run { sinks: vec![Box::new(heard.clone())], ..Run::default() };
+    fit(&mut Talker(counter()), &plan(8), &mut run).unwrap();
+    assert_eq!(*heard.0.lock().unwrap(), ["at 3", "at 6"]);
+}
+
 #[test]
 fn stops_for_each_reason() {
     let outcome = |learner: &mut Counter, plan: Plan| {

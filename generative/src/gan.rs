@@ -1,0 +1,428 @@
+//! Generative adversarial networks (Goodfellow et al. 2014, <https://arxiv.org/abs/1406.2661>).
+//!
+//! Two networks play: the generator G makes a sample G(z) of noise z, the discriminator D says how real a
+//! sample looks. In the first game of the paper (equation 1),
+//!
+//! min_G max_D V = E_x[log σ(D(x))] + E_z[log(1 − σ(D(G(z))))],
+//!
+//! whose best D is p(x) / (p(x) + q(x)) for the density q of what is drawn (proposition 1), and whose value,
+//! −2·log 2, is reached where q = p. D is a logit here, σ(D) the paper's D. Other games: [`objective`].
+//!
+//! One step of the learner is one step of one player, of one batch: `--d-steps` of the discriminator, on B
+//! samples of the data and B drawn ones, then one of the generator, on B drawn ones. Where we leave the paper:
+//! Adam in place of momentum, and `--d-steps 1`.
+//!
+//! `--instance-noise` adds noise to all that D is shown, so that p and q overlap, and lets it go to 0 (Sønderby
+//! et al. 2017, "Amortised MAP inference for image super-resolution", section 3.1; Arjovsky & Bottou 2017,
+//! "Towards principled methods for training generative adversarial networks"). `--conditional` tells both
+//! players the label (Mirza & Osindero 2014, "Conditional generative adversarial nets").
+//!
+//! What keeps D from being steep, as the Wasserstein game needs it: `--clip`, `--spectral` ([`nn::Linear::spectral`])
+//! and, by derivatives of derivatives ([`Sequential::pullback`]), the [`penalty`] on its gradient.
+use crate::data::{Dataset, Images};
+use crate::measures::modes;
+use crate::{Generative, Plane, Sheet};
+use anyhow::Result;
+use candle_core::{DType, Device, Module as _, Tensor};
+use nn::{Frozen, HostTensor, Optimizer, OptimizerConfig, Params, Rule, Sequential};
+use rand::Rng as _;
+use rand_distr::{Distribution as _, StandardNormal};
+use std::collections::BTreeMap;
+use train::{
+    Checkpoint, Evaluation, Learner, Linear, Log, MODEL, Measure, Progress, Rng, Split, stream,
+};
+
+mod config;
+mod energy;
+mod looks;
+mod networks;
+pub mod objective;
+pub mod penalty;
+mod source;
+mod watch;
+
+pub use config::{GanConfig, NoisePrior};
+use energy::energy_distance;
+pub use networks::{BatchNorm, Downsample, Network};
+use networks::{Form, Sizes, joined};
+pub use objective::Objective;
+pub use penalty::Penalty;
+use source::{Batch, Source, pictures};
+use watch::Watch;
+
+/// Generator and discriminator, and what they learn from.
+pub struct Gan {
+    config: GanConfig,
+    seed: u64,
+    device: Device,
+    source: Source,
+    form: Form,
+    /// Names of the labels that the networks are told.
+    classes: Vec<String>,
+    generator: Player,
+    discriminator: Player,
+    /// The running mean of the generator's parameters, where there is one.
+    mean: Option<Params>,
+    /// What samples are drawn by.
+    drawing: Frozen,
+    /// Steps of the discriminator since the last one of the generator.
+    turn: u64,
+    /// Samples learned from so far.
+    seen: u64,
+    watch: Watch,
+    noise: Rng,
+    labels: Rng,
+    instance_noise: Rng,
+    penalty: Rng,
+    /// z, `[B, Z]`.
+    z: HostTensor<f32>,
+    /// Noise upon samples, of their shape.
+    jitter: HostTensor<f32>,
+    /// Where the penalty is measured.
+    measured: penalty::Points,
+}
+
+/// One of the two.
+struct Player {
+    params: Params,
+    network: Sequential,
+    /// The same as a fixed function, for the other one's steps.
+    fixed: Sequential,
+    optimizer: Optimizer,
+    lr: f64,
+}
+
+impl Player {
+    fn new(params: Params, network: Sequential, lr: f64, config: &GanConfig) -> Result<Self> {
+        let GanConfig { beta1, beta2, .. } = *config;
+        let rule =
+            OptimizerConfig { rule: Rule::Adam { lr, beta1, beta2, eps: 1e-8 }, max_norm: None };
+        let optimizer = Optimizer::new(&params, rule)?;
+        Ok(Self { params, fixed: network.detached(), network, optimizer, lr })
+    }
+
+    /// One step down the gradient of `loss`; the length of that gradient.
+    fn step(&mut self, loss: &Tensor, lr: f64) -> Result<f64> {
+        self.optimizer.set_lr(self.lr * lr);
+        Ok(self.optimizer.step(loss)?.grad_norm)
+    }
+}
+
+impl Gan {
+    /// Untrained ones for `data`.
+    ///
+    /// # Errors
+    /// [`BadValue`](train::BadValue) where a hyper-parameter is out of range, or does not go with
+    /// another one or with the data.
+    pub fn new(data: Dataset, config: GanConfig, seed: u64, device: &Device) -> Result<Self> {
+        config.check_for(&data)?;
+        let source = Source::new(data, &config, seed, device)?;
+        let form = source.form();
+        let classes = source.labels().map_or(Vec::new(), |labels| labels.names.clone());
+        let sizes = Sizes { form, labels: classes.len() };
+        let [params, d_params] = [0; 2].map(|_| Params::new(seed, device));
+        let generator = networks::generator(&params, sizes, &config)?;
+        let discriminator = networks::discriminator(&d_params, sizes, &config)?;
+        let mut drawing = generator.frozen();
+        let mut mean = None;
+        if config.ema > 0.0 {
+            let own = Params::new(seed, device);
+            drawing = networks::generator(&own, sizes, &config)?.frozen();
+            mean = Some(own);
+        }
+        let shape = match form {
+            Form::Picture(shape) if !config.network.takes_rows() => {
+                vec![config.batch, shape.channels, shape.height, shape.width]
+            }
+            _ => vec![config.batch, form.len()],
+        };
+        Ok(Self {
+            seed,
+            device: device.clone(),
+            source,
+            form,
+            classes,
+            generator: Player::new(params, generator, config.lr, &config)?,
+            discriminator: Player::new(d_params, discriminator, config.d_lr, &config)?,
+            mean,
+            drawing,
+            turn: 0,
+            seen: 0,
+            watch: Watch::default(),
+            noise: stream(seed, "noise"),
+            labels: stream(seed, "labels"),
+            instance_noise: stream(seed, "instance-noise"),
+            penalty: stream(seed, "penalty"),
+            measured: penalty::Points::new(config.penalty, &shape, device)?,
+            z: HostTensor::new((config.batch, config.latents), device)?,
+            jitter: HostTensor::new(shape, device)?,
+            config,
+        })
+    }
+
+    /// One step of the discriminator: the data's samples are real, and what is drawn is not.
+    fn discriminator_step(&mut self, log: &mut Log) -> Result<()> {
+        let Batch { x, labels } = self.source.next()?;
+        let label = labels.map(|labels| self.one_hot(&labels)).transpose()?; // [B, L]
+        self.draw_z()?;
+        let z = joined(self.z.tensor(), label.as_ref())?; // [B, Z + L]
+        // No gradient may reach the generator: this is not its step.
+        let drawn = self.generator.fixed.forward(&z)?.detach(); // as x
+        self.watch.spread(&x, &drawn, log)?;
+        let (x, drawn) = (self.jittered(&x)?, self.jittered(&drawn)?);
+        let network = &self.discriminator.network;
+        let real = network.forward(&joined(&x, label.as_ref())?)?; // [B, 1]
+        let fake = network.forward(&joined(&drawn, label.as_ref())?)?; // [B, 1]
+        self.watch.accuracy(self.config.objective, &real, &fake, log)?;
+        let mut loss = self.config.objective.discriminator(&real, &fake)?;
+        log.tensor("train/d_loss", &loss)?;
+        if self.config.penalty != Penalty::None {
+            loss = (loss + self.penalty([&x, &drawn], label.as_ref(), log)?)?;
+        }
+        let lr = self.lr();
+        log.scalar("train/d_grad_norm", self.discriminator.step(&loss, lr)?);
+        if self.config.clip > 0.0 {
+            clip(&self.discriminator.params, self.config.clip)?;
+        }
+        Ok(())
+    }
+
+    /// The penalty on the discriminator's gradient for samples of the data and drawn ones, weighed.
+    fn penalty(
+        &mut self,
+        [x, drawn]: [&Tensor; 2],
+        label: Option<&Tensor>,
+        log: &mut Log,
+    ) -> Result<Tensor> {
+        let GanConfig { penalty, penalty_weight, one_sided, .. } = self.config;
+        let at = self.measured.draw(x, drawn, &mut self.penalty)?; // as x
+        let (_, gradient) = self.discriminator.network.pullback(&joined(&at, label)?)?;
+        // What it is told beside the sample has no slope to be kept low.
+        let lengths = penalty::lengths(&gradient.narrow(1, 0, x.dim(1)?)?)?; // [B]
+        log.tensor("train/d_slope", &lengths.mean_all()?)?;
+        let cost = penalty.cost(&lengths, one_sided)?;
+        log.tensor("train/penalty", &cost)?;
+        Ok((cost * penalty_weight)?)
+    }
+
+    /// One step of the generator: what it draws is to look real.
+    fn generator_step(&mut self, log: &mut Log) -> Result<()> {
+        let labels = self.source.draw_labels(self.config.batch, &mut self.labels);
+        let label = self.told(&labels)?; // [B, L]
+        self.draw_z()?;
+        let z = joined(self.z.tensor(), label.as_ref())?; // [B, Z + L]
+        let drawn = self.generator.network.forward(&z)?;
+        let drawn = joined(&self.jittered(&drawn)?, label.as_ref())?;
+        let fake = self.discriminator.fixed.forward(&drawn)?; // [B, 1]
+        let loss = self.config.objective.generator(&fake)?;
+        log.tensor("train/g_loss", &loss)?;
+        let lr = self.lr();
+        log.scalar("train/g_grad_norm", self.generator.step(&loss, lr)?);
+        if let Some(mean) = &self.mean {
+            mean.blend(&self.generator.params, 1.0 - self.config.ema)?;
+        }
+        Ok(())
+    }
+
+    /// What both step sizes are multiplied by now.
+    fn lr(&self) -> f64 {
+        let GanConfig { lr_end, lr_steps, .. } = self.config;
+        Linear { from: 1.0, to: lr_end, over: lr_steps }.at(self.seen)
+    }
+
+    fn draw_z(&mut self) -> Result<()> {
+        let (prior, rng) = (self.config.noise_prior, &mut self.noise);
+        Ok(self.z.fill(|to| prior.fill(to, rng))?)
+    }
+
+    /// `x` with instance noise, while there is any.
+    fn jittered(&mut self, x: &Tensor) -> Result<Tensor> {
+        let GanConfig { instance_noise, instance_noise_steps, .. } = self.config;
+        let to = if instance_noise_steps == 0 { instance_noise } else { 0.0 };
+        let sigma = Linear { from: instance_noise, to, over: instance_noise_steps }.at(self.seen);
+        if sigma == 0.0 {
+            return Ok(x.clone());
+        }
+        let rng = &mut self.instance_noise;
+        self.jitter.fill(|to| {
+            to.fill_with(|| {
+                let noise: f32 = StandardNormal.sample(rng);
+                sigma as f32 * noise
+            });
+        })?;
+        Ok((x + self.jitter.tensor())?)
+    }
+
+    /// `[n, L]` for n `labels`; none for none.
+    fn told(&self, labels: &[u32]) -> Result<Option<Tensor>> {
+        if labels.is_empty() {
+            return Ok(None);
+        }
+        let labels = Tensor::from_slice(labels, labels.len(), &self.device)?; // [n]
+        Ok(Some(self.one_hot(&labels)?))
+    }
+
+    /// `[n, L]` for labels `[n]`.
+    fn one_hot(&self, labels: &Tensor) -> Result<Tensor> {
+        let eye = Tensor::eye(self.classes.len(), DType::F32, &self.device)?;
+        Ok(eye.index_select(labels, 0)?)
+    }
+
+    /// The numbers of `n` samples, row by row, for z `[n, Z]` and `labels`, of which there may be none.
+    fn drawn_by(&self, z: &[f32], labels: &[u32]) -> Result<Vec<f32>> {
+        let latents = self.config.latents;
+        let mut drawn = Vec::with_capacity(z.len() / latents * self.form.len());
+        for (i, z) in z.chunks(GROUP * latents).enumerate() {
+            let n = z.len() / latents;
+            let z = Tensor::from_slice(z, (n, latents), &self.device)?;
+            let label = self.told(labels.get(i * GROUP..i * GROUP + n).unwrap_or_default())?; // [n, L]
+            let samples = self.drawing.forward(&joined(&z, label.as_ref())?)?;
+            drawn.extend(samples.flatten_all()?.to_vec1::<f32>()?);
+        }
+        Ok(drawn)
+    }
+
+    /// The numbers of `n` samples, row by row; those of a conditional model have the labels of the data as
+    /// often as these.
+    fn drawn(&self, n: usize, rng: &mut Rng) -> Result<Vec<f32>> {
+        let labels = self.source.draw_labels(n, rng);
+        self.drawn_by(&self.zs(n, rng), &labels)
+    }
+
+    /// `[n, Z]`
+    fn zs(&self, n: usize, rng: &mut Rng) -> Vec<f32> {
+        let mut z = vec![0.0; n * self.config.latents];
+        self.config.noise_prior.fill(&mut z, rng);
+        z
+    }
+
+    /// Pictures with these labels; of a model of points none.
+    fn pictures(&self, n: usize, labels: &[u32], rng: &mut Rng) -> Result<Option<Images>> {
+        let Form::Picture(shape) = self.form else { return Ok(None) };
+        Ok(Some(pictures(shape, &self.drawn_by(&self.zs(n, rng), labels)?)?))
+    }
+
+    /// The classes in turn, as often as it takes.
+    fn in_turn(&self, n: usize) -> Vec<u32> {
+        (0..self.classes.len() as u32).cycle().take(n).collect()
+    }
+}
+
+impl NoisePrior {
+    fn fill(self, to: &mut [f32], rng: &mut Rng) {
+        match self {
+            Self::Normal => to.fill_with(|| StandardNormal.sample(rng)),
+            Self::Uniform => to.fill_with(|| rng.random_range(-1.0..1.0)),
+        }
+    }
+}
+
+/// Every parameter between ∓ `limit` (Arjovsky, Chintala & Bottou 2017, algorithm 1).
+fn clip(params: &Params, limit: f64) -> Result<()> {
+    for (_, var) in params.named() {
+        var.set(&var.as_detached_tensor().clamp(-limit, limit)?)?;
+    }
+    Ok(())
+}
+
+/// Samples drawn at once.
+const GROUP: usize = 500;
+
+/// Samples whose modes are counted.
+const COUNTED: usize = 5_000;
+
+/// Samples that are scored, and as many of the data.
+const SCORED: usize = 1_000;
+
+impl Learner for Gan {
+    fn step(&mut self, log: &mut Log) -> Result<Progress> {
+        if self.turn < self.config.d_steps {
+            self.discriminator_step(log)?;
+            self.turn += 1;
+        } else {
+            self.generator_step(log)?;
+            self.turn = 0;
+        }
+        self.seen += self.config.batch as u64;
+        Ok(Progress::Advanced(self.config.batch as u64))
+    }
+
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
+        let purpose = match split {
+            Split::Validation => "validation",
+            Split::Test => "test",
+        };
+        let real = self.source.held_out(split, SCORED);
+        let drawn = self.drawn(real.len() / self.form.len(), &mut stream(self.seed, purpose))?;
+        let energy = Measure::of(&[energy_distance(&real, &drawn, self.form.len())]);
+        let mut measures = BTreeMap::from([("energy_distance".to_owned(), energy)]);
+        let Some(mixture) = self.source.mixture() else {
+            return Ok(Evaluation { score: -energy.mean, measures });
+        };
+        let rng = &mut stream(self.seed, &format!("{purpose}/modes"));
+        let found = modes(self.drawn(COUNTED, rng)?.as_chunks().0, mixture);
+        let covered = found.covered() as f64 / mixture.centres.len() as f64;
+        let score = Measure::of(&[covered * found.good_share().mean]);
+        measures.extend(found.measures());
+        measures.insert("modes_score".to_owned(), score);
+        Ok(Evaluation { score: score.mean, measures })
+    }
+
+    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        let Self { generator, discriminator, mean, .. } = self;
+        let held = |params: &Params| params.named().into_iter().chain(params.buffers());
+        let mut model: Vec<_> =
+            held(&generator.params).chain(held(&discriminator.params)).collect();
+        if let Some(mean) = mean {
+            model.extend(held(mean).map(|(name, var)| (format!("mean.{name}"), var)));
+        }
+        checkpoint.tensors(MODEL, &model)?;
+        generator.optimizer.state("generator-optimizer", checkpoint)?;
+        discriminator.optimizer.state("discriminator-optimizer", checkpoint)?;
+        self.source.state("data", checkpoint)?;
+        checkpoint.value("turn", &mut self.turn)?;
+        checkpoint.value("seen", &mut self.seen)?;
+        checkpoint.value("watch", &mut self.watch)?;
+        checkpoint.value("noise", &mut self.noise)?;
+        checkpoint.value("labels", &mut self.labels)?;
+        checkpoint.value("instance-noise", &mut self.instance_noise)?;
+        checkpoint.value("penalty", &mut self.penalty)
+    }
+}
+
+impl Generative for Gan {
+    /// Of a conditional model, the classes take turns.
+    fn sample(&self, n: usize, rng: &mut Rng) -> Result<Option<Images>> {
+        self.pictures(n, &self.in_turn(n), rng)
+    }
+
+    fn points(&self, n: usize, rng: &mut Rng) -> Result<Option<Vec<[f32; 2]>>> {
+        if self.form != Form::Point {
+            return Ok(None);
+        }
+        let numbers = self.drawn_by(&self.zs(n, rng), &self.in_turn(n))?;
+        Ok(Some(numbers.as_chunks().0.to_vec()))
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn sample_class(&self, class: usize, n: usize, rng: &mut Rng) -> Result<Option<Images>> {
+        match self.classes.get(class) {
+            Some(_) => self.pictures(n, &vec![class as u32; n], rng),
+            None => Ok(None),
+        }
+    }
+
+    fn sheets(&self) -> Result<Vec<Sheet>> {
+        self.all_sheets()
+    }
+
+    fn plane(&self) -> Result<Option<Plane>> {
+        self.points_in_the_plane()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! Hyper-parameters, and which go together.
+use super::networks::{BatchNorm, Downsample, Network};
+use super::objective::Objective;
+use super::penalty::Penalty;
+use crate::data::{Dataset, Shape};
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use train::BadValue;
+
+train::hyper_parameters! {
+    /// Hyper-parameters of [`Gan`](super::Gan).
+    pub struct GanConfig {
+        /// What the players want: minimax, non-saturating, least-squares, wasserstein or hinge
+        #[arg(value_enum, hide_possible_values = true)]
+        objective: Objective = Objective::NonSaturating;
+        /// What generator and discriminator are made of: mlp (dense layers), of pictures also dcgan
+        /// (strided convolutions), residual, or CS231n's cs231n-fc and cs231n-conv
+        #[arg(value_enum, hide_possible_values = true)]
+        network: Network = Network::Mlp;
+        /// Units in each hidden layer of the mlp
+        hidden: usize = 128, in 1..=1 << 14;
+        /// Hidden layers of the mlp's generator, and of its discriminator
+        layers: usize = 2, in 1..=64;
+        /// Channels of the largest hidden pictures of dcgan and residual; the smaller ones have twice as
+        /// many
+        channels: usize = 64, in 1..=1 << 12;
+        /// Which networks of dcgan and residual normalise batches: both, generator or none
+        #[arg(value_enum, hide_possible_values = true)]
+        batch_norm: BatchNorm = BatchNorm::Both;
+        /// How dcgan's discriminator makes pictures smaller: stride, or pool (convolutions that move by 1,
+        /// and the largest of 2×2)
+        #[arg(value_enum, hide_possible_values = true)]
+        downsample: Downsample = Downsample::Stride;
+        /// Units of a hidden dense layer in both networks of dcgan; 0 for none
+        dense: usize = 0, in 0..=1 << 14;
+        /// Slope of the discriminator's leaky ReLUs below 0, of mlp, dcgan and residual; 0 for ReLU
+        leak: f64 = 0.2, in 0.0..=1.0;
+        /// Divide every weight of the discriminator by its largest singular value
+        spectral: bool = false;
+        /// Numbers of noise that the generator makes a sample of
+        latents: usize = 64, in 1..=1 << 14;
+        /// What that noise is: normal, or uniform from -1 to 1
+        #[arg(value_enum, hide_possible_values = true)]
+        noise_prior: NoisePrior = NoisePrior::Normal;
+        /// Tell both networks the label: what is learned is p(x|label)
+        conditional: bool = false;
+        /// Steps of the discriminator for one of the generator
+        d_steps: u64 = 1, in 1..=1 << 20;
+        /// Step size of the generator at first
+        lr: f64 = 2e-4, in 0.0..;
+        /// Step size of the discriminator at first
+        d_lr: f64 = 2e-4, in 0.0..;
+        /// Both step sizes in the end, as a part of what they are at first
+        lr_end: f64 = 1.0, in 0.0..;
+        /// Samples over which the step sizes change
+        lr_steps: u64 = 0;
+        /// Decay β₁ of the mean gradient in Adam, of both
+        beta1: f64 = 0.5, in 0.0..1.0;
+        /// Decay β₂ of the mean squared gradient
+        beta2: f64 = 0.999, in 0.0..1.0;
+        /// The discriminator's parameters are cut off at ± this after each of its steps; 0 for not at all
+        clip: f64 = 0.0, in 0.0..;
+        /// Where the length of the discriminator's gradient costs something: none, interpolates, noise or real
+        #[arg(value_enum, hide_possible_values = true)]
+        penalty: Penalty = Penalty::None;
+        /// Weight of that cost
+        penalty_weight: f64 = 10.0, in 0.0..;
+        /// Only gradients longer than 1 cost something, of interpolates and noise
+        one_sided: bool = false;
+        /// Standard deviation of the noise that is added to all that the discriminator is shown, at first
+        instance_noise: f64 = 0.0, in 0.0..;
+        /// Samples over which that noise goes to 0; 0 for never
+        instance_noise_steps: u64 = 0;
+        /// Decay of the mean of the generator's parameters that samples are drawn by; 0 for the parameters
+        /// themselves
+        ema: f64 = 0.0, in 0.0..1.0;
+        /// Samples in a batch
+        batch: usize = 64, in 2..=1 << 20;
+    }
+}
+
+/// What a sample is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoisePrior {
+    /// N(0, 1), each number by itself.
+    Normal,
+    /// U(−1, 1), each number by itself.
+    Uniform,
+}
+
+impl GanConfig {
+    /// Refuses what can't be, for such data.
+    pub(super) fn check_for(&self, data: &Dataset) -> Result<(), BadValue> {
+        self.check()?;
+        if let Dataset::Images(parts) = data
+            && self.conditional
+            && parts.train.labels().is_none()
+        {
+            return Err(BadValue::new("conditional", true, "these pictures have no labels"));
+        }
+        let shape = match data {
+            Dataset::Images(parts) => Some(parts.train.shape()),
+            Dataset::Points(_) => None,
+        };
+        self.check_network(shape)?;
+        if self.penalty != Penalty::None && self.normalises_discriminator() {
+            let expected = "the gradient at a sample is not its own where batches are normalised; give \
+                            --batch-norm generator or none";
+            return Err(BadValue::new("penalty", told(self.penalty), expected));
+        }
+        Ok(())
+    }
+
+    /// For pictures of this shape, or points.
+    fn check_network(&self, shape: Option<Shape>) -> Result<(), BadValue> {
+        let expected = match (self.network, shape) {
+            (Network::Mlp, _) => return Ok(()),
+            (_, None) => {
+                "needs pictures; points in the plane are learned by --network mlp".to_owned()
+            }
+            (Network::Dcgan | Network::Residual, Some(Shape { height, width, .. }))
+                if ![height, width].iter().all(|side| side.is_multiple_of(4)) =>
+            {
+                format!(
+                    "needs pictures whose height and width are multiples of 4, these are {height}×{width}; \
+                     give --network mlp"
+                )
+            }
+            (Network::Cs231nConv, Some(Shape { height, width, .. }))
+                if [height, width] != [28; 2] =>
+            {
+                format!("needs pictures of 28×28, these are {height}×{width}; give --network dcgan")
+            }
+            _ => return Ok(()),
+        };
+        Err(BadValue::new("network", told(self.network), &expected))
+    }
+
+    /// Whether the discriminator has batch normalisation.
+    pub(super) fn normalises_discriminator(&self) -> bool {
+        self.batch_norm == BatchNorm::Both && self.network == Network::Dcgan
+    }
+}
+
+/// The value as it is given.
+fn told(value: impl ValueEnum) -> String {
+    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}

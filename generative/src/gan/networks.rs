@@ -1,0 +1,279 @@
+//! Generator and discriminator.
+use super::GanConfig;
+use crate::data::Shape;
+use candle_core::{Result, Tensor};
+use clap::ValueEnum;
+use nn::{Activation, Params, Sequential};
+use serde::{Deserialize, Serialize};
+
+mod builder;
+mod cs231n;
+mod dcgan;
+mod residual;
+
+use builder::Builder;
+
+/// What generator and discriminator are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Network {
+    /// Dense layers: ReLU in the generator, leaky ReLU in the discriminator.
+    Mlp,
+    /// Strided and fractional-strided convolutions (Radford, Metz & Chintala 2016, "Unsupervised representation
+    /// learning with deep convolutional generative adversarial networks").
+    Dcgan,
+    /// Convolutions that are added to what they are given, between those that change the size.
+    Residual,
+    /// The dense networks of CS231n's assignment on GANs.
+    #[value(name = "cs231n-fc")]
+    #[serde(rename = "cs231n-fc")]
+    Cs231nFc,
+    /// The convolutional ones, for pictures of 28×28.
+    #[value(name = "cs231n-conv")]
+    #[serde(rename = "cs231n-conv")]
+    Cs231nConv,
+}
+
+/// Which networks normalise batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum BatchNorm {
+    /// The generator but for its last layer, and the discriminator but for its first.
+    Both,
+    /// The generator alone.
+    Generator,
+    /// Neither.
+    None,
+}
+
+/// How a discriminator makes pictures smaller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Downsample {
+    /// By convolutions that move by 2.
+    Stride,
+    /// By the largest of 2×2, after convolutions that move by 1.
+    Pool,
+}
+
+impl Network {
+    /// Whether samples are rows of numbers for it, not pictures.
+    pub(super) fn takes_rows(self) -> bool {
+        matches!(self, Self::Mlp | Self::Cs231nFc)
+    }
+}
+
+/// What a sample is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// A point in the plane, as it is.
+    Point,
+    /// A picture, from −1 to 1.
+    Picture(Shape),
+}
+
+impl Form {
+    /// Numbers in a sample, D.
+    pub(super) fn len(self) -> usize {
+        self.shape().len()
+    }
+
+    /// Of a point, that of a picture of as many numbers.
+    pub(super) fn shape(self) -> Shape {
+        match self {
+            Self::Point => Shape { channels: 1, height: 1, width: 2 },
+            Self::Picture(shape) => shape,
+        }
+    }
+
+    /// What a generator ends with.
+    fn output(self) -> Activation {
+        match self {
+            Self::Point => Activation::Linear,
+            Self::Picture(_) => Activation::Tanh,
+        }
+    }
+}
+
+/// Sizes of what goes in and out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sizes {
+    pub(super) form: Form,
+    /// Classes that the networks are told of.
+    pub(super) labels: usize,
+}
+
+/// The layers from noise `[B, Z + L]` to samples, with their parameters in `params`.
+pub(super) fn generator(params: &Params, sizes: Sizes, config: &GanConfig) -> Result<Sequential> {
+    let Sizes { form, labels } = sizes;
+    let inputs = config.latents + labels;
+    let mut layers = Builder::new(params, "generator");
+    match config.network {
+        Network::Mlp => {
+            let mut width = inputs;
+            for i in 1..=config.layers {
+                layers.dense(&format!("hidden{i}"), [width, config.hidden], Activation::Relu)?; // [B, hidden]
+                width = config.hidden;
+            }
+            layers.dense("out", [width, form.len()], form.output())?; // [B, D]
+        }
+        Network::Dcgan => dcgan::generator(&mut layers, inputs, form.shape(), config)?,
+        Network::Residual => residual::generator(&mut layers, inputs, form.shape(), config)?,
+        Network::Cs231nFc => {
+            cs231n::fc_generator(&mut layers, [inputs, form.len()], form.output())?
+        }
+        Network::Cs231nConv => cs231n::conv_generator(&mut layers, inputs, form.shape())?,
+    }
+    Ok(layers.done())
+}
+
+/// The layers from samples, and what was told of them, to logits `[B, 1]`.
+pub(super) fn discriminator(
+    params: &Params,
+    sizes: Sizes,
+    config: &GanConfig,
+) -> Result<Sequential> {
+    let Sizes { form, labels } = sizes;
+    let mut layers = Builder::new(params, "discriminator");
+    if config.spectral {
+        layers = layers.spectral();
+    }
+    let leaky = Activation::LeakyRelu(config.leak as f32);
+    // Labels are columns of rows, and planes of pictures.
+    let shape = Shape { channels: form.shape().channels + labels, ..form.shape() };
+    match config.network {
+        Network::Mlp => {
+            let mut width = form.len() + labels;
+            for i in 1..=config.layers {
+                layers.dense(&format!("hidden{i}"), [width, config.hidden], leaky)?; // [B, hidden]
+                width = config.hidden;
+            }
+            layers.dense("out", [width, 1], Activation::Linear)?; // [B, 1]
+        }
+        Network::Dcgan => dcgan::discriminator(&mut layers, shape, leaky, config)?,
+        Network::Residual => residual::discriminator(&mut layers, shape, leaky, config)?,
+        Network::Cs231nFc => cs231n::fc_discriminator(&mut layers, form.len() + labels)?,
+        Network::Cs231nConv => cs231n::conv_discriminator(&mut layers, shape.channels)?,
+    }
+    Ok(layers.done())
+}
+
+/// What is told of samples, beside them: columns after those of rows `[B, N]`, or channels of one number each
+/// after those of pictures `[B, C, H, W]`.
+pub(super) fn joined(x: &Tensor, label: Option<&Tensor>) -> Result<Tensor> {
+    let Some(label) = label else { return Ok(x.clone()) };
+    if x.rank() == 2 {
+        return Tensor::cat(&[x, label], 1); // [B, N + L]
+    }
+    let ((b, _, height, width), l) = (x.dims4()?, label.dim(1)?);
+    let planes = label.reshape((b, l, 1, 1))?.broadcast_as((b, l, height, width))?;
+    Tensor::cat(&[x, &planes], 1) // [B, C + L, H, W]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{DType, Device, Module as _};
+
+    const GREY: Shape = Shape { channels: 1, height: 28, width: 28 };
+
+    fn config(network: Network) -> GanConfig {
+        GanConfig { network, latents: 4, channels: 4, hidden: 16, ..GanConfig::default() }
+    }
+
+    /// Numbers to learn in the generator and in the discriminator.
+    fn counts(config: &GanConfig, sizes: Sizes) -> [usize; 2] {
+        let [g, d] = [0; 2].map(|_| Params::new(1, &Device::Cpu));
+        generator(&g, sizes, config).unwrap();
+        discriminator(&d, sizes, config).unwrap();
+        [g.count(), d.count()]
+    }
+
+    /// Stanford CS231n, assignment 3, "Generative Adversarial Networks": what `gan_pytorch.py`'s tests count.
+    #[test]
+    fn the_course_s_networks_have_the_published_sizes() {
+        let sizes = Sizes { form: Form::Picture(GREY), labels: 0 };
+        assert_eq!(counts(&config(Network::Cs231nFc), sizes), [1_858_320, 267_009]);
+        assert_eq!(counts(&config(Network::Cs231nConv), sizes), [6_580_801, 1_102_721]);
+    }
+
+    #[test]
+    fn sizes_by_hand() {
+        // 6·16 + 16, 16·16 + 16, 16·2 + 2, and 4·16 + 16, 16·16 + 16, 16 + 1.
+        let sizes = Sizes { form: Form::Point, labels: 2 };
+        assert_eq!(counts(&config(Network::Mlp), sizes), [112 + 272 + 34, 80 + 272 + 17]);
+        let sizes = Sizes { form: Form::Picture(GREY), labels: 0 };
+        // (4 + 1)·8·49, 8·4·16 + 4, 4·16 + 1 and twice as many as normalised channels; 16·4 + 4, 4·8·16 + 8,
+        // 2·8, 8·49 + 1.
+        let dcgan = [1960 + 16 + 516 + 8 + 65, 68 + 520 + 16 + 393];
+        assert_eq!(counts(&config(Network::Dcgan), sizes), dcgan);
+        let none = GanConfig { batch_norm: BatchNorm::None, ..config(Network::Dcgan) };
+        assert_eq!(counts(&none, sizes), [dcgan[0] - 24, dcgan[1] - 16]);
+        let generator = GanConfig { batch_norm: BatchNorm::Generator, ..config(Network::Dcgan) };
+        assert_eq!(counts(&generator, sizes), [dcgan[0], dcgan[1] - 16]);
+    }
+
+    #[test]
+    fn every_network_fits_its_data() {
+        let colour = Shape { channels: 3, height: 32, width: 32 };
+        let switched = [
+            GanConfig { downsample: Downsample::Pool, ..config(Network::Dcgan) },
+            GanConfig { dense: 9, spectral: true, ..config(Network::Dcgan) },
+            GanConfig { batch_norm: BatchNorm::None, leak: 0.0, ..config(Network::Dcgan) },
+            GanConfig { batch_norm: BatchNorm::None, ..config(Network::Residual) },
+        ];
+        let all = Network::value_variants().iter().map(|network| config(*network)).chain(switched);
+        for config in all {
+            for (shape, labels) in [(GREY, 0), (GREY, 3), (colour, 2)] {
+                if shape == colour && config.network == Network::Cs231nConv {
+                    continue;
+                }
+                let sizes = Sizes { form: Form::Picture(shape), labels };
+                let [g, d] = [0; 2].map(|_| Params::new(1, &Device::Cpu));
+                let ones = |n| Tensor::ones((2, n), DType::F32, &Device::Cpu).unwrap();
+                let label = (labels > 0).then(|| ones(labels));
+                let z = joined(&ones(4), label.as_ref()).unwrap();
+                let x = generator(&g, sizes, &config).unwrap().forward(&z).unwrap();
+                let expected = match config.network.takes_rows() {
+                    true => vec![2, shape.len()],
+                    false => vec![2, shape.channels, shape.height, shape.width],
+                };
+                assert_eq!(x.dims(), expected, "{config:?}");
+                let largest = x.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+                assert!(largest <= 1.0, "{config:?}");
+                let d = discriminator(&d, sizes, &config).unwrap();
+                let logits = d.forward(&joined(&x, label.as_ref()).unwrap()).unwrap();
+                assert_eq!(logits.dims(), [2, 1], "{config:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn dcgan_starts_from_small_weights() {
+        let sizes = Sizes { form: Form::Picture(GREY), labels: 0 };
+        let wide = GanConfig { channels: 32, latents: 64, ..config(Network::Dcgan) };
+        let [g, d] = [0; 2].map(|_| Params::new(1, &Device::Cpu));
+        generator(&g, sizes, &wide).unwrap();
+        discriminator(&d, sizes, &wide).unwrap();
+        for (name, var) in g.named().into_iter().chain(d.named()) {
+            if name.ends_with("weight") && var.rank() > 1 && var.elem_count() > 1_000 {
+                let square = var.sqr().unwrap().mean_all().unwrap().to_scalar::<f32>().unwrap();
+                assert!((square.sqrt() - 0.02).abs() < 0.002, "{name} {square}");
+            }
+        }
+    }
+
+    #[test]
+    fn labels_are_columns_or_planes() {
+        let label = Tensor::new(&[[0f32, 1.0]], &Device::Cpu).unwrap();
+        let rows = Tensor::new(&[[5f32, 6.0, 7.0]], &Device::Cpu).unwrap();
+        let told = joined(&rows, Some(&label)).unwrap();
+        assert_eq!(told.to_vec2::<f32>().unwrap(), [[5.0, 6.0, 7.0, 0.0, 1.0]]);
+        let picture = Tensor::new(&[[[[5f32, 6.0]]]], &Device::Cpu).unwrap();
+        let told = joined(&picture, Some(&label)).unwrap();
+        assert_eq!(told.dims(), [1, 3, 1, 2]);
+        let values: Vec<f32> = told.flatten_all().unwrap().to_vec1().unwrap();
+        assert_eq!(values, [5.0, 6.0, 0.0, 0.0, 1.0, 1.0]);
+        assert_eq!(joined(&rows, None).unwrap().dims(), [1, 3]);
+    }
+}

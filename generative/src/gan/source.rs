@@ -1,0 +1,185 @@
+//! What is learned from, as the networks take it: pictures from −1 to 1, points as they are.
+use super::GanConfig;
+use super::networks::Form;
+use crate::data::{
+    Binarisation, Dataset, ImageLoader, Images, Labels, Mixture, PointLoader, Points,
+};
+use anyhow::Result;
+use candle_core::{Device, Tensor};
+use rand::Rng as _;
+use train::{Checkpoint, Rng, Split};
+
+/// A data set, and the place in it.
+pub(super) struct Source {
+    kind: Kind,
+    /// Pictures are asked for as rows of numbers.
+    as_rows: bool,
+    /// Labels are told.
+    conditional: bool,
+}
+
+enum Kind {
+    Images { loader: Box<ImageLoader>, validation: Images, test: Images },
+    Points { loader: Box<PointLoader>, validation: Points, test: Points },
+}
+
+/// Samples to learn from.
+pub(super) struct Batch {
+    /// `[B, D]` or `[B, C, H, W]`.
+    pub(super) x: Tensor,
+    /// Which label each has, `[B]`, where they are told.
+    pub(super) labels: Option<Tensor>,
+}
+
+impl Source {
+    pub(super) fn new(
+        data: Dataset,
+        config: &GanConfig,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self> {
+        let GanConfig { batch, conditional, network, .. } = *config;
+        let kind = match data {
+            Dataset::Images(parts) => Kind::Images {
+                loader: Box::new(ImageLoader::new(
+                    parts.train,
+                    batch,
+                    Binarisation::None,
+                    seed,
+                    device,
+                )?),
+                validation: parts.validation,
+                test: parts.test,
+            },
+            Dataset::Points(parts) => Kind::Points {
+                loader: Box::new(PointLoader::new(parts.train, batch, seed, device)?),
+                validation: parts.validation,
+                test: parts.test,
+            },
+        };
+        Ok(Self { kind, as_rows: network.takes_rows(), conditional })
+    }
+
+    /// What a sample is.
+    pub(super) fn form(&self) -> Form {
+        match &self.kind {
+            Kind::Images { loader, .. } => Form::Picture(loader.images().shape()),
+            Kind::Points { .. } => Form::Point,
+        }
+    }
+
+    /// What the samples to train on are, where that is told.
+    pub(super) fn labels(&self) -> Option<&Labels> {
+        let labels = match &self.kind {
+            Kind::Images { loader, .. } => loader.images().labels(),
+            Kind::Points { loader, .. } => Some(&loader.points().labels),
+        };
+        labels.filter(|_| self.conditional)
+    }
+
+    /// What points are drawn from, where that is a mixture of Gaussians.
+    pub(super) fn mixture(&self) -> Option<&Mixture> {
+        match &self.kind {
+            Kind::Images { .. } => None,
+            Kind::Points { loader, .. } => loader.points().mixture.as_ref(),
+        }
+    }
+
+    /// `n` labels, as often as they are among the samples to train on; none where none are told.
+    pub(super) fn draw_labels(&self, n: usize, rng: &mut Rng) -> Vec<u32> {
+        let Some(Labels { of, .. }) = self.labels() else { return Vec::new() };
+        (0..n).map(|_| of[rng.random_range(0..of.len())]).collect()
+    }
+
+    /// The next samples to train on.
+    pub(super) fn next(&mut self) -> Result<Batch> {
+        let (x, labels) = match &mut self.kind {
+            Kind::Images { loader, .. } => {
+                let x = loader.next_batch()?.affine(2.0, -1.0)?; // [B, C, H, W]
+                (if self.as_rows { x.flatten_from(1)? } else { x }, loader.labels())
+            }
+            Kind::Points { loader, .. } => {
+                let x = loader.next_batch()?.clone(); // [B, 2]
+                (x, Some(loader.labels()))
+            }
+        };
+        Ok(Batch { x, labels: labels.filter(|_| self.conditional).cloned() })
+    }
+
+    /// The first `n` of those to be scored on, at most, as rows `[n, D]`.
+    pub(super) fn held_out(&self, split: Split, n: usize) -> Vec<f32> {
+        match (&self.kind, split) {
+            (Kind::Images { validation: images, .. }, Split::Validation)
+            | (Kind::Images { test: images, .. }, Split::Test) => {
+                let highest = f32::from(images.levels() - 1);
+                let pixels = &images.pixels()[..n.min(images.len()) * images.shape().len()];
+                pixels.iter().map(|pixel| 2.0 * f32::from(*pixel) / highest - 1.0).collect()
+            }
+            (Kind::Points { validation: points, .. }, Split::Validation)
+            | (Kind::Points { test: points, .. }, Split::Test) => {
+                points.at[..n.min(points.at.len())].as_flattened().to_vec()
+            }
+        }
+    }
+
+    pub(super) fn state(&mut self, name: &str, checkpoint: &mut Checkpoint) -> Result<()> {
+        match &mut self.kind {
+            Kind::Images { loader, .. } => loader.state(name, checkpoint),
+            Kind::Points { loader, .. } => loader.state(name, checkpoint),
+        }
+    }
+}
+
+/// Pictures of what a network says, −1 to 1, row by row.
+pub(super) fn pictures(shape: crate::data::Shape, values: &[f32]) -> Result<Images> {
+    let pixels = values.iter().map(|x| (127.5 * (x + 1.0)).round() as u8).collect();
+    Images::new(shape, 256, pixels, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Parts, PlanarConfig, Shape, gaussians_8};
+    use train::stream;
+
+    #[test]
+    fn pictures_go_from_minus_one_to_one_and_back() {
+        let shape = Shape { channels: 1, height: 1, width: 2 };
+        let images = Images::new(shape, 5, vec![0, 4, 2, 3], None).unwrap();
+        let part = || images.clone();
+        let parts = Parts { train: part(), validation: part(), test: part(), entropy: None };
+        let data = Dataset::Images(parts);
+        let config = GanConfig { batch: 2, ..GanConfig::default() };
+        let mut source = Source::new(data, &config, 1, &Device::Cpu).unwrap();
+        assert_eq!(source.held_out(Split::Test, 9), [-1.0, 1.0, 0.0, 0.5]);
+        assert_eq!(source.held_out(Split::Validation, 1), [-1.0, 1.0]);
+        let Batch { x, labels } = source.next().unwrap();
+        let mut rows: Vec<Vec<f32>> = x.to_vec2().unwrap();
+        rows.sort_by(|a, b| a[0].total_cmp(&b[0]));
+        assert_eq!(rows, [[-1.0, 1.0], [0.0, 0.5]]);
+        assert!(labels.is_none() && source.draw_labels(3, &mut stream(1, "test")).is_empty());
+        let drawn = pictures(shape, &[-1.0, 1.0, 0.0, 0.5]).unwrap();
+        assert_eq!(drawn.pixels(), [0, 255, 128, 191]);
+    }
+
+    #[test]
+    fn points_come_with_their_labels() {
+        let data = gaussians_8(&PlanarConfig { n_train: 100, n_test: 10, seed: 1 }).unwrap();
+        let config = GanConfig { batch: 100, conditional: true, ..GanConfig::default() };
+        let mut source = Source::new(data.clone(), &config, 1, &Device::Cpu).unwrap();
+        let Batch { x, labels } = source.next().unwrap();
+        let found: Vec<Vec<f32>> = x.to_vec2().unwrap();
+        let labels: Vec<u32> = labels.unwrap().to_vec1().unwrap();
+        let points = data.points().unwrap().train;
+        for (at, label) in points.at.iter().zip(&points.labels.of) {
+            let place = found.iter().position(|found| found == at).unwrap();
+            assert_eq!(labels[place], *label);
+        }
+        let drawn = source.draw_labels(8_000, &mut stream(1, "test"));
+        for label in 0..8 {
+            let share =
+                |of: &[u32]| of.iter().filter(|of| **of == label).count() as f64 / of.len() as f64;
+            assert!((share(&drawn) - share(&points.labels.of)).abs() < 0.02);
+        }
+    }
+}

@@ -1,0 +1,355 @@
+use super::*;
+use crate::data::{Labels, Parts, PlanarConfig, Points, Shape, gaussians_8};
+use nn::Init;
+use train::testing::{resume_changes_nothing, same_seed_same_bits, trained};
+
+fn eight(n_train: usize) -> Dataset {
+    gaussians_8(&PlanarConfig { n_train, n_test: 1_000, seed: 1 }).unwrap()
+}
+
+/// Points with the same label.
+fn points(at: &[[f32; 2]]) -> Dataset {
+    let labels = Labels { of: vec![0; at.len()], names: vec!["all".to_owned()] };
+    let part = || Points { at: at.to_vec(), labels: labels.clone(), mixture: None };
+    Dataset::Points(Parts { train: part(), validation: part(), test: part(), entropy: None })
+}
+
+/// Four pictures, each with a label of its own.
+fn four() -> Dataset {
+    let shape = Shape { channels: 1, height: 4, width: 4 };
+    let pixels = [[0, 0, 1, 1], [0, 1, 0, 1], [1, 1, 1, 0], [1, 0, 0, 0]].map(|x| x.repeat(4));
+    let names: Vec<String> = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
+    let images = |times: usize| {
+        let labels = Labels { of: [0, 1, 2, 3].repeat(times), names: names.clone() };
+        Images::new(shape, 2, pixels.concat().repeat(times), Some(labels)).unwrap()
+    };
+    let (train, validation, test) = (images(16), images(50), images(50));
+    Dataset::Images(Parts { train, validation, test, entropy: None })
+}
+
+fn small() -> GanConfig {
+    GanConfig { hidden: 32, latents: 4, ..GanConfig::default() }
+}
+
+fn gan(data: Dataset, config: GanConfig) -> Gan {
+    Gan::new(data, config, 1, &Device::Cpu).unwrap()
+}
+
+fn values(params: &Params) -> Vec<Vec<f32>> {
+    let all = params.named().into_iter().chain(params.buffers());
+    all.map(|(_, var)| var.flatten_all().unwrap().to_vec1().unwrap()).collect()
+}
+
+/// Networks with running statistics, on both sides, and with what power iteration remembers.
+fn convolutions() -> GanConfig {
+    let (network, channels, conditional) = (Network::Dcgan, 2, true);
+    GanConfig { network, channels, conditional, spectral: true, ..small() }
+}
+
+#[test]
+fn each_steps_alone() {
+    let wasserstein =
+        GanConfig { objective: Objective::Wasserstein, penalty: Penalty::Interpolates, ..small() };
+    for (data, config) in
+        [(eight(100), small()), (eight(100), wasserstein), (four(), convolutions())]
+    {
+        let config = GanConfig { d_steps: 2, clip: 0.05, ema: 0.9, ..config };
+        let mut gan = gan(data, config.clone());
+        let all = |gan: &Gan| {
+            [&gan.generator.params, &gan.discriminator.params, gan.mean.as_ref().unwrap()]
+                .map(values)
+        };
+        for round in 0..3 {
+            for step in 0..3 {
+                let before = all(&gan);
+                gan.step(&mut Log::default()).unwrap();
+                let after = all(&gan);
+                let changed: Vec<_> = before.iter().zip(&after).map(|(b, a)| b != a).collect();
+                let generators = step == 2;
+                assert_eq!(changed, [generators, !generators, generators], "{round} {step}");
+            }
+        }
+        for (name, var) in gan.discriminator.params.named() {
+            let largest = var.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+            assert!(largest <= 0.05, "{name}: {largest}");
+        }
+        // Means that follow, and are not what they follow.
+        let [generator, _, mean] = all(&gan);
+        assert_ne!(generator, mean);
+        if config.network != Network::Mlp {
+            continue;
+        }
+        let drawn = gan.points(5, &mut stream(1, "test")).unwrap().unwrap();
+        gan.generator.params.copy_from(gan.mean.as_ref().unwrap()).unwrap();
+        let z = gan.zs(5, &mut stream(1, "test"));
+        let z = Tensor::from_vec(z, (5, 4), &Device::Cpu).unwrap();
+        let by_mean = gan.generator.network.forward(&z).unwrap().to_vec2::<f32>().unwrap();
+        assert_eq!(by_mean, drawn);
+    }
+}
+
+/// The generator is the identity, so that q = N(0, 1); with p = N((1, 0), 1) the best discriminator is
+/// p/(p + q) = σ(x − ½), whatever y is.
+#[test]
+fn a_discriminator_of_known_densities_becomes_their_share() {
+    let mut rng = stream(1, "points");
+    let mut at = vec![[0.0; 2]; 20_000];
+    at.as_flattened_mut().fill_with(|| StandardNormal.sample(&mut rng));
+    at.iter_mut().for_each(|[x, _]| *x += 1.0);
+    let (d_lr, d_steps, batch) = (2e-3, 1 << 20, 512);
+    let config = GanConfig { layers: 1, hidden: 32, latents: 2, d_lr, d_steps, batch, ..small() };
+    let mut gan = gan(points(&at), config);
+    // x = max(0, x) − max(0, −x)
+    let rows = |signs: [f32; 2]| {
+        (0..32 * 2).map(move |i| match (i / 2, i % 2) {
+            (unit @ 0..2, 0) => signs[unit],
+            (unit @ 2..4, 1) => signs[unit - 2],
+            _ => 0.0,
+        })
+    };
+    let weight: Vec<f32> = rows([1.0, -1.0]).collect();
+    let weight = Tensor::from_vec(weight, (32, 2), &Device::Cpu).unwrap();
+    for (name, var) in gan.generator.params.named() {
+        match &name["generator.".len()..] {
+            "hidden1.weight" => var.set(&weight).unwrap(),
+            "out.weight" => var.set(&weight.t().unwrap().contiguous().unwrap()).unwrap(),
+            _ => var.set(&var.zeros_like().unwrap()).unwrap(),
+        }
+    }
+    let z = gan.zs(5, &mut stream(1, "test"));
+    assert_eq!(gan.points(5, &mut stream(1, "test")).unwrap().unwrap().as_flattened(), z);
+    for step in 0..1_000 {
+        let lr = gan.config.d_lr * (1.0 - f64::from(step) / 1_000.0);
+        gan.discriminator.lr = lr;
+        gan.step(&mut Log::default()).unwrap();
+    }
+    let grid = (0..25).map(|i| [f64::from(i % 5) * 0.75 - 1.0, f64::from(i / 5) * 0.5 - 1.0]);
+    for [x, y] in grid {
+        let at = Tensor::new(&[[x as f32, y as f32]], &Device::Cpu).unwrap();
+        let logit = gan.discriminator.fixed.forward(&at).unwrap();
+        let logit = f64::from(logit.to_vec2::<f32>().unwrap()[0][0]);
+        let (found, share) = (1.0 / (1.0 + (-logit).exp()), 1.0 / (1.0 + (0.5 - x).exp()));
+        assert!((found - share).abs() < 0.05, "({x}, {y}): {found} {share}");
+    }
+}
+
+/// To a thirtieth of the distance that it has at first.
+#[test]
+fn learns_a_cloud() {
+    let mut rng = stream(1, "points");
+    let normal = |mean: f32, sigma: f32, rng: &mut Rng| -> f32 {
+        let noise: f32 = StandardNormal.sample(rng);
+        mean + sigma * noise
+    };
+    let at: Vec<_> =
+        (0..5_000).map(|_| [normal(1.5, 0.5, &mut rng), normal(-1.0, 0.2, &mut rng)]).collect();
+    let batch = 128;
+    let plain = GanConfig { penalty_weight: 0.1, d_steps: 1, ..small() };
+    let mut far = Vec::new();
+    let wasserstein = GanConfig { objective: Objective::Wasserstein, d_steps: 3, ..plain.clone() };
+    for config in [
+        GanConfig { objective: Objective::Minimax, ..plain.clone() },
+        GanConfig { objective: Objective::NonSaturating, ..plain.clone() },
+        GanConfig { objective: Objective::LeastSquares, ..plain.clone() },
+        GanConfig { objective: Objective::Hinge, penalty: Penalty::Real, ..plain.clone() },
+        GanConfig { objective: Objective::Hinge, spectral: true, ..plain.clone() },
+        GanConfig { penalty: Penalty::Real, ..plain.clone() },
+        GanConfig { penalty: Penalty::Noise, one_sided: true, ..plain },
+        GanConfig { penalty: Penalty::Interpolates, ..wasserstein.clone() },
+        GanConfig { clip: 0.1, ..wasserstein },
+    ] {
+        let (lr, d_lr, ema, lr_end, lr_steps) = (1e-3, 1e-3, 0.99, 0.1, batch as u64 * 2_000);
+        let config = GanConfig { lr, d_lr, ema, lr_end, lr_steps, batch, ..config };
+        let data = points(&at);
+        let first = gan(data.clone(), config.clone()).evaluate(Split::Test).unwrap().score;
+        let make =
+            || -> Result<Box<dyn Learner>> { Ok(Box::new(gan(data.clone(), config.clone()))) };
+        let (report, _) = trained(&make, &[batch as u64 * 2_000], None).unwrap();
+        let last = report.evaluation.unwrap().score;
+        if first > -2.0 || last < first / 30.0 {
+            far.push((first, last, config));
+        }
+    }
+    assert!(far.is_empty(), "{far:#?}");
+}
+
+#[test]
+fn draws_what_it_is_asked_for() {
+    let (lr, d_lr, ema, instance_noise) = (1e-3, 1e-3, 0.99, 0.5);
+    let config =
+        GanConfig { conditional: true, lr, d_lr, ema, instance_noise, hidden: 64, ..small() };
+    let mut gan = gan(four(), config);
+    for _ in 0..6_000 {
+        gan.step(&mut Log::default()).unwrap();
+    }
+    assert_eq!(gan.classes(), ["a", "b", "c", "d"]);
+    let Dataset::Images(data) = four() else { panic!("pictures") };
+    let white = |image: &[u8]| image.iter().map(|&x| u8::from(x > 127)).collect::<Vec<_>>();
+    let mut rng = stream(1, "test");
+    for class in 0..4 {
+        let drawn = gan.sample_class(class, 20, &mut rng).unwrap().unwrap();
+        let right = (0..20).filter(|i| white(drawn.image(*i)) == data.train.image(class)).count();
+        assert!(right >= 18, "{class}: {right}");
+    }
+    assert!(gan.sample_class(4, 1, &mut rng).unwrap().is_none());
+    let drawn = gan.sample(6, &mut rng).unwrap().unwrap();
+    let right = (0..6).filter(|i| white(drawn.image(*i)) == data.train.image(i % 4)).count();
+    assert!(right >= 5, "{right}");
+    // Rows of the interpolations have a class each.
+    let sheets = gan.sheets().unwrap();
+    let names: Vec<_> = sheets.iter().map(|sheet| (sheet.name, sheet.images.len())).collect();
+    assert_eq!(
+        names,
+        [("samples", 100), ("interpolations", 144), ("interpolations-spherical", 144)]
+    );
+    for sheet in &sheets[1..] {
+        let right = (0..144)
+            .filter(|i| white(sheet.images.image(*i)) == data.train.image(i / sheet.columns % 4));
+        assert!(right.count() >= 120, "{}", sheet.name);
+    }
+}
+
+#[test]
+fn a_seed_fixes_a_run_and_resuming_changes_nothing() {
+    let all = GanConfig {
+        conditional: true,
+        d_steps: 2,
+        instance_noise: 0.5,
+        instance_noise_steps: 64 * 40,
+        lr_end: 0.1,
+        lr_steps: 64 * 60,
+        ema: 0.9,
+        noise_prior: NoisePrior::Uniform,
+        ..small()
+    };
+    let penalised = GanConfig { penalty: Penalty::Interpolates, ..all.clone() };
+    let noise = GanConfig { penalty: Penalty::Noise, d_steps: 2, ..small() };
+    for (data, config) in [
+        (eight(1_000), all),
+        (eight(1_000), noise),
+        (four(), penalised),
+        (four(), GanConfig { d_steps: 2, ..convolutions() }),
+    ] {
+        let make =
+            || -> Result<Box<dyn Learner>> { Ok(Box::new(gan(data.clone(), config.clone()))) };
+        same_seed_same_bits(&make, 64 * 20).unwrap();
+        // Within an epoch, and after a step of the discriminator that the generator's is to follow.
+        for stop in [37, 38, 39] {
+            let dir = tempfile::tempdir().unwrap();
+            resume_changes_nothing(&make, 64 * stop, 64 * 72, dir.path()).unwrap();
+        }
+    }
+}
+
+/// What is written and never read back would go unnoticed by a run that is resumed at once.
+#[test]
+fn what_lasts_is_remembered() {
+    let mut gan = gan(eight(100), small());
+    let params = Params::new(1, &Device::Cpu);
+    params.var("a", 3, Init::Constant(2.0)).unwrap();
+    clip(&params, 1.5).unwrap();
+    assert_eq!(values(&params), [[1.5; 3]]);
+    // An untrained generator draws much the same again and again.
+    gan.turn = 0;
+    gan.config.d_steps = u64::MAX;
+    let mut log = Log::default();
+    for _ in 0..1_000 {
+        gan.step(&mut log).unwrap();
+    }
+    let notes = log.take_notes();
+    assert!(notes[0].starts_with("the generator has collapsed"), "{notes:?}");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("step");
+    let mut checkpoint = Checkpoint::create(&path).unwrap();
+    gan.state(&mut checkpoint).unwrap();
+    checkpoint.commit().unwrap();
+    let mut other = super::tests::gan(eight(100), small());
+    other.state(&mut Checkpoint::open(&path, train::Scope::All).unwrap()).unwrap();
+    assert_eq!(other.watch, gan.watch);
+    assert_ne!(other.watch, Watch::default());
+}
+
+#[test]
+fn instance_noise_goes_to_nothing() {
+    let (instance_noise, instance_noise_steps) = (0.5, 64 * 10);
+    let config = GanConfig { instance_noise, instance_noise_steps, ..small() };
+    let mut gan = gan(eight(100), config);
+    let still = Tensor::zeros((64, 2), DType::F32, &Device::Cpu).unwrap();
+    let mut deviation = |seen: u64| {
+        gan.seen = seen;
+        let noise: Vec<f32> =
+            gan.jittered(&still).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        (noise.iter().map(|x| x * x).sum::<f32>() / 128.0).sqrt()
+    };
+    for (seen, expected) in [(0, 0.5), (64 * 5, 0.25), (64 * 10, 0.0), (64 * 50, 0.0)] {
+        // Four standard errors of 128 draws.
+        assert!((deviation(seen) - expected).abs() <= expected * 0.25, "{seen}");
+    }
+    gan.config.instance_noise_steps = 0;
+    gan.seen = 1 << 40;
+    assert_ne!(gan.jittered(&still).unwrap().to_vec2::<f32>().unwrap()[0], [0.0; 2]);
+}
+
+#[test]
+fn what_can_not_be_is_told() {
+    let Dataset::Images(parts) = four() else { panic!("pictures") };
+    let bare =
+        |images: &Images| Images::new(images.shape(), 2, images.pixels().to_vec(), None).unwrap();
+    let data = Dataset::Images(Parts {
+        train: bare(&parts.train),
+        validation: bare(&parts.validation),
+        test: bare(&parts.test),
+        entropy: None,
+    });
+    let told = |config| Gan::new(data.clone(), config, 1, &Device::Cpu).err().unwrap().to_string();
+    let conditional = GanConfig { conditional: true, ..small() };
+    assert_eq!(told(conditional), "--conditional true: these pictures have no labels");
+    let single = GanConfig { batch: 1, ..small() };
+    assert!(told(single).contains("--batch 1"));
+    let (network, penalty) = (Network::Dcgan, Penalty::Real);
+    let error = told(GanConfig { network, penalty, ..small() });
+    assert!(
+        error.starts_with("--penalty real: the gradient at a sample is not its own"),
+        "{error}"
+    );
+    let batch_norm = BatchNorm::Generator;
+    assert!(
+        Gan::new(
+            data.clone(),
+            GanConfig { network, penalty, batch_norm, ..small() },
+            1,
+            &Device::Cpu
+        )
+        .is_ok()
+    );
+    let error = told(GanConfig { network: Network::Cs231nConv, ..small() });
+    assert!(
+        error.contains("--network cs231n-conv: needs pictures of 28×28, these are 4×4"),
+        "{error}"
+    );
+    let error =
+        Gan::new(eight(10), GanConfig { network, ..small() }, 1, &Device::Cpu).err().unwrap();
+    assert!(error.to_string().contains("--network dcgan: needs pictures; points"), "{error}");
+}
+
+#[test]
+fn points_are_looked_at_in_the_plane() {
+    for objective in [Objective::NonSaturating, Objective::Wasserstein] {
+        for conditional in [false, true] {
+            let gan = gan(eight(100), GanConfig { objective, conditional, ..small() });
+            let plane = gan.plane().unwrap().unwrap();
+            assert_eq!([plane.data.len(), plane.drawn.len()], [1_000; 2]);
+            assert_eq!(plane, gan.plane().unwrap().unwrap());
+            let values = &plane.field.values;
+            assert!(values.iter().all(|value| (0.0..=1.0).contains(value)));
+            let ends =
+                values.iter().fold((1f32, 0f32), |(low, high), x| (low.min(*x), high.max(*x)));
+            assert_eq!(ends == (0.0, 1.0), objective == Objective::Wasserstein, "{ends:?}");
+            assert_eq!(gan.sheets().unwrap().len(), 0);
+            assert!(gan.sample(1, &mut stream(1, "test")).unwrap().is_none());
+            assert_eq!(gan.points(9, &mut stream(1, "test")).unwrap().unwrap().len(), 9);
+        }
+    }
+    assert!(gan(four(), small()).plane().unwrap().is_none());
+    assert!(gan(four(), small()).points(1, &mut stream(1, "test")).unwrap().is_none());
+}

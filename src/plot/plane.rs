@@ -1,0 +1,123 @@
+//! A model of points: the data, what is drawn, and what the discriminator says.
+use super::axis::Axis;
+use super::canvas::{Drawing, Drawn, save};
+use super::figure::{AXIS, GRID, INK, PALETTE};
+use anyhow::{Result, bail};
+use generative::plane::{LEVELS, Plane};
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use std::path::Path;
+
+const SIZE: (u32, u32) = (1240, 1240);
+const TEXT: u32 = 34;
+const DOT: u32 = 3;
+
+const DATA: RGBColor = RGBColor(150, 150, 150);
+
+/// Draws the data grey and what is drawn blue, with lines along which the discriminator says 0.1, 0.3, … 0.9, as the
+/// extension of `path` says, svg or png.
+///
+/// An older picture stays whole when this fails.
+pub fn plane(title: &str, plane: &Plane, path: &Path) -> Result<()> {
+    if plane.field.values.iter().any(|value| !value.is_finite()) {
+        bail!("nothing to draw in {}: the discriminator says what is not finite", path.display());
+    }
+    save(&Figure { title, plane }, path)
+}
+
+struct Figure<'a> {
+    title: &'a str,
+    plane: &'a Plane,
+}
+
+impl Drawing for Figure<'_> {
+    fn size(&self) -> (u32, u32) {
+        SIZE
+    }
+
+    fn draw<B: DrawingBackend>(&self, root: &DrawingArea<B, Shift>) -> Drawn<B> {
+        root.fill(&WHITE)?;
+        let Plane { data, drawn, field } = self.plane;
+        let axis = |which: usize| Axis::linear([field.from[which], field.to[which]].into_iter());
+        let (x, y) = (axis(0), axis(1));
+        let text = ("sans-serif", TEXT).into_font().color(&INK);
+        let mut chart = ChartBuilder::on(root)
+            .caption(self.title, ("sans-serif", TEXT + 6).into_font().color(&INK))
+            .margin(16)
+            .margin_right(60)
+            .x_label_area_size(70)
+            .y_label_area_size(110)
+            .build_cartesian_2d(x.clone(), y.clone())?;
+        chart
+            .configure_mesh()
+            .x_label_formatter(&|at| x.label(*at))
+            .y_label_formatter(&|at| y.label(*at))
+            .x_labels(x.ticks())
+            .y_labels(y.ticks())
+            .label_style(text)
+            .axis_style(AXIS.stroke_width(2))
+            .bold_line_style(GRID.stroke_width(2))
+            .light_line_style(TRANSPARENT)
+            .set_all_tick_mark_size(8)
+            .draw()?;
+        let within = |at: &&[f32; 2]| {
+            (0..2).all(|axis| (field.from[axis]..=field.to[axis]).contains(&f64::from(at[axis])))
+        };
+        for (points, colour) in [(data, DATA), (drawn, PALETTE[0])] {
+            let dots = points
+                .iter()
+                .filter(within)
+                .map(|at| Circle::new((f64::from(at[0]), f64::from(at[1])), DOT, colour.filled()));
+            chart.draw_series(dots)?;
+        }
+        for level in LEVELS {
+            // Even odds stand out.
+            let width = if level == 0.5 { 4 } else { 2 };
+            let lines = field.contour(level).into_iter().map(|[a, b]| {
+                let ends = vec![(a[0], a[1]), (b[0], b[1])];
+                PathElement::new(
+                    ends,
+                    PALETTE[1].mix(0.3 + 0.7 * f64::from(level)).stroke_width(width),
+                )
+            });
+            chart.draw_series(lines)?;
+        }
+        root.present()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use generative::plane::Field;
+
+    #[test]
+    fn points_and_contours_are_drawn() {
+        let data = vec![[0.0, 0.0], [1.0, 1.0]];
+        let field = Field::around(&data, 9, |at| Ok(at.iter().map(|[x, _]| *x).collect())).unwrap();
+        let mut shown = Plane { data, drawn: vec![[0.5, 0.5], [99.0, 0.0]], field };
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("plane.svg");
+        plane("eight", &shown, &path).unwrap();
+        let svg = std::fs::read_to_string(&path).unwrap();
+        // What lies beyond is left out.
+        assert_eq!(svg.matches("<circle").count(), 3);
+        assert!(svg.contains("eight"));
+        // A line from below to above for each level, in eight pieces.
+        assert_eq!(svg.matches("<polyline").count() - grid_lines(&shown), 8 * LEVELS.len());
+        plane("", &shown, &root.path().join("plane.png")).unwrap();
+        shown.field.values[0] = f32::NAN;
+        let error = plane("", &shown, &path).unwrap_err().to_string();
+        assert!(error.contains("plane.svg: the discriminator says"), "{error}");
+    }
+
+    /// Polylines there are without a contour.
+    fn grid_lines(shown: &Plane) -> usize {
+        let mut flat = shown.clone();
+        flat.field.values.fill(-1.0);
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("flat.svg");
+        plane("eight", &flat, &path).unwrap();
+        std::fs::read_to_string(path).unwrap().matches("<polyline").count()
+    }
+}

@@ -2,6 +2,7 @@
 //! theory says of them, pass or fail, and as a figure.
 //!
 //! To add a target is to add a file here and its line to [`TARGETS`].
+mod gan_lessons;
 mod likelihoods;
 mod mnist_pixelcnn;
 mod mnist_vae;
@@ -19,7 +20,7 @@ use std::time::Instant;
 
 /// Every target of `lab reproduce`.
 pub const TARGETS: &[Target] =
-    &[mnist_pixelcnn::TARGET, mnist_vae::TARGET, policy_gradient::TARGET];
+    &[gan_lessons::TARGET, mnist_pixelcnn::TARGET, mnist_vae::TARGET, policy_gradient::TARGET];
 
 /// What `lab reproduce` takes.
 pub struct Target {

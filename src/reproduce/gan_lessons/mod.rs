@@ -1,0 +1,84 @@
+//! What courses teach of adversarial training, measured: each lesson with three seeds.
+//!
+//! - Early in training the discriminator wins, and the gradient of the game of the paper goes away, that of the
+//!   non-saturating objective does not (Goodfellow et al. 2014, section 3; Arjovsky & Bottou 2017, theorem 2.4).
+//! - Noise upon all that the discriminator is shown keeps modes from being lost (Arjovsky & Bottou 2017, section 3).
+//! - DCGAN's guidelines (Radford, Metz & Chintala 2016, section 3), each switched off by itself.
+//! - Samples of a GAN and of a variational auto-encoder under one measure.
+mod gradients;
+mod noise;
+mod pictures;
+
+use super::likelihoods::Rows;
+use super::{Experiment, Interrupted, Setting, Target};
+use anyhow::Result;
+use generative::data::{Dataset, PlanarConfig, gaussians_8};
+use std::sync::Arc;
+use train::{Learner, Outcome, Plan, Row, Run, Sink, fit};
+
+pub(super) const TARGET: Target = Target {
+    name: "gan-lessons",
+    about: "Lessons of adversarial training: gradients, noise, DCGAN's guidelines, a GAN beside a VAE",
+    data: None,
+    experiments: &[
+        Experiment {
+            name: "gradients",
+            about: "the saturating gradient goes away as the discriminator wins, the other one does not",
+            run: gradients::run,
+        },
+        Experiment {
+            name: "noise",
+            about: "with instance noise every mode of eight Gaussians is found",
+            run: noise::run,
+        },
+        Experiment {
+            name: "guidelines",
+            about: "DCGAN without each of its guidelines",
+            run: pictures::guidelines,
+        },
+        Experiment {
+            name: "beside-vae",
+            about: "samples of a GAN and of a VAE under the same measures",
+            run: pictures::beside_vae,
+        },
+    ],
+};
+
+/// Runs of each kind.
+const SEEDS: u64 = 3;
+
+fn seeds(setting: &Setting) -> impl Iterator<Item = u64> + use<> {
+    setting.seed..setting.seed + SEEDS
+}
+
+/// Trains for `steps`, with a row every `every`; the rows.
+fn trained(
+    learner: &mut dyn Learner,
+    steps: u64,
+    every: u64,
+    setting: &Setting,
+) -> Result<Vec<Row>> {
+    let plan = Plan {
+        steps,
+        log_every: every,
+        eval_every: 0,
+        save_every: 0,
+        target: None,
+        patience: None,
+    };
+    let rows = Rows::default();
+    let sinks: Vec<Box<dyn Sink>> = vec![Box::new(rows.clone())];
+    let stop = Arc::clone(&setting.stop);
+    match fit(learner, &plan, &mut Run { sinks, stop, ..Run::default() })?.outcome {
+        Outcome::Interrupted => Err(Interrupted.into()),
+        _ => Ok(rows.taken()),
+    }
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+fn plane() -> Result<Dataset> {
+    gaussians_8(&PlanarConfig::default())
+}

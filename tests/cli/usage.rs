@@ -1,0 +1,204 @@
+//! What the binary is told, and how it answers.
+use super::*;
+
+#[test]
+fn wrong_input_gets_one_sentence_and_exit_code_2() {
+    let lab = Lab::new();
+    fs::write(lab.path("typo.toml"), "gama = 0.9").unwrap();
+    fs::write(lab.path("uneven.txt"), ". 1\nS\n").unwrap();
+    fs::write(lab.path("type.toml"), "batch = \"many\"").unwrap();
+    fs::write(lab.path("broken.toml"), "batch = = 3").unwrap();
+    let cases = [
+        ("dqn --env braekout", "unknown environment `braekout`; did you mean `breakout`?"),
+        ("dqn", "--env is missing: give one of acrobot, "),
+        ("dqn --env catch --gamma 1.5", "--gamma 1.5: must lie between 0 and 1"),
+        ("dqn --env catch --gamma -1", "--gamma -1: must lie between 0 and 1"),
+        ("dqn --env catch --batch 0", "--batch 0: must lie between 1 and 1048576"),
+        ("dqn --env catch --lr nan", "--lr: must be a finite number"),
+        ("dqn --env catch --target nan", "a finite number is expected"),
+        ("dqn --env catch --lr fast", "invalid value 'fast' for '--lr <X>'"),
+        ("dqn --env catch --threads 0", "--threads 0: must lie between 1 and 1024"),
+        ("dqn --env catch --optimizer adm", "invalid value 'adm' for '--optimizer <X>'"),
+        ("dqn --env catch --device gpu", "`gpu` is not a device; use auto, cpu, cuda or cuda:0"),
+        ("dqn --env catch --preset dqn-catsh", "did you mean `dqn-catch`?"),
+        (
+            "dqn --env catch --config typo.toml",
+            "typo.toml: unknown key `gama`; did you mean `gamma`?",
+        ),
+        ("dqn --env catch --config type.toml", "type.toml: batch = \"many\": invalid type"),
+        ("dqn --env catch --config broken.toml", "--config broken.toml: TOML parse error"),
+        (
+            "dqn --env breakout --env-arg stiky=0",
+            "--stiky: unknown option of breakout `stiky`; did you mean `sticky`?",
+        ),
+        ("dqn --env catch --sticky 0", "--sticky: catch has no options"),
+        ("vi --env gridworld --map maps/none.txt", "--map maps/none.txt: cannot read it"),
+        ("vi --env gridworld --map uneven.txt", "line 2 of the map has 1 cells, others have 2"),
+        ("dqn --env breakout --env-arg sticky=7", "--env-arg sticky=7: must lie between 0 and 1"),
+        ("dqn --env catch --replay 10000000000000", "--replay 10000000000000: must lie between"),
+        ("dqn --env catch --threads 20000", "--threads 20000: must lie between 1 and 1024"),
+        ("dqn --env catch --patience 0", "invalid value '0' for '--patience <N>'"),
+        ("vi --env catch", "a planner needs to know the outcomes of every action"),
+        (
+            "vi --env gridworld --env-arg layout=aimo",
+            "--env-arg for gridworld: unknown variant `aimo`",
+        ),
+        ("vi --env gridworld --gamma 1.5", "a number between 0 and 1 is expected, or `own`"),
+        ("dqn --env gridworld", "does not have every action"),
+        ("actor-critic --env pendulum --critic q", "--critic q: has one output for each action"),
+        ("ppo --env pendulum --normalize-obs maybe", "invalid value 'maybe'"),
+        ("dqn --env breakout --env-arg sticky", "--env-arg sticky: expected KEY=VALUE"),
+        ("dqm --env catch", "unrecognized subcommand 'dqm'"),
+        ("dqn --env pendulum", "--env: this algorithm chooses among numbered actions"),
+        ("linear-q --env pendulum", "--env: this algorithm chooses among numbered actions"),
+        ("fitted-q --env pendulum", "--env: this algorithm chooses among numbered actions"),
+        ("q-learning --env pendulum", "--env: this algorithm chooses among numbered actions"),
+        ("vi --env pendulum", "--env: a planner needs to know the outcomes"),
+        ("vae", "--data is missing: give one of bars, "),
+        ("vae --data glyfs", "unknown data set `glyfs`; did you mean `glyphs`?"),
+        ("vae --data glyphs:here", "glyphs is drawn and has no path; give --data glyphs"),
+        ("vae --data folder", "say where its files are, as in --data folder:PATH"),
+        ("vae --data two-moons", "--data: this model learns pictures, and the data are points"),
+        ("vae --data stripes --side 1", "--side 1: must lie between 2 and 64"),
+        ("vae --data stripes --classes digits", "--classes: unknown option of stripes `classes`"),
+        ("vae --data glyphs --data-arg classes=roman", "--data-arg for glyphs: unknown variant"),
+        ("vae --data glyphs --data-arg n_train", "--data-arg n_train: expected KEY=VALUE"),
+        ("vae --data glyphs --binarisation none --n-train 9", "--binarisation none: a pixel that"),
+        (
+            "vae --data stripes --objective reconstruction --k 2",
+            "--k 2: --objective reconstruction",
+        ),
+        (
+            "vae --data stripes --corrupt 0.1",
+            "--corrupt 0.1: it is what --objective reconstruction",
+        ),
+        ("vq-vae --data stripes --side 6", "--data of 6×6: the networks halve height and width"),
+        ("vae --env catch", "unexpected argument '--env'"),
+        ("dqn --data glyphs", "unexpected argument '--data'"),
+        ("data get mnits", "unknown data set to fetch `mnits`; did you mean `mnist`?"),
+    ];
+    for (args, sentence) in cases {
+        let output = lab.run(args);
+        assert!(stderr(&output).contains(sentence), "{args}: {}", stderr(&output));
+        assert_eq!(output.status.code(), Some(2), "{args}");
+        assert!(output.stdout.is_empty(), "{args}");
+    }
+    assert!(!lab.path("runs").exists(), "wrong usage left a run directory behind");
+}
+
+#[test]
+fn what_fails_says_what_to_do_and_exits_with_1() {
+    let lab = Lab::new();
+    fs::write(lab.path("file"), "").unwrap();
+    let cases = [
+        ("dqn --env catch --out file/run", "cannot create the run directory file/run"),
+        ("dqn --env catch --config none.toml", "--config none.toml: cannot read it"),
+        ("resume none", "none is not a run directory"),
+        ("eval none", "none is not a run directory"),
+        ("plot none", "none"),
+        ("vae --data mnist:none", "there is no train-images-idx3-ubyte or "),
+        ("vae --data folder:none", "cannot list "),
+        ("sample none", "none is not a run directory"),
+        ("data get mnist --mirror http://127.0.0.1:1", "cannot download data/mnist/train-images"),
+    ];
+    for (args, sentence) in cases {
+        let output = lab.run(args);
+        assert!(stderr(&output).contains(sentence), "{args}: {}", stderr(&output));
+        assert_eq!(output.status.code(), Some(1), "{args}");
+    }
+    if cfg!(not(feature = "cuda")) {
+        let output = lab.run("dqn --env catch --device cuda");
+        assert!(stderr(&output).contains("built without CUDA"), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn other_hyper_parameters_are_listed_and_refused() {
+    let lab = Lab::new();
+    lab.ok(&format!("{SHORT} --out run"));
+    let before = fs::read(lab.path("run/run.json")).unwrap();
+    for args in ["resume run --steps 900 --gamma 0.5", "resume run --gamma 0.5 --batch 8"] {
+        let output = lab.run(args);
+        assert_eq!(output.status.code(), Some(2), "{args}");
+        assert!(
+            stderr(&output).contains("  gamma: 0.99 when started, 0.5 now"),
+            "{}",
+            stderr(&output)
+        );
+        assert!(!stderr(&output).contains("batch:"), "{}", stderr(&output));
+    }
+    let output = lab.run(&format!("{SHORT} --out run --lr 0.5"));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("  lr: 0.001 when started, 0.5 now"), "{}", stderr(&output));
+    let output = lab.run(&format!("{SHORT} --out run"));
+    assert!(stderr(&output).contains("go on with `lab resume run`"), "{}", stderr(&output));
+    assert_eq!(fs::read(lab.path("run/run.json")).unwrap(), before);
+    // Options after a hyper-parameter count as well, and what makes no sense is refused.
+    let told = lab.ok("resume run --batch 8 --gamma 0.99 --steps 700 --quiet --json");
+    assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["steps"], 700);
+    assert_eq!(json(&lab.path("run/run.json"))["config"]["steps"], 700);
+    for (args, sentence) in [
+        ("resume run --batch 8 --out elsewhere", "--out: a run that is resumed stays"),
+        ("resume run --steps 100", "--steps 100: the run has come to 700 already"),
+    ] {
+        let output = lab.run(args);
+        assert!(stderr(&output).contains(sentence), "{args}: {}", stderr(&output));
+        assert_eq!(output.status.code(), Some(2), "{args}");
+    }
+
+    // The same where run.json was changed by hand.
+    let edited = String::from_utf8(before).unwrap().replace("\"gamma\": 0.99", "\"gamma\": 0.8");
+    fs::write(lab.path("run/run.json"), edited).unwrap();
+    let output = lab.run("resume run --steps 900");
+    assert!(stderr(&output).contains("  gamma: 0.99 when started, 0.8 now"), "{}", stderr(&output));
+}
+
+#[test]
+fn environments_take_their_options_as_flags() {
+    let lab = Lab::new();
+    fs::write(lab.path("corner.txt"), ". +10\nS .\n").unwrap();
+    let rules = "--noise 0 --living-reward -1 --discount 1";
+    let value = |args: &str| {
+        let result: Value = serde_json::from_str(&lab.ok(&format!("{args} --json"))).unwrap();
+        result["eval"]["value_start"]["mean"].as_f64().unwrap()
+    };
+    // Two steps, then the exit.
+    assert_eq!(value(&format!("vi --env gridworld --map corner.txt {rules} --out own")), 8.0);
+    fs::remove_file(lab.path("corner.txt")).unwrap();
+    assert!(lab.ok("eval own --episodes 1").starts_with("return 8.00"));
+    let flags = value("vi --env gridworld --layout cliff --reward entering --out flags");
+    let pairs = "--env-arg layout=cliff --env-arg reward=entering";
+    assert_eq!(flags, value(&format!("vi --env gridworld {pairs} --out pairs")));
+    assert_eq!(
+        json(&lab.path("flags/run.json"))["config"],
+        json(&lab.path("pairs/run.json"))["config"]
+    );
+}
+
+#[test]
+fn output_is_plain_where_it_is_no_terminal() {
+    let lab = Lab::new();
+    let output = lab.run(SHORT);
+    let told = stderr(&output);
+    assert!(!told.contains('\x1b') && !told.contains('\r'), "{told}");
+    assert_eq!(told.lines().count(), 7, "{told}");
+    assert!(told.starts_with("dqn on catch, seed 1, on cpu with --threads "), "{told}");
+    assert!(told.contains("\n100/600 transitions  "), "{told}");
+    assert!(stderr(&lab.run(&format!("{SHORT} --quiet"))).is_empty());
+}
+
+#[test]
+fn lists_and_help_name_everything() {
+    let lab = Lab::new();
+    assert!(lab.ok("list envs").contains("--sticky 0.1"));
+    assert!(lab.ok("list algorithms").contains("dqn"));
+    let data = lab.ok("list data");
+    assert!(data.contains("glyphs  ") && data.contains("--classes all"), "{data}");
+    assert!(lab.ok("list presets").contains("dqn-breakout"));
+    let help = lab.ok("dqn --help");
+    for flag in ["--seed", "--steps", "--device", "--threads", "--gamma", "--target-every"] {
+        assert!(help.contains(flag), "{flag}");
+    }
+    assert!(help.contains("Transitions to train for [default: 50000]"), "{help}");
+    assert_eq!(lab.run("").status.code(), Some(2));
+}

@@ -219,7 +219,9 @@ impl Gan {
         let lr = self.lr();
         log.scalar("train/g_grad_norm", self.generator.step(&loss, lr)?);
         if let Some(mean) = &self.mean {
-            mean.blend(&self.generator.params, 1.0 - self.config.ema)?;
+            let round = (self.config.d_steps + 1) * self.config.batch as u64;
+            let decay = decay(self.config.ema, self.seen / round);
+            mean.blend(&self.generator.params, 1.0 - decay)?;
         }
         Ok(())
     }
@@ -315,6 +317,12 @@ impl NoisePrior {
             Self::Uniform => to.fill_with(|| rng.random_range(-1.0..1.0)),
         }
     }
+}
+
+/// How much of a running mean stays at its `step`-th step, from 0: min(decay, (1 + step)/(10 + step)), so that what it
+/// began with, which nothing has been learned of, does not stay for long.
+fn decay(decay: f64, step: u64) -> f64 {
+    decay.min((1.0 + step as f64) / (10.0 + step as f64))
 }
 
 /// Every parameter between ∓ `limit` (Arjovsky, Chintala & Bottou 2017, algorithm 1).

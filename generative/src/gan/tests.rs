@@ -269,6 +269,26 @@ fn what_lasts_is_remembered() {
     assert_ne!(other.watch, Watch::default());
 }
 
+/// A mean of numbers that are all 1 but for the one it began with, 0: 1 − ∏ decays, by hand 1 − 0.1·2/11·3/12 after three
+/// steps.
+#[test]
+fn a_mean_forgets_what_it_began_with() {
+    assert_eq!([0, 1, 2].map(|step| decay(0.999, step)), [0.1, 2.0 / 11.0, 0.25]);
+    assert_eq!([decay(0.999, 1 << 30), decay(0.05, 0)], [0.999, 0.05]);
+    let (seen, d_steps) = (64 * 3 * 7, 2);
+    let mut gan = gan(eight(100), GanConfig { d_steps, ema: 0.9, ..small() });
+    (gan.seen, gan.turn) = (seen, d_steps);
+    let before = values(gan.mean.as_ref().unwrap());
+    gan.step(&mut Log::default()).unwrap();
+    // The eighth step of the generator: 8/17 of it stays.
+    let [before, after] = [before, values(gan.mean.as_ref().unwrap())].map(|all| all.concat());
+    let now = values(&gan.generator.params).concat();
+    for ((before, after), now) in before.iter().zip(&after).zip(&now) {
+        let expected = 8.0 / 17.0 * before + 9.0 / 17.0 * now;
+        assert!((after - expected).abs() < 1e-6, "{after} {expected}");
+    }
+}
+
 #[test]
 fn instance_noise_goes_to_nothing() {
     let (instance_noise, instance_noise_steps) = (0.5, 64 * 10);

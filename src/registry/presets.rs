@@ -44,6 +44,10 @@ pub const PRESETS: &[Preset] = &[
     Preset { name: "gan-glyphs", text: include_str!("../../examples/presets/gan-glyphs.toml") },
     Preset { name: "gan-mnist", text: include_str!("../../examples/presets/gan-mnist.toml") },
     Preset {
+        name: "pixelcnn-glyphs",
+        text: include_str!("../../examples/presets/pixelcnn-glyphs.toml"),
+    },
+    Preset {
         name: "pixelcnn-mnist",
         text: include_str!("../../examples/presets/pixelcnn-mnist.toml"),
     },

@@ -3,6 +3,7 @@
 
 mod axis;
 pub(crate) mod canvas;
+mod chart;
 mod figure;
 mod plane;
 mod read;

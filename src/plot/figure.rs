@@ -6,32 +6,15 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::axis::Axis;
 use super::canvas::{Drawing, Drawn};
+use super::chart::{INK, PALETTE, TEXT, chart};
 use super::{Panel, Scale, Stroke};
-
-/// Okabe and Ito's colours, which colour-blind readers tell apart; yellow, faint on white, is last.
-/// A ninth run begins again with the first.
-pub(super) const PALETTE: [RGBColor; 8] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(230, 159, 0),
-    RGBColor(86, 180, 233),
-    RGBColor(0, 0, 0),
-    RGBColor(240, 228, 66),
-];
-pub(super) const INK: RGBColor = RGBColor(40, 40, 40);
-pub(super) const AXIS: RGBColor = RGBColor(150, 150, 150);
-pub(super) const GRID: RGBColor = RGBColor(228, 228, 228);
 
 /// Twice the size for the eye: both back ends place everything on whole pixels.
 const CELL: (u32, u32) = (1120, 740);
 const LEGEND_ROW: u32 = 52;
-const TEXT: u32 = 34;
 const SWATCH: u32 = 48;
 /// More than a letter needs here: an SVG is shown in the viewer's own font.
 const LETTER: u32 = 14;
-const TITLE: u32 = 40;
 /// More points than this, and only a hairline keeps them apart.
 const DENSE: usize = 300;
 
@@ -119,29 +102,8 @@ impl<'a> Figure<'a> {
             scale => Axis::scaled(scale, points().map(|point| point.0)),
         };
         let y = Axis::scaled(&panel.y, points().map(|point| point.1).chain(ends));
-        let text = ("sans-serif", TEXT).into_font().color(&INK);
-        let mut chart = ChartBuilder::on(cell)
-            .caption(&panel.title, ("sans-serif", TITLE).into_font().color(&INK))
-            .margin(16)
-            .margin_right(60)
-            .x_label_area_size(88)
-            .y_label_area_size(if panel.y_label.is_empty() { 140 } else { 170 })
-            .build_cartesian_2d(x.clone(), y.clone())?;
-        chart
-            .configure_mesh()
-            .x_labels(x.ticks())
-            .y_labels(y.ticks())
-            .x_label_formatter(&|step| x.label(*step))
-            .y_label_formatter(&|value| y.label(*value))
-            .x_desc(&panel.x_label)
-            .y_desc(&panel.y_label)
-            .label_style(text.clone())
-            .axis_desc_style(text)
-            .axis_style(AXIS.stroke_width(2))
-            .bold_line_style(GRID.stroke_width(2))
-            .light_line_style(TRANSPARENT)
-            .set_all_tick_mark_size(8)
-            .draw()?;
+        let names = [&*panel.x_label, &panel.y_label];
+        let mut chart = chart(cell, &panel.title, [&x, &y], names)?;
         for (curve, points) in curves {
             let colour = self.colour(&curve.label);
             let bars = || curve.points.iter().map(|point| point.0).zip(&curve.bars);

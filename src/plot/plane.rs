@@ -1,7 +1,7 @@
 //! A model of points: the data, what is drawn, and what the discriminator says.
 use super::axis::Axis;
 use super::canvas::{Drawing, Drawn, save};
-use super::figure::{AXIS, GRID, INK, PALETTE};
+use super::chart::{PALETTE, chart};
 use anyhow::{Result, bail};
 use generative::plane::{LEVELS, Plane};
 use plotters::coord::Shift;
@@ -9,7 +9,6 @@ use plotters::prelude::*;
 use std::path::Path;
 
 const SIZE: (u32, u32) = (1240, 1240);
-const TEXT: u32 = 34;
 const DOT: u32 = 3;
 
 const DATA: RGBColor = RGBColor(150, 150, 150);
@@ -40,26 +39,7 @@ impl Drawing for Figure<'_> {
         let Plane { data, drawn, field } = self.plane;
         let axis = |which: usize| Axis::linear([field.from[which], field.to[which]].into_iter());
         let (x, y) = (axis(0), axis(1));
-        let text = ("sans-serif", TEXT).into_font().color(&INK);
-        let mut chart = ChartBuilder::on(root)
-            .caption(self.title, ("sans-serif", TEXT + 6).into_font().color(&INK))
-            .margin(16)
-            .margin_right(60)
-            .x_label_area_size(70)
-            .y_label_area_size(110)
-            .build_cartesian_2d(x.clone(), y.clone())?;
-        chart
-            .configure_mesh()
-            .x_label_formatter(&|at| x.label(*at))
-            .y_label_formatter(&|at| y.label(*at))
-            .x_labels(x.ticks())
-            .y_labels(y.ticks())
-            .label_style(text)
-            .axis_style(AXIS.stroke_width(2))
-            .bold_line_style(GRID.stroke_width(2))
-            .light_line_style(TRANSPARENT)
-            .set_all_tick_mark_size(8)
-            .draw()?;
+        let mut chart = chart(root, self.title, [&x, &y], [""; 2])?;
         let within = |at: &&[f32; 2]| {
             (0..2).all(|axis| (field.from[axis]..=field.to[axis]).contains(&f64::from(at[axis])))
         };

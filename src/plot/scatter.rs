@@ -1,7 +1,7 @@
 //! Points in the plane, coloured by what they show.
 use super::axis::Axis;
 use super::canvas::{Drawing, Drawn, save};
-use super::figure::{AXIS, GRID, INK, PALETTE};
+use super::chart::{INK, PALETTE, TEXT, chart};
 use anyhow::{Result, bail};
 use generative::latents::Map;
 use plotters::coord::Shift;
@@ -10,7 +10,6 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::path::Path;
 
 const SIZE: (u32, u32) = (1240, 1120);
-const TEXT: u32 = 34;
 const DOT: u32 = 4;
 
 /// How far what surrounds a name reaches, so that it can be read upon the points.
@@ -73,29 +72,7 @@ impl Drawing for Scatter<'_> {
         root.fill(&WHITE)?;
         let axis = |which: usize| Axis::linear(self.map.at.iter().map(|at| f64::from(at[which])));
         let (x, y) = (axis(0), axis(1));
-        let text = ("sans-serif", TEXT).into_font().color(&INK);
-        let mut chart = ChartBuilder::on(root)
-            .caption(self.title, ("sans-serif", TEXT + 6).into_font().color(&INK))
-            .margin(16)
-            .margin_right(60)
-            .x_label_area_size(88)
-            .y_label_area_size(150)
-            .build_cartesian_2d(x.clone(), y.clone())?;
-        chart
-            .configure_mesh()
-            .x_label_formatter(&|at| x.label(*at))
-            .y_label_formatter(&|at| y.label(*at))
-            .x_labels(x.ticks())
-            .y_labels(y.ticks())
-            .x_desc(self.map.axes[0])
-            .y_desc(self.map.axes[1])
-            .label_style(text.clone())
-            .axis_desc_style(text.clone())
-            .axis_style(AXIS.stroke_width(2))
-            .bold_line_style(GRID.stroke_width(2))
-            .light_line_style(TRANSPARENT)
-            .set_all_tick_mark_size(8)
-            .draw()?;
+        let mut chart = chart(root, self.title, [&x, &y], self.map.axes)?;
         let points = self.map.at.iter().enumerate().map(|(i, at)| {
             let colour = self.colour(self.class(i));
             Circle::new((f64::from(at[0]), f64::from(at[1])), DOT, colour.filled())

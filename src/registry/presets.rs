@@ -8,64 +8,41 @@ pub struct Preset {
     pub text: &'static str,
 }
 
+/// The files of these names in examples/presets.
+macro_rules! presets {
+    ($($name:literal,)*) => {
+        &[$(Preset {
+            name: $name,
+            text: include_str!(concat!("../../examples/presets/", $name, ".toml")),
+        },)*]
+    };
+}
+
 /// The presets.
-pub const PRESETS: &[Preset] = &[
-    Preset {
-        name: "actor-critic-cartpole",
-        text: include_str!("../../examples/presets/actor-critic-cartpole.toml"),
-    },
-    Preset {
-        name: "actor-critic-catch",
-        text: include_str!("../../examples/presets/actor-critic-catch.toml"),
-    },
-    Preset {
-        name: "actor-critic-pendulum",
-        text: include_str!("../../examples/presets/actor-critic-pendulum.toml"),
-    },
-    Preset {
-        name: "actor-critic-q-cartpole",
-        text: include_str!("../../examples/presets/actor-critic-q-cartpole.toml"),
-    },
-    Preset { name: "dqn-breakout", text: include_str!("../../examples/presets/dqn-breakout.toml") },
-    Preset { name: "dqn-cartpole", text: include_str!("../../examples/presets/dqn-cartpole.toml") },
-    Preset { name: "dqn-catch", text: include_str!("../../examples/presets/dqn-catch.toml") },
-    Preset {
-        name: "gan-cs231n-conv",
-        text: include_str!("../../examples/presets/gan-cs231n-conv.toml"),
-    },
-    Preset {
-        name: "gan-cs231n-fc",
-        text: include_str!("../../examples/presets/gan-cs231n-fc.toml"),
-    },
-    Preset {
-        name: "gan-gaussians-8",
-        text: include_str!("../../examples/presets/gan-gaussians-8.toml"),
-    },
-    Preset { name: "gan-glyphs", text: include_str!("../../examples/presets/gan-glyphs.toml") },
-    Preset { name: "gan-mnist", text: include_str!("../../examples/presets/gan-mnist.toml") },
-    Preset {
-        name: "pixelcnn-glyphs",
-        text: include_str!("../../examples/presets/pixelcnn-glyphs.toml"),
-    },
-    Preset {
-        name: "pixelcnn-mnist",
-        text: include_str!("../../examples/presets/pixelcnn-mnist.toml"),
-    },
-    Preset { name: "ppo-acrobot", text: include_str!("../../examples/presets/ppo-acrobot.toml") },
-    Preset { name: "ppo-breakout", text: include_str!("../../examples/presets/ppo-breakout.toml") },
-    Preset { name: "ppo-cartpole", text: include_str!("../../examples/presets/ppo-cartpole.toml") },
-    Preset { name: "ppo-catch", text: include_str!("../../examples/presets/ppo-catch.toml") },
-    Preset { name: "ppo-pendulum", text: include_str!("../../examples/presets/ppo-pendulum.toml") },
-    Preset {
-        name: "reinforce-cartpole",
-        text: include_str!("../../examples/presets/reinforce-cartpole.toml"),
-    },
-    Preset {
-        name: "reinforce-catch",
-        text: include_str!("../../examples/presets/reinforce-catch.toml"),
-    },
-    Preset { name: "vae-glyphs", text: include_str!("../../examples/presets/vae-glyphs.toml") },
-    Preset { name: "vae-mnist", text: include_str!("../../examples/presets/vae-mnist.toml") },
+pub const PRESETS: &[Preset] = presets![
+    "actor-critic-cartpole",
+    "actor-critic-catch",
+    "actor-critic-pendulum",
+    "actor-critic-q-cartpole",
+    "dqn-breakout",
+    "dqn-cartpole",
+    "dqn-catch",
+    "gan-cs231n-conv",
+    "gan-cs231n-fc",
+    "gan-gaussians-8",
+    "gan-glyphs",
+    "gan-mnist",
+    "pixelcnn-glyphs",
+    "pixelcnn-mnist",
+    "ppo-acrobot",
+    "ppo-breakout",
+    "ppo-cartpole",
+    "ppo-catch",
+    "ppo-pendulum",
+    "reinforce-cartpole",
+    "reinforce-catch",
+    "vae-glyphs",
+    "vae-mnist",
 ];
 
 impl Preset {

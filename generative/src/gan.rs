@@ -19,11 +19,10 @@
 //!
 //! What keeps D from being steep, as the Wasserstein game needs it: `--clip`, `--spectral` ([`nn::Linear::spectral`])
 //! and, by derivatives of derivatives ([`Sequential::pullback`]), the [`penalty`] on its gradient.
-use crate::data::{Dataset, Images};
+use crate::data::{Dataset, one_hot};
 use crate::measures::modes;
-use crate::{Generative, Plane, Sheet};
 use anyhow::Result;
-use candle_core::{DType, Device, Module as _, Tensor};
+use candle_core::{Device, Module as _, Tensor};
 use nn::{Frozen, HostTensor, Optimizer, OptimizerConfig, Params, Rule, Sequential};
 use rand::Rng as _;
 use rand_distr::{Distribution as _, StandardNormal};
@@ -33,6 +32,7 @@ use train::{
 };
 
 mod config;
+mod draws;
 mod energy;
 mod looks;
 mod networks;
@@ -47,7 +47,7 @@ pub use networks::{BatchNorm, Downsample, Network};
 use networks::{Form, Sizes, joined};
 pub use objective::Objective;
 pub use penalty::Penalty;
-use source::{Batch, Source, pictures};
+use source::{Batch, Source};
 use watch::Watch;
 
 /// Generator and discriminator, and what they learn from.
@@ -163,7 +163,7 @@ impl Gan {
     /// One step of the discriminator: the data's samples are real, and what is drawn is not.
     fn discriminator_step(&mut self, log: &mut Log) -> Result<()> {
         let Batch { x, labels } = self.source.next()?;
-        let label = labels.map(|labels| self.one_hot(&labels)).transpose()?; // [B, L]
+        let label = labels.map(|labels| one_hot(&labels, self.classes.len())).transpose()?; // [B, L]
         self.draw_z()?;
         let z = joined(self.z.tensor(), label.as_ref())?; // [B, Z + L]
         // No gradient may reach the generator: this is not its step.
@@ -261,52 +261,7 @@ impl Gan {
             return Ok(None);
         }
         let labels = Tensor::from_slice(labels, labels.len(), &self.device)?; // [n]
-        Ok(Some(self.one_hot(&labels)?))
-    }
-
-    /// `[n, L]` for labels `[n]`.
-    fn one_hot(&self, labels: &Tensor) -> Result<Tensor> {
-        let eye = Tensor::eye(self.classes.len(), DType::F32, &self.device)?;
-        Ok(eye.index_select(labels, 0)?)
-    }
-
-    /// The numbers of `n` samples, row by row, for z `[n, Z]` and `labels`, of which there may be none.
-    fn drawn_by(&self, z: &[f32], labels: &[u32]) -> Result<Vec<f32>> {
-        let latents = self.config.latents;
-        let mut drawn = Vec::with_capacity(z.len() / latents * self.form.len());
-        for (i, z) in z.chunks(GROUP * latents).enumerate() {
-            let n = z.len() / latents;
-            let z = Tensor::from_slice(z, (n, latents), &self.device)?;
-            let label = self.told(labels.get(i * GROUP..i * GROUP + n).unwrap_or_default())?; // [n, L]
-            let samples = self.drawing.forward(&joined(&z, label.as_ref())?)?;
-            drawn.extend(samples.flatten_all()?.to_vec1::<f32>()?);
-        }
-        Ok(drawn)
-    }
-
-    /// The numbers of `n` samples, row by row; those of a conditional model have the labels of the data as
-    /// often as these.
-    fn drawn(&self, n: usize, rng: &mut Rng) -> Result<Vec<f32>> {
-        let labels = self.source.draw_labels(n, rng);
-        self.drawn_by(&self.zs(n, rng), &labels)
-    }
-
-    /// `[n, Z]`
-    fn zs(&self, n: usize, rng: &mut Rng) -> Vec<f32> {
-        let mut z = vec![0.0; n * self.config.latents];
-        self.config.noise_prior.fill(&mut z, rng);
-        z
-    }
-
-    /// Pictures with these labels; of a model of points none.
-    fn pictures(&self, n: usize, labels: &[u32], rng: &mut Rng) -> Result<Option<Images>> {
-        let Form::Picture(shape) = self.form else { return Ok(None) };
-        Ok(Some(pictures(shape, &self.drawn_by(&self.zs(n, rng), labels)?)?))
-    }
-
-    /// The classes in turn, as often as it takes.
-    fn in_turn(&self, n: usize) -> Vec<u32> {
-        (0..self.classes.len() as u32).cycle().take(n).collect()
+        Ok(Some(one_hot(&labels, self.classes.len())?))
     }
 }
 
@@ -332,9 +287,6 @@ fn clip(params: &Params, limit: f64) -> Result<()> {
     }
     Ok(())
 }
-
-/// Samples drawn at once.
-const GROUP: usize = 500;
 
 /// Samples whose modes are counted.
 const COUNTED: usize = 5_000;
@@ -395,40 +347,6 @@ impl Learner for Gan {
         checkpoint.value("labels", &mut self.labels)?;
         checkpoint.value("instance-noise", &mut self.instance_noise)?;
         checkpoint.value("penalty", &mut self.penalty)
-    }
-}
-
-impl Generative for Gan {
-    /// Of a conditional model, the classes take turns.
-    fn sample(&self, n: usize, rng: &mut Rng) -> Result<Option<Images>> {
-        self.pictures(n, &self.in_turn(n), rng)
-    }
-
-    fn points(&self, n: usize, rng: &mut Rng) -> Result<Option<Vec<[f32; 2]>>> {
-        if self.form != Form::Point {
-            return Ok(None);
-        }
-        let numbers = self.drawn_by(&self.zs(n, rng), &self.in_turn(n))?;
-        Ok(Some(numbers.as_chunks().0.to_vec()))
-    }
-
-    fn classes(&self) -> &[String] {
-        &self.classes
-    }
-
-    fn sample_class(&self, class: usize, n: usize, rng: &mut Rng) -> Result<Option<Images>> {
-        match self.classes.get(class) {
-            Some(_) => self.pictures(n, &vec![class as u32; n], rng),
-            None => Ok(None),
-        }
-    }
-
-    fn sheets(&self) -> Result<Vec<Sheet>> {
-        self.all_sheets()
-    }
-
-    fn plane(&self) -> Result<Option<Plane>> {
-        self.points_in_the_plane()
     }
 }
 

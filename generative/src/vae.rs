@@ -9,12 +9,12 @@
 //! generative models", with N(0, 1) for every y). `--objective iwae` maximises a bound that several
 //! draws of z make tighter, see [`bound`]; `--objective reconstruction` is the auto-encoder: z = μ, and
 //! no KL. Where we leave the papers: ReLU in place of tanh, and Adam in place of Adagrad.
-use crate::data::{ImageLoader, Images, Parts, Shape};
+use crate::data::{ImageLoader, Images, Parts, Shape, one_hot};
 use crate::latents::{self, Map};
 use crate::reconstruction::{pictures, squared_errors};
 use crate::{Generative, Sheet};
 use anyhow::Result;
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use nn::{
     Frozen, HostTensor, Optimizer, OptimizerConfig, Params, Sequential, loss, reparameterise,
 };
@@ -165,13 +165,7 @@ impl Vae {
             return Ok(None);
         }
         let labels = Tensor::from_slice(labels, labels.len(), &self.device)?; // [n]
-        Ok(Some(self.one_hot(&labels)?))
-    }
-
-    /// `[B, L]` for labels `[B]`.
-    fn one_hot(&self, labels: &Tensor) -> Result<Tensor> {
-        let eye = Tensor::eye(self.classes.len(), DType::F32, &self.device)?;
-        Ok(eye.index_select(labels, 0)?)
+        Ok(Some(one_hot(&labels, self.classes.len())?))
     }
 
     fn held_out(&self, split: Split) -> (&Images, &'static str) {
@@ -252,7 +246,7 @@ impl Learner for Vae {
         self.optimizer.set_lr(lr * Linear { from: 1.0, to: lr_end, over: lr_steps }.at(seen));
         let x = self.loader.next_batch()?.clone(); // [B, C, H, W]
         let label = match self.loader.labels() {
-            Some(labels) if self.config.conditional => Some(self.one_hot(labels)?), // [B, L]
+            Some(labels) if self.config.conditional => Some(one_hot(labels, self.classes.len())?), // [B, L]
             _ => None,
         };
         let corrupted = Shown { x: self.corruption.corrupt(&x)?, label };

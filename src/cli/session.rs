@@ -205,12 +205,12 @@ impl Session {
         if let Some((mdp, table)) = &thought {
             self.dir.write_json("solution.json", &Solution::new(*mdp, table.clone()))?;
         }
-        let look = trainee.look()?;
+        let next = trainee.next()?;
         let mut tell = || -> Result<()> {
             if self.verbosity.json {
                 writeln!(out, "{}", serde_json::to_string(&result)?)?;
             } else {
-                self.tell(&result, &report, look, out)?;
+                self.tell(&result, &report, next, out)?;
             }
             if !self.verbosity.json && !self.verbosity.quiet {
                 Self::show(thought.as_ref(), out)?;
@@ -254,12 +254,12 @@ impl Session {
         }
     }
 
-    /// `look` is the command by which the result is looked at.
+    /// `look` is the command by which the result is looked at, `measured` what `lab eval` is asked for.
     fn tell(
         &self,
         result: &RunResult,
         report: &Report,
-        look: &str,
+        [look, measured]: [&str; 2],
         out: &mut dyn Write,
     ) -> Result<()> {
         let RunResult { algorithm, subject, .. } = result;
@@ -302,11 +302,7 @@ impl Session {
             Outcome::Finished => format!("lab resume {run} --steps {}", 2 * result.steps.max(1)),
             _ => format!("lab plot {run}"),
         };
-        let episodes = match self.algorithm.subject() {
-            Subject::Env => " --episodes 1000",
-            Subject::Data => "",
-        };
-        writeln!(out, "Try next:\n  lab {look} {run}\n  lab eval {run}{episodes}\n  {further}")?;
+        writeln!(out, "Try next:\n  lab {look} {run}\n  lab eval {run}{measured}\n  {further}")?;
         Ok(())
     }
 }

@@ -27,16 +27,17 @@ impl Trainee {
         }
     }
 
-    /// The command by which the result is looked at.
-    pub(super) fn look(&self) -> Result<&'static str> {
-        match self {
-            Self::Agent { .. } => Ok("play"),
-            Self::Model(model) => {
-                let (model, rng) = (model.model(), &mut stream(1, "look"));
-                let draws = model.sample(1, rng)?.is_some() || model.points(1, rng)?.is_some();
-                Ok(if draws { "sample" } else { "plot" })
-            }
-        }
+    /// The command by which the result is looked at, and what `lab eval` is asked to measure of it.
+    pub(super) fn next(&self) -> Result<[&'static str; 2]> {
+        let Self::Model(model) = self else { return Ok(["play", " --episodes 1000"]) };
+        let (model, rng) = (model.model(), &mut stream(1, "look"));
+        Ok(if model.sample(1, rng)?.is_some() {
+            ["sample", " --samples 10000"]
+        } else if model.points(1, rng)?.is_some() {
+            ["sample", ""]
+        } else {
+            ["plot", ""]
+        })
     }
 
     /// What an agent thinks of its problem, where that is known and the agent has values.

@@ -2,7 +2,7 @@
 use super::binarise::{Greys, at};
 use super::{Binarisation, Images, Points};
 use anyhow::Result;
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use nn::HostTensor;
 use rand::seq::SliceRandom as _;
 use rayon::prelude::*;
@@ -223,6 +223,11 @@ impl Images {
         let shape = (n, shape.channels, shape.height, shape.width);
         Ok(Tensor::from_vec(values, shape, device)?)
     }
+}
+
+/// `[B, classes]` for labels `[B]`: 1 in the column of each label.
+pub(crate) fn one_hot(labels: &Tensor, classes: usize) -> candle_core::Result<Tensor> {
+    Tensor::eye(classes, DType::F32, labels.device())?.index_select(labels, 0)
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ pub use folder::folder;
 pub use glyphs::{Classes, GlyphsConfig, glyphs};
 pub use idx::{fashion_mnist, mnist};
 pub use images::{Images, Labels, Shape};
+pub(crate) use loader::one_hot;
 pub use loader::{ImageLoader, Order, PointLoader};
 pub use planar::{Mixture, PlanarConfig, Points, gaussians_8, gaussians_25, two_moons};
 pub use synthetic::{BarsConfig, CoinsConfig, GridConfig, bars, coins, parity, stripes};

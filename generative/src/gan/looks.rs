@@ -1,5 +1,6 @@
 //! What a model is looked at with.
-use super::{Form, Gan, Objective, joined, pictures};
+use super::source::pictures;
+use super::{Form, Gan, Objective, joined};
 use crate::Sheet;
 use crate::latents::{Vectors, interpolations, linear, spherical};
 use crate::plane::{Field, Plane};

@@ -1,5 +1,7 @@
 use super::*;
-use crate::data::{Labels, Parts, PlanarConfig, Points, Shape, gaussians_8};
+use crate::Generative;
+use crate::data::{Images, Labels, Parts, PlanarConfig, Points, Shape, gaussians_8};
+use candle_core::DType;
 use nn::Init;
 use train::testing::{resume_changes_nothing, same_seed_same_bits, trained};
 
@@ -267,6 +269,30 @@ fn what_lasts_is_remembered() {
     other.state(&mut Checkpoint::open(&path, train::Scope::All).unwrap()).unwrap();
     assert_eq!(other.watch, gan.watch);
     assert_ne!(other.watch, Watch::default());
+}
+
+/// D is linear, 3x + 4y and 9 times every label: its slope is 5 wherever a point lies, whatever it is told.
+#[test]
+fn a_penalty_is_weighed_and_not_for_what_is_told() {
+    let (penalty, penalty_weight, leak) = (Penalty::Real, 3.0, 1.0);
+    let config = GanConfig { conditional: true, layers: 1, hidden: 2, leak, ..small() };
+    let mut gan = gan(eight(100), GanConfig { penalty, penalty_weight, ..config });
+    let rows = [[3.0, 0.0], [0.0, 4.0]].map(|row| [&row[..], &[4.5f32; 8]].concat()).concat();
+    let hidden = Tensor::from_vec(rows, (2, 10), &Device::Cpu).unwrap();
+    for (name, var) in gan.discriminator.params.named() {
+        match &name["discriminator.".len()..] {
+            "hidden1.weight" => var.set(&hidden).unwrap(),
+            "out.weight" => var.set(&var.ones_like().unwrap()).unwrap(),
+            _ => var.set(&var.zeros_like().unwrap()).unwrap(),
+        }
+    }
+    let x = Tensor::zeros((3, 2), DType::F32, &Device::Cpu).unwrap();
+    let label = gan.told(&[0, 5, 7]).unwrap();
+    let mut log = Log::default();
+    let cost = gan.penalty([&x, &x], label.as_ref(), &mut log).unwrap();
+    let row = log.take();
+    assert_eq!([row["train/d_slope"], row["train/penalty"]], [5.0, 12.5]);
+    assert_eq!(cost.to_scalar::<f32>().unwrap(), 37.5);
 }
 
 /// A mean of numbers that are all 1 but for the one it began with, 0: 1 − ∏ decays, by hand 1 − 0.1·2/11·3/12 after three

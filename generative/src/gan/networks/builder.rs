@@ -87,6 +87,42 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
+    /// `[B, inputs]` to pictures `[B, C, H, W]`, with ReLU; where `normal`, their batch is normalised before it.
+    pub(super) fn project(
+        &mut self,
+        inputs: usize,
+        [channels, height, width]: [usize; 3],
+        normal: bool,
+    ) -> Result<()> {
+        let shape = [inputs, channels * height * width];
+        self.dense("project", shape, before(Activation::Relu, normal))?; // [B, C·H·W]
+        self.unflatten([channels, height, width]); // [B, C, H, W]
+        self.after("norm1", channels, Activation::Relu, normal)
+    }
+
+    /// `[B, inputs, H, W]` to `[B, outputs, 2H, 2W]`, the `i`-th time, with ReLU as in [`Self::project`].
+    pub(super) fn double(
+        &mut self,
+        i: usize,
+        [inputs, outputs]: [usize; 2],
+        normal: bool,
+    ) -> Result<()> {
+        let config = halving(inputs, outputs);
+        self.conv_transpose(&format!("up{i}"), config, before(Activation::Relu, normal))?; // [B, outputs, 2H, 2W]
+        self.after(&format!("norm{}", i + 1), outputs, Activation::Relu, normal)
+    }
+
+    /// What follows a layer with the activation [`before`].
+    pub(super) fn after(
+        &mut self,
+        name: &str,
+        channels: usize,
+        activation: Activation,
+        normal: bool,
+    ) -> Result<()> {
+        if normal { self.batch_norm(name, channels, activation) } else { Ok(()) }
+    }
+
     pub(super) fn batch_norm(
         &mut self,
         name: &str,
@@ -116,6 +152,11 @@ impl<'a> Builder<'a> {
     pub(super) fn small_weights(&self) -> Result<()> {
         self.params.redraw(|_, shape| (shape.len() > 1).then_some(Init::Normal { deviation: 0.02 }))
     }
+}
+
+/// What a layer ends with: where a batch is normalised, the activation follows that.
+pub(super) fn before(activation: Activation, normal: bool) -> Activation {
+    if normal { Activation::Linear } else { activation }
 }
 
 /// 4×4, halves height and width; its transpose doubles them.

@@ -5,7 +5,7 @@
 //! networks, but not of what the generator says and the discriminator is shown; no hidden dense layers; ReLU in
 //! the generator but for tanh at its end; leaky ReLU in the discriminator. Weights are N(0, 0.02²) at first, of the
 //! first layer too, which the paper calls a multiplication of the noise by a matrix.
-use super::builder::{Builder, halving};
+use super::builder::{Builder, before, halving};
 use super::{BatchNorm, Downsample};
 use crate::data::Shape;
 use crate::gan::GanConfig;
@@ -21,24 +21,14 @@ pub(super) fn generator(
 ) -> Result<()> {
     let Shape { channels, height, width } = shape;
     let (most, fewer) = (2 * config.channels, config.channels);
-    let (height, width) = (height / 4, width / 4);
+    let normal = config.batch_norm != BatchNorm::None;
     let mut inputs = inputs;
     if config.dense > 0 {
         layers.dense("dense", [inputs, config.dense], Activation::Relu)?; // [B, dense]
         inputs = config.dense;
     }
-    // Where batches are normalised, what follows the sum follows the normalisation.
-    let normal = config.batch_norm != BatchNorm::None;
-    let before = if normal { Activation::Linear } else { Activation::Relu };
-    layers.dense("project", [inputs, most * height * width], before)?;
-    layers.unflatten([most, height, width]); // [B, 2c, H/4, W/4]
-    if normal {
-        layers.batch_norm("norm1", most, Activation::Relu)?;
-    }
-    layers.conv_transpose("up1", halving(most, fewer), before)?; // [B, c, H/2, W/2]
-    if normal {
-        layers.batch_norm("norm2", fewer, Activation::Relu)?;
-    }
+    layers.project(inputs, [most, height / 4, width / 4], normal)?; // [B, 2c, H/4, W/4]
+    layers.double(1, [most, fewer], normal)?; // [B, c, H/2, W/2]
     layers.conv_transpose("up2", halving(fewer, channels), Activation::Tanh)?; // [B, C, H, W]
     layers.small_weights()
 }
@@ -53,12 +43,9 @@ pub(super) fn discriminator(
     let Shape { channels, height, width } = shape;
     let (fewer, most) = (config.channels, 2 * config.channels);
     let normal = config.batch_norm == BatchNorm::Both;
-    let before = if normal { Activation::Linear } else { leaky };
     smaller(layers, "conv1", [channels, fewer], leaky, config)?; // [B, c, H/2, W/2]
-    smaller(layers, "conv2", [fewer, most], before, config)?; // [B, 2c, H/4, W/4]
-    if normal {
-        layers.batch_norm("norm2", most, leaky)?;
-    }
+    smaller(layers, "conv2", [fewer, most], before(leaky, normal), config)?; // [B, 2c, H/4, W/4]
+    layers.after("norm2", most, leaky, normal)?;
     layers.flatten();
     let mut features = most * (height / 4) * (width / 4);
     if config.dense > 0 {

@@ -16,22 +16,12 @@ pub(super) fn generator(
 ) -> Result<()> {
     let Shape { channels, height, width } = shape;
     let (most, fewer) = (2 * config.channels, config.channels);
-    let (height, width) = (height / 4, width / 4);
     let normal = config.batch_norm != BatchNorm::None;
-    let before = if normal { Activation::Linear } else { Activation::Relu };
-    let normalised = |layers: &mut Builder<'_>, name: &str, channels| match normal {
-        true => layers.batch_norm(name, channels, Activation::Relu),
-        false => Ok(()),
-    };
-    layers.dense("project", [inputs, most * height * width], before)?;
-    layers.unflatten([most, height, width]); // [B, 2c, H/4, W/4]
-    normalised(layers, "norm1", most)?;
+    layers.project(inputs, [most, height / 4, width / 4], normal)?; // [B, 2c, H/4, W/4]
     layers.residual("block1", most, Activation::Relu)?;
-    layers.conv_transpose("up1", halving(most, fewer), before)?; // [B, c, H/2, W/2]
-    normalised(layers, "norm2", fewer)?;
+    layers.double(1, [most, fewer], normal)?; // [B, c, H/2, W/2]
     layers.residual("block2", fewer, Activation::Relu)?;
-    layers.conv_transpose("up2", halving(fewer, fewer), before)?; // [B, c, H, W]
-    normalised(layers, "norm3", fewer)?;
+    layers.double(2, [fewer, fewer], normal)?; // [B, c, H, W]
     let out = Conv2dConfig { padding: 1, ..Conv2dConfig::new(fewer, channels, 3) };
     layers.conv("out", out, Activation::Tanh) // [B, C, H, W]
 }

@@ -308,7 +308,7 @@ def keep(name, key, result):
     path.write_text(json.dumps(results, indent=1))
     path = RESULTS / "commits.json"
     commits = json.loads(path.read_text()) if path.exists() else {}
-    commits[name] = commit()
+    commits.setdefault(name, {})[key] = commit()
     path.write_text(json.dumps(commits, indent=1))
     told = name in ("update", "dqn", "on-policy", "vae") or key in ("sweep", "solve", *SAMPLED)
     if told:
@@ -328,11 +328,15 @@ def commit():
 
 
 def commits():
-    """Which part was measured at which commit."""
+    """Which part was measured at which commit, or which of its rows."""
     parts = {}
-    for part, at in kept("commits").items():
-        if part not in ("described", "sizes"):
-            parts.setdefault(at, []).append(part)
+    for part, rows in kept("commits").items():
+        if part in ("described", "sizes"):
+            continue
+        for row, at in rows.items():
+            told = part if len(set(rows.values())) == 1 else row
+            if told not in parts.setdefault(at, []):
+                parts[at].append(told)
     return ", ".join(f"{at} ({', '.join(of)})" for at, of in parts.items())
 
 

@@ -14,6 +14,13 @@ fn trained(algorithm: &str, env: &str, seed: u64) -> (f64, f64) {
 
 /// The same for a command line.
 fn run(args: &[&str], seed: u64) -> (f64, f64) {
+    let result = result(args, seed);
+    let mean = result["eval"]["return"]["mean"].as_f64().unwrap();
+    (mean, result["wall_seconds"].as_f64().unwrap())
+}
+
+/// `result.json` of a command line.
+fn result(args: &[&str], seed: u64) -> Value {
     let dir = tempfile::tempdir().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_lab"))
         .args(args)
@@ -23,9 +30,9 @@ fn run(args: &[&str], seed: u64) -> (f64, f64) {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let result: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let mean = result["eval"]["return"]["mean"].as_f64().unwrap();
-    println!("{} seed {seed}: {mean} after {} s", args.join(" "), result["wall_seconds"]);
-    (mean, result["wall_seconds"].as_f64().unwrap())
+    let (eval, seconds) = (&result["eval"], &result["wall_seconds"]);
+    println!("{} seed {seed}: {eval} after {seconds} s", args.join(" "));
+    result
 }
 
 #[test]
@@ -103,5 +110,17 @@ fn ppo_plays_breakout_better_than_dqn_in_the_same_time() {
 fn catch_is_learned_by_policy_gradients() {
     for algorithm in ["reinforce", "actor-critic", "ppo"] {
         assert_eq!(trained(algorithm, "catch", 1).0, 1.0, "{algorithm}");
+    }
+}
+
+#[test]
+#[ignore = "five runs of half a minute, in release"]
+fn eight_gaussians_are_all_found() {
+    for seed in 1..=5 {
+        let result = result(&["gan", "--data", "gaussians-8"], seed);
+        let mean = |name: &str| result["eval"][name]["mean"].as_f64().unwrap();
+        assert_eq!(mean("modes_covered"), 8.0, "seed {seed}");
+        assert!(mean("good_samples") >= 0.9, "seed {seed}");
+        assert!(result["wall_seconds"].as_f64().unwrap() < 120.0, "seed {seed}");
     }
 }

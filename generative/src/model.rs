@@ -35,6 +35,19 @@ pub trait Generative: Learner {
         Ok(None)
     }
 
+    /// The same as [`points`](Self::points) of one of [`classes`](Self::classes), by its place there.
+    ///
+    /// # Errors
+    /// What the network reports.
+    fn points_of_class(
+        &self,
+        _class: usize,
+        _n: usize,
+        _rng: &mut Rng,
+    ) -> Result<Option<Vec<[f32; 2]>>> {
+        Ok(None)
+    }
+
     /// The importance-weighted bound on log p(x), in nats, over the first `n` test pictures with `k` draws
     /// for each (Burda et al. 2016): the mean over them, and how sure it is. `None` where the model has no
     /// such bound.

@@ -7,10 +7,10 @@ use ::train::{Evaluation, Measure, Split, Which, stream};
 use anyhow::Result;
 use generative::Generative;
 use generative::data::Binarisation;
-use generative::measures::Judge;
+use generative::measures::{Judge, LEAST};
 use serde_json::json;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Score the saved model of a run: mean return over episodes without exploration, or its measures on
 /// the test pictures
@@ -28,7 +28,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", requires = "k", value_parser = clap::value_parser!(u32).range(1..))]
     pictures: Option<u32>,
     /// Also how good so many samples of a model of data are, beside its test pictures
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(20..=100_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(LEAST as i64..=100_000))]
     samples: Option<u32>,
     /// Score the checkpoint with the best validation score, not the newest
     #[arg(long)]
@@ -127,7 +127,18 @@ fn judged(model: &dyn Generative, config: &Config, n: u32) -> Result<Vec<(String
     };
     let named = DataName::parse(config.named())?;
     let mut data = named.load(&config.args(Subject::Data))?.images()?;
+    let test = data.test.len();
+    if test < LEAST {
+        let sentence =
+            format!("--samples {n}: the data have {test} test pictures, {LEAST} are needed");
+        return Err(Usage(sentence).into());
+    }
     let mut set = config.subject().to_owned();
+    if let Some(("folder", path)) = config.named().split_once(':')
+        && let Some(last) = Path::new(path).file_name()
+    {
+        set = format!("folder-{}", last.display());
+    }
     if samples.levels() == 2 && data.test.levels() > 2 {
         (data, set) = (Binarisation::Static.prepare(data)?, format!("{set}-binary"));
     }

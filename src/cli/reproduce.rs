@@ -28,7 +28,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DATA")]
     data: Option<String>,
     /// Seed of every random draw
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=LAST_SEED))]
     seed: u64,
     /// Device for tensors: auto, cpu, cuda or cuda:I; some recipes are longer where there is a graphics card
     #[arg(long, default_value = "auto", value_name = "DEVICE")]
@@ -42,6 +42,9 @@ pub(super) struct Args {
     #[command(flatten)]
     verbosity: Verbosity,
 }
+
+/// Experiments count on from theirs.
+const LAST_SEED: u64 = u64::MAX - 1_000;
 
 /// `result.json`.
 #[derive(Serialize)]

@@ -51,17 +51,20 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         return number_by_number(args, &trained, seed, out);
     }
     let (model, mut rng) = (trained.model()?, stream(seed, "samples"));
-    if args.label.is_none()
-        && let Some(points) = model.points(n, &mut rng)?
-    {
+    let label = args.label.as_ref().map(|label| class(label, model.classes())).transpose()?;
+    let points = match label {
+        Some(class) => model.points_of_class(class, n, &mut rng)?,
+        None => model.points(n, &mut rng)?,
+    };
+    if let Some(points) = points {
         if args.nearest {
             let sentence = "--nearest: this model draws points, and the nearest ones are looked for of pictures";
             return Err(Usage(sentence.to_owned()).into());
         }
         return listed(args, &points, out);
     }
-    let drawn = match &args.label {
-        Some(label) => model.sample_class(class(label, model.classes())?, n, &mut rng)?,
+    let drawn = match label {
+        Some(class) => model.sample_class(class, n, &mut rng)?,
         None => model.sample(n, &mut rng)?,
     };
     let Some(images) = drawn else {
@@ -91,6 +94,13 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
 /// Points as a table.
 fn listed(args: &Args, points: &[[f32; 2]], out: &mut dyn Write) -> Result<()> {
     let path = args.out.clone().unwrap_or_else(|| args.run.join("samples.csv"));
+    if path.extension().is_none_or(|extension| extension != "csv") {
+        let path = path.display();
+        return Err(Usage(format!(
+            "--out {path}: points are a table; give a name that ends in .csv"
+        ))
+        .into());
+    }
     let rows = points.iter().map(|[x, y]| format!("{x},{y}\n")).collect::<String>();
     write_atomic(&path, format!("x,y\n{rows}").as_bytes())?;
     writeln!(out, "{}", path.display())?;

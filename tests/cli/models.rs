@@ -14,6 +14,7 @@ fn a_generative_model_is_trained_scored_and_drawn_from() {
         told.contains("lab sample runs/vae-stripes-s1\n") && !told.contains("explor"),
         "{told}"
     );
+    assert!(told.contains("lab eval runs/vae-stripes-s1 --samples 10000\n"), "{told}");
     let run = lab.path("runs/vae-stripes-s1");
     for picture in [
         "samples.png",
@@ -95,7 +96,9 @@ fn players_learn_points_and_pictures() {
     let small = "--steps 3200 --log-every 640 --eval-every 1280 --hidden 16 --latents 3";
     let told = lab.ok(&format!("gan --data gaussians-8 --n-train 500 --n-test 100 {small}"));
     assert!(told.starts_with("gan on gaussians-8: "), "{told}");
-    assert!(told.contains("lab sample runs/gan-gaussians-8-s1\n"), "{told}");
+    for next in ["sample", "eval"] {
+        assert!(told.contains(&format!("lab {next} runs/gan-gaussians-8-s1\n")), "{told}");
+    }
     let run = lab.path("runs/gan-gaussians-8-s1");
     for picture in ["plane.png", "samples.gif", "curves.png"] {
         assert!(image::open(run.join(picture)).unwrap().width() >= 160, "{picture}");
@@ -106,13 +109,32 @@ fn players_learn_points_and_pictures() {
     let table = fs::read_to_string(run.join("samples.csv")).unwrap();
     assert!(table.starts_with("x,y\n") && table.lines().count() == 8, "{table}");
 
+    let output = lab.run("sample runs/gan-gaussians-8-s1 --out points.png");
+    assert!(
+        stderr(&output).contains("--out points.png: points are a table"),
+        "{}",
+        stderr(&output)
+    );
+
+    let told = "gan --data gaussians-8 --n-train 500 --n-test 100 --conditional --out told";
+    lab.ok(&format!("{told} {small}"));
+    lab.ok("sample told --label (2.00,0.00) --n 3");
+    let table = fs::read_to_string(lab.path("told/samples.csv")).unwrap();
+    assert!(table.starts_with("x,y\n") && table.lines().count() == 4, "{table}");
+
     let dcgan = "--network dcgan --channels 4 --conditional --batch 32";
-    lab.ok(&format!("gan --data glyphs --n-train 200 --n-test 50 {small} {dcgan} --out signs"));
+    let signs = format!("gan --data glyphs --n-train 200 --n-test 50 {small} {dcgan}");
+    lab.ok(&format!("{signs} --out signs"));
     for picture in ["samples.png", "interpolations.png", "samples.gif"] {
         assert!(image::open(lab.path("signs").join(picture)).unwrap().width() > 300, "{picture}");
     }
     lab.ok("sample signs --label 3 --n 4 --out three.png");
     assert!(image::open(lab.path("three.png")).is_ok());
+    let steep = "--batch-norm generator --penalty interpolates --spectral --ema 0.9";
+    for threads in [1, 2] {
+        lab.ok(&format!("{signs} {steep} --threads {threads} --out {threads}"));
+    }
+    assert_eq!(lab.hash("1"), lab.hash("2"));
     let output = lab.run("gan --data glyphs --network dcgan --penalty real");
     assert!(stderr(&output).contains("give --batch-norm generator or none"), "{}", stderr(&output));
     assert_eq!(output.status.code(), Some(2));
@@ -175,7 +197,7 @@ fn a_plain_auto_encoder_has_nothing_to_draw_from() {
     let lab = Lab::new();
     let told = lab.ok(&format!("{PICTURES} --objective reconstruction --out plain"));
     assert!(told.starts_with("vae on stripes: reconstruction_nats "), "{told}");
-    assert!(!told.contains("lab sample"), "{told}");
+    assert!(!told.contains("lab sample") && told.contains("lab eval plain\n"), "{told}");
     let output = lab.run("sample plain");
     assert!(stderr(&output).contains("no distribution to draw from"), "{}", stderr(&output));
     assert_eq!(output.status.code(), Some(2));

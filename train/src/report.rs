@@ -39,8 +39,8 @@ pub struct Report {
 /// The loss or the parameters are no longer finite numbers.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{what} at step {step}: training diverged. {kept} A smaller step size (--lr) or clipping the \
-     gradient (--max-grad-norm) usually helps; start again with one of them"
+    "{what} at step {step}: training diverged. {kept} A smaller step size (--lr) usually helps, or \
+     clipping the gradient (--max-grad-norm) where the algorithm has it; start again with one of them"
 )]
 pub struct Diverged {
     step: u64,

@@ -103,11 +103,26 @@ impl GanConfig {
             Dataset::Images(parts) => Some(parts.train.shape()),
             Dataset::Points(_) => None,
         };
+        let held_out = match data {
+            Dataset::Images(parts) => parts.validation.len().min(parts.test.len()),
+            Dataset::Points(parts) => parts.validation.at.len().min(parts.test.at.len()),
+        };
+        if held_out < 2 {
+            let expected = "samples are scored beside 2 held out at least; give more data";
+            return Err(BadValue::new("data", format!("with {held_out} held out"), expected));
+        }
         self.check_network(shape)?;
-        if self.penalty != Penalty::None && self.normalises_discriminator() {
-            let expected = "the gradient at a sample is not its own where batches are normalised; give \
-                            --batch-norm generator or none";
-            return Err(BadValue::new("penalty", told(self.penalty), expected));
+        if self.normalises_discriminator() {
+            if self.penalty != Penalty::None {
+                let expected = "the gradient at a sample is not its own where batches are normalised; give \
+                                --batch-norm generator or none";
+                return Err(BadValue::new("penalty", told(self.penalty), expected));
+            }
+            if self.spectral {
+                let expected = "batch normalisation stretches again what is not to be stretched; give \
+                                --batch-norm generator or none";
+                return Err(BadValue::new("spectral", true, expected));
+            }
         }
         Ok(())
     }

@@ -50,6 +50,19 @@ impl Gan {
         Ok(Some(pictures(shape, &self.drawn_by(&self.zs(n, rng), labels)?)?))
     }
 
+    /// Points with these labels; of a model of pictures none.
+    fn points_with(
+        &self,
+        n: usize,
+        labels: &[u32],
+        rng: &mut Rng,
+    ) -> Result<Option<Vec<[f32; 2]>>> {
+        if self.form != Form::Point {
+            return Ok(None);
+        }
+        Ok(Some(self.drawn_by(&self.zs(n, rng), labels)?.as_chunks().0.to_vec()))
+    }
+
     /// The classes in turn, as often as it takes.
     pub(super) fn in_turn(&self, n: usize) -> Vec<u32> {
         (0..self.classes.len() as u32).cycle().take(n).collect()
@@ -63,11 +76,19 @@ impl Generative for Gan {
     }
 
     fn points(&self, n: usize, rng: &mut Rng) -> Result<Option<Vec<[f32; 2]>>> {
-        if self.form != Form::Point {
-            return Ok(None);
+        self.points_with(n, &self.in_turn(n), rng)
+    }
+
+    fn points_of_class(
+        &self,
+        class: usize,
+        n: usize,
+        rng: &mut Rng,
+    ) -> Result<Option<Vec<[f32; 2]>>> {
+        match self.classes.get(class) {
+            Some(_) => self.points_with(n, &vec![class as u32; n], rng),
+            None => Ok(None),
         }
-        let numbers = self.drawn_by(&self.zs(n, rng), &self.in_turn(n))?;
-        Ok(Some(numbers.as_chunks().0.to_vec()))
     }
 
     fn classes(&self) -> &[String] {

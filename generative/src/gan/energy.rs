@@ -1,4 +1,5 @@
 //! How far two sets of samples are from each other.
+use crate::measures::apart;
 use rayon::prelude::*;
 
 /// The energy distance 2·E‖x − y‖ − E‖x − x'‖ − E‖y − y'‖ of rows x and y of `d` numbers (Székely & Rizzo 2013,
@@ -12,13 +13,7 @@ pub(super) fn energy_distance(x: &[f32], y: &[f32], d: usize) -> f64 {
 
 /// Σ ‖a − b‖ over all pairs, in an order that no thread changes.
 fn distances(a: &[f32], b: &[f32], d: usize) -> f64 {
-    let from = |a: &[f32]| {
-        let squares = b.chunks_exact(d).map(|b| {
-            let square = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
-            f64::from(square).sqrt()
-        });
-        squares.sum::<f64>()
-    };
+    let from = |a: &[f32]| b.chunks_exact(d).map(|b| f64::from(apart(a, b)).sqrt()).sum::<f64>();
     a.par_chunks_exact(d).map(from).collect::<Vec<_>>().iter().sum()
 }
 

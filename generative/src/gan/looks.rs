@@ -56,14 +56,22 @@ impl Gan {
 
     /// How real places `[n, 2]` look: the probability, where the objective gives the logit that meaning, else the
     /// logit from its lowest, 0, to its highest, 1. Of a conditional model, told what the place is likeliest to be.
-    fn said(&self, at: &[[f32; 2]]) -> Result<Vec<f32>> {
+    pub(super) fn said(&self, at: &[[f32; 2]]) -> Result<Vec<f32>> {
         let x = Tensor::from_slice(at.as_flattened(), (at.len(), 2), &self.device)?;
-        let mut logits = vec![f32::NEG_INFINITY; at.len()];
+        let mut logits = Vec::new();
         for class in 0..self.classes.len().max(1) as u32 {
             let labels = if self.classes.is_empty() { Vec::new() } else { vec![class; at.len()] };
             let told = joined(&x, self.told(&labels)?.as_ref())?; // [n, 2 + L]
             let said = self.discriminator.fixed.forward(&told)?.flatten_all()?.to_vec1::<f32>()?;
-            logits.iter_mut().zip(said).for_each(|(logit, said)| *logit = logit.max(said));
+            if logits.is_empty() {
+                logits = said;
+            } else {
+                // What is no number stays none.
+                let both = logits.iter_mut().zip(said);
+                both.for_each(|(logit, said)| {
+                    *logit = if said > *logit || said.is_nan() { said } else { *logit }
+                });
+            }
         }
         if matches!(self.config.objective, Objective::Minimax | Objective::NonSaturating) {
             return Ok(logits.into_iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect());

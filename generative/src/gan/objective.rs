@@ -35,7 +35,7 @@ impl Objective {
     /// - hinge: mean max(0, 1 − real) + mean max(0, 1 + fake)
     ///
     /// # Errors
-    /// Where a shape is not `[B, 1]`.
+    /// What the device reports.
     pub fn discriminator(self, real: &Tensor, fake: &Tensor) -> Result<Tensor> {
         match self {
             Self::Minimax | Self::NonSaturating => softplus(&real.neg()?)? + softplus(fake)?,
@@ -58,7 +58,7 @@ impl Objective {
     /// - wasserstein, hinge: −mean fake
     ///
     /// # Errors
-    /// Where the shape is not `[B, 1]`.
+    /// What the device reports.
     pub fn generator(self, fake: &Tensor) -> Result<Tensor> {
         match self {
             Self::Minimax => softplus(fake)?.neg(),

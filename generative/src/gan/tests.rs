@@ -42,18 +42,41 @@ fn values(params: &Params) -> Vec<Vec<f32>> {
     all.map(|(_, var)| var.flatten_all().unwrap().to_vec1().unwrap()).collect()
 }
 
-/// Networks with running statistics, on both sides, and with what power iteration remembers.
-fn convolutions() -> GanConfig {
+/// Networks with running statistics on both sides, and with what power iteration remembers.
+fn convolutions() -> [GanConfig; 2] {
     let (network, channels, conditional) = (Network::Dcgan, 2, true);
-    GanConfig { network, channels, conditional, spectral: true, ..small() }
+    let normalised = GanConfig { network, channels, conditional, ema: 0.9, ..small() };
+    let (spectral, batch_norm) = (true, BatchNorm::Generator);
+    [GanConfig { spectral, batch_norm, ..normalised.clone() }, normalised]
+}
+
+/// D says 2x of a point, and G draws `at` whatever z is.
+fn simple(config: GanConfig, at: [f32; 2]) -> Gan {
+    let config = GanConfig { layers: 1, hidden: 1, leak: 1.0, ..config };
+    let gan = gan(eight(100), config);
+    let x = Tensor::new(&[[2f32, 0.0]], &Device::Cpu).unwrap();
+    let at = Tensor::new(&at, &Device::Cpu).unwrap();
+    for (name, var) in
+        gan.discriminator.params.named().into_iter().chain(gan.generator.params.named())
+    {
+        var.set(&match &*name {
+            "discriminator.hidden1.weight" => x.clone(),
+            "discriminator.out.weight" => var.ones_like().unwrap(),
+            "generator.out.bias" => at.clone(),
+            _ => var.zeros_like().unwrap(),
+        })
+        .unwrap();
+    }
+    gan
 }
 
 #[test]
 fn each_steps_alone() {
     let wasserstein =
         GanConfig { objective: Objective::Wasserstein, penalty: Penalty::Interpolates, ..small() };
+    let pictures = convolutions().map(|config| (four(), config));
     for (data, config) in
-        [(eight(100), small()), (eight(100), wasserstein), (four(), convolutions())]
+        [(eight(100), small()), (eight(100), wasserstein)].into_iter().chain(pictures)
     {
         let config = GanConfig { d_steps: 2, clip: 0.05, ema: 0.9, ..config };
         let mut gan = gan(data, config.clone());
@@ -226,12 +249,10 @@ fn a_seed_fixes_a_run_and_resuming_changes_nothing() {
     };
     let penalised = GanConfig { penalty: Penalty::Interpolates, ..all.clone() };
     let noise = GanConfig { penalty: Penalty::Noise, d_steps: 2, ..small() };
-    for (data, config) in [
-        (eight(1_000), all),
-        (eight(1_000), noise),
-        (four(), penalised),
-        (four(), GanConfig { d_steps: 2, ..convolutions() }),
-    ] {
+    for (data, config) in [(eight(1_000), all), (eight(1_000), noise), (four(), penalised)]
+        .into_iter()
+        .chain(convolutions().map(|config| (four(), GanConfig { d_steps: 2, ..config })))
+    {
         let make =
             || -> Result<Box<dyn Learner>> { Ok(Box::new(gan(data.clone(), config.clone()))) };
         same_seed_same_bits(&make, 64 * 20).unwrap();
@@ -315,6 +336,86 @@ fn a_mean_forgets_what_it_began_with() {
     }
 }
 
+/// Where all points lie at 0, noise alone tells the discriminator anything.
+#[test]
+fn all_that_the_discriminator_is_shown_is_noisy() {
+    for (instance_noise, expected) in [(0.0, [0.0, 1.0]), (1.0, [0.5, 0.5])] {
+        let mut gan = simple(GanConfig { instance_noise, ..small() }, [0.0; 2]);
+        let still = points(&[[0.0; 2]]);
+        gan.source = Source::new(still, &gan.config, 1, &Device::Cpu).unwrap();
+        let mut log = Log::default();
+        gan.step(&mut log).unwrap();
+        let row = log.take();
+        let found = [row["train/d_real_accuracy"], row["train/d_fake_accuracy"]];
+        // Four standard errors of 64 draws.
+        let near =
+            |(found, expected): (&f64, &f64)| (found - expected).abs() <= instance_noise * 0.25;
+        assert!(found.iter().zip(&expected).all(near), "{found:?}");
+    }
+}
+
+/// Adam's first step is of the step size for every number whose gradient is not 0.
+#[test]
+fn each_has_its_step_size() {
+    for (seen, share) in [(0, 1.0), (64 * 50, 0.55), (64 * 200, 0.1)] {
+        let (lr, d_lr, lr_end, lr_steps) = (1e-3, 1e-2, 0.1, 64 * 100);
+        let mut gan = gan(eight(100), GanConfig { lr, d_lr, lr_end, lr_steps, ..small() });
+        let all = |gan: &Gan| {
+            [&gan.discriminator.params, &gan.generator.params].map(|params| values(params).concat())
+        };
+        for (player, lr) in [(0, d_lr), (1, lr)] {
+            let before = all(&gan);
+            gan.seen = seen;
+            gan.step(&mut Log::default()).unwrap();
+            let after = all(&gan);
+            let moved =
+                before[player].iter().zip(&after[player]).map(|(b, a)| f64::from(b - a).abs());
+            let most = moved.fold(0.0, f64::max);
+            assert!((most / (lr * share) - 1.0).abs() < 0.01, "{player} {seen}: {most}");
+        }
+    }
+}
+
+#[test]
+fn noise_is_what_the_prior_says() {
+    for (noise_prior, second, ends) in
+        [(NoisePrior::Normal, 1.0, 2.0), (NoisePrior::Uniform, 1.0 / 3.0, 0.99)]
+    {
+        let gan = gan(eight(100), GanConfig { noise_prior, ..small() });
+        let z = gan.zs(2_000, &mut stream(1, "test"));
+        let mean = |power: i32| z.iter().map(|z| f64::from(z.powi(power))).sum::<f64>() / 8_000.0;
+        assert!(mean(1).abs() < 0.05 && (mean(2) - second).abs() < 0.07, "{noise_prior:?}");
+        assert!(z.iter().any(|z| *z > ends) && z.iter().any(|z| *z < -ends), "{noise_prior:?}");
+        assert!(noise_prior == NoisePrior::Normal || z.iter().all(|z| z.abs() <= 1.0));
+    }
+}
+
+/// All in the middle of one mode of eight: good, and 1/8 of what there is.
+#[test]
+fn the_score_of_points_is_their_modes() {
+    let centre = gan(eight(100), small()).source.mixture().unwrap().centres[3];
+    let mut gan = simple(small(), centre.map(|x| x as f32));
+    let Evaluation { score, measures } = gan.evaluate(Split::Test).unwrap();
+    assert_eq!([measures["modes_covered"].mean, measures["good_samples"].mean], [1.0, 1.0]);
+    assert_eq!([score, measures["modes_score"].mean], [0.125; 2]);
+}
+
+#[test]
+fn the_plane_shows_what_the_discriminator_says() {
+    let at = [[0.0, 1.0], [0.5, 0.0], [-1.0, 0.0]];
+    let odds = simple(small(), [0.0; 2]).said(&at).unwrap();
+    // Logits 0, 1 and −2.
+    for (found, expected) in odds.iter().zip([0.5, 0.731_058_6, 0.119_202_9]) {
+        assert!((found - expected).abs() < 1e-6, "{odds:?}");
+    }
+    let wasserstein = GanConfig { objective: Objective::Wasserstein, ..small() };
+    let scaled = simple(wasserstein, [0.0; 2]).said(&at).unwrap();
+    for (found, expected) in scaled.iter().zip([2.0 / 3.0, 1.0, 0.0]) {
+        assert!((found - expected).abs() < 1e-6, "{scaled:?}");
+    }
+    assert!(simple(small(), [0.0; 2]).said(&[[f32::NAN, 0.0]]).unwrap()[0].is_nan());
+}
+
 #[test]
 fn instance_noise_goes_to_nothing() {
     let (instance_noise, instance_noise_steps) = (0.5, 64 * 10);
@@ -358,6 +459,8 @@ fn what_can_not_be_is_told() {
         error.starts_with("--penalty real: the gradient at a sample is not its own"),
         "{error}"
     );
+    let error = told(GanConfig { network, spectral: true, ..small() });
+    assert!(error.starts_with("--spectral true: batch normalisation"), "{error}");
     let batch_norm = BatchNorm::Generator;
     assert!(
         Gan::new(
@@ -373,6 +476,9 @@ fn what_can_not_be_is_told() {
         error.contains("--network cs231n-conv: needs pictures of 28×28, these are 4×4"),
         "{error}"
     );
+    let one = points(&[[0.0; 2]]);
+    let error = Gan::new(one, small(), 1, &Device::Cpu).err().unwrap().to_string();
+    assert!(error.starts_with("--data with 1 held out: "), "{error}");
     let error =
         Gan::new(eight(10), GanConfig { network, ..small() }, 1, &Device::Cpu).err().unwrap();
     assert!(error.to_string().contains("--network dcgan: needs pictures; points"), "{error}");

@@ -136,4 +136,19 @@ mod tests {
         let at = 2 * LASTING - 1;
         assert_eq!(told, [(at, "the generator has collaps"), (at, "the discriminator has won")]);
     }
+
+    /// A spread of 0.03, and 98 of 100 known.
+    #[test]
+    fn what_is_nearly_so_is_not_told() {
+        let (mut watch, mut log) = (Watch::default(), Log::default());
+        let x = tensor(&[1.0, -1.0], (2, 1));
+        let drawn = (&x * 0.03f64.sqrt()).unwrap();
+        let real: Vec<f32> = (0..100).map(|i| if i < 98 { 1.0 } else { -1.0 }).collect();
+        let real = tensor(&real, (100, 1));
+        for _ in 0..2 * LASTING {
+            watch.spread(&x, &drawn, &mut log).unwrap();
+            watch.accuracy(Objective::Hinge, &real, &real.neg().unwrap(), &mut log).unwrap();
+        }
+        assert_eq!(log.take_notes(), Vec::<String>::new());
+    }
 }

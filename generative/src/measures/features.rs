@@ -21,7 +21,7 @@ use train::{
 /// Numbers that the last layer tells classes apart by.
 pub const FEATURES: usize = 64;
 
-/// No run's, but for chance.
+/// Of the classifier alone, so that it is the same for every run.
 const SEED: u64 = 0x6c61_6265_6c73;
 const BATCH: usize = 128;
 /// Pictures to train on, whatever their number.

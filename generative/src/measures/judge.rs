@@ -11,8 +11,8 @@ use train::Measure;
 const NEIGHBOURS: usize = 3;
 /// Pictures at most whose nearest training picture is looked for.
 const NEAREST: usize = 1000;
-/// Pictures at least: fewer say nothing of a distribution.
-const LEAST: usize = 20;
+/// Samples, and test pictures, at least: fewer say nothing of a distribution.
+pub const LEAST: usize = 20;
 
 /// Measures samples against the pictures of a data set.
 pub struct Judge {
@@ -20,6 +20,8 @@ pub struct Judge {
     name: String,
     train: Images,
     test: Images,
+    /// Of the test pictures, to the nearest training ones.
+    near: Measure,
     /// None where pictures have no labels.
     classifier: Option<Features>,
 }
@@ -46,7 +48,8 @@ impl Judge {
             None => None,
         };
         let (train, test) = (data.train.clone(), data.test.clone());
-        Ok(Self { name: format!("lab-{set}-cnn"), train, test, classifier })
+        let near = nearness(&test, &train)?;
+        Ok(Self { name: format!("lab-{set}-cnn"), train, test, near, classifier })
     }
 
     /// What `samples` are worth, by name; see docs/measures.md. Those over features are there for sets with
@@ -63,20 +66,23 @@ impl Judge {
             samples.len(),
             self.test.len()
         );
-        let mut found = Vec::new();
-        let of = |images: &Images| -> Result<Measure> {
-            let images = images.take(0..images.len().min(NEAREST));
-            let per_pixel = 1.0 / images.shape().len() as f64;
-            let near = nearest_pictures(&images, &self.train)?;
-            Ok(Measure::of(&near.iter().map(|near| near.squared * per_pixel).collect::<Vec<_>>()))
-        };
-        found.push(("nearest_train_mse".to_owned(), of(samples)?));
-        found.push(("nearest_train_mse_of_test".to_owned(), of(&self.test)?));
+        let mut found = vec![
+            ("nearest_train_mse".to_owned(), nearness(samples, &self.train)?),
+            ("nearest_train_mse_of_test".to_owned(), self.near),
+        ];
         if let Some(features) = &self.classifier {
             found.extend(features.measures(&self.name, samples, &self.train)?);
         }
         Ok(found)
     }
+}
+
+/// Mean over pixels of the squared difference of the first of `images` to the nearest of `train`.
+fn nearness(images: &Images, train: &Images) -> Result<Measure> {
+    let images = images.take(0..images.len().min(NEAREST));
+    let per_pixel = 1.0 / images.shape().len() as f64;
+    let near = nearest_pictures(&images, train)?;
+    Ok(Measure::of(&near.iter().map(|near| near.squared * per_pixel).collect::<Vec<_>>()))
 }
 
 impl Features {

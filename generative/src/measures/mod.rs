@@ -11,8 +11,9 @@ mod seen;
 
 pub use features::{Classifier, FEATURES};
 pub use frechet::{Gaussian, frechet};
-pub use judge::Judge;
+pub use judge::{Judge, LEAST};
 pub use kernel::{kernel_distance, mmd};
 pub use modes::{Modes, modes};
+pub(crate) use neighbours::apart;
 pub use neighbours::{Near, PrecisionRecall, above_nearest, nearest_pictures, precision_recall};
 pub use seen::Seen;

@@ -61,7 +61,7 @@ fn radius(set: &[&[f32]], i: usize, k: usize) -> f32 {
 }
 
 /// ‖a − b‖², in lanes that a processor adds side by side.
-fn apart(a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn apart(a: &[f32], b: &[f32]) -> f32 {
     let ((a, rest_a), (b, rest_b)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     let mut lanes = [0f32; 8];
     for (a, b) in a.iter().zip(b) {

@@ -347,6 +347,26 @@ mod tests {
         }
     }
 
+    /// As fixed functions: in the layers themselves a pass moves what is divided by.
+    #[test]
+    fn a_normalised_weight_is_gone_back_through() {
+        let params = Params::new(1, &Device::Cpu);
+        let conv = Conv2d::new(&params, "c", CONV, Activation::Tanh).unwrap();
+        let linear = Linear::new(&params, "l", 48, 1, Activation::Linear).unwrap();
+        let network = Sequential::new(vec![
+            conv.spectral(&params, "c").unwrap().into(), // 3×4×4
+            Flatten.into(),
+            linear.spectral(&params, "l").unwrap().into(),
+        ])
+        .detached();
+        let x = Var::from_tensor(&draw(&[2, 2, 8, 8], "x")).unwrap();
+        let found = network.forward(&x).unwrap().sum_all().unwrap().backward().unwrap();
+        let (_, slope) = network.pullback(&x).unwrap();
+        for (found, expected) in values(&slope).iter().zip(values(found.get(&x).unwrap())) {
+            assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+        }
+    }
+
     /// mean (‖∂y/∂x‖ − 1)², what a penalty is.
     fn penalty(network: &Sequential, x: &Tensor) -> Result<Tensor> {
         let (y, slope) = network.pullback(x)?;

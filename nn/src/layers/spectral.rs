@@ -3,7 +3,7 @@ use crate::{Init, Params};
 use candle_core::{Result, Tensor, Var};
 
 /// Divides a weight by its largest singular value σ, as far as power iteration has found it (Miyato et al. 2018,
-/// "Spectral normalization for generative adversarial networks", algorithm 1): so no layer stretches its input.
+/// "Spectral normalization for generative adversarial networks", algorithm 1).
 ///
 /// The weight counts as a matrix W `[O, n]`, of the numbers that each output takes. With a vector u that
 /// remembers where the last iteration ended,

@@ -36,6 +36,7 @@ train::hyper_parameters! {
         /// Slope of the discriminator's leaky ReLUs below 0, of mlp, dcgan and residual; 0 for ReLU
         leak: f64 = 0.2, in 0.0..=1.0;
         /// Divide every weight of the discriminator by its largest singular value
+        #[arg(action = ::clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
         spectral: bool = false;
         /// Numbers of noise that the generator makes a sample of
         latents: usize = 64, in 1..=1 << 14;
@@ -43,6 +44,7 @@ train::hyper_parameters! {
         #[arg(value_enum, hide_possible_values = true)]
         noise_prior: NoisePrior = NoisePrior::Normal;
         /// Tell both networks the label: what is learned is p(x|label)
+        #[arg(action = ::clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
         conditional: bool = false;
         /// Steps of the discriminator for one of the generator
         d_steps: u64 = 1, in 1..=1 << 20;
@@ -66,6 +68,7 @@ train::hyper_parameters! {
         /// Weight of that cost
         penalty_weight: f64 = 10.0, in 0.0..;
         /// Only gradients longer than 1 cost something, of interpolates and noise
+        #[arg(action = ::clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
         one_sided: bool = false;
         /// Standard deviation of the noise that is added to all that the discriminator is shown, at first
         instance_noise: f64 = 0.0, in 0.0..;

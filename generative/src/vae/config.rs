@@ -36,6 +36,7 @@ train::hyper_parameters! {
         #[arg(value_enum, hide_possible_values = true)]
         binarisation: Binarisation = Binarisation::Dynamic;
         /// Tell encoder and decoder what a picture shows: what is learned is p(x|label)
+        #[arg(action = ::clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
         conditional: bool = false;
         /// What encoder and decoder are made of: mlp (dense layers) or conv (convolutions, for pictures
         /// whose height and width are multiples of 4)

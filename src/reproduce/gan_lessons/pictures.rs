@@ -48,16 +48,26 @@ pub(super) fn guidelines(setting: &Setting) -> Result<Findings> {
     let data = digits(setting)?;
     let judge = Judge::new("glyphs", &data)?;
     let base = dcgan(steps);
+    // What is changed, and what it is called in the figure.
     let variants = [
-        ("all", base.clone()),
-        ("no batch norm", GanConfig { batch_norm: BatchNorm::None, ..base.clone() }),
-        ("batch norm in G only", GanConfig { batch_norm: BatchNorm::Generator, ..base.clone() }),
-        ("pooling", GanConfig { downsample: Downsample::Pool, ..base.clone() }),
-        ("dense layers", GanConfig { dense: 256, ..base.clone() }),
-        ("ReLU in D", GanConfig { leak: 0.0, ..base }),
+        ("with all of them", "all", base.clone()),
+        (
+            "no batch normalisation",
+            "no norm",
+            GanConfig { batch_norm: BatchNorm::None, ..base.clone() },
+        ),
+        (
+            "batch normalisation in G alone",
+            "norm in G",
+            GanConfig { batch_norm: BatchNorm::Generator, ..base.clone() },
+        ),
+        ("pooling", "pooling", GanConfig { downsample: Downsample::Pool, ..base.clone() }),
+        ("dense layers", "dense", GanConfig { dense: 256, ..base.clone() }),
+        ("ReLU in D", "ReLU in D", GanConfig { leak: 0.0, ..base }),
     ];
-    let mut all: Vec<(String, Vec<f64>)> = Vec::new();
-    for (name, config) in variants {
+    let (names, short) = (variants.each_ref().map(|v| v.0), variants.each_ref().map(|v| v.1));
+    let mut all: Vec<Vec<f64>> = Vec::new();
+    for (.., config) in variants {
         let mut each = Vec::new();
         for seed in seeds(setting) {
             let images = Dataset::Images(data.clone());
@@ -65,31 +75,34 @@ pub(super) fn guidelines(setting: &Setting) -> Result<Findings> {
             trained(&mut gan, steps, 0, setting)?;
             each.push(of(&judged(&gan, &judge, seed, setting)?, "fid["));
         }
-        all.push((name.to_owned(), each));
+        all.push(each);
     }
     let shown =
         |each: &[f64]| each.iter().map(|fid| format!("{fid:.3}")).collect::<Vec<_>>().join(", ");
-    let best = mean(&all[0].1);
-    let line = |(name, each): &(String, Vec<f64>)| {
-        let number = ("a number", 0.0);
-        let (claim, least) = match name.as_str() {
-            "all" => number,
-            _ => setting.pick(("not a third less than with all", best * 2.0 / 3.0), number),
+    let best = mean(&all[0]);
+    let line = |(i, each): (usize, &Vec<f64>)| {
+        let number = ("a number", each.iter().all(|fid| fid.is_finite()));
+        let (claim, holds) = match i {
+            0 => number,
+            // A short run does not show it.
+            _ => {
+                setting.pick(("in the mean more than with all of them", mean(each) > best), number)
+            }
         };
-        let holds = mean(each).is_finite() && mean(each) > least;
-        Line::claim(format!("Fréchet distance, {name}: by seed"), shown(each), claim, holds)
+        Line::claim(format!("Fréchet distance, {}: by seed", names[i]), shown(each), claim, holds)
     };
     let curve = |seed: usize| Curve {
         label: format!("seed {}", setting.seed + seed as u64),
-        points: all.iter().enumerate().map(|(i, (_, each))| (i as f64, each[seed])).collect(),
+        points: all.iter().enumerate().map(|(i, each)| (i as f64, each[seed])).collect(),
         stroke: Stroke::Points,
         ..Curve::default()
     };
     Ok(Findings {
-        lines: all.iter().map(line).collect(),
+        lines: all.iter().enumerate().map(line).collect(),
         panels: vec![Panel {
             title: "Fréchet distance over the features of lab-glyphs-cnn".to_owned(),
-            x: Scale::Names(all.iter().map(|(name, _)| name.clone()).collect()),
+            x: Scale::Names(short.map(str::to_owned).to_vec()),
+            y: Scale::Logarithmic,
             curves: (0..SEEDS as usize).map(curve).collect(),
             ..Panel::default()
         }],

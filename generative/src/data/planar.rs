@@ -89,7 +89,10 @@ pub fn two_moons(config: &PlanarConfig) -> Result<Dataset> {
 
 fn mixture(config: &PlanarConfig, name: &str, of: Mixture) -> Result<Dataset> {
     let Mixture { centres, sigma } = &of;
-    let names: Vec<_> = centres.iter().map(|[x, y]| format!("({x:.2}, {y:.2})")).collect();
+    // Not −0.00, and without a space, for command lines.
+    let round = |x: f64| (100.0 * x).round() / 100.0 + 0.0;
+    let told = |[x, y]: &[f64; 2]| format!("({:.2},{:.2})", round(*x), round(*y));
+    let names: Vec<_> = centres.iter().map(told).collect();
     let entropy = (centres.len() as f64).ln() + (2.0 * PI * E * sigma * sigma).ln();
     let mut parts =
         draw(config, name, &names, |component, rng| around(centres[component], *sigma, rng))?;
@@ -136,6 +139,15 @@ mod tests {
 
     fn points(dataset: Result<Dataset>) -> Parts<Points> {
         dataset.unwrap().points().unwrap()
+    }
+
+    #[test]
+    fn components_are_named_after_their_centres() {
+        let names = points(gaussians_8(&PlanarConfig::default())).train.labels.names;
+        assert_eq!(
+            [&names[0], &names[5], &names[6]],
+            ["(2.00,0.00)", "(-1.41,-1.41)", "(0.00,-2.00)"]
+        );
     }
 
     #[test]

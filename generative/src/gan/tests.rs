@@ -220,6 +220,12 @@ fn draws_what_it_is_asked_for() {
     let drawn = gan.sample(6, &mut rng).unwrap().unwrap();
     let right = (0..6).filter(|i| white(drawn.image(*i)) == data.train.image(i % 4)).count();
     assert!(right >= 5, "{right}");
+    // More than are drawn at once, each by its label.
+    let labels = [vec![0; 500], vec![1; 20]].concat();
+    let drawn = gan.drawn_by(&gan.zs(520, &mut rng), &labels).unwrap();
+    let last = drawn.chunks(16).skip(500).map(|x| x.iter().map(|x| u8::from(*x > 0.0)).collect());
+    let right = last.filter(|x: &Vec<u8>| x == data.train.image(1)).count();
+    assert!(right >= 18, "{right}");
     // Rows of the interpolations have a class each.
     let sheets = gan.sheets().unwrap();
     let names: Vec<_> = sheets.iter().map(|sheet| (sheet.name, sheet.images.len())).collect();

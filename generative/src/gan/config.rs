@@ -123,7 +123,7 @@ impl GanConfig {
             }
             if self.spectral {
                 let expected = "batch normalisation stretches again what is not to be stretched; give \
-                                --batch-norm generator or none";
+                                --batch-norm generator or none, or --spectral false";
                 return Err(BadValue::new("spectral", true, expected));
             }
         }

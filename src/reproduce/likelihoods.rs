@@ -1,57 +1,24 @@
 //! What reproductions of published likelihoods have in common.
-use super::{Interrupted, Setting};
+use super::Setting;
+use super::trained::trained;
 use crate::checks::Line;
 use crate::plot::{Curve, Panel, Stroke};
 use anyhow::Result;
-use std::sync::{Arc, Mutex, PoisonError};
-use train::{Learner, Measure, Outcome, Plan, Row, Run, Sink, fit};
+use train::{Learner, Measure, Row};
 
 /// How often the validation pictures are scored on the way.
 const MOMENTS: u64 = 25;
 
-/// Trains for so many `steps`; the rows on the way.
+/// Trains for so many `steps`; the rows of the evaluations on the way.
 ///
 /// # Errors
-/// [`Interrupted`]; what the learner reports.
+/// [`Interrupted`](super::Interrupted); what the learner reports.
 pub(super) fn learned(
     learner: &mut dyn Learner,
     steps: u64,
     setting: &Setting,
 ) -> Result<Vec<Row>> {
-    let plan = Plan {
-        steps,
-        log_every: 0,
-        eval_every: (steps / MOMENTS).max(1),
-        save_every: 0,
-        target: None,
-        patience: None,
-    };
-    let rows = Rows::default();
-    let sinks: Vec<Box<dyn Sink>> = vec![Box::new(rows.clone())];
-    let stop = Arc::clone(&setting.stop);
-    let report = fit(learner, &plan, &mut Run { sinks, stop, ..Run::default() })?;
-    if report.outcome == Outcome::Interrupted {
-        return Err(Interrupted.into());
-    }
-    Ok(rows.taken())
-}
-
-/// Rows of a run that has no directory.
-#[derive(Default, Clone)]
-pub(super) struct Rows(Arc<Mutex<Vec<Row>>>);
-
-impl Rows {
-    /// Those that have come.
-    pub(super) fn taken(&self) -> Vec<Row> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Sink for Rows {
-    fn row(&mut self, row: &Row) -> Result<()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(row.clone());
-        Ok(())
-    }
+    trained(learner, steps, [0, (steps / MOMENTS).max(1)], setting)
 }
 
 /// Whether minus a log-likelihood is at most so many nats.

@@ -7,6 +7,7 @@ mod likelihoods;
 mod mnist_pixelcnn;
 mod mnist_vae;
 mod policy_gradient;
+mod trained;
 
 use crate::checks::Line;
 use crate::plot::{Panel, draw};

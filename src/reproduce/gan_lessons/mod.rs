@@ -9,12 +9,9 @@ mod gradients;
 mod noise;
 mod pictures;
 
-use super::likelihoods::Rows;
-use super::{Experiment, Interrupted, Setting, Target};
+use super::{Experiment, Setting, Target};
 use anyhow::Result;
 use generative::data::{Dataset, PlanarConfig, gaussians_8};
-use std::sync::Arc;
-use train::{Learner, Outcome, Plan, Row, Run, Sink, fit};
 
 pub(super) const TARGET: Target = Target {
     name: "gan-lessons",
@@ -49,30 +46,6 @@ const SEEDS: u64 = 3;
 
 fn seeds(setting: &Setting) -> impl Iterator<Item = u64> + use<> {
     setting.seed..setting.seed + SEEDS
-}
-
-/// Trains for `steps`, with a row every `every`; the rows.
-fn trained(
-    learner: &mut dyn Learner,
-    steps: u64,
-    every: u64,
-    setting: &Setting,
-) -> Result<Vec<Row>> {
-    let plan = Plan {
-        steps,
-        log_every: every,
-        eval_every: 0,
-        save_every: 0,
-        target: None,
-        patience: None,
-    };
-    let rows = Rows::default();
-    let sinks: Vec<Box<dyn Sink>> = vec![Box::new(rows.clone())];
-    let stop = Arc::clone(&setting.stop);
-    match fit(learner, &plan, &mut Run { sinks, stop, ..Run::default() })?.outcome {
-        Outcome::Interrupted => Err(Interrupted.into()),
-        _ => Ok(rows.taken()),
-    }
 }
 
 fn mean(values: &[f64]) -> f64 {

@@ -1,7 +1,8 @@
 //! Modes of eight Gaussians with instance noise and without.
-use super::{mean, plane, seeds, trained};
+use super::{mean, plane, seeds};
 use crate::checks::Line;
 use crate::plot::{Curve, Panel, Scale, Stroke};
+use crate::reproduce::trained::trained;
 use crate::reproduce::{Findings, Setting};
 use anyhow::Result;
 use generative::{Gan, GanConfig};
@@ -24,7 +25,7 @@ fn game(sigma: f64, seed: u64, setting: &Setting) -> Result<[f64; 2]> {
         ..GanConfig::default()
     };
     let mut gan = Gan::new(plane()?, config, seed, &setting.device)?;
-    trained(&mut gan, steps, 0, setting)?;
+    trained(&mut gan, steps, [0; 2], setting)?;
     let measures = gan.evaluate(Split::Test)?.measures;
     let of = |name: &str| measures.get(name).map_or(f64::NAN, |measure| measure.mean);
     Ok([of("modes_covered"), of("good_samples")])

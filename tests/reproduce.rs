@@ -103,3 +103,20 @@ fn ctrl_c_keeps_what_is_done() {
     assert!((1..4).contains(&experiments.len()) && experiments[0]["name"] == "estimator");
     assert!(dir.path().join("a/result.json").exists());
 }
+
+#[test]
+fn lessons_of_gans_are_drawn() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = lab(&dir, "reproduce gan-lessons --quick --json");
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &result["failed"]), (Some(0), &0.into()), "{result:#}");
+    let run = dir.path().join("runs/reproduce-gan-lessons");
+    for name in ["gradients", "noise", "guidelines", "beside-vae"] {
+        let svg = fs::read_to_string(run.join(format!("{name}.svg"))).unwrap();
+        assert!(svg.contains("<circle") || svg.contains("<polyline"), "{name}");
+        assert!(!svg.contains("NaN"), "{name}");
+    }
+    let output = lab(&dir, &format!("reproduce gan-lessons --seed {}", u64::MAX));
+    assert!(error(&output).contains("--seed"), "{}", error(&output));
+    assert_eq!(output.status.code(), Some(2));
+}

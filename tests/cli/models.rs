@@ -226,6 +226,10 @@ fn a_conditional_model_draws_what_it_is_asked_for() {
     for (args, sentence) in [
         ("sample letters --label 3", "--label 3: there are A, B, C"),
         ("sample plain --label 3", "--label 3: this model was told no labels"),
+        (
+            "eval letters --samples 20",
+            "--samples 20: the data have 10 test pictures, 20 are needed",
+        ),
     ] {
         let output = lab.run(args);
         assert!(stderr(&output).contains(sentence), "{args}: {}", stderr(&output));

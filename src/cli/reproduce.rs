@@ -93,6 +93,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode> {
         device: ::train::device_name(&machine.device),
         threads: machine.threads,
         started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        data: None,
     };
     dir.write_json("run.json", &info)?;
     reproduce((target, &experiments), &setting, &dir, args.verbosity, out)

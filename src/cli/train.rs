@@ -127,6 +127,7 @@ pub(super) fn run(
         device: ::train::device_name(&machine.device),
         threads: machine.threads,
         started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        data: None,
     };
     dir.write_json("run.json", &info)?;
     Session { algorithm, config, dir, info, verbosity: args.verbosity }.train(trainee, out)

@@ -28,6 +28,10 @@ pub struct RunInfo {
     pub threads: usize,
     /// When it was started, UTC.
     pub started: String,
+    /// What it learns from, as far as that was read from files: name, fingerprint, counts and what a model of
+    /// it is built from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Value>,
 }
 
 /// A run directory, held by this process alone.
@@ -142,6 +146,7 @@ mod tests {
             device: "cpu".to_owned(),
             threads: 1,
             started: String::new(),
+            data: None,
         };
         run.write_json("run.json", &info).unwrap();
         assert!(RunDir::open(&path).err().unwrap().to_string().contains("another process"));

@@ -7,7 +7,7 @@ use crate::tabular::{
 use anyhow::Result;
 use envs::Mdp;
 use serde::{Deserialize, Serialize};
-use train::{Checkpoint, Evaluation, Learner, Log, Progress, Split};
+use train::{Checkpoint, Evaluation, Learner, Log, Progress, Rng, Split};
 
 /// Moments remembered at most; beyond that every other one is forgotten.
 const MOMENTS: usize = 64;
@@ -208,6 +208,10 @@ impl Agent for Watched {
         self.agent.act(obs, actions)
     }
 
+    fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
+        self.agent.draw(obs, rngs, actions)
+    }
+
     fn act_continuous(&self, obs: &[f32], actions: &mut [f32]) -> Result<()> {
         self.agent.act_continuous(obs, actions)
     }
@@ -224,6 +228,30 @@ impl Agent for Watched {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tabular::{Task, Td, TdConfig};
+    use envs::{GridConfig, GridWorld, Layout};
+    use std::sync::Arc;
+    use train::stream;
+
+    #[test]
+    fn a_policy_that_draws_its_actions_draws_them_here_too() {
+        let mdp: Arc<dyn Mdp> = Arc::new(GridWorld::new(&GridConfig::of(Layout::Open)).unwrap());
+        let agent = || Td::new(Task::of(Arc::clone(&mdp), 10), TdConfig::default(), 1).unwrap();
+        let watched = Watched::new(Box::new(agent()), Some(&*mdp), Discount::Own, 1).unwrap();
+        let mut obs = vec![0.0; mdp.n_states()];
+        obs[mdp.starts()[0].0] = 1.0;
+        let drawn = |agent: &dyn Agent| {
+            let (mut rngs, mut action) = ([stream(1, "test")], [0]);
+            let mut draw = |_| {
+                agent.draw(&obs, &mut rngs, &mut action).unwrap();
+                action[0]
+            };
+            (0..50).map(&mut draw).collect::<Vec<_>>()
+        };
+        let actions = drawn(&watched);
+        assert_eq!(actions, drawn(&agent()));
+        assert!(actions.iter().any(|action| *action != actions[0]), "{actions:?}");
+    }
 
     #[test]
     fn every_other_moment_is_forgotten() {

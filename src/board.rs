@@ -128,7 +128,9 @@ pub fn differs(estimate: &Table, exact: &Table) -> bool {
 mod tests {
     use super::*;
     use agents::Agent as _;
-    use agents::tabular::{ValueIteration, ValueIterationConfig};
+    use agents::tabular::{
+        Choice, PolicyEvaluation, PolicyEvaluationConfig, ValueIteration, ValueIterationConfig,
+    };
     use envs::{
         Blackjack, CliffWalking, FrozenLake, FrozenLakeConfig, GridConfig, GridWorld,
         JacksCarRental, JacksConfig, Layout,
@@ -149,6 +151,14 @@ mod tests {
     pub(super) fn answer(mdp: &dyn Mdp) -> Table {
         let mut planner = ValueIteration::new(mdp, ValueIterationConfig::default(), 1).unwrap();
         while planner.step(&mut Log::default()).unwrap() != Progress::Converged {}
+        planner.table(&Model::new(mdp).unwrap()).unwrap().unwrap()
+    }
+
+    /// The value of drawing every action of a state with the same probability, after 1,000 sweeps.
+    pub(super) fn uniform(mdp: &dyn Mdp) -> Table {
+        let config = PolicyEvaluationConfig::default();
+        let mut planner = PolicyEvaluation::new(mdp, config).unwrap();
+        (0..1000).for_each(|_| _ = planner.step(&mut Log::default()).unwrap());
         planner.table(&Model::new(mdp).unwrap()).unwrap().unwrap()
     }
 
@@ -233,7 +243,7 @@ mod tests {
         let board = Board::new(&mdp).unwrap().unwrap();
         let n = mdp.n_states();
         let values = (0..n).map(|state| state as f64).collect();
-        let table = Table { values, q: Vec::new(), policy: vec![Some(0); n] };
+        let table = Table { values, q: Vec::new(), policy: vec![Some(Choice::Action(0)); n] };
         for name in ["values.svg", "values.png"] {
             let path = root.path().join(name);
             board.draw_values("large", &table, None, &path).unwrap();

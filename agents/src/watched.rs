@@ -1,8 +1,8 @@
 //! An agent beside the exact answer, where its problem has one.
 use crate::Agent;
 use crate::tabular::{
-    Discount, Evaluate, LARGEST, Model, Policy, PolicyIteration, PolicyIterationConfig, Problem,
-    Table, root_mean_square, visited,
+    Choice, Discount, Evaluate, LARGEST, Model, Policy, PolicyIteration, PolicyIterationConfig,
+    Problem, Table, root_mean_square, visited,
 };
 use anyhow::Result;
 use envs::Mdp;
@@ -51,8 +51,8 @@ pub struct Moment {
     pub step: u64,
     /// v, `[S]`.
     pub values: Vec<f64>,
-    /// Action taken in each state, `[S]`.
-    pub policy: Vec<Option<usize>>,
+    /// What is done in each state, `[S]`; `None` where it is terminal.
+    pub policy: Vec<Option<Choice>>,
 }
 
 impl Watched {
@@ -141,7 +141,7 @@ impl Known {
             |pair: usize, state| exact.q[state * self.model.n_actions() + self.model.action(pair)];
         let wrong = |&&state: &&usize| {
             let mut pairs = self.model.pairs(state);
-            let taken = pairs.find(|pair| Some(self.model.action(*pair)) == table.policy[state]);
+            let taken = pairs.find(|pair| Some(self.model.action(*pair)) == table.action(state));
             !taken.is_some_and(|pair| self.model.ties_with_best(state, pair, |pair| q(pair, state)))
         };
         self.visited.iter().filter(wrong).count() as f64 / self.visited.len().max(1) as f64

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use agents::tabular::Table;
+use agents::tabular::{Choice, Table};
 use anyhow::Result;
 use envs::{CellKind, Chart, ChartAxis, ChartPanel, Mdp};
 
@@ -74,6 +74,35 @@ impl Charts {
         Ok(true)
     }
 
+    /// What policies show.
+    fn policy(&self, tables: &[Named<'_>]) -> String {
+        let drawn = tables.iter().any(|named| is_drawn(named.table));
+        match (&self.chart.amounts, &self.names[..], drawn) {
+            (Some(amounts), _, true) => format!("mean of {}", amounts.label),
+            (Some(amounts), _, false) => amounts.label.clone(),
+            (None, [_, second], true) => format!("probability of {second}"),
+            (None, _, true) => "mean number of the action".to_owned(),
+            (None, ..) => "policy".to_owned(),
+        }
+    }
+
+    /// Colour and text of what is done in a state; a number where actions are `drawn` in any.
+    fn told(&self, choice: &Choice, drawn: bool) -> (f64, String) {
+        let amount = self.mean_amount(choice);
+        let text = match (&self.chart.amounts, choice.action()) {
+            (None, Some(action)) if !drawn => self.names[action].clone(),
+            (None, _) => number(amount, 2),
+            (Some(_), _) => number(amount, if drawn { 1 } else { 0 }),
+        };
+        (amount, text)
+    }
+
+    /// How much is done of what actions are amounts of: the mean where one is drawn; of two actions
+    /// without amounts the probability of the second.
+    fn mean_amount(&self, choice: &Choice) -> f64 {
+        choice.probs().map(|(action, prob)| prob * self.amount(action)).sum()
+    }
+
     /// How much an action is; its number where that is not known.
     fn amount(&self, action: usize) -> f64 {
         self.chart.amounts.as_ref().map_or(action as f64, |amounts| amounts.of[action])
@@ -87,24 +116,17 @@ impl Charts {
             tables.iter().flat_map(|named| states().map(|state| named.table.values[*state]));
         let values = Scale::of(values);
         let amounts = Scale::of((0..self.names.len()).map(|action| self.amount(action)));
-        let mut sheets = Vec::new();
+        let (policy, mut sheets) = (self.policy(tables), Vec::new());
+        let drawn = tables.iter().any(|named| is_drawn(named.table));
         for panel in &self.chart.panels {
             for Named { name, table } in tables {
                 let title = |what: &str| {
                     let parts = [what, &panel.title, name];
                     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
                 };
-                let policy = self.chart.amounts.as_ref().map_or("policy", |amounts| &amounts.label);
                 sheets.push(Sheet {
-                    title: title(policy),
-                    faces: self.faces(panel, table, |_, action| {
-                        let amount = self.amount(action);
-                        let text = match &self.chart.amounts {
-                            Some(_) => number(amount, 0),
-                            None => self.names[action].clone(),
-                        };
-                        (amount, text)
-                    }),
+                    title: title(&policy),
+                    faces: self.faces(panel, table, |_, choice| self.told(choice, drawn)),
                     scale: amounts,
                     bar: self.chart.amounts.is_some(),
                     axes: Some(axes.clone()),
@@ -124,17 +146,18 @@ impl Charts {
         sheets
     }
 
-    /// The cells of a panel from the top left: `show` gives colour and text of a state and its action.
+    /// The cells of a panel from the top left: `show` gives colour and text of a state and what is done
+    /// there.
     fn faces(
         &self,
         panel: &ChartPanel,
         table: &Table,
-        show: impl Fn(usize, usize) -> (f64, String),
+        show: impl Fn(usize, &Choice) -> (f64, String),
     ) -> Vec<Face> {
-        let face = |state: &usize| match table.policy[*state] {
+        let face = |state: &usize| match &table.policy[*state] {
             None => Face::plain(Ground::End(CellKind::Open)),
-            Some(action) => {
-                let (value, text) = show(*state, action);
+            Some(choice) => {
+                let (value, text) = show(*state, choice);
                 Face { text, ..Face::plain(Ground::Value(value)) }
             }
         };
@@ -159,18 +182,26 @@ impl Charts {
                 ..Panel::default()
             }
         };
-        let policy = self.chart.amounts.as_ref().map_or("action", |amounts| &amounts.label);
         vec![
-            panel("value", &|table, state| table.policy[state].map(|_| table.values[state])),
-            panel(policy, &|table, state| table.policy[state].map(|action| self.amount(action))),
+            panel("value", &|table, state| {
+                table.policy[state].is_some().then_some(table.values[state])
+            }),
+            panel(&self.policy(tables), &|table, state| {
+                table.policy[state].as_ref().map(|choice| self.mean_amount(choice))
+            }),
         ]
     }
+}
+
+/// Whether any action is drawn.
+fn is_drawn(table: &Table) -> bool {
+    table.policy.iter().any(|choice| matches!(choice, Some(Choice::Probabilities(_))))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::board::tests::answer;
+    use crate::board::tests::{answer, uniform};
     use envs::{
         Blackjack, CliffWalking, GamblersConfig, GamblersProblem, JacksCarRental, JacksConfig,
     };
@@ -223,6 +254,31 @@ mod tests {
         {
             assert!(svg.contains(text), "{text}");
         }
+    }
+
+    #[test]
+    fn drawn_actions_are_numbers() {
+        let blackjack = Blackjack::default();
+        let charts = Charts::new(&blackjack).unwrap();
+        let uniform = uniform(&blackjack);
+        let sheets = charts
+            .sheets(&[Named { name: "", table: &uniform }], charts.chart.up.as_ref().unwrap());
+        assert_eq!(sheets[0].title, "probability of hit, usable ace");
+        // A state has a face in one of four sheets, and none of them is an end.
+        assert!(sheets[0].faces.iter().all(|face| face.text == "0.50"));
+        let values = sheets[1].faces.iter().chain(&sheets[3].faces);
+        assert!(values.clone().all(|face| !face.text.is_empty()));
+        let lowest = values.map(|face| face.text.parse::<f64>().unwrap()).fold(1.0, f64::min);
+        assert_eq!(lowest, -0.79, "what the random policy is worth against an ace, 17 without one");
+        let gambler = GamblersProblem::new(GamblersConfig::default()).unwrap();
+        let (charts, uniform) = (Charts::new(&gambler).unwrap(), self::uniform(&gambler));
+        let curves = charts.curves(&[Named { name: "", table: &uniform }]);
+        assert!(curves[1].title.starts_with("mean of "), "{}", curves[1].title);
+        // With 50, stakes of 1 to 50 are as probable as each other.
+        assert_eq!(
+            (curves[0].curves[0].points.len(), curves[1].curves[0].points[49]),
+            (99, (50.0, 25.5))
+        );
     }
 
     #[test]

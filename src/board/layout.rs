@@ -146,9 +146,19 @@ impl Square {
         (part(self.x, right), part(self.y, down))
     }
 
-    /// The triangle that points in a direction.
-    pub(super) fn arrow(&self, arrow: Arrow, only: bool) -> [Point; 3] {
-        let [base, tip, half] = if only { ONLY_ARROW } else { EDGE_ARROW };
+    /// The triangle that points in a direction, its sides multiplied by `size`: from the middle out
+    /// where it is the `only` thing in the square, else at the edge.
+    pub(super) fn arrow(&self, arrow: Arrow, only: bool, size: f64) -> [Point; 3] {
+        let [base, tip, half] = match only {
+            true => {
+                let [base, tip, half] = ONLY_ARROW;
+                [base, base + size * (tip - base), size * half]
+            }
+            false => {
+                let [base, tip, half] = EDGE_ARROW;
+                [tip - size * (tip - base), tip, size * half]
+            }
+        };
         let (right, down) = direction(arrow);
         [
             self.at(tip * right, tip * down),

@@ -21,8 +21,13 @@ pub(super) fn legend<'a>(
     let badged = |badge: &str| Face { text: badge.to_owned(), ..plain(Ground::Value(0.0)) };
     let over = |badge, kind| Face { badge: Some(badge), ..plain(Ground::End(kind)) };
     let best = Quarter { arrow: Arrow::Up, value: 0.0, best: true, text: String::new() };
-    let arrow = Face { marks: vec![Mark::Arrow(Arrow::Right)], ..plain(Ground::Value(0.0)) };
-    let dot = Face { marks: vec![Mark::Dot], ..plain(Ground::Value(0.0)) };
+    let marked = |marks: &[(Option<Arrow>, f64)]| {
+        let marks = marks.iter().map(|&(arrow, prob)| Mark { arrow, prob }).collect();
+        Face { marks, ..plain(Ground::Value(0.0)) }
+    };
+    let arrow = marked(&[(Some(Arrow::Right), 1.0)]);
+    let drawn = marked(&[(Some(Arrow::Right), 0.75), (Some(Arrow::Left), 0.25)]);
+    let dot = marked(&[(None, 1.0)]);
     let exit = Face { exit: true, ..plain(Ground::Value(0.0)) };
     let sign = |is_on, sample, meaning| Sign { is_on, sample, meaning };
     let signs = [
@@ -43,11 +48,20 @@ pub(super) fn legend<'a>(
         ),
         sign(|face| face.exit, exit, "framed: the only action is to leave"),
         sign(
-            |face| face.marks.iter().any(|mark| matches!(mark, Mark::Arrow(_))),
+            |face| face.marks.iter().any(|mark| mark.arrow.is_some() && mark.prob == 1.0),
             arrow,
             "action taken; several where they tie",
         ),
-        sign(|face| face.marks.contains(&Mark::Dot), dot, "action without a direction"),
+        sign(
+            |face| face.marks.iter().any(|mark| mark.arrow.is_some() && mark.prob < 1.0),
+            drawn,
+            "drawn action; its area is its probability",
+        ),
+        sign(
+            |face| face.marks.iter().any(|mark| mark.arrow.is_none()),
+            dot,
+            "action without a direction",
+        ),
         sign(
             |face| face.quarters.iter().any(|quarter| quarter.best),
             Face { quarters: vec![best], ..plain(Ground::Quarters) },

@@ -6,7 +6,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::layout::{Detail, Point, Square, text_width};
 use super::scale::{Scale, is_dark, shade};
-use super::sheet::{Axes, Face, Ground, Mark, Quarter};
+use super::sheet::{Axes, Face, Ground, Quarter};
 use crate::plot::canvas::Drawn;
 use envs::CellKind;
 
@@ -176,12 +176,14 @@ impl<B: DrawingBackend> Brush<'_, B> {
             }
         }
         for mark in &face.marks {
-            match mark {
-                Mark::Arrow(arrow) => {
-                    self.polygon(&square.arrow(*arrow, detail == Detail::Arrows), ink)?;
+            // The area says how probable it is.
+            let size = mark.prob.sqrt();
+            match mark.arrow {
+                Some(arrow) => {
+                    self.polygon(&square.arrow(arrow, detail == Detail::Arrows, size), ink)?;
                 }
-                Mark::Dot => {
-                    let radius = (0.06 * f64::from(side)) as i32;
+                None => {
+                    let radius = (0.06 * f64::from(side) * size).round() as i32;
                     self.area.draw(&Circle::new(square.at(0.0, 0.3), radius, ink.filled()))?;
                 }
             }

@@ -1,6 +1,6 @@
 //! What is shown of a table in each cell of a board.
 
-use agents::tabular::Table;
+use agents::tabular::{Choice, Table};
 use envs::{Arrow, CellKind, ChartAxis, GridCell};
 
 use super::Board;
@@ -54,12 +54,12 @@ pub(super) enum Ground {
     Quarters,
 }
 
-/// An action that is taken.
+/// An action that is taken, and how probable it is: 1 where it is always taken, or may be because it ties.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Mark {
-    Arrow(Arrow),
-    /// It has no direction.
-    Dot,
+pub(super) struct Mark {
+    /// Its direction, if it has one.
+    pub(super) arrow: Option<Arrow>,
+    pub(super) prob: f64,
 }
 
 /// An action's value in a direction; NaN where there is no such action.
@@ -96,7 +96,7 @@ impl Board {
     pub(super) fn values(&self, title: &str, table: &Table, scale: Scale) -> Sheet {
         self.sheet(title, table, scale, |state, face| {
             if !face.exit {
-                face.marks = self.marks(&self.tied(table, state));
+                face.marks = self.marks(&self.taken(table, state));
             }
             face.text = number(table.values[state], scale.decimals());
         })
@@ -110,9 +110,12 @@ impl Board {
             *value -= exact;
         }
         let scale = self.scale([&difference].into_iter());
-        let wrong = |state: usize| -> Vec<usize> {
-            let optimal = self.tied(exact, state);
-            table.policy[state].into_iter().filter(|action| !optimal.contains(action)).collect()
+        // Of a policy that is evaluated there is nothing that would be optimal.
+        let wrong = |state: usize| -> Vec<(usize, f64)> {
+            let optimal = self.taken(exact, state);
+            let optimal = |action: usize| optimal.iter().any(|(other, _)| *other == action);
+            let taken = table.action(state).into_iter().filter(|action| !optimal(*action));
+            taken.map(|action| (action, 1.0)).collect()
         };
         let title = "estimate − exact; arrows where not optimal";
         self.sheet(title, &difference, scale, |state, face| {
@@ -121,13 +124,16 @@ impl Board {
         })
     }
 
-    /// Values of actions, where all of them are directions but for those of exits.
+    /// Values of actions, where all of them are directions but for those of exits, and any is known.
     pub(super) fn quarters(&self, table: &Table) -> Option<Sheet> {
         let directions = |state: usize| {
             self.actions(state)
                 .all(|action| self.grid.arrows[action].is_some_and(|a| FOUR.contains(&a)))
         };
         if !self.states().all(|state| self.is_exit(state) || directions(state)) {
+            return None;
+        }
+        if table.q.iter().all(|q| q.is_nan()) {
             return None;
         }
         let n_actions = self.grid.arrows.len();
@@ -141,14 +147,14 @@ impl Board {
                 face.text = number(table.values[state], scale.decimals());
                 return;
             }
-            let tied = self.tied(table, state);
+            let best = self.best(table, state);
             let quarter = |arrow: &Arrow| {
                 let action = self.actions(state).find(|a| self.grid.arrows[*a] == Some(*arrow));
                 let value = action.map_or(f64::NAN, |action| q(state, action));
                 Quarter {
                     arrow: *arrow,
                     value,
-                    best: action.is_some_and(|action| tied.contains(&action)),
+                    best: action.is_some_and(|action| best.contains(&action)),
                     text: number(value, scale.decimals()),
                 }
             };
@@ -193,26 +199,36 @@ impl Board {
         Sheet { title: title.to_owned(), faces, scale, bar: true, axes: None }
     }
 
-    fn marks(&self, actions: &[usize]) -> Vec<Mark> {
+    /// Marks of actions with their probabilities.
+    fn marks(&self, actions: &[(usize, f64)]) -> Vec<Mark> {
         // Without any direction a dot would tell nothing.
         if !self.grid.arrows.iter().any(Option::is_some) {
             return Vec::new();
         }
-        actions
-            .iter()
-            .map(|action| self.grid.arrows[*action].map_or(Mark::Dot, Mark::Arrow))
-            .collect()
+        let mark =
+            |(action, prob): &(usize, f64)| Mark { arrow: self.grid.arrows[*action], prob: *prob };
+        actions.iter().map(mark).collect()
     }
 
-    /// The action taken in a state, and those that tie with it for the best.
-    fn tied(&self, table: &Table, state: usize) -> Vec<usize> {
-        let Some(taken) = table.policy[state] else { return Vec::new() };
-        let Some(model) = &self.model else { return vec![taken] };
+    /// The actions that may be taken in a state, with their probabilities; where one is always taken,
+    /// also those that tie with it for the best.
+    fn taken(&self, table: &Table, state: usize) -> Vec<(usize, f64)> {
+        let drawn = || table.policy[state].iter().flat_map(Choice::probs).collect();
+        let Some(taken) = table.action(state) else { return drawn() };
+        let best = self.best(table, state);
+        // A policy need not be greedy, and not all actions need have a value.
+        if !best.contains(&taken) {
+            return drawn();
+        }
+        best.into_iter().map(|action| (action, 1.0)).collect()
+    }
+
+    /// The actions of a state that are worth most.
+    fn best(&self, table: &Table, state: usize) -> Vec<usize> {
+        let Some(model) = &self.model else { return Vec::new() };
         let q = |pair| table.q[state * model.n_actions() + model.action(pair)];
         let pairs = model.pairs(state).filter(|pair| model.ties_with_best(state, *pair, q));
-        let tied: Vec<usize> = pairs.map(|pair| model.action(pair)).collect();
-        // A policy need not be greedy, and not all actions need have a value.
-        if tied.contains(&taken) { tied } else { vec![taken] }
+        pairs.map(|pair| model.action(pair)).collect()
     }
 
     fn actions(&self, state: usize) -> impl Iterator<Item = usize> {

@@ -1,6 +1,6 @@
 //! A board as text, for a terminal.
 
-use agents::tabular::Table;
+use agents::tabular::{Choice, Table};
 use envs::{Arrow, CellKind, GridCell};
 
 use super::Board;
@@ -21,17 +21,24 @@ pub enum Ink {
 /// How much of a cell is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
-    ValueAndAction,
+    ValueAndActions,
+    Actions,
+    /// One sign alone.
     Action,
 }
 
+/// More than one action may be taken, and none is more probable than the others together.
+const SEVERAL: &str = "*";
+
 impl Board {
     /// Values with the actions taken, one line a row; actions alone where values don't fit 64 columns,
-    /// nothing where not even those do. Exits are in brackets; `#` is a wall, `G` a goal and `X` a pit
-    /// where episodes are over.
+    /// nothing where not even those do. Where an action is drawn, all that may be are told, the most
+    /// probable first, or where those don't fit the one that is more probable than the others together,
+    /// `*` where none is. Exits are in brackets; `#` is a wall, `G` a goal and `X` a pit where episodes
+    /// are over.
     pub fn text(&self, table: &Table, ink: Ink) -> Option<String> {
         let scale = self.scale([table].into_iter());
-        let told = [Told::ValueAndAction, Told::Action];
+        let told = [Told::ValueAndActions, Told::Actions, Told::Action];
         told.into_iter().find_map(|told| self.lines(table, scale, told, ink))
     }
 
@@ -73,17 +80,31 @@ impl Board {
             CellKind::Pit => "X",
             CellKind::Open | CellKind::Start => "·",
         };
-        let Some(action) = table.policy[state] else { return over.into() };
+        let Some(choice) = &table.policy[state] else { return over.into() };
         let value = || number(table.values[state], scale.decimals());
         match told {
-            Told::ValueAndAction if self.is_exit(state) => format!("[{}]", value()),
-            Told::ValueAndAction if self.grid.arrows[action].is_none() => {
-                format!("{} {}", value(), self.sign(action))
+            Told::ValueAndActions if self.is_exit(state) => format!("[{}]", value()),
+            Told::ValueAndActions => {
+                let signs = self.signs(choice);
+                let apart = if signs.chars().all(is_arrow) { "" } else { " " };
+                format!("{}{apart}{signs}", value())
             }
-            Told::ValueAndAction => format!("{}{}", value(), self.sign(action)),
-            Told::Action if self.is_exit(state) => over.into(),
-            Told::Action => self.sign(action),
+            Told::Actions | Told::Action if self.is_exit(state) => over.into(),
+            Told::Actions => self.signs(choice),
+            Told::Action => {
+                let likely = choice.probs().find(|(_, prob)| *prob > 0.5);
+                likely.map_or(SEVERAL.into(), |(action, _)| self.sign(action))
+            }
         }
+    }
+
+    /// The actions that may be taken, the most probable first.
+    fn signs(&self, choice: &Choice) -> String {
+        let mut actions: Vec<(usize, f64)> = choice.probs().collect();
+        actions.sort_by(|one, other| other.1.total_cmp(&one.1));
+        let signs: Vec<String> = actions.iter().map(|(action, _)| self.sign(*action)).collect();
+        let arrows = signs.iter().flat_map(|sign| sign.chars()).all(is_arrow);
+        signs.join(if arrows { "" } else { "/" })
     }
 
     /// An arrow, or what is short of a name: a number as it is, else the first letter.
@@ -95,6 +116,10 @@ impl Board {
             None => name.chars().take(1).collect(),
         }
     }
+}
+
+fn is_arrow(sign: char) -> bool {
+    ('←'..='↙').contains(&sign)
 }
 
 fn glyph(arrow: Arrow) -> char {
@@ -133,7 +158,7 @@ fn coloured(text: &str, ground: [u8; 3]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::board::tests::{layout, solved};
+    use crate::board::tests::{layout, solved, uniform};
     use envs::{
         Blackjack, FrozenLake, FrozenLakeConfig, GridConfig, GridWorld, JacksCarRental,
         JacksConfig, Layout,
@@ -175,6 +200,22 @@ mod tests {
         let config = GridConfig { width: Some(33), ..config };
         let (board, table) = solved(&GridWorld::new(&config).unwrap());
         assert_eq!(board.text(&table, Ink::Plain), None);
+    }
+
+    #[test]
+    fn drawn_actions_are_all_told_where_they_fit() {
+        let mdp = layout(Layout::Sutton4x4);
+        let (board, mut table) = (Board::new(&mdp).unwrap().unwrap(), uniform(&mdp));
+        table.policy[1] = Some(Choice::Probabilities(vec![0.1, 0.0, 0.7, 0.2]));
+        let text = board.text(&table, Ink::Plain).unwrap();
+        let first = text.lines().next().unwrap();
+        assert_eq!(first, "          G  -14.00←→↑ -20.00↑↓←→ -22.00↑↓←→");
+        let wide = GridConfig { width: Some(20), height: Some(2), ..GridConfig::of(Layout::Open) };
+        let mdp = GridWorld::new(&wide).unwrap();
+        let (board, mut table) = (Board::new(&mdp).unwrap().unwrap(), uniform(&mdp));
+        table.policy[1] = Some(Choice::Probabilities(vec![0.1, 0.0, 0.2, 0.7, 0.0]));
+        let text = board.text(&table, Ink::Plain).unwrap();
+        assert!(text.starts_with(" * → * * "), "{text}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Russell & Norvig, *Artificial Intelligence: A Modern Approach*.
 use super::{Check, Line, Speed};
 use crate::cli::{Solved, solve};
+use agents::tabular::Choice;
 use anyhow::Result;
 
 const URL: &str = "https://aima.cs.berkeley.edu";
@@ -123,8 +124,8 @@ fn policy(reward: f64, convention: &str) -> Result<Solved> {
 
 /// Adds every living reward between `low` and `high` at which the policy changes.
 fn changes(
-    (low, at_low): (f64, &[Option<usize>]),
-    (high, at_high): (f64, &[Option<usize>]),
+    (low, at_low): (f64, &[Option<Choice>]),
+    (high, at_high): (f64, &[Option<Choice>]),
     convention: &str,
     found: &mut Vec<f64>,
 ) -> Result<()> {

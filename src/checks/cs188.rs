@@ -190,7 +190,7 @@ fn discount(command: &'static str) -> Result<Vec<Line>> {
     let round = ["(1,2)", "(1,3)", "(1,4)", "(1,5)", "(2,5)", "(3,5)", "(3,4)"];
     let far = ["(1,2)", "(1,3)", "(1,4)", "(1,5)", "(2,5)", "(3,5)", "(4,5)", "(5,5)", "(5,4)"];
     let mut exits = Vec::new();
-    for (state, action) in never.solution.states.iter().zip(&never.solution.policy) {
+    for (i, state) in never.solution.states.iter().enumerate() {
         // Beside an exit: (3,3) from above and below, (5,3) too, the cliff from row 2.
         let towards = match state.as_str() {
             "(3,4)" | "(5,4)" => ["down", ""],
@@ -198,7 +198,7 @@ fn discount(command: &'static str) -> Result<Vec<Line>> {
             state if state.ends_with(",2)") => ["down", ""],
             _ => continue,
         };
-        let name = action.map(|action| never.solution.actions[action].as_str());
+        let name = never.solution.action(i).map(|action| never.solution.actions[action].as_str());
         if towards.iter().any(|towards| name == Some(towards)) {
             exits.push(state.clone());
         }

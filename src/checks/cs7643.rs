@@ -117,7 +117,7 @@ fn five_step(command: &'static str) -> Result<Vec<Line>> {
     let all = exact::best_sequence(&solved.mdp, 0);
     let mut at = 0;
     let mut best = Vec::new();
-    while let Some(action) = solved.solution.policy[at] {
+    while let Some(action) = solved.solution.action(at) {
         best.push(solved.solution.actions[action].clone());
         at = exact::outcomes(&solved.mdp, at, action).first().map_or(at, |outcome| outcome.next);
     }

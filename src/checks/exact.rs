@@ -1,5 +1,6 @@
 //! A second way to the same numbers: dense linear algebra, recursion and search on the outcomes of an
 //! MDP. Small, slow and written apart from the planners, so that an error in one shows.
+use agents::tabular::Choice;
 use anyhow::{Context, Result, ensure};
 use envs::{Mdp, Outcome};
 use std::collections::VecDeque;
@@ -22,8 +23,8 @@ pub(super) fn uniform(mdp: &dyn Mdp) -> impl Fn(usize, usize) -> f64 {
 }
 
 /// A policy that takes one action for sure in each state, `[S]`.
-pub(super) fn sure(policy: &[Option<usize>]) -> impl Fn(usize, usize) -> f64 {
-    move |state, action| f64::from(policy[state] == Some(action))
+pub(super) fn sure(policy: &[Option<Choice>]) -> impl Fn(usize, usize) -> f64 {
+    move |state, action| f64::from(policy[state] == Some(Choice::Action(action)))
 }
 
 /// A policy that takes any action of a state with probability ε, and else one of those whose value,
@@ -200,7 +201,7 @@ mod tests {
         for (value, by_hand) in values.iter().zip([-12.0, -10.0, -6.0, 0.0]) {
             assert!((value - by_hand).abs() < 1e-9, "{values:?}");
         }
-        assert!(super::values(&corridor, 1.0, sure(&[Some(0); 4])).is_err());
+        assert!(super::values(&corridor, 1.0, sure(&vec![Some(Choice::Action(0)); 4])).is_err());
         assert_eq!(steps_to_end(&corridor), [Some(3), Some(2), Some(1), None]);
         assert_eq!(best_within(&corridor, 2), [-2.0, -2.0, -1.0, 0.0]);
         assert_eq!(within(&corridor, 2, uniform(&corridor)), [-2.0, -2.0, -1.5, 0.0]);

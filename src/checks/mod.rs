@@ -144,7 +144,7 @@ impl Solved {
     }
 
     fn action(&self, state: &str) -> Result<&str> {
-        let action = self.solution.policy[self.state(state)?];
+        let action = self.solution.action(self.state(state)?);
         Ok(action.map_or("none", |action| self.solution.actions[action].as_str()))
     }
 

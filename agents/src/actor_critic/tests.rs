@@ -234,12 +234,12 @@ fn its_table_is_what_the_networks_say_of_each_state() {
         let agent = ActorCritic::new(make, config, 1, &Device::Cpu).unwrap();
         let table = agent.table(&model).unwrap().unwrap();
         // State 5 is a hole.
-        assert_eq!((table.values[5], table.policy[5]), (0.0, None));
+        assert_eq!((table.values[5], &table.policy[5]), (0.0, &None));
         let mut obs = vec![0f32; 16];
         obs[6] = 1.0;
         let mut action = [0];
         agent.act(&obs, &mut action).unwrap();
-        assert_eq!(table.policy[6], Some(action[0]));
+        assert_eq!(table.action(6), Some(action[0]));
         let obs = Tensor::from_vec(obs, (1, 16), &Device::Cpu).unwrap();
         let (policy, said) = agent.actor.acting.forward(&obs).unwrap();
         let value = state_values(&policy, &said).unwrap();

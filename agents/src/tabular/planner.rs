@@ -1,5 +1,5 @@
 //! What planners share.
-use super::{Model, Table};
+use super::{Choice, Model, Table};
 use anyhow::{Context, Result, bail, ensure};
 use envs::Mdp;
 use serde::{Deserialize, Serialize};
@@ -102,7 +102,8 @@ impl Problem {
         }
         // A planner's values are those of its last sweep, not one ahead.
         table.values.copy_from_slice(values);
-        table.policy = self.policy(q).map(|pair| pair.map(|pair| model.action(pair))).collect();
+        let taken = |pair: usize| Choice::Action(model.action(pair));
+        table.policy = self.policy(q).map(|pair| pair.map(taken)).collect();
         table
     }
 

@@ -85,13 +85,32 @@ struct File {
 }
 
 /// What a policy does in a state.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Choice {
     /// Always this action.
     Action(usize),
     /// Each action with its probability, `[A]`.
     Probabilities(Vec<f64>),
+}
+
+impl Choice {
+    /// The action that is always taken; `None` where one is drawn.
+    pub fn action(&self) -> Option<usize> {
+        match self {
+            Self::Action(action) => Some(*action),
+            Self::Probabilities(_) => None,
+        }
+    }
+
+    /// The actions that may be taken, each with its probability.
+    pub fn probs(&self) -> impl Iterator<Item = (usize, f64)> {
+        let (sure, drawn) = match self {
+            Self::Action(action) => (Some((*action, 1.0)), &[][..]),
+            Self::Probabilities(probs) => (None, &probs[..]),
+        };
+        sure.into_iter().chain(drawn.iter().copied().enumerate().filter(|(_, prob)| *prob > 0.0))
+    }
 }
 
 /// How probable each available action is.
@@ -173,10 +192,16 @@ impl Policy {
         self.probs[pair]
     }
 
-    /// The action that is always taken in a state; `None` where it is drawn, or the state terminal.
-    pub fn sure(&self, model: &Model, state: usize) -> Option<usize> {
-        let pair = model.pairs(state).find(|&pair| self.probs[pair] == 1.0);
-        pair.map(|pair| model.action(pair))
+    /// What is done in a state; `None` where it is terminal.
+    pub fn choice(&self, model: &Model, state: usize) -> Option<Choice> {
+        let mut probs = vec![0.0; model.n_actions()];
+        for pair in model.pairs(state) {
+            if self.probs[pair] == 1.0 {
+                return Some(Choice::Action(model.action(pair)));
+            }
+            probs[model.action(pair)] = self.probs[pair];
+        }
+        (!model.pairs(state).is_empty()).then_some(Choice::Probabilities(probs))
     }
 
     /// Draws an action; `None` where the state is terminal.
@@ -228,12 +253,12 @@ impl Policy {
         }
     }
 
-    /// The answer for `values`: what is taken for sure, and q one step ahead.
+    /// The answer for `values`: this policy, and q one step ahead.
     pub fn table(&self, problem: &Problem, values: &[f64]) -> Table {
         let Problem { model, gamma, .. } = problem;
         let mut table = problem.table(values, |pair| model.q(pair, values, *gamma));
-        for (state, action) in table.policy.iter_mut().enumerate() {
-            *action = self.sure(model, state);
+        for (state, choice) in table.policy.iter_mut().enumerate() {
+            *choice = self.choice(model, state);
         }
         table
     }
@@ -344,7 +369,9 @@ mod tests {
         let model = Model::new(&tiny()).unwrap();
         let policy = read("[4, [0.25, 0.75, 0, 0, 0], 4, null]").unwrap();
         assert_eq!(policy.probs, [1.0, 0.25, 0.75, 0.0, 0.0, 1.0]);
-        assert_eq!([0, 1, 3].map(|state| policy.sure(&model, state)), [Some(4), None, None]);
+        let drawn = Choice::Probabilities(vec![0.25, 0.75, 0.0, 0.0, 0.0]);
+        let choices = [0, 1, 3].map(|state| policy.choice(&model, state));
+        assert_eq!(choices, [Some(Choice::Action(4)), Some(drawn), None]);
         let uniform = PolicyName::Uniform.read("policy", &tiny(), &model).unwrap();
         assert_eq!(uniform.probs, [1.0, 0.25, 0.25, 0.25, 0.25, 1.0]);
         let mut rng = stream(1, "test");

@@ -6,7 +6,7 @@
 use super::model::{change, larger, sweep};
 use super::planner::act;
 use super::policy::solve;
-use super::{Discount, Model, Problem, Table};
+use super::{Choice, Discount, Model, Problem, Table};
 use crate::Agent;
 use anyhow::{Result, ensure};
 use bytemuck::cast_slice_mut;
@@ -82,7 +82,8 @@ impl PolicyIteration {
         let Problem { model, gamma, .. } = &self.problem;
         let mut table =
             self.problem.table(&self.values, |pair| model.q(pair, &self.values, *gamma));
-        let action = |pair: &u32| (*pair != NONE).then(|| model.action(*pair as usize));
+        let action =
+            |pair: &u32| (*pair != NONE).then(|| Choice::Action(model.action(*pair as usize)));
         table.policy = self.policy.iter().map(action).collect();
         table
     }

@@ -81,13 +81,13 @@ impl Prediction {
         self.policy.act(&self.problem.model, obs, rngs, actions)
     }
 
-    /// v, and what is taken for sure; q is not known without the outcomes.
+    /// v, and the policy; q is not known without the outcomes.
     pub(super) fn table(&self, values: &[f64]) -> Table {
         let model = &self.problem.model;
         let mut table = Table::unknown(model);
         table.values.copy_from_slice(values);
-        for (state, action) in table.policy.iter_mut().enumerate() {
-            *action = self.policy.sure(model, state);
+        for (state, choice) in table.policy.iter_mut().enumerate() {
+            *choice = self.policy.choice(model, state);
         }
         table
     }

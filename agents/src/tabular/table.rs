@@ -1,5 +1,5 @@
 //! What is known, or thought, of every state of an MDP.
-use super::Model;
+use super::{Choice, Model};
 use envs::Mdp;
 use serde::{Deserialize, Serialize};
 
@@ -10,9 +10,8 @@ pub struct Table {
     pub values: Vec<f64>,
     /// q, `[S, A]`, row-major; NaN where an action is not available, or has no value here.
     pub q: Vec<f64>,
-    /// Action taken in each state, `[S]`; `None` where it is terminal, or where a policy that is
-    /// evaluated draws one.
-    pub policy: Vec<Option<usize>>,
+    /// What is done in each state, `[S]`; `None` where it is terminal, and there alone.
+    pub policy: Vec<Option<Choice>>,
 }
 
 impl Table {
@@ -26,12 +25,17 @@ impl Table {
         }
     }
 
+    /// The action that is always taken in a state; `None` where one is drawn, or the state terminal.
+    pub fn action(&self, state: usize) -> Option<usize> {
+        self.policy[state].as_ref()?.action()
+    }
+
     /// Sets what is thought of a state to `q(a)`, its largest and the action that has it; a terminal
     /// state stays as it is.
     pub fn set(&mut self, model: &Model, state: usize, q: impl Fn(usize) -> f64) {
         let q = |pair| q(model.action(pair));
         let Some(best) = model.best(state, q) else { return };
-        self.policy[state] = Some(model.action(best));
+        self.policy[state] = Some(Choice::Action(model.action(best)));
         self.values[state] = model.pairs(state).map(q).fold(f64::NEG_INFINITY, f64::max);
         for pair in model.pairs(state) {
             self.q[state * model.n_actions() + model.action(pair)] = q(pair);
@@ -48,14 +52,19 @@ pub struct Solution {
     pub actions: Vec<String>,
     /// Value of each state.
     pub values: Vec<f64>,
-    /// Action taken in each state; `None` where it is terminal, or where a policy that is evaluated
-    /// draws one.
-    pub policy: Vec<Option<usize>>,
+    /// What is done in each state: the action's number, or the probability of each action where one is
+    /// drawn; `None` where the state is terminal.
+    pub policy: Vec<Option<Choice>>,
     /// Value of each action in each state; `None` where it is not available.
     pub q: Vec<Vec<Option<f64>>>,
 }
 
 impl Solution {
+    /// The action that is always taken in a state; `None` where one is drawn, or the state terminal.
+    pub fn action(&self, state: usize) -> Option<usize> {
+        self.policy[state].as_ref()?.action()
+    }
+
     /// `table` with the names that `mdp` has for things.
     pub fn new(mdp: &dyn Mdp, table: Table) -> Self {
         let known = |q: &f64| Some(*q).filter(|q| !q.is_nan());

@@ -8,10 +8,13 @@ fn triangles_are_those_worked_out_by_hand() {
     assert_eq!(SQUARE.quarter(Arrow::Down), [(150, 250), (200, 300), (100, 300)]);
     assert_eq!(SQUARE.quarter(Arrow::Left), [(150, 250), (100, 300), (100, 200)]);
     assert_eq!(SQUARE.quarter(Arrow::Right), [(150, 250), (200, 200), (200, 300)]);
-    assert_eq!(SQUARE.arrow(Arrow::Right, false), [(196, 250), (186, 259), (186, 241)]);
-    assert_eq!(SQUARE.arrow(Arrow::Up, true), [(150, 208), (170, 245), (130, 245)]);
+    assert_eq!(SQUARE.arrow(Arrow::Right, false, 1.0), [(196, 250), (186, 259), (186, 241)]);
+    assert_eq!(SQUARE.arrow(Arrow::Up, true, 1.0), [(150, 208), (170, 245), (130, 245)]);
     // 0.46 and 0.36 along the diagonal, 0.09 across.
-    assert_eq!(SQUARE.arrow(Arrow::UpLeft, false), [(117, 217), (131, 218), (118, 231)]);
+    assert_eq!(SQUARE.arrow(Arrow::UpLeft, false, 1.0), [(117, 217), (131, 218), (118, 231)]);
+    // Half as long and wide: a quarter of the area.
+    assert_eq!(SQUARE.arrow(Arrow::Right, false, 0.5), [(196, 250), (191, 255), (191, 246)]);
+    assert_eq!(SQUARE.arrow(Arrow::Up, true, 0.5), [(150, 227), (160, 245), (140, 245)]);
 }
 
 #[test]
@@ -42,8 +45,8 @@ fn numbers_stay_in_their_cells_on_every_board() {
                     continue;
                 };
                 let square = Square { side: grain.side, ..SQUARE };
-                let [tip, ..] = square.arrow(Arrow::Left, false);
-                let inner = square.arrow(Arrow::Left, false)[1].0.max(tip.0);
+                let [tip, ..] = square.arrow(Arrow::Left, false, 1.0);
+                let inner = square.arrow(Arrow::Left, false, 1.0)[1].0.max(tip.0);
                 let text = corners(square.at(0.0, 0.0), longest, font);
                 assert!(text.iter().all(|corner| corner.0 > f64::from(inner) - 1.0), "{grain:?}");
                 assert!(font >= size.smallest_font() - 1e-9, "{grain:?}");

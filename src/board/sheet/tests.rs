@@ -1,11 +1,15 @@
 use super::*;
-use crate::board::tests::{layout, solved};
+use crate::board::tests::{layout, solved, uniform};
 use envs::Layout;
 
 /// The cell in a column and row of a sheet, counted from the bottom left.
 fn at(board: &Board, sheet: &Sheet, column: usize, row: usize) -> Face {
     let index = (board.grid.height - row) * board.grid.width + column - 1;
     sheet.faces[index].clone()
+}
+
+fn arrow(arrow: Arrow) -> Mark {
+    Mark { arrow: Some(arrow), prob: 1.0 }
 }
 
 #[test]
@@ -15,12 +19,9 @@ fn aimas_world_is_shown_as_in_the_book() {
     // Figure 17.3: utilities; figure 17.2: the policy.
     let start = at(&board, &sheet, 1, 1);
     assert_eq!((start.text.as_str(), start.badge), ("0.71", Some('S')));
-    assert_eq!(start.marks, [Mark::Arrow(Arrow::Up)]);
+    assert_eq!(start.marks, [arrow(Arrow::Up)]);
     let fourth = at(&board, &sheet, 4, 1);
-    assert_eq!(
-        (fourth.text.as_str(), &fourth.marks[..]),
-        ("0.39", &[Mark::Arrow(Arrow::Left)][..])
-    );
+    assert_eq!((fourth.text.as_str(), &fourth.marks[..]), ("0.39", &[arrow(Arrow::Left)][..]));
     let pit = at(&board, &sheet, 4, 2);
     assert_eq!((pit.text.as_str(), pit.badge, pit.exit), ("-1.00", Some('X'), true));
     assert!(pit.marks.is_empty());
@@ -34,9 +35,37 @@ fn actions_that_tie_are_all_shown() {
     let sheet = board.values("", &table, board.scale([&table].into_iter()));
     // Figure 3.5: in the leap every action, right of the corner at the bottom left two.
     assert_eq!(at(&board, &sheet, 2, 5).marks.len(), 4);
-    let two = [Mark::Arrow(Arrow::Up), Mark::Arrow(Arrow::Right)];
+    let two = [arrow(Arrow::Up), arrow(Arrow::Right)];
     assert_eq!(at(&board, &sheet, 1, 1).marks, two);
     assert_eq!(at(&board, &sheet, 2, 5).text, "24.42");
+}
+
+#[test]
+fn a_policy_that_draws_is_shown_by_its_probabilities() {
+    let mdp = layout(Layout::Sutton4x4);
+    let (board, mut table) = (Board::new(&mdp).unwrap().unwrap(), uniform(&mdp));
+    let sheet = board.values("", &table, board.scale([&table].into_iter()));
+    // Sutton & Barto, figure 4.1: what the random policy is worth.
+    let shown: Vec<_> = sheet.faces.iter().map(|face| face.text.as_str()).collect();
+    let rows = ["", "-14.00", "-20.00", "-22.00", "-14.00", "-18.00", "-20.00", "-20.00"];
+    assert_eq!(shown[..8], rows);
+    assert!(shown[8..].iter().eq(rows.iter().rev()), "{shown:?}");
+    let ends: Vec<_> =
+        sheet.faces.iter().map(|face| matches!(face.ground, Ground::End(_))).collect();
+    assert_eq!(ends.iter().filter(|end| **end).count(), 2, "both corners and nothing else");
+    let quarter = |arrow| Mark { arrow: Some(arrow), prob: 0.25 };
+    let four = [Arrow::Up, Arrow::Down, Arrow::Left, Arrow::Right].map(quarter);
+    assert_eq!(at(&board, &sheet, 1, 1).marks, four);
+    // One that is sure in some states and draws among others.
+    let state = 1;
+    table.policy[state] = Some(Choice::Probabilities(vec![0.0, 0.1, 0.9, 0.0]));
+    table.policy[state + 1] = Some(Choice::Action(2));
+    let sheet = board.values("", &table, board.scale([&table].into_iter()));
+    let marks = |cell: usize| -> Vec<_> {
+        sheet.faces[cell].marks.iter().map(|mark| (mark.arrow.unwrap(), mark.prob)).collect()
+    };
+    assert_eq!(marks(1), [(Arrow::Down, 0.1), (Arrow::Left, 0.9)]);
+    assert_eq!(marks(2).len(), 1, "sure, and the only best action: {:?}", marks(2));
 }
 
 #[test]
@@ -71,10 +100,10 @@ fn a_difference_shows_what_is_wrong() {
         board.states().find(|state| exact.values[*state] < 0.706 && exact.values[*state] > 0.7);
     let start = start.unwrap();
     wrong.values[start] += 0.25;
-    wrong.policy[start] = Some(1);
+    wrong.policy[start] = Some(Choice::Action(1));
     let sheet = board.difference(&wrong, &exact);
     let face = at(&board, &sheet, 1, 1);
-    assert_eq!((face.text.as_str(), face.marks), ("0.25", vec![Mark::Arrow(Arrow::Down)]));
+    assert_eq!((face.text.as_str(), face.marks), ("0.25", vec![arrow(Arrow::Down)]));
     let right = at(&board, &sheet, 1, 2);
     assert_eq!((right.text.as_str(), right.marks.len()), ("0.00", 0));
     assert_eq!(sheet.scale, Scale { low: 0.0, high: 0.25 });

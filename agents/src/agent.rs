@@ -2,7 +2,7 @@
 use crate::tabular::{Model, Policy, Table};
 use anyhow::{Result, bail};
 use envs::{Actions, Env, Episode, Spec, Transition, VecEnv};
-use train::{Evaluation, Learner, Rng, Split, stream};
+use train::{Evaluation, Learner, Rng, Split, pulse, stream};
 
 /// Makes one more copy of an environment.
 pub type MakeEnv = Box<dyn Fn() -> Box<dyn Env>>;
@@ -121,7 +121,7 @@ const GROUP: usize = 256;
 /// whatever `n` is: its start and every draw in it come from a stream of its own.
 ///
 /// # Errors
-/// What the agent reports.
+/// What the agent reports; [`Interrupted`](train::Interrupted).
 pub fn evaluate(
     agent: &dyn Agent,
     make: &dyn Fn() -> Box<dyn Env>,
@@ -138,7 +138,8 @@ pub fn evaluate(
     for first in (0..n).step_by(GROUP) {
         let group = first..n.min(first + GROUP);
         let rngs = group.map(|i| stream(seed, &format!("{purpose}/{i}"))).collect();
-        returns.extend(episodes(agent, make, rngs)?.iter().map(|episode| episode.ret));
+        let tell = |finished| Ok(pulse::progress("evaluating", first + finished, n)?);
+        returns.extend(played(agent, make, rngs, tell)?.iter().map(|episode| episode.ret));
     }
     Ok(Evaluation::of("return", &returns))
 }
@@ -154,11 +155,21 @@ pub fn actions_rng(rng: &Rng) -> Rng {
 /// Plays one episode for each generator, all at once, and returns them in order.
 ///
 /// # Errors
-/// What the agent reports.
+/// What the agent reports; [`Interrupted`](train::Interrupted).
 pub fn episodes(
     agent: &dyn Agent,
     make: &dyn Fn() -> Box<dyn Env>,
     rngs: Vec<Rng>,
+) -> Result<Vec<Episode>> {
+    played(agent, make, rngs, |_| Ok(pulse::check()?))
+}
+
+/// [`episodes`]; `tell` hears after each step how many are finished, and may put an end to it.
+fn played(
+    agent: &dyn Agent,
+    make: &dyn Fn() -> Box<dyn Env>,
+    rngs: Vec<Rng>,
+    tell: impl Fn(usize) -> Result<()>,
 ) -> Result<Vec<Episode>> {
     let mut finished = vec![Episode::default(); rngs.len()];
     let mut drawing: Vec<Rng> = rngs.iter().map(actions_rng).collect();
@@ -167,6 +178,7 @@ pub fn episodes(
     let (mut obs, mut going) = (Vec::new(), Vec::new());
     let mut chosen = Chosen::new(&make().spec());
     while !playing.is_empty() {
+        tell(finished.len() - playing.len())?;
         obs.clear();
         playing.iter().for_each(|(_, env)| obs.extend_from_slice(env.obs()));
         chosen.choose(agent, &obs, &mut drawing)?;

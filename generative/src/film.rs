@@ -88,11 +88,10 @@ impl Filmed {
 
     fn look(&mut self) -> Result<()> {
         let due = self.film.looks.is_multiple_of(self.film.stride.max(1));
+        // Nothing is changed before: drawing may be interrupted.
+        let drawn = if due { self.drawn()? } else { None };
         self.film.looks += 1;
-        if !due {
-            return Ok(());
-        }
-        let Some(images) = self.drawn()? else { return Ok(()) };
+        let Some(images) = drawn else { return Ok(()) };
         let Shape { channels, height, width } = images.shape();
         self.film.form = Some(([channels, height, width], images.levels()));
         self.film.each = images.len();
@@ -121,10 +120,11 @@ impl Learner for Filmed {
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
+        let evaluation = self.model.evaluate(split)?;
         if split == Split::Validation {
             self.look()?;
         }
-        self.model.evaluate(split)
+        Ok(evaluation)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {

@@ -23,7 +23,8 @@ use std::collections::BTreeMap;
 use std::f64::consts::LN_2;
 use std::ops::Range;
 use train::{
-    Checkpoint, Evaluation, Learner, Linear, Log, MODEL, Measure, Progress, Rng, Split, stream,
+    Checkpoint, Evaluation, Learner, Linear, Log, MODEL, Measure, Progress, Rng, Split, pulse,
+    stream,
 };
 
 pub mod bound;
@@ -180,6 +181,7 @@ impl Vae {
     fn score(&self, images: &Images, shown: &Images, mut noise: Rng) -> Result<[Vec<f64>; 3]> {
         let mut all = [Vec::new(), Vec::new(), Vec::new()];
         for first in (0..images.len()).step_by(GROUP) {
+            pulse::progress("evaluating", first, images.len())?;
             let rows = first..images.len().min(first + GROUP);
             let shown = self.shown(shown, rows.clone())?;
             let (mu, log_var) = self.frozen.encode(&shown)?; // [n, Z]
@@ -208,6 +210,7 @@ impl Vae {
         let mut noise = stream(self.seed, &format!("{purpose}/iwae"));
         let mut bounds = Vec::new();
         for first in (0..images.len().min(n)).step_by(GROUP) {
+            pulse::progress("bounding", first, images.len().min(n))?;
             let rows = first..images.len().min(n).min(first + GROUP);
             let shown = self.shown(images, rows)?;
             let likelihood = self.likelihood;

@@ -23,7 +23,8 @@ use nn::{Frozen, Init, Optimizer, OptimizerConfig, Params, Sequential, nearest};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use train::{
-    BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Measure, Progress, Rng, Split, stream,
+    BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Measure, Progress, Rng, Split, pulse,
+    stream,
 };
 
 pub mod codebook;
@@ -212,6 +213,7 @@ impl VqVae {
         );
         let mut codes = Vec::new();
         for first in (0..images.len()).step_by(GROUP) {
+            pulse::check()?;
             let x = images.tensor(first..images.len().min(first + GROUP), &self.device)?;
             let z = rows(&self.frozen.encoder.forward(&x)?)?; // [R, E]
             let chosen: Vec<u32> = nearest(&z, &self.codebook)?.to_vec1()?;
@@ -234,6 +236,7 @@ impl VqVae {
         );
         let mut pixels = Vec::with_capacity(codes.len() * self.shape.len());
         for first in (0..codes.len()).step_by(GROUP) {
+            pulse::check()?;
             let output = self.output(&codes.take(first..codes.len().min(first + GROUP)))?;
             pixels.extend_from_slice(pictures(self.likelihood, &output, self.shape)?.pixels());
         }
@@ -310,6 +313,7 @@ impl Learner for VqVae {
         let (mut nll, mut errors) = (Vec::new(), Vec::new());
         let codes = self.codes(images)?;
         for first in (0..images.len()).step_by(GROUP) {
+            pulse::progress("evaluating", first, images.len())?;
             let group = first..images.len().min(first + GROUP);
             let x = images.tensor(group.clone(), &self.device)?.flatten_from(1)?; // [n, D]
             let output = self.output(&codes.take(group))?; // [n, D]

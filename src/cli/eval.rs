@@ -1,9 +1,10 @@
 //! `lab eval`: score a saved model.
 use super::config::Config;
 use super::model::{Learned, Trained};
-use crate::registry::{DataName, Subject};
+use super::session;
+use crate::registry::{Algorithm, DataName, Subject};
 use crate::usage::Usage;
-use ::train::{Evaluation, Measure, Split, Which, stream};
+use ::train::{Evaluation, Measure, Split, Which, pulse, stream};
 use anyhow::Result;
 use generative::Generative;
 use generative::data::Binarisation;
@@ -45,28 +46,10 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     if let (Learned::Agent(..), Some(n)) = (&learned, args.samples) {
         return Err(Usage(format!("--samples {n}: {name} plays episodes; give --episodes")).into());
     }
-    let evaluation = match (learned, args.episodes, args.k) {
-        (Learned::Agent(agent, make), episodes, None) => {
-            let episodes = episodes.unwrap_or(100) as usize;
-            agents::evaluate(agent.as_ref(), &make, episodes, Split::Test, config.seed())?
-        }
-        (Learned::Model(mut model), None, k) => {
-            let mut evaluation = model.evaluate(Split::Test)?;
-            if let Some(k) = k {
-                evaluation = bounded(evaluation, &*model, [k, args.pictures.unwrap_or(u32::MAX)])?;
-            }
-            if let Some(n) = args.samples {
-                evaluation.measures.extend(judged(&*model, &config, n)?);
-            }
-            evaluation
-        }
-        (Learned::Agent(..), _, Some(k)) => {
-            return Err(Usage(format!("--k {k}: {name} plays episodes; give --episodes")).into());
-        }
-        (Learned::Model(_), Some(episodes), _) => {
-            return Err(Usage(format!("--episodes {episodes}: {name} plays none")).into());
-        }
-    };
+    let mut progress = vec![session::progress("", false)];
+    let evaluated = || score(args, algorithm, &config, learned);
+    let evaluation = pulse::telling(&mut progress, evaluated)?;
+    drop(progress); // The bar leaves the terminal before the result is told.
     if args.json {
         let mut object = json!({
             "algorithm": name, "subject": config.subject(), "seed": config.seed(),
@@ -84,6 +67,38 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "{name} {}", told(measure))?;
     }
     Ok(())
+}
+
+/// All that was asked for.
+fn score(
+    args: &Args,
+    algorithm: &Algorithm,
+    config: &Config,
+    learned: Learned,
+) -> Result<Evaluation> {
+    let name = algorithm.name;
+    Ok(match (learned, args.episodes, args.k) {
+        (Learned::Agent(agent, make), episodes, None) => {
+            let episodes = episodes.unwrap_or(100) as usize;
+            agents::evaluate(agent.as_ref(), &make, episodes, Split::Test, config.seed())?
+        }
+        (Learned::Model(mut model), None, k) => {
+            let mut evaluation = model.evaluate(Split::Test)?;
+            if let Some(k) = k {
+                evaluation = bounded(evaluation, &*model, [k, args.pictures.unwrap_or(u32::MAX)])?;
+            }
+            if let Some(n) = args.samples {
+                evaluation.measures.extend(judged(&*model, config, n)?);
+            }
+            evaluation
+        }
+        (Learned::Agent(..), _, Some(k)) => {
+            return Err(Usage(format!("--k {k}: {name} plays episodes; give --episodes")).into());
+        }
+        (Learned::Model(_), Some(episodes), _) => {
+            return Err(Usage(format!("--episodes {episodes}: {name} plays none")).into());
+        }
+    })
 }
 
 /// With as many decimals as the interval needs to be seen.

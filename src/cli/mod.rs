@@ -3,6 +3,7 @@ mod check;
 mod config;
 mod data;
 mod eval;
+mod interrupt;
 mod list;
 mod model;
 mod pictures;

@@ -1,10 +1,11 @@
 //! `lab reproduce`: experiments run whole.
 use super::check::write_line;
-use super::session::{Machine, Verbosity, stop_flag};
+use super::interrupt::Interrupts;
+use super::session::{Machine, Verbosity};
 use crate::registry::{DataName, Options, find};
-use crate::reproduce::{Experiment, Interrupted, Report, Setting, Size, TARGETS, Target};
+use crate::reproduce::{Experiment, Report, Setting, Size, TARGETS, Target};
 use crate::usage::Usage;
-use ::train::{DeviceChoice, RunDir, RunInfo};
+use ::train::{DeviceChoice, Interrupted, RunDir, RunInfo};
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -77,7 +78,6 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode> {
         size: if args.quick { Size::Quick } else { Size::Full },
         data,
         device: machine.device.clone(),
-        stop: stop_flag()?,
     };
     let dir = RunDir::create(args.out.as_deref(), &format!("reproduce-{}", target.name))?;
     let info = RunInfo {
@@ -96,7 +96,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode> {
         data: None,
     };
     dir.write_json("run.json", &info)?;
-    reproduce((target, &experiments), &setting, &dir, args.verbosity, out)
+    let interrupts = Interrupts::listen()?;
+    interrupts.hearing(|| reproduce((target, &experiments), &setting, &dir, args.verbosity, out))
 }
 
 /// The data that `target` needs, by a path that holds everywhere; they are read once, so that nothing

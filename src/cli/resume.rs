@@ -40,9 +40,14 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> Result<ExitCode> {
     }
     let config = before.with(more.options, algorithm)?;
     ConfigChanged::check(&before.fixed(), &config.fixed())?;
+    let before_steps = before.plan()?.steps;
     let (steps, reached) = (config.plan()?.steps, Checkpoints::of(dir.path()).newest_step());
-    if let Some(reached) = reached.filter(|reached| *reached > steps) {
-        let sentence = format!("--steps {steps}: the run has come to {reached} already; give more");
+    // A step may go beyond the last one that was asked for: what is left is the result.
+    if let Some(reached) = reached.filter(|reached| *reached > steps && steps < before_steps) {
+        let sentence = format!(
+            "--steps {steps}: the run has come to {reached} already; give more, or leave it out for the \
+             result of {before_steps}"
+        );
         return Err(Usage(sentence).into());
     }
     let device = more.device.unwrap_or(args.device);
@@ -58,3 +63,6 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> Result<ExitCode> {
     dir.write_json("run.json", &info)?;
     Session { algorithm, config, dir, info, verbosity }.train(trainee, out)
 }
+
+#[cfg(test)]
+mod tests;

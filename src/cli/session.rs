@@ -1,5 +1,6 @@
 //! A run from its first step, or its latest checkpoint, to its result.
 use super::config::Config;
+use super::interrupt::Interrupts;
 use super::trainee::Trainee;
 use crate::registry::{Algorithm, Build, DataJob, DataName, ENVS, Job, Subject, find};
 use crate::usage::Usage;
@@ -15,14 +16,11 @@ use envs::Mdp;
 use generative::{Filmed, Generative};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// How much is told, and in what form.
@@ -147,6 +145,15 @@ pub(super) fn environment(config: &Config) -> Result<MakeEnv> {
     entry.make(&config.args(Subject::Env))
 }
 
+/// How far work has come, counted in `unit`, on standard error.
+pub(super) fn progress(unit: &'static str, quiet: bool) -> Box<dyn Sink> {
+    match (quiet, std::io::stderr().is_terminal()) {
+        (true, _) => Box::new(Notes),
+        (false, true) => Box::new(Bar::new(unit)),
+        (false, false) => Box::new(Lines::new(unit)),
+    }
+}
+
 /// A directory that was to be new holds a run: says how it differs from the one asked for, or how
 /// to go on with it.
 pub(super) fn if_already_run(
@@ -177,9 +184,8 @@ impl Session {
             config: self.config.fixed(),
             sinks: vec![
                 Box::new(JsonLines::open(&self.dir.path().join("metrics.jsonl"))?),
-                self.progress(),
+                progress(self.algorithm.unit, self.verbosity.quiet),
             ],
-            stop: stop_flag()?,
         };
         if !self.verbosity.quiet {
             let RunInfo { algorithm, subject, seed, device, threads, .. } = &self.info;
@@ -190,17 +196,13 @@ impl Session {
                 "{algorithm} on {subject}, seed {seed}, on {device} with --threads {threads}, in {run}"
             );
         }
-        // It tells of the part of the run before, and no longer holds.
-        match std::fs::remove_file(self.dir.path().join("result.json")) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error).context("cannot replace result.json");
-            }
-            _ => {}
-        }
-        let report = fit(trainee.learner(), &plan, &mut run)?;
+        self.forget_result(plan.steps)?;
+        let interrupts = Interrupts::listen()?;
+        let report = interrupts.hearing(|| fit(trainee.learner(), &plan, &mut run))?;
         drop(run); // The bar leaves the terminal before the result is told.
         let result = self.result(&report);
         self.dir.write_json("result.json", &result)?;
+        interrupts.end_at_once();
         let thought = trainee.thinks()?;
         if let Some((mdp, table)) = &thought {
             self.dir.write_json("solution.json", &Solution::new(*mdp, table.clone()))?;
@@ -219,7 +221,10 @@ impl Session {
         };
         // Who reads no further has the pictures all the same.
         let told = tell();
-        self.draw(&trainee, thought.as_ref(), &report)?;
+        // Who wants to stop waits for no pictures: `lab plot` draws them, and so does the run's end.
+        if report.outcome != Outcome::Interrupted {
+            self.draw(&trainee, thought.as_ref(), &report)?;
+        }
         told?;
         Ok(match report.outcome {
             Outcome::Interrupted => ExitCode::from(130),
@@ -227,12 +232,20 @@ impl Session {
         })
     }
 
-    fn progress(&self) -> Box<dyn Sink> {
-        match (self.verbosity.quiet, std::io::stderr().is_terminal()) {
-            (true, _) => Box::new(Notes),
-            (false, true) => Box::new(Bar::new(self.algorithm.unit)),
-            (false, false) => Box::new(Lines::new(self.algorithm.unit)),
+    /// Removes the result of a part of the run that goes on now. Where the run had come to its end it stays, until
+    /// the same takes its place.
+    fn forget_result(&self, steps: u64) -> Result<()> {
+        let path = self.dir.path().join("result.json");
+        let Ok(text) = std::fs::read(&path) else { return Ok(()) };
+        let ended = |result: RunResult| {
+            result.outcome != Outcome::Interrupted
+                && result.steps >= steps
+                && Checkpoints::of(self.dir.path()).newest_step() == Some(result.steps)
+        };
+        if serde_json::from_slice(&text).is_ok_and(ended) {
+            return Ok(());
         }
+        std::fs::remove_file(&path).context("cannot replace result.json")
     }
 
     fn result(&self, report: &Report) -> RunResult {
@@ -305,16 +318,4 @@ impl Session {
         writeln!(out, "Try next:\n  lab {look} {run}\n  lab eval {run}{measured}\n  {further}")?;
         Ok(())
     }
-}
-
-/// Raised by the first Ctrl-C or `kill`; the second one ends the program. A closed terminal is left
-/// to what the user chose: `nohup`, or the end.
-pub(super) fn stop_flag() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))
-            .and_then(|_| flag::register(signal, Arc::clone(&stop)))
-            .context("cannot listen for Ctrl-C")?;
-    }
-    Ok(stop)
 }

@@ -57,7 +57,7 @@ fn run(command: &str, build: fn(&Algorithm, &Config) -> Result<Box<dyn Agent>>) 
     let report = fit(&mut *agent, &config.plan()?, &mut run)?;
     drop(run);
     let table = agent.table(&Model::new(&mdp)?)?.context("the agent has no table")?;
-    let evaluation = report.evaluation.context("the run was interrupted")?;
+    let evaluation = report.evaluated()?;
     Ok(Solved { solution: Solution::new(&mdp, table), mdp, rows: rows.take(), evaluation })
 }
 

@@ -1,5 +1,4 @@
 //! What reproductions of published likelihoods have in common.
-use super::Setting;
 use super::trained::trained;
 use crate::checks::Line;
 use crate::plot::{Curve, Panel, Stroke};
@@ -12,13 +11,9 @@ const MOMENTS: u64 = 25;
 /// Trains for so many `steps`; the rows of the evaluations on the way.
 ///
 /// # Errors
-/// [`Interrupted`](super::Interrupted); what the learner reports.
-pub(super) fn learned(
-    learner: &mut dyn Learner,
-    steps: u64,
-    setting: &Setting,
-) -> Result<Vec<Row>> {
-    trained(learner, steps, [0, (steps / MOMENTS).max(1)], setting)
+/// [`Interrupted`](train::Interrupted); what the learner reports.
+pub(super) fn learned(learner: &mut dyn Learner, steps: u64) -> Result<Vec<Row>> {
+    trained(learner, steps, [0, (steps / MOMENTS).max(1)])
 }
 
 /// Whether minus a log-likelihood is at most so many nats.

@@ -93,7 +93,7 @@ fn learned(
         ..PixelCnnConfig::default()
     };
     let mut model = pixelcnn(data, &config, setting.seed, &setting.device)?;
-    let rows = likelihoods::learned(&mut model, steps, setting)?;
+    let rows = likelihoods::learned(&mut model, steps)?;
     let evaluation = model.evaluate(Split::Test)?;
     let nats = evaluation.measures.get("nll_nats").copied();
     let nats = nats.ok_or_else(|| anyhow::anyhow!("this model measures no nats"))?;
@@ -104,8 +104,8 @@ fn learned(
 mod tests {
     use super::*;
     use crate::checks::Figure;
-    use crate::reproduce::Interrupted;
     use generative::data::{GridConfig, stripes};
+    use train::{Interrupted, pulse};
 
     fn data() -> Parts<Images> {
         let config = GridConfig { side: 4, n_train: 600, n_test: 100, seed: 1 };
@@ -135,9 +135,7 @@ mod tests {
 
     #[test]
     fn a_raised_flag_ends_it() {
-        let setting = Setting::quick();
-        setting.stop.store(true, std::sync::atomic::Ordering::Relaxed);
-        let found = learned(data(), &DYNAMIC, QUICK, &setting);
+        let found = pulse::hearing(|| true, || learned(data(), &DYNAMIC, QUICK, &Setting::quick()));
         assert!(found.err().unwrap().is::<Interrupted>());
     }
 }

@@ -96,7 +96,7 @@ fn learned(
         ..VaeConfig::default()
     };
     let mut vae = Vae::new(data, config, setting.seed, &setting.device)?;
-    let rows = likelihoods::learned(&mut vae, steps, setting)?;
+    let rows = likelihoods::learned(&mut vae, steps)?;
     let bound = vae.importance_weighted(draws, pictures)?;
     let bound = bound.ok_or_else(|| anyhow::anyhow!("this objective has no bound"))?;
     Ok((bound, rows))
@@ -121,8 +121,8 @@ fn panel(recipe: &Recipe, rows: &[Row]) -> Panel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reproduce::Interrupted;
     use generative::data::{GridConfig, stripes};
+    use train::{Interrupted, pulse};
 
     fn setting() -> Setting {
         Setting { data: "mnist".to_owned(), ..Setting::quick() }
@@ -158,9 +158,9 @@ mod tests {
     #[test]
     fn a_raised_flag_ends_it() {
         let data = stripes(&GridConfig { side: 4, n_train: 60, n_test: 10, seed: 1 }).unwrap();
-        let setting = setting();
-        setting.stop.store(true, std::sync::atomic::Ordering::Relaxed);
-        let found = learned(data.images().unwrap(), &VAE, 5_000, [2, 5], &setting);
+        let data = data.images().unwrap();
+        let learn = || learned(data, &VAE, 5_000, [2, 5], &setting());
+        let found = pulse::hearing(|| true, learn);
         assert!(found.err().unwrap().is::<Interrupted>());
     }
 }

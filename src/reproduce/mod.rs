@@ -15,8 +15,6 @@ use anyhow::Result;
 use candle_core::Device;
 use serde::Serialize;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Every target of `lab reproduce`.
@@ -56,8 +54,6 @@ pub struct Setting {
     pub data: String,
     /// Where tensors live.
     pub device: Device,
-    /// Raised by Ctrl-C.
-    pub stop: Arc<AtomicBool>,
 }
 
 /// How much is sampled.
@@ -73,8 +69,7 @@ impl Setting {
     /// Little of everything, for tests.
     #[cfg(test)]
     fn quick() -> Self {
-        let (data, stop) = (String::new(), Arc::default());
-        Self { seed: 1, size: Size::Quick, data, device: Device::Cpu, stop }
+        Self { seed: 1, size: Size::Quick, data: String::new(), device: Device::Cpu }
     }
 
     /// `full`, or `quick` where little is sampled.
@@ -84,20 +79,7 @@ impl Setting {
             Size::Quick => quick,
         }
     }
-
-    /// Asked between pieces of work.
-    ///
-    /// # Errors
-    /// [`Interrupted`] where the user wants to stop.
-    pub fn go_on(&self) -> Result<(), Interrupted> {
-        if self.stop.load(Ordering::Relaxed) { Err(Interrupted) } else { Ok(()) }
-    }
 }
-
-/// The user wants to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("interrupted")]
-pub struct Interrupted;
 
 /// What an experiment found.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -129,7 +111,7 @@ impl Experiment {
     /// Runs it and draws its figure in `dir`.
     ///
     /// # Errors
-    /// [`Interrupted`]; what the experiment or the disk reports.
+    /// [`Interrupted`](::train::Interrupted); what the experiment or the disk reports.
     pub fn report(&self, setting: &Setting, dir: &Path) -> Result<Report> {
         let begun = Instant::now();
         let Findings { lines, panels } = (self.run)(setting)?;

@@ -1,8 +1,7 @@
 //! Training that leaves rows and no run directory.
-use super::{Interrupted, Setting};
 use anyhow::Result;
 use std::sync::{Arc, Mutex, PoisonError};
-use train::{Learner, Outcome, Plan, Row, Run, Sink, fit};
+use train::{Interrupted, Learner, Outcome, Plan, Row, Run, Sink, fit};
 
 /// Trains for `steps`, with a row every `log_every` and an evaluation every `eval_every`, 0 for none; the rows.
 ///
@@ -12,13 +11,11 @@ pub(super) fn trained(
     learner: &mut dyn Learner,
     steps: u64,
     [log_every, eval_every]: [u64; 2],
-    setting: &Setting,
 ) -> Result<Vec<Row>> {
     let plan = Plan { steps, log_every, eval_every, save_every: 0, target: None, patience: None };
     let rows = Rows::default();
     let sinks: Vec<Box<dyn Sink>> = vec![Box::new(rows.clone())];
-    let stop = Arc::clone(&setting.stop);
-    match fit(learner, &plan, &mut Run { sinks, stop, ..Run::default() })?.outcome {
+    match fit(learner, &plan, &mut Run { sinks, ..Run::default() })?.outcome {
         Outcome::Interrupted => Err(Interrupted.into()),
         _ => Ok(rows.taken()),
     }

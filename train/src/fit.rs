@@ -1,12 +1,11 @@
 //! The loop.
 use crate::{
-    Checkpoint, Checkpoints, Diverged, Learner, Log, NotFinite, Outcome, Plan, Progress, Report,
-    Row, Run, Scope, Split,
+    Checkpoint, Checkpoints, Diverged, Evaluation, Interrupted, Learner, Log, NotFinite, Outcome,
+    Plan, Progress, Report, Row, Run, Scope, Split, pulse,
 };
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// The loop's own memory, saved beside the learner's.
@@ -22,26 +21,31 @@ struct Clock {
     best: Option<(u64, f64)>,
     evals_since_best: u32,
     converged: bool,
+    /// The evaluation that is due at this step was interrupted, or is not over yet.
+    #[serde(default)]
+    unevaluated: bool,
 }
 
-/// Trains `learner` until the plan, the learner or the user says stop, from the newest checkpoint
-/// where there is one.
+/// Trains `learner` until the plan, the learner or the user says stop (see [`pulse::hearing`]), from the
+/// newest checkpoint where there is one. An evaluation that was interrupted, the final one included, is made
+/// by the next call.
 ///
 /// # Errors
 /// What the learner, a sink or the disk reports; [`Diverged`] where a metric or a parameter is not
 /// finite. What was saved before stays as it was.
 pub fn fit(learner: &mut dyn Learner, plan: &Plan, run: &mut Run) -> Result<Report> {
     let mut part = Part::begin(learner, plan, run)?;
-    let outcome = part.train(learner)?;
+    let mut outcome = part.train(learner)?;
     part.save(learner)?;
-    let evaluation = match outcome {
-        Outcome::Interrupted => None,
-        _ => {
-            // Saved before: a run that goes on from here has this row only where it falls due.
-            part.write_row()?;
-            Some(learner.evaluate(Split::Test)?)
+    let mut evaluation = None;
+    if outcome != Outcome::Interrupted {
+        // Saved before: a run that goes on from here has this row only where it falls due.
+        part.write_row()?;
+        evaluation = part.evaluation(learner, Split::Test)?;
+        if evaluation.is_none() {
+            outcome = Outcome::Interrupted;
         }
-    };
+    }
     Ok(Report {
         outcome,
         steps: part.clock.step,
@@ -88,16 +92,26 @@ impl<'a> Part<'a> {
     }
 
     fn train(&mut self, learner: &mut dyn Learner) -> Result<Outcome> {
-        loop {
-            if self.run.stop.load(Ordering::Relaxed) {
-                self.run.sinks.iter_mut().for_each(|sink| sink.note("stopping and saving"));
+        // Before all else: what follows may hang on it.
+        if self.clock.unevaluated {
+            if !self.evaluate(learner)? {
                 return Ok(Outcome::Interrupted);
             }
+            self.write_row()?;
+            self.mark_best()?;
+        }
+        loop {
             if let Some(outcome) = self.ended() {
                 return Ok(outcome);
             }
+            if pulse::stopped() {
+                return Ok(self.interrupted());
+            }
             let before = self.clock.step;
-            let progress = learner.step(&mut self.log).or_else(|error| self.failed(error))?;
+            let progress = match learner.step(&mut self.log) {
+                Err(error) if error.is::<Interrupted>() => return Ok(self.interrupted()),
+                progress => progress.or_else(|error| self.failed(error))?,
+            };
             if let Progress::Advanced(units) = progress {
                 self.clock.step += units;
             }
@@ -111,8 +125,9 @@ impl<'a> Part<'a> {
             let due = |every: u64| every > 0 && before / every != after / every;
             self.clock.converged = progress == Progress::Converged;
             let evaluated = due(self.plan.eval_every) || self.clock.converged;
-            if evaluated {
-                self.evaluate(learner)?;
+            self.clock.unevaluated = evaluated;
+            if evaluated && !self.evaluate(learner)? {
+                return Ok(Outcome::Interrupted);
             }
             if evaluated || due(self.plan.log_every) {
                 self.write_row()?;
@@ -124,17 +139,42 @@ impl<'a> Part<'a> {
         }
     }
 
-    fn evaluate(&mut self, learner: &mut dyn Learner) -> Result<()> {
-        let evaluation = learner.evaluate(Split::Validation)?;
+    /// `None` where it was interrupted.
+    fn evaluation(
+        &mut self,
+        learner: &mut dyn Learner,
+        split: Split,
+    ) -> Result<Option<Evaluation>> {
+        match pulse::telling(&mut self.run.sinks, || learner.evaluate(split)) {
+            Ok(evaluation) => Ok(Some(evaluation)),
+            Err(error) if error.is::<Interrupted>() => {
+                self.interrupted();
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn interrupted(&mut self) -> Outcome {
+        self.run.sinks.iter_mut().for_each(|sink| sink.note("stopping and saving"));
+        Outcome::Interrupted
+    }
+
+    /// Makes the evaluation that is due; says whether it came to its end.
+    fn evaluate(&mut self, learner: &mut dyn Learner) -> Result<bool> {
+        let Some(evaluation) = self.evaluation(learner, Split::Validation)? else {
+            return Ok(false);
+        };
         self.log.evaluation(&evaluation);
         let (score, clock) = (evaluation.score, &mut self.clock);
+        clock.unevaluated = false;
         clock.first_score.get_or_insert(score);
         clock.last = Some((clock.step, score));
         clock.evals_since_best += 1;
         if clock.best.is_none_or(|(_, best)| score > best) {
             (clock.best, clock.evals_since_best) = (Some((clock.step, score)), 0);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Why training is over, from what a checkpoint holds: a resumed run ends where it ended.

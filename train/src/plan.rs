@@ -2,8 +2,6 @@
 use crate::{Checkpoints, Sink};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 /// How long to train, and how often to look up from it. Intervals count the learner's own units;
 /// 0 is never.
@@ -32,6 +30,4 @@ pub struct Run {
     pub config: Value,
     /// Receivers of metric rows.
     pub sinks: Vec<Box<dyn Sink>>,
-    /// Raised by Ctrl-C; the loop saves and returns.
-    pub stop: Arc<AtomicBool>,
 }

@@ -1,5 +1,5 @@
 //! What a run came to.
-use crate::Evaluation;
+use crate::{Evaluation, Interrupted};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -15,7 +15,7 @@ pub enum Outcome {
     TargetReached,
     /// Patience ran out.
     Stalled,
-    /// Someone raised the stop flag.
+    /// Someone wanted to stop.
     Interrupted,
 }
 
@@ -30,10 +30,21 @@ pub struct Report {
     pub wall_seconds: f64,
     /// The first evaluation of the run, if one was made.
     pub first_score: Option<f64>,
-    /// The model on [`Split::Test`](crate::Split::Test); `None` where the run was interrupted.
+    /// The model on [`Split::Test`](crate::Split::Test); `None` where the run was interrupted, be it
+    /// in this evaluation.
     pub evaluation: Option<Evaluation>,
     /// Hash of the final parameters' bits.
     pub params_hash: String,
+}
+
+impl Report {
+    /// The final evaluation, for who can do nothing without it.
+    ///
+    /// # Errors
+    /// [`Interrupted`] where the run was.
+    pub fn evaluated(self) -> Result<Evaluation, Interrupted> {
+        self.evaluation.ok_or(Interrupted)
+    }
 }
 
 /// The loss or the parameters are no longer finite numbers.

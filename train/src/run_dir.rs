@@ -1,6 +1,6 @@
 //! A run's directory: what was asked for, what was measured, what was learned.
 use crate::atomic::write_atomic;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fs::{self, File};
@@ -65,12 +65,15 @@ impl RunDir {
         };
         fs::create_dir_all(path)
             .with_context(|| format!("cannot create the run directory {}", path.display()))?;
-        let entries = fs::read_dir(path).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
-        let entries = entries.with_context(|| format!("cannot read {}", path.display()))?;
-        // A lock alone is what a disk that was full left of a run.
-        let taken = entries.iter().any(|entry| entry.file_name() != "lock");
-        ensure!(!taken, "{} is not empty; choose another directory with --out", path.display());
-        Self::hold(path.to_owned())
+        // Nothing is written into a directory of other things.
+        leftovers(path)?;
+        let dir = Self::hold(path.to_owned())?;
+        for left in leftovers(path)? {
+            let removed =
+                if left.is_dir() { fs::remove_dir(&left) } else { fs::remove_file(&left) };
+            removed.with_context(|| format!("cannot remove {}", left.display()))?;
+        }
+        Ok(dir)
     }
 
     /// Opens the directory of a run that was started before.
@@ -79,7 +82,16 @@ impl RunDir {
     /// Where it is no run directory, or another process trains in it.
     pub fn open(path: &Path) -> Result<(Self, RunInfo)> {
         let info = Self::info(path)?;
-        Ok((Self::hold(path.to_owned())?, info))
+        let dir = Self::hold(path.to_owned())?;
+        for left in entries(path)?.iter().filter(|entry| is_partial(entry)) {
+            let name = left.file_name();
+            // Those of this process; a picture may be being drawn by another one.
+            if WRITTEN.iter().any(|own| name.to_string_lossy().starts_with(own)) {
+                fs::remove_file(left.path())
+                    .with_context(|| format!("cannot remove {}", left.path().display()))?;
+            }
+        }
+        Ok((dir, info))
     }
 
     /// Reads `run.json` without holding the directory.
@@ -88,8 +100,13 @@ impl RunDir {
     /// Where it is absent or damaged.
     pub fn info(path: &Path) -> Result<RunInfo> {
         let file = path.join("run.json");
-        let text = fs::read(&file).with_context(|| {
-            format!("{} is not a run directory: cannot read run.json in it", path.display())
+        let text = fs::read(&file).with_context(|| match leftovers(path) {
+            Ok(_) if path.is_dir() => format!(
+                "{0} holds no run: one that was to be there ended before it had begun; give its command \
+                 again, with --out {0}",
+                path.display()
+            ),
+            _ => format!("{} is not a run directory: cannot read run.json in it", path.display()),
         })?;
         serde_json::from_slice(&text).with_context(|| format!("{} is damaged", file.display()))
     }
@@ -124,6 +141,47 @@ impl RunDir {
     }
 }
 
+/// Files that the process alone writes that holds the directory.
+const WRITTEN: [&str; 3] = ["run.json.", "result.json.", "solution.json."];
+
+fn entries(path: &Path) -> Result<Vec<fs::DirEntry>> {
+    let entries = fs::read_dir(path).and_then(|entries| entries.collect());
+    entries.with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// A file that was not yet whole when its writer was stopped.
+fn is_partial(entry: &fs::DirEntry) -> bool {
+    let partial = entry.path().extension().is_some_and(|end| end == "partial");
+    partial && entry.file_type().is_ok_and(|kind| kind.is_file())
+}
+
+/// What is left in `path` of a run that was stopped before it began: files that are not whole, and empty
+/// directories. The lock stays, whoever holds it.
+///
+/// # Errors
+/// Where `path` holds anything else: names it.
+fn leftovers(path: &Path) -> Result<Vec<PathBuf>> {
+    let (mut left, mut other) = (Vec::new(), Vec::new());
+    for entry in entries(path)? {
+        let empty = || fs::read_dir(entry.path()).is_ok_and(|mut within| within.next().is_none());
+        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        match entry.file_name() {
+            name if name == "lock" => {}
+            _ if is_partial(&entry) || (is_dir && empty()) => left.push(entry.path()),
+            name => other.push(name.to_string_lossy().into_owned()),
+        }
+    }
+    other.sort();
+    let named = match &other[..] {
+        [] => return Ok(left),
+        [.., _] if other.len() > 3 => {
+            format!("{} and {} more", other[..3].join(", "), other.len() - 3)
+        }
+        few => few.join(", "),
+    };
+    bail!("{} is not empty: it holds {named}; choose another directory with --out", path.display())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,6 +211,54 @@ mod tests {
         drop(run);
         assert_eq!(RunDir::open(&path).unwrap().1, info);
         let error = RunDir::create(Some(&path), "").err().unwrap().to_string();
-        assert!(error.contains("not empty"), "{error}");
+        assert!(error.contains("not empty: it holds run.json; choose"), "{error}");
+    }
+
+    /// As a kill may leave it, or a disk that was full.
+    #[test]
+    fn what_a_run_left_that_never_began_is_no_hindrance() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("run");
+        let file = |name: &str| fs::write(path.join(name), b"{\"algo").unwrap();
+        fs::create_dir_all(path.join("checkpoints")).unwrap();
+        ["lock", "run.json.partial"].iter().for_each(|name| file(name));
+        let error = RunDir::open(&path).err().unwrap();
+        let expected = "ended before it had begun; give its command again, with --out ";
+        assert!(error.to_string().contains(expected), "{error}");
+        drop(RunDir::create(Some(&path), "").unwrap());
+        let left: Vec<_> = entries(&path).unwrap().iter().map(fs::DirEntry::file_name).collect();
+        assert_eq!(left, ["lock"]);
+
+        // What is not lab's stays, and is named.
+        ["d.txt", "a.txt", "c.txt", "b.txt", "run.json.partial"].iter().for_each(|name| file(name));
+        let error = RunDir::create(Some(&path), "").err().unwrap().to_string();
+        assert!(error.contains("it holds a.txt, b.txt, c.txt and 1 more; choose"), "{error}");
+        assert_eq!(entries(&path).unwrap().len(), 6);
+        let other = dir.path().join("other");
+        fs::create_dir(&other).unwrap();
+        fs::write(other.join("notes"), b"").unwrap();
+        RunDir::create(Some(&other), "").err().unwrap();
+        assert_eq!(entries(&other).unwrap().len(), 1, "a lock was left in a directory of others");
+        let error = RunDir::open(&other).err().unwrap().to_string();
+        assert!(error.contains("is not a run directory"), "{error}");
+        let error = RunDir::open(&dir.path().join("none")).err().unwrap().to_string();
+        assert!(error.contains("is not a run directory"), "{error}");
+    }
+
+    #[test]
+    fn a_run_that_goes_on_clears_away_what_it_left_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        let info = r#"{"algorithm":"a","subject":"b","seed":1,"config":{},"lab_version":"",
+                       "lab_commit":"","device":"cpu","threads":1,"started":""}"#;
+        fs::write(dir.path().join("run.json"), info).unwrap();
+        for name in ["run.json.partial", "result.json.partial", "curves.svg.partial"] {
+            fs::write(dir.path().join(name), b"").unwrap();
+        }
+        let _run = RunDir::open(dir.path()).unwrap();
+        let mut left: Vec<_> =
+            entries(dir.path()).unwrap().iter().map(fs::DirEntry::file_name).collect();
+        left.sort();
+        // Another process may be drawing.
+        assert_eq!(left, ["curves.svg.partial", "lock", "run.json"]);
     }
 }

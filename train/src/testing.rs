@@ -1,12 +1,14 @@
 //! What every learner must hold, as functions its tests call, and a learner that only counts.
 use crate::{
-    Checkpoint, Checkpoints, Evaluation, Learner, Log, MODEL, Plan, Progress, Report, Rng, Row,
-    Run, Sink, Split, fit, stream,
+    Checkpoint, Checkpoints, Evaluation, Learner, Log, MODEL, Outcome, Plan, Progress, Report, Rng,
+    Row, Run, Sink, Split, fit, pulse, stream,
 };
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use candle_core::{Device, Tensor, Var};
 use rand::Rng as _;
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Makes a fresh learner, always the same.
@@ -42,6 +44,43 @@ pub fn resume_changes_nothing(make: Make<'_>, stop: u64, steps: u64, dir: &Path)
     same(&trained(make, &[steps], None)?, &trained(make, &[stop, steps], Some(dir))?)
 }
 
+/// A run that is interrupted, at each of so many `moments` in turn among all those at which something in it
+/// asks [`pulse::check`], and resumed ends with the bits and the rows of one that never was.
+///
+/// # Errors
+/// Says which moment it was, and which hash or rows differ; or what training reports.
+pub fn interrupting_changes_nothing(
+    make: Make<'_>,
+    plan: &Plan,
+    moments: u64,
+    dir: &Path,
+) -> Result<()> {
+    // The same number of questions whatever the answers are, up to the last one.
+    let part = |stop_at: u64, dir: Option<&Path>, rows: &Rows| {
+        let asked = Arc::new(AtomicU64::new(0));
+        let questions = Arc::clone(&asked);
+        let stopped = move || questions.fetch_add(1, Ordering::Relaxed) + 1 >= stop_at;
+        let mut run = Run { checkpoints: dir.map(Checkpoints::of), ..Run::default() };
+        run.sinks.push(Box::new(rows.clone()));
+        let report = pulse::hearing(stopped, || fit(make()?.as_mut(), plan, &mut run));
+        report.map(|report| (report, asked.load(Ordering::Relaxed)))
+    };
+    let rows = Rows::default();
+    let (report, asked) = part(u64::MAX, None, &rows)?;
+    let whole = (report, rows.taken());
+    let moments = (1..=moments).map(|moment| (asked * moment / moments).max(1));
+    for at in moments.collect::<BTreeSet<_>>() {
+        let (dir, rows) = (dir.join(at.to_string()), Rows::default());
+        let (stopped, _) = part(at, Some(&dir), &rows)?;
+        ensure!(stopped.outcome == Outcome::Interrupted, "question {at} of {asked} was not heard");
+        ensure!(stopped.evaluation.is_none(), "what was interrupted is no evaluation");
+        let (report, _) = part(u64::MAX, Some(&dir), &rows)?;
+        same(&whole, &(report, rows.taken()))
+            .with_context(|| format!("interrupted at question {at} of {asked}"))?;
+    }
+    Ok(())
+}
+
 /// Trains `make`'s learner to each of `stops` in turn, a fresh one resuming where the last stopped,
 /// and returns the last report with all rows (timing aside).
 ///
@@ -56,8 +95,7 @@ pub fn trained(make: Make<'_>, stops: &[u64], dir: Option<&Path>) -> Result<(Rep
         run.sinks.push(Box::new(rows.clone()));
         report = fit(make()?.as_mut(), &Plan { steps, ..plan(last) }, &mut run);
     }
-    let rows = rows.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    Ok((report?, rows))
+    Ok((report?, rows.taken()))
 }
 
 fn same(a: &(Report, Vec<Row>), b: &(Report, Vec<Row>)) -> Result<()> {
@@ -70,6 +108,13 @@ fn same(a: &(Report, Vec<Row>), b: &(Report, Vec<Row>)) -> Result<()> {
 /// Keeps rows in memory, without those metrics that tell time.
 #[derive(Debug, Default, Clone)]
 pub struct Rows(pub Arc<Mutex<Vec<Row>>>);
+
+impl Rows {
+    /// Those that have come.
+    fn taken(&self) -> Vec<Row> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
 
 impl Sink for Rows {
     fn begin(&mut self, _: u64, _: u64, rows: u64) -> Result<()> {
@@ -98,11 +143,14 @@ pub struct Behaviour {
     pub breaks_at: Option<u64>,
     /// Its parameter is NaN from this step on.
     pub spoils_at: Option<u64>,
+    /// How often it says in an evaluation how far it is.
+    pub parts: usize,
 }
 
 impl Default for Behaviour {
     fn default() -> Self {
-        Self { stride: 1, score: None, converges_at: None, breaks_at: None, spoils_at: None }
+        let (score, [converges_at, breaks_at, spoils_at]) = (None, [None; 3]);
+        Self { stride: 1, score, converges_at, breaks_at, spoils_at, parts: 3 }
     }
 }
 
@@ -144,6 +192,8 @@ impl Learner for Counter {
     }
 
     fn evaluate(&mut self, _: Split) -> Result<Evaluation> {
+        (0..self.behaviour.parts)
+            .try_for_each(|part| pulse::progress("evaluating", part, self.behaviour.parts))?;
         let score = self.behaviour.score.map_or(self.count as f64, |score| score(self.count));
         Ok(Evaluation::of("count", &[score]))
     }

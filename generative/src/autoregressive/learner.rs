@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::f64::consts::LN_2;
 use train::{
     BadValue, Checkpoint, Evaluation, Learner, Linear, Log, MODEL, Measure, Progress, Rng, Split,
-    stream,
+    pulse, stream,
 };
 
 /// What the learner needs of the hyper-parameters.
@@ -116,10 +116,12 @@ impl Autoregressive {
     /// log p of each of `images`, in nats.
     pub(crate) fn log_likelihoods(&self, images: &Images) -> Result<Vec<f64>> {
         let Subject { shape, output, classes } = self.subject;
-        // So many numbers are said of a picture; a few million of them at once.
-        let group = ((1 << 22) / (shape.len() * output.params())).clamp(1, 500);
+        // So many numbers are said of a picture; a few million of them at once, and so few pictures that
+        // Ctrl-C is heard between them.
+        let group = ((1 << 22) / (shape.len() * output.params())).clamp(1, 50);
         let mut all = Vec::new();
         for first in (0..images.len()).step_by(group) {
+            pulse::progress("evaluating", first, images.len())?;
             let rows = first..images.len().min(first + group);
             let x = images.tensor(rows.clone(), &self.device)?; // [n, C, H, W]
             let shown = match images.labels() {

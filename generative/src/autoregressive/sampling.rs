@@ -5,7 +5,8 @@ use anyhow::Result;
 use candle_core::{Device, Tensor};
 use rand::{Rng as _, SeedableRng as _};
 use rayon::prelude::*;
-use train::Rng;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use train::{Rng, pulse};
 
 /// Pictures that are drawn together: enough to share what is read of the weights, and few enough to make
 /// work for several threads.
@@ -35,10 +36,15 @@ impl Drawing<'_> {
         let len = self.shape.len();
         let rngs = pictures.chunks_exact(len).map(|_| Rng::seed_from_u64(rng.random()));
         let mut rngs: Vec<Rng> = rngs.collect();
+        let steps = Steps {
+            done: AtomicUsize::new(0),
+            all: pictures.len().div_ceil(TOGETHER * len) * len,
+            listener: pulse::listener(),
+        };
         let groups = pictures.par_chunks_mut(TOGETHER * len).zip(rngs.par_chunks_mut(TOGETHER));
         groups.enumerate().try_for_each(|(group, (pictures, rngs))| {
             let of = |classes: &'_ [u32]| classes[group * TOGETHER..][..rngs.len()].to_vec();
-            self.group(network, pictures, rngs, self.classes.map(of).as_deref())
+            self.group(network, pictures, rngs, self.classes.map(of).as_deref(), &steps)
         })
     }
 
@@ -48,12 +54,14 @@ impl Drawing<'_> {
         pictures: &mut [u8],
         rngs: &mut [Rng],
         classes: Option<&[u32]>,
+        steps: &Steps,
     ) -> Result<()> {
         let (n, params) = (rngs.len(), self.output.params());
         let highest = (self.output.levels() - 1) as f32;
         let mut walk = network.walk(n, classes)?;
         let (mut said, mut numbers) = (vec![0.0; n * params], vec![0.0; n]);
         for (i, place) in places(self.shape).enumerate() {
+            steps.next()?;
             walk.ask(place, &mut said)?;
             let each = pictures.chunks_exact_mut(self.shape.len()).zip(rngs.iter_mut());
             for ((picture, rng), (said, number)) in
@@ -68,6 +76,21 @@ impl Drawing<'_> {
             walk.tell(place, &numbers)?;
         }
         Ok(())
+    }
+}
+
+/// How far all threads together are.
+struct Steps {
+    done: AtomicUsize,
+    all: usize,
+    listener: pulse::Listener,
+}
+
+impl Steps {
+    fn next(&self) -> Result<()> {
+        let done = self.done.fetch_add(1, Ordering::Relaxed);
+        pulse::tell("drawing", done, self.all);
+        Ok(self.listener.check()?)
     }
 }
 

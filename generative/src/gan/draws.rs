@@ -5,7 +5,7 @@ use crate::data::Images;
 use crate::{Generative, Plane, Sheet};
 use anyhow::Result;
 use candle_core::{Module as _, Tensor};
-use train::Rng;
+use train::{Rng, pulse};
 
 /// Samples drawn at once.
 const GROUP: usize = 500;
@@ -16,6 +16,7 @@ impl Gan {
         let latents = self.config.latents;
         let mut drawn = Vec::with_capacity(z.len() / latents * self.form.len());
         for (i, z) in z.chunks(GROUP * latents).enumerate() {
+            pulse::check()?;
             let n = z.len() / latents;
             let z = Tensor::from_slice(z, (n, latents), &self.device)?;
             let label = self.told(labels.get(i * GROUP..i * GROUP + n).unwrap_or_default())?; // [n, L]

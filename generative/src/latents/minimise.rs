@@ -1,6 +1,7 @@
 //! The least value of a smooth convex function.
 use anyhow::Result;
 use std::collections::VecDeque;
+use train::pulse;
 
 /// Pairs of steps and changes of the gradient that are remembered.
 const MEMORY: usize = 10;
@@ -23,6 +24,7 @@ pub(super) fn minimise(
     let (mut value, mut gradient) = f(&at)?;
     let mut memory: VecDeque<Change> = VecDeque::with_capacity(MEMORY + 1);
     for _ in 0..STEPS {
+        pulse::check()?;
         if gradient.iter().all(|g| g.abs() <= FLAT) {
             break;
         }

@@ -14,8 +14,8 @@ use nn::{
     Sequential, log_softmax, loss,
 };
 use train::{
-    Checkpoint, Evaluation, Learner, Linear as Ramp, Log, MODEL, Measure, Plan, Progress, Run,
-    Split, fit,
+    Checkpoint, Evaluation, Learner, Linear as Ramp, Log, MODEL, Measure, Plan, Progress, Row, Run,
+    Sink, Split, fit, pulse,
 };
 
 /// Numbers that the last layer tells classes apart by.
@@ -30,6 +30,19 @@ const BUDGET: u64 = 1000 * BATCH as u64;
 const LR: f64 = 2e-3;
 /// Pictures looked at together.
 const GROUP: usize = 500;
+
+/// Says how far training is.
+struct Training;
+
+impl Sink for Training {
+    fn row(&mut self, _: &Row) -> Result<()> {
+        Ok(())
+    }
+
+    fn tick(&mut self, step: u64) {
+        pulse::tell("training the classifier", step as usize, BUDGET as usize);
+    }
+}
 
 /// Two convolutions that halve height and width, a dense layer of 64 features, and one number for each class.
 /// Whole pictures are seen from 0 to 1.
@@ -64,9 +77,11 @@ impl Classifier {
             target: None,
             patience: None,
         };
-        let report = fit(&mut classifier, &plan, &mut Run::default())?;
+        let sinks: Vec<Box<dyn Sink>> = vec![Box::new(Training)];
+        let found =
+            fit(&mut classifier, &plan, &mut Run { sinks, ..Run::default() })?.evaluated()?;
         classifier.scale = classifier.common_size()?;
-        let found = report.evaluation.and_then(|found| found.measures.get("accuracy").copied());
+        let found = found.measures.get("accuracy").copied();
         Ok(found.map(|accuracy| (classifier, accuracy)))
     }
 
@@ -113,6 +128,7 @@ impl Classifier {
         ensure!(own == other, "the classifier looks at pictures of {own:?}, not {other:?}");
         let (head, mut features, mut classes) = (self.head.fixed(), Vec::new(), Vec::new());
         for first in (0..images.len()).step_by(GROUP) {
+            pulse::progress("classifying", first, images.len())?;
             let rows = first..images.len().min(first + GROUP);
             let seen = self.frozen.forward(&images.tensor(rows, &Device::Cpu)?)?; // [n, 64]
             let said = log_softmax(&head.forward(&seen)?)?.exp()?; // [n, classes]

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use candle_core::{Device, Tensor};
 use nn::nearest;
 use rayon::prelude::*;
-use train::Measure;
+use train::{Measure, pulse};
 
 /// Improved precision and recall (Kynkäänniemi et al. 2019, "Improved precision and recall metric for assessing
 /// generative models", <https://arxiv.org/abs/1904.06991>, equations 1 to 3).
@@ -95,6 +95,7 @@ pub fn nearest_pictures(images: &Images, among: &Images) -> Result<Vec<Near>> {
     ensure!(!among.is_empty(), "there is no picture to be nearest");
     let mut best = vec![Near { row: 0, squared: f64::INFINITY }; n];
     for first in (0..among.len()).step_by(GROUPS[1]) {
+        pulse::progress("looking for the nearest pictures", first, among.len())?;
         let points = rows(among, first, GROUPS[1])?; // [M, D]
         let values: Vec<Vec<f32>> = points.to_vec2()?;
         for (group, best) in best.chunks_mut(GROUPS[0]).enumerate() {

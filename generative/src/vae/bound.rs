@@ -11,7 +11,7 @@ use super::networks::{Networks, Shown};
 use candle_core::{Module, Result, Tensor};
 use nn::reparameterise;
 use rand_distr::{Distribution as _, StandardNormal};
-use train::Rng;
+use train::{Rng, pulse};
 
 /// KL(N(mu, e^log_var) ‖ N(0, 1)) of each picture, −½·Σ (1 + log_var − mu² − e^log_var), for `[B, Z]`;
 /// the result is `[B]`, in nats.
@@ -86,7 +86,7 @@ pub(super) fn importance_weighted<N: Module>(
     shown: &Shown,
     k: usize,
     rng: &mut Rng,
-) -> Result<Vec<f64>> {
+) -> anyhow::Result<Vec<f64>> {
     let n = shown.x.dim(0)?;
     let mut bounds = Vec::with_capacity(n);
     // Several pictures at once, or a part of the draws for one.
@@ -97,6 +97,7 @@ pub(super) fn importance_weighted<N: Module>(
         let (x, (b, latents)) = (shown.x.flatten_from(1)?, mu.dims2()?); // [B, D]
         let mut log_w = vec![Vec::new(); b];
         for drawn in (0..k).step_by(draws) {
+            pulse::check()?;
             let k = draws.min(k - drawn);
             let noise = normals(k * b * latents, rng);
             let noise = Tensor::from_vec(noise, (k * b, latents), x.device())?;

@@ -6,7 +6,7 @@ use crate::latents::{self, LatentSpace, Vectors, active_units, probe_accuracy};
 use crate::reconstruction::side_by_side;
 use crate::{Generative as _, Sheet};
 use anyhow::Result;
-use train::{Measure, Split, stream};
+use train::{Measure, Split, pulse, stream};
 
 /// Pictures that a probe learns from, at most.
 const PROBED: usize = 10_000;
@@ -18,6 +18,7 @@ impl LatentSpace for Vae {
     fn encode(&self, images: &Images) -> Result<Vectors> {
         let mut values = Vec::with_capacity(images.len() * self.config.latents);
         for first in (0..images.len()).step_by(GROUP) {
+            pulse::check()?;
             let rows = first..images.len().min(first + GROUP);
             let (mu, _) = self.frozen.encode(&self.shown(images, rows)?)?; // [n, Z]
             values.extend(mu.flatten_all()?.to_vec1::<f32>()?);

@@ -16,7 +16,7 @@ fn first_gradient(objective: Objective, d_steps: u64, seed: u64, setting: &Setti
     let config = GanConfig { objective, d_steps, lr: 1e-3, d_lr: 1e-3, ..GanConfig::default() };
     let steps = (d_steps + 1) * config.batch as u64;
     let mut gan = Gan::new(plane()?, config, seed, &setting.device)?;
-    let rows = trained(&mut gan, steps, [steps, 0], setting)?;
+    let rows = trained(&mut gan, steps, [steps, 0])?;
     let found = rows.last().and_then(|row| row.values.get("train/g_grad_norm").copied());
     found.ok_or_else(|| anyhow::anyhow!("the generator took no step"))
 }

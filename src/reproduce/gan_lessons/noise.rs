@@ -25,7 +25,7 @@ fn game(sigma: f64, seed: u64, setting: &Setting) -> Result<[f64; 2]> {
         ..GanConfig::default()
     };
     let mut gan = Gan::new(plane()?, config, seed, &setting.device)?;
-    trained(&mut gan, steps, [0; 2], setting)?;
+    trained(&mut gan, steps, [0; 2])?;
     let measures = gan.evaluate(Split::Test)?.measures;
     let of = |name: &str| measures.get(name).map_or(f64::NAN, |measure| measure.mean);
     Ok([of("modes_covered"), of("good_samples")])
@@ -82,12 +82,11 @@ pub(super) fn run(setting: &Setting) -> Result<Findings> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reproduce::Interrupted;
+    use train::{Interrupted, pulse};
 
     #[test]
     fn a_raised_flag_ends_it() {
-        let setting = Setting::quick();
-        setting.stop.store(true, std::sync::atomic::Ordering::Relaxed);
-        assert!(run(&setting).err().unwrap().is::<Interrupted>());
+        let found = pulse::hearing(|| true, || run(&Setting::quick()));
+        assert!(found.err().unwrap().is::<Interrupted>());
     }
 }

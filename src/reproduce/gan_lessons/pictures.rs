@@ -73,7 +73,7 @@ pub(super) fn guidelines(setting: &Setting) -> Result<Findings> {
         for seed in seeds(setting) {
             let images = Dataset::Images(data.clone());
             let mut gan = Gan::new(images, config.clone(), seed, &setting.device)?;
-            trained(&mut gan, steps, [0; 2], setting)?;
+            trained(&mut gan, steps, [0; 2])?;
             each.push(of(&judged(&gan, &judge, seed, setting)?, "fid["));
         }
         all.push(each);
@@ -122,11 +122,11 @@ pub(super) fn beside_vae(setting: &Setting) -> Result<Findings> {
     for seed in seeds(setting) {
         let images = Dataset::Images(data.clone());
         let mut gan = Gan::new(images, dcgan(for_gan), seed, &setting.device)?;
-        trained(&mut gan, for_gan, [0; 2], setting)?;
+        trained(&mut gan, for_gan, [0; 2])?;
         found[0].1.push(judged(&gan, &judge, seed, setting)?);
         let config = VaeConfig { lr_end: 0.05, lr_steps: for_vae, ..VaeConfig::default() };
         let mut vae = Vae::new(data.clone(), config, seed, &setting.device)?;
-        trained(&mut vae, for_vae, [0; 2], setting)?;
+        trained(&mut vae, for_vae, [0; 2])?;
         found[1].1.push(judged(&vae, &judge, seed, setting)?);
     }
     let values = |model: usize, begins: &str| -> Vec<f64> {

@@ -5,13 +5,13 @@ use super::sampled::Sampled;
 use super::{agent, all_states, judged, measured, theory};
 use crate::checks::Line;
 use crate::plot::{Panel, Scale, Stroke};
-use crate::reproduce::{Findings, Interrupted, Setting};
+use crate::reproduce::{Findings, Setting};
 use agents::tabular::{Discount, Problem};
 use agents::{Baseline, Reinforce, ReinforceConfig};
 use anyhow::Result;
 use envs::Mdp;
 use std::sync::Arc;
-use train::{Measure, Outcome, Plan, Run, fit};
+use train::{Interrupted, Measure, Outcome, Plan, Run, fit};
 
 /// Episodes of an update: few, since a mean over them is the more biased.
 const EPISODES: usize = 4;
@@ -44,7 +44,7 @@ pub(super) fn run(setting: &Setting) -> Result<Findings> {
     let of_update = |variance: f64| Some(variance / EPISODES as f64);
     let mut entries = vec![Entry {
         name: "none",
-        sampled: Sampled::draw(&mut plain, n, &|_, _| 0.0, setting)?,
+        sampled: Sampled::draw(&mut plain, n, &|_, _| 0.0)?,
         along: 1.0,
         variance: of_update(exact.moments(Episode::to_go).variance),
         how: "the estimate is unbiased",
@@ -52,7 +52,7 @@ pub(super) fn run(setting: &Setting) -> Result<Findings> {
     let mut mean = learner(Baseline::Mean)?;
     entries.push(Entry {
         name: "mean of update",
-        sampled: Sampled::draw(&mut mean, n, &|_, _| 0.0, setting)?,
+        sampled: Sampled::draw(&mut mean, n, &|_, _| 0.0)?,
         along: exact.along(&exact.moments(less_own_part).mean),
         variance: None,
         how: "an episode's own returns are a part of the mean that is taken off: by enumeration",
@@ -63,7 +63,7 @@ pub(super) fn run(setting: &Setting) -> Result<Findings> {
     let by_state = |pair: usize| f64::from(values[pair / mdp.n_actions()]);
     entries.push(Entry {
         name: "V(s), learned",
-        sampled: Sampled::draw(&mut learned, n, &|_, _| 0.0, setting)?,
+        sampled: Sampled::draw(&mut learned, n, &|_, _| 0.0)?,
         along: 1.0,
         variance: of_update(exact.moments(|episode| less(episode, &by_state)).variance),
         how: "what does not depend on the action leaves the mean",
@@ -75,7 +75,7 @@ pub(super) fn run(setting: &Setting) -> Result<Findings> {
     };
     entries.push(Entry {
         name: "Q(s, a), exact",
-        sampled: Sampled::draw(&mut plain, n, &baseline, setting)?,
+        sampled: Sampled::draw(&mut plain, n, &baseline)?,
         along: 0.0,
         variance: of_update(exact.moments(|episode| less(episode, &|pair| q[pair])).variance),
         how: "G − Q(s, a) is 0 in the mean, whatever the action: nothing is left of g",
@@ -88,8 +88,7 @@ fn learn(agent: &mut Reinforce, setting: &Setting) -> Result<()> {
     let steps = setting.pick(40_000, 4_000);
     let plan =
         Plan { steps, log_every: 0, eval_every: 0, save_every: 0, target: None, patience: None };
-    let stop = Arc::clone(&setting.stop);
-    match fit(agent, &plan, &mut Run { stop, ..Run::default() })?.outcome {
+    match fit(agent, &plan, &mut Run::default())?.outcome {
         Outcome::Interrupted => Err(Interrupted.into()),
         _ => Ok(()),
     }
@@ -209,6 +208,7 @@ fn panels(entries: &[Entry], exact: &Exact) -> Vec<Panel> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use train::pulse;
 
     #[test]
     fn the_own_part_of_a_mean_by_hand() {
@@ -227,9 +227,7 @@ mod tests {
 
     #[test]
     fn a_user_who_stops_is_heard() {
-        let setting = Setting::quick();
-        setting.stop.store(true, std::sync::atomic::Ordering::Relaxed);
-        let error = run(&setting).unwrap_err();
+        let error = pulse::hearing(|| true, || run(&Setting::quick())).unwrap_err();
         assert!(error.is::<Interrupted>());
     }
 }

@@ -10,7 +10,7 @@
 use super::{all_states, theory};
 use crate::checks::Line;
 use crate::plot::{Curve, Panel, Scale, Stroke};
-use crate::reproduce::{Findings, Interrupted, Setting};
+use crate::reproduce::{Findings, Setting};
 use agents::policy_head;
 use agents::tabular::{Choice, Discount, Policy, Problem, Table};
 use agents::{ActorCritic, ActorCriticConfig, Agent as _, Critic, MakeEnv, OptimizerName};
@@ -18,7 +18,7 @@ use anyhow::{Context as _, Result};
 use candle_core::{Device, Tensor};
 use envs::{GridConfig, GridWorld, Layout, Mdp, MdpEnv};
 use std::sync::Arc;
-use train::{Measure, Outcome, Plan, Run, fit};
+use train::{Interrupted, Measure, Outcome, Plan, Run, fit};
 
 /// How many times slower the policy is.
 const SLOWER: f64 = 1e8;
@@ -115,8 +115,7 @@ fn watch(
     };
     for moment in 0..=MOMENTS {
         if moment > 0 {
-            let stop = Arc::clone(&setting.stop);
-            let report = fit(&mut agent, &plan, &mut Run { stop, ..Run::default() })?;
+            let report = fit(&mut agent, &plan, &mut Run::default())?;
             if report.outcome == Outcome::Interrupted {
                 return Err(Interrupted.into());
             }

@@ -84,7 +84,7 @@ fn compare(name: &str, mdp: &Arc<dyn Mdp>, setting: &Setting) -> Result<Compared
     for n in sizes {
         let estimates = setting.pick(131_072, 4096) / n;
         let estimates = estimates.clamp(setting.pick(48, 16), setting.pick(1024, 128));
-        let sampled = Sampled::draw(&mut learner(n)?, estimates, &|_, _| 0.0, setting)?;
+        let sampled = Sampled::draw(&mut learner(n)?, estimates, &|_, _| 0.0)?;
         let (square, expected) = (sampled.squared_error(&exact.gradient), one.variance / n as f64);
         furthest = furthest.max((square.mean - expected).abs() / standard_error(&square));
         slopes.push((n as f64, square.mean, standard_error(&square) / square.mean));

@@ -32,7 +32,7 @@ pub(super) fn run(setting: &Setting) -> Result<Findings> {
         for &horizon in &horizons {
             let mut agent = learner(*returns, horizon)?;
             let n = setting.pick(3_000, 400);
-            let sampled = Sampled::draw(&mut agent, n, &|_, _| 0.0, setting)?;
+            let sampled = Sampled::draw(&mut agent, n, &|_, _| 0.0)?;
             found.push((horizon as f64, sampled.variance()));
         }
     }

@@ -1,9 +1,8 @@
 //! Estimates drawn from a learner, and what they say.
-use super::super::Setting;
 use super::exact::dot;
 use agents::Reinforce;
 use anyhow::Result;
-use train::Measure;
+use train::{Measure, pulse};
 
 /// Independent estimates of the gradient, `[n, P]`.
 pub(super) struct Sampled(Vec<Vec<f64>>);
@@ -15,11 +14,10 @@ impl Sampled {
         agent: &mut Reinforce,
         n: usize,
         baseline: &dyn Fn(&[f32], usize) -> f32,
-        setting: &Setting,
     ) -> Result<Self> {
         let mut all = Vec::with_capacity(n);
         for _ in 0..n {
-            setting.go_on()?;
+            pulse::check()?;
             let estimate = agent.gradient(&|obs, action| baseline(obs, action[0] as usize))?;
             all.push(estimate.into_iter().map(f64::from).collect());
         }

@@ -1,6 +1,9 @@
 //! The loop, driven by a learner that only counts.
 use super::*;
-use crate::testing::{Behaviour, Counter, Rows, plan, resume_changes_nothing, same_seed_same_bits};
+use crate::testing::{
+    Behaviour, Counter, Rows, interrupting_changes_nothing, plan, resume_changes_nothing,
+    same_seed_same_bits,
+};
 
 fn counter() -> Counter {
     behaving(Behaviour::default())
@@ -80,12 +83,10 @@ fn stops_for_each_reason() {
     assert_eq!(outcome(&mut flat, patient).unwrap(), (Outcome::Stalled, 30));
     let mut done = behaving(Behaviour { converges_at: Some(4), ..Behaviour::default() });
     assert_eq!(outcome(&mut done, plan(40)).unwrap(), (Outcome::Converged, 3));
-    let mut run = Run::default();
-    run.stop.store(true, Ordering::Relaxed);
-    let report = fit(&mut counter(), &plan(8), &mut run).unwrap();
+    let report =
+        pulse::hearing(|| true, || fit(&mut counter(), &plan(8), &mut Run::default()).unwrap());
     assert_eq!((report.outcome, report.steps), (Outcome::Interrupted, 0));
     assert!(report.evaluation.is_none());
-    run.stop = Default::default();
 }
 
 #[test]
@@ -201,4 +202,73 @@ fn refuses_other_hyper_parameters() {
     assert!(error.contains("lr: 0.1 when started, 0.2 now"), "{error}");
     assert!(!error.contains("batch"), "{error}");
     fit(&mut counter(), &plan(8), &mut with(0.1)).unwrap();
+}
+
+#[test]
+fn an_interrupted_run_goes_on_as_if_it_had_not_been() {
+    let best_in_between: fn(u64) -> f64 = |step| 5.0 - (step as f64 - 9.0).abs();
+    for behaviour in [
+        Behaviour { stride: 3, ..Behaviour::default() },
+        Behaviour { stride: 2, score: Some(best_in_between), ..Behaviour::default() },
+        Behaviour { converges_at: Some(11), ..Behaviour::default() },
+    ] {
+        for plan in [
+            Plan { steps: 16, log_every: 5, eval_every: 6, save_every: 4, ..plan(16) },
+            Plan { eval_every: 1, save_every: 0, ..plan(16) },
+            Plan { eval_every: 2, patience: Some(2), target: Some(12.0), ..plan(16) },
+        ] {
+            let make = || Ok(Box::new(behaving(behaviour)) as Box<dyn Learner>);
+            let dir = tempfile::tempdir().unwrap();
+            interrupting_changes_nothing(&make, &plan, 200, dir.path()).unwrap();
+        }
+    }
+}
+
+/// Keeps what an evaluation says of itself.
+#[derive(Default, Clone)]
+struct Said(std::sync::Arc<std::sync::Mutex<Vec<String>>>);
+
+impl crate::Sink for Said {
+    fn row(&mut self, _: &Row) -> Result<()> {
+        Ok(())
+    }
+
+    fn progress(&mut self, what: &str, done: u64, of: u64) {
+        self.0.lock().unwrap().push(format!("{what} {done}/{of}"));
+    }
+}
+
+#[test]
+fn an_evaluation_says_how_far_it_is() {
+    let said = Said::default();
+    let mut run = Run { sinks: vec![Box::new(said.clone())], ..Run::default() };
+    let plan = Plan { eval_every: 0, ..plan(2) };
+    fit(&mut counter(), &plan, &mut run).unwrap();
+    assert_eq!(*said.0.lock().unwrap(), ["evaluating 0/3", "evaluating 1/3", "evaluating 2/3"]);
+    assert_eq!(run.sinks.len(), 1);
+}
+
+/// Asks in the middle of a step, before anything has changed.
+struct Asking(Counter);
+
+impl Learner for Asking {
+    fn step(&mut self, log: &mut Log) -> Result<Progress> {
+        pulse::check()?;
+        self.0.step(log)
+    }
+
+    fn evaluate(&mut self, split: Split) -> Result<crate::Evaluation> {
+        self.0.evaluate(split)
+    }
+
+    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        self.0.state(checkpoint)
+    }
+}
+
+#[test]
+fn a_step_may_be_interrupted() {
+    let make = || Ok(Box::new(Asking(counter())) as Box<dyn Learner>);
+    let dir = tempfile::tempdir().unwrap();
+    interrupting_changes_nothing(&make, &plan(8), 40, dir.path()).unwrap();
 }

@@ -30,6 +30,12 @@ pub trait Sink {
         let _ = step;
     }
 
+    /// Of `what` is being done beside training, as in `evaluating`, so much `of` so much is done. Called
+    /// often: must be cheap.
+    fn progress(&mut self, what: &str, done: u64, of: u64) {
+        let _ = (what, done, of);
+    }
+
     /// Something the user should know.
     fn note(&mut self, text: &str) {
         let _ = text;

@@ -11,26 +11,36 @@ pub struct Bar {
     bar: ProgressBar,
     unit: &'static str,
     newest: BTreeMap<String, f64>,
+    /// What else is being done, instead of the metrics.
+    elsewhere: bool,
 }
 
 impl Bar {
-    /// A bar that counts `unit`, as in `transitions`.
+    /// A bar that counts `unit`, as in `transitions`. Before a run begins it shows what else is being done.
     pub fn new(unit: &'static str) -> Self {
-        Self { bar: ProgressBar::hidden(), unit, newest: BTreeMap::new() }
+        let bar = ProgressBar::new_spinner().with_style(ProgressStyle::default_spinner());
+        Self { bar, unit, newest: BTreeMap::new(), elsewhere: false }
     }
 }
 
 impl Sink for Bar {
     fn begin(&mut self, step: u64, steps: u64, _: u64) -> Result<()> {
         let template = format!(
-            "{{bar:24}} {{human_pos}}/{{human_len}} {}  {{rate}}  {{eta}} left  {{wide_msg}}",
+            "{{bar:24}} {{human_pos}}/{{human_len}} {}  {{rate}}{{left}}  {{wide_msg}}",
             self.unit
         );
         let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
             // Nothing to do about a terminal that takes no text.
             let _ = write!(out, "{:.0}/s", state.per_sec());
         };
-        let style = ProgressStyle::with_template(&template)?.with_key("rate", rate);
+        let left = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            // After the last step no one knows: an evaluation is still to come.
+            if state.len().is_some_and(|steps| state.pos() < steps) {
+                let _ = write!(out, "  {:#} left", HumanDuration(state.eta()));
+            }
+        };
+        let style = ProgressStyle::with_template(&template)?;
+        let style = style.with_key("rate", rate).with_key("left", left);
         self.bar = ProgressBar::new(steps).with_style(style);
         self.bar.set_position(step);
         // The rate counts from here: what an earlier part of the run did took none of this time.
@@ -40,12 +50,21 @@ impl Sink for Bar {
 
     fn row(&mut self, row: &Row) -> Result<()> {
         self.newest.extend(row.values.clone());
+        self.elsewhere = false;
         self.bar.set_message(told(&self.newest));
         Ok(())
     }
 
     fn tick(&mut self, step: u64) {
+        if std::mem::take(&mut self.elsewhere) {
+            self.bar.set_message(told(&self.newest));
+        }
         self.bar.set_position(step);
+    }
+
+    fn progress(&mut self, what: &str, done: u64, of: u64) {
+        self.elsewhere = true;
+        self.bar.set_message(format!("{what} {done}/{of}"));
     }
 
     fn note(&mut self, text: &str) {
@@ -59,27 +78,36 @@ impl Drop for Bar {
     }
 }
 
-/// A line per row.
+/// A line per row; while something else is being done one after a second, and then less and less often.
 pub struct Lines {
     unit: &'static str,
     steps: u64,
     begun: (Instant, u64),
+    told: Instant,
+    silence: Duration,
 }
+
+/// How long nothing is said at first of what is being done, and at most.
+const SILENCE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
 
 impl Lines {
     /// Lines that count `unit`, as in `transitions`.
     pub fn new(unit: &'static str) -> Self {
-        Self { unit, steps: 0, begun: (Instant::now(), 0) }
+        let now = Instant::now();
+        Self { unit, steps: 0, begun: (now, 0), told: now, silence: SILENCE[0] }
     }
 }
 
 impl Sink for Lines {
     fn begin(&mut self, step: u64, steps: u64, _: u64) -> Result<()> {
-        (self.steps, self.begun) = (steps, (Instant::now(), step));
+        let now = Instant::now();
+        (self.steps, self.begun, self.told) = (steps, (now, step), now);
+        self.silence = SILENCE[0];
         Ok(())
     }
 
     fn row(&mut self, row: &Row) -> Result<()> {
+        (self.told, self.silence) = (Instant::now(), SILENCE[0]);
         let (begun, from) = self.begun;
         let per_unit = begun.elapsed().as_secs_f64() / (row.step - from).max(1) as f64;
         let left =
@@ -93,6 +121,13 @@ impl Sink for Lines {
             told(&row.values)
         ));
         Ok(())
+    }
+
+    fn progress(&mut self, what: &str, done: u64, of: u64) {
+        if self.told.elapsed() >= self.silence {
+            (self.told, self.silence) = (Instant::now(), SILENCE[1].min(2 * self.silence));
+            say(&format!("{what} {done}/{of}"));
+        }
     }
 
     fn note(&mut self, text: &str) {

@@ -1,0 +1,70 @@
+//! Ctrl-C: the first one is heard, the second one ends the program.
+use ::train::pulse;
+use anyhow::{Context, Result};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+use signal_hook::iterator::Signals;
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How long nothing may be said to who wants to stop.
+const PATIENCE: Duration = Duration::from_millis(600);
+
+/// Listens for Ctrl-C and `kill`. A closed terminal is left to what the user chose: `nohup`, or the end.
+pub(super) struct Interrupts {
+    /// Raised by the first one.
+    stop: Arc<AtomicBool>,
+    /// The next one ends the program.
+    at_once: Arc<AtomicBool>,
+    /// Whether someone has asked since.
+    heard: Arc<AtomicBool>,
+}
+
+impl Interrupts {
+    /// From now on the first one is heard, the second one ends the program.
+    pub(super) fn listen() -> Result<Self> {
+        let [stop, at_once, heard] = std::array::from_fn(|_| Arc::new(AtomicBool::new(false)));
+        let listen = || -> std::io::Result<Signals> {
+            for signal in [SIGINT, SIGTERM] {
+                flag::register_conditional_shutdown(signal, 130, Arc::clone(&at_once))?;
+                flag::register(signal, Arc::clone(&at_once))?;
+                flag::register(signal, Arc::clone(&stop))?;
+            }
+            Signals::new([SIGINT, SIGTERM])
+        };
+        let mut signals = listen().context("cannot listen for Ctrl-C")?;
+        let asked = Arc::clone(&heard);
+        std::thread::spawn(move || {
+            if signals.forever().next().is_some() {
+                std::thread::sleep(PATIENCE);
+                if !asked.load(Ordering::Relaxed) {
+                    let sentence =
+                        "stopping as soon as this step is over; Ctrl-C once more ends at once";
+                    // Nobody reads standard error: no reason not to stop.
+                    let _ = writeln!(std::io::stderr(), "note: {sentence}");
+                }
+            }
+        });
+        Ok(Self { stop, at_once, heard })
+    }
+
+    /// Does `work`, which is interrupted by the first one.
+    pub(super) fn hearing<T>(&self, work: impl FnOnce() -> T) -> T {
+        let (stop, heard) = (Arc::clone(&self.stop), Arc::clone(&self.heard));
+        let stopped = move || {
+            let stopped = stop.load(Ordering::Relaxed);
+            if stopped {
+                heard.store(true, Ordering::Relaxed);
+            }
+            stopped
+        };
+        pulse::hearing(stopped, work)
+    }
+
+    /// From now on the first one ends the program: all that counts is written.
+    pub(super) fn end_at_once(&self) {
+        self.at_once.store(true, Ordering::Relaxed);
+    }
+}

@@ -102,8 +102,8 @@ impl RunDir {
         let file = path.join("run.json");
         let text = fs::read(&file).with_context(|| match leftovers(path) {
             Ok(_) if path.is_dir() => format!(
-                "{0} holds no run: one that was to be there ended before it had begun; give its command \
-                 again, with --out {0}",
+                "{0} has no run.json: its run ended before it had begun; give its command again, with \
+                 --out {0}",
                 path.display()
             ),
             _ => format!("{} is not a run directory: cannot read run.json in it", path.display()),

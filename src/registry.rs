@@ -2,12 +2,14 @@
 //!
 //! To add an environment, an algorithm or a preset is to add its line here.
 mod algorithms;
+mod bad_option;
 mod data;
 mod envs;
 mod job;
 mod presets;
 
 pub use algorithms::{ALGORITHMS, Algorithm, Build};
+pub(crate) use bad_option::BadOption;
 pub use data::{DATA, DataEntry, DataName, DataSource};
 pub use envs::{ENVS, EnvEntry, Source};
 pub use job::{DataJob, Job, Subject};
@@ -47,7 +49,10 @@ pub(crate) fn typed<C: FromArgMatches + Serialize>(matches: &ArgMatches) -> Resu
     // JSON has no NaN and no infinity, and neither is a hyper-parameter.
     match options.iter().find(|(_, value)| value.is_null()) {
         Some((name, _)) => {
-            Err(Usage(format!("--{}: must be a finite number", name.replace('_', "-"))).into())
+            let raw = matches.get_raw(name).and_then(|mut values| values.next());
+            let raw = raw.unwrap_or_default().display();
+            let flag = name.replace('_', "-");
+            Err(Usage(format!("--{flag} {raw}: must be a finite number")).into())
         }
         None => Ok(options),
     }

@@ -5,14 +5,14 @@ use crate::policy_net::{ActorCriticNet, Shape, Sharing};
 use crate::rollout::Rollout;
 use crate::scaling::{Scaler, Scaling};
 use crate::tabular::{Model, Table};
-use crate::{MakeEnv, discrete_actions, evaluate};
+use crate::{MakeEnv, discrete_actions, evaluate, memory};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use clap::ValueEnum;
-use envs::VecEnv;
+use envs::{Spec, VecEnv};
 use nn::{Frozen, HostTensor, Optimizer, OptimizerConfig, Params, Sequential};
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Checkpoint, Linear, Log, MODEL, Rng, stream};
+use train::{BadValue, Checkpoint, Linear, Log, MODEL, Memory, Rng, stream};
 
 /// What an [`Actor`] is made from.
 pub(crate) struct Setup {
@@ -35,6 +35,19 @@ pub(crate) struct Setup {
     pub(crate) value_coef: f64,
     /// c_e.
     pub(crate) entropy_coef: f64,
+}
+
+impl Setup {
+    /// What all of it takes in an environment like `spec`.
+    fn memory(&self, spec: &Spec) -> Memory {
+        let Self { n_envs, rollout, shape: Shape { hidden, .. }, .. } = *self;
+        let mut memory = Memory::default();
+        memory::copies(&mut memory, n_envs, spec);
+        // Two networks, with gradients and moments.
+        memory::networks(&mut memory, hidden, (spec, spec.action_width()), 8);
+        memory::pass(&mut memory, ("rollout", rollout), [rollout, n_envs], (spec, hidden));
+        memory
+    }
 }
 
 /// What the critic learns.
@@ -75,6 +88,7 @@ impl Actor {
     /// At the start of the first episodes, untrained.
     pub(crate) fn new(make: MakeEnv, setup: Setup, seed: u64, device: &Device) -> Result<Self> {
         let n = setup.n_envs;
+        setup.memory(&make().spec()).check()?;
         let rngs = (0..n).map(|i| stream(seed, &format!("env/{i}"))).collect();
         let envs = VecEnv::new(rngs, &make);
         let spec = envs.spec();
@@ -270,10 +284,18 @@ impl Actor {
         self.params.state(MODEL, checkpoint)?;
         self.scaler.state(checkpoint)?;
         self.optimizer.state("optimizer", checkpoint)?;
-        self.rollout.state("rollout", checkpoint)?;
+        let n = self.n();
+        self.rollout.state("rollout", (self.envs.spec(), n), checkpoint)?;
+        let (len, most) = (self.rollout.len(), self.setup.rollout * n);
+        let expected = format!("a rollout of {n} copies, of less than {most}, is expected");
+        checkpoint.check("rollout-len", &expected, || {
+            len < most
+                && len.is_multiple_of(n)
+                && self.rollout.copies.iter().enumerate().all(|(i, copy)| i % n == *copy as usize)
+        })?;
         checkpoint.exchange("envs", self.envs.snapshot()?, |saved| self.envs.restore(saved))?;
         checkpoint.value("policy", &mut self.rng)?;
-        checkpoint.value("transitions", &mut self.transitions)
+        checkpoint.count("transitions", &mut self.transitions)
     }
 
     /// Observations one after the other as `[rows, …]`.

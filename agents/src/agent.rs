@@ -1,4 +1,5 @@
 //! What agents share: acting, and being scored.
+use crate::memory;
 use crate::tabular::{Model, Policy, Table};
 use anyhow::{Result, bail};
 use envs::{Actions, Env, Episode, Spec, Transition, VecEnv};
@@ -135,8 +136,9 @@ pub fn evaluate(
     };
     let mut returns = Vec::new();
     // In groups, so that a million episodes need no million environments.
-    for first in (0..n).step_by(GROUP) {
-        let group = first..n.min(first + GROUP);
+    let at_once = memory::at_once(GROUP, &make().spec());
+    for first in (0..n).step_by(at_once) {
+        let group = first..n.min(first + at_once);
         let rngs = group.map(|i| stream(seed, &format!("{purpose}/{i}"))).collect();
         let tell = |finished| Ok(pulse::progress("evaluating", first + finished, n)?);
         returns.extend(played(agent, make, rngs, tell)?.iter().map(|episode| episode.ret));

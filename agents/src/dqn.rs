@@ -4,17 +4,19 @@
 //! taken every so often. Where we leave the paper: Adam in place of RMSProp (`--optimizer rmsprop`
 //! has it), a step size that may fall, several environments stepped together, no clipping of
 //! rewards.
+use crate::memory;
 use crate::tabular::{Model, Table};
 use crate::{Agent, Batch, MakeEnv, OptimizerName, Replay, discrete_actions, evaluate, q_network};
 use anyhow::Result;
 use candle_core::{D, Device, Module as _, Tensor};
 use clap::ValueEnum;
-use envs::VecEnv;
+use envs::{Spec, VecEnv};
 use nn::{Frozen, Optimizer, Params, Sequential, loss, select};
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use train::{
-    BadValue, Checkpoint, Evaluation, Learner, Linear, Log, MODEL, Progress, Rng, Split, stream,
+    BadValue, Checkpoint, Evaluation, Learner, Linear, Log, MODEL, Memory, Progress, Rng, Split,
+    stream,
 };
 
 train::hyper_parameters! {
@@ -111,6 +113,20 @@ pub struct Dqn {
     updates: u64,
 }
 
+impl DqnConfig {
+    /// What all of it takes in an environment like `spec`.
+    fn memory(&self, spec: &Spec) -> Memory {
+        let Self { replay, batch, hidden, n_envs, .. } = *self;
+        let mut memory = Memory::default();
+        memory.part("replay", replay, [replay, Replay::bytes_of_one(spec)]);
+        memory::copies(&mut memory, n_envs, spec);
+        // The target's parameters alone; the others with their gradient and moments.
+        memory::networks(&mut memory, hidden, (spec, spec.n_actions()), 5);
+        memory::pass(&mut memory, ("batch", batch), [batch, 2], (spec, hidden));
+        memory
+    }
+}
+
 impl Dqn {
     /// An untrained agent for the environment `make` makes.
     ///
@@ -123,6 +139,7 @@ impl Dqn {
             let fits = "must not be more than --replay holds";
             return Err(BadValue::new("warmup", config.warmup, fits).into());
         }
+        config.memory(&make().spec()).check()?;
         let rngs = (0..config.n_envs).map(|i| stream(seed, &format!("env/{i}"))).collect();
         let envs = VecEnv::new(rngs, &make);
         let spec = envs.spec();
@@ -260,12 +277,12 @@ impl Learner for Dqn {
         self.params.state(MODEL, checkpoint)?;
         self.target_params.state("target", checkpoint)?;
         self.optimizer.state("optimizer", checkpoint)?;
-        self.replay.state("replay", checkpoint)?;
+        self.replay.state("replay", self.envs.spec().n_actions(), checkpoint)?;
         checkpoint.exchange("envs", self.envs.snapshot()?, |saved| self.envs.restore(saved))?;
         checkpoint.value("explore", &mut self.explore)?;
         checkpoint.value("sample", &mut self.sample)?;
-        checkpoint.value("seen", &mut self.seen)?;
-        checkpoint.value("updates", &mut self.updates)
+        checkpoint.count("seen", &mut self.seen)?;
+        checkpoint.count("updates", &mut self.updates)
     }
 }
 

@@ -11,6 +11,7 @@ mod actor;
 mod actor_critic;
 mod agent;
 mod dqn;
+mod memory;
 mod net;
 mod optimizer;
 pub mod policy_head;

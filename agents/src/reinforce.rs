@@ -10,14 +10,16 @@ use crate::policy_net::{critic_network, policy_network};
 use crate::returns::{Weights, discounted_return, normalise, rewards_to_go};
 use crate::rollout::Rollout;
 use crate::scaling::Scaler;
-use crate::{Agent, MakeEnv, OptimizerName, evaluate};
+use crate::{Agent, MakeEnv, OptimizerName, evaluate, memory};
 use anyhow::Result;
 use candle_core::{Device, Module as _, Tensor};
 use clap::ValueEnum;
-use envs::{End, VecEnv};
+use envs::{End, Spec, VecEnv};
 use nn::{Frozen, Optimizer, Params, Sequential, loss};
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split, stream};
+use train::{
+    BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Memory, Progress, Rng, Split, stream,
+};
 
 policy_parameters! {
     /// Hyper-parameters of [`Reinforce`].
@@ -120,6 +122,20 @@ pub struct Reinforce {
     rng: Rng,
 }
 
+impl ReinforceConfig {
+    /// What all of it takes in an environment like `spec`, where episodes are as long as they can be.
+    fn memory(&self, spec: &Spec) -> Memory {
+        let Self { episodes, n_envs, hidden, .. } = *self;
+        let mut memory = Memory::default();
+        memory::copies(&mut memory, n_envs, spec);
+        memory::networks(&mut memory, hidden, (spec, spec.action_width()), 8);
+        let longest = spec.time_limit.unwrap_or(1) as usize;
+        let row = spec.obs_len() + spec.action_width() + 4;
+        memory.part("episodes", episodes, [episodes, longest, row, size_of::<f32>()]);
+        memory
+    }
+}
+
 impl Reinforce {
     /// An untrained agent for the environment `make` makes.
     ///
@@ -132,6 +148,7 @@ impl Reinforce {
             let fits = "must not be more than --episodes, the rest would never play";
             return Err(BadValue::new("n_envs", config.n_envs, fits).into());
         }
+        config.memory(&make().spec()).check()?;
         let rngs = (0..config.n_envs).map(|i| stream(seed, &format!("env/{i}")));
         let envs: Vec<_> = rngs.map(|rng| VecEnv::new(vec![rng], &make)).collect();
         let spec = make().spec();
@@ -409,7 +426,8 @@ impl Learner for Reinforce {
             value.params.state("model.value", checkpoint)?;
             value.optimizer.state("value-optimizer", checkpoint)?;
         }
-        self.rollout.state("rollout", checkpoint)?;
+        let spec = self.envs[0].spec();
+        self.rollout.state("rollout", (spec, self.envs.len()), checkpoint)?;
         let envs =
             self.envs.iter().map(VecEnv::snapshot).collect::<serde_json::Result<Vec<_>>>()?;
         checkpoint.exchange("envs", envs.into(), |saved| {
@@ -424,6 +442,13 @@ impl Learner for Reinforce {
         })?;
         checkpoint.value("playing", &mut self.playing)?;
         checkpoint.value("begun", &mut self.begun)?;
+        let (n, episodes) = (self.envs.len(), self.config.episodes);
+        checkpoint.check("playing", &format!("{n} copies, one at play, are expected"), || {
+            self.playing.len() == n && self.playing.contains(&true)
+        })?;
+        checkpoint.check("begun", &format!("{n} to {episodes} episodes are expected"), || {
+            (n..=episodes).contains(&self.begun)
+        })?;
         checkpoint.value("policy", &mut self.rng)
     }
 }

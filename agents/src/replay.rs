@@ -5,7 +5,7 @@ use candle_core::Device;
 use envs::{Element, End, Spec, Transition};
 use nn::HostTensor;
 use rand::Rng as _;
-use train::{BadValue, Checkpoint, Rng};
+use train::{BadValue, Checkpoint, Memory, Rng};
 
 /// The newest `capacity` transitions. Observations are stored in their own element type, so that
 /// one of bits takes a 32nd of the memory it would as `f32`.
@@ -53,16 +53,24 @@ impl Batch {
 }
 
 impl Replay {
+    /// Bytes of a transition.
+    pub fn bytes_of_one(spec: &Spec) -> usize {
+        let obs = match spec.element {
+            Element::Bit => spec.obs_len().div_ceil(64) * size_of::<u64>(),
+            Element::Byte => spec.obs_len(),
+            Element::Float => spec.obs_len() * size_of::<f32>(),
+        };
+        2 * obs + 3 * size_of::<f32>()
+    }
+
     /// Room for `capacity` transitions, taken here and now.
     ///
     /// # Errors
     /// [`BadValue`] where there is not so much memory.
     pub fn new(capacity: usize, spec: &Spec) -> Result<Self, BadValue> {
-        // Asked for first, since a `vec!` that finds no memory ends the program.
-        let bytes = 2 * spec.obs_len() * size_of::<f32>() + 3 * size_of::<f32>();
-        if Vec::<u8>::new().try_reserve_exact(capacity.saturating_mul(bytes)).is_err() {
-            return Err(BadValue::new("replay", capacity, "so many do not fit into memory"));
-        }
+        let mut memory = Memory::default();
+        memory.part("replay", capacity, [capacity, Self::bytes_of_one(spec)]);
+        memory.check()?;
         Ok(Self {
             capacity,
             pushed: 0,
@@ -113,12 +121,17 @@ impl Replay {
         Ok(())
     }
 
-    /// Saves or loads the transitions held.
+    /// Saves or loads the transitions held, with `n_actions` actions.
     ///
     /// # Errors
     /// Names the file.
-    pub fn state(&mut self, name: &str, checkpoint: &mut Checkpoint) -> Result<()> {
-        checkpoint.value(&format!("{name}-pushed"), &mut self.pushed)?;
+    pub fn state(
+        &mut self,
+        name: &str,
+        n_actions: usize,
+        checkpoint: &mut Checkpoint,
+    ) -> Result<()> {
+        checkpoint.count(&format!("{name}-pushed"), &mut self.pushed)?;
         let len = self.len();
         let mut part =
             |part: &str, bytes: &mut [u8]| checkpoint.bytes(&format!("{name}-{part}"), bytes);
@@ -126,7 +139,20 @@ impl Replay {
         part("next_obs", self.next_obs.bytes(len))?;
         part("actions", cast_slice_mut(&mut self.actions[..len]))?;
         part("rewards", cast_slice_mut(&mut self.rewards[..len]))?;
-        part("continues", cast_slice_mut(&mut self.continues[..len]))
+        part("continues", cast_slice_mut(&mut self.continues[..len]))?;
+        let known = |action: &u32| (*action as usize) < n_actions;
+        let expected = format!("actions below {n_actions} are expected");
+        checkpoint.check(&format!("{name}-actions"), &expected, || {
+            self.actions[..len].iter().all(known)
+        })?;
+        let numbers = self.rewards[..len].iter().chain(self.obs.floats(len));
+        let mut numbers = numbers.chain(self.next_obs.floats(len));
+        checkpoint.check(name, "finite rewards and observations are expected", || {
+            numbers.all(|number| number.is_finite())
+        })?;
+        checkpoint.check(&format!("{name}-continues"), "0 and 1 are expected", || {
+            self.continues[..len].iter().all(|continues| [0.0, 1.0].contains(continues))
+        })
     }
 }
 
@@ -198,6 +224,14 @@ impl Store {
                 }
                 Rows::Floats(from) => to.copy_from_slice(&from[row * n..][..n]),
             }
+        }
+    }
+
+    /// The numbers of the first `len` rows, where they are such as may be none.
+    fn floats(&self, len: usize) -> &[f32] {
+        match &self.rows {
+            Rows::Floats(rows) => &rows[..len * self.obs_len],
+            Rows::Bits(_) | Rows::Bytes(_) => &[],
         }
     }
 
@@ -305,10 +339,11 @@ mod tests {
         let mut replay = Replay::new(10, &spec).unwrap();
         (0..13).for_each(|i| push(&mut replay, i, End::Terminated, bits));
         let mut checkpoint = Checkpoint::create(&path).unwrap();
-        replay.state("replay", &mut checkpoint).unwrap();
+        replay.state("replay", 2, &mut checkpoint).unwrap();
         checkpoint.commit().unwrap();
         let mut other = Replay::new(10, &spec).unwrap();
-        other.state("replay", &mut Checkpoint::open(&path, train::Scope::All).unwrap()).unwrap();
+        let mut checkpoint = Checkpoint::open(&path, train::Scope::All).unwrap();
+        other.state("replay", 2, &mut checkpoint).unwrap();
         let drawn = |replay: &Replay| {
             let mut batch = Batch::new(50, &spec, &Device::Cpu).unwrap();
             replay.sample(&mut batch, &mut stream(1, "test")).unwrap();

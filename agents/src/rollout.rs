@@ -2,7 +2,7 @@
 use crate::returns::Steps;
 use anyhow::{Result, ensure};
 use bytemuck::{Pod, Zeroable, cast_slice_mut};
-use envs::{Action, End, Transition};
+use envs::{Action, End, Spec, Transition};
 use train::Checkpoint;
 
 /// Transitions in the order they were made. Room for a rollout is taken at first and kept.
@@ -92,14 +92,26 @@ impl Rollout {
         Steps { n, rewards: &self.rewards, ends: &self.ends, values, next_values }
     }
 
-    /// Saves or loads the transitions held.
+    /// Saves or loads the transitions held, of `copies` copies of an environment like `spec`.
     ///
     /// # Errors
     /// Names the file.
-    pub fn state(&mut self, name: &str, checkpoint: &mut Checkpoint) -> Result<()> {
+    pub fn state(
+        &mut self,
+        name: &str,
+        (spec, copies): (&Spec, usize),
+        checkpoint: &mut Checkpoint,
+    ) -> Result<()> {
         let mut held = (self.len(), self.finals.len());
         checkpoint.value(&format!("{name}-len"), &mut held)?;
         let (len, finals) = held;
+        let rows = |width: usize| len.checked_mul(width).unwrap_or(usize::MAX);
+        checkpoint.check_len(&format!("{name}-obs"), rows(self.obs_len), size_of::<f32>())?;
+        checkpoint.check_len(&format!("{name}-actions"), rows(self.width), size_of::<f32>())?;
+        checkpoint.check_len(&format!("{name}-rewards"), len, size_of::<f32>())?;
+        checkpoint.check_len(&format!("{name}-ends"), len, 1)?;
+        checkpoint.check_len(&format!("{name}-copies"), len, size_of::<u32>())?;
+        checkpoint.check_len(&format!("{name}-finals"), finals, size_of::<f32>())?;
         let mut ends: Vec<u8> = self.ends.iter().map(|end| *end as u8).collect();
         part(checkpoint, &format!("{name}-obs"), &mut self.obs, len * self.obs_len)?;
         part(checkpoint, &format!("{name}-actions"), &mut self.actions, len * self.width)?;
@@ -112,7 +124,21 @@ impl Rollout {
         let known: Vec<End> = known.copied().collect();
         ensure!(known.len() == len, "{name}-ends.bin: 0, 1 and 2 are expected");
         self.ends.clone_from(&known);
-        Ok(())
+        let known = |copy: &u32| (*copy as usize) < copies;
+        let expected = format!("copies below {copies} are expected");
+        checkpoint.check(&format!("{name}-copies"), &expected, || self.copies.iter().all(known))?;
+        let n = spec.n_actions();
+        let numbered = |action: &f32| spec.action_len() > 0 || (0..n).any(|i| i as f32 == *action);
+        let actions = || self.actions.iter().all(|action| action.is_finite() && numbered(action));
+        checkpoint.check(&format!("{name}-actions"), "actions there are, are expected", actions)?;
+        let numbers = self.obs.iter().chain(&self.rewards).chain(&self.finals);
+        checkpoint.check(name, "finite rewards and observations are expected", || {
+            numbers.clone().all(|number| number.is_finite())
+        })?;
+        let cut = self.ends.iter().filter(|end| **end == End::Truncated).count();
+        checkpoint.check(&format!("{name}-finals"), "one of each truncated episode", || {
+            Some(self.finals.len()) == cut.checked_mul(self.obs_len)
+        })
     }
 }
 
@@ -130,7 +156,7 @@ fn part<T: Pod + Zeroable>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use envs::{Catch, Env};
+    use envs::{Catch, Element, Env};
 
     fn push(rollout: &mut Rollout, i: usize, end: End) {
         let env: &dyn Env = &Catch::default();
@@ -172,11 +198,18 @@ mod tests {
         let path = dir.path().join("step-1");
         let mut rollout = rollout();
         let mut checkpoint = Checkpoint::create(&path).unwrap();
-        rollout.state("rollout", &mut checkpoint).unwrap();
+        let spec = Spec {
+            obs_shape: vec![2],
+            element: Element::Float,
+            actions: Spec::names(&["a"; 12]),
+            time_limit: None,
+        };
+        rollout.state("rollout", (&spec, 2), &mut checkpoint).unwrap();
         checkpoint.commit().unwrap();
         let mut other = Rollout::new(0, 2, 1);
         (0..9).for_each(|i| push(&mut other, i, End::Truncated));
-        other.state("rollout", &mut Checkpoint::open(&path, train::Scope::All).unwrap()).unwrap();
+        let mut checkpoint = Checkpoint::open(&path, train::Scope::All).unwrap();
+        other.state("rollout", (&spec, 2), &mut checkpoint).unwrap();
         assert_eq!((&other.obs, &other.finals), (&rollout.obs, &rollout.finals));
         assert_eq!((&other.actions, &other.copies), (&rollout.actions, &rollout.copies));
         assert_eq!((&other.rewards, &other.ends), (&rollout.rewards, &rollout.ends));

@@ -88,12 +88,18 @@ impl Scaler {
     /// part of the model.
     pub(crate) fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
         if let Some(norm) = &mut self.obs {
-            checkpoint.value(&format!("{MODEL}.obs-norm"), norm)?;
+            let (now, name) = (norm.clone(), format!("{MODEL}.obs-norm"));
+            checkpoint.value(&name, norm)?;
+            let fits = norm.fits(&now);
+            checkpoint.check(&name, "those of this environment are expected", || fits)?;
         }
-        match &mut self.reward {
-            Some(norm) => checkpoint.value("reward-norm", norm),
-            None => Ok(()),
+        if let Some(norm) = &mut self.reward {
+            let now = norm.clone();
+            checkpoint.value("reward-norm", norm)?;
+            let fits = norm.fits(&now);
+            checkpoint.check("reward-norm", "those of this environment are expected", || fits)?;
         }
+        Ok(())
     }
 }
 

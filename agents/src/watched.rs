@@ -12,6 +12,9 @@ use train::{Checkpoint, Evaluation, Learner, Log, Progress, Rng, Split};
 /// Moments remembered at most; beyond that every other one is forgotten.
 const MOMENTS: usize = 64;
 
+/// States of the largest problem of which moments are kept: a hundred megabytes of them.
+const REMEMBERED: usize = 1 << 16;
+
 /// An agent and what can be known of its problem. Where the MDP is known and small, two metrics are
 /// logged with every row due by `--log-every`, over the states `s` an episode can visit:
 ///
@@ -128,7 +131,8 @@ impl Known {
         let visited = visited(&model, |_| true);
         // What is drawn along the run: boards, and curves against an only axis.
         let curves = mdp.chart().is_some_and(|chart| chart.up.is_none());
-        let remembers = mdp.grid().is_some() || curves;
+        let drawn = mdp.grid().is_some() || curves;
+        let remembers = drawn && mdp.n_states() <= REMEMBERED;
         Ok(Self { exact: exact.ok(), visited, remembers, model })
     }
 
@@ -198,8 +202,16 @@ impl Learner for Watched {
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
         self.agent.state(checkpoint)?;
-        checkpoint.value("watched", &mut self.seen)?;
-        checkpoint.value("moments", &mut self.history)
+        checkpoint.count("watched", &mut self.seen)?;
+        checkpoint.value("moments", &mut self.history)?;
+        let History { stride, rows, moments } = &self.history;
+        let n = self.known.as_ref().map_or(0, |known| known.model.n_states());
+        let whole = |moment: &Moment| moment.values.len() == n && moment.policy.len() == n;
+        checkpoint.check("moments", &format!("values of {n} states are expected"), || {
+            moments.len() <= MOMENTS + 1
+                && stride.max(rows) < &(1 << 62)
+                && moments.iter().all(whole)
+        })
     }
 }
 

@@ -86,6 +86,13 @@ impl Env for Bandit {
         }
     }
 
+    fn is_possible(&self) -> bool {
+        self.means.len() == self.config.arms
+            && self.means.iter().all(|mean| mean.is_finite())
+            && self.pulls < self.config.horizon
+            && self.pulled.is_none_or(|arm| arm < self.config.arms)
+    }
+
     fn reset(&mut self, _: &mut dyn RngCore) {
         (self.pulls, self.pulled) = (0, None);
     }

@@ -50,6 +50,10 @@ impl Env for Catch {
         }
     }
 
+    fn is_possible(&self) -> bool {
+        self.ball_row <= PADDLE_ROW && self.ball_column.max(self.paddle_column) < COLUMNS
+    }
+
     fn reset(&mut self, rng: &mut dyn RngCore) {
         self.start(rng.random_range(0..COLUMNS));
     }

@@ -18,6 +18,12 @@ pub trait Env: Snapshot {
         true
     }
 
+    /// Whether an episode that is under way can be in this state: asked of a snapshot that was put
+    /// back, whose numbers may be any.
+    fn is_possible(&self) -> bool {
+        true
+    }
+
     /// Starts a new episode.
     fn reset(&mut self, rng: &mut dyn RngCore);
 

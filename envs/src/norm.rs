@@ -37,6 +37,12 @@ impl Running {
         self.squares += before * (x - self.mean);
     }
 
+    /// Whether numbers may have led to this.
+    fn is_possible(&self) -> bool {
+        let finite = self.count.is_finite() && self.mean.is_finite() && self.squares.is_finite();
+        finite && self.count > 0.0 && self.squares >= 0.0
+    }
+
     fn deviation(&self) -> f64 {
         (self.squares / self.count + EPSILON).sqrt()
     }
@@ -57,6 +63,12 @@ impl ObsNorm {
     /// [`f32::MAX`] clips nothing.
     pub fn new(obs_len: usize, clip: f32) -> Self {
         Self { running: vec![Running::NOTHING; obs_len], clip }
+    }
+
+    /// Whether this may have become of `other` by observations, both of one kind.
+    pub fn fits(&self, other: &Self) -> bool {
+        let possible = self.running.iter().all(Running::is_possible);
+        possible && self.running.len() == other.running.len() && self.clip == other.clip
     }
 
     /// Takes observations into account, `[N, obs_len]`.
@@ -100,6 +112,14 @@ impl RewardNorm {
     /// clips nothing.
     pub fn new(n: usize, gamma: f64, clip: f32) -> Self {
         Self { gamma, clip, returns: vec![0.0; n], running: Running::NOTHING }
+    }
+
+    /// Whether this may have become of `other` by rewards, both of one kind.
+    pub fn fits(&self, other: &Self) -> bool {
+        let returns = self.returns.iter().all(|ret| ret.is_finite());
+        let kind = self.gamma == other.gamma && self.clip == other.clip;
+        let same = kind && self.returns.len() == other.returns.len();
+        same && returns && self.running.is_possible()
     }
 
     /// Takes a reward of the copy `index` into account, and how its transition left the episode.

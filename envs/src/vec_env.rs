@@ -205,6 +205,14 @@ impl VecEnv {
         let saved: Saved = serde_json::from_value(saved)?;
         expect("copies", saved.copies.len(), self.n())?;
         expect("numbers in an observation", saved.obs_len, self.spec.obs_len())?;
+        let limit = self.spec.time_limit.unwrap_or(u32::MAX / 2);
+        for SavedMember { episode: Episode { ret, len }, .. } in &saved.copies {
+            if !ret.is_finite() || *len >= limit {
+                let error =
+                    format!("an episode of {len} steps, of {limit} at most, with return {ret}");
+                return Err(serde_json::Error::custom(error));
+            }
+        }
         let before: Vec<_> =
             self.copies.iter().map(|copy| copy.env.snapshot()).collect::<Result<_, _>>()?;
         let envs = saved.copies.iter().map(|copy| copy.env.clone()).collect();
@@ -224,6 +232,10 @@ impl VecEnv {
     fn restore_envs(&mut self, saved: Vec<Value>) -> serde_json::Result<()> {
         for (copy, saved) in self.copies.iter_mut().zip(saved) {
             copy.env.restore(saved)?;
+            if !copy.env.is_possible() {
+                let error = "the snapshot is of a state that the environment can't be in";
+                return Err(serde_json::Error::custom(error));
+            }
             let spec = copy.env.spec();
             if spec != self.spec {
                 return Err(serde_json::Error::custom(format!(

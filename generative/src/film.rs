@@ -1,7 +1,7 @@
 //! What a model draws in the course of its training.
 use crate::Generative;
 use crate::data::{Images, Shape};
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use train::{Checkpoint, Evaluation, Learner, Log, Progress, Split, stream};
 
@@ -129,15 +129,27 @@ impl Learner for Filmed {
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
         self.model.state(checkpoint)?;
-        checkpoint.value("filmed", &mut self.seen)?;
+        checkpoint.count("filmed", &mut self.seen)?;
         checkpoint.value("film", &mut self.film)?;
         checkpoint.blob("frames", &mut self.pixels)?;
-        let expected = self.film.form.map_or(0, |(form, _)| {
-            self.film.steps.len() * self.film.each * form.iter().product::<usize>()
+        let Film { stride, looks, steps, form, each } = &self.film;
+        checkpoint
+            .check("film", "how often to look is expected", || stride.max(looks) < &(1 << 62))?;
+        let expected = form.map_or(0, |([channels, height, width], _)| {
+            let sizes = [channels, height, width, *each, steps.len()];
+            sizes.into_iter().fold(1, usize::saturating_mul)
         });
         let held = self.pixels.len();
-        ensure!(held == expected, "frames.bin holds {held} bytes, {expected} are expected");
-        Ok(())
+        checkpoint.check(
+            "frames",
+            &format!("{expected} bytes are expected, not {held}"),
+            || held == expected && (held > 0 || steps.is_empty()),
+        )?;
+        let levels = form.map_or(256, |(_, levels)| levels);
+        checkpoint.check("frames", &format!("numbers below {levels} are expected"), || {
+            (2..=256).contains(&levels)
+                && self.pixels.iter().all(|pixel| u16::from(*pixel) < levels)
+        })
     }
 }
 

@@ -116,6 +116,7 @@ impl Gan {
     /// another one or with the data.
     pub fn new(data: Dataset, config: GanConfig, seed: u64, device: &Device) -> Result<Self> {
         config.check_for(&data)?;
+        config.memory(&data).check()?;
         let source = Source::new(data, &config, seed, device)?;
         let form = source.form();
         let classes = source.labels().map_or(Vec::new(), |labels| labels.names.clone());
@@ -340,8 +341,8 @@ impl Learner for Gan {
         generator.optimizer.state("generator-optimizer", checkpoint)?;
         discriminator.optimizer.state("discriminator-optimizer", checkpoint)?;
         self.source.state("data", checkpoint)?;
-        checkpoint.value("turn", &mut self.turn)?;
-        checkpoint.value("seen", &mut self.seen)?;
+        checkpoint.count("turn", &mut self.turn)?;
+        checkpoint.count("seen", &mut self.seen)?;
         checkpoint.value("watch", &mut self.watch)?;
         checkpoint.value("noise", &mut self.noise)?;
         checkpoint.value("labels", &mut self.labels)?;

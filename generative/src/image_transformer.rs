@@ -10,10 +10,11 @@
 //! approximation with tanh, as in the authors' code. Its cost grows as the square of the numbers in a picture.
 use crate::autoregressive::{Autoregressive, Network, Place, Settings, Subject, Walk};
 use crate::data::{Binarisation, Images, Parts, Shape};
+use crate::memory;
 use anyhow::Result;
 use candle_core::{DType, Device, Module as _, Tensor};
 use nn::{Activation, Init, Linear, Params, Reader, Signal, causal_attention};
-use train::BadValue;
+use train::{BadValue, Memory};
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`image_transformer`].
@@ -296,6 +297,25 @@ impl Walk for Steps<'_> {
     }
 }
 
+impl ImageTransformerConfig {
+    /// What all of it takes for such pictures.
+    fn memory(&self, subject: &Subject) -> Memory {
+        let Self { features, heads, blocks, batch, .. } = *self;
+        let (t, params) = (subject.shape.len(), subject.output.params());
+        let mut memory = Memory::default();
+        // Queries, keys and values, what is made of them, and four times as many units.
+        let each = memory::sum([features.saturating_mul(12).saturating_mul(blocks), t, params]);
+        memory::learned(&mut memory, ("features", features), [features, each]);
+        let numbers = memory::sum([
+            features.saturating_mul(14).saturating_mul(blocks),
+            heads.saturating_mul(t).saturating_mul(blocks),
+            2 * params,
+        ]);
+        memory::pass(&mut memory, batch, [t, numbers]);
+        memory
+    }
+}
+
 /// An untrained transformer for `data`.
 ///
 /// # Errors
@@ -326,7 +346,8 @@ pub fn image_transformer(
         batch,
         eval_pictures,
     };
-    Autoregressive::new(data, settings, seed, device, |params, subject| {
+    let memory = |subject: &Subject| config.memory(subject);
+    Autoregressive::new(data, settings, (seed, device), memory, |params, subject| {
         Ok(Box::new(Transformer::new(params, subject, config)?))
     })
 }

@@ -10,6 +10,7 @@ pub mod image_transformer;
 pub mod latents;
 pub mod made;
 pub mod measures;
+mod memory;
 mod model;
 pub mod pixelcnn;
 pub mod plane;

@@ -11,9 +11,11 @@
 //! is not changed in training (section 4.2 and 4.3 change both); Adam in place of Adadelta.
 use crate::autoregressive::{Autoregressive, Network, Settings, Subject, Walk, Whole, places};
 use crate::data::{Binarisation, Images, Parts};
+use crate::memory;
 use anyhow::Result;
 use candle_core::{Device, Module as _, Tensor};
 use nn::{Activation, Linear, Params};
+use train::Memory;
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`made`].
@@ -124,6 +126,27 @@ impl Network for Made {
     }
 }
 
+impl MadeConfig {
+    /// What all of it takes for such pictures.
+    fn memory(&self, subject: &Subject) -> Memory {
+        let Self { hidden, layers, batch, .. } = *self;
+        let (d, said) = (subject.shape.len(), subject.shape.len() * subject.output.params());
+        let mut memory = Memory::default();
+        let between = hidden.saturating_mul(layers - 1);
+        memory::learned(&mut memory, ("hidden", hidden), [hidden, memory::sum([d, between, said])]);
+        if self.direct {
+            let told = format!("true, {d} to {said} numbers");
+            memory.part("direct", told, [d, said, 4 * size_of::<f32>()]);
+        }
+        memory::pass(
+            &mut memory,
+            batch,
+            [memory::sum([d, hidden.saturating_mul(layers), 2 * said])],
+        );
+        memory
+    }
+}
+
 /// An untrained MADE for `data`.
 ///
 /// # Errors
@@ -149,7 +172,8 @@ pub fn made(
         batch,
         eval_pictures,
     };
-    Autoregressive::new(data, settings, seed, device, |params, subject| {
+    let memory = |subject: &Subject| config.memory(subject);
+    Autoregressive::new(data, settings, (seed, device), memory, |params, subject| {
         Ok(Box::new(Made::new(params, subject, config)?))
     })
 }

@@ -20,12 +20,13 @@
 //! place of RMSProp. docs/pixelcnn.md has the list.
 use crate::autoregressive::{Autoregressive, Network, Settings, Subject};
 use crate::data::{Binarisation, Images, Parts};
+use crate::memory;
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use clap::ValueEnum;
 use nn::Params;
 use serde::{Deserialize, Serialize};
-use train::BadValue;
+use train::{BadValue, Memory};
 
 mod gated;
 mod residual;
@@ -111,6 +112,25 @@ impl PixelCnnConfig {
         })
     }
 
+    /// What all of it takes for such pictures.
+    fn memory(&self, subject: &Subject) -> Memory {
+        let Self { features, blocks, first_kernel, kernel, hidden, batch, .. } = *self;
+        let (shape, params) = (subject.shape, subject.output.params());
+        let said = shape.channels * params;
+        let mut memory = Memory::default();
+        // Two stacks, each of twice the features before the gate.
+        let kernels = memory::sum([
+            4 * shape.channels * first_kernel * first_kernel,
+            features.saturating_mul(4 * kernel * kernel).saturating_mul(blocks),
+        ]);
+        memory::learned(&mut memory, ("features", features), [features, kernels]);
+        memory::learned(&mut memory, ("hidden", hidden), [hidden, memory::sum([features, said])]);
+        let maps =
+            memory::sum([features.saturating_mul(6).saturating_mul(blocks + 1), hidden, 2 * said]);
+        memory::pass(&mut memory, batch, [shape.height, shape.width, maps]);
+        memory
+    }
+
     /// What the ranges of the hyper-parameters don't say.
     fn check_for(&self, channels: usize) -> Result<(), BadValue> {
         self.check()?;
@@ -178,7 +198,8 @@ pub fn pixelcnn(
 ) -> Result<Autoregressive> {
     config.check_for(data.train.shape().channels)?;
     let settings = config.settings();
-    Autoregressive::new(data, settings, seed, device, |params, subject| {
+    let memory = |subject: &Subject| config.memory(subject);
+    Autoregressive::new(data, settings, (seed, device), memory, |params, subject| {
         config.network(params, subject)
     })
 }

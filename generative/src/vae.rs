@@ -80,6 +80,7 @@ impl Vae {
             _ => Vec::new(),
         };
         let sizes = Sizes { shape, labels: classes.len(), outputs: likelihood.outputs() };
+        config.memory(sizes).check()?;
         let training = Networks::new(&params, sizes, &config)?;
         let loader = ImageLoader::new(data.train, config.batch, config.binarisation, seed, device)?;
         Ok(Self {

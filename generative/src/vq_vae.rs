@@ -13,6 +13,7 @@
 //!
 //! Letters, besides the crate's: `[h, w]` the grid, `E` numbers in a code, `M` codes, `R` = B·h·w rows.
 use crate::data::{Binarisation, ImageLoader, Images, Parts, Shape};
+use crate::memory;
 use crate::reconstruction::{pictures, side_by_side, squared_errors};
 use crate::vae::{Likelihood, LikelihoodName};
 use crate::{Generative, Sheet};
@@ -23,8 +24,8 @@ use nn::{Frozen, Init, Optimizer, OptimizerConfig, Params, Sequential, nearest};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use train::{
-    BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Measure, Progress, Rng, Split, pulse,
-    stream,
+    BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Measure, Memory, Progress, Rng, Split,
+    pulse, stream,
 };
 
 pub mod codebook;
@@ -82,6 +83,29 @@ pub enum CodebookRule {
 }
 
 impl VqVaeConfig {
+    /// What all of it takes for such pictures, of each number of which so many `outputs` are said.
+    fn memory(&self, shape: Shape, outputs: usize) -> Memory {
+        let Self { channels, dims, residual, codes, batch, .. } = *self;
+        let mut memory = Memory::default();
+        let kernels = memory::sum([
+            channels.saturating_mul(16 + 18 * residual),
+            dims.saturating_mul(10),
+            16 * shape.channels * (1 + outputs),
+        ]);
+        memory::learned(&mut memory, ("channels", channels), [channels, kernels]);
+        memory::learned(&mut memory, ("codes", codes), [codes, dims]);
+        let grid = shape.height * shape.width / 16;
+        // Half the channels on four times the grid, on either side.
+        let maps = memory::sum([
+            channels.saturating_mul(6 + 2 * residual),
+            dims.saturating_mul(4),
+            codes,
+            16 * shape.channels * (2 + outputs),
+        ]);
+        memory::pass(&mut memory, batch, [grid, maps]);
+        memory
+    }
+
     /// Refuses what can't be, for such pictures.
     fn check_for(&self, images: &Images) -> Result<(), BadValue> {
         self.check()?;
@@ -164,8 +188,9 @@ impl VqVae {
         config.check_for(&data.train)?;
         let data = config.binarisation.prepare(data)?;
         let shape = data.train.shape();
-        let params = Params::new(seed, device);
         let likelihood = config.likelihood.of(config.sigma, data.test.levels());
+        config.memory(shape, likelihood.outputs()).check()?;
+        let params = Params::new(seed, device);
         let training = Networks::new(&params, shape, likelihood.outputs(), &config)?;
         let (size, init) =
             ((config.codes, config.dims), Init::FanInUniform { fan_in: config.dims });
@@ -341,6 +366,9 @@ impl Learner for VqVae {
         self.loader.state("data", checkpoint)?;
         if let Some(Following { means, rng, .. }) = &mut self.following {
             checkpoint.value("codebook", means)?;
+            let codes = self.config.codes;
+            let expected = format!("how often each of {codes} codes was chosen is expected");
+            checkpoint.check("codebook", &expected, || means.fits(codes))?;
             checkpoint.value("restart", rng)?;
         }
         Ok(())

@@ -124,7 +124,7 @@ impl Optimizer {
 
     /// Saves or loads the step count, and the moments by the names of the parameters.
     pub fn state(&mut self, name: &str, checkpoint: &mut Checkpoint) -> anyhow::Result<()> {
-        checkpoint.value(&format!("{name}-step"), &mut self.step)?;
+        checkpoint.count(&format!("{name}-step"), &mut self.step)?;
         let moments = self.slots.iter().flat_map(|slot| {
             let kinds = self.config.rule.moments().iter().zip(&slot.moments);
             kinds.map(|(kind, moment)| (format!("{}.{kind}", slot.name), moment.clone()))

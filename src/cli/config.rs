@@ -1,6 +1,6 @@
 //! From what was typed to what it means: flag > config file > preset > default.
 use crate::registry::{
-    ALGORITHMS, Algorithm, DataName, ENVS, Options, PRESETS, Preset, Subject, find,
+    ALGORITHMS, Algorithm, BadOption, DataName, ENVS, Options, PRESETS, Preset, Subject, find,
 };
 use crate::usage::Usage;
 use ::train::Plan;
@@ -94,10 +94,18 @@ impl Config {
                 )
                 .to_string(),
             };
-            return Err(Usage(format!("--{}: {options}", unknown.replace('_', "-"))).into());
+            let unknown = (unknown, given.get(unknown).unwrap_or(&Value::Null));
+            return Err(BadOption::of(unknown.0, unknown.1, options).into());
         }
-        let args = options_of(&given)
-            .map_err(|error| Usage(format!("--{key}-arg for {subject}: {error}")))?;
+        let args = options_of(&given).map_err(|error| {
+            let wrong = |(key, value): &(&String, &Value)| {
+                options_of(&Options::from_iter([((*key).clone(), (*value).clone())])).is_err()
+            };
+            match given.iter().find(wrong) {
+                Some((key, value)) => BadOption::of(key, value, error.to_string()).into(),
+                None => anyhow::Error::from(Usage(format!("options of {subject}: {error}"))),
+            }
+        })?;
         self.all.insert(args_key.to_owned(), Value::Object(args));
         self.all.insert(key.to_owned(), Value::from(named));
         self.all.extend(serialised(&self.plan()?)?);
@@ -177,8 +185,7 @@ impl Layer {
     /// A TOML file, or a run's `run.json`.
     fn read(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("--config {name}: cannot read it"))?;
+        let text = ::train::read_text(path).with_context(|| format!("--config {name}"))?;
         let wrong = |error: &dyn std::fmt::Display| Usage(format!("--config {name}: {error}"));
         let options = if path.extension().is_some_and(|extension| extension == "json") {
             let run: Options = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
@@ -187,7 +194,12 @@ impl Layer {
                 _ => run,
             }
         } else {
-            toml::from_str(&text).map_err(|error| wrong(&error))?
+            let table = text.parse::<toml::Table>().map_err(|error| wrong(&error))?;
+            // JSON, which options are kept in, has no such numbers.
+            if let Some((key, value)) = not_finite(&table) {
+                return Err(wrong(&format!("{key} = {value}: must be a finite number")).into());
+            }
+            table.try_into().map_err(|error| wrong(&error))?
         };
         Ok(Self { name, options })
     }
@@ -239,6 +251,17 @@ impl Layer {
         }
         Ok(())
     }
+}
+
+/// The first number of a table that is none, or has no end, and its key.
+fn not_finite(table: &toml::Table) -> Option<(String, f64)> {
+    table.iter().find_map(|(key, value)| match value {
+        toml::Value::Float(number) if !number.is_finite() => Some((key.clone(), *number)),
+        toml::Value::Table(inner) => {
+            not_finite(inner).map(|(inner, number)| (format!("{key}.{inner}"), number))
+        }
+        _ => None,
+    })
 }
 
 /// Plan and hyper-parameters of `algorithm` with their defaults, and the seed.

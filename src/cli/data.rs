@@ -1,6 +1,7 @@
 //! `lab data`: fetch data sets, and look at them.
 use crate::registry::{DataName, find};
 use crate::sheet;
+use crate::usage::Usage;
 use anyhow::Result;
 use generative::data::{DOWNLOADS, Got};
 use std::io::Write;
@@ -49,6 +50,9 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
 
 fn get(name: &str, dir: Option<&Path>, mirror: Option<&str>, out: &mut dyn Write) -> Result<()> {
     let download = find("data set to fetch", name, DOWNLOADS, |download| download.name)?;
+    if let Some(mirror) = mirror {
+        check_mirror(mirror)?;
+    }
     let dir = dir.map_or_else(|| Path::new("data").join(name), Path::to_owned);
     let mut told = Ok(());
     download.get(&dir, mirror, |file, got| {
@@ -62,6 +66,18 @@ fn get(name: &str, dir: Option<&Path>, mirror: Option<&str>, out: &mut dyn Write
     told?;
     writeln!(out, "Try next:\n  lab vae --data {name}:{}", dir.display())?;
     Ok(())
+}
+
+/// Refuses what is no address.
+fn check_mirror(mirror: &str) -> Result<(), Usage> {
+    let rest = ["http://", "https://"].iter().find_map(|scheme| mirror.strip_prefix(scheme));
+    let host = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    match host.filter(|host| !host.is_empty() && !mirror.contains(char::is_whitespace)) {
+        Some(_) => Ok(()),
+        None => Err(Usage(format!(
+            "--mirror {mirror}: an address is expected, as in https://example.org/files"
+        ))),
+    }
 }
 
 fn show(name: &str, n: usize, path: Option<&Path>, out: &mut dyn Write) -> Result<()> {

@@ -20,7 +20,7 @@ mod trainee;
 
 pub(crate) use solve::{Solved, solve, watch};
 
-use crate::registry::ALGORITHMS;
+use crate::registry::{ALGORITHMS, BadOption};
 use crate::usage::Usage;
 use ::train::{BadValue, ConfigChanged};
 use anyhow::Result;
@@ -69,7 +69,16 @@ fn command() -> Command {
         check::Args::augment_args(Command::new("check")),
         reproduce::Args::augment_args(Command::new("reproduce")),
     ];
-    root.subcommands(training).subcommands(others)
+    root.subcommands(training).subcommands(others.map(with_negative_numbers))
+}
+
+/// Has flags take `-1` for a value, which they then refuse by what it is, and not for a flag.
+fn with_negative_numbers(command: Command) -> Command {
+    let command = command.mut_args(|arg| match arg.get_action().takes_values() {
+        true if !arg.is_positional() => arg.allow_negative_numbers(true),
+        _ => arg,
+    });
+    command.mut_subcommands(with_negative_numbers)
 }
 
 fn run(matches: &clap::ArgMatches, out: &mut dyn Write) -> Result<ExitCode> {
@@ -95,9 +104,12 @@ fn run(matches: &clap::ArgMatches, out: &mut dyn Write) -> Result<ExitCode> {
 }
 
 fn is_usage(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .any(|cause| cause.is::<Usage>() || cause.is::<BadValue>() || cause.is::<ConfigChanged>())
+    error.chain().any(|cause| {
+        cause.is::<Usage>()
+            || cause.is::<BadValue>()
+            || cause.is::<ConfigChanged>()
+            || cause.is::<BadOption>()
+    })
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -3,7 +3,7 @@ use super::config::{self, Config};
 use super::session;
 use crate::registry::{Algorithm, Build};
 use crate::usage::Usage;
-use ::train::{Learner, Rng, RunDir, Which, open_model};
+use ::train::{Learner, Rng, RunDir, Which, load_model};
 use agents::{Agent, Chosen, MakeEnv, actions_rng};
 use anyhow::{Context, Result};
 use candle_core::Device;
@@ -49,12 +49,12 @@ impl Trained {
             ),
             Build::Model(build) => Learned::Model(session::model(build, &config, &Device::Cpu)?),
         };
-        let mut checkpoint = open_model(run, which, |note| {
+        let note = |note: &str| {
             // Nobody reads standard error: no reason not to go on.
             let _ = writeln!(std::io::stderr(), "note: {note}");
-        })?;
-        let loaded = learned.learner().state(&mut checkpoint);
-        loaded.with_context(|| format!("loading {}", run.display()))?;
+        };
+        load_model(run, which, note, |checkpoint| learned.learner().state(checkpoint))
+            .with_context(|| format!("loading {}", run.display()))?;
         Ok(Self { algorithm, config, learned })
     }
 

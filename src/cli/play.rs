@@ -1,7 +1,7 @@
 //! `lab play`: watch a trained agent.
 use super::model::{Trained, play, record};
 use crate::gif;
-use ::train::{Which, stream};
+use ::train::{BadValue, Memory, Which, stream};
 use agents::actions_rng;
 use anyhow::Result;
 use envs::{Action, Actions, Env, VecEnv};
@@ -43,6 +43,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     if let Some(path) = &args.gif {
         let mut frames = Vec::new();
         for i in 0..args.episodes {
+            check_room(frames.len(), args.frames, &VecEnv::new(vec![rng(i)], make))?;
             frames.extend(record(agent, make, rng(i), args.frames as usize)?);
         }
         let shown = frames.len();
@@ -67,6 +68,15 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "episode {}: return {ret} in {} steps", i + 1, frames - 1)?;
     }
     Ok(())
+}
+
+/// Refuses an episode of at most `frames` frames that may take more memory than there is, after `so_far`.
+fn check_room(so_far: usize, frames: u32, env: &VecEnv) -> Result<(), BadValue> {
+    let longest = env.spec().time_limit.unwrap_or(u32::MAX).saturating_add(1);
+    let most = so_far.saturating_add(frames.min(longest) as usize);
+    let mut memory = Memory::default();
+    memory.part("frames", frames, [most, env.env(0).render().pixels.len()]);
+    memory.check()
 }
 
 /// A numbered action by its name, a vector by its numbers.

@@ -1,6 +1,6 @@
 //! What is learned from as flags: `--env` or `--data`, and the options of each: `--layout aima` is
 //! `--env-arg layout=aima`.
-use crate::registry::{Options, Subject};
+use crate::registry::{BadOption, Options, Subject};
 use crate::usage::Usage;
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -83,6 +83,28 @@ pub(super) fn typed(matches: &ArgMatches, subject: Subject) -> Result<Options> {
     Ok(typed)
 }
 
+/// `error` with the flags as they were typed, where it is about options.
+pub(super) fn as_typed(
+    matches: &ArgMatches,
+    subject: Subject,
+    error: anyhow::Error,
+) -> anyhow::Error {
+    let Some(BadOption { options, why }) = error.downcast_ref() else { return error };
+    let typed = |key: &String| -> Option<String> {
+        if let Ok(Some(text)) = matches.try_get_one::<String>(&id(subject, key)) {
+            return Some(format!("--{} {text}", key.replace('_', "-")));
+        }
+        let mut args = matches.get_many::<String>(subject.args_key()).into_iter().flatten();
+        let arg = args.rfind(|arg| arg.split_once('=').is_some_and(|(name, _)| name == key))?;
+        Some(format!("--{}-arg {arg}", subject.key()))
+    };
+    let told: Option<Vec<_>> = options.iter().map(|(key, _)| typed(key)).collect();
+    match told {
+        Some(told) if !told.is_empty() => Usage(format!("{}: {why}", told.join(" "))).into(),
+        _ => error,
+    }
+}
+
 /// Each option, with those that have it and their defaults.
 fn all(subject: Subject) -> BTreeMap<String, Vec<(&'static str, Value)>> {
     let mut all = BTreeMap::<_, Vec<_>>::new();
@@ -103,8 +125,8 @@ fn value(key: &str, text: &str) -> Result<Value> {
     // A map has several lines; a frozen lake's may be one of the two that have names.
     let is_path = !text.contains(char::is_whitespace) && text.contains(['/', '\\', '.']);
     if key == "map" && (is_path || Path::new(text).is_file()) {
-        let map = std::fs::read_to_string(text);
-        let map = map.map_err(|error| Usage(format!("--map {text}: cannot read it: {error}")))?;
+        let map = ::train::read_text(Path::new(text));
+        let map = map.map_err(|error| Usage(format!("--map {text}: {error:#}")))?;
         return Ok(Value::from(map));
     }
     Ok(serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)))

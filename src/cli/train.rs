@@ -110,10 +110,11 @@ pub(super) fn run(
     out: &mut dyn Write,
 ) -> Result<ExitCode> {
     let args = Args::from_arg_matches(matches)?;
-    let config = config(algorithm, matches)?;
+    let typed = |error| subject_options::as_typed(matches, algorithm.subject(), error);
+    let config = config(algorithm, matches).map_err(typed)?;
     let machine = Machine::prepare(args.device, args.threads)?;
     // Before the directory is made: wrong usage leaves nothing behind.
-    let trainee = session::trainee(algorithm, &config, &machine.device)?;
+    let trainee = session::trainee(algorithm, &config, &machine.device).map_err(typed)?;
     let (subject, seed) = (config.subject().to_owned(), config.seed());
     let dir = RunDir::create(args.out.as_deref(), &format!("{}-{subject}-s{seed}", algorithm.name))
         .map_err(|error| session::if_already_run(error, args.out.as_deref(), &config))?;

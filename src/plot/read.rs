@@ -1,7 +1,6 @@
 //! Curves from the `metrics.jsonl` of runs.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -67,11 +66,15 @@ struct Row {
     metrics: BTreeMap<String, Value>,
 }
 
+/// Bytes of the longest file of rows that is drawn: a hundred million numbers.
+const LONGEST: u64 = 1 << 31;
+
 /// Every metric of one run and its points.
 fn read(path: &Path) -> Result<BTreeMap<String, Points>> {
     let file = path.display();
-    let bytes = fs::read(path)
+    let bytes = train::read_file(path, LONGEST)
         .with_context(|| format!("can't read {file}; name the directory of a run, runs/…"))?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let mut curves = BTreeMap::<String, Points>::new();
     let mut lines = bytes.trim_ascii_end().split(|&byte| byte == b'\n').zip(1..).peekable();
     while let Some((line, number)) = lines.next() {
@@ -100,6 +103,7 @@ fn read(path: &Path) -> Result<BTreeMap<String, Points>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     /// A run directory with these lines as its metrics.
     fn run(root: &Path, name: &str, metrics: &str) -> PathBuf {

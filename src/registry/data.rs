@@ -10,6 +10,7 @@ use generative::data::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use train::Memory;
 
 /// A data set by name.
 pub struct DataEntry {
@@ -111,7 +112,26 @@ fn drawn<C: DeserializeOwned>(
     options: &Options,
     make: fn(&C) -> Result<Dataset>,
 ) -> Result<Dataset> {
+    check_room(options)?;
     make(&serde_json::from_value(Value::Object(options.clone()))?)
+}
+
+/// Refuses pictures or points that there is no memory for.
+fn check_room(options: &Options) -> Result<()> {
+    let number = |key: &str| options.get(key).and_then(Value::as_u64).map(|n| n as usize);
+    // A point is of two floats; a glyph, the only picture whose side is fixed, of 28×28 bytes.
+    let glyph = options.contains_key("classes").then_some(28 * 28);
+    let each = match number("side") {
+        Some(side) => side.saturating_mul(side),
+        None => glyph.unwrap_or(2 * size_of::<f32>()),
+    };
+    let mut memory = Memory::default();
+    // As they are, as they are trained on, and with their labels; validation is as large as the test.
+    for (key, copies) in [("n_train", 3), ("n_test", 6)] {
+        let n = number(key).unwrap_or(0);
+        memory.part(key, n, [n, copies, each.saturating_add(size_of::<u32>())]);
+    }
+    Ok(memory.check()?)
 }
 
 /// A data set as `--data` names it: `NAME`, or `NAME:PATH`.

@@ -1,6 +1,5 @@
 //! The environments.
-use super::{NoOptions, Options, Resolve, resolve};
-use crate::usage::Usage;
+use super::{BadOption, NoOptions, Options, Resolve, resolve};
 use agents::MakeEnv;
 use anyhow::Result;
 use envs::{
@@ -12,6 +11,7 @@ use envs::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::sync::Arc;
+use train::Memory;
 
 /// An environment by name.
 pub struct EnvEntry {
@@ -73,9 +73,11 @@ pub const ENVS: &[EnvEntry] = &[
         about: "Bandit: find the best of several arms (Sutton & Barto, section 2.3)",
         options: resolve::<BanditConfig>,
         source: Source::Env(|options| {
-            let config = serde_json::from_value(Value::Object(options.clone()))?;
-            let bandit =
-                Bandit::new(config).map_err(|error| Usage(format!("--env-arg: {error}")))?;
+            let bandit = read(options, resolve::<BanditConfig>, |config: BanditConfig| {
+                // A mean, and a name for each of those who play.
+                room([config.arms, 256])?;
+                Ok(Bandit::new(config)?)
+            })?;
             Ok(Box::new(move || Box::new(bandit.clone())))
         }),
     },
@@ -90,8 +92,8 @@ pub const ENVS: &[EnvEntry] = &[
         about: "MinAtar's Breakout: keep the ball in play, clear the bricks (10×10, 4 channels)",
         options: resolve::<BreakoutConfig>,
         source: Source::Env(|options| {
-            let config: BreakoutConfig = serde_json::from_value(Value::Object(options.clone()))?;
-            config.check().map_err(|error| Usage(format!("--env-arg {error}")))?;
+            let sound = |config: BreakoutConfig| Ok(config.check()?);
+            read(options, resolve::<BreakoutConfig>, sound)?;
             copies(options, Breakout::new)
         }),
     },
@@ -111,7 +113,10 @@ pub const ENVS: &[EnvEntry] = &[
         name: "cliff-walking",
         about: "CliffWalking-v1 of Gymnasium: along the cliff, not into it (4×12)",
         options: resolve::<CliffWalking>,
-        source: Source::Mdp(|options| known(options, Ok::<CliffWalking, _>), 1_000),
+        source: Source::Mdp(
+            |options| known(options, resolve::<CliffWalking>, |c: CliffWalking| Ok(c)),
+            1_000,
+        ),
     },
     EnvEntry {
         name: "five-step",
@@ -123,7 +128,14 @@ pub const ENVS: &[EnvEntry] = &[
         name: "frozen-lake",
         about: "FrozenLake-v1 of Gymnasium: over the ice, not into a hole (4×4 or a map of your own)",
         options: resolve::<FrozenLakeConfig>,
-        source: Source::Mdp(|options| known(options, |c| FrozenLake::new(&c)), 100),
+        source: Source::Mdp(
+            |options| {
+                known(options, resolve::<FrozenLakeConfig>, |c: FrozenLakeConfig| {
+                    Ok(FrozenLake::new(&c)?)
+                })
+            },
+            100,
+        ),
     },
     EnvEntry {
         name: "frozen-lake-8x8",
@@ -133,31 +145,67 @@ pub const ENVS: &[EnvEntry] = &[
             options.extend(given.clone());
             resolve::<FrozenLakeConfig>(&options)
         },
-        source: Source::Mdp(|options| known(options, |c| FrozenLake::new(&c)), 200),
+        source: Source::Mdp(
+            |options| {
+                known(options, resolve::<FrozenLakeConfig>, |c: FrozenLakeConfig| {
+                    Ok(FrozenLake::new(&c)?)
+                })
+            },
+            200,
+        ),
     },
     EnvEntry {
         name: "gamblers-problem",
         about: "Gambler's problem: stake on coin flips to reach a goal (Sutton & Barto, example 4.3)",
         options: resolve::<GamblersConfig>,
-        source: Source::Mdp(|options| known(options, GamblersProblem::new), 1_000),
+        source: Source::Mdp(
+            |options| {
+                known(options, resolve::<GamblersConfig>, |c: GamblersConfig| {
+                    Ok(GamblersProblem::new(c)?)
+                })
+            },
+            1_000,
+        ),
     },
     EnvEntry {
         name: "garnet",
         about: "A random MDP of any size (Archibald et al. 1995)",
         options: resolve::<GarnetConfig>,
-        source: Source::Mdp(|options| known(options, Garnet::new), 1_000),
+        source: Source::Mdp(
+            |options| {
+                known(options, resolve::<GarnetConfig>, |c: GarnetConfig| {
+                    let outcome = size_of::<u32>() + size_of::<f64>();
+                    room([c.states, c.actions, c.branching, outcome])?;
+                    Ok(Garnet::new(c)?)
+                })
+            },
+            1_000,
+        ),
     },
     EnvEntry {
         name: "gridworld",
         about: "A grid of the literature (layout) or of your own (map)",
         options: resolve::<GridConfig>,
-        source: Source::Mdp(|options| known(options, |c| GridWorld::new(&c)), 1_000),
+        source: Source::Mdp(
+            |options| {
+                known(options, resolve::<GridConfig>, |c: GridConfig| {
+                    room([c.width.unwrap_or(1), c.height.unwrap_or(1), STATE])?;
+                    Ok(GridWorld::new(&c)?)
+                })
+            },
+            1_000,
+        ),
     },
     EnvEntry {
         name: "jacks-car-rental",
         about: "Jack's car rental: move cars between two lots (Sutton & Barto, example 4.2)",
         options: resolve::<JacksConfig>,
-        source: Source::Mdp(|options| known(options, |c| Ok(JacksCarRental::new(c))), 1_000),
+        source: Source::Mdp(
+            |options| {
+                known(options, resolve::<JacksConfig>, |c: JacksConfig| Ok(JacksCarRental::new(c)))
+            },
+            1_000,
+        ),
     },
     EnvEntry {
         name: "pendulum",
@@ -169,7 +217,14 @@ pub const ENVS: &[EnvEntry] = &[
         name: "random-walk",
         about: "A random walk to be predicted (Sutton & Barto, example 6.2)",
         options: resolve::<RandomWalkConfig>,
-        source: Source::Mdp(|options| known(options, RandomWalk::new), 1_000_000),
+        source: Source::Mdp(
+            |options| {
+                known(options, resolve::<RandomWalkConfig>, |c: RandomWalkConfig| {
+                    Ok(RandomWalk::new(c)?)
+                })
+            },
+            1_000_000,
+        ),
     },
     EnvEntry {
         name: "short-corridor",
@@ -185,13 +240,71 @@ pub const ENVS: &[EnvEntry] = &[
     },
 ];
 
+/// Bytes that a state takes with all that is known and learned of it, and an action of it.
+const STATE: usize = 512;
+const PAIR: usize = 128;
+
+/// What keeps an environment from being made.
+enum Wrong {
+    /// An option.
+    Option(String),
+    /// All of them together need too much memory.
+    Size(String),
+}
+
+impl From<String> for Wrong {
+    fn from(why: String) -> Self {
+        Self::Option(why)
+    }
+}
+
+/// Refuses to make something that takes the product of `factors` in bytes, where there is not so much.
+fn room(factors: impl IntoIterator<Item = usize>) -> Result<(), Wrong> {
+    let mut memory = Memory::default();
+    memory.part("env", "", factors);
+    memory.check().map_err(|error| Wrong::Size(error.expected().to_owned()))
+}
+
+/// What `make` makes of options; `resolve` fills in defaults.
+fn read<C: DeserializeOwned, T>(
+    options: &Options,
+    resolve: Resolve,
+    make: fn(C) -> Result<T, Wrong>,
+) -> Result<T> {
+    let made = |options: &Options| -> Result<Result<T, Wrong>> {
+        Ok(make(serde_json::from_value(Value::Object(options.clone()))?))
+    };
+    Ok(match made(options)? {
+        Ok(made) => made,
+        Err(Wrong::Size(why)) => return Err(BadOption::too_large(options, resolve, why).into()),
+        Err(Wrong::Option(why)) => {
+            let well = |options: &Options| matches!(made(options), Ok(Ok(_)));
+            return Err(BadOption::blamed(options, resolve, why, well).into());
+        }
+    })
+}
+
 /// An MDP from its options.
 fn known<C: DeserializeOwned, M: Mdp + 'static>(
     options: &Options,
-    make: fn(C) -> Result<M, String>,
+    resolve: Resolve,
+    make: fn(C) -> Result<M, Wrong>,
 ) -> Result<Arc<dyn Mdp>> {
-    let config = serde_json::from_value(Value::Object(options.clone()))?;
-    let mdp = make(config).map_err(|error| Usage(format!("--env-arg: {error}")))?;
+    let mdp = read(options, resolve, make)?;
+    let (states, actions) = (mdp.n_states(), mdp.n_actions());
+    let each = actions.saturating_mul(PAIR).saturating_add(STATE);
+    let large = |why| BadOption::too_large(options, resolve, why);
+    if let Err(Wrong::Size(why) | Wrong::Option(why)) = room([states, each]) {
+        return Err(large(why).into());
+    }
+    if states >= u32::MAX as usize || actions > usize::from(u16::MAX) {
+        let most = [u32::MAX as usize - 1, u16::MAX.into()];
+        return Err(large(format!(
+            "{states} states with {actions} actions: there may be {} and {} at most",
+            most[0], most[1]
+        ))
+        .into());
+    }
     Ok(Arc::new(mdp))
 }
 

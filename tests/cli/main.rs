@@ -209,7 +209,7 @@ fn a_loss_that_is_not_finite_stops_the_run_and_spares_the_checkpoint() {
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.contains("at step 3") && told.contains("--lr"), "{told}");
     assert!(
-        told.contains("The last good checkpoint is run/checkpoints/step-000000000300"),
+        told.contains("the last good checkpoint is run/checkpoints/step-000000000300"),
         "{told}"
     );
     assert!(lab.path("run/checkpoints/step-000000000300/manifest.json").exists());

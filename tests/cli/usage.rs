@@ -32,7 +32,10 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
             "--stiky: unknown option of breakout `stiky`; did you mean `sticky`?",
         ),
         ("dqn --env catch --sticky 0", "--sticky: catch has no options"),
-        ("vi --env gridworld --map maps/none.txt", "--map maps/none.txt: cannot read it"),
+        (
+            "vi --env gridworld --map maps/none.txt",
+            "--map maps/none.txt: cannot read maps/none.txt",
+        ),
         ("vi --env gridworld --map uneven.txt", "line 2 of the map has 1 cells, others have 2"),
         ("dqn --env breakout --env-arg sticky=7", "--env-arg sticky=7: must lie between 0 and 1"),
         ("dqn --env catch --replay 10000000000000", "--replay 10000000000000: must lie between"),
@@ -92,7 +95,7 @@ fn what_fails_says_what_to_do_and_exits_with_1() {
     fs::write(lab.path("file"), "").unwrap();
     let cases = [
         ("dqn --env catch --out file/run", "cannot create the run directory file/run"),
-        ("dqn --env catch --config none.toml", "--config none.toml: cannot read it"),
+        ("dqn --env catch --config none.toml", "--config none.toml: cannot read none.toml"),
         ("resume none", "none is not a run directory"),
         ("eval none", "none is not a run directory"),
         ("plot none", "none"),

@@ -4,8 +4,8 @@
 //! that lists the length and SHA-256 of each. It is written as `….partial` and counts once it has
 //! been renamed; a file that was cut short or changed afterwards is found out before anything is
 //! loaded from it.
-use crate::ConfigChanged;
 use crate::atomic::{sync_dir, write_synced};
+use crate::{ConfigChanged, LONGEST_TEXT, read_file};
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::{Tensor, Var};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -13,7 +13,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// The name under which a learner saves the parameters of its model: what evaluation needs and
 /// [`model_hash`] is taken of.
@@ -80,11 +80,17 @@ impl Checkpoint {
     /// Names the first file that is absent, cut short or changed.
     pub fn open(dir: &Path, scope: Scope) -> Result<Self> {
         let path = dir.join("manifest.json");
-        let manifest: Manifest = serde_json::from_slice(&read(&path)?)
+        let manifest: Manifest = serde_json::from_slice(&read_file(&path, LONGEST_TEXT)?)
             .with_context(|| format!("{} is damaged", path.display()))?;
         for (name, entry) in manifest.iter().filter(|(name, _)| scope.holds(name)) {
+            let mut parts = Path::new(name).components();
+            let own = matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None));
+            let manifest = path.display();
+            ensure!(own, "{manifest} is damaged: {name:?} is no file of this directory");
             let path = dir.join(name);
-            let found = Entry::of(&read(&path)?);
+            let linked = path.is_symlink();
+            ensure!(!linked, "{} is damaged: it is a link to another file", path.display());
+            let found = Entry::of(&read_file(&path, entry.bytes)?);
             ensure!(
                 found == *entry,
                 "{} is damaged: {} bytes, {} were written",
@@ -145,9 +151,10 @@ impl Checkpoint {
         restore: impl FnOnce(Value) -> Result<(), E>,
     ) -> Result<()> {
         match self.exchange_bytes(&format!("{name}.json"), || Ok(serde_json::to_vec(&now)?))? {
-            Some(saved) => restore(serde_json::from_slice(&saved)?)
-                .map_err(Into::into)
-                .with_context(|| format!("restoring {name}")),
+            Some(saved) => serde_json::from_slice(&saved)
+                .map_err(anyhow::Error::from)
+                .and_then(|saved| restore(saved).map_err(Into::into))
+                .with_context(|| format!("{name}.json does not fit what this version expects")),
             None => Ok(()),
         }
     }
@@ -160,6 +167,48 @@ impl Checkpoint {
         let mut saved = config.clone();
         self.value(name, &mut saved)?;
         Ok(ConfigChanged::check(&saved, config)?)
+    }
+
+    /// [`value`](Self::value) of what counts up: one that would soon run over is refused.
+    ///
+    /// # Errors
+    /// Names the file.
+    pub fn count(&mut self, name: &str, count: &mut u64) -> Result<()> {
+        self.value(name, count)?;
+        self.check(name, "a number below 2^62 is expected", || *count < 1 << 62)
+    }
+
+    /// Checks what was loaded, where something was: that `fits`, which `expected` says in words.
+    ///
+    /// # Errors
+    /// Names `name`, which does not fit.
+    pub fn check(&self, name: &str, expected: &str, fits: impl FnOnce() -> bool) -> Result<()> {
+        let Mode::Load { dir, scope, .. } = &self.mode else { return Ok(()) };
+        ensure!(
+            !scope.holds(name) || fits(),
+            "{} is damaged: {name} does not fit, {expected}",
+            dir.display()
+        );
+        Ok(())
+    }
+
+    /// Checks that bytes saved under `name`, where they are about to be loaded, are `n` elements of
+    /// `size` bytes: before room is made for so many.
+    ///
+    /// # Errors
+    /// Both lengths.
+    pub fn check_len(&self, name: &str, n: usize, size: usize) -> Result<()> {
+        let Mode::Load { dir, manifest, scope } = &self.mode else { return Ok(()) };
+        let file = format!("{name}.bin");
+        if let Some(entry) = manifest.get(&file).filter(|_| scope.holds(&file)) {
+            ensure!(
+                n.checked_mul(size).is_some_and(|bytes| bytes as u64 == entry.bytes),
+                "{} is damaged: {file} holds {} bytes, {n} times {size} are expected",
+                dir.display(),
+                entry.bytes
+            );
+        }
+        Ok(())
     }
 
     /// Saves `bytes` under `name`, or overwrites them by what was saved.
@@ -209,7 +258,8 @@ impl Checkpoint {
         })?;
         let Some(saved) = saved else { return Ok(()) };
         let mut loaded = Vec::with_capacity(vars.len());
-        let all = safetensors::SafeTensors::deserialize(&saved)?;
+        let all = safetensors::SafeTensors::deserialize(&saved)
+            .with_context(|| format!("{file} is damaged"))?;
         ensure!(
             all.len() == vars.len(),
             "{file} holds {} tensors, {} are expected",
@@ -224,8 +274,15 @@ impl Checkpoint {
                 view.shape(),
                 var.dims()
             );
-            let dtype = view.dtype().try_into()?;
-            loaded.push(Tensor::from_raw_buffer(view.data(), dtype, view.shape(), var.device())?);
+            let dtype = candle_core::DType::try_from(view.dtype())?;
+            ensure!(
+                dtype == var.dtype(),
+                "{tensor} in {file} is of type {dtype:?}, {:?} is expected",
+                var.dtype()
+            );
+            let value = Tensor::from_raw_buffer(view.data(), dtype, view.shape(), var.device())?;
+            ensure!(is_finite(&value)?, "{tensor} in {file} is not finite");
+            loaded.push(value);
         }
         for ((_, var), tensor) in vars.iter().zip(&loaded) {
             var.set(tensor)?;
@@ -242,8 +299,9 @@ impl Checkpoint {
         match &mut self.mode {
             Mode::Load { scope, .. } if !scope.holds(file) => return Ok(None),
             Mode::Load { dir, manifest, .. } => {
-                ensure!(manifest.contains_key(file), "{} has no {file}", dir.display());
-                return Ok(Some(read(&dir.join(file))?));
+                let entry = manifest.get(file);
+                let Some(entry) = entry else { bail!("{} has no {file}", dir.display()) };
+                return Ok(Some(read_file(&dir.join(file), entry.bytes)?));
             }
             Mode::Save { dir, manifest } => {
                 let (bytes, path) = (now()?, dir.join(file));
@@ -294,13 +352,9 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-fn is_finite(var: &Var) -> candle_core::Result<bool> {
+fn is_finite(tensor: &Tensor) -> candle_core::Result<bool> {
     // 0·x is 0 for every finite x and NaN for the others: one reduction on any device.
-    let zero = (var.as_tensor() * 0.0)?.sum_all()?.to_dtype(candle_core::DType::F64)?;
+    let zero = (tensor * 0.0)?.sum_all()?.to_dtype(candle_core::DType::F64)?;
     Ok(zero.to_scalar::<f64>()? == 0.0)
 }
 

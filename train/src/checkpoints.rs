@@ -1,5 +1,5 @@
 //! The checkpoints of a run: the newest few, and the best.
-use crate::{Checkpoint, Scope};
+use crate::{Checkpoint, ConfigChanged, Scope};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -70,20 +70,23 @@ impl Checkpoints {
         self.dir.join("best")
     }
 
-    /// Opens the newest checkpoint that is whole; `None` where none was ever saved. `note` is told
-    /// of each that had to be passed over.
+    /// Loads by `state` the newest checkpoint that is whole and fits, and returns where it is; `None`
+    /// where none was ever saved. `note` is told of each that had to be passed over: what `state` had
+    /// loaded of that one is loaded again.
     ///
     /// # Errors
-    /// Where there are checkpoints and none is whole.
-    pub fn latest(
+    /// Where there are checkpoints and none is whole and fits; [`ConfigChanged`] at once.
+    pub fn load_latest(
         &self,
         scope: Scope,
         mut note: impl FnMut(&str),
-    ) -> Result<Option<(PathBuf, Checkpoint)>> {
+        mut state: impl FnMut(&mut Checkpoint) -> Result<()>,
+    ) -> Result<Option<PathBuf>> {
         let complete = self.complete()?;
         for (i, dir) in complete.iter().enumerate() {
-            match (Checkpoint::open(dir, scope), complete.get(i + 1)) {
-                (Ok(checkpoint), _) => return Ok(Some((dir.clone(), checkpoint))),
+            match (load(dir, scope, &mut state), complete.get(i + 1)) {
+                (Ok(()), _) => return Ok(Some(dir.clone())),
+                (Err(error), _) if error.is::<ConfigChanged>() => return Err(error),
                 (Err(error), Some(before)) => {
                     note(&format!("{error:#}; falling back to {}", before.display()));
                 }
@@ -146,24 +149,38 @@ impl Checkpoints {
     }
 }
 
-/// Opens the checkpoint a model is used from: `best` or the newest whole one.
+/// Loads by `state` the checkpoint a model is used from: `best`, or the newest that is whole and fits.
 ///
 /// # Errors
 /// Where there is none.
-pub fn open_model(run: &Path, which: Which, note: impl FnMut(&str)) -> Result<Checkpoint> {
+pub fn load_model(
+    run: &Path,
+    which: Which,
+    note: impl FnMut(&str),
+    mut state: impl FnMut(&mut Checkpoint) -> Result<()>,
+) -> Result<()> {
     let checkpoints = Checkpoints::of(run);
     match which {
         Which::Best if checkpoints.best().exists() => {
-            Checkpoint::open(&checkpoints.best(), Scope::Model)
+            load(&checkpoints.best(), Scope::Model, &mut state)
         }
         // A kill, or this moment, may lie between the two renames that replace it.
-        Which::Best => Checkpoint::open(&checkpoints.dir.join("best.old"), Scope::Model)
+        Which::Best => load(&checkpoints.dir.join("best.old"), Scope::Model, &mut state)
             .with_context(|| format!("{} has no best checkpoint", run.display())),
-        Which::Latest => match checkpoints.latest(Scope::Model, note)? {
-            Some((_, checkpoint)) => Ok(checkpoint),
+        Which::Latest => match checkpoints.load_latest(Scope::Model, note, state)? {
+            Some(_) => Ok(()),
             None => bail!("{} has no checkpoint yet; train it on with `lab resume`", run.display()),
         },
     }
+}
+
+fn load(
+    dir: &Path,
+    scope: Scope,
+    state: &mut impl FnMut(&mut Checkpoint) -> Result<()>,
+) -> Result<()> {
+    let mut checkpoint = Checkpoint::open(dir, scope)?;
+    state(&mut checkpoint).with_context(|| format!("{} can't be loaded", dir.display()))
 }
 
 /// Which checkpoint of a run.
@@ -190,9 +207,9 @@ mod tests {
 
     fn latest(checkpoints: &Checkpoints) -> (Result<u64>, Vec<String>) {
         let (mut step, mut notes) = (0, Vec::new());
-        let opened = checkpoints.latest(Scope::All, |note| notes.push(note.to_owned()));
-        let loaded = opened.and_then(|c| c.context("none")?.1.value("step", &mut step));
-        (loaded.map(|()| step), notes)
+        let note = |note: &str| notes.push(note.to_owned());
+        let loaded = checkpoints.load_latest(Scope::All, note, |c| c.value("step", &mut step));
+        (loaded.and_then(|dir| dir.context("none")).map(|_| step), notes)
     }
 
     #[test]
@@ -211,6 +228,20 @@ mod tests {
     }
 
     #[test]
+    fn falls_back_where_what_was_saved_does_not_fit() {
+        let (_dir, checkpoints) = saved(&[1, 2]);
+        let (mut step, mut notes) = (0, Vec::new());
+        let state = |c: &mut Checkpoint| {
+            c.value("step", &mut step)?;
+            c.check("step", "1 is expected", || step == 1)
+        };
+        let note = |note: &str| notes.push(note.to_owned());
+        checkpoints.load_latest(Scope::All, note, state).unwrap();
+        assert_eq!(step, 1);
+        assert!(notes[0].contains("step does not fit, 1 is expected; falling back"), "{notes:?}");
+    }
+
+    #[test]
     fn interrupted_saves_are_cleared_away() {
         let (dir, checkpoints) = saved(&[1]);
         checkpoints.mark_best(&checkpoints.newest().unwrap()).unwrap();
@@ -218,7 +249,7 @@ mod tests {
         fs::create_dir(dir.path().join("checkpoints/step-000000000002.partial")).unwrap();
         // A reader leaves everything as it is: it may be another process that writes.
         assert_eq!(latest(&checkpoints).0.unwrap(), 1);
-        open_model(dir.path(), Which::Best, |_| ()).unwrap();
+        load_model(dir.path(), Which::Best, |_| (), |_| Ok(())).unwrap();
         assert_eq!(checkpoints.entries().unwrap().len(), 3);
         checkpoints.tidy().unwrap();
         assert!(checkpoints.best().join("manifest.json").exists());

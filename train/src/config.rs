@@ -72,6 +72,11 @@ impl BadValue {
         Self { flag, value: value.to_string(), expected: expected.to_owned() }
     }
 
+    /// What would be good.
+    pub fn expected(&self) -> &str {
+        &self.expected
+    }
+
     /// # Errors
     /// Where `value` lies outside `range`; a value that is not a number always does.
     pub fn outside<T: PartialOrd + Display>(

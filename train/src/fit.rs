@@ -74,11 +74,11 @@ impl<'a> Part<'a> {
         let mut part = Self { plan, run, log, clock, begun: now, row_begun: (now, 0), saved: None };
         if let Some(checkpoints) = part.run.checkpoints.clone() {
             checkpoints.tidy()?;
-            let sinks = &mut part.run.sinks;
-            let latest = checkpoints
-                .latest(Scope::All, |note| sinks.iter_mut().for_each(|s| s.note(note)))?;
-            if let Some((dir, mut checkpoint)) = latest {
-                part.state(learner, &mut checkpoint)?;
+            let mut notes = Vec::new();
+            let note = |note: &str| notes.push(note.to_owned());
+            let loaded = checkpoints.load_latest(Scope::All, note, |c| part.state(learner, c));
+            notes.iter().for_each(|note| part.run.sinks.iter_mut().for_each(|s| s.note(note)));
+            if let Some(dir) = loaded? {
                 part.saved = Some((part.clock.step, dir));
                 // A kill may have come between the save and the mark.
                 part.mark_best()?;
@@ -233,7 +233,7 @@ impl<'a> Part<'a> {
     fn failed(&self, error: anyhow::Error) -> Result<Progress> {
         self.check_finite()?;
         let kept = crate::report::kept(self.newest().as_deref());
-        Err(error.context(format!("step {} failed. {kept}", self.clock.step)))
+        Err(error.context(format!("step {} failed ({kept})", self.clock.step)))
     }
 
     fn diverged(&self, what: String) -> anyhow::Error {
@@ -270,6 +270,9 @@ impl<'a> Part<'a> {
     fn state(&mut self, learner: &mut dyn Learner, checkpoint: &mut Checkpoint) -> Result<()> {
         checkpoint.guard("config", &self.run.config)?;
         checkpoint.value("clock", &mut self.clock)?;
+        let Clock { step, rows, wall_seconds, .. } = self.clock;
+        let counts = step.max(rows) < 1 << 62 && wall_seconds.is_finite() && wall_seconds >= 0.0;
+        checkpoint.check("clock", "steps, rows and seconds are expected", || counts)?;
         self.log.state(checkpoint)?;
         learner.state(checkpoint)
     }

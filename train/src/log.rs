@@ -115,7 +115,10 @@ impl Log {
 
     /// What a resumed run must go on averaging.
     pub(crate) fn state(&mut self, checkpoint: &mut crate::Checkpoint) -> Result<()> {
-        checkpoint.value("log", &mut self.means)
+        checkpoint.value("log", &mut self.means)?;
+        let sound = |mean: &Mean| mean.count > 0 && mean.sum.is_finite();
+        checkpoint
+            .check("log", "means of finite numbers are expected", || self.means.values().all(sound))
     }
 }
 

@@ -50,7 +50,7 @@ impl Report {
 /// The loss or the parameters are no longer finite numbers.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{what} at step {step}: training diverged. {kept} A smaller step size (--lr) usually helps, or \
+    "{what} at step {step}: training diverged ({kept}). A smaller step size (--lr) usually helps, or \
      clipping the gradient (--max-grad-norm) where the algorithm has it; start again with one of them"
 )]
 pub struct Diverged {
@@ -68,7 +68,7 @@ impl Diverged {
 
 /// What there is to go back to.
 pub(crate) fn kept(newest: Option<&Path>) -> String {
-    newest.map_or("Nothing was saved before.".to_owned(), |dir| {
-        format!("The last good checkpoint is {}.", dir.display())
+    newest.map_or("nothing was saved before".to_owned(), |dir| {
+        format!("the last good checkpoint is {}", dir.display())
     })
 }

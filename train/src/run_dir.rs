@@ -1,6 +1,7 @@
 //! A run's directory: what was asked for, what was measured, what was learned.
 use crate::atomic::write_atomic;
-use anyhow::{Context, Result, bail};
+use crate::read_text;
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fs::{self, File};
@@ -100,7 +101,7 @@ impl RunDir {
     /// Where it is absent or damaged.
     pub fn info(path: &Path) -> Result<RunInfo> {
         let file = path.join("run.json");
-        let text = fs::read(&file).with_context(|| match leftovers(path) {
+        let text = read_text(&file).with_context(|| match leftovers(path) {
             Ok(_) if path.is_dir() => format!(
                 "{0} has no run.json: its run ended before it had begun; give its command again, with \
                  --out {0}",
@@ -108,11 +109,13 @@ impl RunDir {
             ),
             _ => format!("{} is not a run directory: cannot read run.json in it", path.display()),
         })?;
-        serde_json::from_slice(&text).with_context(|| format!("{} is damaged", file.display()))
+        serde_json::from_str(&text).with_context(|| format!("{} is damaged", file.display()))
     }
 
     fn hold(path: PathBuf) -> Result<Self> {
         let file = path.join("lock");
+        let special = fs::metadata(&file).is_ok_and(|about| !about.is_file());
+        ensure!(!special, "{} is not a regular file; remove it", file.display());
         let lock = File::create(&file)
             .with_context(|| format!("cannot write in the run directory {}", path.display()))?;
         match lock.try_lock() {

@@ -8,6 +8,7 @@
 use super::estimates::{Estimates, StepSize};
 use super::explorer::{Explorer, control_parameters};
 use super::q_learning::q_learning_target;
+use super::states::States;
 use super::world::{Moved, Task, World};
 use super::{Model, Table};
 use crate::Agent;
@@ -75,6 +76,36 @@ impl Memory {
         checkpoint.bytes("memory.next", cast_slice_mut(&mut self.next))?;
         checkpoint.bytes("memory.tried", cast_slice_mut(&mut self.tried))?;
         checkpoint.value("memory.visited", &mut self.visited)
+    }
+
+    /// Checks what was loaded of `n_states` states with `n_actions` actions, after `seen` transitions.
+    fn check(&self, checkpoint: &Checkpoint, states: &States, seen: u64) -> Result<()> {
+        let (n, n_actions) = (states.n(), states.n_actions());
+        let finite = || self.rewards.iter().all(|reward| reward.is_finite());
+        checkpoint.check("memory.rewards", "finite numbers are expected", finite)?;
+        let expected = format!("each of the {n} states at most once is expected");
+        let tried = |state: usize| {
+            self.next[state * n_actions..][..n_actions].iter().any(|next| *next != NEVER)
+        };
+        checkpoint.check("memory.visited", &expected, || {
+            let mut sorted = self.visited.clone();
+            sorted.sort_unstable();
+            sorted.dedup();
+            sorted.len() == self.visited.len()
+                && sorted.iter().all(|state| *state < n && tried(*state))
+                && (0..n).filter(|state| tried(*state)).count() == sorted.len()
+        })?;
+        let expected = format!("transitions into one of the {n} states are expected");
+        checkpoint.check("memory.next", &expected, || {
+            self.next.iter().all(|next| [END, NEVER].contains(next) || (*next as usize) < n)
+        })?;
+        let expected = format!("transitions up to the last, {seen}, are expected");
+        checkpoint.check("memory.tried", &expected, || {
+            self.tried
+                .iter()
+                .zip(&self.next)
+                .all(|(tried, next)| *tried <= seen && (*tried == 0) == (*next == NEVER))
+        })
     }
 }
 
@@ -160,6 +191,7 @@ impl Learner for DynaQ {
         self.explorer.state(checkpoint)?;
         self.memory.grow(self.q.values.len());
         self.memory.state(checkpoint)?;
+        self.memory.check(checkpoint, &self.world.states, self.world.seen)?;
         checkpoint.value("plan", &mut self.plan)
     }
 }

@@ -122,6 +122,7 @@ impl Estimates {
         if self.values.len() == n {
             return;
         }
+        self.values.truncate(n);
         for i in self.values.len()..n {
             let (state, action) = (i / self.width, i % self.width);
             let (known, nothing) = match self.of {
@@ -192,7 +193,30 @@ impl Estimates {
     ) -> Result<()> {
         self.grow(states);
         checkpoint.bytes(name, cast_slice_mut(&mut self.values))?;
+        let width = self.width;
+        let sound = |(i, value): (usize, &f64)| match self.of {
+            Of::Actions => {
+                value.is_finite() == states.allows(i / width, i % width)
+                    && *value < f64::INFINITY
+                    && !value.is_nan()
+            }
+            Of::States => value.is_finite(),
+        };
+        checkpoint.check(name, "finite values, of the actions there are, are expected", || {
+            self.values.iter().enumerate().all(sound)
+        })?;
         checkpoint.bytes(&format!("visits.{name}"), cast_slice_mut(&mut self.visits))
+    }
+
+    /// Checks that indices of values that were loaded as `name` are some.
+    pub(super) fn check(
+        &self,
+        checkpoint: &Checkpoint,
+        name: &str,
+        mut indices: impl Iterator<Item = usize>,
+    ) -> Result<()> {
+        let expected = format!("places among {} values are expected", self.values.len());
+        checkpoint.check(name, &expected, || indices.all(|index| index < self.values.len()))
     }
 }
 
@@ -214,6 +238,20 @@ const FORGOTTEN: f64 = 1e-9;
 /// now. Only those that are not 0 are kept.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Traces(Vec<Trace>);
+
+impl Traces {
+    /// Saves or loads what was visited among the values of `estimates`.
+    pub(super) fn state(
+        &mut self,
+        estimates: &Estimates,
+        checkpoint: &mut Checkpoint,
+    ) -> Result<()> {
+        checkpoint.value("traces", self)?;
+        let finite = |trace: &Trace| trace.alpha.is_finite() && trace.z.is_finite();
+        checkpoint.check("traces", "finite numbers are expected", || self.0.iter().all(finite))?;
+        estimates.check(checkpoint, "traces", self.0.iter().map(|trace| trace.index))
+    }
+}
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Trace {

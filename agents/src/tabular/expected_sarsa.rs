@@ -72,7 +72,7 @@ impl Learner for ExpectedSarsa {
         self.world.state(checkpoint)?;
         self.q.state(&self.world.states, checkpoint)?;
         self.explorer.state(checkpoint)?;
-        checkpoint.value("recent", &mut self.recent)
+        self.recent.state(&self.q, checkpoint)
     }
 }
 

@@ -17,12 +17,14 @@ use crate::{Agent, discrete_actions, evaluate};
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use clap::ValueEnum;
-use envs::{Element, End, Env, VecEnv};
+use envs::{Element, End, Env, Spec, VecEnv};
 use faer::linalg::solvers::Llt;
 use rand::Rng as _;
 use samples::{Samples, factor, least_squares, means};
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split, stream};
+use train::{
+    BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Memory, Progress, Rng, Split, stream,
+};
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`FittedQ`].
@@ -75,6 +77,27 @@ pub struct FittedQ {
     converged: bool,
 }
 
+impl FittedQConfig {
+    /// What all of it takes in an environment like `spec`.
+    fn memory(&self, spec: &Spec, n_actions: usize) -> Memory {
+        let dims = spec.obs_len() + 1;
+        let mut memory = Memory::default();
+        // Of numbers most are there; of bits, few.
+        let features = match (self.values, spec.element) {
+            (Approximation::Table, _) => 1,
+            (Approximation::Linear, Element::Float) => dims,
+            (Approximation::Linear, Element::Bit | Element::Byte) => dims.min(8),
+        };
+        let row = 2 * (size_of::<(usize, f64)>() * features + size_of::<usize>());
+        memory.part("samples", self.samples, [self.samples, row + 2 * size_of::<f64>()]);
+        if self.values == Approximation::Linear {
+            let squares = [dims, dims, n_actions + 1, size_of::<f64>()];
+            memory.part("values", format!("linear in {dims} numbers"), squares);
+        }
+        memory
+    }
+}
+
 impl FittedQ {
     /// Nothing collected yet.
     ///
@@ -90,6 +113,7 @@ impl FittedQ {
             return Err(BadValue::new("values", "table", why).into());
         }
         let (obs_len, n_actions) = (spec.obs_len(), discrete_actions(&spec)?);
+        config.memory(&spec, n_actions).check()?;
         let states = match &task.mdp {
             Some(mdp) => Some(States::known(mdp)),
             None => table.then(|| States::to_be_met(n_actions, obs_len)),
@@ -248,9 +272,28 @@ impl Learner for FittedQ {
         }
         let mut n = self.weights.len();
         checkpoint.value("model.weights", &mut n)?;
+        let states = self.states.as_ref().filter(|_| self.is_table());
+        let whole = (states.map_or(self.obs_len + 1, States::n)) * self.n_actions;
+        checkpoint.check("model.weights", &format!("0 or {whole} is expected"), || {
+            n == 0 || n == whole
+        })?;
         self.weights.resize(n, 0.0);
         checkpoint.bytes(MODEL, cast_slice_mut(&mut self.weights))?;
+        let sound = |weight: &f64| !weight.is_nan() && *weight < f64::INFINITY;
+        checkpoint.check(MODEL, "weights, none of them infinite, are expected", || {
+            self.weights.iter().all(sound)
+        })?;
         checkpoint.value("samples", &mut self.samples)?;
+        let features = whole / self.n_actions;
+        let size = [self.config.samples, features, self.n_actions];
+        let collected = self.samples.fit(size, self.is_table()) && n == whole;
+        checkpoint.check(
+            "samples",
+            "as many as --samples, of known states, are expected",
+            || collected || self.samples.actions.is_empty() && n == 0,
+        )?;
+        // They are those of the samples.
+        self.factors.clear();
         checkpoint.value("converged", &mut self.converged)
     }
 }

@@ -132,9 +132,12 @@ impl Learner for LinearQ {
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
         checkpoint.bytes(MODEL, cast_slice_mut(&mut self.weights))?;
+        checkpoint.check(MODEL, "finite numbers are expected", || {
+            self.weights.iter().all(|weight| weight.is_finite())
+        })?;
         checkpoint.exchange("envs", self.env.snapshot()?, |saved| self.env.restore(saved))?;
         self.explorer.state(checkpoint)?;
-        checkpoint.value("seen", &mut self.seen)
+        checkpoint.count("seen", &mut self.seen)
     }
 }
 

@@ -186,7 +186,20 @@ impl Learner for McPrediction {
         self.v.state(&self.world.states, checkpoint)?;
         self.prediction.state(checkpoint)?;
         checkpoint.bytes("weights", cast_slice_mut(&mut self.weights))?;
+        checkpoint.check("weights", "finite numbers, none negative, are expected", || {
+            self.weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0)
+        })?;
         checkpoint.value("episode", &mut self.episode)?;
+        let n = self.world.states.n();
+        let sound = |visit: &Visit| {
+            visit.state < n
+                && visit.reward.is_finite()
+                && visit.ratio.is_finite()
+                && visit.ratio >= 0.0
+        };
+        checkpoint.check("episode", "transitions of states there are, are expected", || {
+            self.episode.iter().all(sound)
+        })?;
         self.visited.fill(false);
         self.episode.iter().for_each(|visit| self.visited[visit.state] = true);
         Ok(())

@@ -147,8 +147,21 @@ impl Learner for ModelBased {
         self.explorer.state(checkpoint)?;
         self.grow();
         checkpoint.bytes("rewards", cast_slice_mut(&mut self.rewards))?;
+        checkpoint.check("rewards", "finite numbers are expected", || {
+            self.rewards.iter().all(|reward| reward.is_finite())
+        })?;
         checkpoint.value("outcomes", &mut self.outcomes)?;
-        let visits = |outcomes: &Outcomes| outcomes.iter().map(|(_, count)| count).sum();
+        let (n, rows) = (self.world.states.n(), self.rewards.len());
+        let known = |(next, count): &(Option<u32>, u32)| {
+            *count > 0 && next.is_none_or(|state| (state as usize) < n)
+        };
+        let expected = format!("{rows} lists of what led to one of the {n} states are expected");
+        checkpoint.check("outcomes", &expected, || {
+            self.outcomes.len() == rows && self.outcomes.iter().flatten().all(known)
+        })?;
+        let visits = |outcomes: &Outcomes| {
+            outcomes.iter().fold(0u32, |sum, (_, count)| sum.saturating_add(*count))
+        };
         self.visits = self.outcomes.iter().map(visits).collect();
         Ok(())
     }

@@ -192,7 +192,22 @@ impl Learner for MonteCarlo {
         self.explorer.state(checkpoint)?;
         self.weights.resize(self.q.values.len(), 0.0);
         checkpoint.bytes("weights", cast_slice_mut(&mut self.weights))?;
+        checkpoint.check("weights", "finite numbers, none negative, are expected", || {
+            self.weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0)
+        })?;
         checkpoint.value("episode", &mut self.episode)?;
+        let states = &self.world.states;
+        let sound = |visit: &Visit| {
+            visit.state < states.n()
+                && visit.action < states.n_actions()
+                && states.allows(visit.state, visit.action)
+                && visit.reward.is_finite()
+                && visit.prob > 0.0
+                && visit.prob <= 1.0
+        };
+        checkpoint.check("episode", "transitions of states there are, are expected", || {
+            self.episode.iter().all(sound)
+        })?;
         self.visited.clear();
         self.visited.resize(self.q.values.len(), false);
         for visit in &self.episode {

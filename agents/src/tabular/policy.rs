@@ -69,9 +69,8 @@ impl PolicyName {
     pub fn read(&self, flag: &str, mdp: &dyn Mdp, model: &Model) -> Result<Policy> {
         let Self::File(path) = self else { return Ok(Policy::uniform(model)) };
         let wrong = |why: &str| BadValue::new(flag, path.display(), why);
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            wrong(&format!("cannot read it ({error}); `uniform` or a JSON file is expected"))
-        })?;
+        let text = train::read_text(path.as_ref())
+            .map_err(|error| wrong(&format!("{error:#}; `uniform` or a JSON file is expected")))?;
         let file: File = serde_json::from_str(&text).map_err(|error| {
             wrong(&format!("`policy`, a list by state, is expected in a JSON object: {error}"))
         })?;
@@ -404,7 +403,9 @@ mod tests {
         }
         let none = PolicyName::File("no/such.json".into());
         let error = none.read("behaviour", &tiny(), &Model::new(&tiny()).unwrap()).unwrap_err();
-        assert!(error.to_string().starts_with("--behaviour no/such.json: cannot read it"));
+        assert!(
+            error.to_string().starts_with("--behaviour no/such.json: cannot read no/such.json")
+        );
     }
 
     #[test]

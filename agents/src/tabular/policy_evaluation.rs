@@ -116,6 +116,9 @@ impl Learner for PolicyEvaluation {
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
         checkpoint.bytes(MODEL, cast_slice_mut(&mut self.values))?;
+        checkpoint.check(MODEL, "finite numbers are expected", || {
+            self.values.iter().all(|value| value.is_finite())
+        })?;
         self.policy.state(checkpoint, "model.policy", ("policy", &self.config.policy))?;
         checkpoint.value("converged", &mut self.converged)
     }

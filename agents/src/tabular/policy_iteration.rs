@@ -187,7 +187,18 @@ impl Learner for PolicyIteration {
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
         checkpoint.bytes(MODEL, cast_slice_mut(&mut self.values))?;
+        checkpoint.check(MODEL, "finite numbers are expected", || {
+            self.values.iter().all(|value| value.is_finite())
+        })?;
         checkpoint.bytes("model.policy", cast_slice_mut(&mut self.policy))?;
+        let model = &self.problem.model;
+        let own = |(state, pair): (usize, &u32)| match *pair {
+            NONE => model.pairs(state).next().is_none(),
+            pair => model.pairs(state).any(|own| own == pair as usize),
+        };
+        checkpoint.check("model.policy", "an action of each state is expected", || {
+            self.policy.iter().enumerate().all(own)
+        })?;
         checkpoint.value("converged", &mut self.converged)
     }
 }

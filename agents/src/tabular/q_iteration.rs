@@ -83,6 +83,9 @@ impl Learner for QIteration {
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
         checkpoint.bytes(MODEL, cast_slice_mut(&mut self.q))?;
+        checkpoint.check(MODEL, "finite numbers are expected", || {
+            self.q.iter().all(|value| value.is_finite())
+        })?;
         checkpoint.value("converged", &mut self.converged)?;
         self.maximise();
         Ok(())

@@ -92,7 +92,7 @@ impl Learner for QLearning {
         self.world.state(checkpoint)?;
         self.q.state(&self.world.states, checkpoint)?;
         self.explorer.state(checkpoint)?;
-        checkpoint.value("traces", &mut self.traces)
+        self.traces.state(&self.q, checkpoint)
     }
 }
 

@@ -1,5 +1,8 @@
 //! Returns of n steps.
+use super::estimates::Estimates;
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
+use train::Checkpoint;
 
 /// The last transitions, at most n, that have not been learned from: what was estimated (a state or
 /// a pair), and the reward that followed. A return costs the same however large n is: the older
@@ -33,6 +36,22 @@ impl Default for Recent {
 }
 
 impl Recent {
+    /// Saves or loads transitions among the values of `estimates`.
+    pub(super) fn state(
+        &mut self,
+        estimates: &Estimates,
+        checkpoint: &mut Checkpoint,
+    ) -> Result<()> {
+        checkpoint.value("recent", self)?;
+        let old = self.old.iter().flat_map(|old| [old.ret, old.decay]);
+        let mut all =
+            old.chain(self.new.iter().map(|(_, reward)| *reward)).chain([self.ret, self.decay]);
+        checkpoint.check("recent", "finite numbers are expected", || all.all(f64::is_finite))?;
+        let (old, new) = (self.old.iter(), self.new.iter());
+        let indices = old.map(|old| old.index).chain(new.map(|(index, _)| *index));
+        estimates.check(checkpoint, "recent", indices)
+    }
+
     /// Adds a transition, then shows what has its n rewards, or where the episode has ended
     /// everything, to `learn` with its return
     /// G = r₁ + γ·r₂ + … + γ^(n−1)·r_n + γⁿ·`bootstrap`. The latter is the value of the state arrived

@@ -112,9 +112,14 @@ impl Learner for Sarsa {
         self.world.state(checkpoint)?;
         self.q.state(&self.world.states, checkpoint)?;
         self.explorer.state(checkpoint)?;
-        checkpoint.value("recent", &mut self.recent)?;
-        checkpoint.value("traces", &mut self.traces)?;
-        checkpoint.value("chosen", &mut self.chosen)
+        self.recent.state(&self.q, checkpoint)?;
+        self.traces.state(&self.q, checkpoint)?;
+        checkpoint.value("chosen", &mut self.chosen)?;
+        let (states, state) = (&self.world.states, self.world.state);
+        let has = |action: usize| action < states.n_actions() && states.allows(state, action);
+        checkpoint.check("chosen", "an action of the present state is expected", || {
+            self.chosen.is_none_or(has)
+        })
     }
 }
 

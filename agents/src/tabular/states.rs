@@ -86,13 +86,19 @@ impl States {
         let Some(met) = &mut self.met else { return Ok(()) };
         let mut n = met.numbers.len();
         checkpoint.value("model.n_states", &mut n)?;
+        checkpoint.check_len("model.states", n, met.obs_len)?;
+        checkpoint.check_len("model.allowed", n, self.n_actions)?;
         met.seen.resize(n * met.obs_len, 0);
         self.allowed.resize(n * self.n_actions, 0);
         checkpoint.bytes("model.states", &mut met.seen)?;
         checkpoint.bytes("model.allowed", &mut self.allowed)?;
         let numbered = met.seen.chunks_exact(met.obs_len).enumerate();
         met.numbers = numbered.map(|(state, key)| (key.into(), state)).collect();
-        Ok(())
+        let different = met.numbers.len() == n && n > 0;
+        checkpoint.check("model.states", "different states are expected", || different)?;
+        checkpoint.check("model.allowed", "0 and 1 are expected", || {
+            self.allowed.iter().all(|allowed| *allowed <= 1)
+        })
     }
 }
 

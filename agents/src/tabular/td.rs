@@ -95,8 +95,8 @@ impl Learner for Td {
         self.world.state(checkpoint)?;
         self.v.state(&self.world.states, checkpoint)?;
         self.prediction.state(checkpoint)?;
-        checkpoint.value("recent", &mut self.recent)?;
-        checkpoint.value("traces", &mut self.traces)
+        self.recent.state(&self.v, checkpoint)?;
+        self.traces.state(&self.v, checkpoint)
     }
 }
 

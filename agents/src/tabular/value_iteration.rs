@@ -137,7 +137,13 @@ impl Learner for ValueIteration {
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
         checkpoint.bytes(MODEL, cast_slice_mut(&mut self.values))?;
+        checkpoint.check(MODEL, "finite numbers are expected", || {
+            self.values.iter().all(|value| value.is_finite())
+        })?;
         checkpoint.bytes("before", cast_slice_mut(&mut self.before))?;
+        checkpoint.check("before", "finite numbers are expected", || {
+            self.before.iter().all(|value| value.is_finite())
+        })?;
         self.queue.state(checkpoint)?;
         checkpoint.value("order", &mut self.rng)?;
         checkpoint.value("converged", &mut self.converged)
@@ -191,7 +197,13 @@ impl Queue {
 
     /// The changes say it all: the heap is made again from them.
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        let n = self.changes.len();
         checkpoint.value("changes", &mut self.changes)?;
+        checkpoint.check(
+            "changes",
+            &format!("{n} changes, none negative, are expected"),
+            || self.changes.len() == n && self.changes.iter().all(|change| *change >= 0.0),
+        )?;
         let waiting = self.changes.iter().enumerate().filter(|(_, change)| **change > 0.0);
         self.heap = waiting.map(|(state, change)| (change.to_bits(), Reverse(state))).collect();
         Ok(())

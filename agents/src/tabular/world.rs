@@ -184,7 +184,11 @@ impl World {
         self.states.state(checkpoint)?;
         checkpoint.exchange("envs", self.env.snapshot()?, |saved| self.env.restore(saved))?;
         checkpoint.value("state", &mut self.state)?;
-        checkpoint.value("seen", &mut self.seen)
+        checkpoint.count("seen", &mut self.seen)?;
+        let shown = self.states.find(self.env.obs(), &mut Vec::new())?;
+        checkpoint.check("state", "the state that the environment is in is expected", || {
+            shown == Some(self.state)
+        })
     }
 }
 

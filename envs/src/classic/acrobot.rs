@@ -145,6 +145,10 @@ impl Env for Acrobot {
         }
     }
 
+    fn is_possible(&self) -> bool {
+        super::is_possible(&self.state)
+    }
+
     fn reset(&mut self, rng: &mut dyn RngCore) {
         self.start([(); 4].map(|()| f64::from(rng.random_range(-START..START) as f32)));
     }

@@ -86,6 +86,10 @@ impl Env for CartPole {
         }
     }
 
+    fn is_possible(&self) -> bool {
+        super::is_possible(&[self.position, self.velocity, self.angle, self.angular_velocity])
+    }
+
     fn reset(&mut self, rng: &mut dyn RngCore) {
         self.start([(); 4].map(|()| rng.random_range(-START..START)));
     }

@@ -86,6 +86,10 @@ impl Env for Pendulum {
         }
     }
 
+    fn is_possible(&self) -> bool {
+        super::is_possible(&[self.angle, self.velocity])
+    }
+
     fn reset(&mut self, rng: &mut dyn RngCore) {
         let angle = rng.random_range(-PI..PI);
         self.start([angle, rng.random_range(-START_VELOCITY..START_VELOCITY)]);

@@ -84,6 +84,10 @@ impl<M: Mdp> Env for MdpEnv<M> {
         self.mdp.allows(self.state, action)
     }
 
+    fn is_possible(&self) -> bool {
+        (0..self.mdp.n_actions()).any(|action| self.allows(action))
+    }
+
     fn reset(&mut self, rng: &mut dyn RngCore) {
         let mut roll: f64 = rng.random();
         for &(state, prob) in self.starts.iter().filter(|(_, prob)| *prob > 0.0) {

@@ -190,6 +190,18 @@ impl Env for Breakout {
         }
     }
 
+    fn is_possible(&self) -> bool {
+        let inside =
+            |square: Square| (0..SIZE).contains(&square.row) && (0..SIZE).contains(&square.column);
+        inside(self.ball)
+            && inside(self.trail)
+            && (0..SIZE).contains(&self.paddle)
+            && [self.velocity.row, self.velocity.column].iter().all(|by| by.abs() == 1)
+            && self.bricks & !FULL_WALL == 0
+            && self.previous_action < self.config.actions.names().len()
+            && self.config.check().is_ok()
+    }
+
     fn reset(&mut self, rng: &mut dyn RngCore) {
         self.start(if rng.random() { Side::Left } else { Side::Right });
     }

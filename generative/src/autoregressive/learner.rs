@@ -10,8 +10,8 @@ use rand::Rng as _;
 use std::collections::BTreeMap;
 use std::f64::consts::LN_2;
 use train::{
-    BadValue, Checkpoint, Evaluation, Learner, Linear, Log, MODEL, Measure, Progress, Rng, Split,
-    pulse, stream,
+    BadValue, Checkpoint, Evaluation, Learner, Linear, Log, MODEL, Measure, Memory, Progress, Rng,
+    Split, pulse, stream,
 };
 
 /// What the learner needs of the hyper-parameters.
@@ -64,8 +64,8 @@ impl Autoregressive {
     pub(crate) fn new(
         data: Parts<Images>,
         settings: Settings,
-        seed: u64,
-        device: &Device,
+        (seed, device): (u64, &Device),
+        memory: impl FnOnce(&Subject) -> Memory,
         make: impl FnOnce(&Params, &Subject) -> candle_core::Result<Box<dyn Network>>,
     ) -> Result<Self> {
         let data = prepared(data, &settings)?;
@@ -90,6 +90,7 @@ impl Autoregressive {
         let output = Output::of(levels, settings.mixture);
         let (shape, n_classes) = (data.train.shape(), classes.len());
         let subject = Subject { shape, output, classes: n_classes };
+        memory(&subject).check()?;
         let params = Params::new(seed, device);
         let training = make(&params, &subject)?;
         let fixed = training.fixed();

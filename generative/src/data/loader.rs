@@ -50,7 +50,7 @@ impl Order {
     /// # Errors
     /// Names the file.
     pub fn state(&mut self, name: &str, checkpoint: &mut Checkpoint) -> Result<()> {
-        checkpoint.value(name, &mut self.drawn)
+        checkpoint.count(name, &mut self.drawn)
     }
 }
 

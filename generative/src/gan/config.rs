@@ -3,9 +3,10 @@ use super::networks::{BatchNorm, Downsample, Network};
 use super::objective::Objective;
 use super::penalty::Penalty;
 use crate::data::{Dataset, Shape};
+use crate::memory;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use train::BadValue;
+use train::{BadValue, Memory};
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`Gan`](super::Gan).
@@ -128,6 +129,41 @@ impl GanConfig {
             }
         }
         Ok(())
+    }
+
+    /// What all of it takes for samples like those of `data`.
+    pub(super) fn memory(&self, data: &Dataset) -> Memory {
+        let Self { hidden, layers, channels, dense, latents, batch, .. } = *self;
+        let shape = match data {
+            Dataset::Images(parts) => parts.train.shape(),
+            Dataset::Points(_) => Shape { channels: 1, height: 1, width: 2 },
+        };
+        let d = shape.len();
+        let mut memory = Memory::default();
+        let (rows, maps) = match self.network {
+            Network::Mlp => {
+                let between = hidden.saturating_mul(2 * (layers - 1));
+                let ends = memory::sum([between, 2 * d, latents]);
+                memory::learned(&mut memory, ("hidden", hidden), [hidden, ends]);
+                (0, hidden.saturating_mul(layers))
+            }
+            Network::Cs231nFc | Network::Cs231nConv => (1024, 4 * 1024 + 8 * d),
+            Network::Dcgan | Network::Residual => {
+                // Of a sixteenth of the picture twice as many, which noise, or the dense layer, says.
+                let least = d / shape.channels.max(1) / 16;
+                let first = if dense > 0 { dense } else { latents };
+                let kernels =
+                    memory::sum([channels.saturating_mul(2 * 2 * 32), 32 * shape.channels]);
+                memory::learned(&mut memory, ("channels", channels), [channels, kernels]);
+                memory::learned(&mut memory, ("channels", channels), [2, channels, least, first]);
+                memory::learned(&mut memory, ("dense", dense), [dense, 2, channels, least]);
+                (dense, channels.saturating_mul(12 * least))
+            }
+        };
+        memory::learned(&mut memory, ("latents", latents), [latents, rows]);
+        // Both players, and the data's samples beside those that are drawn.
+        memory::pass(&mut memory, batch, [3, memory::sum([maps, 2 * d, latents, dense])]);
+        memory
     }
 
     /// For pictures of this shape, or points.

@@ -30,7 +30,7 @@ struct Lasting {
 impl Lasting {
     /// Whether it is so for the first time for long.
     fn is_new(&mut self, so: bool) -> bool {
-        self.steps = if so { self.steps + 1 } else { 0 };
+        self.steps = if so { self.steps.saturating_add(1) } else { 0 };
         let new = self.steps >= LASTING && !self.told;
         self.told |= new;
         new

@@ -1,10 +1,11 @@
 //! Hyper-parameters, and which go together.
 use super::likelihood::LikelihoodName;
-use super::networks::Network;
+use super::networks::{Network, Sizes};
 use crate::data::{Binarisation, Images, Shape};
+use crate::memory;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use train::BadValue;
+use train::{BadValue, Memory};
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`Vae`](super::Vae).
@@ -72,6 +73,34 @@ pub enum Objective {
 }
 
 impl VaeConfig {
+    /// What all of it takes for pictures of these sizes.
+    pub(super) fn memory(&self, sizes: Sizes) -> Memory {
+        let Self { k, latents, hidden, layers, batch, .. } = *self;
+        let Sizes { shape, labels, outputs } = sizes;
+        let (d, said) = (shape.len() + labels, shape.len() * outputs);
+        let mut memory = Memory::default();
+        let features = match self.network {
+            Network::Mlp => {
+                let between = 2 * hidden.saturating_mul(layers - 1);
+                memory::learned(
+                    &mut memory,
+                    ("hidden", hidden),
+                    [hidden, memory::sum([d, between, said])],
+                );
+                memory::pass(&mut memory, batch, [k + 1, hidden, layers]);
+                hidden
+            }
+            // Its maps are of 32 and 64 channels, a quarter and a sixteenth of the picture.
+            Network::Conv => {
+                memory::pass(&mut memory, batch, [k + 1, 12, d]);
+                4 * shape.len()
+            }
+        };
+        memory::learned(&mut memory, ("latents", latents), [latents, 3, features]);
+        memory::pass(&mut memory, batch, [k, memory::sum([d, 2 * said, 4 * latents])]);
+        memory
+    }
+
     /// Refuses what can't be, for such pictures.
     pub(super) fn check_for(&self, images: &Images) -> Result<(), BadValue> {
         self.check()?;

@@ -60,6 +60,12 @@ impl RunningMeans {
         Self { counts: vec![0.0; m], once: 0.0 }
     }
 
+    /// Whether this counts `m` codes.
+    pub(super) fn fits(&self, m: usize) -> bool {
+        let count = |n: &f64| n.is_finite() && *n >= 0.0;
+        self.counts.len() == m && self.counts.iter().all(count) && (0.0..=1.0).contains(&self.once)
+    }
+
     /// Moves the codes `[M, E]` by rows z `[R, E]` and the code that each chose, `[R]`.
     pub fn update(&mut self, codes: &mut [f32], z: &[f32], chosen: &[u32], decay: f64) {
         let e = codes.len() / self.counts.len();

@@ -19,8 +19,10 @@ impl JsonLines {
     /// # Errors
     /// Names the file.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(path);
-        let file = file.with_context(|| format!("cannot write {}", path.display()))?;
+        let cannot = || format!("cannot write {}", path.display());
+        let special = fs::metadata(path).is_ok_and(|about| !about.is_file());
+        ensure!(!special, "{}: it is not a regular file", cannot());
+        let file = OpenOptions::new().create(true).append(true).open(path).with_context(cannot)?;
         Ok(Self { path: path.to_owned(), file })
     }
 }

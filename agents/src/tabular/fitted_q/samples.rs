@@ -12,6 +12,15 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    /// Whether these are `n` rows of finite features below `features`.
+    fn fit(&self, n: usize, features: usize) -> bool {
+        let known = |(place, x): &(usize, f64)| *place < features && x.is_finite();
+        self.ends.len() == n
+            && self.ends.is_sorted()
+            && self.ends.last().copied().unwrap_or(0) == self.features.len()
+            && self.features.iter().all(known)
+    }
+
     pub(super) fn push(&mut self, row: impl Iterator<Item = (usize, f64)>) {
         self.features.extend(row);
         self.ends.push(self.features.len());
@@ -34,6 +43,22 @@ pub(super) struct Samples {
     pub(super) next: Rows,
     /// Actions that s' does not have, as (sample, action).
     pub(super) unavailable: Vec<(usize, usize)>,
+}
+
+impl Samples {
+    /// Whether these are `n` samples, whole, of so many features and actions; where they are `states` by
+    /// number, each has one.
+    pub(super) fn fit(&self, [n, features, actions]: [usize; 3], states: bool) -> bool {
+        let one = |rows: &Rows, least| (0..n).all(|i| (least..=1).contains(&rows.row(i).len()));
+        self.now.fit(n, features)
+            && self.next.fit(n, features)
+            && (!states || one(&self.now, 1) && one(&self.next, 0))
+            && self.actions.len() == n
+            && self.actions.iter().all(|action| *action < actions)
+            && self.rewards.len() == n
+            && self.rewards.iter().all(|reward| reward.is_finite())
+            && self.unavailable.iter().all(|(sample, action)| *sample < n && *action < actions)
+    }
 }
 
 /// q(s, a) = the mean of y over the samples of (s, a); as it was in `before`, `[S, A]`, where there is

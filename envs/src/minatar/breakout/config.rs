@@ -24,7 +24,7 @@ impl BreakoutConfig {
     pub fn check(&self) -> Result<(), String> {
         match (0.0..=1.0).contains(&self.sticky) {
             true => Ok(()),
-            false => Err(format!("sticky={}: must lie between 0 and 1", self.sticky)),
+            false => Err(format!("sticky must lie between 0 and 1, not at {}", self.sticky)),
         }
     }
 }

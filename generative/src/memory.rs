@@ -1,0 +1,31 @@
+//! What models take of the machine's memory, counted before any of it is taken.
+//!
+//! Numbers are of the parts that the user's numbers make large; what is small beside them is left out.
+use train::Memory;
+
+const FLOAT: usize = size_of::<f32>();
+
+/// A parameter with its gradient and its two moments.
+const LEARNED: usize = 4 * FLOAT;
+
+/// A number of a layer with its gradient, and a copy.
+const PASSED: usize = 3 * FLOAT;
+
+/// Parameters, `weights` of them as a product, that hyper-parameter `name` of this `value` makes so many.
+pub(crate) fn learned(
+    memory: &mut Memory,
+    (name, value): (&'static str, usize),
+    weights: impl IntoIterator<Item = usize>,
+) {
+    memory.part(name, value, weights.into_iter().chain([LEARNED]));
+}
+
+/// What becomes of a batch on its way through a network and back: `each` numbers of each sample.
+pub(crate) fn pass(memory: &mut Memory, batch: usize, each: impl IntoIterator<Item = usize>) {
+    memory.part("batch", batch, each.into_iter().chain([batch, PASSED]));
+}
+
+/// The sum, or the largest number.
+pub(crate) fn sum(numbers: impl IntoIterator<Item = usize>) -> usize {
+    numbers.into_iter().fold(0, usize::saturating_add)
+}

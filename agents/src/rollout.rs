@@ -105,7 +105,7 @@ impl Rollout {
         let mut held = (self.len(), self.finals.len());
         checkpoint.value(&format!("{name}-len"), &mut held)?;
         let (len, finals) = held;
-        let rows = |width: usize| len.checked_mul(width).unwrap_or(usize::MAX);
+        let rows = |width: usize| len.saturating_mul(width);
         checkpoint.check_len(&format!("{name}-obs"), rows(self.obs_len), size_of::<f32>())?;
         checkpoint.check_len(&format!("{name}-actions"), rows(self.width), size_of::<f32>())?;
         checkpoint.check_len(&format!("{name}-rewards"), len, size_of::<f32>())?;

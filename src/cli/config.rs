@@ -254,11 +254,11 @@ impl Layer {
 }
 
 /// The first number of a table that is none, or has no end, and its key.
-fn not_finite(table: &toml::Table) -> Option<(String, f64)> {
+fn not_finite(table: &toml::Table) -> Option<(String, &toml::Value)> {
     table.iter().find_map(|(key, value)| match value {
-        toml::Value::Float(number) if !number.is_finite() => Some((key.clone(), *number)),
+        toml::Value::Float(number) if !number.is_finite() => Some((key.clone(), value)),
         toml::Value::Table(inner) => {
-            not_finite(inner).map(|(inner, number)| (format!("{key}.{inner}"), number))
+            not_finite(inner).map(|(inner, value)| (format!("{key}.{inner}"), value))
         }
         _ => None,
     })

@@ -161,6 +161,7 @@ pub const ENVS: &[EnvEntry] = &[
         source: Source::Mdp(
             |options| {
                 known(options, resolve::<GamblersConfig>, |c: GamblersConfig| {
+                    room([c.goal, c.goal / 2, PAIR])?;
                     Ok(GamblersProblem::new(c)?)
                 })
             },

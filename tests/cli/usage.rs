@@ -8,13 +8,14 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
     fs::write(lab.path("uneven.txt"), ". 1\nS\n").unwrap();
     fs::write(lab.path("type.toml"), "batch = \"many\"").unwrap();
     fs::write(lab.path("broken.toml"), "batch = = 3").unwrap();
+    fs::write(lab.path("nan.toml"), "lr = nan").unwrap();
     let cases = [
         ("dqn --env braekout", "unknown environment `braekout`; did you mean `breakout`?"),
         ("dqn", "--env is missing: give one of acrobot, "),
         ("dqn --env catch --gamma 1.5", "--gamma 1.5: must lie between 0 and 1"),
         ("dqn --env catch --gamma -1", "--gamma -1: must lie between 0 and 1"),
         ("dqn --env catch --batch 0", "--batch 0: must lie between 1 and 1048576"),
-        ("dqn --env catch --lr nan", "--lr: must be a finite number"),
+        ("dqn --env catch --lr nan", "--lr nan: must be a finite number"),
         ("dqn --env catch --target nan", "a finite number is expected"),
         ("dqn --env catch --lr fast", "invalid value 'fast' for '--lr <X>'"),
         ("dqn --env catch --threads 0", "--threads 0: must lie between 1 and 1024"),
@@ -29,28 +30,54 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
         ("dqn --env catch --config broken.toml", "--config broken.toml: TOML parse error"),
         (
             "dqn --env breakout --env-arg stiky=0",
-            "--stiky: unknown option of breakout `stiky`; did you mean `sticky`?",
+            "--env-arg stiky=0: unknown option of breakout `stiky`; did you mean `sticky`?",
         ),
-        ("dqn --env catch --sticky 0", "--sticky: catch has no options"),
+        ("dqn --env catch --sticky 0", "--sticky 0: catch has no options"),
         (
             "vi --env gridworld --map maps/none.txt",
             "--map maps/none.txt: cannot read maps/none.txt",
         ),
-        ("vi --env gridworld --map uneven.txt", "line 2 of the map has 1 cells, others have 2"),
-        ("dqn --env breakout --env-arg sticky=7", "--env-arg sticky=7: must lie between 0 and 1"),
+        (
+            "vi --env gridworld --map uneven.txt",
+            "--map uneven.txt: line 2 of the map has 1 cells, others have 2",
+        ),
+        (
+            "dqn --env breakout --env-arg sticky=7",
+            "--env-arg sticky=7: sticky must lie between 0 and 1",
+        ),
         ("dqn --env catch --replay 10000000000000", "--replay 10000000000000: must lie between"),
         ("dqn --env catch --threads 20000", "--threads 20000: must lie between 1 and 1024"),
         ("dqn --env catch --patience 0", "invalid value '0' for '--patience <N>'"),
         ("vi --env catch", "a planner needs to know the outcomes of every action"),
         (
             "vi --env gridworld --env-arg layout=aimo",
-            "--env-arg for gridworld: unknown variant `aimo`",
+            "--env-arg layout=aimo: unknown variant `aimo`",
         ),
         ("vi --env gridworld --gamma 1.5", "a number between 0 and 1 is expected, or `own`"),
         ("dqn --env gridworld", "does not have every action"),
         ("actor-critic --env pendulum --critic q", "--critic q: has one output for each action"),
         ("ppo --env pendulum --normalize-obs maybe", "invalid value 'maybe'"),
         ("dqn --env breakout --env-arg sticky", "--env-arg sticky: expected KEY=VALUE"),
+        ("vi --env gridworld --layout aimo", "--layout aimo: unknown variant `aimo`"),
+        (
+            "vi --env gridworld --width 3",
+            "--width 3: width and height can be chosen for the layout",
+        ),
+        ("vi --env gamblers-problem --heads 2", "--heads 2: the probability of heads must be"),
+        ("vi --env frozen-lake --map SFX/", "--map SFX/: cannot read SFX/"),
+        ("q-learning --env bandit --arms 0", "--arms 0: a bandit needs an arm"),
+        (
+            "dqn --env catch --config nan.toml",
+            "--config nan.toml: lr = nan: must be a finite number",
+        ),
+        ("sample run --temperature -1", "'-1' for '--temperature <T>': a number of at least 0"),
+        ("sample run --n -1", "'-1' for '--n <N>'"),
+        ("eval run --episodes -3", "'-3' for '--episodes <N>'"),
+        ("play run --fps -3", "'-3' for '--fps <N>'"),
+        ("data show bars --n -1", "'-1' for '--n <N>'"),
+        ("data get mnist --mirror example.org", "--mirror example.org: an address is expected"),
+        ("data get mnist --mirror http://", "--mirror http://: an address is expected"),
+        ("reproduce policy-gradient --seed -1", "'-1' for '--seed <N>'"),
         ("dqm --env catch", "unrecognized subcommand 'dqm'"),
         ("dqn --env pendulum", "--env: this algorithm chooses among numbered actions"),
         ("linear-q --env pendulum", "--env: this algorithm chooses among numbered actions"),
@@ -63,8 +90,11 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
         ("vae --data folder", "say where its files are, as in --data folder:PATH"),
         ("vae --data two-moons", "--data: this model learns pictures, and the data are points"),
         ("vae --data stripes --side 1", "--side 1: must lie between 2 and 64"),
-        ("vae --data stripes --classes digits", "--classes: unknown option of stripes `classes`"),
-        ("vae --data glyphs --data-arg classes=roman", "--data-arg for glyphs: unknown variant"),
+        (
+            "vae --data stripes --classes digits",
+            "--classes digits: unknown option of stripes `classes`",
+        ),
+        ("vae --data glyphs --data-arg classes=roman", "--data-arg classes=roman: unknown variant"),
         ("vae --data glyphs --data-arg n_train", "--data-arg n_train: expected KEY=VALUE"),
         ("vae --data glyphs --binarisation none --n-train 9", "--binarisation none: a pixel that"),
         (
@@ -93,9 +123,11 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
 fn what_fails_says_what_to_do_and_exits_with_1() {
     let lab = Lab::new();
     fs::write(lab.path("file"), "").unwrap();
+    fs::write(lab.path("wide.toml"), b"\xff\xfel\0r\0").unwrap();
     let cases = [
         ("dqn --env catch --out file/run", "cannot create the run directory file/run"),
         ("dqn --env catch --config none.toml", "--config none.toml: cannot read none.toml"),
+        ("dqn --env catch --config wide.toml", "wide.toml is in UTF-16; save it as UTF-8"),
         ("resume none", "none is not a run directory"),
         ("eval none", "none is not a run directory"),
         ("plot none", "none"),

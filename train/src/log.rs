@@ -116,7 +116,7 @@ impl Log {
     /// What a resumed run must go on averaging.
     pub(crate) fn state(&mut self, checkpoint: &mut crate::Checkpoint) -> Result<()> {
         checkpoint.value("log", &mut self.means)?;
-        let sound = |mean: &Mean| mean.count > 0 && mean.sum.is_finite();
+        let sound = |mean: &Mean| (1..1 << 62).contains(&mean.count) && mean.sum.is_finite();
         checkpoint
             .check("log", "means of finite numbers are expected", || self.means.values().all(sound))
     }

@@ -6,6 +6,8 @@ mod eval;
 mod interrupt;
 mod list;
 mod model;
+#[cfg(test)]
+mod mutated;
 mod pictures;
 mod play;
 mod plot;

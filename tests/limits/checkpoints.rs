@@ -207,9 +207,9 @@ fn what_can_not_be_is_passed_over_for_the_checkpoint_before() {
 }
 
 #[test]
-#[ignore = "every value of every checkpoint, changed: a quarter of an hour"]
+#[ignore = "every tenth change of every checkpoint of every algorithm: ten minutes"]
 fn no_checkpoint_of_any_algorithm_does_harm() {
-    let all = RUNS.iter().map(|command| sweep(command, |_| true));
+    let all = RUNS.iter().map(|command| sweep(command, |place| place % 10 == 3));
     let [tried, passed] = all.fold([0; 2], |sum, one| [sum[0] + one[0], sum[1] + one[1]]);
     println!("{tried} changes, {passed} passed over");
 }

@@ -10,7 +10,7 @@ mod presets;
 
 pub use algorithms::{ALGORITHMS, Algorithm, Build};
 pub(crate) use bad_option::BadOption;
-pub use data::{DATA, DataEntry, DataName, DataSource};
+pub use data::{DATA, DataEntry, DataName, DataSource, Loaded};
 pub use envs::{ENVS, EnvEntry, Source};
 pub use job::{DataJob, Job, Subject};
 pub use presets::{PRESETS, Preset};

@@ -1,4 +1,5 @@
 //! `lab data`: fetch data sets, and look at them.
+use super::run_data;
 use crate::registry::{DataName, find};
 use crate::sheet;
 use crate::usage::Usage;
@@ -82,7 +83,9 @@ fn check_mirror(mirror: &str) -> Result<(), Usage> {
 
 fn show(name: &str, n: usize, path: Option<&Path>, out: &mut dyn Write) -> Result<()> {
     let data = DataName::parse(name)?;
-    let images = data.load(&(data.entry.options)(&Default::default())?)?.images()?.train;
+    let loaded = data.load(&(data.entry.options)(&Default::default())?)?;
+    run_data::tell(&loaded.notes);
+    let images = loaded.dataset.images()?.train;
     let n = n.min(images.len());
     let path =
         path.map_or_else(|| PathBuf::from(format!("{}.png", data.entry.name)), Path::to_owned);

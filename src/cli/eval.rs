@@ -1,13 +1,12 @@
 //! `lab eval`: score a saved model.
 use super::config::Config;
-use super::model::{Learned, Trained};
-use super::session;
-use crate::registry::{Algorithm, DataName, Subject};
+use super::model::{Learned, Trained, With};
+use super::{run_data, session};
 use crate::usage::Usage;
 use ::train::{Evaluation, Measure, Split, Which, pulse, stream};
 use anyhow::Result;
 use generative::Generative;
-use generative::data::Binarisation;
+use generative::data::{Binarisation, Dataset};
 use generative::measures::{Judge, LEAST};
 use serde_json::json;
 use std::io::Write;
@@ -34,6 +33,9 @@ pub(super) struct Args {
     /// Score the checkpoint with the best validation score, not the newest
     #[arg(long)]
     best: bool,
+    /// Where the data of a model lie now, if they were moved; they must be the same
+    #[arg(long, value_name = "NAME:PATH")]
+    data: Option<String>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -41,14 +43,16 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let which = if args.best { Which::Best } else { Which::Latest };
-    let Trained { config, algorithm, learned } = Trained::load(&args.run, which)?;
-    let name = algorithm.name;
-    if let (Learned::Agent(..), Some(n)) = (&learned, args.samples) {
+    let trained = Trained::load_with(&args.run, which, With::Data, args.data.as_deref())?;
+    let (name, config) = (trained.algorithm.name, trained.config.clone());
+    if let (Learned::Agent(..), Some(data)) = (&trained.learned, &args.data) {
+        return Err(Usage(format!("--data {data}: {name} learned in an environment")).into());
+    }
+    if let (Learned::Agent(..), Some(n)) = (&trained.learned, args.samples) {
         return Err(Usage(format!("--samples {n}: {name} plays episodes; give --episodes")).into());
     }
     let mut progress = vec![session::progress("", false)];
-    let evaluated = || score(args, algorithm, &config, learned);
-    let evaluation = pulse::telling(&mut progress, evaluated)?;
+    let evaluation = pulse::telling(&mut progress, || score(args, trained))?;
     drop(progress); // The bar leaves the terminal before the result is told.
     if args.json {
         let mut object = json!({
@@ -70,12 +74,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
 }
 
 /// All that was asked for.
-fn score(
-    args: &Args,
-    algorithm: &Algorithm,
-    config: &Config,
-    learned: Learned,
-) -> Result<Evaluation> {
+fn score(args: &Args, trained: Trained) -> Result<Evaluation> {
+    let Trained { algorithm, config, learned, data } = trained;
     let name = algorithm.name;
     Ok(match (learned, args.episodes, args.k) {
         (Learned::Agent(agent, make), episodes, None) => {
@@ -88,7 +88,10 @@ fn score(
                 evaluation = bounded(evaluation, &*model, [k, args.pictures.unwrap_or(u32::MAX)])?;
             }
             if let Some(n) = args.samples {
-                evaluation.measures.extend(judged(&*model, config, n)?);
+                evaluation.measures.extend(judged(&*model, &config, n, || {
+                    let moved = args.data.as_deref();
+                    Ok(run_data::again(&args.run, &config, data.as_ref(), moved)?.dataset)
+                })?);
             }
             evaluation
         }
@@ -133,15 +136,19 @@ fn bounded(
 
 /// What `n` samples of `model` are worth beside the pictures of its data set, which are as the set has them,
 /// or black and white where the samples are.
-fn judged(model: &dyn Generative, config: &Config, n: u32) -> Result<Vec<(String, Measure)>> {
+fn judged(
+    model: &dyn Generative,
+    config: &Config,
+    n: u32,
+    load: impl FnOnce() -> Result<Dataset>,
+) -> Result<Vec<(String, Measure)>> {
     let drawn = model.sample(n as usize, &mut stream(config.seed(), "eval/samples"))?;
     let Some(samples) = drawn else {
         let sentence =
             format!("--samples {n}: this model has no distribution to draw pictures from");
         return Err(Usage(sentence).into());
     };
-    let named = DataName::parse(config.named())?;
-    let mut data = named.load(&config.args(Subject::Data))?.images()?;
+    let mut data = load()?.images()?;
     let test = data.test.len();
     if test < LEAST {
         let sentence =

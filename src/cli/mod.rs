@@ -13,6 +13,7 @@ mod play;
 mod plot;
 mod reproduce;
 mod resume;
+mod run_data;
 mod sample;
 mod session;
 mod solve;

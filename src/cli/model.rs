@@ -1,6 +1,6 @@
 //! Trained models: loading one, and watching it.
 use super::config::{self, Config};
-use super::session;
+use super::{run_data, session};
 use crate::registry::{Algorithm, Build};
 use crate::usage::Usage;
 use ::train::{Learner, Rng, RunDir, Which, load_model};
@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use candle_core::Device;
 use envs::{Rgb, Transition, VecEnv};
 use generative::Generative;
+use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
 
@@ -17,6 +18,17 @@ pub(super) struct Trained {
     pub(super) algorithm: &'static Algorithm,
     pub(super) config: Config,
     pub(super) learned: Learned,
+    /// What `run.json` says of the data.
+    pub(super) data: Option<Value>,
+}
+
+/// What a model of data is loaded with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum With {
+    /// Nothing: what it draws comes from its parameters alone.
+    Nothing,
+    /// The data that it learned from.
+    Data,
 }
 
 /// What there is to do with it.
@@ -37,8 +49,19 @@ impl Learned {
 }
 
 impl Trained {
-    /// Loads the run at `run`, on the processor.
+    /// Loads the run at `run`, on the processor; of a model of data only what it has learned.
     pub(super) fn load(run: &Path, which: Which) -> Result<Self> {
+        Self::load_with(run, which, With::Nothing, None)
+    }
+
+    /// The same with the data that a model learned from, which lie where they did, or where `moved` says. A
+    /// run that does not remember what they were like can't be loaded without them.
+    pub(super) fn load_with(
+        run: &Path,
+        which: Which,
+        with: With,
+        moved: Option<&str>,
+    ) -> Result<Self> {
         let info = RunDir::info(run)?;
         let algorithm = config::algorithm(&info.algorithm)?;
         let config = Config::saved(info.config, algorithm)?;
@@ -47,7 +70,17 @@ impl Trained {
                 session::agent(algorithm, &config, &Device::Cpu)?,
                 session::environment(&config)?,
             ),
-            Build::Model(build) => Learned::Model(session::model(build, &config, &Device::Cpu)?),
+            Build::Model(build) => {
+                let blank = match with {
+                    With::Nothing => run_data::blank(run, info.data.as_ref())?,
+                    With::Data => None,
+                };
+                let data = match blank {
+                    Some(blank) => blank,
+                    None => run_data::again(run, &config, info.data.as_ref(), moved)?.dataset,
+                };
+                Learned::Model(session::model(build, data, &config, &Device::Cpu)?)
+            }
         };
         let note = |note: &str| {
             // Nobody reads standard error: no reason not to go on.
@@ -55,7 +88,7 @@ impl Trained {
         };
         load_model(run, which, note, |checkpoint| learned.learner().state(checkpoint))
             .with_context(|| format!("loading {}", run.display()))?;
-        Ok(Self { algorithm, config, learned })
+        Ok(Self { algorithm, config, learned, data: info.data })
     }
 
     /// The agent, and the environment it learned in.

@@ -1,10 +1,13 @@
 //! `lab resume`: go on exactly where a run stopped.
 use super::config::{self, Config};
+use super::run_data;
 use super::session::{self, Machine, Session, Verbosity};
 use super::train;
+use crate::registry::{Options, Subject};
 use crate::usage::Usage;
 use ::train::{Checkpoints, ConfigChanged, DeviceChoice, RunDir};
 use anyhow::Result;
+use serde_json::Value;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,6 +26,9 @@ pub(super) struct Args {
     /// Threads to compute on; results do not depend on it [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// Where the data of a model lie now, if they were moved; they must be the same
+    #[arg(long, value_name = "NAME:PATH")]
+    data: Option<String>,
     #[command(flatten)]
     verbosity: Verbosity,
     /// Other options of the run's algorithm; a hyper-parameter that is not the run's is refused
@@ -37,6 +43,11 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> Result<ExitCode> {
     let mut more = train::parse(algorithm, &args.options)?;
     if let Some(steps) = args.steps {
         more.options.insert("steps".to_owned(), steps.into());
+    }
+    let moved = moved(&mut more.options, args.data);
+    if let (Some(data), Subject::Env) = (&moved, algorithm.subject()) {
+        let sentence = format!("--data {data}: {} learns in an environment", algorithm.name);
+        return Err(Usage(sentence).into());
     }
     let config = before.with(more.options, algorithm)?;
     ConfigChanged::check(&before.fixed(), &config.fixed())?;
@@ -56,12 +67,31 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> Result<ExitCode> {
         quiet: args.verbosity.quiet || more.verbosity.quiet,
         json: args.verbosity.json || more.verbosity.json,
     };
-    let trainee = session::trainee(algorithm, &config, &machine.device)?;
+    let (mut record, mut notes) = (None, Vec::new());
+    let (saved, moved) = (info.data.take(), moved.as_deref());
+    let trainee = session::trainee(algorithm, &config, &machine.device, || {
+        let data = run_data::again(&args.run, &config, saved.as_ref(), moved)?;
+        (record, notes) = (data.record, data.notes);
+        Ok(data.dataset)
+    })?;
+    info.data = run_data::remember(&config, moved, saved.as_ref(), record)?;
     // A run that is stopped once more goes on towards the steps that were asked for last.
     info.config = config.all.clone();
     (info.device, info.threads) = (::train::device_name(&machine.device), machine.threads);
     dir.write_json("run.json", &info)?;
+    if !verbosity.quiet {
+        run_data::tell(&notes);
+    }
     Session { algorithm, config, dir, info, verbosity }.train(trainee, out)
+}
+
+/// Where data were moved to, which is no other option than the run was begun with.
+fn moved(options: &mut Options, typed: Option<String>) -> Option<String> {
+    let among = match options.remove(Subject::Data.key()) {
+        Some(Value::String(data)) => Some(data),
+        _ => None,
+    };
+    among.or(typed)
 }
 
 #[cfg(test)]

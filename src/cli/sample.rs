@@ -1,6 +1,6 @@
 //! `lab sample`: draw from a generative model.
-use super::model::Trained;
-use crate::registry::{DataName, Subject};
+use super::model::{Trained, With};
+use super::run_data;
 use crate::sheet;
 use crate::usage::Usage;
 use ::train::{Split, Which, stream, write_atomic};
@@ -37,6 +37,9 @@ pub(super) struct Args {
     /// Seed of what is drawn [default: that of the run]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Where the data of the run lie now, if they were moved: for --complete and --nearest
+    #[arg(long, value_name = "NAME:PATH")]
+    data: Option<String>,
     /// Draw from the checkpoint with the best validation score, not the newest
     #[arg(long)]
     best: bool,
@@ -44,7 +47,9 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let which = if args.best { Which::Best } else { Which::Latest };
-    let trained = Trained::load(&args.run, which)?;
+    // Only the test pictures that are completed are needed for the model itself.
+    let with = if args.complete { With::Data } else { With::Nothing };
+    let trained = Trained::load_with(&args.run, which, with, args.data.as_deref())?;
     let seed = args.seed.unwrap_or(trained.config.seed());
     let n = args.n as usize;
     if args.complete || args.temperature.is_some() {
@@ -77,9 +82,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let mut columns = (1..).find(|columns| columns * columns >= n).unwrap_or(n);
     let (mut name, mut images) = ("samples.png", images);
     if args.nearest {
-        let config = &trained.config;
-        let named = DataName::parse(config.named())?;
-        let data = named.load(&config.args(Subject::Data))?.images()?;
+        let (moved, saved) = (args.data.as_deref(), trained.data.as_ref());
+        let data = run_data::again(&args.run, &trained.config, saved, moved)?.dataset.images()?;
         let Some(sheet) = above_nearest(&images, &data.train)? else {
             return Err(Usage(format!("--n {n}: --nearest needs 10 at least")).into());
         };

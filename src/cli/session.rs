@@ -2,7 +2,7 @@
 use super::config::Config;
 use super::interrupt::Interrupts;
 use super::trainee::Trainee;
-use crate::registry::{Algorithm, Build, DataJob, DataName, ENVS, Job, Subject, find};
+use crate::registry::{Algorithm, Build, DataJob, ENVS, Job, Subject, find};
 use crate::usage::Usage;
 use ::train::{
     Bar, Checkpoints, ConfigChanged, DeviceChoice, JsonLines, Lines, Measure, Notes, Outcome,
@@ -13,6 +13,7 @@ use agents::{Agent, MakeEnv, Watched};
 use anyhow::{Context, Result};
 use candle_core::Device;
 use envs::Mdp;
+use generative::data::Dataset;
 use generative::{Filmed, Generative};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -92,25 +93,30 @@ pub(super) fn agent(
     build(Job { options: &config.options(), make, mdp, seed: config.seed(), device })
 }
 
-/// An untrained generative model, with the data it learns from.
+/// An untrained generative model of `data`.
 pub(super) fn model(
     build: fn(DataJob<'_>) -> Result<Box<dyn Generative>>,
+    data: Dataset,
     config: &Config,
     device: &Device,
 ) -> Result<Box<dyn Generative>> {
-    let data = DataName::parse(config.named())?.load(&config.args(Subject::Data))?;
     build(DataJob { options: &config.options(), data, seed: config.seed(), device })
 }
 
-/// What is trained, untrained.
-pub(super) fn trainee(algorithm: &Algorithm, config: &Config, device: &Device) -> Result<Trainee> {
+/// What is trained, untrained: an agent, or a model of the data that `load` reads.
+pub(super) fn trainee(
+    algorithm: &Algorithm,
+    config: &Config,
+    device: &Device,
+    load: impl FnOnce() -> Result<Dataset>,
+) -> Result<Trainee> {
     match algorithm.build {
         Build::Agent(_) => {
             let (agent, mdp) = watched(algorithm, config, device)?;
             Ok(Trainee::Agent { agent: Box::new(agent), mdp })
         }
         Build::Model(build) => {
-            let model = model(build, config, device)?;
+            let model = model(build, load()?, config, device)?;
             Ok(Trainee::Model(Box::new(Filmed::new(model, config.seed()))))
         }
     }

@@ -1,5 +1,6 @@
 //! `lab ALGORITHM`: a new run.
 use super::config::Config;
+use super::run_data;
 use super::session::{self, Machine, Session, Verbosity};
 use super::subject_options;
 use crate::registry::{Algorithm, Options};
@@ -114,7 +115,13 @@ pub(super) fn run(
     let config = config(algorithm, matches).map_err(typed)?;
     let machine = Machine::prepare(args.device, args.threads)?;
     // Before the directory is made: wrong usage leaves nothing behind.
-    let trainee = session::trainee(algorithm, &config, &machine.device).map_err(typed)?;
+    let (mut record, mut notes) = (None, Vec::new());
+    let load = || {
+        let data = run_data::first(&config)?;
+        (record, notes) = (data.record, data.notes);
+        Ok(data.dataset)
+    };
+    let trainee = session::trainee(algorithm, &config, &machine.device, load).map_err(typed)?;
     let (subject, seed) = (config.subject().to_owned(), config.seed());
     let dir = RunDir::create(args.out.as_deref(), &format!("{}-{subject}-s{seed}", algorithm.name))
         .map_err(|error| session::if_already_run(error, args.out.as_deref(), &config))?;
@@ -128,9 +135,12 @@ pub(super) fn run(
         device: ::train::device_name(&machine.device),
         threads: machine.threads,
         started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
-        data: None,
+        data: run_data::remember(&config, None, None, record)?,
     };
     dir.write_json("run.json", &info)?;
+    if !args.verbosity.quiet {
+        run_data::tell(&notes);
+    }
     Session { algorithm, config, dir, info, verbosity: args.verbosity }.train(trainee, out)
 }
 

@@ -3,9 +3,9 @@ use super::{Options, Resolve, find, resolve};
 use crate::usage::Usage;
 use anyhow::Result;
 use generative::data::{
-    BarsConfig, CoinsConfig, DOWNLOADS, Dataset, GlyphsConfig, GridConfig, PlanarConfig, bars,
-    cifar_10, coins, fashion_mnist, folder, gaussians_8, gaussians_25, glyphs, mnist, parity,
-    stripes, two_moons,
+    BarsConfig, CoinsConfig, DOWNLOADS, Dataset, FolderConfig, GlyphsConfig, GridConfig,
+    PlanarConfig, Record, Stored, bars, cifar_10, coins, fashion_mnist, folder, gaussians_8,
+    gaussians_25, glyphs, mnist, parity, stripes, two_moons,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -29,7 +29,7 @@ pub enum DataSource {
     /// It is drawn, from its options alone.
     Drawn(fn(&Options) -> Result<Dataset>),
     /// It is read from files, wherever they are.
-    Files(fn(&Path) -> Result<Dataset>),
+    Files(fn(&Path, &Options) -> Result<Stored>),
 }
 
 /// The data sets.
@@ -44,7 +44,7 @@ pub const DATA: &[DataEntry] = &[
         name: "cifar-10",
         about: "CIFAR-10, binary version: 60,000 colour pictures 32×32 (`lab data get cifar-10`)",
         options: resolve::<super::NoOptions>,
-        source: DataSource::Files(cifar_10),
+        source: DataSource::Files(|path, _| cifar_10(path)),
     },
     DataEntry {
         name: "coins",
@@ -56,13 +56,13 @@ pub const DATA: &[DataEntry] = &[
         name: "fashion-mnist",
         about: "Fashion-MNIST: 70,000 grey pictures 28×28 of clothes (`lab data get fashion-mnist`)",
         options: resolve::<super::NoOptions>,
-        source: DataSource::Files(fashion_mnist),
+        source: DataSource::Files(|path, _| fashion_mnist(path)),
     },
     DataEntry {
         name: "folder",
         about: "Pictures of your own, of one size: --data folder:PATH",
-        options: resolve::<super::NoOptions>,
-        source: DataSource::Files(folder),
+        options: resolve::<FolderConfig>,
+        source: DataSource::Files(|path, options| folder(path, &config(options)?)),
     },
     DataEntry {
         name: "gaussians-25",
@@ -86,7 +86,7 @@ pub const DATA: &[DataEntry] = &[
         name: "mnist",
         about: "MNIST: 70,000 grey pictures 28×28 of digits (`lab data get mnist`)",
         options: resolve::<super::NoOptions>,
-        source: DataSource::Files(mnist),
+        source: DataSource::Files(|path, _| mnist(path)),
     },
     DataEntry {
         name: "parity",
@@ -113,7 +113,11 @@ fn drawn<C: DeserializeOwned>(
     make: fn(&C) -> Result<Dataset>,
 ) -> Result<Dataset> {
     check_room(options)?;
-    make(&serde_json::from_value(Value::Object(options.clone()))?)
+    make(&config(options)?)
+}
+
+fn config<C: DeserializeOwned>(options: &Options) -> Result<C> {
+    Ok(serde_json::from_value(Value::Object(options.clone()))?)
 }
 
 /// Refuses pictures or points that there is no memory for.
@@ -132,6 +136,16 @@ fn check_room(options: &Options) -> Result<()> {
         memory.part(key, n, [n, copies, each.saturating_add(size_of::<u32>())]);
     }
     Ok(memory.check()?)
+}
+
+/// A data set in memory.
+pub struct Loaded {
+    /// The set.
+    pub dataset: Dataset,
+    /// What a run remembers of it, where it was read from files.
+    pub record: Option<Record>,
+    /// Sentences for the user.
+    pub notes: Vec<String>,
 }
 
 /// A data set as `--data` names it: `NAME`, or `NAME:PATH`.
@@ -183,10 +197,16 @@ impl<'a> DataName<'a> {
     ///
     /// # Errors
     /// What is wrong with the options, or with the files.
-    pub fn load(&self, options: &Options) -> Result<Dataset> {
+    pub fn load(&self, options: &Options) -> Result<Loaded> {
         match self.entry.source {
-            DataSource::Drawn(draw) => draw(options),
-            DataSource::Files(read) => read(&self.path().unwrap_or_default()),
+            DataSource::Drawn(draw) => {
+                Ok(Loaded { dataset: draw(options)?, record: None, notes: Vec::new() })
+            }
+            DataSource::Files(read) => {
+                let Stored { parts, record, notes } =
+                    read(&self.path().unwrap_or_default(), options)?;
+                Ok(Loaded { dataset: Dataset::Images(parts), record: Some(record), notes })
+            }
         }
     }
 
@@ -223,7 +243,7 @@ mod tests {
         for entry in DATA {
             let mut options = (entry.options)(&Options::new()).unwrap();
             let DataSource::Drawn(draw) = entry.source else {
-                assert!(options.is_empty(), "{}", entry.name);
+                assert!(!options.contains_key("n_train"), "{}", entry.name);
                 continue;
             };
             options.insert("n_train".to_owned(), 20.into());

@@ -55,7 +55,7 @@ const BEHIND: f64 = 2.0;
 const BEHIND_QUICK: f64 = 150.0;
 
 fn run(recipe: &Recipe, setting: &Setting) -> Result<Findings> {
-    let data = DataName::parse(&setting.data)?.load(&Options::new())?.images()?;
+    let data = DataName::parse(&setting.data)?.load(&Options::new())?.dataset.images()?;
     let scale = if setting.device.is_cpu() { LONGER } else { FULL };
     let (nats, rows) = learned(data, recipe, setting.pick(scale, QUICK), setting)?;
     let most = recipe.published + setting.pick(BEHIND, BEHIND_QUICK);

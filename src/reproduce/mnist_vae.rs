@@ -64,7 +64,7 @@ const BEHIND_QUICK: f64 = 40.0;
 const QUICK: u64 = 500;
 
 fn run(recipe: &Recipe, setting: &Setting) -> Result<Findings> {
-    let data = DataName::parse(&setting.data)?.load(&Options::new())?.images()?;
+    let data = DataName::parse(&setting.data)?.load(&Options::new())?.dataset.images()?;
     let (draws, pictures) = setting.pick((5_000, usize::MAX), (50, 500));
     let steps = recipe.pictures / setting.pick(1, QUICK);
     let (bound, rows) = learned(data, recipe, steps, [draws, pictures], setting)?;

@@ -1,6 +1,7 @@
 //! The binary as its users run it: runs here, what it is told and tells in `usage.rs`, planners and pictures in
-//! `pictures.rs`, models of data in `models.rs`.
+//! `pictures.rs`, models of data in `models.rs`, their files in `data.rs`.
 #![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
+mod data;
 mod models;
 mod pictures;
 mod usage;

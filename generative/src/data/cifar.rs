@@ -1,7 +1,10 @@
 //! CIFAR-10 in its binary version (Krizhevsky 2009, "Learning multiple layers of features from tiny
 //! images"): a label and 3×32×32 bytes, again and again.
+use super::bound::{Bounded, regular, size};
+use super::division::{Published, divided};
 use super::idx::open;
-use super::{Dataset, Images, Labels, Parts, Shape};
+use super::record::{Record, Stored, digest};
+use super::{Images, Labels, Shape, bound};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,14 +28,29 @@ const TRAIN: [&str; 5] = [
 
 const TEST: &str = "test_batch.bin";
 
+const PUBLISHED: Published = Published { train: 50_000, validation: 5_000 };
+
+/// A label and a picture.
+const RECORD: usize = 1 + 3 * 32 * 32;
+
+/// Bytes of each published file, which a file of the set can't exceed.
+const LONGEST: u64 = 10_000 * RECORD as u64;
+
+/// Bytes that the archive may hold; the published one holds 184 MB.
+const ARCHIVED: u64 = 256 << 20;
+
 /// Reads CIFAR-10 from the directory that holds its files or its archive, or from the archive itself.
-/// Of the 50,000 training pictures (of another number, the last tenth) the last 5,000 are there to
-/// choose by.
+/// Of the 50,000 training pictures the last 5,000 are the validation part, if each class is among them about as
+/// often as among all. Of another number, or sorted by class, the tenth part is, with its share of each
+/// class, and every part is shuffled.
 ///
 /// # Errors
 /// Names the file that is absent, or not what it should be.
-pub fn cifar_10(path: &Path) -> Result<Dataset> {
+pub fn cifar_10(path: &Path) -> Result<Stored> {
+    // Once as they are read, once as pictures.
+    bound::fits(|| "CIFAR-10".to_owned(), Some(2 * 6 * LONGEST))?;
     let mut files = files(path)?;
+    let digests = files.iter().map(|(name, bytes)| (name.clone(), digest(bytes))).collect();
     let mut part = |names: &[&str]| -> Result<Images> {
         let (mut pixels, mut of) = (Vec::new(), Vec::new());
         for name in names {
@@ -44,14 +62,13 @@ pub fn cifar_10(path: &Path) -> Result<Dataset> {
                 )
             };
             let shown = format!("{name} in {}", path.display());
-            let record = 1 + SHAPE.len();
             ensure!(
-                !bytes.is_empty() && bytes.len().is_multiple_of(record),
+                !bytes.is_empty() && bytes.len().is_multiple_of(RECORD),
                 "{shown} is cut short or not of CIFAR-10: {} bytes are no whole number of pictures of \
-                 {record}",
+                 {RECORD}",
                 bytes.len()
             );
-            for record in bytes.chunks_exact(record) {
+            for record in bytes.chunks_exact(RECORD) {
                 ensure!(
                     usize::from(record[0]) < CLASSES.len(),
                     "{shown} is not of CIFAR-10: it has a label {}, there are {}",
@@ -66,10 +83,21 @@ pub fn cifar_10(path: &Path) -> Result<Dataset> {
         Images::new(SHAPE, 256, pixels, Some(Labels { of, names }))
     };
     let (train, test) = (part(&TRAIN)?, part(&[TEST])?);
-    let n = train.len();
-    let (train, validation) =
-        train.split_at(n - n / 10).with_context(|| path.display().to_string())?;
-    Ok(Dataset::Images(Parts { train, validation, test, entropy: None }))
+    let (parts, split) =
+        divided(train, test, &PUBLISHED).with_context(|| path.display().to_string())?;
+    let record = Record::new("cifar-10", &parts, split, digests);
+    Ok(Stored { parts, record, notes: Vec::new() })
+}
+
+/// Refuses a file that is longer than the published ones.
+fn short_enough(shown: impl std::fmt::Display, bytes: u64) -> Result<()> {
+    ensure!(
+        bytes <= LONGEST,
+        "{shown} is not of CIFAR-10: it holds {}, a file of 10,000 pictures {}",
+        size(bytes),
+        size(LONGEST)
+    );
+    Ok(())
 }
 
 /// Those of the six files that are there, by name.
@@ -83,6 +111,7 @@ fn files(path: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
         if !there.is_empty() {
             let read = |name: &str| -> Result<(String, Vec<u8>)> {
                 let file = dir.join(name);
+                short_enough(file.display(), regular(&file)?.len())?;
                 let bytes =
                     fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
                 Ok((name.to_owned(), bytes))
@@ -99,16 +128,19 @@ fn files(path: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
 /// The same out of the archive.
 fn unpacked(path: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut all = BTreeMap::new();
-    let mut archive = tar::Archive::new(open(path)?);
+    let why = "it holds more than 268 MB, the published archive 184 MB";
+    let mut archive = tar::Archive::new(Bounded { inner: open(path)?, left: ARCHIVED, why });
     let mut read = || -> Result<()> {
         for entry in archive.entries()? {
-            let mut entry = entry?;
+            let entry = entry?;
             let name = entry.path()?.file_name().map(|name| name.to_string_lossy().into_owned());
             let Some(name) = name.filter(|name| TRAIN.contains(&&**name) || name == TEST) else {
                 continue;
             };
+            // Also of a sparse one, which is longer than what the archive holds of it.
+            short_enough(&name, entry.size())?;
             let mut bytes = Vec::new();
-            entry.read_to_end(&mut bytes)?;
+            entry.take(LONGEST).read_to_end(&mut bytes)?;
             all.insert(name, bytes);
         }
         Ok(())
@@ -123,6 +155,7 @@ fn unpacked(path: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
 mod tests {
     use super::*;
     use flate2::{Compression, write::GzEncoder};
+    use std::io::Write as _;
 
     /// Two pictures in each file; the first bytes of picture `i` are its label and `i`.
     fn bytes(file: u8) -> Vec<u8> {
@@ -158,13 +191,15 @@ mod tests {
         fs::create_dir(&packed).unwrap();
         fs::write(packed.join(ARCHIVE), &archive).unwrap();
 
-        let parts = cifar_10(dir.path()).unwrap().images().unwrap();
+        let parts = cifar_10(dir.path()).unwrap().parts;
         assert_eq!((parts.train.len(), parts.validation.len(), parts.test.len()), (9, 1, 2));
-        assert_eq!((parts.train.image(3)[0], parts.validation.image(0)[0]), (3, 9));
-        assert_eq!(parts.test.labels().unwrap().of, [0, 1]);
+        for images in [&parts.train, &parts.validation, &parts.test] {
+            let of = &images.labels().unwrap().of;
+            assert!((0..images.len()).all(|i| u32::from(images.image(i)[0] % 10) == of[i]));
+        }
         assert_eq!(parts.train.shape(), SHAPE);
         for path in [inner, packed.clone(), packed.join(ARCHIVE)] {
-            assert_eq!(cifar_10(&path).unwrap().images().unwrap(), parts);
+            assert_eq!(cifar_10(&path).unwrap().parts, parts);
         }
         fs::write(packed.join(ARCHIVE), &archive[..archive.len() / 2]).unwrap();
         let told = format!("{:#}", cifar_10(&packed).unwrap_err());
@@ -190,5 +225,41 @@ mod tests {
         assert!(label.contains("test_batch.bin") && label.contains("a label 10"), "{label}");
         let absent = told(TRAIN[0], None);
         assert!(absent.contains("there is no data_batch_1.bin") && absent.contains("lab data get"));
+    }
+
+    /// An archive of one entry whose header claims `claimed` bytes of zeros, and holds `held` of them.
+    fn endless(name: &str, claimed: u64, held: usize) -> Vec<u8> {
+        let mut header = tar::Header::new_gnu();
+        header.set_path(name).unwrap();
+        header.set_size(claimed);
+        header.set_cksum();
+        let mut archive = GzEncoder::new(Vec::new(), Compression::best());
+        archive.write_all(header.as_bytes()).unwrap();
+        let zeros = vec![0; 1 << 20];
+        for first in (0..held).step_by(zeros.len()) {
+            archive.write_all(&zeros[..zeros.len().min(held - first)]).unwrap();
+        }
+        archive.finish().unwrap()
+    }
+
+    #[test]
+    fn an_archive_that_inflates_for_ever_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(ARCHIVE);
+        let told = |archive: Vec<u8>| {
+            fs::write(&path, archive).unwrap();
+            format!("{:#}", cifar_10(dir.path()).unwrap_err())
+        };
+        let claims = told(endless(TRAIN[0], 3 << 30, 1 << 20));
+        assert!(
+            claims.contains("data_batch_1.bin is not of CIFAR-10: it holds 3.2 GB"),
+            "{claims}"
+        );
+        let passed_over = told(endless("junk", 3 << 30, 300 << 20));
+        assert!(passed_over.contains("it holds more than 268 MB"), "{passed_over}");
+        let long = dir.path().join(TRAIN[0]);
+        fs::File::create(&long).unwrap().set_len(12 << 30).unwrap();
+        let told = format!("{:#}", cifar_10(dir.path()).unwrap_err());
+        assert!(told.contains("data_batch_1.bin is not of CIFAR-10: it holds 12.9 GB"), "{told}");
     }
 }

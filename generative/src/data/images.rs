@@ -118,6 +118,11 @@ impl Images {
         }
     }
 
+    /// Others of the same form.
+    pub(super) fn with(&self, pixels: Vec<u8>, labels: Option<Labels>) -> Self {
+        Self { pixels, labels, ..*self }
+    }
+
     /// The same with at most `levels` levels: each stands for as many of the old ones, up to rounding.
     ///
     /// # Errors

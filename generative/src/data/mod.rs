@@ -4,7 +4,9 @@
 //! nothing. Each is a set of [`Images`], small whole numbers with the number of their levels, or of
 //! [`Points`] in the plane.
 mod binarise;
+mod bound;
 mod cifar;
+mod division;
 mod download;
 mod folder;
 mod glyphs;
@@ -12,19 +14,21 @@ mod idx;
 mod images;
 mod loader;
 mod planar;
+mod record;
 mod strokes;
 mod synthetic;
 
 pub use binarise::Binarisation;
 pub use cifar::cifar_10;
 pub use download::{DOWNLOADS, Download, Got, Remote};
-pub use folder::folder;
+pub use folder::{Background, FolderConfig, folder};
 pub use glyphs::{Classes, GlyphsConfig, glyphs};
 pub use idx::{fashion_mnist, mnist};
 pub use images::{Images, Labels, Shape};
 pub(crate) use loader::one_hot;
 pub use loader::{ImageLoader, Order, PointLoader};
 pub use planar::{Mixture, PlanarConfig, Points, gaussians_8, gaussians_25, two_moons};
+pub use record::{Counts, NAMED, Record, Stored};
 pub use synthetic::{BarsConfig, CoinsConfig, GridConfig, bars, coins, parity, stripes};
 
 use anyhow::{Result, bail};

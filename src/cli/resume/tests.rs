@@ -1,7 +1,6 @@
 //! Every algorithm, interrupted wherever something in it asks.
-use crate::cli::session;
 use crate::cli::trainee::Trainee;
-use crate::cli::{command, train};
+use crate::cli::{command, run_data, session, train};
 use crate::registry::{ALGORITHMS, find};
 use ::train::testing::interrupting_changes_nothing;
 use ::train::{Checkpoint, Evaluation, Learner, Log, Progress, Split};
@@ -40,7 +39,8 @@ fn every_algorithm_goes_on_as_if_it_had_not_been_interrupted() {
         let algorithm = find("algorithm", name, ALGORITHMS, |algorithm| algorithm.name).unwrap();
         let config = train::config(algorithm, matches).unwrap();
         let make = || -> Result<Box<dyn Learner>> {
-            Ok(Box::new(Own(session::trainee(algorithm, &config, &Device::Cpu)?)))
+            let load = || Ok(run_data::first(&config)?.dataset);
+            Ok(Box::new(Own(session::trainee(algorithm, &config, &Device::Cpu, load)?)))
         };
         let (plan, dir) = (config.plan().unwrap(), tempfile::tempdir().unwrap());
         interrupting_changes_nothing(&make, &plan, MOMENTS, dir.path())

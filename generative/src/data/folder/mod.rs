@@ -1,0 +1,181 @@
+//! A folder of pictures of your own.
+mod jpeg;
+mod parts;
+mod picture;
+mod walk;
+
+use super::record::{Record, Stored, listed};
+use super::{Images, Labels, Parts, Shape, bound};
+use anyhow::{Result, bail, ensure};
+use parts::{Divided, divided};
+pub use picture::Background;
+use picture::{Header, Picture};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use walk::{ENDINGS, Found, Walk, walk};
+
+/// Options of [`folder`].
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FolderConfig {
+    /// What lies behind transparent pictures.
+    pub background: Background,
+}
+
+/// Pictures that are needed.
+const LEAST: usize = 10;
+
+/// Pixels of a picture up to which several are read side by side.
+const SMALL: usize = 1 << 20;
+
+/// Reads every picture of a folder and of the folders within it, however deep; the folders directly in it are
+/// classes. They must be of one size, after each was turned upright as its EXIF orientation says. They are
+/// grey if all are, whatever their files could hold, else of three colours; of an animation the first picture
+/// counts.
+///
+/// In an order that is always the same, eight of ten are trained on, one is there to choose by and one to test
+/// on. Where the folders are called `train`, `val` (`valid`, `validation`) and `test`, those are the parts, and
+/// classes are the folders within them.
+///
+/// # Errors
+/// Names the picture that can't be read, or is of another size than the first.
+pub fn folder(path: &Path, config: &FolderConfig) -> Result<Stored> {
+    let found = walk(path)?;
+    let n = found.pictures.len();
+    ensure!(
+        n >= LEAST,
+        "--data folder:{}: {n} pictures are there, at least {LEAST} are needed ({}){}",
+        path.display(),
+        ENDINGS.join(", "),
+        passed_over(&found).map_or(String::new(), |told| format!("; {told}"))
+    );
+    // Their pixels are not decoded yet: side by side whatever their size.
+    let headers = each(&found.pictures, 0, |picture| Header::read(&picture.file))?;
+    let (height, width) = one_size(&found.pictures, &headers)?;
+    let area = height * width;
+    // Grey pictures may be stored in colours: only their pixels tell.
+    let doubtful = found.pictures.iter().zip(&headers).filter(|(_, header)| !header.grey);
+    let doubtful: Vec<&Found> = doubtful.map(|(picture, _)| picture).collect();
+    let channels = if has_colours(&doubtful, area, config.background)? { 3 } else { 1 };
+    let shape = Shape { channels, height, width };
+    let what = || format!("folder:{}, {n} pictures of {height}×{width},", path.display());
+    bound::fits(what, (n as u64).checked_mul(shape.len() as u64))?;
+
+    let divided = divided(&found.pictures, path)?;
+    let (mut files, mut transparent) = (Vec::new(), 0);
+    let mut part = |pictures: &[Found]| -> Result<Images> {
+        let labels = divided.classes.clone().map(|names| {
+            let of = pictures.iter().map(|picture| divided.label(picture)).collect();
+            Labels { of, names }
+        });
+        let mut pixels = vec![0; pictures.len() * shape.len()];
+        for (name, digest, seen_through) in filled(pictures, shape, config.background, &mut pixels)?
+        {
+            files.push((name, digest));
+            transparent += usize::from(seen_through);
+        }
+        Images::new(shape, 256, pixels, labels)
+    };
+    let [train, validation, test] = &divided.parts;
+    let (train, validation, test) = (part(train)?, part(validation)?, part(test)?);
+    let parts = Parts { train, validation, test, entropy: None };
+    let turned = headers.iter().filter(|header| header.turned).count();
+    let notes = notes(&found, &divided, turned, (transparent, config.background));
+    Ok(Stored { record: Record::new("folder", &parts, divided.split, files), parts, notes })
+}
+
+/// `of` each, side by side unless the pictures are large: decoding takes many times their size.
+fn each<T: Send, U: Send>(
+    pictures: impl IntoParallelIterator<Item = T> + IntoIterator<Item = T>,
+    area: usize,
+    of: impl Fn(T) -> Result<U> + Sync + Send,
+) -> Result<Vec<U>> {
+    if area > SMALL {
+        return pictures.into_iter().map(of).collect();
+    }
+    // The first failure in their order, whichever thread finds it.
+    pictures.into_par_iter().map(of).collect::<Vec<_>>().into_iter().collect()
+}
+
+/// The height and width of all.
+fn one_size(pictures: &[Found], headers: &[Header]) -> Result<(usize, usize)> {
+    let Header { width, height, .. } = headers[0];
+    if let Some(other) = headers.iter().position(|h| (h.width, h.height) != (width, height)) {
+        let Header { width: w, height: h, .. } = headers[other];
+        bail!(
+            "{} is {w}×{h} and {} is {width}×{height}: the pictures of a folder must be of one size; \
+             bring them to it first",
+            pictures[other].file.display(),
+            pictures[0].file.display()
+        )
+    }
+    Ok((height as usize, width as usize))
+}
+
+/// Whether one of `pictures` has colours. Where they have, the first few tell.
+fn has_colours(pictures: &[&Found], area: usize, background: Background) -> Result<bool> {
+    for group in pictures.chunks(64) {
+        let grey = |picture: &&Found| Ok(Picture::read(&picture.file, background)?.is_grey());
+        if each(group, area, grey)?.contains(&false) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Fills `pixels` with `pictures`; of each the name, the digest of its file and whether it was transparent.
+fn filled(
+    pictures: &[Found],
+    shape: Shape,
+    background: Background,
+    pixels: &mut [u8],
+) -> Result<Vec<(String, String, bool)>> {
+    let places: Vec<_> = pictures.iter().zip(pixels.chunks_exact_mut(shape.len())).collect();
+    let area = shape.height * shape.width;
+    each(places, area, |(picture, to)| {
+        let read = Picture::read(&picture.file, background)?;
+        let grey = shape.channels > 1 || read.is_grey();
+        ensure!(
+            read.pixels.len() == 3 * area && grey,
+            "{} has changed while it was read",
+            picture.file.display()
+        );
+        read.planes(to);
+        Ok((picture.name(), read.digest, read.transparent))
+    })
+}
+
+/// What was passed over, in one sentence; `None` for nothing.
+fn passed_over(found: &Walk) -> Option<String> {
+    let Walk { hidden, others, empty, .. } = found;
+    let kinds = [(hidden, "hidden"), (others, "not pictures"), (empty, "folders without pictures")];
+    let kinds = kinds.into_iter().filter(|(names, _)| !names.is_empty()).map(|(names, what)| {
+        format!("{} {what} ({})", names.len(), listed("", names.iter().map(String::as_str)))
+    });
+    let kinds = kinds.collect::<Vec<_>>();
+    (!kinds.is_empty()).then(|| format!("passed over: {}", kinds.join(", ")))
+}
+
+fn notes(
+    found: &Walk,
+    divided: &Divided,
+    turned: usize,
+    (transparent, background): (usize, Background),
+) -> Vec<String> {
+    let over = match background {
+        Background::Black => "black, see --background",
+        Background::White => "white (--background black for black)",
+    };
+    let many = |n: usize, what: String| (n > 0).then(|| format!("{n} pictures {what}"));
+    let told = [
+        passed_over(found),
+        divided.note.clone(),
+        many(turned, "were turned upright, as their EXIF orientation says".to_owned()),
+        many(transparent, format!("are transparent in places; they were laid over {over}")),
+    ];
+    told.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! Which part and which class a picture of a folder belongs to.
+use super::walk::Found;
+use anyhow::{Result, ensure};
+use rand::seq::SliceRandom as _;
+use std::path::Path;
+use train::stream;
+
+/// Pictures in three parts.
+pub(super) struct Divided {
+    /// To learn from, to choose by, to test on.
+    pub(super) parts: [Vec<Found>; 3],
+    /// By name; `None` where a picture has none.
+    pub(super) classes: Option<Vec<String>>,
+    /// How they were divided.
+    pub(super) split: String,
+    /// What may come unexpected.
+    pub(super) note: Option<String>,
+    /// Folders above that of the class.
+    above: usize,
+}
+
+impl Divided {
+    /// The place of a picture's class.
+    pub(super) fn label(&self, picture: &Found) -> u32 {
+        let (class, names) = (folder_of(picture, self.above), self.classes.as_deref());
+        let place =
+            names.zip(class).map(|(names, class)| names.partition_point(|name| **name < *class));
+        place.unwrap_or_default() as u32
+    }
+}
+
+/// The folder that a picture lies in, `above` folders down.
+fn folder_of(picture: &Found, above: usize) -> Option<&str> {
+    let (_, folders) = picture.within.split_last()?;
+    folders.get(above).map(String::as_str)
+}
+
+/// The part that a picture's folder is called by, as its place among the three.
+fn part_of(picture: &Found) -> Option<usize> {
+    match &*folder_of(picture, 0)?.to_lowercase() {
+        "train" | "training" => Some(0),
+        "val" | "valid" | "validation" => Some(1),
+        "test" | "testing" => Some(2),
+        _ => None,
+    }
+}
+
+/// Divides `pictures`, which come from `path`: by the folders `train`, `val` and `test` where those are all there
+/// are, else in the proportion 8 : 1 : 1. A part that has no folder is a tenth of the training pictures.
+///
+/// # Errors
+/// Where a part would be empty.
+pub(super) fn divided(pictures: &[Found], path: &Path) -> Result<Divided> {
+    let named: Option<Vec<usize>> = pictures.iter().map(part_of).collect();
+    let above = usize::from(named.is_some());
+    let mut parts: [Vec<Found>; 3] = Default::default();
+    for (i, picture) in pictures.iter().enumerate() {
+        parts[named.as_ref().map_or(0, |named| named[i])].push(picture.clone());
+    }
+    let shown = path.display();
+    ensure!(!parts[0].is_empty(), "--data folder:{shown}: there is no picture in {shown}/train");
+    parts.iter_mut().for_each(|part| part.shuffle(&mut stream(0, "folder")));
+    let [train, validation, test] = &mut parts;
+    let (given, tenth) = ([!validation.is_empty(), !test.is_empty()], train.len() / 10);
+    for part in [test, validation].into_iter().filter(|part| part.is_empty()) {
+        let n = train.len();
+        ensure!(
+            tenth > 0,
+            "--data folder:{shown}: {n} training pictures can't be divided further; give {shown}/val and \
+             {shown}/test"
+        );
+        *part = train.split_off(n - tenth);
+    }
+    let split = match (named.is_some(), given) {
+        (true, [true, true]) => "by the folders train, val and test",
+        (true, [false, true]) => {
+            "by the folders train and test; a tenth of train is the validation part"
+        }
+        (true, [true, false]) => "by the folders train and val; a tenth of train is the test part",
+        _ => "shuffled: of ten, eight are trained on, one is there to choose by and one to test on",
+    };
+    let mut folders: Vec<_> = pictures.iter().map(|picture| folder_of(picture, above)).collect();
+    let without = folders.iter().filter(|folder| folder.is_none()).count();
+    folders.sort_unstable();
+    folders.dedup();
+    let classes: Option<Vec<_>> = folders.into_iter().map(|name| name.map(str::to_owned)).collect();
+    let mut note = named.is_some().then(|| format!("pictures are divided {split}"));
+    if 0 < without && without < pictures.len() {
+        let n = pictures.len();
+        note = Some(format!(
+            "{without} of {n} pictures lie beside the folders of classes: none of the {n} has a label"
+        ));
+    }
+    Ok(Divided { parts, classes, split: split.to_owned(), note, above })
+}

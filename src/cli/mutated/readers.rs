@@ -1,6 +1,6 @@
 //! The readers, and what they read where it is sound.
 use super::*;
-use crate::cli::{config::Config, session, trainee::Trainee};
+use crate::cli::{config::Config, run_data, session, trainee::Trainee};
 use crate::plot;
 use crate::registry::{DataName, Options};
 use ::train::{Checkpoint, Log, RunDir, Scope};
@@ -213,7 +213,8 @@ fn checkpoint(dir: &Path, learner: (&'static str, &str)) -> Reader {
 fn saved(dir: &Path, (algorithm, options): (&str, &str)) -> (PathBuf, Trainee) {
     let config = configured(algorithm, serde_json::from_str(options).unwrap());
     let algorithm = config::algorithm(algorithm).unwrap();
-    let mut trainee = session::trainee(algorithm, &config, &Device::Cpu).unwrap();
+    let load = || Ok(run_data::first(&config)?.dataset);
+    let mut trainee = session::trainee(algorithm, &config, &Device::Cpu, load).unwrap();
     for _ in 0..13 {
         trainee.learner().step(&mut Log::default()).unwrap();
     }

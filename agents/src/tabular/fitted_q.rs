@@ -8,7 +8,7 @@ mod samples;
 
 use super::explorer::best;
 use super::linear_q::{features, linear, mask};
-use super::model::{change, larger};
+use super::model::{larger, moves};
 use super::q_learning::q_learning_target;
 use super::states::States;
 use super::world::Task;
@@ -40,7 +40,7 @@ train::hyper_parameters! {
         initial: f64 = 0.0, in f64::MIN..;
         /// Added to the squares of least squares, so that they can be solved (linear)
         ridge: f64 = 1e-6, in 0.0..;
-        /// Converged once no sample's value changes by more (relative beyond 1)
+        /// Converged once no sample's value changes by more than this part of itself
         tolerance: f64 = 1e-6, in 0.0..;
         /// Episodes of an evaluation during training
         eval_episodes: usize = 20, in 1..=1_000_000;
@@ -225,6 +225,13 @@ impl FittedQ {
         let row = self.samples.now.row(sample).iter();
         row.map(|(i, x)| x * weights[i * self.n_actions + action]).sum()
     }
+
+    /// What is added up for it, without signs.
+    fn magnitude(&self, sample: usize) -> f64 {
+        let action = self.samples.actions[sample];
+        let row = self.samples.now.row(sample).iter();
+        row.map(|(i, x)| (x * self.weights[i * self.n_actions + action]).abs()).sum()
+    }
 }
 
 /// An action that is available, all equally probable.
@@ -246,15 +253,18 @@ impl Learner for FittedQ {
         let before = std::mem::take(&mut self.weights);
         self.weights = before.clone();
         self.weights = self.regress(&targets)?;
-        let (mut residual, mut squares) = (0.0, 0.0);
+        let (mut residual, mut squares, mut moving) = (0.0, 0.0, false);
         for (sample, y) in targets.iter().enumerate() {
             let q = self.prediction(sample, &self.weights);
-            residual = larger(residual, change(q, self.prediction(sample, &before)));
+            let old = self.prediction(sample, &before);
+            let magnitude = || self.magnitude(sample).max(y.abs());
+            moving = moving || moves(q, old, self.config.tolerance, magnitude);
+            residual = larger(residual, (q - old).abs());
             squares += (y - q).powi(2);
         }
         log.scalar("train/residual", residual);
         log.scalar("train/error", (squares / targets.len() as f64).sqrt());
-        self.converged = residual <= self.config.tolerance;
+        self.converged = !moving;
         Ok(Progress::Advanced(1))
     }
 

@@ -1,19 +1,24 @@
 //! A finite MDP as arrays: what planners sweep over.
+mod components;
 mod ends;
+mod gain;
+mod rest;
 mod sweep;
+mod worth;
 
 use anyhow::{Result, bail, ensure};
 use envs::Mdp;
-use rayon::prelude::*;
 use std::ops::Range;
 
-pub(super) use ends::Predecessors;
+pub(super) use ends::{Predecessors, Way};
+pub(super) use gain::Endless;
+pub(super) use rest::Rests;
 use sweep::CHUNK;
-pub(super) use sweep::{change, larger, sweep};
+pub(super) use sweep::{larger, sweep};
+pub(super) use worth::{ROUNDING, Settling, Worth, moves};
 
-/// Two actions whose values differ by less than this, relative to the larger where it is beyond 1, are
-/// tied; of tied
-/// actions the first one is taken.
+/// Actions whose learned values differ by less than this part of the larger one are tied. What
+/// planners compute is known better: see [`Worth::beats`].
 const TIE: f64 = 1e-9;
 
 /// An MDP in compressed sparse rows: a row per available action of a state (a *pair*), an entry per
@@ -67,10 +72,12 @@ impl Model {
     }
 
     fn read_pair(&mut self, mdp: &dyn Mdp, state: usize, action: usize) -> Result<()> {
-        let (mut total, mut reward, mut least, mut furthest) = (0.0, 0.0, f64::INFINITY, 0);
+        let (mut total, mut least, mut furthest) = (0.0, f64::INFINITY, 0);
+        let (mut reward, mut size) = (0.0, 0.0);
         mdp.outcomes(state, action, &mut |outcome| {
             total += outcome.prob;
             reward += outcome.prob * outcome.reward;
+            size += outcome.prob * outcome.reward.abs();
             (least, furthest) = (outcome.prob.min(least), outcome.next.max(furthest));
             if !outcome.terminated && outcome.prob > 0.0 {
                 self.entry_next.push(outcome.next as u32);
@@ -88,8 +95,10 @@ impl Model {
                 mdp.action_name(action)
             )
         }
+        // Rewards that cancel are none, and not what rounding leaves of them.
+        let cancels = reward.abs() <= f64::EPSILON * size;
         self.pair_action.push(action as u16);
-        self.pair_reward.push(reward);
+        self.pair_reward.push(if cancels { 0.0 } else { reward });
         self.pair_entries.push(u32::try_from(self.entry_next.len())?);
         Ok(())
     }
@@ -152,26 +161,20 @@ impl Model {
         pairs.map(|pair| self.q(pair, values, gamma)).fold(f64::NEG_INFINITY, f64::max)
     }
 
-    /// The first pair of a state whose value, given by `q`, ties with the best; `None` where the
-    /// state is terminal.
+    /// The first pair of a state whose learned value, given by `q`, ties with the best; `None` where
+    /// the state is terminal.
     pub fn best(&self, state: usize, q: impl Fn(usize) -> f64) -> Option<usize> {
         self.pairs(state).find(|&pair| self.ties_with_best(state, pair, &q))
     }
 
-    /// Whether no pair of the state is better than `pair` by more than a tie.
+    /// Whether no pair of the state is better than `pair` by more than a tie of learned values.
     pub fn ties_with_best(&self, state: usize, pair: usize, q: impl Fn(usize) -> f64) -> bool {
         q(pair) >= Self::tied(self.pairs(state).map(&q).fold(f64::NEG_INFINITY, f64::max))
     }
 
-    /// The least value that ties with `best`.
+    /// The least learned value that ties with `best`.
     pub(super) fn tied(best: f64) -> f64 {
-        best - TIE * best.abs().max(1.0)
-    }
-
-    /// The greedy pair of each state for `values`.
-    pub fn greedy(&self, values: &[f64], gamma: f64) -> Vec<Option<usize>> {
-        let choose = |state| self.best(state, |pair| self.q(pair, values, gamma));
-        (0..self.n_states()).into_par_iter().with_min_len(CHUNK).map(choose).collect()
+        best - TIE * best.abs()
     }
 
     /// The states in which episodes start.
@@ -182,12 +185,5 @@ impl Model {
     /// Σ_s start(s)·v(s).
     pub fn start_value(&self, values: &[f64]) -> f64 {
         self.starts.iter().map(|&(state, prob)| prob * values[state]).sum()
-    }
-
-    /// The largest change a backup would make to any state, relative where values are beyond 1.
-    pub fn residual(&self, values: &[f64], gamma: f64) -> f64 {
-        let states = (0..self.n_states()).into_par_iter().with_min_len(CHUNK);
-        let change = |state| change(self.backup(state, values, gamma), values[state]);
-        states.map(change).reduce(|| 0.0, larger)
     }
 }

@@ -7,7 +7,7 @@
 //! `--initial`. One step is a transition.
 use super::estimates::{Estimates, StepSize};
 use super::explorer::{Explorer, control_parameters, max};
-use super::model::{change, larger};
+use super::model::{larger, moves};
 use super::world::{Task, World};
 use super::{Model, Table};
 use crate::Agent;
@@ -22,7 +22,7 @@ control_parameters! {
         initial: f64 = 0.0, in f64::MIN..;
         /// Transitions from one planning to the next
         plan_every: u64 = 100, in 1..;
-        /// Planning ends once no value changes by more in a sweep (relative beyond 1)
+        /// Planning ends once no value changes by more than this part of itself in a sweep
         tolerance: f64 = 1e-6, in 0.0..;
         /// Sweeps of a planning at most
         sweeps: usize = 100, in 1..;
@@ -40,11 +40,15 @@ pub fn estimated_q(
     gamma: f64,
     values: &[f64],
 ) -> f64 {
+    (rewards + gamma * after(outcomes, |state| values[state])) / f64::from(visits)
+}
+
+/// Σ n(s')·v(s') over the outcomes of a pair, the end worth 0.
+fn after(outcomes: &[(Option<u32>, u32)], value: impl Fn(usize) -> f64) -> f64 {
     let worth = |(next, count): &(Option<u32>, u32)| {
-        f64::from(*count) * next.map_or(0.0, |state| values[state as usize])
+        f64::from(*count) * next.map_or(0.0, |state| value(state as usize))
     };
-    let after: f64 = outcomes.iter().map(worth).sum();
-    (rewards + gamma * after) / f64::from(visits)
+    outcomes.iter().map(worth).sum()
 }
 
 /// A model, and the values planned in it.
@@ -104,16 +108,23 @@ impl ModelBased {
         let mut values: Vec<f64> = (0..n_states).map(|state| max(q.row(state))).collect();
         let mut residual = 0.0;
         for _ in 0..config.sweeps {
+            let mut moving = false;
             residual = 0.0;
             for &index in &tried {
                 let seen = (rewards[index], visits[index]);
-                let new = estimated_q(seen, &outcomes[index], world.gamma, &values);
-                residual = larger(residual, change(new, q.values[index]));
+                let (old, gamma) = (q.values[index], world.gamma);
+                let new = estimated_q(seen, &outcomes[index], gamma, &values);
+                let magnitude = || {
+                    let after = after(&outcomes[index], |state| values[state].abs());
+                    (rewards[index].abs() + gamma * after) / f64::from(visits[index])
+                };
+                moving = moving || moves(new, old, config.tolerance, magnitude);
+                residual = larger(residual, (new - old).abs());
                 q.values[index] = new;
                 let state = index / n_actions;
                 values[state] = max(q.row(state));
             }
-            if residual <= config.tolerance {
+            if !moving {
                 break;
             }
         }

@@ -1,10 +1,12 @@
 //! What planners share.
+use super::model::{Endless, Rests, Way, Worth, larger};
 use super::{Choice, Model, Table};
 use anyhow::{Context, Result, bail, ensure};
 use envs::Mdp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::OnceLock;
 use train::{Evaluation, Measure};
 
 /// γ as a hyper-parameter: a number, or the one the problem is usually stated with.
@@ -53,38 +55,141 @@ impl TryFrom<String> for Discount {
     }
 }
 
-/// An MDP to be solved, with its discount.
+/// An MDP with its discount.
 pub struct Problem {
     /// The transitions.
     pub model: Model,
     /// γ.
     pub gamma: f64,
+    /// Where nothing is lost by staying for ever; where γ < 1, nobody asks.
+    pub(super) rests: Option<Rests>,
     states: Vec<String>,
+    actions: Vec<String>,
+    /// The policy that is played, until values change.
+    played: OnceLock<Vec<Option<usize>>>,
 }
 
 impl Problem {
-    /// `mdp` with the discount that was chosen.
+    /// `mdp` with the discount that was chosen, to evaluate policies.
     ///
     /// # Errors
-    /// What [`Model::new`] finds; where γ = 1 and some state has no way to an end.
+    /// What [`Model::new`] finds; where γ = 1 and every policy loses more and more from some state.
     pub fn new(mdp: &dyn Mdp, discount: Discount) -> Result<Self> {
+        let problem = Self::read(mdp, discount)?;
+        problem.check_ends()?;
+        Ok(problem)
+    }
+
+    /// The same, to look for the best policy.
+    ///
+    /// # Errors
+    /// What [`new`](Self::new) finds; where γ = 1 and one can go round for ever so that what has been
+    /// earned grows, or never settles.
+    pub fn to_solve(mdp: &dyn Mdp, discount: Discount) -> Result<Self> {
+        let problem = Self::read(mdp, discount)?;
+        problem.check_bounded()?;
+        problem.check_ends()?;
+        Ok(problem)
+    }
+
+    fn read(mdp: &dyn Mdp, discount: Discount) -> Result<Self> {
         let gamma = match discount {
             Discount::Own => mdp.discount(),
             Discount::Of(gamma) => gamma,
         };
         ensure!((0.0..=1.0).contains(&gamma), "a discount of {gamma}: it must lie between 0 and 1");
         let model = Model::new(mdp)?;
-        let states: Vec<_> = (0..mdp.n_states()).map(|state| mdp.state_name(state)).collect();
-        if gamma == 1.0
-            && let [first, ..] = model.endless(|_| true)[..]
-        {
-            bail!(
-                "no action ever ends an episode from state {}: with a discount of 1 its value may \
-                 be infinite; give a --gamma below 1, or the map an exit",
-                states[first]
-            )
+        let rests = (gamma == 1.0).then(|| Rests::of(&model));
+        let states = (0..mdp.n_states()).map(|state| mdp.state_name(state)).collect();
+        let actions = (0..mdp.n_actions()).map(|action| mdp.action_name(action)).collect();
+        Ok(Self { model, gamma, rests, states, actions, played: OnceLock::new() })
+    }
+
+    fn check_bounded(&self) -> Result<()> {
+        if self.gamma < 1.0 {
+            return Ok(());
         }
-        Ok(Self { model, gamma, states })
+        match self.model.endless_reward()? {
+            None => Ok(()),
+            Some(Endless::Earns(state)) => bail!(
+                "the best policy for these rewards never ends from state {}: it earns more and more, \
+                 and with a discount of 1 its value is infinite; give a --gamma below 1",
+                self.states[state]
+            ),
+            Some(Endless::Wavers(state)) => bail!(
+                "from state {} one can go round for ever and gain as much as one loses: with a \
+                 discount of 1 its value never settles; give a --gamma below 1",
+                self.states[state]
+            ),
+        }
+    }
+
+    fn check_ends(&self) -> Result<()> {
+        if self.rests.is_none() {
+            return Ok(());
+        }
+        let policy = self.ending_policy();
+        let lost = |state: &usize| policy[*state].is_none() && !self.model.pairs(*state).is_empty();
+        match (0..policy.len()).find(lost) {
+            None => Ok(()),
+            Some(state) => bail!(
+                "no action ever ends an episode from state {}: with a discount of 1 its value is \
+                 infinite; give a --gamma below 1, or the map an exit",
+                self.states[state]
+            ),
+        }
+    }
+
+    /// A policy that leads to an end from every state that has a way to one, and from the others to where
+    /// nothing is paid.
+    pub(super) fn ending_policy(&self) -> Vec<Option<usize>> {
+        let model = &self.model;
+        let ways = model.ways_to_an_end(|_| true);
+        let goal = |state: usize| match ways[state] {
+            Way::None => self.rests.as_ref()?.staying(model, state).map(Way::By),
+            way => Some(way),
+        };
+        let pair = |way| match way {
+            Way::By(pair) => Some(pair),
+            Way::End | Way::None => None,
+        };
+        model.ways(|_| true, goal).into_iter().map(pair).collect()
+    }
+
+    /// A state from which the pairs `allowed` lead neither to an end nor to where nothing is ever earned:
+    /// at γ = 1 a policy of those alone may not have a value.
+    pub(super) fn lost(&self, allowed: impl Fn(usize) -> bool) -> Option<usize> {
+        self.rests.as_ref()?;
+        let (ways, idle) = (self.model.ways_to_an_end(&allowed), self.model.idle(&allowed));
+        let goal = |state: usize| match idle[state] {
+            true => Some(Way::End),
+            false => Some(ways[state]).filter(|way| *way != Way::None),
+        };
+        self.model.ways(&allowed, goal).iter().position(|way| *way == Way::None)
+    }
+
+    /// Refuses a sweep whose largest change is not a number.
+    ///
+    /// # Errors
+    /// Names the largest reward.
+    pub(super) fn check_finite(&self, largest: f64) -> Result<()> {
+        let model = &self.model;
+        if largest.is_finite() {
+            return Ok(());
+        }
+        let rewards = (0..model.n_states()).flat_map(|s| model.pairs(s).map(move |pair| (s, pair)));
+        let larger = |a: &(usize, usize), b: &(usize, usize)| {
+            model.reward(a.1).abs().total_cmp(&model.reward(b.1).abs())
+        };
+        let Some((state, pair)) = rewards.max_by(larger) else { return Ok(()) };
+        bail!(
+            "values grow beyond {:e}, the largest number there is: the reward of {:e} for {} in state \
+             {} is too large; give smaller ones",
+            f64::MAX,
+            model.reward(pair),
+            self.actions[model.action(pair)],
+            self.states[state]
+        )
     }
 
     /// What a state is called.
@@ -92,24 +197,25 @@ impl Problem {
         &self.states[state]
     }
 
-    /// The answer, from the value of each state and of each pair.
-    pub fn table(&self, values: &[f64], q: impl Fn(usize) -> f64) -> Table {
+    /// What pairs are worth by `values`, `[S]`, a step ahead.
+    pub(super) fn worth(&self, values: &[f64]) -> impl Fn(usize) -> Worth + Sync {
+        move |pair| self.model.worth(pair, values, self.gamma)
+    }
+
+    /// The answer, from the value of each state and the worth of each pair.
+    pub(super) fn table(&self, values: &[f64], worth: impl Fn(usize) -> Worth + Sync) -> Table {
         let model = &self.model;
         let mut table = Table::unknown(model);
-        for state in 0..model.n_states() {
-            let pair = |action| model.pairs(state).find(|pair| model.action(*pair) == action);
-            table.set(model, state, |action| pair(action).map_or(f64::NAN, &q));
+        let policy = model.policy(self.rests.as_ref(), &worth);
+        for (state, pair) in policy.into_iter().enumerate() {
+            for pair in model.pairs(state) {
+                table.q[state * model.n_actions() + model.action(pair)] = worth(pair).q;
+            }
+            table.policy[state] = pair.map(|pair| Choice::Action(model.action(pair)));
         }
         // A planner's values are those of its last sweep, not one ahead.
         table.values.copy_from_slice(values);
-        let taken = |pair: usize| Choice::Action(model.action(pair));
-        table.policy = self.policy(q).map(|pair| pair.map(taken)).collect();
         table
-    }
-
-    /// The pair taken in each state by the value `q` of pairs.
-    pub fn policy(&self, q: impl Fn(usize) -> f64) -> impl Iterator<Item = Option<usize>> {
-        self.model.policy(self.gamma, q).into_iter()
     }
 
     /// The actions of that policy for one-hot observations, `[N, S]`.
@@ -117,13 +223,19 @@ impl Problem {
         &self,
         obs: &[f32],
         actions: &mut [usize],
-        q: impl Fn(usize) -> f64,
+        worth: impl Fn(usize) -> Worth + Sync,
     ) -> Result<()> {
-        if self.gamma < 1.0 {
-            return act(&self.model, obs, actions, |state| self.model.best(state, &q));
-        }
-        let policy: Vec<_> = self.policy(q).collect();
-        act(&self.model, obs, actions, |state| policy[state])
+        let model = &self.model;
+        let Some(rests) = &self.rests else {
+            return act(model, obs, actions, |state| model.first_best(state, &worth));
+        };
+        let policy = self.played.get_or_init(|| model.policy(Some(rests), &worth));
+        act(model, obs, actions, |state| policy[state])
+    }
+
+    /// Has the policy found anew when next it is played: values have changed.
+    pub(super) fn forget_policy(&mut self) {
+        self.played.take();
     }
 
     /// `value_start`: the value under the start distribution. It is exact: one sample, no interval.
@@ -148,10 +260,14 @@ pub(crate) fn visited(model: &Model, allowed: impl Fn(usize) -> bool) -> Vec<usi
     (0..model.n_states()).filter(|&state| found[state] && !model.pairs(state).is_empty()).collect()
 }
 
-/// The root mean square of `off(s)` over `states`; 0 where there are none.
+/// The root mean square of `off(s)` over `states`; 0 where there are none. Squares of numbers beyond
+/// 10¹⁵⁴ would not be finite, those below 10⁻¹⁵⁴ not be there.
 pub(crate) fn root_mean_square(states: &[usize], off: impl Fn(usize) -> f64) -> f64 {
-    let squares: f64 = states.iter().map(|&state| off(state).powi(2)).sum();
-    (squares / states.len().max(1) as f64).sqrt()
+    let largest = states.iter().map(|&state| off(state).abs()).fold(0.0, larger);
+    // A power of two, by which a quotient is not rounded.
+    let unit = if largest.is_normal() { largest.log2().floor().exp2() } else { 1.0 };
+    let squares: f64 = states.iter().map(|&state| (off(state) / unit).powi(2)).sum();
+    unit * (squares / states.len().max(1) as f64).sqrt()
 }
 
 /// The evaluation of one measure, `value_start`: the value under the start distribution.

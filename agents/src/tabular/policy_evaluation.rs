@@ -2,7 +2,7 @@
 //!
 //! v(s) ← Σ_a π(a | s)·[ r(s, a) + γ·Σ_s' p(s' | s, a)·v(s') ], in sweeps, or solved at once. One
 //! step is a sweep; with `--steps` as many as one likes.
-use super::model::{change, larger, sweep};
+use super::model::{Settling, larger, moves, sweep};
 use super::{Discount, Model, Policy, PolicyName, Problem, Table};
 use crate::Agent;
 use anyhow::Result;
@@ -22,7 +22,7 @@ train::hyper_parameters! {
         /// How it is evaluated: synchronous or in-place (sweeps), or exact (a sparse solve)
         #[arg(value_enum, hide_possible_values = true)]
         method: Method = Method::Synchronous;
-        /// Converged once no value changes by more in a sweep (relative beyond 1)
+        /// Converged once no value changes by more than this part of itself in a sweep
         tolerance: f64 = 1e-10, in 0.0..;
     }
 }
@@ -48,6 +48,7 @@ pub struct PolicyEvaluation {
     values: Vec<f64>,
     /// v of the sweep before, `[S]`.
     before: Vec<f64>,
+    settling: Settling,
     converged: bool,
 }
 
@@ -63,7 +64,8 @@ impl PolicyEvaluation {
         policy.check_proper(&problem)?;
         let values = vec![0.0; problem.model.n_states()];
         let before = values.clone();
-        Ok(Self { config, problem, policy, before, values, converged: false })
+        let settling = Settling::default();
+        Ok(Self { config, problem, policy, before, values, settling, converged: false })
     }
 
     /// v, `[S]`.
@@ -85,17 +87,27 @@ impl PolicyEvaluation {
                 let mut largest = 0.0;
                 for state in 0..values.len() {
                     let new = policy.backup(model, state, values, gamma);
-                    largest = larger(largest, change(new, values[state]));
+                    largest = larger(largest, (new - values[state]).abs());
                     values[state] = new;
                 }
                 Ok(largest)
             }
             Method::Exact => {
                 *values = policy.values(problem)?;
-                let off = |state| change(policy.backup(model, state, values, gamma), values[state]);
-                Ok((0..values.len()).map(off).fold(0.0, larger))
+                let off = |state| policy.backup(model, state, values, gamma) - values[state];
+                Ok((0..values.len()).map(|state| off(state).abs()).fold(0.0, larger))
             }
         }
+    }
+
+    /// Whether no value moved in the last sweep.
+    fn has_settled(&mut self) -> bool {
+        let Self { config, problem, policy, values, before, settling, .. } = self;
+        let (model, gamma) = (&problem.model, problem.gamma);
+        settling.settled(values.len(), |state| {
+            let magnitude = || policy.magnitude(model, state, values, gamma);
+            moves(values[state], before[state], config.tolerance, magnitude)
+        })
     }
 }
 
@@ -105,8 +117,9 @@ impl Learner for PolicyEvaluation {
             return Ok(Progress::Converged);
         }
         let residual = self.sweep()?;
+        self.problem.check_finite(residual)?;
         log.scalar("train/residual", residual);
-        self.converged = residual <= self.config.tolerance || self.config.method == Method::Exact;
+        self.converged = self.config.method == Method::Exact || self.has_settled();
         Ok(Progress::Advanced(1))
     }
 

@@ -3,12 +3,16 @@
 //!
 //! Evaluation solves v(s) = r(s, π(s)) + γ·Σ_s' p(s' | s, π(s))·v(s'); improvement takes
 //! π(s) ← argmax_a q(s, a), keeping the action it has where that is as good. One step is both.
-use super::model::{change, larger, sweep};
+//!
+//! At γ = 1 a policy may also stay for ever where nothing is paid, which the argmax does not see: to
+//! stay is then worth what the policy is worth that left. So where a set of such states is worth less
+//! than 0, it rests.
+use super::model::{Rests, Settling, Worth, moves, sweep};
 use super::planner::act;
 use super::policy::solve;
 use super::{Choice, Discount, Model, Problem, Table};
 use crate::Agent;
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use clap::ValueEnum;
 use envs::Mdp;
@@ -25,7 +29,8 @@ train::hyper_parameters! {
         /// How a policy is evaluated: exact (a sparse solve), iterative or modified
         #[arg(value_enum, hide_possible_values = true)]
         evaluation: Evaluate = Evaluate::Exact;
-        /// Iterative evaluation ends once no value changes by more in a sweep (relative beyond 1)
+        /// Iterative evaluation ends, and modified policy iteration has converged, once no value changes by
+        /// more than this part of itself in a sweep
         tolerance: f64 = 1e-10, in 0.0..;
         /// Sweeps of a modified evaluation
         sweeps: usize = 10, in 1..;
@@ -52,6 +57,10 @@ pub struct PolicyIteration {
     policy: Vec<u32>,
     /// v, `[S]`.
     values: Vec<f64>,
+    settling: Settling,
+    /// A policy there was before, `[S]`, and the steps since and until it is replaced: where rounding
+    /// alone speaks for changes, policies may come back.
+    before: (Vec<u32>, u64, u64),
     converged: bool,
 }
 
@@ -61,15 +70,16 @@ impl PolicyIteration {
     /// Every state's first action, or the one to start with; with γ = 1 one that leads to an end.
     ///
     /// # Errors
-    /// What [`Problem::new`] finds; [`BadValue`] where no action has the name to start with, or where
-    /// γ = 1 and to take it never ends.
+    /// What [`Problem::to_solve`] finds; [`BadValue`] where no action has the name to start with, or
+    /// where γ = 1 and to take it never ends.
     pub fn new(mdp: &dyn Mdp, config: PolicyIterationConfig) -> Result<Self> {
         config.check()?;
-        let problem = Problem::new(mdp, config.gamma)?;
+        let problem = Problem::to_solve(mdp, config.gamma)?;
         let policy = first_policy(mdp, &problem, &config.start)?;
         let policy = policy.into_iter().map(|pair| pair.map_or(NONE, |pair| pair as u32)).collect();
         let values = vec![0.0; problem.model.n_states()];
-        Ok(Self { config, problem, policy, values, converged: false })
+        let (settling, before) = (Settling::default(), (Vec::new(), 0, 1));
+        Ok(Self { config, problem, policy, values, settling, before, converged: false })
     }
 
     /// v, `[S]`.
@@ -79,56 +89,119 @@ impl PolicyIteration {
 
     /// What has been found so far.
     pub fn answer(&self) -> Table {
-        let Problem { model, gamma, .. } = &self.problem;
-        let mut table =
-            self.problem.table(&self.values, |pair| model.q(pair, &self.values, *gamma));
+        let model = &self.problem.model;
+        let mut table = self.problem.table(&self.values, self.problem.worth(&self.values));
         let action =
             |pair: &u32| (*pair != NONE).then(|| Choice::Action(model.action(*pair as usize)));
         table.policy = self.policy.iter().map(action).collect();
         table
     }
 
-    fn evaluate_policy(&mut self) -> Result<()> {
-        let Self { config, problem, policy, values, .. } = self;
+    /// The probability of each pair, `[P]`.
+    fn probs(&self) -> Vec<f64> {
+        let mut probs = vec![0.0; self.problem.model.n_pairs()];
+        self.policy.iter().filter(|pair| **pair != NONE).for_each(|pair| probs[*pair as usize] = 1.0);
+        probs
+    }
+
+    fn evaluate_policy(&mut self, first: bool) -> Result<()> {
+        let probs = self.probs();
+        let Self { config, problem, policy, values, settling, .. } = self;
         let (model, gamma) = (&problem.model, problem.gamma);
-        if gamma == 1.0 {
-            let mut taken = vec![false; model.n_pairs()];
-            policy
-                .iter()
-                .filter(|pair| **pair != NONE)
-                .for_each(|pair| taken[*pair as usize] = true);
-            let endless = model.endless(|pair| taken[pair]);
-            ensure!(
-                endless.is_empty(),
-                "the best policy for these rewards never ends from state {}: with a discount of 1 \
-                 its value is infinite; give a --gamma below 1",
-                problem.state_name(endless[0])
-            );
+        if config.evaluation == Evaluate::Exact {
+            *values = solve(model, gamma, &probs)?;
+            return Ok(());
         }
-        let backup = |values: &mut Vec<f64>| {
+        if problem.rests.is_some() {
+            // Who stays where nothing is paid keeps the value it came with, whatever that is.
+            let idle = model.idle(|pair| probs[pair] > 0.0);
+            values.iter_mut().zip(idle).filter(|(_, idle)| *idle).for_each(|(value, _)| *value = 0.0);
+        }
+        // From values that are too high a cut evaluation may never come down at γ = 1: the first policy's
+        // are whole. Where a policy never ends there is no whole.
+        let iterative = config.evaluation == Evaluate::Iterative;
+        let whole = (iterative || (first && problem.rests.is_some()))
+            && problem.lost(|pair| probs[pair] > 0.0).is_none();
+        for sweeps in 1.. {
             let old = values.clone();
-            sweep(&old, values, |state| match policy[state] {
+            let largest = sweep(&old, values, |state| match policy[state] {
                 NONE => 0.0,
                 pair => model.q(pair as usize, &old, gamma),
-            })
-        };
-        match config.evaluation {
-            Evaluate::Exact => {
-                let taken = |state: usize, pair| f64::from(policy[state] as usize == pair);
-                *values = solve(model, gamma, taken)?;
+            });
+            problem.check_finite(largest)?;
+            let moved = |state: usize| {
+                let pair = policy[state] as usize;
+                let magnitude = || model.worth(pair, values, gamma).magnitude;
+                moves(values[state], old[state], config.tolerance, magnitude)
+            };
+            if settling.settled(values.len(), moved) || (!whole && sweeps == config.sweeps) {
+                break;
             }
-            Evaluate::Iterative => while backup(values) > config.tolerance {},
-            Evaluate::Modified => (0..config.sweeps).for_each(|_| _ = backup(values)),
         }
         Ok(())
+    }
+
+    /// Takes the best pair in each state where that is better than the one it takes; returns how many
+    /// have changed.
+    fn improve(&mut self) -> usize {
+        let Self { problem, policy, values, .. } = self;
+        let (model, worth) = (&problem.model, problem.worth(values));
+        let old = policy.clone();
+        for (state, taken) in policy.iter_mut().enumerate().filter(|(_, pair)| **pair != NONE) {
+            if let Some((_, best)) = model.largest(state, &worth)
+                && best.beats(worth(*taken as usize))
+            {
+                *taken = model.first_best(state, &worth).map_or(NONE, |pair| pair as u32);
+            }
+        }
+        if let Some(rests) = &problem.rests {
+            rest(model, rests, values, policy);
+            keep_going(model, values, policy, &old);
+        }
+        old.iter().zip(policy).filter(|(old, new)| old != new).count()
+    }
+
+    /// Whether this policy was there before, so that only rounding leads from it to others. One policy
+    /// is remembered, after twice as many steps each time (Brent 1980).
+    fn has_come_back(&mut self) -> bool {
+        let (remembered, since, until) = &mut self.before;
+        let again = *remembered == self.policy;
+        *since += 1;
+        if since == until {
+            (*since, *until) = (0, 2 * *until);
+            remembered.clone_from(&self.policy);
+        }
+        again
+    }
+}
+
+/// Has the states of sets that are worth less than 0 stay there for ever.
+fn rest(model: &Model, rests: &Rests, values: &[f64], policy: &mut [u32]) {
+    for set in 0..rests.len() {
+        let loses = |state: usize| Worth::of(0.0).beats(Worth::of(values[state]));
+        if rests.set(set).all(loses) {
+            for state in rests.set(set) {
+                policy[state] = rests.staying(model, state).map_or(NONE, |pair| pair as u32);
+            }
+        }
+    }
+}
+
+/// Takes back what would have states stay for ever for nothing that are worth more than that.
+fn keep_going(model: &Model, values: &[f64], policy: &mut [u32], old: &[u32]) {
+    let mut taken = vec![false; model.n_pairs()];
+    policy.iter().filter(|pair| **pair != NONE).for_each(|pair| taken[*pair as usize] = true);
+    let idle = model.idle(|pair| taken[pair]);
+    for state in (0..policy.len()).filter(|state| idle[*state] && values[*state] > 0.0) {
+        policy[state] = old[state];
     }
 }
 
 /// The pair that is taken in each state at first.
 fn first_policy(mdp: &dyn Mdp, problem: &Problem, start: &str) -> Result<Vec<Option<usize>>> {
-    let Problem { model, gamma, .. } = problem;
-    if start == "first" && *gamma == 1.0 {
-        return Ok(model.proper_policy());
+    let model = &problem.model;
+    if start == "first" && problem.rests.is_some() {
+        return Ok(problem.ending_policy());
     }
     let names: Vec<_> = (0..mdp.n_actions()).map(|action| mdp.action_name(action)).collect();
     let action = names.iter().position(|name| name == start);
@@ -141,17 +214,15 @@ fn first_policy(mdp: &dyn Mdp, problem: &Problem, start: &str) -> Result<Vec<Opt
         named.or_else(|| model.pairs(state).next())
     };
     let policy: Vec<_> = (0..model.n_states()).map(first).collect();
-    if *gamma == 1.0 {
-        let mut taken = vec![false; model.n_pairs()];
-        policy.iter().flatten().for_each(|pair| taken[*pair] = true);
-        if let [state, ..] = model.endless(|pair| taken[pair])[..] {
-            let why = format!(
-                "to take it never ends from state {}: with a discount of 1 its value may be \
-                 infinite; give a --gamma below 1, or leave it out",
-                problem.state_name(state)
-            );
-            return Err(BadValue::new("start", start, &why).into());
-        }
+    let mut taken = vec![false; model.n_pairs()];
+    policy.iter().flatten().for_each(|pair| taken[*pair] = true);
+    if let Some(state) = problem.lost(|pair| taken[pair]) {
+        let why = format!(
+            "to take it never ends from state {}: with a discount of 1 its value may be infinite; give \
+             a --gamma below 1, or leave it out",
+            problem.state_name(state)
+        );
+        return Err(BadValue::new("start", start, &why).into());
     }
     Ok(policy)
 }
@@ -161,23 +232,22 @@ impl Learner for PolicyIteration {
         if self.converged {
             return Ok(Progress::Converged);
         }
-        self.evaluate_policy()?;
-        let Self { config, problem, policy, values, .. } = self;
-        let (model, gamma) = (&problem.model, problem.gamma);
-        let (mut changed, mut residual) = (0usize, 0.0);
-        for (state, taken) in policy.iter_mut().enumerate().filter(|(_, pair)| **pair != NONE) {
-            residual = larger(residual, change(model.backup(state, values, gamma), values[state]));
-            let q = |pair| model.q(pair, values, gamma);
-            if !model.ties_with_best(state, *taken as usize, q) {
-                changed += 1;
-                *taken = model.best(state, q).map_or(NONE, |pair| pair as u32);
-            }
-        }
+        let first = self.before.0.is_empty();
+        self.evaluate_policy(first)?;
+        let Self { config, problem, values, .. } = self;
+        let (residual, moving) = problem.model.residual(values, problem.gamma, config.tolerance);
+        let exact = config.evaluation == Evaluate::Exact;
+        problem.check_finite(residual)?;
+        let again = self.has_come_back();
+        let changed = self.improve();
         log.scalar("train/residual", residual);
         log.scalar("train/policy_changes", changed as f64);
-        // Where evaluation is cut short, a policy that stays does not mean that values do.
-        self.converged = changed == 0
-            && (config.evaluation != Evaluate::Modified || residual <= config.tolerance);
+        // Where evaluation is cut short, a policy that stays does not mean that values do, and where it is
+        // exact, a small change of values may be a large one of others yet to come.
+        self.converged = match exact {
+            true => changed == 0 || again,
+            false => !moving && (changed == 0 || again),
+        };
         Ok(Progress::Advanced(1))
     }
 
@@ -199,6 +269,7 @@ impl Learner for PolicyIteration {
         checkpoint.check("model.policy", "an action of each state is expected", || {
             self.policy.iter().enumerate().all(own)
         })?;
+        checkpoint.value("before", &mut self.before)?;
         checkpoint.value("converged", &mut self.converged)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! q(s, a) ← r(s, a) + γ·Σ_s' p(s' | s, a)·max_a' q(s', a'). After the same number of sweeps
 //! max_a q(s, a) is the v(s) of synchronous value iteration. One step is a sweep.
-use super::model::sweep;
+use super::model::{Settling, Worth, moves, sweep};
 use super::{Discount, Model, Problem, Table};
 use crate::Agent;
 use anyhow::Result;
@@ -15,7 +15,7 @@ train::hyper_parameters! {
     pub struct QIterationConfig {
         /// Discount γ, or `own` for the problem's
         gamma: Discount = Discount::Own;
-        /// Converged once no value changes by more in a sweep (relative beyond 1)
+        /// Converged once no value changes by more than this part of itself in a sweep
         tolerance: f64 = 1e-10, in 0.0..;
     }
 }
@@ -30,6 +30,9 @@ pub struct QIteration {
     before: Vec<f64>,
     /// max_a q(s, a), `[S]`.
     values: Vec<f64>,
+    settling: Settling,
+    /// Whether values of rests came out too high, and are lowered after each sweep.
+    lowers: bool,
     converged: bool,
 }
 
@@ -37,13 +40,15 @@ impl QIteration {
     /// All values 0.
     ///
     /// # Errors
-    /// What [`Problem::new`] finds.
+    /// What [`Problem::to_solve`] finds.
     pub fn new(mdp: &dyn Mdp, config: QIterationConfig) -> Result<Self> {
         config.check()?;
-        let problem = Problem::new(mdp, config.gamma)?;
+        let problem = Problem::to_solve(mdp, config.gamma)?;
         let q = vec![0.0; problem.model.n_pairs()];
         let values = vec![0.0; problem.model.n_states()];
-        Ok(Self { config, problem, before: q.clone(), q, values, converged: false })
+        let settling = Settling::default();
+        let (before, lowers, converged) = (q.clone(), false, false);
+        Ok(Self { config, problem, q, before, values, settling, lowers, converged })
     }
 
     /// max_a q(s, a), `[S]`; 0 where s is terminal.
@@ -63,17 +68,50 @@ impl QIteration {
     }
 }
 
+impl QIteration {
+    /// What pairs are worth.
+    fn worth(&self) -> impl Fn(usize) -> Worth + Sync {
+        let ahead = self.problem.worth(&self.values);
+        move |pair| Worth { q: self.q[pair], ..ahead(pair) }
+    }
+
+    /// Lowers the values of rests, where they are too high, and those of the pairs that have them;
+    /// whether that moved any of them.
+    fn lower(&mut self) -> bool {
+        let Self { config, problem: Problem { model, gamma, rests, .. }, q, values, .. } = self;
+        let Some(rests) = rests else { return false };
+        let worth = |pair: usize, values: &[f64]| Worth {
+            q: q[pair],
+            ..model.worth(pair, values, *gamma)
+        };
+        let moved = rests.lower(model, values, config.tolerance, worth);
+        for state in (0..rests.len()).flat_map(|set| rests.set(set)) {
+            model.pairs(state).for_each(|pair| q[pair] = q[pair].min(values[state]));
+        }
+        moved
+    }
+}
+
 impl Learner for QIteration {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
         if self.converged {
             return Ok(Progress::Converged);
         }
+        self.problem.forget_policy();
         let Self { problem: Problem { model, gamma, .. }, q, before, values, .. } = self;
         std::mem::swap(q, before);
         let residual = sweep(before, q, |pair| model.q(pair, values, *gamma));
-        self.maximise();
+        self.problem.check_finite(residual)?;
         log.scalar("train/residual", residual);
-        self.converged = residual <= self.config.tolerance;
+        self.maximise();
+        let Self { config, problem: Problem { model, gamma, .. }, q, before, values, .. } = self;
+        let settled = self.settling.settled(q.len(), |pair| {
+            let magnitude = || model.worth(pair, values, *gamma).magnitude;
+            moves(q[pair], before[pair], config.tolerance, magnitude)
+        });
+        let lowered = (settled || self.lowers) && self.lower();
+        self.lowers |= lowered;
+        self.converged = settled && !lowered;
         Ok(Progress::Advanced(1))
     }
 
@@ -82,10 +120,12 @@ impl Learner for QIteration {
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        self.problem.forget_policy();
         checkpoint.bytes(MODEL, cast_slice_mut(&mut self.q))?;
         checkpoint.check(MODEL, "finite numbers are expected", || {
             self.q.iter().all(|value| value.is_finite())
         })?;
+        checkpoint.value("lowers", &mut self.lowers)?;
         checkpoint.value("converged", &mut self.converged)?;
         self.maximise();
         Ok(())
@@ -94,10 +134,10 @@ impl Learner for QIteration {
 
 impl Agent for QIteration {
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.problem.act(obs, actions, |pair| self.q[pair])
+        self.problem.act(obs, actions, self.worth())
     }
 
     fn table(&self, _: &Model) -> Result<Option<Table>> {
-        Ok(Some(self.problem.table(&self.values, |pair| self.q[pair])))
+        Ok(Some(self.problem.table(&self.values, self.worth())))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! v(s) ← max_a [ r(s, a) + γ·Σ_s' p(s' | s, a)·v(s') ], in one of four orders. One step is a sweep:
 //! as many backups as there are states.
-use super::model::{Predecessors, change, larger};
+use super::model::{Predecessors, Settling, larger};
 use super::{Discount, Model, Problem, Table};
 use crate::Agent;
 use anyhow::Result;
@@ -20,7 +20,7 @@ train::hyper_parameters! {
     pub struct ValueIterationConfig {
         /// Discount γ, or `own` for the problem's
         gamma: Discount = Discount::Own;
-        /// Converged once no value changes by more in a sweep (relative beyond 1)
+        /// Converged once no value changes by more than this part of itself in a sweep
         tolerance: f64 = 1e-10, in 0.0..;
         /// Order of backups: synchronous, in-place, random or prioritized
         #[arg(value_enum, hide_possible_values = true)]
@@ -52,6 +52,9 @@ pub struct ValueIteration {
     before: Vec<f64>,
     queue: Queue,
     rng: Rng,
+    settling: Settling,
+    /// Whether values of rests came out too high, and are lowered after each sweep.
+    lowers: bool,
     converged: bool,
 }
 
@@ -59,10 +62,10 @@ impl ValueIteration {
     /// All values 0.
     ///
     /// # Errors
-    /// What [`Problem::new`] finds.
+    /// What [`Problem::to_solve`] finds.
     pub fn new(mdp: &dyn Mdp, config: ValueIterationConfig, seed: u64) -> Result<Self> {
         config.check()?;
-        let problem = Problem::new(mdp, config.gamma)?;
+        let problem = Problem::to_solve(mdp, config.gamma)?;
         let values = vec![0.0; problem.model.n_states()];
         let queue = match config.order {
             Order::Prioritized => Queue::new(&problem, &values),
@@ -70,7 +73,9 @@ impl ValueIteration {
         };
         let before = if config.order == Order::Synchronous { values.clone() } else { Vec::new() };
         let rng = stream(seed, "order");
-        Ok(Self { config, problem, values, before, queue, rng, converged: false })
+        let settling = Settling::default();
+        let (lowers, converged) = (false, false);
+        Ok(Self { config, problem, values, before, queue, rng, settling, lowers, converged })
     }
 
     /// The transitions.
@@ -83,30 +88,37 @@ impl ValueIteration {
         &self.values
     }
 
-    /// One sweep; returns a bound on how much the next one could change.
-    fn sweep(&mut self) -> f64 {
-        let Self { problem, values, before, queue, rng, .. } = self;
-        let (model, gamma) = (&problem.model, problem.gamma);
-        match self.config.order {
+    /// One sweep; returns the largest change, or a bound on that of the next one, and whether all values
+    /// have settled.
+    fn sweep(&mut self) -> (f64, bool) {
+        let Self { problem, values, before, queue, rng, settling, config, .. } = self;
+        let (model, gamma, tolerance) = (&problem.model, problem.gamma, config.tolerance);
+        let (residual, moving) = match config.order {
             Order::Synchronous => {
                 std::mem::swap(values, before);
-                model.sweep(before, values, gamma)
+                let largest = model.sweep(before, values, gamma);
+                let moved = |state| {
+                    model.moved(state, [values[state], before[state]], values, gamma, tolerance)
+                };
+                return (largest, settling.settled(values.len(), moved));
             }
             Order::InPlace => {
-                let mut largest = 0.0;
+                let (mut largest, mut moving) = (0.0, false);
                 for state in 0..values.len() {
+                    let old = values[state];
                     let new = model.backup(state, values, gamma);
-                    largest = larger(largest, change(new, values[state]));
                     values[state] = new;
+                    largest = larger(largest, (new - old).abs());
+                    moving = moving || model.moved(state, [new, old], values, gamma, tolerance);
                 }
-                largest
+                (largest, moving)
             }
             Order::Random => {
                 for _ in 0..values.len() {
                     let state = rng.random_range(0..values.len());
                     values[state] = model.backup(state, values, gamma);
                 }
-                model.residual(values, gamma)
+                model.residual(values, gamma, tolerance)
             }
             Order::Prioritized => {
                 for _ in 0..values.len() {
@@ -114,9 +126,23 @@ impl ValueIteration {
                     values[state] = model.backup(state, values, gamma);
                     queue.push_predecessors(state, problem, values);
                 }
-                model.residual(values, gamma)
+                model.residual(values, gamma, tolerance)
             }
+        };
+        (residual, !moving)
+    }
+
+    /// Lowers the values of rests, where they are too high; whether that moved any of them.
+    fn lower(&mut self) -> bool {
+        let Self { problem, values, queue, config, .. } = self;
+        let (model, gamma) = (&problem.model, problem.gamma);
+        let Some(rests) = &problem.rests else { return false };
+        let worth = |pair, values: &[f64]| model.worth(pair, values, gamma);
+        let moved = rests.lower(model, values, config.tolerance, worth);
+        if moved && config.order == Order::Prioritized {
+            queue.refill(problem, values);
         }
+        moved
     }
 }
 
@@ -125,9 +151,13 @@ impl Learner for ValueIteration {
         if self.converged {
             return Ok(Progress::Converged);
         }
-        let residual = self.sweep();
+        self.problem.forget_policy();
+        let (residual, settled) = self.sweep();
+        self.problem.check_finite(residual)?;
         log.scalar("train/residual", residual);
-        self.converged = residual <= self.config.tolerance;
+        let lowered = (settled || self.lowers) && self.lower();
+        self.lowers |= lowered;
+        self.converged = settled && !lowered;
         Ok(Progress::Advanced(1))
     }
 
@@ -136,6 +166,7 @@ impl Learner for ValueIteration {
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        self.problem.forget_policy();
         checkpoint.bytes(MODEL, cast_slice_mut(&mut self.values))?;
         checkpoint.check(MODEL, "finite numbers are expected", || {
             self.values.iter().all(|value| value.is_finite())
@@ -146,6 +177,7 @@ impl Learner for ValueIteration {
         })?;
         self.queue.state(checkpoint)?;
         checkpoint.value("order", &mut self.rng)?;
+        checkpoint.value("lowers", &mut self.lowers)?;
         checkpoint.value("converged", &mut self.converged)
     }
 }
@@ -166,8 +198,13 @@ impl Queue {
         let n = values.len();
         let predecessors = problem.model.predecessors();
         let mut queue = Self { changes: vec![0.0; n], heap: BinaryHeap::new(), predecessors };
-        (0..n).for_each(|state| queue.push(state, problem, values));
+        queue.refill(problem, values);
         queue
+    }
+
+    /// Has every state wait whose value would change.
+    fn refill(&mut self, problem: &Problem, values: &[f64]) {
+        (0..values.len()).for_each(|state| self.push(state, problem, values));
     }
 
     fn push(&mut self, state: usize, problem: &Problem, values: &[f64]) {
@@ -212,12 +249,10 @@ impl Queue {
 
 impl Agent for ValueIteration {
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        let Problem { model, gamma, .. } = &self.problem;
-        self.problem.act(obs, actions, |pair| model.q(pair, &self.values, *gamma))
+        self.problem.act(obs, actions, self.problem.worth(&self.values))
     }
 
     fn table(&self, _: &Model) -> Result<Option<Table>> {
-        let Problem { model, gamma, .. } = &self.problem;
-        Ok(Some(self.problem.table(&self.values, |pair| model.q(pair, &self.values, *gamma))))
+        Ok(Some(self.problem.table(&self.values, self.problem.worth(&self.values))))
     }
 }

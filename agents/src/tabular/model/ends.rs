@@ -30,63 +30,45 @@ impl Model {
         (0..self.n_states()).filter(|&state| ways[state] == Way::None).collect()
     }
 
-    /// A policy that leads to an end from every state that has a way to one.
-    pub fn proper_policy(&self) -> Vec<Option<usize>> {
-        self.towards_an_end(|_| true, |state| self.pairs(state).next())
+    /// States where nothing is ever earned by the pairs `allowed`, and no episode ever ended: what they
+    /// are worth is 0 at any γ, also where they are never left.
+    pub(in crate::tabular) fn idle(&self, allowed: impl Fn(usize) -> bool) -> Vec<bool> {
+        let taken = |state| self.pairs(state).filter(|pair| allowed(*pair));
+        let free = |pair: usize| self.reward(pair) == 0.0 && !self.may_end(pair);
+        let still = |state: usize| !self.pairs(state).is_empty() && taken(state).all(free);
+        let mut idle: Vec<bool> = (0..self.n_states()).map(still).collect();
+        let mut open: Vec<usize> = (0..self.n_states()).filter(|state| !idle[*state]).collect();
+        if open.len() == self.n_states() {
+            return idle;
+        }
+        let predecessors = self.predecessors();
+        while let Some(state) = open.pop() {
+            for i in predecessors.of(state) {
+                let before = predecessors.state(i);
+                if idle[before] && allowed(predecessors.pair(i)) {
+                    idle[before] = false;
+                    open.push(before);
+                }
+            }
+        }
+        idle
     }
 
-    /// The pair taken in each state by the value `q` of pairs: of those that tie with the best the
-    /// first one. At γ = 1, where to walk round for ever may tie too, states that would never come to
-    /// an end take one that leads there.
-    pub fn policy(&self, gamma: f64, q: impl Fn(usize) -> f64) -> Vec<Option<usize>> {
-        let mut policy: Vec<_> = (0..self.n_states()).map(|state| self.best(state, &q)).collect();
-        if gamma < 1.0 {
-            return policy;
-        }
-        let mut taken = vec![false; self.n_pairs()];
-        policy.iter().flatten().for_each(|pair| taken[*pair] = true);
-        let endless = self.endless(|pair| taken[pair]);
-        if endless.is_empty() {
-            return policy;
-        }
-        for state in 0..self.n_states() {
-            self.pairs(state).for_each(|pair| taken[pair] = self.ties_with_best(state, pair, &q));
-        }
-        let ways = self.towards_an_end(|pair| taken[pair], |state| policy[state]);
-        endless.into_iter().for_each(|state| policy[state] = ways[state]);
-        policy
-    }
-
-    /// The pair that leads to an end from each state by the pairs `allowed`, or else `otherwise`.
-    fn towards_an_end(
+    /// How `goals` are reached from each state by the pairs `allowed`: goes back from them, breadth
+    /// first, so that the way found is a shortest one.
+    pub(in crate::tabular) fn ways(
         &self,
         allowed: impl Fn(usize) -> bool,
-        otherwise: impl Fn(usize) -> Option<usize>,
-    ) -> Vec<Option<usize>> {
-        let pair = |(state, way)| match way {
-            Way::By(pair) => Some(pair),
-            Way::End => None,
-            Way::None => otherwise(state),
-        };
-        self.ways_to_an_end(allowed).into_iter().enumerate().map(pair).collect()
-    }
-
-    /// Goes back from the ends, breadth first, so that the way found is a shortest one.
-    fn ways_to_an_end(&self, allowed: impl Fn(usize) -> bool) -> Vec<Way> {
+        goals: impl Fn(usize) -> Option<Way>,
+    ) -> Vec<Way> {
         let predecessors = self.predecessors();
         let mut ways = vec![Way::None; self.n_states()];
         let mut open = VecDeque::new();
         for (state, way) in ways.iter_mut().enumerate() {
-            let ends = |pair: &usize| {
-                allowed(*pair)
-                    && self.entries(*pair).map(|(_, prob)| prob).sum::<f64>() < 1.0 - 1e-12
-            };
-            *way = match self.pairs(state).find(ends) {
-                _ if self.pairs(state).is_empty() => Way::End,
-                Some(pair) => Way::By(pair),
-                None => continue,
-            };
-            open.push_back(state);
+            if let Some(goal) = goals(state) {
+                *way = goal;
+                open.push_back(state);
+            }
         }
         while let Some(state) = open.pop_front() {
             for i in predecessors.of(state) {
@@ -99,11 +81,20 @@ impl Model {
         }
         ways
     }
+
+    /// How an end is reached from each state by the pairs `allowed`.
+    pub(in crate::tabular) fn ways_to_an_end(&self, allowed: impl Fn(usize) -> bool) -> Vec<Way> {
+        let end = |state: usize| match self.pairs(state) {
+            pairs if pairs.is_empty() => Some(Way::End),
+            mut pairs => pairs.find(|pair| allowed(*pair) && self.may_end(*pair)).map(Way::By),
+        };
+        self.ways(&allowed, end)
+    }
 }
 
 /// How an end is reached from a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(in crate::tabular) enum Way {
     /// Not at all.
     None,
     /// It is one.

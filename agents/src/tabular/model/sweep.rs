@@ -14,7 +14,8 @@ pub(super) const CHUNK: usize = 1 << 12;
 /// States that are computed together where they are alike.
 const LANES: usize = 8;
 
-/// Writes `f(i)` to each `to[i]` and returns the largest difference to `old[i]`. Which thread does
+/// Writes `f(i)` to each `to[i]` and returns the largest change from `old[i]`, NaN where a number is
+/// not finite. Which thread does
 /// what shows nowhere: every number is computed from `f` alone, and a maximum has no order.
 pub(in crate::tabular) fn sweep(
     old: &[f64],
@@ -36,26 +37,21 @@ fn sweep_chunks(old: &[f64], to: &mut [f64], f: impl Fn(usize, &mut [f64]) + Syn
     largest.reduce(|| 0.0, larger)
 }
 
-/// The largest [change] from `old` to `new`.
+/// The largest change from `old` to `new`; NaN where a number is not finite.
 fn largest_change(new: &[f64], old: &[f64]) -> f64 {
     let ((new, new_rest), (old, old_rest)) = (new.as_chunks::<LANES>(), old.as_chunks::<LANES>());
-    let mut largest = 0.0;
+    let (mut largest, mut broken) = ([0.0; LANES], [0.0; LANES]);
     for (new, old) in new.iter().zip(old) {
-        // A product is faster than a quotient, and few changes are the largest yet.
-        let less = |i: usize| (new[i] - old[i]).abs() < largest * new[i].abs().max(1.0);
-        if !(0..LANES).fold(true, |all, i| all & less(i)) {
-            largest =
-                (0..LANES).fold(largest, |largest, i| larger(largest, change(new[i], old[i])));
+        for i in 0..LANES {
+            let change = (new[i] - old[i]).abs();
+            largest[i] = if change > largest[i] { change } else { largest[i] };
+            // 0 as long as numbers are finite, and NaN ever after one is not.
+            broken[i] += 0.0 * change;
         }
     }
-    let rest = new_rest.iter().zip(old_rest);
-    rest.fold(largest, |largest, (new, old)| larger(largest, change(*new, *old)))
-}
-
-/// |new − old|, relative where values are beyond 1: in large ones rounding alone is more than an
-/// absolute tolerance.
-pub(in crate::tabular) fn change(new: f64, old: f64) -> f64 {
-    (new - old).abs() / new.abs().max(1.0)
+    let rest = new_rest.iter().zip(old_rest).map(|(new, old)| (new - old).abs());
+    let all = largest.into_iter().chain(broken).chain(rest).fold(0.0, larger);
+    if all.is_finite() { all } else { f64::NAN }
 }
 
 /// The larger number; NaN comes through, which `f64::max` would not let it.
@@ -64,7 +60,7 @@ pub(in crate::tabular) fn larger(a: f64, b: f64) -> f64 {
 }
 
 impl Model {
-    /// `to[s]` ← max_a Q(s, a) for every state; returns the largest [change].
+    /// `to[s]` ← max_a Q(s, a) for every state; returns the largest change, NaN where one is not finite.
     pub(in crate::tabular) fn sweep(&self, values: &[f64], to: &mut [f64], gamma: f64) -> f64 {
         sweep_chunks(values, to, |first, to| self.backups(first, values, to, gamma))
     }
@@ -210,7 +206,7 @@ mod tests {
                 let backup = model.backup(state, &values, 0.9);
                 assert_eq!(swept.to_bits(), backup.to_bits(), "state {state}");
             }
-            assert_eq!(residual, model.residual(&values, 0.9));
+            assert_eq!(residual, model.residual(&values, 0.9, 1e-9).0);
         }
     }
 

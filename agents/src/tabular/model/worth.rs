@@ -1,0 +1,155 @@
+//! What can be told apart in numbers that are rounded: ties between actions, and values that have
+//! settled.
+//!
+//! Both are judged beside the numbers that were added up for a value, |r| + γ·Σ p·|v(s')|, and never
+//! beside a number of their own: who counts rewards in another unit gets the same policy after the
+//! same sweeps, and a value of 10⁻¹¹ next to one of 10⁻¹⁰ is as far from it as 1 from 10.
+use super::Model;
+use rayon::prelude::*;
+
+/// How far rounding may carry a sum, as a part of the magnitude of what is added: 64 units in the
+/// last place. What differs by less is a tie, and a finer tolerance than this is not asked for.
+pub(in crate::tabular) const ROUNDING: f64 = 64.0 * f64::EPSILON;
+
+/// The value of a pair, with the magnitude of what it was added up from.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::tabular) struct Worth {
+    /// q(s, a).
+    pub(in crate::tabular) q: f64,
+    /// |r| + γ·Σ p·|v(s')|, never less than |q| but for rounding.
+    pub(in crate::tabular) magnitude: f64,
+}
+
+impl Worth {
+    /// A value of which nothing more is known.
+    pub(in crate::tabular) fn of(q: f64) -> Self {
+        Self { q, magnitude: q.abs() }
+    }
+
+    /// How much this is beyond `other` by more than rounding.
+    pub(in crate::tabular) fn beats(self, other: Self) -> bool {
+        self.q - other.q > ROUNDING * self.magnitude.max(other.magnitude)
+    }
+}
+
+/// Whether a number that became `new` moved by more than `tolerance` of itself, and of the `magnitude`
+/// of what it was added up from. Below the normal numbers, 2·10⁻³⁰⁸, all are 0.
+pub(in crate::tabular) fn moves(
+    new: f64,
+    old: f64,
+    tolerance: f64,
+    magnitude: impl FnOnce() -> f64,
+) -> bool {
+    let (change, tolerance) = ((new - old).abs(), tolerance.max(ROUNDING));
+    change >= f64::MIN_POSITIVE
+        && change > tolerance * new.abs().max(old.abs())
+        && change > tolerance * magnitude()
+}
+
+/// Whether all numbers have settled; looks first at the one that was seen to move last, which as a
+/// rule still does.
+#[derive(Debug, Default)]
+pub(in crate::tabular) struct Settling {
+    moving: usize,
+}
+
+impl Settling {
+    /// Whether none of `n` numbers moves.
+    pub(in crate::tabular) fn settled(
+        &mut self,
+        n: usize,
+        moves: impl Fn(usize) -> bool + Sync,
+    ) -> bool {
+        if self.moving < n && moves(self.moving) {
+            return false;
+        }
+        let all = (0..n).into_par_iter().with_min_len(super::CHUNK);
+        // Any will do: which one is found shows nowhere.
+        let found = all.find_any(|i| moves(*i));
+        self.moving = found.unwrap_or(0);
+        found.is_none()
+    }
+}
+
+impl Model {
+    /// [`q`](Self::q) with its magnitude.
+    pub(in crate::tabular) fn worth(&self, pair: usize, values: &[f64], gamma: f64) -> Worth {
+        let (mut expected, mut beside) = (0.0, 0.0);
+        for (next, prob) in self.entries(pair) {
+            expected += prob * values[next];
+            beside += prob * values[next].abs();
+        }
+        let reward = self.reward(pair);
+        Worth { q: reward + gamma * expected, magnitude: reward.abs() + gamma * beside }
+    }
+
+    /// The best pair of a state, the first of equals, with what it is worth; `None` where the state is
+    /// terminal.
+    pub(in crate::tabular) fn largest(
+        &self,
+        state: usize,
+        worth: impl Fn(usize) -> Worth,
+    ) -> Option<(usize, Worth)> {
+        let all = self.pairs(state).map(|pair| (pair, worth(pair)));
+        all.reduce(|best, other| if other.1.q > best.1.q { other } else { best })
+    }
+
+    /// The first pair of a state that no other beats; `None` where the state is terminal.
+    pub(in crate::tabular) fn first_best(
+        &self,
+        state: usize,
+        worth: impl Fn(usize) -> Worth,
+    ) -> Option<usize> {
+        let (_, best) = self.largest(state, &worth)?;
+        self.pairs(state).find(|&pair| !best.beats(worth(pair)))
+    }
+
+    /// Whether no pair of the state beats `pair`.
+    pub(in crate::tabular) fn is_best(
+        &self,
+        state: usize,
+        pair: usize,
+        worth: impl Fn(usize) -> Worth,
+    ) -> bool {
+        self.largest(state, &worth).is_some_and(|(_, best)| !best.beats(worth(pair)))
+    }
+
+    /// The first best pair of each state.
+    pub(in crate::tabular) fn greedy(
+        &self,
+        worth: impl Fn(usize) -> Worth + Sync,
+    ) -> Vec<Option<usize>> {
+        let states = (0..self.n_states()).into_par_iter().with_min_len(super::CHUNK);
+        states.map(|state| self.first_best(state, &worth)).collect()
+    }
+
+    /// Whether a backup by `values` would move any of them, and the largest change it would make.
+    pub(in crate::tabular) fn residual(
+        &self,
+        values: &[f64],
+        gamma: f64,
+        tolerance: f64,
+    ) -> (f64, bool) {
+        let states = (0..self.n_states()).into_par_iter().with_min_len(super::CHUNK);
+        let look = |(largest, moving): (f64, bool), state: usize| {
+            let new = self.backup(state, values, gamma);
+            let moving = moving || self.moved(state, [new, values[state]], values, gamma, tolerance);
+            (super::larger(largest, (new - values[state]).abs()), moving)
+        };
+        let both = |a: (f64, bool), b: (f64, bool)| (super::larger(a.0, b.0), a.1 || b.1);
+        states.fold(|| (0.0, false), look).reduce(|| (0.0, false), both)
+    }
+
+    /// Whether the value of a state has moved from `old` to `new`, the best of what `values` say.
+    pub(in crate::tabular) fn moved(
+        &self,
+        state: usize,
+        [new, old]: [f64; 2],
+        values: &[f64],
+        gamma: f64,
+        tolerance: f64,
+    ) -> bool {
+        let best = || self.largest(state, |pair| self.worth(pair, values, gamma));
+        moves(new, old, tolerance, || best().map_or(0.0, |(_, best)| best.magnitude))
+    }
+}

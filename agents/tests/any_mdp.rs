@@ -158,7 +158,8 @@ fn best(mdp: &Small) -> Result<Vec<f64>, &'static str> {
     for policy in policies(mdp) {
         let values = worth(mdp, &policy);
         if mdp.discount == 1.0 {
-            wavers |= values.iter().all(|value| value.abs() < BEYOND) && pays_for_ever(mdp, &policy);
+            wavers |=
+                values.iter().all(|value| value.abs() < BEYOND) && pays_for_ever(mdp, &policy);
             if values.iter().any(|value| *value > BEYOND) {
                 return Err("its value is infinite");
             }

@@ -226,13 +226,7 @@ impl Policy {
     }
 
     /// What numbers a backup of a state adds up come to without their signs.
-    pub(super) fn magnitude(
-        &self,
-        model: &Model,
-        state: usize,
-        values: &[f64],
-        gamma: f64,
-    ) -> f64 {
+    pub(super) fn magnitude(&self, model: &Model, state: usize, values: &[f64], gamma: f64) -> f64 {
         let worth = |pair| self.probs[pair] * model.worth(pair, values, gamma).magnitude;
         model.pairs(state).filter(|&pair| self.probs[pair] > 0.0).map(worth).sum()
     }
@@ -344,7 +338,8 @@ pub(super) fn solve(model: &Model, gamma: f64, probs: &[f64]) -> Result<Vec<f64>
         entries.push(Triplet::new(state, state, 1.0));
         for pair in taken(state) {
             let to = model.entries(pair);
-            entries.extend(to.map(|(next, p)| Triplet::new(state, next, -gamma * (probs[pair] * p))));
+            entries
+                .extend(to.map(|(next, p)| Triplet::new(state, next, -gamma * (probs[pair] * p))));
         }
     }
     let failed = |error: &dyn fmt::Debug| anyhow!("evaluating the policy: {error:?}");
@@ -376,8 +371,10 @@ pub(super) fn solve(model: &Model, gamma: f64, probs: &[f64]) -> Result<Vec<f64>
     if values.iter().all(|value| value.is_finite()) {
         return Ok(values);
     }
-    bail!("evaluating the policy: its values are not finite numbers; give smaller rewards, or a --gamma \
-           further below 1")
+    bail!(
+        "evaluating the policy: its values are not finite numbers; give smaller rewards, or a --gamma \
+           further below 1"
+    )
 }
 
 /// How often what is missing is solved for at most: a decomposition is good for some 15 digits, of the

@@ -100,7 +100,10 @@ impl PolicyIteration {
     /// The probability of each pair, `[P]`.
     fn probs(&self) -> Vec<f64> {
         let mut probs = vec![0.0; self.problem.model.n_pairs()];
-        self.policy.iter().filter(|pair| **pair != NONE).for_each(|pair| probs[*pair as usize] = 1.0);
+        self.policy
+            .iter()
+            .filter(|pair| **pair != NONE)
+            .for_each(|pair| probs[*pair as usize] = 1.0);
         probs
     }
 
@@ -115,7 +118,11 @@ impl PolicyIteration {
         if problem.rests.is_some() {
             // Who stays where nothing is paid keeps the value it came with, whatever that is.
             let idle = model.idle(|pair| probs[pair] > 0.0);
-            values.iter_mut().zip(idle).filter(|(_, idle)| *idle).for_each(|(value, _)| *value = 0.0);
+            values
+                .iter_mut()
+                .zip(idle)
+                .filter(|(_, idle)| *idle)
+                .for_each(|(value, _)| *value = 0.0);
         }
         // From values that are too high a cut evaluation may never come down at γ = 1: the first policy's
         // are whole. Where a policy never ends there is no whole.

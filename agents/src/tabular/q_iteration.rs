@@ -80,10 +80,8 @@ impl QIteration {
     fn lower(&mut self) -> bool {
         let Self { config, problem: Problem { model, gamma, rests, .. }, q, values, .. } = self;
         let Some(rests) = rests else { return false };
-        let worth = |pair: usize, values: &[f64]| Worth {
-            q: q[pair],
-            ..model.worth(pair, values, *gamma)
-        };
+        let worth =
+            |pair: usize, values: &[f64]| Worth { q: q[pair], ..model.worth(pair, values, *gamma) };
         let moved = rests.lower(model, values, config.tolerance, worth);
         for state in (0..rests.len()).flat_map(|set| rests.set(set)) {
             model.pairs(state).for_each(|pair| q[pair] = q[pair].min(values[state]));

@@ -155,10 +155,8 @@ fn successor(
 ) -> Option<(usize, (usize, usize))> {
     let end = model.pairs(state).end;
     let mut skip = entry;
-    for pair in pair..end {
-        if allowed[pair]
-            && let Some((next, _)) = model.entries(pair).nth(skip)
-        {
+    for (pair, allowed) in (pair..end).zip(&allowed[pair..end]) {
+        if *allowed && let Some((next, _)) = model.entries(pair).nth(skip) {
             return Some((next, (pair, skip + 1)));
         }
         skip = 0;

@@ -1,7 +1,7 @@
 //! Whether values are finite without a discount: what is earned by going round for ever.
+use super::Model;
 use super::components::Components;
 use super::worth::Worth;
-use super::Model;
 use anyhow::Result;
 use faer::linalg::solvers::Solve as _;
 use faer::sparse::{SparseColMat, Triplet};

@@ -1,9 +1,9 @@
 //! Coming to rest: without a discount, staying for ever where nothing is paid is worth 0, which may be
 //! more than any end.
+use super::Model;
 use super::components::Components;
 use super::ends::Way;
 use super::worth::{Worth, moves};
-use super::Model;
 
 /// The maximal sets of states in which one can go round for ever without a reward, at γ = 1.
 ///

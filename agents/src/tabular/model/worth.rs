@@ -133,7 +133,8 @@ impl Model {
         let states = (0..self.n_states()).into_par_iter().with_min_len(super::CHUNK);
         let look = |(largest, moving): (f64, bool), state: usize| {
             let new = self.backup(state, values, gamma);
-            let moving = moving || self.moved(state, [new, values[state]], values, gamma, tolerance);
+            let moving =
+                moving || self.moved(state, [new, values[state]], values, gamma, tolerance);
             (super::larger(largest, (new - values[state]).abs()), moving)
         };
         let both = |a: (f64, bool), b: (f64, bool)| (super::larger(a.0, b.0), a.1 || b.1);

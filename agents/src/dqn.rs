@@ -3,9 +3,9 @@
 //! Q(s, a) is regressed on y = r + γ·max_a' Q̄(s', a'), where Q̄, the target network, is a copy of Q
 //! taken every so often. Where we leave the paper: Adam in place of RMSProp (`--optimizer rmsprop`
 //! has it), a step size that may fall, several environments stepped together, no clipping of
-//! rewards.
+//! rewards, γ = 1 learned as 0.99 (see [`hastened`]).
 use crate::memory;
-use crate::tabular::{Model, Table};
+use crate::tabular::{APPROXIMATE_HASTE, Model, Table, hastened};
 use crate::{Agent, Batch, MakeEnv, OptimizerName, Replay, discrete_actions, evaluate, q_network};
 use anyhow::Result;
 use candle_core::{D, Device, Module as _, Tensor};
@@ -22,7 +22,7 @@ use train::{
 train::hyper_parameters! {
     /// Hyper-parameters of [`Dqn`]. The defaults are for small problems; presets have their own.
     pub struct DqnConfig {
-        /// Discount γ
+        /// Discount γ; 1 is learned as 0.99, since the values of loops that cost nothing hold themselves up at 1
         gamma: f64 = 0.99, in 0.0..=1.0;
         /// Probability ε of a random action at first
         epsilon_start: f64 = 1.0, in 0.0..=1.0;
@@ -195,6 +195,7 @@ impl Dqn {
         self.replay.sample(&mut self.batch, &mut self.sample)?;
         let Batch { obs, actions, rewards, next_obs, continues, .. } = &self.batch;
         let next_q = self.target.forward(next_obs.tensor())?; // [B, A]
+        let gamma = hastened(gamma, APPROXIMATE_HASTE);
         let y = td_target(rewards.tensor(), continues.tensor(), &next_q, gamma)?; // [B]
         let q = select(&self.online.forward(obs.tensor())?, actions.tensor())?; // [B]
         let loss = match self.config.loss {

@@ -2,7 +2,7 @@
 use crate::Agent;
 use crate::tabular::{
     Choice, Discount, Evaluate, LARGEST, Model, Policy, PolicyIteration, PolicyIterationConfig,
-    Problem, Table, root_mean_square, visited,
+    Problem, TABLE_HASTE, Table, hastened, least_tied, root_mean_square, solve, visited,
 };
 use anyhow::Result;
 use envs::Mdp;
@@ -19,7 +19,9 @@ const REMEMBERED: usize = 1 << 16;
 /// logged with every row due by `--log-every`, over the states `s` an episode can visit:
 ///
 /// - `oracle/value_error`: root mean square of v(s) − v*(s);
-/// - `oracle/policy_error`: share of the states where the greedy action is not optimal.
+/// - `oracle/policy_error`: share of the states where a greedy action is not optimal; with γ = 1, where to
+///   go round for ever may tie with the best, also of those from which the policy never comes to an end
+///   and earns less for it.
 ///
 /// An agent that evaluates a policy π is compared with v^π(s), and takes no greedy action.
 pub struct Watched {
@@ -33,6 +35,7 @@ pub struct Watched {
 /// The problem and its answer.
 struct Known {
     model: Model,
+    gamma: f64,
     exact: Option<Table>,
     visited: Vec<usize>,
     remembers: bool,
@@ -106,7 +109,7 @@ impl Watched {
         if let Some(exact) = &known.exact {
             log.scalar("oracle/value_error", known.value_error(&table, exact));
             if self.agent.evaluates().is_none() {
-                log.scalar("oracle/policy_error", known.policy_error(&table, exact));
+                log.scalar("oracle/policy_error", known.policy_error(&table, exact)?);
             }
         }
         if known.remembers {
@@ -128,27 +131,74 @@ impl Known {
             Some(policy) => value_of(policy, mdp, gamma),
             None => best(mdp, gamma),
         };
+        let gamma = match gamma {
+            Discount::Own => mdp.discount(),
+            Discount::Of(gamma) => gamma,
+        };
         let visited = visited(&model, |_| true);
         // What is drawn along the run: boards, and curves against an only axis.
         let curves = mdp.chart().is_some_and(|chart| chart.up.is_none());
         let drawn = mdp.grid().is_some() || curves;
         let remembers = drawn && mdp.n_states() <= REMEMBERED;
-        Ok(Self { exact: exact.ok(), visited, remembers, model })
+        Ok(Self { exact: exact.ok(), visited, remembers, model, gamma })
     }
 
     fn value_error(&self, table: &Table, exact: &Table) -> f64 {
         root_mean_square(&self.visited, |state| table.values[state] - exact.values[state])
     }
 
-    fn policy_error(&self, table: &Table, exact: &Table) -> f64 {
-        let q =
-            |pair: usize, state| exact.q[state * self.model.n_actions() + self.model.action(pair)];
-        let wrong = |&&state: &&usize| {
-            let mut pairs = self.model.pairs(state);
-            let taken = pairs.find(|pair| Some(self.model.action(*pair)) == table.action(state));
-            !taken.is_some_and(|pair| self.model.ties_with_best(state, pair, |pair| q(pair, state)))
+    fn policy_error(&self, table: &Table, exact: &Table) -> Result<f64> {
+        let Self { model, visited, .. } = self;
+        let optimal = |state: usize, pair: usize| {
+            let q = |pair| exact.q[state * model.n_actions() + model.action(pair)];
+            model.ties_with_best(state, pair, q)
         };
-        self.visited.iter().filter(wrong).count() as f64 / self.visited.len().max(1) as f64
+        let played = self.played(table);
+        let mut wrong = vec![false; model.n_states()];
+        for &state in visited {
+            let mut taken = model.pairs(state).filter(|&pair| played[pair] > 0.0).peekable();
+            wrong[state] = taken.peek().is_none() || !taken.all(|pair| optimal(state, pair));
+        }
+        if self.gamma == 1.0 {
+            self.find_endless(&played, &exact.values, &mut wrong)?;
+        }
+        let wrong = visited.iter().filter(|&&state| wrong[state]).count();
+        Ok(wrong as f64 / visited.len().max(1) as f64)
+    }
+
+    /// With which probability each pair is taken without exploration, `[P]`: those are equally probable
+    /// whose values tie with that of the action that the table names.
+    fn played(&self, table: &Table) -> Vec<f64> {
+        let model = &self.model;
+        let mut played = vec![0.0; model.n_pairs()];
+        for state in 0..model.n_states() {
+            let Some(named) = table.action(state) else { continue };
+            let q = |action| table.q[state * model.n_actions() + action];
+            let tie = |a: f64, b: f64| a.min(b) >= least_tied(a.max(b));
+            let taken = |&pair: &usize| {
+                let action = model.action(pair);
+                action == named || tie(q(action), q(named))
+            };
+            let prob = 1.0 / model.pairs(state).filter(taken).count() as f64;
+            model.pairs(state).filter(taken).for_each(|pair| played[pair] = prob);
+        }
+        played
+    }
+
+    /// Marks the states from which the policy `played`, `[P]`, never comes to an end and is worth less
+    /// than the best, `values`, `[S]`.
+    fn find_endless(&self, played: &[f64], values: &[f64], wrong: &mut [bool]) -> Result<()> {
+        let endless = self.model.endless(|pair| played[pair] > 0.0);
+        if endless.is_empty() {
+            return Ok(());
+        }
+        // Of γ a little below 1, round for ever at no cost is worth 0, and at a cost far less.
+        let worth = solve(&self.model, hastened(1.0, TABLE_HASTE), played)?;
+        let scale = self.visited.iter().map(|&state| values[state].abs()).fold(0.0, f64::max);
+        for state in endless {
+            wrong[state] |= worth[state] < values[state] - 1e-6 * scale;
+        }
+        Ok(())
     }
 }
 
@@ -241,7 +291,7 @@ impl Agent for Watched {
 mod tests {
     use super::*;
     use crate::tabular::{Task, Td, TdConfig};
-    use envs::{GridConfig, GridWorld, Layout};
+    use envs::{GridConfig, GridWorld, Layout, Reward};
     use std::sync::Arc;
     use train::stream;
 
@@ -263,6 +313,53 @@ mod tests {
         let actions = drawn(&watched);
         assert_eq!(actions, drawn(&agent()));
         assert!(actions.iter().any(|action| *action != actions[0]), "{actions:?}");
+    }
+
+    /// `policy_error` without a discount of who thinks `q`, `[S, 4]` (up, down, left, right), of a map.
+    fn policy_error(map: &str, q: &[[f64; 4]]) -> f64 {
+        let config = GridConfig {
+            map: Some(map.to_owned()),
+            discount: Some(1.0),
+            living_reward: Some(0.0),
+            noise: Some(0.0),
+            reward: Some(Reward::Entering),
+            ..Default::default()
+        };
+        let mdp = GridWorld::new(&config).unwrap();
+        let known = Known::new(&mdp, Discount::Own, None).unwrap();
+        let mut table = Table::unknown(&known.model);
+        for (state, q) in q.iter().enumerate() {
+            table.set(&known.model, state, |action| q[action]);
+        }
+        known.policy_error(&table, known.exact.as_ref().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn who_never_ends_is_wrong_where_ending_pays() {
+        // Every action of the three cells is worth 10, but the way into the exit that pays 1.
+        let (exit, map) = ([0.0; 4], "10 . S . 1");
+        let left = [9.0, 9.0, 10.0, 9.0];
+        let right = [9.0, 9.0, 9.0, 10.0];
+        let wall = [10.0, 9.0, 9.0, 9.0];
+        let any = [10.0; 4];
+        let not_right = [10.0, 10.0, 10.0, 1.0];
+        for (cells, wrong) in [
+            ([left, left, left], 0.0),
+            // Issue 15, P9: to and fro between two cells.
+            ([right, left, left], 3.0),
+            ([wall, wall, wall], 3.0),
+            ([left, wall, left], 2.0),
+            ([left, left, right], 1.0),
+            // Play draws among those that tie, and comes to an end.
+            ([any, any, not_right], 0.0),
+            ([any, any, any], 1.0),
+        ] {
+            let [a, b, c] = cells;
+            let error = policy_error(map, &[exit, a, b, c, exit]);
+            assert!((error - wrong / 3.0).abs() < 1e-12, "{cells:?}: {error}");
+        }
+        // To stay is worth 0 and to end less.
+        assert_eq!(policy_error("S . -1", &[wall, wall, exit]), 0.0);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The rule by hand, the learner by its three promises.
 use super::*;
-use envs::{CartPole, Catch, Pendulum};
+use envs::{CartPole, Catch, Env, GridConfig, GridWorld, Layout, Mdp, MdpEnv, Pendulum, Reward};
+use std::sync::Arc;
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
 use train::{Outcome, Plan, Run, fit};
 
@@ -189,4 +190,19 @@ fn vectors_are_neither_chosen_from_nor_made() {
     assert!(refused.to_string().contains("vectors of real numbers"), "{refused}");
     let refused = catch(small()).unwrap().act_continuous(&[0.0; 50], &mut [0.0]).unwrap_err();
     assert!(refused.to_string().contains("actions are numbered"), "{refused}");
+}
+
+/// Issue 15, P9: Q of walking to and fro held itself up above the 10 of the exit, and play never ended.
+#[test]
+fn without_a_discount_play_comes_to_an_end_all_the_same() {
+    let grid = GridConfig { reward: Some(Reward::Entering), ..GridConfig::of(Layout::Chain) };
+    let mdp: Arc<dyn Mdp> = Arc::new(GridWorld::new(&grid).unwrap());
+    for seed in [1, 4] {
+        let mdp = Arc::clone(&mdp);
+        let make = move || -> Box<dyn Env> { Box::new(MdpEnv::new(Arc::clone(&mdp), Some(1_000))) };
+        let config = DqnConfig { gamma: 1.0, ..Default::default() };
+        let mut agent = Dqn::new(Box::new(make), config, seed, &Device::Cpu).unwrap();
+        (0..8_000).for_each(|_| _ = agent.step(&mut Log::default()).unwrap());
+        assert_eq!(agent.evaluate(Split::Test).unwrap().score, 10.0, "seed {seed}");
+    }
 }

@@ -95,6 +95,10 @@ impl Agent for DoubleQLearning {
         self.mean.act(&self.world.states, obs, actions)
     }
 
+    fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
+        self.mean.draw(&self.world.states, obs, rngs, actions)
+    }
+
     fn table(&self, model: &Model) -> Result<Option<Table>> {
         Ok(self.mean.table(&self.world.states, model))
     }

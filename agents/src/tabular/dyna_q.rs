@@ -201,6 +201,10 @@ impl Agent for DynaQ {
         self.q.act(&self.world.states, obs, actions)
     }
 
+    fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
+        self.q.draw(&self.world.states, obs, rngs, actions)
+    }
+
     fn table(&self, model: &Model) -> Result<Option<Table>> {
         Ok(self.q.table(&self.world.states, model))
     }

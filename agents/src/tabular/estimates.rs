@@ -1,15 +1,16 @@
 //! Values that are learned bit by bit: step sizes, tables that grow with the states met, eligibility
 //! traces.
-use super::explorer::best;
+use super::explorer::{any_best, best};
 use super::states::States;
 use super::{Model, Table};
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use clap::ValueEnum;
+use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
-use train::{Checkpoint, MODEL};
+use train::{Checkpoint, MODEL, Rng};
 
 /// α as a hyper-parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -166,6 +167,26 @@ impl Estimates {
         for (obs, action) in obs.chunks_exact(obs_len.max(1)).zip(actions) {
             *action =
                 states.find(obs, &mut key)?.and_then(|state| best(self.row(state))).unwrap_or(0);
+        }
+        Ok(())
+    }
+
+    /// The same, drawn where greedy actions tie, `rngs` `[N]`; any action in a state that was never met.
+    pub(super) fn draw(
+        &self,
+        states: &States,
+        obs: &[f32],
+        rngs: &mut [Rng],
+        actions: &mut [usize],
+    ) -> Result<()> {
+        let obs_len = obs.len() / actions.len().max(1);
+        let mut key = Vec::new();
+        let rows = obs.chunks_exact(obs_len.max(1)).zip(rngs);
+        for ((obs, rng), action) in rows.zip(actions) {
+            *action = match states.find(obs, &mut key)? {
+                Some(state) => any_best(self.row(state), rng).unwrap_or(0),
+                None => rng.random_range(0..self.width),
+            };
         }
         Ok(())
     }

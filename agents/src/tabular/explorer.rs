@@ -1,5 +1,4 @@
 //! How learners of control explore, and what they share for it.
-use super::Model;
 use anyhow::Result;
 use rand::Rng as _;
 use train::{Checkpoint, Linear, Rng, stream};
@@ -62,26 +61,15 @@ impl Explorer {
     pub(super) fn choose(&mut self, row: &[f64], seen: u64) -> usize {
         let epsilon = self.epsilon(seen);
         if self.rng.random_bool(epsilon) {
-            self.any(row, f64::NEG_INFINITY)
+            any(row, f64::NEG_INFINITY, &mut self.rng).unwrap_or(0)
         } else {
-            self.any(row, tied(row))
+            any_best(row, &mut self.rng).unwrap_or(0)
         }
     }
 
     /// Any available action.
     pub(super) fn uniform(&mut self, row: &[f64]) -> usize {
-        self.any(row, f64::NEG_INFINITY)
-    }
-
-    /// An action whose value is at least `least`, all equally probable.
-    fn any(&mut self, row: &[f64], least: f64) -> usize {
-        let good = |q: &f64| *q >= least && *q > f64::NEG_INFINITY;
-        let skipped = match row.iter().filter(|q| good(q)).count() {
-            0 | 1 => 0,
-            n => self.rng.random_range(0..n),
-        };
-        let mut good = row.iter().enumerate().filter(|(_, q)| good(q));
-        good.nth(skipped).map_or(0, |(action, _)| action)
+        any(row, f64::NEG_INFINITY, &mut self.rng).unwrap_or(0)
     }
 
     pub(super) fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
@@ -89,19 +77,51 @@ impl Explorer {
     }
 }
 
+/// An action of a row, `[A]`, whose value is at least `least`, all equally probable; `None` where there
+/// is none.
+fn any(row: &[f64], least: f64, rng: &mut Rng) -> Option<usize> {
+    let good = |q: &f64| *q >= least && *q > f64::NEG_INFINITY;
+    let skipped = match row.iter().filter(|q| good(q)).count() {
+        0 | 1 => 0,
+        n => rng.random_range(0..n),
+    };
+    let mut good = row.iter().enumerate().filter(|(_, q)| good(q));
+    good.nth(skipped).map(|(action, _)| action)
+}
+
+/// Any of the actions whose values tie with the best of a row, `[A]`, all equally probable: the first one
+/// always might walk into a wall for ever. `None` where the state has no action.
+pub(super) fn any_best(row: &[f64], rng: &mut Rng) -> Option<usize> {
+    any(row, tied(row), rng)
+}
+
 /// The largest value of a row, `[A]`; −∞ where the state has no action.
 pub(super) fn max(row: &[f64]) -> f64 {
     row.iter().copied().fold(f64::NEG_INFINITY, f64::max)
 }
 
+/// Learned values that differ by less, relative to the larger one, are equal but for rounding.
+const ROUNDING: f64 = 1e-12;
+
+/// The least value that ties with `best`.
+pub(crate) fn least_tied(best: f64) -> f64 {
+    best - ROUNDING * best.abs()
+}
+
 /// The least value that ties with the best of a row, `[A]`.
 fn tied(row: &[f64]) -> f64 {
-    Model::tied(max(row))
+    least_tied(max(row))
 }
 
 /// Whether an action's value ties with the best of its row, `[A]`.
 pub(super) fn is_greedy(row: &[f64], action: usize) -> bool {
     row[action] >= tied(row)
+}
+
+/// Whether no available action of a row, `[A]`, is better than another.
+pub(super) fn all_tie(row: &[f64]) -> bool {
+    let least = tied(row);
+    row.iter().all(|q| *q >= least || *q == f64::NEG_INFINITY)
 }
 
 /// The first action whose value ties with the best; `None` where the state has no action.
@@ -153,6 +173,7 @@ mod tests {
         }
         assert_eq!(drawn[3], 0.0);
         assert_eq!([best(&row), best(&[f64::NEG_INFINITY])], [Some(1), None]);
+        assert!(!all_tie(&row) && all_tie(&[4.0, f64::NEG_INFINITY, 4.0]));
     }
 
     #[test]

@@ -6,13 +6,13 @@
 //! observation. One step is a regression.
 mod samples;
 
-use super::explorer::best;
+use super::explorer::{any_best, best};
 use super::linear_q::{features, linear, mask};
 use super::model::{larger, moves};
 use super::q_learning::q_learning_target;
 use super::states::States;
 use super::world::Task;
-use super::{Discount, Model, Table};
+use super::{APPROXIMATE_HASTE, Discount, Model, TABLE_HASTE, Table, hastened};
 use crate::{Agent, discrete_actions, evaluate};
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
@@ -112,6 +112,7 @@ impl FittedQ {
             let why = "the observations of this environment are real numbers; give linear";
             return Err(BadValue::new("values", "table", why).into());
         }
+        let haste = if table { TABLE_HASTE } else { APPROXIMATE_HASTE };
         let (obs_len, n_actions) = (spec.obs_len(), discrete_actions(&spec)?);
         config.memory(&spec, n_actions).check()?;
         let states = match &task.mdp {
@@ -119,7 +120,7 @@ impl FittedQ {
             None => table.then(|| States::to_be_met(n_actions, obs_len)),
         };
         Ok(Self {
-            gamma: task.gamma(config.gamma)?,
+            gamma: hastened(task.gamma(config.gamma)?, haste),
             samples: Samples::default(),
             weights: Vec::new(),
             factors: Vec::new(),
@@ -308,17 +309,27 @@ impl Learner for FittedQ {
     }
 }
 
-impl Agent for FittedQ {
-    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
+impl FittedQ {
+    /// Has `choose` say what is done by q(s, ·) for each observation, `[N, obs_len]`, by its place.
+    fn choose(
+        &self,
+        obs: &[f32],
+        actions: &mut [usize],
+        mut choose: impl FnMut(usize, &[f64]) -> Option<usize>,
+    ) -> Result<()> {
         let (mut q, mut key) = (vec![0.0; self.n_actions], Vec::new());
-        for (obs, action) in obs.chunks_exact(self.obs_len).zip(actions) {
+        let obs = obs.chunks_exact(self.obs_len);
+        for (i, (obs, action)) in obs.zip(actions).enumerate() {
             q.fill(0.0);
             match &self.states {
                 Some(states) if self.is_table() => {
-                    if let Some(state) =
-                        states.find(obs, &mut key)?.filter(|_| !self.weights.is_empty())
-                    {
-                        linear([(state, 1.0)].into_iter(), &self.weights, &mut q);
+                    let state = states.find(obs, &mut key)?;
+                    match state {
+                        Some(state) if !self.weights.is_empty() => {
+                            linear([(state, 1.0)].into_iter(), &self.weights, &mut q);
+                        }
+                        Some(_) if states.are_known() => mask(Some(states), obs, &mut q)?,
+                        _ => {}
                     }
                 }
                 states => {
@@ -328,9 +339,19 @@ impl Agent for FittedQ {
                     mask(states.as_ref(), obs, &mut q)?;
                 }
             }
-            *action = best(&q).unwrap_or(0);
+            *action = choose(i, &q).unwrap_or(0);
         }
         Ok(())
+    }
+}
+
+impl Agent for FittedQ {
+    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
+        self.choose(obs, actions, |_, q| best(q))
+    }
+
+    fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
+        self.choose(obs, actions, |i, q| any_best(q, &mut rngs[i]))
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {

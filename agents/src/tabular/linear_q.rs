@@ -4,17 +4,17 @@
 //! q(s, a) = w_a·x(s) + b_a, where x is the observation, flattened. Semi-gradient step:
 //! w_a ← w_a + α·δ·x(s), b_a ← b_a + α·δ with δ = r + γ·max_a' q(s', a') − q(s, a). With one-hot
 //! observations that is a table; else it may diverge. One step is a transition.
-use super::explorer::{Explorer, best, control_parameters};
+use super::explorer::{Explorer, any_best, best, control_parameters};
 use super::planner::state_of;
 use super::q_learning::q_learning_target;
 use super::states::States;
 use super::world::Task;
-use super::{Model, Table};
+use super::{APPROXIMATE_HASTE, Model, Table, hastened};
 use crate::{Agent, discrete_actions, evaluate};
 use anyhow::{Result, ensure};
 use bytemuck::cast_slice_mut;
 use envs::{End, VecEnv};
-use train::{Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Split, stream};
+use train::{Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split, stream};
 
 control_parameters! {
     /// Hyper-parameters of [`LinearQ`].
@@ -82,7 +82,7 @@ impl LinearQ {
         let env = VecEnv::new(vec![stream(seed, "env/0")], &task.make);
         let (obs_len, n_actions) = (env.spec().obs_len(), discrete_actions(env.spec())?);
         Ok(Self {
-            gamma: task.gamma(config.gamma)?,
+            gamma: hastened(task.gamma(config.gamma)?, APPROXIMATE_HASTE),
             states: task.mdp.as_deref().map(States::known),
             weights: vec![0.0; (obs_len + 1) * n_actions],
             q: vec![0.0; n_actions],
@@ -94,6 +94,25 @@ impl LinearQ {
             seed,
             env,
         })
+    }
+}
+
+impl LinearQ {
+    /// Has `choose` say what is done by q(s, ·) for each observation, `[N, obs_len]`, by its place.
+    fn choose(
+        &self,
+        obs: &[f32],
+        actions: &mut [usize],
+        mut choose: impl FnMut(usize, &[f64]) -> Option<usize>,
+    ) -> Result<()> {
+        let mut q = vec![0.0; self.env.spec().n_actions()];
+        let obs = obs.chunks_exact(self.env.spec().obs_len());
+        for (i, (obs, action)) in obs.zip(actions).enumerate() {
+            linear(features(obs), &self.weights, &mut q);
+            mask(self.states.as_ref(), obs, &mut q)?;
+            *action = choose(i, &q).unwrap_or(0);
+        }
+        Ok(())
     }
 }
 
@@ -143,13 +162,11 @@ impl Learner for LinearQ {
 
 impl Agent for LinearQ {
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        let mut q = vec![0.0; self.env.spec().n_actions()];
-        for (obs, action) in obs.chunks_exact(self.env.spec().obs_len()).zip(actions) {
-            linear(features(obs), &self.weights, &mut q);
-            mask(self.states.as_ref(), obs, &mut q)?;
-            *action = best(&q).unwrap_or(0);
-        }
-        Ok(())
+        self.choose(obs, actions, |_, q| best(q))
+    }
+
+    fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
+        self.choose(obs, actions, |i, q| any_best(q, &mut rngs[i]))
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {

@@ -132,7 +132,7 @@ impl McPrediction {
             return Err(BadValue::new("alpha", config.alpha, why).into());
         }
         let prediction = Prediction::new(&task, config.gamma, &config.policy, behaviour, seed)?;
-        let world = World::new(task, config.gamma, seed)?;
+        let world = World::of_policy(task, config.gamma, seed)?;
         let v = Estimates::of_states(&world.states, config.initial, config.alpha);
         let (weights, visited) = (vec![0.0; v.values.len()], vec![false; v.values.len()]);
         Ok(Self { config, world, prediction, v, weights, episode: Vec::new(), visited })

@@ -34,14 +34,18 @@ pub use dyna_q::{DynaQ, DynaQConfig, bonus_reward};
 pub use estimates::{StepSize, TraceKind};
 pub use expected_sarsa::{ExpectedSarsa, ExpectedSarsaConfig};
 pub use explorer::expected_value;
+pub(crate) use explorer::least_tied;
 pub use fitted_q::{Approximation, FittedQ, FittedQConfig};
 pub use linear_q::{LinearQ, LinearQConfig, linear};
 pub use mc_prediction::{Behaviour, McPrediction, McPredictionConfig, Sampling};
 pub use model::Model;
 pub use model_based::{ModelBased, ModelBasedConfig, estimated_q};
 pub use monte_carlo::{MonteCarlo, MonteCarloConfig, MonteCarloMethod, Visits, weighted_mean};
+pub(crate) use planner::{
+    APPROXIMATE_HASTE, LARGEST, TABLE_HASTE, hastened, root_mean_square, visited,
+};
 pub use planner::{Discount, Problem};
-pub(crate) use planner::{LARGEST, root_mean_square, visited};
+pub(crate) use policy::solve;
 pub use policy::{Choice, Policy, PolicyName};
 pub use policy_evaluation::{Method, PolicyEvaluation, PolicyEvaluationConfig};
 pub use policy_iteration::{Evaluate, PolicyIteration, PolicyIterationConfig};

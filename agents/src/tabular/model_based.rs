@@ -13,7 +13,7 @@ use super::{Model, Table};
 use crate::Agent;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
-use train::{Checkpoint, Evaluation, Learner, Log, Progress, Split};
+use train::{Checkpoint, Evaluation, Learner, Log, Progress, Rng, Split};
 
 control_parameters! {
     /// Hyper-parameters of [`ModelBased`].
@@ -181,6 +181,10 @@ impl Learner for ModelBased {
 impl Agent for ModelBased {
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
         self.q.act(&self.world.states, obs, actions)
+    }
+
+    fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
+        self.q.draw(&self.world.states, obs, rngs, actions)
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {

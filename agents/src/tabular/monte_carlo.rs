@@ -12,7 +12,9 @@
 //! it so: on AIMA's grid, whose (4,1) is worth less than the initial 0, errors of 0.1 stay for millions of
 //! steps. An `--initial` below all returns keeps what was never tried from being greedy.
 use super::estimates::{Estimates, StepSize};
-use super::explorer::{Explorer, best, control_parameters, epsilon_greedy, expected_value};
+use super::explorer::{
+    Explorer, all_tie, best, control_parameters, epsilon_greedy, expected_value,
+};
 use super::world::{Task, World};
 use super::{Model, Table};
 use crate::Agent;
@@ -20,7 +22,7 @@ use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Checkpoint, Evaluation, Learner, Linear, Log, Progress, Split};
+use train::{BadValue, Checkpoint, Evaluation, Learner, Linear, Log, Progress, Rng, Split};
 
 control_parameters! {
     /// Hyper-parameters of [`MonteCarlo`].
@@ -220,6 +222,24 @@ impl Learner for MonteCarlo {
 impl Agent for MonteCarlo {
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
         self.q.act(&self.world.states, obs, actions)
+    }
+
+    fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
+        if self.config.method != MonteCarloMethod::OffPolicy {
+            return self.q.draw(&self.world.states, obs, rngs, actions);
+        }
+        // What is learned is about the policy that takes the first of equally good actions: where nothing
+        // is preferred, there is none.
+        self.q.draw(&self.world.states, obs, rngs, actions)?;
+        let (obs_len, mut key) = (obs.len() / actions.len().max(1), Vec::new());
+        for (obs, action) in obs.chunks_exact(obs_len.max(1)).zip(actions) {
+            let Some(state) = self.world.states.find(obs, &mut key)? else { continue };
+            let row = self.q.row(state);
+            if !all_tie(row) {
+                *action = best(row).unwrap_or(0);
+            }
+        }
+        Ok(())
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {

@@ -325,7 +325,7 @@ impl Policy {
 /// By a sparse LU decomposition, which is as exact as the largest values are, and then what the
 /// equations still lack solved for again, until each of them holds as well as its own numbers allow
 /// (Skeel 1980): a value may be 10⁻¹³ beside one of 1.
-pub(super) fn solve(model: &Model, gamma: f64, probs: &[f64]) -> Result<Vec<f64>> {
+pub(crate) fn solve(model: &Model, gamma: f64, probs: &[f64]) -> Result<Vec<f64>> {
     let n = model.n_states();
     let idle = model.idle(|pair| probs[pair] > 0.0);
     let probs: Vec<f64> = (0..n)

@@ -10,7 +10,7 @@ use super::world::{Task, World};
 use super::{Model, Table};
 use crate::Agent;
 use anyhow::Result;
-use train::{Checkpoint, Evaluation, Learner, Log, Progress, Split};
+use train::{Checkpoint, Evaluation, Learner, Log, Progress, Rng, Split};
 
 control_parameters! {
     /// Hyper-parameters of [`QLearning`].
@@ -99,6 +99,10 @@ impl Learner for QLearning {
 impl Agent for QLearning {
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
         self.q.act(&self.world.states, obs, actions)
+    }
+
+    fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
+        self.q.draw(&self.world.states, obs, rngs, actions)
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {

@@ -1,5 +1,5 @@
 //! What is known, or thought, of every state of an MDP.
-use super::{Choice, Model};
+use super::{Choice, Model, least_tied};
 use envs::Mdp;
 use serde::{Deserialize, Serialize};
 
@@ -30,13 +30,15 @@ impl Table {
         self.policy[state].as_ref()?.action()
     }
 
-    /// Sets what is thought of a state to `q(a)`, its largest and the action that has it; a terminal
+    /// Sets what is thought of a state to `q(a)`, its largest and the first action that has it; a terminal
     /// state stays as it is.
     pub fn set(&mut self, model: &Model, state: usize, q: impl Fn(usize) -> f64) {
         let q = |pair| q(model.action(pair));
-        let Some(best) = model.best(state, q) else { return };
+        let most = model.pairs(state).map(q).fold(f64::NEG_INFINITY, f64::max);
+        let least = least_tied(most);
+        let Some(best) = model.pairs(state).find(|&pair| q(pair) >= least) else { return };
         self.policy[state] = Some(Choice::Action(model.action(best)));
-        self.values[state] = model.pairs(state).map(q).fold(f64::NEG_INFINITY, f64::max);
+        self.values[state] = most;
         for pair in model.pairs(state) {
             self.q[state * model.n_actions() + model.action(pair)] = q(pair);
         }

@@ -57,7 +57,7 @@ impl Td {
             return Err(BadValue::new("lambda", config.lambda, why).into());
         }
         let prediction = Prediction::new(&task, config.gamma, &config.policy, None, seed)?;
-        let world = World::new(task, config.gamma, seed)?;
+        let world = World::of_policy(task, config.gamma, seed)?;
         let v = Estimates::of_states(&world.states, config.initial, config.alpha);
         let (recent, traces) = (Recent::default(), Traces::default());
         Ok(Self { config, world, prediction, v, recent, traces })

@@ -1,6 +1,6 @@
 //! The environment that learners step through, with its states by number.
 use super::states::States;
-use super::{Discount, Problem};
+use super::{Discount, Problem, TABLE_HASTE, hastened};
 use crate::{Agent, MakeEnv, discrete_actions, evaluate};
 use anyhow::{Result, ensure};
 use envs::{Element, End, Env, Mdp, MdpEnv, Spec, VecEnv};
@@ -112,8 +112,15 @@ pub(super) struct World {
 }
 
 impl World {
-    /// At the start of the first episode.
+    /// At the start of the first episode, for control: see [`hastened`].
     pub(super) fn new(task: Task, discount: Discount, seed: u64) -> Result<Self> {
+        let mut world = Self::of_policy(task, discount, seed)?;
+        world.gamma = hastened(world.gamma, TABLE_HASTE);
+        Ok(world)
+    }
+
+    /// The same for those who learn what a given policy is worth.
+    pub(super) fn of_policy(task: Task, discount: Discount, seed: u64) -> Result<Self> {
         let env = VecEnv::new(vec![stream(seed, "env/0")], &task.make);
         Self::with(task, env, discount, seed)
     }
@@ -125,7 +132,9 @@ impl World {
         let make =
             || -> Box<dyn Env> { Box::new(MdpEnv::starting_anywhere(Arc::clone(&mdp), limit)) };
         let env = VecEnv::new(vec![stream(seed, "env/0")], &make);
-        Self::with(task, env, discount, seed)
+        let mut world = Self::with(task, env, discount, seed)?;
+        world.gamma = hastened(world.gamma, TABLE_HASTE);
+        Ok(world)
     }
 
     fn with(task: Task, env: VecEnv, discount: Discount, seed: u64) -> Result<Self> {

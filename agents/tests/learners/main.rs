@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
 mod refusals;
 mod repeats;
+mod ties;
 mod updates;
 mod values;
 

@@ -17,7 +17,7 @@ use candle_core::{Device, Tensor};
 use clap::ValueEnum;
 use nn::{loss, select};
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Checkpoint, Evaluation, Learner, Log, Progress, Split};
+use train::{BadValue, Checkpoint, Evaluation, Learner, Log, Progress, Split, above};
 
 actor_parameters! {
     /// Hyper-parameters of [`ActorCritic`].
@@ -46,7 +46,7 @@ actor_parameters! {
         #[arg(value_enum, hide_possible_values = true)]
         optimizer: OptimizerName = OptimizerName::RmsProp;
         /// Step size at first
-        lr: f64 = 7e-4, in 0.0..;
+        lr: f64 = 7e-4, in above(0.0);
     }
 }
 
@@ -108,6 +108,7 @@ impl ActorCritic {
         device: &Device,
     ) -> Result<Self> {
         config.check()?;
+        config.check_step_size()?;
         if config.weighed == Weighed::All {
             if config.critic != Critic::Q {
                 return Err(BadValue::new("weighed", "all", "weighs by Q: give --critic q").into());
@@ -116,6 +117,15 @@ impl ActorCritic {
                 let expected = "there are no weights of single actions with --weighed all";
                 return Err(BadValue::new("weights", "normalised", expected).into());
             }
+        }
+        if config.weights == Weights::Normalised && config.rollout * config.n_envs == 1 {
+            let expected = "one weight less its own mean is 0, and nothing would be learned: give a \
+                            --rollout or --n-envs of 2 or more, or --weights raw";
+            return Err(BadValue::new("rollout", 1, expected).into());
+        }
+        if config.critic == Critic::Q && config.value_coef == 0.0 {
+            let expected = "actions are weighed by Q, which would learn nothing: give more than 0";
+            return Err(BadValue::new("value_coef", 0, expected).into());
         }
         Ok(Self { actor: Actor::new(make, config.setup(config.critic), seed, device)?, config })
     }

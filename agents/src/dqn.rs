@@ -16,7 +16,7 @@ use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use train::{
     BadValue, Checkpoint, Evaluation, Learner, Linear, Log, MODEL, Memory, Progress, Rng, Split,
-    stream,
+    above, check_step_size, stream,
 };
 
 train::hyper_parameters! {
@@ -34,7 +34,7 @@ train::hyper_parameters! {
         #[arg(value_enum, hide_possible_values = true)]
         optimizer: OptimizerName = OptimizerName::Adam;
         /// Step size at first
-        lr: f64 = 1e-3, in 0.0..;
+        lr: f64 = 1e-3, in above(0.0);
         /// Step size in the end, as a part of --lr
         lr_end: f64 = 1.0, in 0.0..;
         /// Transitions over which the step size changes
@@ -140,6 +140,7 @@ impl Dqn {
             return Err(BadValue::new("warmup", config.warmup, fits).into());
         }
         config.memory(&make().spec()).check()?;
+        check_step_size(config.lr_end, config.lr_steps, config.warmup as u64)?;
         let rngs = (0..config.n_envs).map(|i| stream(seed, &format!("env/{i}"))).collect();
         let envs = VecEnv::new(rngs, &make);
         let spec = envs.spec();

@@ -67,7 +67,7 @@ macro_rules! actor_parameters {
             pub struct $name {
                 $($own)*
                 /// ε of adam and rmsprop
-                optimizer_eps: f64 = 1e-5, in 0.0..;
+                optimizer_eps: f64 = 1e-5, in ::train::above(0.0);
                 /// Step size in the end, as a part of --lr
                 lr_end: f64 = 1.0, in 0.0..;
                 /// Transitions over which the step size changes
@@ -85,6 +85,12 @@ macro_rules! actor_parameters {
         }
 
         impl $name {
+            /// Refuses a step size that is 0 once the first rollout is there.
+            fn check_step_size(&self) -> ::std::result::Result<(), ::train::BadValue> {
+                let first = (self.rollout * self.n_envs) as u64;
+                ::train::check_step_size(self.lr_end, self.lr_steps, first)
+            }
+
             fn setup(&self, critic: $crate::Critic) -> $crate::actor::Setup {
                 let Self { n_envs, rollout, network: sharing, .. } = *self;
                 let Self { value_coef, entropy_coef, lr, lr_end, lr_steps, .. } = *self;

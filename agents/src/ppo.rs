@@ -15,7 +15,7 @@ use envs::Spec;
 use nn::{HostTensor, loss};
 use rand::seq::SliceRandom as _;
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Checkpoint, Evaluation, Learner, Log, Progress, Rng, Split, stream};
+use train::{BadValue, Checkpoint, Evaluation, Learner, Log, Progress, Rng, Split, above, stream};
 
 actor_parameters! {
     /// Hyper-parameters of [`Ppo`].
@@ -23,7 +23,7 @@ actor_parameters! {
         /// λ of generalised advantage estimation
         lambda: f64 = 0.95, in 0.0..=1.0;
         /// ε: how far the ratio of new to old probability may move before its gradient stops
-        clip: f64 = 0.2, in 0.0..;
+        clip: f64 = 0.2, in above(0.0);
         /// Loss of the critic: clipped (moves V by at most ε from what it was) or mse
         #[arg(value_enum, hide_possible_values = true)]
         value_loss: ValueLoss = ValueLoss::Clipped;
@@ -44,7 +44,7 @@ actor_parameters! {
         #[arg(value_enum, hide_possible_values = true)]
         optimizer: OptimizerName = OptimizerName::Adam;
         /// Step size at first
-        lr: f64 = 2.5e-4, in 0.0..;
+        lr: f64 = 2.5e-4, in above(0.0);
     }
 }
 
@@ -179,10 +179,16 @@ impl Ppo {
     /// network.
     pub fn new(make: MakeEnv, config: PpoConfig, seed: u64, device: &Device) -> Result<Self> {
         config.check()?;
+        config.check_step_size()?;
         let full = config.rollout * config.n_envs;
         if !full.is_multiple_of(config.batch) {
             let fits = "must divide --rollout times --n-envs, the transitions of a rollout";
             return Err(BadValue::new("batch", config.batch, fits).into());
+        }
+        if config.advantages == Weights::Normalised && config.batch == 1 {
+            let fits = "one advantage less its own mean is 0, and nothing would be learned: give a \
+                        --batch of 2 or more, or --advantages raw";
+            return Err(BadValue::new("batch", 1, fits).into());
         }
         let actor = Actor::new(make, config.setup(Critic::Advantage), seed, device)?;
         Ok(Self {

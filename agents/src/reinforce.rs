@@ -18,7 +18,8 @@ use envs::{End, Spec, VecEnv};
 use nn::{Frozen, Optimizer, Params, Sequential, loss};
 use serde::{Deserialize, Serialize};
 use train::{
-    BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Memory, Progress, Rng, Split, stream,
+    BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Memory, Progress, Rng, Split, above,
+    stream,
 };
 
 policy_parameters! {
@@ -43,11 +44,11 @@ policy_parameters! {
         #[arg(value_enum, hide_possible_values = true)]
         optimizer: OptimizerName = OptimizerName::Adam;
         /// ε of adam and rmsprop
-        optimizer_eps: f64 = 1e-8, in 0.0..;
+        optimizer_eps: f64 = 1e-8, in above(0.0);
         /// Step size of the policy
-        lr: f64 = 1e-2, in 0.0..;
+        lr: f64 = 1e-2, in above(0.0);
         /// Step size of V
-        value_lr: f64 = 1e-2, in 0.0..;
+        value_lr: f64 = 1e-2, in above(0.0);
         /// Steps of V's optimiser in an update
         value_epochs: usize = 10, in 1..;
         /// Clip each gradient to this norm; 0 leaves it as it is
@@ -75,6 +76,18 @@ pub enum Baseline {
     Mean,
     /// V(s), which is regressed on them. It also says what would have followed a time limit.
     Value,
+}
+
+impl ReinforceConfig {
+    /// The hyper-parameter, if there is one, by which the weights of an update are 0 where its returns
+    /// are equal, and its value.
+    fn less_their_mean(&self) -> Option<(&'static str, &'static str)> {
+        match (self.baseline, self.weights) {
+            (Baseline::Mean, _) => Some(("baseline", "mean")),
+            (Baseline::None, Weights::Normalised) => Some(("weights", "normalised")),
+            _ => None,
+        }
+    }
 }
 
 /// −(1/E)·Σ log π(a|s)·w over all steps of E episodes, for `log_probs` and `weights` of `[B]`.
@@ -120,6 +133,8 @@ pub struct Reinforce {
     optimizer: Optimizer,
     value: Option<Value>,
     rng: Rng,
+    /// Updates of one step, one after the other.
+    single: u32,
 }
 
 impl ReinforceConfig {
@@ -149,6 +164,14 @@ impl Reinforce {
             return Err(BadValue::new("n_envs", config.n_envs, fits).into());
         }
         config.memory(&make().spec()).check()?;
+        if let Some((name, value)) = config.less_their_mean()
+            && config.episodes == 1
+            && config.returns == Returns::Whole
+        {
+            let expected = "the steps of one episode all have its return, which less their mean is 0, and \
+                            nothing would be learned: give --episodes 2 or more, or --returns to-go";
+            return Err(BadValue::new(name, value, expected).into());
+        }
         let rngs = (0..config.n_envs).map(|i| stream(seed, &format!("env/{i}")));
         let envs: Vec<_> = rngs.map(|rng| VecEnv::new(vec![rng], &make)).collect();
         let spec = make().spec();
@@ -175,6 +198,7 @@ impl Reinforce {
             acting: policy.frozen(),
             optimizer: Optimizer::new(&params, optimizer(config.lr))?,
             rng: stream(seed, "policy"),
+            single: 0,
             params,
             policy,
             head,
@@ -309,8 +333,27 @@ impl Reinforce {
         Ok(loss)
     }
 
+    /// Refuses to go on where update after update is of one step, whose weight less the mean over the
+    /// update is 0: what comes of an environment whose episodes have one step is not known before.
+    fn check_steps(&mut self) -> Result<()> {
+        const ENOUGH: u32 = 20;
+        let normalised =
+            (self.config.weights == Weights::Normalised).then_some(("weights", "normalised"));
+        let Some((name, value)) = self.config.less_their_mean().or(normalised) else {
+            return Ok(());
+        };
+        self.single = if self.rollout.len() == 1 { self.single + 1 } else { 0 };
+        if self.single < ENOUGH {
+            return Ok(());
+        }
+        let expected = "every update so far was of one step, whose weight less its own mean is 0, so that \
+                        nothing was learned: give --episodes 2 or more";
+        Err(BadValue::new(name, value, expected).into())
+    }
+
     /// One step of the optimiser on the episodes, and the steps of V's.
     fn update(&mut self, log: &mut Log) -> Result<()> {
+        self.check_steps()?;
         let (weights, to_go) = self.weights()?;
         let loss = self.loss(weights, log)?;
         log.scalar("train/grad_norm", self.optimizer.step(&loss)?.grad_norm);

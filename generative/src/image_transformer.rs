@@ -14,7 +14,7 @@ use crate::memory;
 use anyhow::Result;
 use candle_core::{DType, Device, Module as _, Tensor};
 use nn::{Activation, Init, Linear, Params, Reader, Signal, causal_attention};
-use train::{BadValue, Memory};
+use train::{BadValue, Memory, above};
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`image_transformer`].
@@ -36,7 +36,7 @@ train::hyper_parameters! {
         /// Blocks
         blocks: usize = 4, in 1..=1 << 10;
         /// Step size
-        lr: f64 = 1e-3, in 0.0..;
+        lr: f64 = 1e-3, in above(0.0);
         /// Step size in the end, as a part of --lr
         lr_end: f64 = 1.0, in 0.0..;
         /// Pictures over which the step size changes

@@ -15,7 +15,7 @@ use crate::memory;
 use anyhow::Result;
 use candle_core::{Device, Module as _, Tensor};
 use nn::{Activation, Linear, Params};
-use train::Memory;
+use train::{Memory, above};
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`made`].
@@ -35,7 +35,7 @@ train::hyper_parameters! {
         #[arg(action = ::clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
         direct: bool = true;
         /// Step size
-        lr: f64 = 1e-3, in 0.0..;
+        lr: f64 = 1e-3, in above(0.0);
         /// Step size in the end, as a part of --lr
         lr_end: f64 = 1.0, in 0.0..;
         /// Pictures over which the step size changes

@@ -26,7 +26,7 @@ use candle_core::{Device, Tensor};
 use clap::ValueEnum;
 use nn::Params;
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Memory};
+use train::{BadValue, Memory, above};
 
 mod gated;
 mod residual;
@@ -63,7 +63,7 @@ train::hyper_parameters! {
         /// Features in the hidden layer before the output
         hidden: usize = 64, in 1..=1 << 14;
         /// Step size
-        lr: f64 = 1e-3, in 0.0..;
+        lr: f64 = 1e-3, in above(0.0);
         /// Step size in the end, as a part of --lr
         lr_end: f64 = 1.0, in 0.0..;
         /// Pictures over which the step size changes

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use train::{
     BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Measure, Memory, Progress, Rng, Split,
-    pulse, stream,
+    above, pulse, stream,
 };
 
 pub mod codebook;
@@ -66,7 +66,7 @@ train::hyper_parameters! {
         /// Residual layers on each side of the codes
         residual: usize = 2, in 0..=64;
         /// Step size
-        lr: f64 = 1e-3, in 0.0..;
+        lr: f64 = 1e-3, in above(0.0);
         /// Pictures in a batch
         batch: usize = 128, in 1..=1 << 20;
     }

@@ -137,6 +137,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         hyper: Hyper::of::<ActorCriticConfig>(),
         build: Build::Agent(|job| {
             job.needs_every_action()?;
+            job.needs_a_choice()?;
             let config = job.config::<ActorCriticConfig>()?;
             Ok(Box::new(ActorCritic::new(job.make, config, job.seed, job.device)?))
         }),
@@ -345,6 +346,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         hyper: Hyper::of::<PpoConfig>(),
         build: Build::Agent(|job| {
             job.needs_every_action()?;
+            job.needs_a_choice()?;
             let config = job.config::<PpoConfig>()?;
             Ok(Box::new(Ppo::new(job.make, config, job.seed, job.device)?))
         }),
@@ -379,6 +381,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         hyper: Hyper::of::<ReinforceConfig>(),
         build: Build::Agent(|job| {
             job.needs_every_action()?;
+            job.needs_a_choice()?;
             let config = job.config::<ReinforceConfig>()?;
             Ok(Box::new(Reinforce::new(job.make, config, job.seed, job.device)?))
         }),

@@ -133,6 +133,17 @@ impl Job<'_> {
         Ok(())
     }
 
+    /// The gradient of a policy that has one action to take is 0.
+    pub(super) fn needs_a_choice(&self) -> Result<()> {
+        let spec = (self.make)().spec();
+        if spec.action_len() == 0 && spec.n_actions() == 1 {
+            let sentence = "--env: this environment has one action only, so that a policy has nothing \
+                            to learn; give td, which learns what its states are worth";
+            return Err(Usage(sentence.to_owned()).into());
+        }
+        Ok(())
+    }
+
     pub(super) fn config<C: DeserializeOwned>(&self) -> Result<C> {
         Ok(serde_json::from_value(Value::Object(self.options.clone()))?)
     }

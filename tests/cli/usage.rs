@@ -1,5 +1,31 @@
 //! What the binary is told, and how it answers.
 use super::*;
+use lab::registry::{ALGORITHMS, Subject};
+
+/// A step size of 0 would leave every parameter where it is.
+#[test]
+fn a_step_size_of_0_is_refused_by_every_algorithm_that_has_one() {
+    let lab = Lab::new();
+    let mut refused = Vec::new();
+    for algorithm in ALGORITHMS {
+        let options = (algorithm.hyper.options)(&Default::default()).unwrap();
+        let subject = match algorithm.subject() {
+            Subject::Env => "--env catch",
+            Subject::Data => "--data bars",
+        };
+        for name in
+            ["lr", "d_lr", "value_lr", "alpha"].iter().filter(|name| options.contains_key(**name))
+        {
+            let flag = format!("--{}", name.replace('_', "-"));
+            let output = lab.run(&format!("{} {subject} {flag} 0", algorithm.name));
+            let told = stderr(&output);
+            assert_eq!(output.status.code(), Some(2), "{} {flag}: {told}", algorithm.name);
+            assert!(told.contains(&flag), "{told}");
+            refused.push(algorithm.name);
+        }
+    }
+    assert!(["dqn", "ppo", "gan", "made"].iter().all(|name| refused.contains(name)), "{refused:?}");
+}
 
 #[test]
 fn wrong_input_gets_one_sentence_and_exit_code_2() {
@@ -84,6 +110,31 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
         ("fitted-q --env pendulum", "--env: this algorithm chooses among numbered actions"),
         ("q-learning --env pendulum", "--env: this algorithm chooses among numbered actions"),
         ("vi --env pendulum", "--env: a planner needs to know the outcomes"),
+        (
+            "ppo --env catch --rollout 16 --n-envs 1 --batch 1",
+            "--batch 1: one advantage less its own mean is 0, and nothing would be learned",
+        ),
+        (
+            "actor-critic --env catch --rollout 1 --n-envs 1 --weights normalised",
+            "--rollout 1: one weight less its own mean is 0, and nothing would be learned",
+        ),
+        (
+            "reinforce --env catch --episodes 1 --n-envs 1 --returns whole --baseline mean",
+            "--baseline mean: the steps of one episode all have its return",
+        ),
+        ("ppo --env random-walk", "--env: this environment has one action only"),
+        ("dqn --env catch --lr-end 0 --lr-steps 400", "--lr-end 0: with --lr-steps 400"),
+        ("ppo --env catch --clip 0", "--clip 0: must be more than 0"),
+        ("ppo --env catch --optimizer-eps 0", "--optimizer-eps 0: must be more than 0"),
+        ("gan --data gaussians-8 --batch 1", "--batch 1: must lie between 2 and"),
+        (
+            "gan --data gaussians-8 --penalty real --penalty-weight 0",
+            "--penalty-weight 0: the gradient would cost nothing",
+        ),
+        (
+            "vae --data bars --objective reconstruction --corrupt 1",
+            "--corrupt 1: must be at least 0 and less than 1",
+        ),
         ("vae", "--data is missing: give one of bars, "),
         ("vae --data glyfs", "unknown data set `glyfs`; did you mean `glyphs`?"),
         ("vae --data glyphs:here", "glyphs is drawn and has no path; give --data glyphs"),

@@ -56,6 +56,28 @@ macro_rules! hyper_parameters {
     };
 }
 
+/// The range of what must be more than `low`, for [`hyper_parameters!`](crate::hyper_parameters).
+pub fn above<T>(low: T) -> (Bound<T>, Bound<T>) {
+    (Bound::Excluded(low), Bound::Unbounded)
+}
+
+/// Refuses a step size that is 0 at the first update already, so that nothing would ever be learned:
+/// it goes to the part `lr_end` of itself over `lr_steps` units, of which `before` pass before that
+/// update.
+///
+/// # Errors
+/// Names `lr_end`.
+pub fn check_step_size(lr_end: f64, lr_steps: u64, before: u64) -> Result<(), BadValue> {
+    if lr_end > 0.0 || lr_steps > before {
+        return Ok(());
+    }
+    let expected = format!(
+        "with --lr-steps {lr_steps} the step size is 0 from the first update on, after {before}: give \
+         more --lr-steps"
+    );
+    Err(BadValue::new("lr_end", lr_end, &expected))
+}
+
 /// A hyper-parameter is out of range.
 #[derive(Debug, thiserror::Error)]
 #[error("--{flag} {value}: {expected}")]
@@ -95,6 +117,7 @@ impl BadValue {
                 format!("must be at least {low} and less than {high}")
             }
             (Bound::Included(low), Bound::Unbounded) => format!("must be at least {low}"),
+            (Bound::Excluded(low), Bound::Unbounded) => format!("must be more than {low}"),
             (_, Bound::Included(high)) => format!("must be at most {high}"),
             _ => "is out of range".to_owned(),
         };
@@ -145,8 +168,23 @@ mod tests {
         assert_eq!(told(BadValue::outside("lr", f64::NAN, 0.0..)), "--lr NaN: must be at least 0");
         let batch = BadValue::outside("train_every", 0, 1..);
         assert_eq!(told(batch), "--train-every 0: must be at least 1");
+        let size = BadValue::outside("lr", 0.0, above(0.0));
+        assert_eq!(told(size), "--lr 0: must be more than 0");
+        assert!(BadValue::outside("lr", 1e-9, above(0.0)).is_ok());
         let decay = BadValue::outside("decay", 1.0, 0.0..1.0);
         assert_eq!(told(decay), "--decay 1: must be at least 0 and less than 1");
+    }
+
+    #[test]
+    fn a_step_size_that_is_0_from_the_first_update_on_is_refused() {
+        for (lr_end, lr_steps, before) in [(0.0, 1, 0), (0.0, 501, 500), (0.1, 0, 0)] {
+            assert!(check_step_size(lr_end, lr_steps, before).is_ok());
+        }
+        for (lr_steps, before) in [(0, 0), (500, 500)] {
+            let told = check_step_size(0.0, lr_steps, before).unwrap_err().to_string();
+            let begins = format!("--lr-end 0: with --lr-steps {lr_steps} the step size is 0 from");
+            assert!(told.starts_with(&begins), "{told}");
+        }
     }
 
     #[test]

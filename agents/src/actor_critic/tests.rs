@@ -252,3 +252,20 @@ fn its_table_is_what_the_networks_say_of_each_state() {
         }
     }
 }
+
+#[test]
+fn what_would_learn_nothing_is_refused() {
+    let single =
+        |rollout, n_envs, weights| ActorCriticConfig { rollout, n_envs, weights, ..small() };
+    let told = catch(single(1, 1, Weights::Normalised)).err().unwrap().to_string();
+    assert!(told.starts_with("--rollout 1: one weight less its own mean is 0"), "{told}");
+    assert!(told.ends_with("a --rollout or --n-envs of 2 or more, or --weights raw"), "{told}");
+    for (rollout, n_envs, weights) in
+        [(1, 1, Weights::Raw), (2, 1, Weights::Normalised), (1, 2, Weights::Normalised)]
+    {
+        assert!(catch(single(rollout, n_envs, weights)).is_ok());
+    }
+    let unlearned = ActorCriticConfig { critic: Critic::Q, value_coef: 0.0, ..small() };
+    let told = catch(unlearned).err().unwrap().to_string();
+    assert!(told.starts_with("--value-coef 0: actions are weighed by Q"), "{told}");
+}

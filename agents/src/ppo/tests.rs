@@ -157,6 +157,23 @@ fn what_is_out_of_range_is_named() {
     let error = |config| catch(config).err().unwrap().to_string();
     assert!(error(PpoConfig { lambda: 1.5, ..small() }).starts_with("--lambda 1.5"));
     assert!(error(PpoConfig { batch: 13, ..small() }).starts_with("--batch 13: must divide"));
+    assert!(error(PpoConfig { clip: 0.0, ..small() }).starts_with("--clip 0: must be more than 0"));
+}
+
+#[test]
+fn what_would_learn_nothing_is_refused() {
+    // Issue 15, L1: one advantage less its own mean is 0.
+    let single = |advantages| PpoConfig { batch: 1, advantages, ..small() };
+    let told = catch(single(Weights::Normalised)).err().unwrap().to_string();
+    assert!(told.starts_with("--batch 1: one advantage less its own mean is 0"), "{told}");
+    assert!(told.ends_with("give a --batch of 2 or more, or --advantages raw"), "{told}");
+    assert!(catch(single(Weights::Raw)).is_ok());
+    assert!(catch(PpoConfig { batch: 2, ..small() }).is_ok());
+    // 48 transitions are there when the first update is made.
+    let falling = |lr_steps| PpoConfig { lr_end: 0.0, lr_steps, ..small() };
+    let told = catch(falling(48)).err().unwrap().to_string();
+    assert!(told.starts_with("--lr-end 0: with --lr-steps 48 the step size is 0"), "{told}");
+    assert!(catch(falling(49)).is_ok());
 }
 
 #[test]

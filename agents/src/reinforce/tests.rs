@@ -3,7 +3,7 @@ use super::*;
 use crate::policy_head::Categorical;
 use End::{Not, Terminated, Truncated};
 use candle_core::Var;
-use envs::{CartPole, Catch, Pendulum};
+use envs::{Bandit, BanditConfig, CartPole, Catch, Pendulum};
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
 use train::{Outcome, Plan, Run, fit};
 
@@ -220,4 +220,47 @@ fn same_bits_and_resumes() {
         // In the middle of episodes, some of them begun as second ones.
         resume_changes_nothing(&learner, 331, 600, dir.path()).unwrap();
     }
+}
+
+#[test]
+fn what_would_learn_nothing_is_refused() {
+    let single = |returns, baseline, weights| ReinforceConfig {
+        returns,
+        baseline,
+        weights,
+        episodes: 1,
+        n_envs: 1,
+        ..small()
+    };
+    for (baseline, weights, told) in [
+        (Baseline::Mean, Weights::Raw, "--baseline mean: the steps of one episode"),
+        (Baseline::None, Weights::Normalised, "--weights normalised: the steps of one episode"),
+    ] {
+        let error = catch(single(Returns::Whole, baseline, weights)).err().unwrap().to_string();
+        assert!(error.starts_with(told), "{error}");
+        assert!(catch(single(Returns::ToGo, baseline, weights)).is_ok());
+    }
+    assert!(catch(single(Returns::Whole, Baseline::Value, Weights::Normalised)).is_ok());
+    assert!(catch(single(Returns::Whole, Baseline::None, Weights::Raw)).is_ok());
+}
+
+#[test]
+fn updates_of_one_step_whose_weight_is_0_are_told_of() {
+    // Each episode of the bandit has one step.
+    let bandit = |baseline, weights| {
+        let bandit = Bandit::new(BanditConfig::default()).unwrap();
+        let config = ReinforceConfig { baseline, weights, episodes: 1, n_envs: 1, ..small() };
+        Reinforce::new(Box::new(move || Box::new(bandit.clone())), config, 1, &Device::Cpu).unwrap()
+    };
+    let steps = |mut agent: Reinforce| {
+        (0..30).find_map(|_| agent.step(&mut Log::default()).err()).map(|error| error.to_string())
+    };
+    for (baseline, weights, flag) in [
+        (Baseline::Mean, Weights::Raw, "--baseline mean: "),
+        (Baseline::Value, Weights::Normalised, "--weights normalised: "),
+    ] {
+        let told = steps(bandit(baseline, weights)).unwrap();
+        assert!(told.starts_with(flag) && told.ends_with("give --episodes 2 or more"), "{told}");
+    }
+    assert_eq!(steps(bandit(Baseline::Value, Weights::Raw)), None);
 }

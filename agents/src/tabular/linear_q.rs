@@ -14,13 +14,13 @@ use crate::{Agent, discrete_actions, evaluate};
 use anyhow::{Result, ensure};
 use bytemuck::cast_slice_mut;
 use envs::{End, VecEnv};
-use train::{Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split, stream};
+use train::{Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split, above, stream};
 
 control_parameters! {
     /// Hyper-parameters of [`LinearQ`].
     pub struct LinearQConfig {
         /// Step size
-        lr: f64 = 0.01, in 0.0..;
+        lr: f64 = 0.01, in above(0.0);
     }
 }
 

@@ -6,7 +6,7 @@ use crate::data::{Dataset, Shape};
 use crate::memory;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Memory};
+use train::{BadValue, Memory, above, check_step_size};
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`Gan`](super::Gan).
@@ -50,9 +50,9 @@ train::hyper_parameters! {
         /// Steps of the discriminator for one of the generator
         d_steps: u64 = 1, in 1..=1 << 20;
         /// Step size of the generator at first
-        lr: f64 = 2e-4, in 0.0..;
+        lr: f64 = 2e-4, in above(0.0);
         /// Step size of the discriminator at first
-        d_lr: f64 = 2e-4, in 0.0..;
+        d_lr: f64 = 2e-4, in above(0.0);
         /// Both step sizes in the end, as a part of what they are at first
         lr_end: f64 = 1.0, in 0.0..;
         /// Samples over which the step sizes change
@@ -97,6 +97,11 @@ impl GanConfig {
     /// Refuses what can't be, for such data.
     pub(super) fn check_for(&self, data: &Dataset) -> Result<(), BadValue> {
         self.check()?;
+        check_step_size(self.lr_end, self.lr_steps, 0)?;
+        if self.penalty != Penalty::None && self.penalty_weight == 0.0 {
+            let expected = "the gradient would cost nothing: give more than 0, or --penalty none";
+            return Err(BadValue::new("penalty_weight", 0, expected));
+        }
         if let Dataset::Images(parts) = data
             && self.conditional
             && parts.train.labels().is_none()

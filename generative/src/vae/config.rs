@@ -5,7 +5,7 @@ use crate::data::{Binarisation, Images, Shape};
 use crate::memory;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Memory};
+use train::{BadValue, Memory, above, check_step_size};
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`Vae`](super::Vae).
@@ -26,7 +26,7 @@ train::hyper_parameters! {
         free_nats: f64 = 0.0, in 0.0..;
         /// Probability with which each number of a picture that is shown is black, of reconstruction: a
         /// denoising auto-encoder
-        corrupt: f64 = 0.0, in 0.0..=1.0;
+        corrupt: f64 = 0.0, in 0.0..1.0;
         /// What a pixel is, given the latent numbers: bernoulli (black or white), gaussian, or logistic
         /// (one of the grey levels)
         #[arg(value_enum, hide_possible_values = true)]
@@ -50,7 +50,7 @@ train::hyper_parameters! {
         /// Hidden layers of the mlp's encoder, and of its decoder
         layers: usize = 1, in 1..=64;
         /// Step size at first
-        lr: f64 = 1e-3, in 0.0..;
+        lr: f64 = 1e-3, in above(0.0);
         /// Step size in the end, as a part of --lr
         lr_end: f64 = 1.0, in 0.0..;
         /// Pictures over which the step size changes
@@ -104,6 +104,7 @@ impl VaeConfig {
     /// Refuses what can't be, for such pictures.
     pub(super) fn check_for(&self, images: &Images) -> Result<(), BadValue> {
         self.check()?;
+        check_step_size(self.lr_end, self.lr_steps, 0)?;
         let plain = self.objective == Objective::Reconstruction;
         let grey = self.binarisation == Binarisation::None && images.levels() > 2;
         if grey && self.likelihood == LikelihoodName::Bernoulli && !plain {

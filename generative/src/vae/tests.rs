@@ -137,7 +137,8 @@ fn what_is_trained_on_is_the_bound() {
                 k: 4,
                 likelihood,
                 sigma: 0.5,
-                lr: 0.0,
+                // Too small to move anything.
+                lr: 1e-30,
                 batch: 64,
                 hidden: 8,
                 latents: 8,

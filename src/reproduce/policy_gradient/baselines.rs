@@ -33,8 +33,8 @@ pub(super) fn run(setting: &Setting) -> Result<Findings> {
     let n = setting.pick(8_000, 800);
     let learner = |baseline| {
         let (episodes, n_envs) = (EPISODES, EPISODES);
-        // No step of the policy: a V that is learned is that of the policy it is used for.
-        let lr = 0.0;
+        // Steps too small to move the policy: a V that is learned is that of the policy it is used for.
+        let lr = 1e-30;
         let config =
             ReinforceConfig { baseline, episodes, n_envs, lr, ..ReinforceConfig::default() };
         agent(&mdp, None, setting.seed, config)

@@ -360,6 +360,7 @@ mod tests {
         }
         // To stay is worth 0 and to end less.
         assert_eq!(policy_error("S . -1", &[wall, wall, exit]), 0.0);
+        assert_eq!(policy_error("S . -1", &[wall, right, exit]), 0.5);
     }
 
     #[test]

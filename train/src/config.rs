@@ -72,8 +72,7 @@ pub fn check_step_size(lr_end: f64, lr_steps: u64, before: u64) -> Result<(), Ba
         return Ok(());
     }
     let expected = format!(
-        "with --lr-steps {lr_steps} the step size is 0 from the first update on, after {before}: give \
-         more --lr-steps"
+        "with --lr-steps {lr_steps} the step size is 0 from the first update on: give more --lr-steps"
     );
     Err(BadValue::new("lr_end", lr_end, &expected))
 }

@@ -95,5 +95,5 @@ fn only_what_is_reconstructed_is_corrupted() {
     let error = vae(VaeConfig { corrupt: 0.1, ..VaeConfig::default() }).err().unwrap().to_string();
     assert!(error.starts_with("--corrupt 0.1: it is what --objective reconstruction"), "{error}");
     let error = vae(denoising(1.5)).err().unwrap().to_string();
-    assert_eq!(error, "--corrupt 1.5: must lie between 0 and 1");
+    assert_eq!(error, "--corrupt 1.5: must be at least 0 and less than 1");
 }

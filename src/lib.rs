@@ -23,6 +23,7 @@ pub mod plot;
 pub mod registry;
 pub mod reproduce;
 pub mod sheet;
+mod told;
 pub mod usage;
 
 pub use {agents, envs, generative, nn, train};

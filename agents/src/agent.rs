@@ -3,7 +3,7 @@ use crate::memory;
 use crate::tabular::{Model, Policy, Table};
 use anyhow::{Result, bail};
 use envs::{Actions, Env, Episode, Spec, Transition, VecEnv};
-use train::{Evaluation, Learner, Rng, Split, pulse, stream};
+use train::{Evaluation, Learner, Measure, Rng, Split, pulse, stream};
 
 /// Makes one more copy of an environment.
 pub type MakeEnv = Box<dyn Fn() -> Box<dyn Env>>;
@@ -143,7 +143,7 @@ pub fn evaluate(
         let tell = |finished| Ok(pulse::progress("evaluating", first + finished, n)?);
         returns.extend(played(agent, make, rngs, tell)?.iter().map(|episode| episode.ret));
     }
-    Ok(Evaluation::of("return", &returns))
+    Ok(Evaluation::maximise("return", Measure::of(&returns)))
 }
 
 /// What the actions of an episode are drawn from, where its environment draws from `rng`: a stream
@@ -279,7 +279,7 @@ mod tests {
         agent.act(&[1.0], &mut chosen).unwrap();
         assert_eq!(chosen, [best]);
         // Four standard errors of 10,000 episodes.
-        let mean = agent.evaluate(Split::Test).unwrap().score;
+        let mean = agent.evaluate(Split::Test).unwrap().value();
         assert!((mean - expected).abs() < 0.04, "{mean}, not {expected}");
     }
 }

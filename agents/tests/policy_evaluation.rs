@@ -5,7 +5,7 @@ use agents::{Agent, MakeEnv, Watched, episodes};
 use envs::*;
 use std::sync::Arc;
 use train::testing::{resume_changes_nothing, same_seed_same_bits, trained};
-use train::{BadValue, Checkpoint, Learner, Log, Progress, Scope, Split, stream};
+use train::{BadValue, Checkpoint, Direction, Learner, Log, Progress, Scope, Split, stream};
 
 fn grid(layout: Layout) -> GridWorld {
     GridWorld::new(&GridConfig::of(layout)).unwrap()
@@ -260,7 +260,8 @@ fn the_score_of_an_estimate_is_how_far_off_it_is() {
     let mut learner = Td::new(Task::of(Arc::clone(&mdp), 9), config, 1).unwrap();
     let evaluation = learner.evaluate(Split::Validation).unwrap();
     let error = ((12f64.powi(2) + 2f64.powi(2) + 8f64.powi(2)) / 3.0).sqrt();
-    assert!((evaluation.score + error).abs() < 1e-12, "{evaluation:?}");
+    assert!((evaluation.value() - error).abs() < 1e-12, "{evaluation:?}");
+    assert_eq!(evaluation.objective.direction, Direction::Minimise);
     let names: Vec<_> = evaluation.measures.keys().map(String::as_str).collect();
     assert_eq!(names, ["value_start", "values_error"]);
     assert_eq!(evaluation.measures["value_start"].mean, 2.0);

@@ -26,7 +26,6 @@ use candle_core::{Device, Module as _, Tensor};
 use nn::{Frozen, HostTensor, Optimizer, OptimizerConfig, Params, Rule, Sequential};
 use rand::Rng as _;
 use rand_distr::{Distribution as _, StandardNormal};
-use std::collections::BTreeMap;
 use train::{
     Checkpoint, Evaluation, Learner, Linear, Log, MODEL, Measure, Progress, Rng, Split, stream,
 };
@@ -315,18 +314,15 @@ impl Learner for Gan {
         };
         let real = self.source.held_out(split, SCORED);
         let drawn = self.drawn(real.len() / self.form.len(), &mut stream(self.seed, purpose))?;
-        let energy = Measure::of(&[energy_distance(&real, &drawn, self.form.len())]);
-        let mut measures = BTreeMap::from([("energy_distance".to_owned(), energy)]);
-        let Some(mixture) = self.source.mixture() else {
-            return Ok(Evaluation { score: -energy.mean, measures });
-        };
+        let energy = Measure::single(energy_distance(&real, &drawn, self.form.len()));
+        let energy = Evaluation::minimise("energy_distance", energy);
+        let Some(mixture) = self.source.mixture() else { return Ok(energy) };
         let rng = &mut stream(self.seed, &format!("{purpose}/modes"));
         let found = modes(self.drawn(COUNTED, rng)?.as_chunks().0, mixture);
         let covered = found.covered() as f64 / mixture.centres.len() as f64;
-        let score = Measure::of(&[covered * found.good_share().mean]);
-        measures.extend(found.measures());
-        measures.insert("modes_score".to_owned(), score);
-        Ok(Evaluation { score: score.mean, measures })
+        let score = Measure::single(covered * found.good_share().mean);
+        let others = energy.measures.into_iter().chain(found.measures());
+        Ok(Evaluation::maximise("modes_score", score).with(others))
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {

@@ -23,8 +23,8 @@ use std::collections::BTreeMap;
 use std::f64::consts::LN_2;
 use std::ops::Range;
 use train::{
-    Checkpoint, Evaluation, Learner, Linear, Log, MODEL, Measure, Progress, Rng, Split, pulse,
-    stream,
+    Checkpoint, Evaluation, Learner, Linear, Log, MODEL, Measure, POSITIVE, Progress, Rng, Split,
+    pulse, stream,
 };
 
 pub mod bound;
@@ -278,37 +278,37 @@ impl Learner for Vae {
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
         let (images, purpose) = self.held_out(split);
         let [nll, kl, errors] = self.score(images, images, stream(self.seed, purpose))?;
-        let mut reconstruction = Measure::of(&nll);
+        let reconstruction = Measure::of(&nll);
         let mut measures = BTreeMap::from([
             ("reconstruction_nats".to_owned(), reconstruction),
-            ("reconstruction_mse".to_owned(), Measure::of(&errors)),
+            ("reconstruction_mse".to_owned(), Measure::of(&errors).within(POSITIVE)),
         ]);
         measures.extend(self.latent_measures(split)?);
         if self.config.objective == Objective::Reconstruction {
-            if self.config.corrupt > 0.0 {
-                let noise = stream(self.seed, &format!("{purpose}/corrupt"));
-                let shown = corrupted(images, self.config.corrupt, noise)?;
-                let [nll, ..] = self.score(images, &shown, stream(self.seed, purpose))?;
-                reconstruction = Measure::of(&nll);
-                measures.insert("denoising_nats".to_owned(), reconstruction);
+            if self.config.corrupt == 0.0 {
+                return Ok(
+                    Evaluation::minimise("reconstruction_nats", reconstruction).with(measures)
+                );
             }
-            return Ok(Evaluation { score: -reconstruction.mean, measures });
+            let noise = stream(self.seed, &format!("{purpose}/corrupt"));
+            let shown = corrupted(images, self.config.corrupt, noise)?;
+            let [nll, ..] = self.score(images, &shown, stream(self.seed, purpose))?;
+            return Ok(Evaluation::minimise("denoising_nats", Measure::of(&nll)).with(measures));
         }
         let elbo: Vec<f64> = nll.iter().zip(&kl).map(|(nll, kl)| -nll - kl).collect();
-        let mut score = Measure::of(&elbo);
-        measures.insert("elbo_nats".to_owned(), score);
-        measures.insert("kl_nats".to_owned(), Measure::of(&kl));
+        measures.insert("elbo_nats".to_owned(), Measure::of(&elbo));
+        measures.insert("kl_nats".to_owned(), Measure::of(&kl).within(POSITIVE));
         // A density at a grey value is no probability: bits would count nothing.
         if self.likelihood.is_discrete() {
             let per_dim = -1.0 / (self.shape.len() as f64 * LN_2);
             let bits: Vec<f64> = elbo.iter().map(|elbo| elbo * per_dim).collect();
-            measures.insert("bits_per_dim".to_owned(), Measure::of(&bits));
+            measures.insert("bits_per_dim".to_owned(), Measure::of(&bits).within(POSITIVE));
         }
-        if self.config.objective == Objective::Iwae {
-            score = self.iwae(split, self.config.k, images.len())?;
-            measures.insert("iwae_nats".to_owned(), score);
-        }
-        Ok(Evaluation { score: score.mean, measures })
+        let (name, bound) = match self.config.objective {
+            Objective::Iwae => ("iwae_nats", self.iwae(split, self.config.k, images.len())?),
+            _ => ("elbo_nats", Measure::of(&elbo)),
+        };
+        Ok(Evaluation::maximise(name, bound).with(measures))
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {

@@ -22,9 +22,8 @@ use candle_core::{Device, Module, Tensor, Var};
 use clap::ValueEnum;
 use nn::{Frozen, Init, Optimizer, OptimizerConfig, Params, Sequential, nearest};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use train::{
-    BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Measure, Memory, Progress, Rng, Split,
+    BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Measure, Memory, POSITIVE, Progress, Rng, Split,
     above, pulse, stream,
 };
 
@@ -349,15 +348,13 @@ impl Learner for VqVae {
         let chosen = codes.pixels().iter().map(|code| u32::from(*code));
         let counts = counted(chosen, self.config.codes);
         let used = counts.iter().filter(|count| **count > 0).count() as f64;
-        let nll = Measure::of(&nll);
-        let measures = [
-            ("reconstruction_nats", nll),
-            ("reconstruction_mse", Measure::of(&errors)),
-            ("codebook_perplexity", Measure::of(&[perplexity(&counts)])),
-            ("codes_used", Measure::of(&[used])),
+        let others = [
+            ("reconstruction_mse", Measure::of(&errors).within(POSITIVE)),
+            ("codebook_perplexity", Measure::single(perplexity(&counts))),
+            ("codes_used", Measure::single(used)),
         ];
-        let measures = BTreeMap::from(measures.map(|(name, measure)| (name.to_owned(), measure)));
-        Ok(Evaluation { score: -nll.mean, measures })
+        let others = others.map(|(name, measure)| (name.to_owned(), measure));
+        Ok(Evaluation::minimise("reconstruction_nats", Measure::of(&nll)).with(others))
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {

@@ -104,7 +104,7 @@ fn frozen_lake(command: &'static str) -> Result<Vec<Line>> {
 }
 
 fn frozen_lake_learned(command: &'static str) -> Result<Vec<Line>> {
-    let score = |solved: &Solved| Ok(solved.evaluation.score);
+    let score = |solved: &Solved| Ok(solved.evaluation.value());
     let command = format!("{command} --eval-every 0 --save-every 0");
     let scores = Measure::of(&trials(&command, 1..=10, solve, score)?);
     Ok(vec![Line::simulated("chance to cross", scores, (0.74, 0.005))])

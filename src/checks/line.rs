@@ -1,4 +1,5 @@
 //! One comparison: what lab gets beside what it should get.
+use crate::told;
 use serde::Serialize;
 use train::Measure;
 
@@ -134,13 +135,15 @@ impl Line {
     /// `tolerance`, which is how exactly the number can be read.
     pub fn simulated(
         what: impl Into<String>,
-        Measure { mean, ci95: [low, high], n }: Measure,
+        measure: Measure,
         (expected, tolerance): (f64, f64),
     ) -> Self {
-        let pass = low - tolerance <= expected && expected <= high + tolerance;
-        // Two digits of the interval's width.
-        let digits = (2.0 - (high - low).max(1e-12).log10()).ceil().clamp(0.0, 9.0) as usize;
-        let ours = format!("{mean:.digits$} ({low:.digits$} to {high:.digits$}, n = {n})");
+        // Without an interval there is nothing to agree with.
+        let pass = measure
+            .ci95
+            .is_some_and(|[low, high]| low - tolerance <= expected && expected <= high + tolerance);
+        let digits = told::digits(&measure);
+        let ours = format!("{:.digits$} ({})", measure.mean, told::interval(&measure, digits));
         Self::new(what, Figure::Text(ours), Figure::Number(expected), pass).within(tolerance)
     }
 
@@ -232,10 +235,14 @@ mod tests {
 
     #[test]
     fn a_simulation_is_judged_by_its_interval() {
-        let measure = Measure { mean: 17.0, ci95: [16.5, 17.5], n: 10 };
+        let measure = Measure { mean: 17.0, ci95: Some([16.5, 17.5]), n: 10 };
         let pass = |expected, tolerance| Line::simulated("l", measure, (expected, tolerance)).pass;
         assert!(pass(17.4, 0.0) && pass(18.0, 0.5));
         assert!(!pass(17.6, 0.0) && !pass(16.0, 0.4));
+        let line = Line::simulated("l", measure, (17.0, 0.0));
+        assert_eq!(line.ours, Figure::Text("17.00 (95 % between 16.50 and 17.50, n = 10)".into()));
+        let one = Line::simulated("l", Measure::single(17.0), (17.0, 0.0));
+        assert!(!one.pass, "{one:?}");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 use super::config::Config;
 use super::model::{Learned, Trained, With};
 use super::{run_data, session};
+use crate::registry::Algorithm;
+use crate::told;
 use crate::usage::Usage;
 use ::train::{Evaluation, Measure, Split, Which, pulse, stream};
 use anyhow::Result;
@@ -68,7 +70,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         return Ok(());
     }
     for (name, measure) in &evaluation.measures {
-        writeln!(out, "{name} {}", told(measure))?;
+        writeln!(out, "{name} {}", told::measure(measure))?;
     }
     Ok(())
 }
@@ -102,22 +104,6 @@ fn score(args: &Args, trained: Trained) -> Result<Evaluation> {
             return Err(Usage(format!("--episodes {episodes}: {name} plays none")).into());
         }
     })
-}
-
-/// With as many decimals as the interval needs to be seen.
-fn told(measure: &Measure) -> String {
-    let Measure { mean, ci95: [low, high], n } = *measure;
-    match high - low {
-        _ if n == 1 && mean.abs() < 1.0 && mean != 0.0 => format!("{mean:.4}"),
-        _ if n == 1 => format!("{mean:.2}"),
-        width if 0.0 < width && width < 2e-4 => {
-            format!("{mean:.6} (95 % between {low:.6} and {high:.6}, n = {n})")
-        }
-        width if 0.0 < width && width < 0.02 => {
-            format!("{mean:.4} (95 % between {low:.4} and {high:.4}, n = {n})")
-        }
-        _ => format!("{mean:.2} (95 % between {low:.2} and {high:.2}, n = {n})"),
-    }
 }
 
 /// `evaluation` with the bound by `k` draws for each of the first `n` test pictures.
@@ -165,24 +151,4 @@ fn judged(
         (data, set) = (Binarisation::Static.prepare(data)?, format!("{set}-binary"));
     }
     Judge::new(&set, &data)?.measures(&samples)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_interval_can_be_seen() {
-        let told =
-            |mean, half: f64, n| told(&Measure { mean, ci95: [mean - half, mean + half], n });
-        assert_eq!(told(13.756, 1.98, 100), "13.76 (95 % between 11.78 and 15.74, n = 100)");
-        assert_eq!(told(0.0412, 0.0003, 50), "0.0412 (95 % between 0.0409 and 0.0415, n = 50)");
-        assert_eq!(told(1.0, 0.0, 9), "1.00 (95 % between 1.00 and 1.00, n = 9)");
-        assert_eq!(
-            told(0.00042, 0.00003, 9),
-            "0.000420 (95 % between 0.000390 and 0.000450, n = 9)"
-        );
-        assert_eq!(told(18.0, 0.0, 1), "18.00");
-        assert_eq!(told(0.0512, 0.0, 1), "0.0512");
-    }
 }

@@ -3,10 +3,11 @@ use super::config::Config;
 use super::interrupt::Interrupts;
 use super::trainee::Trainee;
 use crate::registry::{Algorithm, Build, DataJob, ENVS, Job, Subject, find};
+use crate::told;
 use crate::usage::Usage;
 use ::train::{
-    Bar, Checkpoints, ConfigChanged, DeviceChoice, JsonLines, Lines, Measure, Notes, Outcome,
-    Report, Run, RunDir, RunInfo, Sink, fit,
+    Bar, Checkpoints, ConfigChanged, DeviceChoice, Direction, JsonLines, Lines, Measure, Notes,
+    Objective, Outcome, Report, Run, RunDir, RunInfo, Sink, fit,
 };
 use agents::tabular::{Discount, Solution};
 use agents::{Agent, MakeEnv, Watched};
@@ -64,8 +65,18 @@ struct RunResult {
     wall_seconds: f64,
     steps_per_second: f64,
     eval: BTreeMap<String, Measure>,
+    /// What decides, and which way it is better; `null` where nothing was evaluated.
+    objective: Option<Objective>,
     params_hash: String,
     run: String,
+}
+
+impl RunResult {
+    /// The measure that decides, as the final evaluation found it.
+    fn scored(&self) -> Option<(&Objective, &Measure)> {
+        let objective = self.objective.as_ref()?;
+        Some((objective, self.eval.get(&objective.measure)?))
+    }
 }
 
 /// A run that is about to be trained.
@@ -268,6 +279,7 @@ impl Session {
                 .clone()
                 .map(|evaluation| evaluation.measures)
                 .unwrap_or_default(),
+            objective: report.objective.clone(),
             params_hash: report.params_hash.clone(),
             run: self.dir.path().display().to_string(),
         }
@@ -285,25 +297,22 @@ impl Session {
         let run = self.dir.path().display();
         let time = humantime::format_duration(Duration::from_secs(result.wall_seconds as u64));
         let unit = self.algorithm.unit;
-        let score =
-            report.evaluation.as_ref().map_or(f64::NAN, |evaluation| evaluation.score.abs());
-        let decides = result.eval.iter().find(|(_, measure)| measure.mean.abs() == score);
-        match decides.or(result.eval.iter().next()) {
-            Some((name, Measure { mean, n: 1, .. })) => {
-                writeln!(out, "{algorithm} on {subject}: {name} {mean:.6}")?;
-            }
-            Some((name, Measure { mean, ci95: [low, high], n })) => {
-                let first = report.first_score.map_or(String::new(), |first| {
-                    format!("; the first evaluation gave {first:.2}")
+        match result.scored() {
+            Some((Objective { measure: name, direction }, measure)) => {
+                let digits = told::digits(measure);
+                let first = report.first.map_or(String::new(), |first| {
+                    format!("; the first evaluation gave {}", told::number(first, digits))
                 });
-                let how = match self.algorithm.subject() {
-                    Subject::Env => " without exploration",
-                    Subject::Data => "",
+                // Returns are of episodes that were played; other measures explore nothing.
+                let how = if name == "return" { " without exploration" } else { "" };
+                let better = match direction {
+                    Direction::Maximise => "higher",
+                    Direction::Minimise => "lower",
                 };
+                let measure = told::measure(measure);
                 writeln!(
                     out,
-                    "{algorithm} on {subject}: {name} {mean:.2} (95 % between {low:.2} and {high:.2}, \
-                     n = {n}){how}{first}"
+                    "{algorithm} on {subject}: {name} {measure}{how}, {better} is better{first}"
                 )?;
             }
             None => writeln!(out, "{algorithm} on {subject}: stopped before the final evaluation")?,

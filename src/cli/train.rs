@@ -48,7 +48,8 @@ struct Args {
     /// UNITS from one checkpoint to the next; 0 for the best and the last one only
     #[arg(long, value_name = "N")]
     save_every: Option<u64>,
-    /// Stop once an evaluation scores this much
+    /// Stop once an evaluation is this good, in the units of the measure that decides: at least SCORE where
+    /// higher is better (return, elbo_nats, value_start), at most SCORE where lower is (nll_nats, errors)
     #[arg(long, value_name = "SCORE", value_parser = finite)]
     target: Option<f64>,
     /// Stop after this many evaluations without a new best

@@ -2,6 +2,7 @@
 use super::trained::trained;
 use crate::checks::Line;
 use crate::plot::{Curve, Panel, Stroke};
+use crate::told::interval;
 use anyhow::Result;
 use train::{Learner, Measure, Row};
 
@@ -16,12 +17,11 @@ pub(super) fn learned(learner: &mut dyn Learner, steps: u64) -> Result<Vec<Row>>
     trained(learner, steps, [0, (steps / MOMENTS).max(1)])
 }
 
-/// Whether minus a log-likelihood is at most so many nats.
+/// Whether minus a log-likelihood, `found`, is at most so many nats.
 pub(super) fn line(what: &str, found: &Measure, most: f64) -> Line {
-    let Measure { mean, ci95: [low, high], n } = found;
-    let what = format!("{what} on {n} test pictures, nats");
-    let ours = format!("{:.2} (95 % between {:.2} and {:.2})", -mean, -high, -low);
-    Line::claim(what, ours, &format!("at most {most:.2}"), -mean <= most)
+    let what = format!("{what} on {} test pictures, nats", found.n);
+    let ours = format!("{:.2} ({})", found.mean, interval(found, 2));
+    Line::claim(what, ours, &format!("at most {most:.2}"), found.mean <= most)
 }
 
 /// A measure over the pictures trained on, and beside it what is published.

@@ -106,7 +106,7 @@ fn line(recipe: &Recipe, bound: &Measure, draws: usize, behind: f64) -> Line {
     let Recipe { published, .. } = recipe;
     let measure = format!("−L_{draws}");
     let note = format!("{published} is printed for 3280 epochs");
-    likelihoods::line(&measure, bound, published + behind).note(note)
+    likelihoods::line(&measure, &bound.negated(), published + behind).note(note)
 }
 
 fn panel(recipe: &Recipe, rows: &[Row]) -> Panel {
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_line_says_how_far_it_got() {
-        let bound = Measure { mean: -87.5, ci95: [-88.0, -87.0], n: 100 };
+        let bound = Measure { mean: -87.5, ci95: Some([-88.0, -87.0]), n: 100 };
         let near = line(&VAE, &bound, 5_000, 1.0);
         assert_eq!(near.what, "−L_5000 on 100 test pictures, nats");
         assert_eq!(

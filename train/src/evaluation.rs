@@ -1,46 +1,81 @@
 //! What an evaluation found.
+use crate::Measure;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The measures of one evaluation, and the one that decides.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {
-    /// Higher is better: what `--target`, `--patience` and the best checkpoint look at.
-    pub score: f64,
-    /// Measure by name, with its unit in the name where it has one.
+    /// What `--target`, `--patience` and the best checkpoint look at.
+    pub objective: Objective,
+    /// Measure by name, with its unit in the name where it has one; that of the objective among them.
     pub measures: BTreeMap<String, Measure>,
 }
 
-impl Evaluation {
-    /// An evaluation by one measure of which more is better.
-    pub fn of(name: &str, samples: &[f64]) -> Self {
-        let measure = Measure::of(samples);
-        Self { score: measure.mean, measures: BTreeMap::from([(name.to_owned(), measure)]) }
+/// The measure that decides which model is better.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Objective {
+    /// Its name among the measures.
+    pub measure: String,
+    /// Which way it is better.
+    pub direction: Direction,
+}
+
+/// Which way a measure is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Higher is better: returns.
+    Maximise,
+    /// Lower is better: errors.
+    Minimise,
+}
+
+impl Direction {
+    /// `value` turned so that higher is better; the way back as well.
+    pub fn score(self, value: f64) -> f64 {
+        match self {
+            Self::Maximise => value,
+            Self::Minimise => -value,
+        }
     }
 }
 
-/// A mean over independent samples and how sure it is.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Measure {
-    /// Mean over the samples.
-    pub mean: f64,
-    /// Mean ∓ 1.96 standard errors: the 95 % interval of the mean for many samples.
-    pub ci95: [f64; 2],
-    /// Number of samples.
-    pub n: usize,
-}
+impl Evaluation {
+    /// Decided by `measure`: the higher, the better.
+    pub fn maximise(name: &str, measure: Measure) -> Self {
+        Self::by(Direction::Maximise, name, measure)
+    }
 
-impl Measure {
-    /// The mean of `samples` with its interval; NaN where there are none.
-    pub fn of(samples: &[f64]) -> Self {
-        let n = samples.len();
-        let mean = samples.iter().sum::<f64>() / n as f64;
-        let squares: f64 = samples.iter().map(|x| (x - mean).powi(2)).sum();
-        let half = match n {
-            0 | 1 => 0.0,
-            _ => 1.96 * (squares / (n - 1) as f64 / n as f64).sqrt(),
-        };
-        Self { mean, ci95: [mean - half, mean + half], n }
+    /// Decided by `measure`: the lower, the better.
+    pub fn minimise(name: &str, measure: Measure) -> Self {
+        Self::by(Direction::Minimise, name, measure)
+    }
+
+    fn by(direction: Direction, name: &str, measure: Measure) -> Self {
+        Self {
+            objective: Objective { measure: name.to_owned(), direction },
+            measures: BTreeMap::from([(name.to_owned(), measure)]),
+        }
+    }
+
+    /// The same with other measures, which decide nothing. One by the name of the objective is left out.
+    #[must_use]
+    pub fn with(mut self, others: impl IntoIterator<Item = (String, Measure)>) -> Self {
+        for (name, measure) in others {
+            self.measures.entry(name).or_insert(measure);
+        }
+        self
+    }
+
+    /// The number that decides, in the measure's own units.
+    pub fn value(&self) -> f64 {
+        self.measures.get(&self.objective.measure).map_or(f64::NAN, |measure| measure.mean)
+    }
+
+    /// The same turned so that higher is better.
+    pub(crate) fn score(&self) -> f64 {
+        self.objective.direction.score(self.value())
     }
 }
 
@@ -49,11 +84,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn interval_by_hand() {
-        // Mean 3, variance (4 + 0 + 4) / 2 = 4, standard error 2/√3.
-        let measure = Measure::of(&[1.0, 3.0, 5.0]);
-        assert_eq!(measure.mean, 3.0);
-        assert!((measure.ci95[1] - 3.0 - 1.96 * 2.0 / 3f64.sqrt()).abs() < 1e-12);
-        assert_eq!(Measure::of(&[7.0]).ci95, [7.0, 7.0]);
+    fn the_measure_that_decides_is_named() {
+        let others = [("bits".to_owned(), Measure::single(9.0))];
+        let nats = Evaluation::minimise("nats", Measure::single(3.0)).with(others);
+        assert_eq!((nats.value(), nats.score(), nats.measures.len()), (3.0, -3.0, 2));
+        let again = nats.clone().with([("nats".to_owned(), Measure::single(5.0))]);
+        assert_eq!(again, nats);
+        let told = serde_json::to_string(&nats.objective).unwrap();
+        assert_eq!(told, r#"{"measure":"nats","direction":"minimise"}"#);
+        let ret = Evaluation::maximise("return", Measure::single(-3.0));
+        assert_eq!((ret.value(), ret.score()), (-3.0, -3.0));
+        assert_eq!(Direction::Minimise.score(Direction::Minimise.score(7.0)), 7.0);
     }
 }

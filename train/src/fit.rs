@@ -1,7 +1,7 @@
 //! The loop.
 use crate::{
-    Checkpoint, Checkpoints, Diverged, Evaluation, Interrupted, Learner, Log, NotFinite, Outcome,
-    Plan, Progress, Report, Row, Run, Scope, Split, pulse,
+    Checkpoint, Checkpoints, Direction, Diverged, Evaluation, Interrupted, Learner, Log, NotFinite,
+    Objective, Outcome, Plan, Progress, Report, Row, Run, Scope, Split, pulse,
 };
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,10 @@ struct Clock {
     step: u64,
     rows: u64,
     wall_seconds: f64,
+    /// What decides; known from the first evaluation on.
+    #[serde(default)]
+    objective: Option<Objective>,
+    /// Scores are values of the objective turned so that higher is better.
     first_score: Option<f64>,
     /// Step and score of the last evaluation.
     last: Option<(u64, f64)>,
@@ -46,11 +50,15 @@ pub fn fit(learner: &mut dyn Learner, plan: &Plan, run: &mut Run) -> Result<Repo
             outcome = Outcome::Interrupted;
         }
     }
+    let objective = evaluation.as_ref().map(|evaluation| evaluation.objective.clone());
+    let objective = objective.or(part.clock.objective.take());
+    let first = objective.as_ref().zip(part.clock.first_score);
     Ok(Report {
         outcome,
         steps: part.clock.step,
         wall_seconds: part.wall_seconds(),
-        first_score: part.clock.first_score,
+        first: first.map(|(objective, score)| objective.direction.score(score)),
+        objective,
         evaluation,
         params_hash: crate::model_hash(|checkpoint| learner.state(checkpoint))?,
     })
@@ -166,8 +174,9 @@ impl<'a> Part<'a> {
             return Ok(false);
         };
         self.log.evaluation(&evaluation);
-        let (score, clock) = (evaluation.score, &mut self.clock);
+        let (score, clock) = (evaluation.score(), &mut self.clock);
         clock.unevaluated = false;
+        clock.objective = Some(evaluation.objective);
         clock.first_score.get_or_insert(score);
         clock.last = Some((clock.step, score));
         clock.evals_since_best += 1;
@@ -181,7 +190,9 @@ impl<'a> Part<'a> {
     fn ended(&self) -> Option<Outcome> {
         let Self { clock, plan, .. } = self;
         let score = clock.last.filter(|(step, _)| *step == clock.step).map(|(_, score)| score);
-        let reached = score.zip(plan.target).is_some_and(|(score, target)| score >= target);
+        let direction = clock.objective.as_ref().map_or(Direction::Maximise, |of| of.direction);
+        let target = plan.target.map(|target| direction.score(target));
+        let reached = score.zip(target).is_some_and(|(score, target)| score >= target);
         let waited = |patience| score.is_some() && clock.evals_since_best >= patience;
         match () {
             () if reached => Some(Outcome::TargetReached),

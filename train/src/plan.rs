@@ -15,7 +15,8 @@ pub struct Plan {
     pub eval_every: u64,
     /// Units between checkpoints.
     pub save_every: u64,
-    /// Stop once an evaluation scores this much.
+    /// Stop once the measure that decides is this good, in its own units: at least this where higher is better,
+    /// at most this where lower is.
     pub target: Option<f64>,
     /// Stop after this many evaluations without a new best.
     pub patience: Option<u32>,

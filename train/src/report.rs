@@ -1,5 +1,5 @@
 //! What a run came to.
-use crate::{Evaluation, Interrupted};
+use crate::{Evaluation, Interrupted, Objective};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -28,8 +28,10 @@ pub struct Report {
     pub steps: u64,
     /// Seconds of training and evaluating, in all parts together.
     pub wall_seconds: f64,
-    /// The first evaluation of the run, if one was made.
-    pub first_score: Option<f64>,
+    /// What decides; `None` where the run was interrupted before it was evaluated.
+    pub objective: Option<Objective>,
+    /// That measure in the first evaluation of the run, if one was made.
+    pub first: Option<f64>,
     /// The model on [`Split::Test`](crate::Split::Test); `None` where the run was interrupted, be it
     /// in this evaluation.
     pub evaluation: Option<Evaluation>,

@@ -1,7 +1,7 @@
 //! What every learner must hold, as functions its tests call, and a learner that only counts.
 use crate::{
-    Checkpoint, Checkpoints, Evaluation, Learner, Log, MODEL, Outcome, Plan, Progress, Report, Rng,
-    Row, Run, Sink, Split, fit, pulse, stream,
+    Checkpoint, Checkpoints, Evaluation, Learner, Log, MODEL, Measure, Outcome, Plan, Progress,
+    Report, Rng, Row, Run, Sink, Split, fit, pulse, stream,
 };
 use anyhow::{Context as _, Result, ensure};
 use candle_core::{Device, Tensor, Var};
@@ -137,6 +137,8 @@ pub struct Behaviour {
     pub stride: u64,
     /// Score at each evaluation, by step; the count itself where `None`.
     pub score: Option<fn(u64) -> f64>,
+    /// Whether lower scores are better.
+    pub minimised: bool,
     /// Says [`Progress::Converged`] from this step on.
     pub converges_at: Option<u64>,
     /// Its loss is NaN from this step on.
@@ -150,7 +152,7 @@ pub struct Behaviour {
 impl Default for Behaviour {
     fn default() -> Self {
         let (score, [converges_at, breaks_at, spoils_at]) = (None, [None; 3]);
-        Self { stride: 1, score, converges_at, breaks_at, spoils_at, parts: 3 }
+        Self { stride: 1, score, converges_at, breaks_at, spoils_at, parts: 3, minimised: false }
     }
 }
 
@@ -195,7 +197,10 @@ impl Learner for Counter {
         (0..self.behaviour.parts)
             .try_for_each(|part| pulse::progress("evaluating", part, self.behaviour.parts))?;
         let score = self.behaviour.score.map_or(self.count as f64, |score| score(self.count));
-        Ok(Evaluation::of("count", &[score]))
+        Ok(match self.behaviour.minimised {
+            true => Evaluation::minimise("count", Measure::single(score)),
+            false => Evaluation::maximise("count", Measure::single(score)),
+        })
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {

@@ -157,7 +157,7 @@ fn catches_every_ball() {
         let plan = Plan { eval_every: 5_000, target: Some(1.0), ..plan(300_000) };
         let report = fit(&mut agent, &plan, &mut Run::default()).unwrap();
         assert_eq!(report.outcome, Outcome::TargetReached, "{critic:?}");
-        assert!(report.evaluation.unwrap().score > 0.95, "{critic:?}");
+        assert!(report.evaluation.unwrap().value() > 0.95, "{critic:?}");
     }
 }
 
@@ -170,7 +170,7 @@ fn a_critic_of_all_actions_balances_the_pole() {
     let plan = Plan { eval_every: 20_000, target: Some(450.0), ..plan(300_000) };
     let report = fit(&mut agent, &plan, &mut Run::default()).unwrap();
     assert_eq!(report.outcome, Outcome::TargetReached);
-    assert!(report.evaluation.unwrap().score > 400.0);
+    assert!(report.evaluation.unwrap().value() > 400.0);
 }
 
 #[test]

@@ -119,7 +119,7 @@ fn splits_are_other_episodes_each_of_its_own_number() {
     assert_eq!(n(agent.evaluate(Split::Test).unwrap()), 12);
     let make: MakeEnv = Box::new(|| Box::new(CartPole::default()));
     let agent = Dqn::new(make, small(), 1, &Device::Cpu).unwrap();
-    let mean = |split| evaluate(&agent, &agent.make, 20, split, 1).unwrap().score;
+    let mean = |split| evaluate(&agent, &agent.make, 20, split, 1).unwrap().value();
     assert_ne!(mean(Split::Validation), mean(Split::Test));
     // Each episode has a stream of its own: the first of many is the first of few.
     let rngs = |n: usize| (0..n).map(|i| stream(1, &i.to_string())).collect();
@@ -164,7 +164,7 @@ fn catches_every_ball() {
     let plan = Plan { eval_every: 1_000, target: Some(1.0), ..plan(20_000) };
     let report = fit(&mut agent, &plan, &mut Run::default()).unwrap();
     assert_eq!(report.outcome, Outcome::TargetReached);
-    assert!(report.evaluation.unwrap().score > 0.95);
+    assert!(report.evaluation.unwrap().value() > 0.95);
 }
 
 #[test]

@@ -183,7 +183,7 @@ fn catches_every_ball() {
     let plan = Plan { eval_every: 2_000, target: Some(1.0), ..plan(60_000) };
     let report = fit(&mut agent, &plan, &mut Run::default()).unwrap();
     assert_eq!(report.outcome, Outcome::TargetReached);
-    assert!(report.evaluation.unwrap().score > 0.95);
+    assert!(report.evaluation.unwrap().value() > 0.95);
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn a_pendulum_is_swung_up() {
     let report = fit(&mut agent, &plan, &mut Run::default()).unwrap();
     // Hanging still costs about 1200.
     assert_eq!(report.outcome, Outcome::TargetReached);
-    assert!(report.evaluation.unwrap().score > -400.0);
+    assert!(report.evaluation.unwrap().value() > -400.0);
 }
 
 #[test]

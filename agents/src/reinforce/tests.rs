@@ -188,7 +188,7 @@ fn catches_every_ball() {
         let plan = Plan { eval_every: 2_000, target: Some(1.0), ..plan(100_000) };
         let report = fit(&mut agent, &plan, &mut Run::default()).unwrap();
         assert_eq!(report.outcome, Outcome::TargetReached, "{baseline:?}");
-        assert!(report.evaluation.unwrap().score > 0.95, "{baseline:?}");
+        assert!(report.evaluation.unwrap().value() > 0.95, "{baseline:?}");
     }
 }
 

@@ -290,9 +290,7 @@ pub(crate) fn root_mean_square(states: &[usize], off: impl Fn(usize) -> f64) -> 
 
 /// The evaluation of one measure, `value_start`: the value under the start distribution.
 pub(super) fn start_value(model: &Model, values: &[f64]) -> Evaluation {
-    let mean = model.start_value(values);
-    let measure = Measure { mean, ci95: [mean; 2], n: 1 };
-    Evaluation { score: mean, measures: [("value_start".to_owned(), measure)].into() }
+    Evaluation::maximise("value_start", Measure::single(model.start_value(values)))
 }
 
 /// The actions `choose` gives for one-hot observations, `[N, S]`; 0 in a terminal state, where none

@@ -93,7 +93,7 @@ impl Prediction {
     }
 
     /// `value_start`: what is thought of the states in which episodes start. A larger estimate is no
-    /// better one: the score is the other measure, negated, over the states that are visited.
+    /// better one: what decides is the other measure, over the states that are visited; the lower, the better.
     /// `values_error`: root mean square of v(s) − v^π(s); where there are too many states to know v^π,
     /// `values_residual`: that of Σ_a π(a | s)·[ r(s, a) + γ·Σ_s' p(s' | s, a)·v(s') ] − v(s).
     pub(super) fn evaluation(&self, values: &[f64]) -> Evaluation {
@@ -109,10 +109,8 @@ impl Prediction {
                 ("values_residual", error)
             }
         };
-        let mut evaluation = start_value(model, values);
-        let measure = Measure { mean: error, ci95: [error; 2], n: 1 };
-        evaluation.measures.insert(name.to_owned(), measure);
-        Evaluation { score: -error, ..evaluation }
+        let start = start_value(model, values);
+        Evaluation::minimise(name, Measure::single(error)).with(start.measures)
     }
 
     pub(super) fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {

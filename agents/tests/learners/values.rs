@@ -12,7 +12,7 @@ use train::{BadValue, Learner, Split};
 fn learners_find_their_way() {
     for (name, make) in learners() {
         let mut learner = after(make(Task::of(lake(), 100), 1).unwrap(), 30_000);
-        let score = learner.evaluate(Split::Test).unwrap().score;
+        let score = learner.evaluate(Split::Test).unwrap().value();
         assert_eq!(score, 1.0, "{name} on frozen-lake without slipping");
     }
 }
@@ -22,7 +22,7 @@ fn the_cliff_is_walked_along_by_those_who_learn_off_policy() {
     // Sutton & Barto, example 6.6: the best return is −13; Sarsa, who counts its own slips, goes round.
     let cliff: Arc<dyn Mdp> = Arc::new(CliffWalking::default());
     let score =
-        |learner: Box<dyn Agent>| after(learner, 60_000).evaluate(Split::Test).unwrap().score;
+        |learner: Box<dyn Agent>| after(learner, 60_000).evaluate(Split::Test).unwrap().value();
     let task = || Task::of(Arc::clone(&cliff), 1_000);
     let q = QLearning::new(task(), Default::default(), 1).unwrap();
     assert_eq!(score(Box::new(q)), -13.0);
@@ -35,7 +35,7 @@ fn states_are_numbered_where_outcomes_are_not_known() {
     let make = || -> MakeEnv { Box::new(|| Box::new(Catch::default())) };
     let config = QLearningConfig { alpha: StepSize::Of(0.5), ..Default::default() };
     let learner = QLearning::new(Task::new(make(), None).unwrap(), config, 1).unwrap();
-    let score = after(Box::new(learner), 60_000).evaluate(Split::Test).unwrap().score;
+    let score = after(Box::new(learner), 60_000).evaluate(Split::Test).unwrap().value();
     assert!(score > 0.95, "{score}");
     let poles = || -> MakeEnv { Box::new(|| Box::new(CartPole::default())) };
     let learner = QLearning::new(Task::of_any_obs(poles(), None), Default::default(), 1);

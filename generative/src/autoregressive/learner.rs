@@ -7,11 +7,10 @@ use anyhow::Result;
 use candle_core::{Device, Tensor};
 use nn::{Optimizer, OptimizerConfig, Params};
 use rand::Rng as _;
-use std::collections::BTreeMap;
 use std::f64::consts::LN_2;
 use train::{
-    BadValue, Checkpoint, Evaluation, Learner, Linear, Log, MODEL, Measure, Memory, Progress, Rng,
-    Split, pulse, stream,
+    BadValue, Checkpoint, Evaluation, Learner, Linear, Log, MODEL, Measure, Memory, POSITIVE,
+    Progress, Rng, Split, pulse, stream,
 };
 
 /// What the learner needs of the hyper-parameters.
@@ -255,9 +254,8 @@ impl Learner for Autoregressive {
         let nats: Vec<f64> = log_likelihoods.iter().map(|log| -log).collect();
         let per_dim = 1.0 / (self.subject.shape.len() as f64 * LN_2);
         let bits: Vec<f64> = nats.iter().map(|nats| nats * per_dim).collect();
-        let measures = [("nll_nats", &nats), ("bits_per_dim", &bits)];
-        let measures = measures.map(|(name, samples)| (name.to_owned(), Measure::of(samples)));
-        Ok(Evaluation { score: -Measure::of(&nats).mean, measures: BTreeMap::from(measures) })
+        let [nats, bits] = [nats, bits].map(|of| Measure::of(&of).within(POSITIVE));
+        Ok(Evaluation::minimise("nll_nats", nats).with([("bits_per_dim".to_owned(), bits)]))
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {

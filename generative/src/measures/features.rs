@@ -158,8 +158,8 @@ impl Classifier {
     fn accuracy(&self, images: &Images) -> Result<Measure> {
         let told = self.see(images)?.likeliest();
         let right = images.labels().map_or(&[][..], |labels| &labels.of);
-        let hit = |(told, right): (&u32, &u32)| f64::from(u8::from(told == right));
-        Ok(Measure::of(&told.iter().zip(right).map(hit).collect::<Vec<_>>()))
+        let hits = told.iter().zip(right).filter(|(told, right)| told == right).count();
+        Ok(Measure::share(hits, told.len().min(right.len())))
     }
 }
 
@@ -183,9 +183,7 @@ impl Learner for Classifier {
             Split::Validation => &self.validation,
             Split::Test => &self.test,
         };
-        let accuracy = self.accuracy(images)?;
-        let measures = [("accuracy".to_owned(), accuracy)].into();
-        Ok(Evaluation { score: accuracy.mean, measures })
+        Ok(Evaluation::maximise("accuracy", self.accuracy(images)?))
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {

@@ -5,7 +5,7 @@ use super::{
 use crate::data::{Images, Parts};
 use crate::latents::Vectors;
 use anyhow::{Result, ensure};
-use train::Measure;
+use train::{Measure, POSITIVE};
 
 /// Neighbours by which precision and recall say where a set lies (Kynkäänniemi et al. 2019, section 3).
 const NEIGHBOURS: usize = 3;
@@ -82,7 +82,8 @@ fn nearness(images: &Images, train: &Images) -> Result<Measure> {
     let images = images.take(0..images.len().min(NEAREST));
     let per_pixel = 1.0 / images.shape().len() as f64;
     let near = nearest_pictures(&images, train)?;
-    Ok(Measure::of(&near.iter().map(|near| near.squared * per_pixel).collect::<Vec<_>>()))
+    let each: Vec<_> = near.iter().map(|near| near.squared * per_pixel).collect();
+    Ok(Measure::of(&each).within(POSITIVE))
 }
 
 impl Features {
@@ -99,8 +100,8 @@ impl Features {
             found.extend(self.distances(&seen.features, name, suffix)?);
         }
         for (suffix, seen) in [("", &seen), ("_of_test", &self.real)] {
-            let entropy = Measure::of(&[seen.label_entropy()]);
-            let met = Measure::of(&[seen.classes_met() as f64]);
+            let entropy = Measure::single(seen.label_entropy());
+            let met = Measure::single(seen.classes_met() as f64);
             found.push((format!("label_entropy_nats{suffix}[{name}]"), entropy));
             found.push((format!("classes_met{suffix}[{name}]"), met));
             found.push((format!("confidence{suffix}[{name}]"), seen.confidence()));
@@ -123,7 +124,7 @@ impl Features {
         let within = precision_recall(&real, &features, NEIGHBOURS)?;
         let named = |measure: &str, value| (format!("{measure}{suffix}[{name}, n = {n}]"), value);
         Ok([
-            named("fid", Measure::of(&[fid])),
+            named("fid", Measure::single(fid)),
             named("kid", kid),
             named("precision", within.precision),
             named("recall", within.recall),

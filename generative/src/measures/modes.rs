@@ -42,8 +42,7 @@ impl Modes {
     /// The share of good samples.
     pub fn good_share(&self) -> Measure {
         let (good, all) = (self.good.iter().sum::<usize>(), self.all.iter().sum::<usize>());
-        let each: Vec<f64> = (0..all).map(|i| f64::from(u8::from(i < good))).collect();
-        Measure::of(&each)
+        Measure::share(good, all)
     }
 
     /// KL(q ‖ u) = Σ qᵢ·log(M·qᵢ) in nats, q being the share of samples that is nearest to each component
@@ -58,9 +57,9 @@ impl Modes {
     /// All of it by name.
     pub fn measures(&self) -> Vec<(String, Measure)> {
         vec![
-            ("modes_covered".to_owned(), Measure::of(&[self.covered() as f64])),
+            ("modes_covered".to_owned(), Measure::single(self.covered() as f64)),
             ("good_samples".to_owned(), self.good_share()),
-            ("modes_kl_nats".to_owned(), Measure::of(&[self.kl()])),
+            ("modes_kl_nats".to_owned(), Measure::single(self.kl())),
         ]
     }
 }

@@ -42,8 +42,7 @@ pub fn precision_recall(real: &Vectors, samples: &Vectors, k: usize) -> Result<P
 fn share_within(x: &[&[f32]], set: &[&[f32]], k: usize) -> Measure {
     let radii: Vec<f32> = (0..set.len()).into_par_iter().map(|i| radius(set, i, k)).collect();
     let within = |x: &[f32]| set.iter().zip(&radii).any(|(at, radius)| apart(x, at) <= *radius);
-    let each = x.par_iter().map(|x| f64::from(u8::from(within(x))));
-    Measure::of(&each.collect::<Vec<f64>>())
+    Measure::share(x.par_iter().filter(|x| within(x)).count(), x.len())
 }
 
 /// The squared distance from vector `i` of `set` to its k-th nearest among the others.

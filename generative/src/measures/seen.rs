@@ -35,7 +35,7 @@ impl Seen {
     /// The probability of the likeliest class.
     pub fn confidence(&self) -> Measure {
         let largest = |row: &[f32]| f64::from(row.iter().copied().fold(0.0, f32::max));
-        Measure::of(&self.classes.rows().map(largest).collect::<Vec<_>>())
+        Measure::of(&self.classes.rows().map(largest).collect::<Vec<_>>()).within([0.0, 1.0])
     }
 
     fn counts(&self) -> Vec<usize> {

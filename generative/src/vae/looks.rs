@@ -43,7 +43,7 @@ impl Vae {
         let (held_out, _) = self.held_out(split);
         let z = self.encode(held_out)?;
         let mut measures =
-            vec![("active_units".to_owned(), Measure::of(&[active_units(&z) as f64]))];
+            vec![("active_units".to_owned(), Measure::single(active_units(&z) as f64))];
         let train = self.loader.images();
         if split == Split::Validation || train.labels().is_none() {
             return Ok(measures);

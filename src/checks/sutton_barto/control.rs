@@ -156,7 +156,7 @@ fn cliff(command: &'static str) -> Result<Vec<Line>> {
 /// Median number of steps of the greedy policy in the end.
 fn median(command: &str) -> Result<f64> {
     let command = format!("{command} --eval-every 0 --save-every 0 --test-episodes 1");
-    let mut steps = trials(&command, 1..=21, solve, |solved| Ok(-solved.evaluation.score))?;
+    let mut steps = trials(&command, 1..=21, solve, |solved| Ok(-solved.evaluation.value()))?;
     steps.sort_by(f64::total_cmp);
     Ok(steps[steps.len() / 2])
 }

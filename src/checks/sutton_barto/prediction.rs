@@ -2,6 +2,7 @@
 use super::super::{Check, Line, Speed, exact, trials};
 use super::URL;
 use crate::cli::{Solved, solve, watch};
+use crate::told::interval;
 use anyhow::{Context, Result};
 use std::fs;
 use train::Measure;
@@ -165,7 +166,7 @@ const HANDS: &str = "recursion over hands in Python (docs/checks.md)";
 
 fn importance_sampling(command: &'static str) -> Result<Vec<Line>> {
     let exactly = with_policy(command)?.value("(13,2,1)")?;
-    let printed = Measure { mean: -0.277_26, ci95: [-0.277_45, -0.277_07], n: 100_000_000 };
+    let (printed, give_or_take) = (-0.277_26, 0.000_19);
     let estimate = |behaviour: &str| {
         let policy = "--policy examples/policies/stick-on-20.json";
         let command =
@@ -179,7 +180,7 @@ fn importance_sampling(command: &'static str) -> Result<Vec<Line>> {
             "value of the state",
             format!("{exactly:.6}"),
             "-0.27726, give or take 0.00019 (95 % of means over 10⁸ episodes)",
-            (exactly - printed.mean).abs() <= printed.mean - printed.ci95[0] + 1e-9,
+            (exactly - printed).abs() <= give_or_take + 1e-9,
         ),
         Line::derived("the same", exactly, (-0.277_204_19, 1e-8), HANDS),
         Line::simulated(
@@ -219,9 +220,7 @@ fn random_walk(command: &'static str) -> Result<Vec<Line>> {
         ))
     };
     let td = |alpha: &str| error(&command.replace("0.1", alpha));
-    let shown = |Measure { mean, ci95: [low, high], .. }: Measure| {
-        format!("{mean:.4} ({low:.4} to {high:.4})")
-    };
+    let shown = |of: Measure| format!("{:.4} ({})", of.mean, interval(&of, 4));
     let tds = [td("0.05")?, td("0.1")?, td("0.15")?];
     let mcs =
         [monte_carlo("0.01")?, monte_carlo("0.02")?, monte_carlo("0.03")?, monte_carlo("0.04")?];
@@ -238,7 +237,7 @@ fn random_walk(command: &'static str) -> Result<Vec<Line>> {
             "mean error over 100 episodes, α = 0.05, 0.1, 0.15: TD(0)",
             tds.map(shown).join(", "),
             "the best of them below the best of Monte Carlo, intervals apart",
-            best_td.ci95[1] < best_mc.ci95[0],
+            best_td.below(&best_mc),
         ),
         Line::claim(
             "α = 0.01, 0.02, 0.03, 0.04: Monte Carlo",

@@ -6,6 +6,7 @@ use super::{agent, all_states, judged, measured, theory};
 use crate::checks::Line;
 use crate::plot::{Panel, Scale, Stroke};
 use crate::reproduce::{Findings, Setting};
+use crate::told::interval;
 use agents::tabular::{Discount, Problem};
 use agents::{Baseline, Reinforce, ReinforceConfig};
 use anyhow::Result;
@@ -132,15 +133,15 @@ fn lines(entries: &[Entry], exact: &Exact) -> Vec<Line> {
         Line::claim(
             "variance without a baseline and with V(s), 95 % intervals",
             format!(
-                "{:.3} to {:.3}, {:.3} to {:.3}: lower by {:.1}",
-                first.ci95[0],
-                first.ci95[1],
-                second.ci95[0],
-                second.ci95[1],
+                "{:.3} ({}), {:.3} ({}): lower by {:.1}",
+                first.mean,
+                interval(&first, 3),
+                second.mean,
+                interval(&second, 3),
                 first.mean / second.mean
             ),
             "lower with V(s)",
-            second.ci95[1] < first.ci95[0],
+            second.below(&first),
         )
         .by("V(s) is most of what G is expected to be"),
     );

@@ -1,7 +1,7 @@
 //! REINFORCE's estimate is the exact gradient in the mean, and 1/√N away from it.
 use super::exact::{Episode, Exact};
 use super::sampled::Sampled;
-use super::{SURE, agent, judged, measured, power, standard_error, theory};
+use super::{SURE, agent, judged, measured, power, theory};
 use crate::checks::Line;
 use crate::plot::{Panel, Scale, Stroke};
 use crate::reproduce::{Findings, Setting};
@@ -86,10 +86,14 @@ fn compare(name: &str, mdp: &Arc<dyn Mdp>, setting: &Setting) -> Result<Compared
         let estimates = estimates.clamp(setting.pick(48, 16), setting.pick(1024, 128));
         let sampled = Sampled::draw(&mut learner(n)?, estimates, &|_, _| 0.0)?;
         let (square, expected) = (sampled.squared_error(&exact.gradient), one.variance / n as f64);
-        furthest = furthest.max((square.mean - expected).abs() / standard_error(&square));
-        slopes.push((n as f64, square.mean, standard_error(&square) / square.mean));
+        furthest = furthest.max((square.mean - expected).abs() / square.standard_error());
+        slopes.push((n as f64, square.mean, square.standard_error() / square.mean));
         let root = |square: f64| (square.max(0.0) / length).sqrt();
-        let error = Measure { mean: root(square.mean), ci95: square.ci95.map(root), n: square.n };
+        let error = Measure {
+            mean: root(square.mean),
+            ci95: square.ci95.map(|ends| ends.map(root)),
+            n: square.n,
+        };
         found.errors.push((n as f64, error));
         found.expected.push((n as f64, root(expected)));
         if n == most {
@@ -120,8 +124,7 @@ fn compare(name: &str, mdp: &Arc<dyn Mdp>, setting: &Setting) -> Result<Compared
         .by("variance of one episode's estimate, by enumeration"),
     );
     let (slope, uncertain) = power(&slopes);
-    let (slope, half) = (slope / 2.0, 1.96 * uncertain / 2.0);
-    let slope = Measure { mean: slope, ci95: [slope - half, slope + half], n: sizes };
+    let slope = Measure::about(slope / 2.0, uncertain / 2.0, sizes);
     let what = format!("{name}: power of N in the error");
     found.lines.push(judged(what, &slope, -0.5, "error of a mean of N independent estimates"));
     Ok(found)
@@ -152,7 +155,7 @@ fn worst_component(name: &str, components: &[(f64, Measure)]) -> Line {
     // With a few hundred of them the furthest of right ones is about 3 off.
     const FURTHEST: f64 = 5.0;
     let off = |(exact, estimate): &(f64, Measure)| {
-        (estimate.mean - exact).abs() / (standard_error(estimate) + 1e-7)
+        (estimate.mean - exact).abs() / (estimate.standard_error() + 1e-7)
     };
     let worst = components.iter().map(off).fold(0.0, f64::max);
     Line::claim(

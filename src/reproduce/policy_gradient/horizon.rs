@@ -3,7 +3,7 @@
 use super::exact::Scores;
 use super::growth::variances;
 use super::sampled::Sampled;
-use super::{SURE, agent, judged, measured, power, standard_error, theory};
+use super::{SURE, agent, judged, measured, power, theory};
 use crate::checks::Line;
 use crate::plot::{Panel, Scale, Stroke};
 use crate::reproduce::{Findings, Setting};
@@ -91,7 +91,7 @@ pub(super) fn run(setting: &Setting) -> Result<Findings> {
 /// One kind of return beside the exact variances.
 fn compared(name: &str, found: &[(f64, Measure)], exact: &[(f64, f64)]) -> Vec<Line> {
     let apart = found.iter().zip(exact).map(|((_, found), (_, exact))| {
-        let off = (found.mean - exact).abs() / (standard_error(found) + 1e-6 * exact);
+        let off = (found.mean - exact).abs() / (found.standard_error() + 1e-6 * exact);
         (off, found.mean, *exact)
     });
     let (furthest, ..) = apart.fold((0.0, 0.0, 0.0), |a, b| if b.0 > a.0 { b } else { a });
@@ -105,14 +105,13 @@ fn compared(name: &str, found: &[(f64, Measure)], exact: &[(f64, f64)]) -> Vec<L
     let points: Vec<_> = found
         .iter()
         .filter(long)
-        .map(|(h, of)| (*h, of.mean, standard_error(of) / of.mean))
+        .map(|(h, of)| (*h, of.mean, of.standard_error() / of.mean))
         .collect();
     let weights = points.iter().zip(exact.iter().filter(|(horizon, _)| *horizon >= LONG as f64));
     let expected: Vec<_> =
         weights.map(|((h, _, error), (_, exact))| (*h, *exact, *error)).collect();
     let ((slope, error), (expected, _)) = (power(&points), power(&expected));
-    let half = 1.96 * error;
-    let slope = Measure { mean: slope, ci95: [slope - half, slope + half], n: points.len() };
+    let slope = Measure::about(slope, error, points.len());
     let what = format!("{name}: power of the horizon, from {LONG} steps on");
     let by = "moments carried from step to step";
     vec![agree.by(by), judged(what, &slope, expected, "that of the exact variances; 3 in the end")]
@@ -122,7 +121,6 @@ fn compared(name: &str, found: &[(f64, Measure)], exact: &[(f64, f64)]) -> Vec<L
 /// interval is wider than it need be.
 fn ratio(a: &Measure, b: &Measure) -> Measure {
     let mean = a.mean / b.mean;
-    let relative = |of: &Measure| standard_error(of) / of.mean;
-    let half = 1.96 * mean * relative(a).hypot(relative(b));
-    Measure { mean, ci95: [mean - half, mean + half], n: a.n }
+    let relative = |of: &Measure| of.standard_error() / of.mean;
+    Measure::about(mean, mean * relative(a).hypot(relative(b)), a.n)
 }

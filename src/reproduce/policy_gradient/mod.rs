@@ -15,6 +15,7 @@ mod sampled;
 use super::{Experiment, Target};
 use crate::checks::Line;
 use crate::plot::{Curve, Stroke};
+use crate::told::interval;
 use agents::{MakeEnv, Reinforce, ReinforceConfig, Start};
 use anyhow::Result;
 use candle_core::Device;
@@ -78,18 +79,12 @@ fn all_states(states: usize) -> Vec<f32> {
     (0..states * states).map(|i| f32::from(u8::from(i % (states + 1) == 0))).collect()
 }
 
-/// The standard error of a mean.
-fn standard_error(measure: &Measure) -> f64 {
-    (measure.ci95[1] - measure.mean) / 1.96
-}
-
 /// A measured mean beside what theory says of it.
 fn judged(what: impl Into<String>, measure: &Measure, exact: f64, how: &'static str) -> Line {
     // Where nothing varies, rounding still does.
-    let tolerance = two_digits((SURE * standard_error(measure)).max(1e-5 * exact.abs()));
-    let Measure { mean, ci95: [low, high], n } = measure;
-    let note = format!("95 % between {low:.4} and {high:.4}, n = {n}; ± is {SURE} standard errors");
-    Line::derived(what, *mean, (exact, tolerance), how).note(note)
+    let tolerance = two_digits((SURE * measure.standard_error()).max(1e-5 * exact.abs()));
+    let note = format!("{}; ± is {SURE} standard errors", interval(measure, 4));
+    Line::derived(what, measure.mean, (exact, tolerance), how).note(note)
 }
 
 /// Two digits of a number above 0, rounded up: more of a tolerance say nothing.
@@ -100,7 +95,8 @@ fn two_digits(number: f64) -> f64 {
 
 /// A series of measured means with their 95 % intervals.
 fn measured(label: &str, stroke: Stroke, means: impl Iterator<Item = (f64, Measure)>) -> Curve {
-    let (points, bars) = means.map(|(x, of)| ((x, of.mean), of.ci95)).unzip();
+    let bar = |of: &Measure| of.ci95.unwrap_or([of.mean; 2]);
+    let (points, bars) = means.map(|(x, of)| ((x, of.mean), bar(&of))).unzip();
     Curve { label: label.to_owned(), points, bars, stroke }
 }
 
@@ -152,7 +148,7 @@ mod tests {
 
     #[test]
     fn what_is_too_far_off_fails() {
-        let measure = Measure { mean: 1.1, ci95: [1.1 - 0.0196, 1.1 + 0.0196], n: 9 };
+        let measure = Measure::about(1.1, 0.01, 9);
         assert!(judged("", &measure, 1.07, "").pass && !judged("", &measure, 1.05, "").pass);
     }
 }

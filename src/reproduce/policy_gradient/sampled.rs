@@ -53,7 +53,11 @@ impl Sampled {
         let Measure { mean, ci95, n: samples } = self.squared_error(&self.mean());
         // About their own mean they lie closer than about the true one.
         let wider = n / (n - 1.0);
-        Measure { mean: mean * wider, ci95: ci95.map(|end| end * wider), n: samples }
+        Measure {
+            mean: mean * wider,
+            ci95: ci95.map(|ends| ends.map(|end| end * wider)),
+            n: samples,
+        }
     }
 
     fn measure(&self, of: impl Fn(&[f64]) -> f64) -> Measure {

@@ -26,7 +26,7 @@ fn counts_logs_and_evaluates_when_due() {
     assert_eq!(rows[0].values["train/loss"], 4.5);
     assert_eq!(rows[1].values["eval/count"], 12.0);
     assert_eq!((report.outcome, report.steps), (Outcome::Finished, 12));
-    assert_eq!(report.evaluation.unwrap().score, 12.0);
+    assert_eq!(report.evaluation.unwrap().value(), 12.0);
 }
 
 /// Says something at every third step.
@@ -87,6 +87,36 @@ fn stops_for_each_reason() {
         pulse::hearing(|| true, || fit(&mut counter(), &plan(8), &mut Run::default()).unwrap());
     assert_eq!((report.outcome, report.steps), (Outcome::Interrupted, 0));
     assert!(report.evaluation.is_none());
+}
+
+#[test]
+fn a_measure_of_which_less_is_better_decides_in_its_own_units() {
+    // 9, 8, 7 … down to 4 at step 6, and up again.
+    let falls = Behaviour {
+        score: Some(|step| 4.0 + (step as f64 - 6.0).abs()),
+        minimised: true,
+        ..Behaviour::default()
+    };
+    let run = |plan: Plan| {
+        let dir = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints::of(dir.path());
+        let mut run = Run { checkpoints: Some(checkpoints.clone()), ..Run::default() };
+        let plan = Plan { eval_every: 1, ..plan };
+        let report = fit(&mut behaving(falls), &plan, &mut run).unwrap();
+        let mut best = counter();
+        best.state(&mut Checkpoint::open(&checkpoints.best(), Scope::All).unwrap()).unwrap();
+        // It ends there again where it is resumed.
+        let again = fit(&mut behaving(falls), &plan, &mut run).unwrap();
+        assert_eq!((again.outcome, again.steps), (report.outcome, report.steps));
+        (report, best.count)
+    };
+    let (report, best) = run(Plan { target: Some(7.0), ..plan(20) });
+    assert_eq!((report.outcome, report.steps, best), (Outcome::TargetReached, 3, 3));
+    let objective = Objective { measure: "count".to_owned(), direction: Direction::Minimise };
+    assert_eq!((report.objective, report.first), (Some(objective), Some(9.0)));
+    assert_eq!(run(Plan { target: Some(3.0), ..plan(10) }).0.outcome, Outcome::Finished);
+    let (report, best) = run(Plan { patience: Some(2), ..plan(20) });
+    assert_eq!((report.outcome, report.steps, best), (Outcome::Stalled, 8, 6));
 }
 
 #[test]
@@ -156,7 +186,7 @@ fn a_run_that_ended_by_its_score_ends_there_again() {
             let report = fit(&mut learner, &plan, &mut run).unwrap();
             if let Some(expected) = expected {
                 assert_eq!((report.outcome, report.steps), (expected, steps));
-                assert_eq!(report.first_score, Some(1.0));
+                assert_eq!(report.first, Some(1.0));
             }
         }
     }

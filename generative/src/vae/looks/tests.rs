@@ -75,7 +75,8 @@ fn a_denoising_auto_encoder_cleans() {
     let evaluation = report.evaluation.unwrap();
     let cleaned = evaluation.measures["denoising_nats"].mean;
     assert!(cleaned < 2.0, "{cleaned}");
-    assert_eq!(evaluation.score, -cleaned);
+    assert_eq!(evaluation.objective.measure, "denoising_nats");
+    assert_eq!(evaluation.value(), cleaned);
     assert!(evaluation.measures["reconstruction_nats"].mean < cleaned);
     let names = |vae: &Vae| vae.all_sheets().unwrap()[1].name;
     assert_eq!(names(&small(lines(), denoising(0.2))), "denoised");

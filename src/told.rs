@@ -1,0 +1,83 @@
+//! Numbers and their intervals as sentences show them.
+use train::Measure;
+
+/// Decimals that a mean is told with: two digits of its interval's width can be seen, and two decimals at least.
+/// Without a width, as many as the number itself asks for.
+pub(crate) fn digits(measure: &Measure) -> usize {
+    let width = measure.ci95.map_or(0.0, |[low, high]| high - low);
+    match width {
+        _ if measure.ci95.is_none() => decimals(measure.mean),
+        // As exact as rounding: there is no width to be seen.
+        width if width <= 1e-12 * measure.mean.abs() => decimals(measure.mean),
+        width => (1.0 - width.log10()).ceil().max(2.0) as usize,
+    }
+}
+
+/// Decimals of a number known exactly: six, without zeros at their end, and two at least.
+fn decimals(number: f64) -> usize {
+    match number.abs() {
+        size if size > 0.0 && size < 1e-3 => EXPONENT,
+        _ => {
+            let shown = format!("{number:.6}");
+            let zeros = shown.len() - shown.trim_end_matches('0').len();
+            6 - zeros.min(4)
+        }
+    }
+}
+
+/// From so many decimals on a number is told with an exponent.
+const EXPONENT: usize = 10;
+
+/// A number with so many decimals, or with an exponent where these are too many or its size too large for them.
+pub(crate) fn number(number: f64, digits: usize) -> String {
+    match digits {
+        _ if number.abs() >= 1e9 => format!("{number:.3e}"),
+        EXPONENT.. if number != 0.0 => format!("{number:.3e}"),
+        _ => format!("{number:.*}", digits.min(EXPONENT - 1)),
+    }
+}
+
+/// How sure a mean is, to be told in brackets.
+pub(crate) fn interval(measure: &Measure, digits: usize) -> String {
+    match measure.ci95 {
+        Some([low, high]) => {
+            let [low, high] = [low, high].map(|end| number(end, digits));
+            format!("95 % between {low} and {high}, n = {}", measure.n)
+        }
+        None => format!("no interval, n = {}", measure.n),
+    }
+}
+
+/// A mean and how sure it is.
+pub(crate) fn measure(measure: &Measure) -> String {
+    let digits = digits(measure);
+    format!("{} ({})", number(measure.mean, digits), interval(measure, digits))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_can_be_seen() {
+        let told = |mean, half: f64, n| {
+            measure(&Measure { mean, ci95: Some([mean - half, mean + half]), n })
+        };
+        assert_eq!(told(13.756, 1.98, 100), "13.76 (95 % between 11.78 and 15.74, n = 100)");
+        assert_eq!(told(0.0412, 0.0003, 50), "0.04120 (95 % between 0.04090 and 0.04150, n = 50)");
+        assert_eq!(told(1.0, 0.0, 9), "1.00 (95 % between 1.00 and 1.00, n = 9)");
+        assert_eq!(told(4.2e-4, 3e-5, 9), "0.000420 (95 % between 0.000390 and 0.000450, n = 9)");
+        assert_eq!(told(1e-11, 0.0, 9), "1.000e-11 (95 % between 1.000e-11 and 1.000e-11, n = 9)");
+        assert_eq!(told(0.0, 0.0, 9), "0.00 (95 % between 0.00 and 0.00, n = 9)");
+    }
+
+    #[test]
+    fn one_number_says_that_it_has_no_interval() {
+        let told = |mean| measure(&Measure::single(mean));
+        assert_eq!(told(18.0), "18.00 (no interval, n = 1)");
+        assert_eq!(told(0.0512), "0.0512 (no interval, n = 1)");
+        assert_eq!(told(-14.0 - 2.0 / 3.0), "-14.666667 (no interval, n = 1)");
+        assert_eq!(told(1e-11), "1.000e-11 (no interval, n = 1)");
+        assert_eq!(told(-3e12), "-3.000e12 (no interval, n = 1)");
+    }
+}

@@ -1,0 +1,142 @@
+//! A number that an evaluation found, and how sure it is.
+use crate::interval::{student_t, wilson};
+use serde::{Deserialize, Serialize};
+
+/// A mean over independent samples and how sure it is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Measure {
+    /// Mean over the samples.
+    pub mean: f64,
+    /// The 95 % interval of the mean; `None` where one sample, or none, tells nothing of it.
+    pub ci95: Option<[f64; 2]>,
+    /// Number of samples.
+    pub n: usize,
+}
+
+/// What a mean of numbers that are never below 0 can be: see [`Measure::within`].
+pub const POSITIVE: [f64; 2] = [0.0, f64::INFINITY];
+
+impl Measure {
+    /// The mean of `samples` with its interval; NaN where there are none.
+    ///
+    /// Samples that are all 0 or 1 count hits: see [`share`](Self::share). Of others the interval is Student's,
+    /// mean ∓ t·s/√n with n − 1 degrees of freedom.
+    pub fn of(samples: &[f64]) -> Self {
+        let n = samples.len();
+        if n > 0 && samples.iter().all(|x| *x == 0.0 || *x == 1.0) {
+            return Self::share(samples.iter().filter(|x| **x == 1.0).count(), n);
+        }
+        let mean = samples.iter().sum::<f64>() / n as f64;
+        let squares: f64 = samples.iter().map(|x| (x - mean).powi(2)).sum();
+        let error = (squares / (n.max(2) - 1) as f64 / n as f64).sqrt();
+        Self::about(mean, error, n)
+    }
+
+    /// The share of `n` independent samples that `hits` of them are, with Wilson's interval; NaN where there are
+    /// none.
+    pub fn share(hits: usize, n: usize) -> Self {
+        let mean = hits as f64 / n as f64;
+        Self { mean, ci95: (n > 1).then(|| wilson(mean, n)), n }
+    }
+
+    /// A mean of `n` samples with its standard error, by Student's t with n − 1 degrees of freedom.
+    pub fn about(mean: f64, standard_error: f64, n: usize) -> Self {
+        let half = student_t(n.saturating_sub(1)) * standard_error;
+        Self { mean, ci95: (n > 1).then_some([mean - half, mean + half]), n }
+    }
+
+    /// A number that is computed once, from a model or from a whole sample, and has no interval.
+    pub fn single(value: f64) -> Self {
+        Self { mean: value, ci95: None, n: 1 }
+    }
+
+    /// The same with no more of the interval than the mean can be in: a squared error is not below 0.
+    #[must_use]
+    pub fn within(self, [least, most]: [f64; 2]) -> Self {
+        Self { ci95: self.ci95.map(|[low, high]| [low.max(least), high.min(most)]), ..self }
+    }
+
+    /// The same of minus the samples.
+    #[must_use]
+    pub fn negated(self) -> Self {
+        Self { mean: -self.mean, ci95: self.ci95.map(|[low, high]| [-high, -low]), n: self.n }
+    }
+
+    /// Whether all of its interval lies below all of the other's; not where one has none.
+    pub fn below(&self, other: &Self) -> bool {
+        self.ci95.zip(other.ci95).is_some_and(|([_, high], [low, _])| high < low)
+    }
+
+    /// The standard error by which [`about`](Self::about) made the interval; infinite where there is none.
+    pub fn standard_error(&self) -> f64 {
+        self.ci95.map_or(f64::INFINITY, |[low, high]| {
+            (high - low) / 2.0 / student_t(self.n.saturating_sub(1))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn half(measure: Measure) -> f64 {
+        let [low, high] = measure.ci95.unwrap();
+        assert!((measure.mean - (low + high) / 2.0).abs() < 1e-12, "{measure:?}");
+        (high - low) / 2.0
+    }
+
+    #[test]
+    fn intervals_of_few_samples_by_hand() {
+        // Mean 3, variance (4 + 0 + 4) / 2 = 4, standard error 2/√3; t of 2 degrees of freedom.
+        let measure = Measure::of(&[1.0, 3.0, 5.0]);
+        assert_eq!((measure.mean, measure.n), (3.0, 3));
+        assert!((half(measure) - 4.302_652_73 * 2.0 / 3f64.sqrt()).abs() < 1e-7);
+        assert!((measure.standard_error() - 2.0 / 3f64.sqrt()).abs() < 1e-12);
+        // Standard errors 1 and √2.5 / √5.
+        assert!((half(Measure::of(&[4.0, 6.0])) - 12.706_204_74).abs() < 1e-7);
+        let five = Measure::of(&[1.0, 2.0, 3.0, 4.0, 5.0]);
+        assert!((half(five) - 2.776_445_11 * 0.5f64.sqrt()).abs() < 1e-7);
+        assert_eq!(Measure::of(&[2.5; 4]).ci95, Some([2.5, 2.5]));
+    }
+
+    #[test]
+    fn one_sample_has_no_interval() {
+        for measure in [Measure::of(&[42.0]), Measure::of(&[1.0]), Measure::single(42.0)] {
+            assert_eq!((measure.ci95, measure.n), (None, 1));
+            assert!(measure.standard_error().is_infinite());
+        }
+        assert_eq!(Measure::of(&[42.0]).mean, 42.0);
+        let none = Measure::of(&[]);
+        assert!(none.mean.is_nan() && none.ci95.is_none() && none.n == 0);
+        let one = serde_json::to_string(&Measure::single(2.0)).unwrap();
+        assert_eq!(one, r#"{"mean":2.0,"ci95":null,"n":1}"#);
+    }
+
+    #[test]
+    fn hits_are_a_share() {
+        let hits: Vec<f64> = (0..20).map(|i| f64::from(u8::from(i < 19))).collect();
+        let measure = Measure::of(&hits);
+        assert_eq!(measure, Measure::share(19, 20));
+        let [low, high] = measure.ci95.unwrap();
+        assert!((low - 0.7639).abs() < 6e-5 && (high - 0.9911).abs() < 6e-5, "{measure:?}");
+        // All of 20 is no certainty.
+        assert!((Measure::of(&[1.0; 20]).ci95.unwrap()[0] - 0.8389).abs() < 6e-5);
+        assert_eq!(half(Measure::of(&[-1.0, 1.0])), Measure::about(0.0, 1.0, 2).ci95.unwrap()[1]);
+    }
+
+    #[test]
+    fn what_cannot_be_is_not_in_an_interval() {
+        let errors = Measure::of(&[0.1, 0.3]).within([0.0, f64::INFINITY]);
+        let [low, high] = errors.ci95.unwrap();
+        assert!(low == 0.0 && (high - (0.2 + 12.706_204_74 * 0.1)).abs() < 1e-7);
+        assert_eq!(Measure::single(0.5).within([0.0, 1.0]), Measure::single(0.5));
+    }
+
+    #[test]
+    fn intervals_are_turned_and_compared() {
+        let (low, high) = (Measure::about(1.0, 0.1, 9), Measure::about(2.0, 0.2, 9));
+        assert!(low.below(&high) && !high.below(&low));
+        assert!(high.negated().below(&low.negated()) && high.negated().mean == -2.0);
+        assert!(!Measure::single(0.0).below(&high) && !low.below(&Measure::about(1.5, 0.2, 9)));
+    }
+}

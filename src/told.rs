@@ -1,4 +1,5 @@
 //! Numbers and their intervals as sentences show them.
+use std::time::Duration;
 use train::Measure;
 
 /// Decimals that a mean is told with: two digits of its interval's width can be seen, and two decimals at least.
@@ -54,6 +55,15 @@ pub(crate) fn measure(measure: &Measure) -> String {
     format!("{} ({})", number(measure.mean, digits), interval(measure, digits))
 }
 
+/// How long something took: to a tenth below ten seconds, in milliseconds below one.
+pub(crate) fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 0.9995 => format!("{:.0}ms", (1e3 * s).max(1.0)),
+        s if s < 9.95 => format!("{s:.1}s"),
+        s => humantime::format_duration(Duration::from_secs(s.round() as u64)).to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +79,13 @@ mod tests {
         assert_eq!(told(4.2e-4, 3e-5, 9), "0.000420 (95 % between 0.000390 and 0.000450, n = 9)");
         assert_eq!(told(1e-11, 0.0, 9), "1.000e-11 (95 % between 1.000e-11 and 1.000e-11, n = 9)");
         assert_eq!(told(0.0, 0.0, 9), "0.00 (95 % between 0.00 and 0.00, n = 9)");
+    }
+
+    #[test]
+    fn short_times_are_told_too() {
+        let told = [0.0, 0.0004, 0.7, 0.9996, 1.0, 9.94, 9.96, 13.2, 65.0, 7200.4].map(duration);
+        let expected = ["1ms", "1ms", "700ms", "1.0s", "1.0s", "9.9s", "10s", "13s", "1m 5s", "2h"];
+        assert_eq!(told, expected);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use envs::{Spec, VecEnv};
 use nn::{Frozen, HostTensor, Optimizer, OptimizerConfig, Params, Sequential};
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Checkpoint, Linear, Log, MODEL, Memory, Rng, stream};
+use train::{BadValue, Checkpoint, FirstUpdate, Linear, Log, MODEL, Memory, Rng, stream};
 
 /// What an [`Actor`] is made from.
 pub(crate) struct Setup {
@@ -179,7 +179,18 @@ impl Actor {
         let part = Linear { from: 1.0, to: lr_end, over: lr_steps }.at(self.transitions);
         self.optimizer.set_lr(lr * part);
         log.scalar("train/grad_norm", self.optimizer.step(&loss)?.grad_norm);
+        log.updated();
         Ok(())
+    }
+
+    /// See [`Learner::first_update`](train::Learner::first_update): with the first full rollout.
+    pub(crate) fn first_update(&self) -> FirstUpdate {
+        let (steps, n) = (self.setup.rollout as u64, self.n() as u64);
+        let unit = steps * n;
+        let waits_for = format!(
+            "the first one comes with a full rollout, after {unit} transitions (--rollout {steps} of --n-envs {n})"
+        );
+        FirstUpdate::at(unit, n, waits_for)
     }
 
     /// The observations of the rollout, `[B, …]`.

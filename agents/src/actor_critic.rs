@@ -17,7 +17,7 @@ use candle_core::{Device, Tensor};
 use clap::ValueEnum;
 use nn::{loss, select};
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Checkpoint, Evaluation, Learner, Log, Progress, Split, above};
+use train::{BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Split, above};
 
 actor_parameters! {
     /// Hyper-parameters of [`ActorCritic`].
@@ -209,6 +209,10 @@ impl Learner for ActorCritic {
             self.update(log)?;
         }
         Ok(Progress::Advanced(self.actor.n() as u64))
+    }
+
+    fn first_update(&self) -> FirstUpdate {
+        self.actor.first_update()
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {

@@ -15,7 +15,7 @@ use nn::{Frozen, Optimizer, Params, Sequential, loss, select};
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use train::{
-    BadValue, Checkpoint, Evaluation, Learner, Linear, Log, MODEL, Memory, Progress, Rng, Split,
+    BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Linear, Log, MODEL, Memory, Progress, Rng, Split,
     above, check_step_size, stream,
 };
 
@@ -210,6 +210,7 @@ impl Dqn {
         let stats = self.optimizer.step(&loss)?;
         log.scalar("train/grad_norm", stats.grad_norm);
         self.updates += 1;
+        log.updated();
         if self.updates.is_multiple_of(target_every) {
             self.target_params.copy_from(&self.params)?;
         }
@@ -265,6 +266,24 @@ impl Learner for Dqn {
             }
         }
         Ok(Progress::Advanced(self.envs.n() as u64))
+    }
+
+    fn first_update(&self) -> FirstUpdate {
+        let DqnConfig { warmup, train_every, .. } = self.config;
+        let stride = self.envs.n() as u64;
+        let warm = (warmup as u64).next_multiple_of(stride);
+        // The step that comes to `warm` updates if it passes a multiple of `train_every`.
+        let unit = match warm / train_every > (warm - stride) / train_every {
+            true => warm,
+            false => (warm / train_every + 1)
+                .saturating_mul(train_every)
+                .div_ceil(stride)
+                .saturating_mul(stride),
+        };
+        let waits_for = format!(
+            "the first one comes after {unit} transitions (--warmup {warmup}, --train-every {train_every})"
+        );
+        FirstUpdate::at(unit, stride, waits_for)
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {

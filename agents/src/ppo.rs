@@ -15,7 +15,7 @@ use envs::Spec;
 use nn::{HostTensor, loss};
 use rand::seq::SliceRandom as _;
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Checkpoint, Evaluation, Learner, Log, Progress, Rng, Split, above, stream};
+use train::{BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split, above, stream};
 
 actor_parameters! {
     /// Hyper-parameters of [`Ppo`].
@@ -285,6 +285,10 @@ impl Learner for Ppo {
             self.update(log)?;
         }
         Ok(Progress::Advanced(self.actor.n() as u64))
+    }
+
+    fn first_update(&self) -> FirstUpdate {
+        self.actor.first_update()
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {

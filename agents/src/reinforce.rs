@@ -18,7 +18,7 @@ use envs::{End, Spec, VecEnv};
 use nn::{Frozen, Optimizer, Params, Sequential, loss};
 use serde::{Deserialize, Serialize};
 use train::{
-    BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Memory, Progress, Rng, Split, above,
+    BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, MODEL, Memory, Progress, Rng, Split, above,
     stream,
 };
 
@@ -366,6 +366,7 @@ impl Reinforce {
                 value.optimizer.step(&loss)?;
             }
         }
+        log.updated();
         self.begin();
         Ok(())
     }
@@ -455,6 +456,19 @@ impl Learner for Reinforce {
             self.update(log)?;
         }
         Ok(Progress::Advanced(played as u64))
+    }
+
+    fn first_update(&self) -> FirstUpdate {
+        let (episodes, n) = (self.config.episodes as u64, self.config.n_envs as u64);
+        let limit = self.envs[0].spec().time_limit.map(u64::from);
+        FirstUpdate {
+            // An episode is a transition at least.
+            earliest: (episodes - n) + 1,
+            latest: limit.map(|limit| limit * episodes),
+            waits_for: format!(
+                "the first one comes when {episodes} episodes have ended (--episodes {episodes})"
+            ),
+        }
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {

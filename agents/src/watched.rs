@@ -7,7 +7,7 @@ use crate::tabular::{
 use anyhow::Result;
 use envs::Mdp;
 use serde::{Deserialize, Serialize};
-use train::{Checkpoint, Evaluation, Learner, Log, Progress, Rng, Split};
+use train::{Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split};
 
 /// Moments remembered at most; beyond that every other one is forgotten.
 const MOMENTS: usize = 64;
@@ -244,6 +244,10 @@ impl Learner for Watched {
             }
         }
         Ok(progress)
+    }
+
+    fn first_update(&self) -> FirstUpdate {
+        self.agent.first_update()
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {

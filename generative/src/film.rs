@@ -3,7 +3,7 @@ use crate::Generative;
 use crate::data::{Images, Shape};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use train::{Checkpoint, Evaluation, Learner, Log, Progress, Split, stream};
+use train::{Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Split, stream};
 
 /// Pictures in a row of a frame, and rows of it.
 pub const COLUMNS: usize = 6;
@@ -117,6 +117,10 @@ impl Learner for Filmed {
             self.seen += units;
         }
         Ok(progress)
+    }
+
+    fn first_update(&self) -> FirstUpdate {
+        self.model.first_update()
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {

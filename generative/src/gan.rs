@@ -27,7 +27,8 @@ use nn::{Frozen, HostTensor, Optimizer, OptimizerConfig, Params, Rule, Sequentia
 use rand::Rng as _;
 use rand_distr::{Distribution as _, StandardNormal};
 use train::{
-    Checkpoint, Evaluation, Learner, Linear, Log, MODEL, Measure, Progress, Rng, Split, stream,
+    Checkpoint, Evaluation, FirstUpdate, Learner, Linear, Log, MODEL, Measure, Progress, Rng,
+    Split, stream,
 };
 
 mod config;
@@ -301,10 +302,22 @@ impl Learner for Gan {
             self.turn += 1;
         } else {
             self.generator_step(log)?;
+            // Of the two it is the model: what the discriminator learns alone draws nothing.
+            log.updated();
             self.turn = 0;
         }
         self.seen += self.config.batch as u64;
         Ok(Progress::Advanced(self.config.batch as u64))
+    }
+
+    fn first_update(&self) -> FirstUpdate {
+        let GanConfig { d_steps, batch, .. } = self.config;
+        let (stride, unit) = (batch as u64, (d_steps + 1) * batch as u64);
+        let waits_for = format!(
+            "the generator's first one comes after the discriminator's, with {unit} samples (--d-steps {d_steps} \
+             and one of its own, of --batch {batch} each)"
+        );
+        FirstUpdate::at(unit, stride, waits_for)
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {

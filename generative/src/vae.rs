@@ -272,6 +272,7 @@ impl Learner for Vae {
         };
         log.tensor("train/loss", &loss)?;
         self.optimizer.step(&loss)?;
+        log.updated();
         Ok(Progress::Advanced(self.config.batch as u64))
     }
 

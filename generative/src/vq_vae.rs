@@ -319,6 +319,7 @@ impl Learner for VqVae {
         }
         log.tensor("train/loss", &loss)?;
         self.optimizer.step(&loss)?;
+        log.updated();
         let chosen: Vec<u32> = codes.to_vec1()?;
         let counts = counted(chosen.iter().copied(), self.config.codes);
         log.scalar("train/perplexity", perplexity(&counts));

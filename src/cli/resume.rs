@@ -11,6 +11,7 @@ use serde_json::Value;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 /// Go on exactly where a run stopped: the result is that of a run that never did
 #[derive(clap::Args)]
@@ -37,6 +38,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, out: &mut dyn Write) -> Result<ExitCode> {
+    let begun = Instant::now();
     let (dir, mut info) = RunDir::open(&args.run)?;
     let algorithm = config::algorithm(&info.algorithm)?;
     let before = Config::saved(info.config, algorithm)?;
@@ -82,7 +84,7 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> Result<ExitCode> {
     if !verbosity.quiet {
         run_data::tell(&notes);
     }
-    Session { algorithm, config, dir, info, verbosity }.train(trainee, out)
+    Session { algorithm, config, dir, info, verbosity, begun }.train(trainee, out)
 }
 
 /// Where data were moved to, which is no other option than the run was begun with.

@@ -7,7 +7,7 @@ use crate::told;
 use crate::usage::Usage;
 use ::train::{
     Bar, Checkpoints, ConfigChanged, DeviceChoice, Direction, JsonLines, Lines, Measure, Notes,
-    Objective, Outcome, Report, Run, RunDir, RunInfo, Sink, fit,
+    Objective, Outcome, Report, Run, RunDir, RunInfo, Seconds, Sink, fit, rate,
 };
 use agents::tabular::{Discount, Solution};
 use agents::{Agent, MakeEnv, Watched};
@@ -23,7 +23,7 @@ use std::io::{IsTerminal as _, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 /// How much is told, and in what form.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -62,8 +62,14 @@ struct RunResult {
     seed: u64,
     outcome: Outcome,
     steps: u64,
+    /// All that the user has waited for, in all parts of the run together.
     wall_seconds: f64,
+    /// Of training alone.
     steps_per_second: f64,
+    #[serde(default)]
+    seconds: Seconds,
+    /// `null` where an older version began the run and did not count.
+    updates: Option<u64>,
     eval: BTreeMap<String, Measure>,
     /// What decides, and which way it is better; `null` where nothing was evaluated.
     objective: Option<Objective>,
@@ -86,6 +92,8 @@ pub(super) struct Session {
     pub(super) dir: RunDir,
     pub(super) info: RunInfo,
     pub(super) verbosity: Verbosity,
+    /// When the user began to wait.
+    pub(super) begun: Instant,
 }
 
 /// An untrained agent.
@@ -196,7 +204,9 @@ impl Session {
     /// Trains, then writes and tells the result.
     pub(super) fn train(self, mut trainee: Trainee, out: &mut dyn Write) -> Result<ExitCode> {
         let plan = self.config.plan()?;
+        let earlier = self.earlier(plan.steps)?;
         let mut run = Run {
+            earlier,
             checkpoints: Some(Checkpoints::of(self.dir.path())),
             config: self.config.fixed(),
             sinks: vec![
@@ -213,11 +223,15 @@ impl Session {
                 "{algorithm} on {subject}, seed {seed}, on {device} with --threads {threads}, in {run}"
             );
         }
-        self.forget_result(plan.steps)?;
         let interrupts = Interrupts::listen()?;
+        let loaded = self.begun.elapsed();
         let report = interrupts.hearing(|| fit(trainee.learner(), &plan, &mut run))?;
+        let trained = Instant::now();
         drop(run); // The bar leaves the terminal before the result is told.
-        let result = self.result(&report);
+        let mut result = self.result(&report);
+        // What the loop knows of, and what was before it and after it.
+        let waited = || report.wall_seconds + (loaded + trained.elapsed()).as_secs_f64();
+        result.wall_seconds = waited();
         self.dir.write_json("result.json", &result)?;
         interrupts.end_at_once();
         let thought = trainee.thinks()?;
@@ -225,6 +239,15 @@ impl Session {
             self.dir.write_json("solution.json", &Solution::new(*mdp, table.clone()))?;
         }
         let next = trainee.next()?;
+        // Who wants to stop waits for no pictures: `lab plot` draws them, and so does the run's end.
+        let drawing = Instant::now();
+        let drawn = match report.outcome {
+            Outcome::Interrupted => Ok(()),
+            _ => self.draw(&trainee, thought.as_ref(), &report),
+        };
+        result.seconds.figures += drawing.elapsed().as_secs_f64();
+        result.wall_seconds = waited();
+        self.dir.write_json("result.json", &result)?;
         let mut tell = || -> Result<()> {
             if self.verbosity.json {
                 writeln!(out, "{}", serde_json::to_string(&result)?)?;
@@ -236,33 +259,30 @@ impl Session {
             }
             Ok(out.flush()?)
         };
-        // Who reads no further has the pictures all the same.
-        let told = tell();
-        // Who wants to stop waits for no pictures: `lab plot` draws them, and so does the run's end.
-        if report.outcome != Outcome::Interrupted {
-            self.draw(&trainee, thought.as_ref(), &report)?;
-        }
-        told?;
+        // Who reads no further has the pictures all the same, and without pictures there is the result.
+        tell()?;
+        drawn?;
         Ok(match report.outcome {
             Outcome::Interrupted => ExitCode::from(130),
             _ => ExitCode::SUCCESS,
         })
     }
 
-    /// Removes the result of a part of the run that goes on now. Where the run had come to its end it stays, until
-    /// the same takes its place.
-    fn forget_result(&self, steps: u64) -> Result<()> {
+    /// What the result of a part of the run that goes on now says of its time; that result is removed. Where the run
+    /// had come to its end it stays, until the same takes its place.
+    fn earlier(&self, steps: u64) -> Result<Option<(f64, Seconds)>> {
         let path = self.dir.path().join("result.json");
-        let Ok(text) = std::fs::read(&path) else { return Ok(()) };
-        let ended = |result: RunResult| {
+        let Ok(text) = std::fs::read(&path) else { return Ok(None) };
+        let result: Option<RunResult> = serde_json::from_slice(&text).ok();
+        let ended = |result: &RunResult| {
             result.outcome != Outcome::Interrupted
                 && result.steps >= steps
                 && Checkpoints::of(self.dir.path()).newest_step() == Some(result.steps)
         };
-        if serde_json::from_slice(&text).is_ok_and(ended) {
-            return Ok(());
+        if !result.as_ref().is_some_and(ended) {
+            std::fs::remove_file(&path).context("cannot replace result.json")?;
         }
-        std::fs::remove_file(&path).context("cannot replace result.json")
+        Ok(result.map(|result| (result.wall_seconds, result.seconds)))
     }
 
     fn result(&self, report: &Report) -> RunResult {
@@ -273,7 +293,9 @@ impl Session {
             outcome: report.outcome,
             steps: report.steps,
             wall_seconds: report.wall_seconds,
-            steps_per_second: report.steps as f64 / report.wall_seconds,
+            steps_per_second: rate(report.steps, report.seconds.training),
+            seconds: report.seconds,
+            updates: report.updates,
             eval: report
                 .evaluation
                 .clone()
@@ -295,7 +317,7 @@ impl Session {
     ) -> Result<()> {
         let RunResult { algorithm, subject, .. } = result;
         let run = self.dir.path().display();
-        let time = humantime::format_duration(Duration::from_secs(result.wall_seconds as u64));
+        let time = told::duration(result.wall_seconds);
         let unit = self.algorithm.unit;
         match result.scored() {
             Some((Objective { measure: name, direction }, measure)) => {
@@ -325,6 +347,9 @@ impl Session {
             Outcome::Interrupted => "interrupted",
         };
         writeln!(out, "{outcome} after {} {unit} in {time}; all of it is in {run}", result.steps)?;
+        if let Some(why) = &report.no_update {
+            writeln!(out, "no update was made: {why}")?;
+        }
         let further = match result.outcome {
             Outcome::Interrupted => format!("lab resume {run}"),
             Outcome::Finished => format!("lab resume {run} --steps {}", 2 * result.steps.max(1)),

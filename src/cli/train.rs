@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 /// Options of every training subcommand. Those of the plan have their defaults in the registry.
 #[derive(clap::Args)]
@@ -111,6 +111,7 @@ pub(super) fn run(
     matches: &ArgMatches,
     out: &mut dyn Write,
 ) -> Result<ExitCode> {
+    let begun = Instant::now();
     let args = Args::from_arg_matches(matches)?;
     let typed = |error| subject_options::as_typed(matches, algorithm.subject(), error);
     let config = config(algorithm, matches).map_err(typed)?;
@@ -142,7 +143,7 @@ pub(super) fn run(
     if !args.verbosity.quiet {
         run_data::tell(&notes);
     }
-    Session { algorithm, config, dir, info, verbosity: args.verbosity }.train(trainee, out)
+    Session { algorithm, config, dir, info, verbosity: args.verbosity, begun }.train(trainee, out)
 }
 
 fn finite(text: &str) -> Result<f64, String> {

@@ -1,7 +1,8 @@
 //! The loop.
+use crate::seconds::Lap;
 use crate::{
     Checkpoint, Checkpoints, Direction, Diverged, Evaluation, Interrupted, Learner, Log, NotFinite,
-    Objective, Outcome, Plan, Progress, Report, Row, Run, Scope, Split, pulse,
+    Objective, Outcome, Plan, Progress, Report, Row, Run, Scope, Seconds, Split, pulse, rate,
 };
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,12 @@ struct Clock {
     step: u64,
     rows: u64,
     wall_seconds: f64,
+    /// What the seconds went into; absent in checkpoints of an older version.
+    #[serde(default)]
+    seconds: Seconds,
+    /// Updates made; `None` in checkpoints of an older version, which did not count.
+    #[serde(default)]
+    updates: Option<u64>,
     /// What decides; known from the first evaluation on.
     #[serde(default)]
     objective: Option<Objective>,
@@ -50,6 +57,11 @@ pub fn fit(learner: &mut dyn Learner, plan: &Plan, run: &mut Run) -> Result<Repo
             outcome = Outcome::Interrupted;
         }
     }
+    let no_update = match (outcome, part.clock.updates) {
+        (Outcome::Converged, _) => None,
+        (_, Some(0)) => Some(learner.first_update().why_none(plan.steps)),
+        _ => None,
+    };
     let objective = evaluation.as_ref().map(|evaluation| evaluation.objective.clone());
     let objective = objective.or(part.clock.objective.take());
     let first = objective.as_ref().zip(part.clock.first_score);
@@ -57,6 +69,9 @@ pub fn fit(learner: &mut dyn Learner, plan: &Plan, run: &mut Run) -> Result<Repo
         outcome,
         steps: part.clock.step,
         wall_seconds: part.wall_seconds(),
+        seconds: part.clock.seconds,
+        updates: part.clock.updates,
+        no_update,
         first: first.map(|(objective, score)| objective.direction.score(score)),
         objective,
         evaluation,
@@ -71,15 +86,18 @@ struct Part<'a> {
     log: Log,
     clock: Clock,
     begun: Instant,
-    row_begun: (Instant, u64),
+    /// Runs on through everything, so that no second goes into two things.
+    lap: Lap,
+    /// Seconds of training and steps at the last row.
+    row_begun: (f64, u64),
     saved: Option<(u64, PathBuf)>,
 }
 
 impl<'a> Part<'a> {
     fn begin(learner: &mut dyn Learner, plan: &'a Plan, run: &'a mut Run) -> Result<Self> {
-        let now = Instant::now();
-        let (log, clock) = (Log::default(), Clock::default());
-        let mut part = Self { plan, run, log, clock, begun: now, row_begun: (now, 0), saved: None };
+        let (begun, lap) = (Instant::now(), Lap::begin());
+        let (log, clock) = (Log::default(), Clock { updates: Some(0), ..Clock::default() });
+        let mut part = Self { plan, run, log, clock, begun, lap, row_begun: (0.0, 0), saved: None };
         if let Some(checkpoints) = part.run.checkpoints.clone() {
             checkpoints.tidy()?;
             let mut notes = Vec::new();
@@ -92,11 +110,32 @@ impl<'a> Part<'a> {
                 part.mark_best()?;
             }
         }
-        part.row_begun.1 = part.clock.step;
+        part.account_earlier();
+        part.row_begun = (part.clock.seconds.training, part.clock.step);
         for sink in &mut part.run.sinks {
             sink.begin(part.clock.step, plan.steps, part.clock.rows)?;
         }
+        if part.clock.updates == Some(0)
+            && !part.clock.converged
+            && let Some(warning) = learner.first_update().warning(plan.steps)
+        {
+            part.run.sinks.iter_mut().for_each(|sink| sink.note(&warning));
+        }
+        part.lap.take();
         Ok(part)
+    }
+
+    /// Adds what the parts before took after their last checkpoint, where that was told.
+    fn account_earlier(&mut self) {
+        let clock = &mut self.clock;
+        if clock.seconds == Seconds::default() {
+            // An older version knew the whole alone.
+            clock.seconds.training = clock.wall_seconds;
+        }
+        if let Some((wall_seconds, seconds)) = self.run.earlier {
+            clock.wall_seconds = clock.wall_seconds.max(wall_seconds);
+            clock.seconds = clock.seconds.at_least(seconds);
+        }
     }
 
     fn train(&mut self, learner: &mut dyn Learner) -> Result<Outcome> {
@@ -122,6 +161,9 @@ impl<'a> Part<'a> {
             };
             if let Progress::Advanced(units) = progress {
                 self.clock.step += units;
+            }
+            if let Some(updates) = &mut self.clock.updates {
+                *updates += self.log.take_updates();
             }
             self.check_finite()?;
             for note in self.log.take_notes() {
@@ -153,7 +195,10 @@ impl<'a> Part<'a> {
         learner: &mut dyn Learner,
         split: Split,
     ) -> Result<Option<Evaluation>> {
-        match pulse::telling(&mut self.run.sinks, || learner.evaluate(split)) {
+        self.clock.seconds.training += self.lap.take();
+        let evaluated = pulse::telling(&mut self.run.sinks, || learner.evaluate(split));
+        self.clock.seconds.evaluation += self.lap.take();
+        match evaluated {
             Ok(evaluation) => Ok(Some(evaluation)),
             Err(error) if error.is::<Interrupted>() => {
                 self.interrupted();
@@ -223,10 +268,11 @@ impl<'a> Part<'a> {
         if values.is_empty() {
             return Ok(());
         }
-        let (since, from) =
-            std::mem::replace(&mut self.row_begun, (Instant::now(), self.clock.step));
-        let rate = (self.clock.step - from) as f64 / since.elapsed().as_secs_f64();
-        values.insert("speed/steps_per_s".to_owned(), rate);
+        self.clock.seconds.training += self.lap.take();
+        let now = (self.clock.seconds.training, self.clock.step);
+        let (since, from) = std::mem::replace(&mut self.row_begun, now);
+        let per_second = rate(self.clock.step - from, now.0 - since);
+        values.insert("speed/steps_per_s".to_owned(), per_second);
         values.insert("time/wall_seconds".to_owned(), self.wall_seconds());
         let row = Row { step: self.clock.step, values };
         self.clock.rows += 1;
@@ -257,6 +303,7 @@ impl<'a> Part<'a> {
 
     fn save(&mut self, learner: &mut dyn Learner) -> Result<()> {
         self.log.settle()?;
+        self.clock.seconds.training += self.lap.take();
         self.check_finite()?;
         let Some(checkpoints) = self.run.checkpoints.clone() else { return Ok(()) };
         let step = self.clock.step;
@@ -274,6 +321,7 @@ impl<'a> Part<'a> {
                 None => return Err(error),
             },
         }
+        self.lap.take();
         Ok(())
     }
 
@@ -281,8 +329,11 @@ impl<'a> Part<'a> {
     fn state(&mut self, learner: &mut dyn Learner, checkpoint: &mut Checkpoint) -> Result<()> {
         checkpoint.guard("config", &self.run.config)?;
         checkpoint.value("clock", &mut self.clock)?;
-        let Clock { step, rows, wall_seconds, .. } = self.clock;
-        let counts = step.max(rows) < 1 << 62 && wall_seconds.is_finite() && wall_seconds >= 0.0;
+        let Clock { step, rows, wall_seconds, seconds, updates, .. } = self.clock;
+        let counts = step.max(rows).max(updates.unwrap_or(0)) < 1 << 62
+            && wall_seconds.is_finite()
+            && wall_seconds >= 0.0
+            && seconds.sound();
         checkpoint.check("clock", "steps, rows and seconds are expected", || counts)?;
         self.log.state(checkpoint)?;
         learner.state(checkpoint)

@@ -22,6 +22,7 @@ pub struct Log {
     on_device: BTreeMap<&'static str, (Tensor, u64)>,
     broken: Option<&'static str>,
     notes: Vec<String>,
+    updates: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
@@ -55,6 +56,16 @@ impl Log {
             self.on_device.insert(name, (value, 1));
         }
         Ok(())
+    }
+
+    /// Counts an update of what is learned: a step of an optimiser, a change of a table, a sweep.
+    pub fn updated(&mut self) {
+        self.updates += 1;
+    }
+
+    /// Takes the updates counted since the last time.
+    pub(crate) fn take_updates(&mut self) -> u64 {
+        std::mem::take(&mut self.updates)
     }
 
     /// Tells the user a sentence after the step, at once and once.

@@ -1,5 +1,5 @@
 //! What the loop is asked to do, and with what around it.
-use crate::{Checkpoints, Sink};
+use crate::{Checkpoints, Seconds, Sink};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -29,6 +29,8 @@ pub struct Run {
     pub checkpoints: Option<Checkpoints>,
     /// What must not change between parts of a run: the hyper-parameters.
     pub config: Value,
+    /// What was told of the parts before, where one came to its end: seconds in all, and what they went into.
+    pub earlier: Option<(f64, Seconds)>,
     /// Receivers of metric rows.
     pub sinks: Vec<Box<dyn Sink>>,
 }

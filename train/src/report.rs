@@ -1,5 +1,5 @@
 //! What a run came to.
-use crate::{Evaluation, Interrupted, Objective};
+use crate::{Evaluation, Interrupted, Objective, Seconds};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -26,8 +26,14 @@ pub struct Report {
     pub outcome: Outcome,
     /// Units trained, in all parts of the run together.
     pub steps: u64,
-    /// Seconds of training and evaluating, in all parts together.
+    /// Seconds in all, in all parts together.
     pub wall_seconds: f64,
+    /// What they went into.
+    pub seconds: Seconds,
+    /// Updates of what is learned; `None` where an older version began the run and did not count.
+    pub updates: Option<u64>,
+    /// Why none was made, and what to change; `None` where one was, or where it converged without.
+    pub no_update: Option<String>,
     /// What decides; `None` where the run was interrupted before it was evaluated.
     pub objective: Option<Objective>,
     /// That measure in the first evaluation of the run, if one was made.

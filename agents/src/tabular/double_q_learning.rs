@@ -71,6 +71,7 @@ impl Learner for DoubleQLearning {
         let target = double_q_target(moved.reward, world.gamma, next);
         let index = learning.index(moved.state, action);
         log.scalar("train/td_error", learning.learn(index, target).abs());
+        log.updated();
         mean.values[index] = (learning.values[index] + other.values[index]) / 2.0;
         Ok(Progress::Advanced(1))
     }

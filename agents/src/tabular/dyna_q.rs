@@ -173,10 +173,12 @@ impl Learner for DynaQ {
         let target = q_learning_target(moved.reward, world.gamma, moved.next.map(|s| q.row(s)));
         let index = q.index(moved.state, action);
         log.scalar("train/td_error", q.learn(index, target).abs());
+        log.updated();
         let row = q.index(moved.state, 0)..q.index(moved.state + 1, 0);
         memory.remember(moved, row, index, world.seen);
         for _ in 0..config.planning {
             self.plan();
+            log.updated();
         }
         Ok(Progress::Advanced(1))
     }

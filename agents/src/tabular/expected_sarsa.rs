@@ -11,7 +11,7 @@ use super::world::{Task, World};
 use super::{Model, Table};
 use crate::Agent;
 use anyhow::Result;
-use train::{Checkpoint, Evaluation, Learner, Log, Progress, Rng, Split};
+use train::{Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split};
 
 control_parameters! {
     /// Hyper-parameters of [`ExpectedSarsa`].
@@ -60,8 +60,13 @@ impl Learner for ExpectedSarsa {
         let (index, bootstrap) = (q.index(moved.state, action), (world.gamma, expected));
         recent.push((index, moved.reward), config.n, moved.ended, bootstrap, |index, target| {
             log.scalar("train/td_error", q.learn(index, target).abs());
+            log.updated();
         });
         Ok(Progress::Advanced(1))
+    }
+
+    fn first_update(&self) -> FirstUpdate {
+        self.world.first_update(Some(self.config.n))
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {

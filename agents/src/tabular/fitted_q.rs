@@ -264,6 +264,7 @@ impl Learner for FittedQ {
             squares += (y - q).powi(2);
         }
         log.scalar("train/residual", residual);
+        log.updated();
         log.scalar("train/error", (squares / targets.len() as f64).sqrt());
         self.converged = !moving;
         Ok(Progress::Advanced(1))

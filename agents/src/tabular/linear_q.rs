@@ -135,6 +135,7 @@ impl Learner for LinearQ {
                 weights[i * q.len() + action] += config.lr * error * x;
             }
             log.scalar("train/td_error", error.abs());
+            log.updated();
             if let Some(episode) = transition.episode {
                 log.scalar("train/return", episode.ret);
                 log.scalar("train/length", f64::from(episode.len));

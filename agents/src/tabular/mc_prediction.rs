@@ -17,7 +17,7 @@ use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Checkpoint, Evaluation, Learner, Log, Progress, Rng, Split};
+use train::{BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split};
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`McPrediction`].
@@ -159,6 +159,7 @@ impl McPrediction {
             }
         }
         episode.clear();
+        log.updated();
     }
 }
 
@@ -175,6 +176,10 @@ impl Learner for McPrediction {
             self.learn(after, log);
         }
         Ok(Progress::Advanced(1))
+    }
+
+    fn first_update(&self) -> FirstUpdate {
+        self.world.first_update(None)
     }
 
     fn evaluate(&mut self, _: Split) -> Result<Evaluation> {

@@ -13,7 +13,7 @@ use super::{Model, Table};
 use crate::Agent;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
-use train::{Checkpoint, Evaluation, Learner, Log, Progress, Rng, Split};
+use train::{Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split};
 
 control_parameters! {
     /// Hyper-parameters of [`ModelBased`].
@@ -144,8 +144,16 @@ impl Learner for ModelBased {
         self.remember(index, moved.reward, moved.next);
         if due {
             log.scalar("train/residual", self.plan());
+            log.updated();
         }
         Ok(Progress::Advanced(1))
+    }
+
+    fn first_update(&self) -> FirstUpdate {
+        let every = self.config.plan_every;
+        let waits_for =
+            format!("the first one comes after {every} transitions (--plan-every {every})");
+        FirstUpdate::at(every, 1, waits_for)
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {

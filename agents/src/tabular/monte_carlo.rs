@@ -22,7 +22,7 @@ use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Checkpoint, Evaluation, Learner, Linear, Log, Progress, Rng, Split};
+use train::{BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Linear, Log, Progress, Rng, Split};
 
 control_parameters! {
     /// Hyper-parameters of [`MonteCarlo`].
@@ -160,6 +160,7 @@ impl MonteCarlo {
             }
         }
         episode.clear();
+        log.updated();
     }
 }
 
@@ -182,6 +183,10 @@ impl Learner for MonteCarlo {
             self.learn(after, log);
         }
         Ok(Progress::Advanced(1))
+    }
+
+    fn first_update(&self) -> FirstUpdate {
+        self.world.first_update(None)
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {

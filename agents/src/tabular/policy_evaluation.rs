@@ -119,6 +119,7 @@ impl Learner for PolicyEvaluation {
         let residual = self.sweep()?;
         self.problem.check_finite(residual)?;
         log.scalar("train/residual", residual);
+        log.updated();
         self.converged = self.config.method == Method::Exact || self.has_settled();
         Ok(Progress::Advanced(1))
     }

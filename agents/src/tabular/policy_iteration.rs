@@ -248,6 +248,7 @@ impl Learner for PolicyIteration {
         let again = self.has_come_back();
         let changed = self.improve();
         log.scalar("train/residual", residual);
+        log.updated();
         log.scalar("train/policy_changes", changed as f64);
         // Where evaluation is cut short, a policy that stays does not mean that values do, and where it is
         // exact, a small change of values may be a large one of others yet to come.

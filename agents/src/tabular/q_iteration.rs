@@ -101,6 +101,7 @@ impl Learner for QIteration {
         let residual = sweep(before, q, |pair| model.q(pair, values, *gamma));
         self.problem.check_finite(residual)?;
         log.scalar("train/residual", residual);
+        log.updated();
         self.maximise();
         let Self { config, problem: Problem { model, gamma, .. }, q, before, values, .. } = self;
         let settled = self.settling.settled(q.len(), |pair| {

@@ -81,6 +81,7 @@ impl Learner for QLearning {
             traces.clear();
         }
         log.scalar("train/td_error", error.abs());
+        log.updated();
         Ok(Progress::Advanced(1))
     }
 

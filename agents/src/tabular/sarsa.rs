@@ -11,7 +11,7 @@ use super::world::{Task, World};
 use super::{Model, Table};
 use crate::Agent;
 use anyhow::Result;
-use train::{BadValue, Checkpoint, Evaluation, Learner, Log, Progress, Rng, Split};
+use train::{BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split};
 
 control_parameters! {
     /// Hyper-parameters of [`Sarsa`].
@@ -86,6 +86,7 @@ impl Learner for Sarsa {
             traces.visit(index, q.visit(index), config.traces);
             traces.learn(&mut q.values, error, world.gamma * config.lambda);
             log.scalar("train/td_error", error.abs());
+            log.updated();
         } else {
             let bootstrap = (world.gamma, bootstrap);
             recent.push(
@@ -95,6 +96,7 @@ impl Learner for Sarsa {
                 bootstrap,
                 |index, target| {
                     log.scalar("train/td_error", q.learn(index, target).abs());
+                    log.updated();
                 },
             );
         }
@@ -102,6 +104,10 @@ impl Learner for Sarsa {
             traces.clear();
         }
         Ok(Progress::Advanced(1))
+    }
+
+    fn first_update(&self) -> FirstUpdate {
+        self.world.first_update(Some(self.config.n))
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {

@@ -11,7 +11,7 @@ use super::world::{Task, World};
 use super::{Discount, Model, Policy, PolicyName, Table};
 use crate::Agent;
 use anyhow::Result;
-use train::{BadValue, Checkpoint, Evaluation, Learner, Log, Progress, Rng, Split};
+use train::{BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split};
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`Td`].
@@ -75,16 +75,22 @@ impl Learner for Td {
             traces.visit(moved.state, v.visit(moved.state), config.traces);
             traces.learn(&mut v.values, error, world.gamma * config.lambda);
             log.scalar("train/td_error", error.abs());
+            log.updated();
         } else {
             let (step, bootstrap) = ((moved.state, moved.reward), (world.gamma, bootstrap));
             recent.push(step, config.n, moved.ended, bootstrap, |state, target| {
                 log.scalar("train/td_error", v.learn(state, target).abs());
+                log.updated();
             });
         }
         if moved.ended {
             traces.clear();
         }
         Ok(Progress::Advanced(1))
+    }
+
+    fn first_update(&self) -> FirstUpdate {
+        self.world.first_update(Some(self.config.n))
     }
 
     fn evaluate(&mut self, _: Split) -> Result<Evaluation> {

@@ -155,6 +155,7 @@ impl Learner for ValueIteration {
         let (residual, settled) = self.sweep();
         self.problem.check_finite(residual)?;
         log.scalar("train/residual", residual);
+        log.updated();
         let lowered = (settled || self.lowers) && self.lower();
         self.lowers |= lowered;
         self.converged = settled && !lowered;

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use envs::{Element, End, Env, Mdp, MdpEnv, Spec, VecEnv};
 use std::fmt::Display;
 use std::sync::Arc;
-use train::{BadValue, Checkpoint, Evaluation, Log, Split, stream};
+use train::{BadValue, Checkpoint, Evaluation, FirstUpdate, Log, Split, stream};
 
 /// γ where the problem does not say.
 const DISCOUNT: f64 = 0.99;
@@ -177,6 +177,28 @@ impl World {
         };
         self.seen += 1;
         Ok(moved)
+    }
+
+    /// See [`Learner::first_update`](train::Learner::first_update): with the end of an episode, or `n` transitions
+    /// on.
+    pub(super) fn first_update(&self, n: Option<usize>) -> FirstUpdate {
+        let limit = self.env.spec().time_limit.map(u64::from);
+        let (latest, waits_for) = match (n, limit) {
+            (Some(n), limit) => (
+                Some(limit.map_or(n as u64, |limit| limit.min(n as u64))),
+                format!(
+                    "the first one comes after {n} transitions (--n {n}) or with the end of an episode"
+                ),
+            ),
+            (None, Some(limit)) => (
+                Some(limit),
+                format!(
+                    "the first one comes with the end of an episode, which may take {limit} transitions"
+                ),
+            ),
+            (None, None) => (None, "the first one comes with the end of an episode".to_owned()),
+        };
+        FirstUpdate { earliest: 1, latest, waits_for }
     }
 
     /// The mean return of episodes without exploration.

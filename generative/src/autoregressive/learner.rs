@@ -240,6 +240,7 @@ impl Learner for Autoregressive {
         let loss = self.subject.output.loss(&said, &x)?;
         log.tensor("train/loss", &loss)?;
         log.scalar("train/grad_norm", self.optimizer.step(&loss)?.grad_norm);
+        log.updated();
         Ok(Progress::Advanced(batch as u64))
     }
 

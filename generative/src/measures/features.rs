@@ -175,6 +175,7 @@ impl Learner for Classifier {
         let loss: Tensor = loss::softmax_cross_entropy(&said, labels)?;
         log.tensor("train/loss", &loss)?;
         self.optimizer.step(&loss)?;
+        log.updated();
         Ok(Progress::Advanced(BATCH as u64))
     }
 

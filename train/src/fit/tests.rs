@@ -228,7 +228,7 @@ fn refuses_other_hyper_parameters() {
         ..Run::default()
     };
     fit(&mut counter(), &plan(4), &mut with(0.1)).unwrap();
-    let error = fit(&mut counter(), &plan(8), &mut with(0.2)).unwrap_err().to_string();
+    let error = format!("{:#}", fit(&mut counter(), &plan(8), &mut with(0.2)).unwrap_err());
     assert!(error.contains("lr: 0.1 when started, 0.2 now"), "{error}");
     assert!(!error.contains("batch"), "{error}");
     fit(&mut counter(), &plan(8), &mut with(0.1)).unwrap();

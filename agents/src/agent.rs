@@ -115,6 +115,11 @@ pub fn discrete_actions(spec: &Spec) -> Result<usize> {
     }
 }
 
+/// Transitions of an episode at most; without a limit a guess, by which a plan is judged too short to learn from.
+pub(crate) fn longest(spec: &Spec) -> u64 {
+    spec.time_limit.map_or(100, u64::from)
+}
+
 /// Episodes played at once.
 const GROUP: usize = 256;
 

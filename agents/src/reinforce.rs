@@ -5,6 +5,7 @@
 //! unbiased estimate of the gradient of the expected return where γ = 1 and b does not depend on the
 //! action. G is what the step earned from then on, or with `--returns whole` what the episode earned.
 //! Where we leave the book: several episodes per step, no factor γᵗ, Adam.
+use crate::agent::longest;
 use crate::policy_head::{Head, Policy};
 use crate::policy_net::{critic_network, policy_network};
 use crate::returns::{Weights, discounted_return, normalise, rewards_to_go};
@@ -460,11 +461,11 @@ impl Learner for Reinforce {
 
     fn first_update(&self) -> FirstUpdate {
         let (episodes, n) = (self.config.episodes as u64, self.config.n_envs as u64);
-        let limit = self.envs[0].spec().time_limit.map(u64::from);
+        let limit = longest(self.envs[0].spec());
         FirstUpdate {
             // An episode is a transition at least.
             earliest: (episodes - n) + 1,
-            latest: limit.map(|limit| limit * episodes),
+            latest: limit * episodes,
             waits_for: format!(
                 "the first one comes when {episodes} episodes have ended (--episodes {episodes})"
             ),

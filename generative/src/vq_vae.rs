@@ -23,8 +23,8 @@ use clap::ValueEnum;
 use nn::{Frozen, Init, Optimizer, OptimizerConfig, Params, Sequential, nearest};
 use serde::{Deserialize, Serialize};
 use train::{
-    BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Measure, Memory, POSITIVE, Progress, Rng, Split,
-    above, pulse, stream,
+    BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Measure, Memory, POSITIVE, Progress,
+    Rng, Split, above, pulse, stream,
 };
 
 pub mod codebook;

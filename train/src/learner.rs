@@ -30,8 +30,8 @@ pub trait Learner {
 pub struct FirstUpdate {
     /// The least steps that a plan must have for one to be possible.
     pub earliest: u64,
-    /// The least steps with which one is certain, where that is known.
-    pub latest: Option<u64>,
+    /// The least steps with which one is certain, or all but certain.
+    pub latest: u64,
     /// What it waits for, with the flags that decide it; empty where it waits for nothing.
     pub waits_for: String,
 }
@@ -39,13 +39,13 @@ pub struct FirstUpdate {
 impl FirstUpdate {
     /// The first step updates.
     pub fn at_once() -> Self {
-        Self { earliest: 1, latest: Some(1), waits_for: String::new() }
+        Self { earliest: 1, latest: 1, waits_for: String::new() }
     }
 
     /// A step advances `stride` units, and the one that comes to `unit` updates.
     pub fn at(unit: u64, stride: u64, waits_for: String) -> Self {
         let steps = unit.saturating_sub(stride).saturating_add(1);
-        Self { earliest: steps, latest: Some(steps), waits_for }
+        Self { earliest: steps, latest: steps, waits_for }
     }
 
     /// Why a plan of so many steps makes none.
@@ -65,7 +65,7 @@ impl FirstUpdate {
         let why = || self.why_none(steps);
         if steps < self.earliest {
             Some(format!("no update will be made: {}", why()))
-        } else if self.latest.is_some_and(|latest| steps < latest) {
+        } else if steps < self.latest {
             Some(format!("it may be that no update is made: {}", why()))
         } else {
             None
@@ -102,11 +102,11 @@ mod tests {
         let told = "no update will be made: it waits (--warmup); give more --steps than 16, or less of these";
         assert_eq!(first.warning(16).as_deref(), Some(told));
         assert_eq!(first.warning(17), None);
-        let unsure = FirstUpdate { earliest: 3, latest: Some(9), ..first };
+        let unsure = FirstUpdate { earliest: 3, latest: 9, ..first };
         assert!(
             unsure.warning(8).unwrap().starts_with("it may be that no update is made: it waits")
         );
-        assert_eq!(FirstUpdate { latest: None, ..unsure.clone() }.warning(3), None);
+        assert_eq!(unsure.warning(9), None);
         assert!(unsure.warning(2).unwrap().starts_with("no update will be made"));
         assert_eq!(FirstUpdate::at_once().warning(1), None);
         assert!(FirstUpdate::at_once().warning(0).unwrap().contains("--steps 0"));

@@ -1,6 +1,7 @@
 //! The environment that learners step through, with its states by number.
 use super::states::States;
 use super::{Discount, Problem, TABLE_HASTE, hastened};
+use crate::agent::longest;
 use crate::{Agent, MakeEnv, discrete_actions, evaluate};
 use anyhow::{Result, ensure};
 use envs::{Element, End, Env, Mdp, MdpEnv, Spec, VecEnv};
@@ -182,22 +183,14 @@ impl World {
     /// See [`Learner::first_update`](train::Learner::first_update): with the end of an episode, or `n` transitions
     /// on.
     pub(super) fn first_update(&self, n: Option<usize>) -> FirstUpdate {
-        let limit = self.env.spec().time_limit.map(u64::from);
-        let (latest, waits_for) = match (n, limit) {
-            (Some(n), limit) => (
-                Some(limit.map_or(n as u64, |limit| limit.min(n as u64))),
-                format!(
-                    "the first one comes after {n} transitions (--n {n}) or with the end of an episode"
-                ),
-            ),
-            (None, Some(limit)) => (
-                Some(limit),
-                format!(
-                    "the first one comes with the end of an episode, which may take {limit} transitions"
-                ),
-            ),
-            (None, None) => (None, "the first one comes with the end of an episode".to_owned()),
+        let end = "the end of an episode";
+        let (latest, waits_for) = match n.map(|n| n as u64) {
+            Some(n) => {
+                (n, format!("the first one comes after {n} transitions (--n {n}) or with {end}"))
+            }
+            None => (u64::MAX, format!("the first one comes with {end}")),
         };
+        let latest = latest.min(longest(self.env.spec()));
         FirstUpdate { earliest: 1, latest, waits_for }
     }
 

@@ -2,7 +2,6 @@
 use super::config::Config;
 use super::model::{Learned, Trained, With};
 use super::{run_data, session};
-use crate::registry::Algorithm;
 use crate::told;
 use crate::usage::Usage;
 use ::train::{Evaluation, Measure, Split, Which, pulse, stream};

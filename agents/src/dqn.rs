@@ -15,8 +15,8 @@ use nn::{Frozen, Optimizer, Params, Sequential, loss, select};
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use train::{
-    BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Linear, Log, MODEL, Memory, Progress, Rng, Split,
-    above, check_step_size, stream,
+    BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Linear, Log, MODEL, Memory, Progress,
+    Rng, Split, above, check_step_size, stream,
 };
 
 train::hyper_parameters! {

@@ -15,7 +15,10 @@ use envs::Spec;
 use nn::{HostTensor, loss};
 use rand::seq::SliceRandom as _;
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split, above, stream};
+use train::{
+    BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split, above,
+    stream,
+};
 
 actor_parameters! {
     /// Hyper-parameters of [`Ppo`].

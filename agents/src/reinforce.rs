@@ -19,8 +19,8 @@ use envs::{End, Spec, VecEnv};
 use nn::{Frozen, Optimizer, Params, Sequential, loss};
 use serde::{Deserialize, Serialize};
 use train::{
-    BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, MODEL, Memory, Progress, Rng, Split, above,
-    stream,
+    BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, MODEL, Memory, Progress, Rng,
+    Split, above, stream,
 };
 
 policy_parameters! {

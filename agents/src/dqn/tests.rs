@@ -203,6 +203,6 @@ fn without_a_discount_play_comes_to_an_end_all_the_same() {
         let config = DqnConfig { gamma: 1.0, ..Default::default() };
         let mut agent = Dqn::new(Box::new(make), config, seed, &Device::Cpu).unwrap();
         (0..8_000).for_each(|_| _ = agent.step(&mut Log::default()).unwrap());
-        assert_eq!(agent.evaluate(Split::Test).unwrap().score, 10.0, "seed {seed}");
+        assert_eq!(agent.evaluate(Split::Test).unwrap().value(), 10.0, "seed {seed}");
     }
 }

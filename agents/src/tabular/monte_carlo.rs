@@ -22,7 +22,9 @@ use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Linear, Log, Progress, Rng, Split};
+use train::{
+    BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Linear, Log, Progress, Rng, Split,
+};
 
 control_parameters! {
     /// Hyper-parameters of [`MonteCarlo`].

@@ -143,7 +143,7 @@ fn greedy_play_comes_to_an_end_where_going_round_for_ever_ties() {
     for (name, make) in undiscounted() {
         let steps = if name.ends_with("fitted-q") { 60 } else { 60_000 };
         let mut learner = after(make(Task::of(lake(), 100)).unwrap(), steps);
-        assert_eq!(learner.evaluate(Split::Test).unwrap().score, 1.0, "{name}");
+        assert_eq!(learner.evaluate(Split::Test).unwrap().value(), 1.0, "{name}");
     }
 }
 
@@ -173,7 +173,7 @@ fn who_knows_nothing_plays_at_random() {
     for (name, make) in undiscounted() {
         let learner = make(Task::of(grid(Layout::Chain), 1_000)).unwrap();
         let make = || -> Box<dyn Env> { Box::new(MdpEnv::new(grid(Layout::Chain), Some(1_000))) };
-        let score = evaluate(&*learner, &make, 50, Split::Test, 1).unwrap().score;
+        let score = evaluate(&*learner, &make, 50, Split::Test, 1).unwrap().value();
         assert!((2.0..9.0).contains(&score), "{name}: {score}");
     }
 }

@@ -2,6 +2,7 @@
 //! `pictures.rs`, models of data in `models.rs`, their files in `data.rs`.
 #![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
 mod data;
+mod measures;
 mod models;
 mod pictures;
 mod usage;

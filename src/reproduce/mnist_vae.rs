@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(near.what, "−L_5000 on 100 test pictures, nats");
         assert_eq!(
             near.ours,
-            crate::checks::Figure::Text("87.50 (95 % between 87.00 and 88.00)".to_owned())
+            crate::checks::Figure::Text("87.50 (95 % between 87.00 and 88.00, n = 100)".to_owned())
         );
         assert!(near.pass && !line(&VAE, &bound, 5_000, 0.5).pass);
     }

@@ -119,6 +119,49 @@ fn a_measure_of_which_less_is_better_decides_in_its_own_units() {
     assert_eq!((report.outcome, report.steps, best), (Outcome::Stalled, 8, 6));
 }
 
+/// Takes a millisecond for a step and thirty for an evaluation.
+struct Slow(Counter);
+
+impl Learner for Slow {
+    fn step(&mut self, log: &mut Log) -> Result<Progress> {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+        log.updated();
+        self.0.step(log)
+    }
+
+    fn evaluate(&mut self, split: Split) -> Result<crate::Evaluation> {
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        self.0.evaluate(split)
+    }
+
+    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        self.0.state(checkpoint)
+    }
+}
+
+#[test]
+fn seconds_go_into_what_they_were_spent_on_and_add_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let train = |steps, earlier| {
+        let checkpoints = Some(Checkpoints::of(dir.path()));
+        let mut run = Run { checkpoints, earlier, ..Run::default() };
+        fit(&mut Slow(counter()), &Plan { steps, ..plan(8) }, &mut run).unwrap()
+    };
+    let first = train(8, None);
+    let Seconds { training, evaluation, figures } = first.seconds;
+    // Four evaluations on the way and the final one.
+    assert!(evaluation >= 0.15 && training >= 0.008 && figures == 0.0, "{:?}", first.seconds);
+    assert!(training < evaluation, "evaluations are no training: {:?}", first.seconds);
+    assert!(training + evaluation <= first.wall_seconds, "{first:?}");
+    assert_eq!((first.updates, first.no_update), (Some(8), None));
+    let told = Seconds { figures: 0.5, ..first.seconds };
+    let both = train(16, Some((first.wall_seconds + 0.5, told)));
+    assert!(both.seconds.training >= training + 0.008 && both.seconds.figures == 0.5, "{both:?}");
+    assert!(both.seconds.evaluation >= evaluation + 0.15, "{both:?}");
+    assert!(both.wall_seconds >= first.wall_seconds + 0.5 + 0.158, "{both:?}");
+    assert_eq!(both.updates, Some(16));
+}
+
 #[test]
 fn same_bits_and_resumes() {
     let make = || Ok(Box::new(counter()) as Box<dyn Learner>);

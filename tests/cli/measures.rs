@@ -168,6 +168,8 @@ fn who_learns_nothing_says_so_before_and_after() {
         "dqn --env catch --steps 100 --warmup 10 --train-every 100",
         "actor-critic --env catch --steps 61 --rollout 16 --n-envs 4",
         "model-based --env frozen-lake --steps 100",
+        "sarsa --env gridworld --lambda 0.9 --steps 20",
+        "td --env random-walk --lambda 0.9 --steps 20",
     ] {
         let name = args.replace(' ', "_");
         let output = lab.run(&format!("{args} --threads 1 --out {name}"));

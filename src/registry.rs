@@ -11,7 +11,7 @@ mod presets;
 pub use algorithms::{ALGORITHMS, Algorithm, Build};
 pub(crate) use bad_option::BadOption;
 pub use data::{DATA, DataEntry, DataName, DataSource, Loaded};
-pub use envs::{ENVS, EnvEntry, Source};
+pub use envs::{ENVS, EnvEntry, Source, TIME_LIMIT};
 pub use job::{DataJob, Job, Subject};
 pub use presets::{PRESETS, Preset};
 

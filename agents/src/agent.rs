@@ -2,7 +2,7 @@
 use crate::memory;
 use crate::tabular::{Model, Policy, Table};
 use anyhow::{Result, bail};
-use envs::{Actions, Env, Episode, Spec, Transition, VecEnv};
+use envs::{Actions, End, Env, Episode, Spec, Transition, VecEnv};
 use train::{Evaluation, Learner, Measure, Rng, Split, pulse, stream};
 
 /// Makes one more copy of an environment.
@@ -135,20 +135,36 @@ pub fn evaluate(
     split: Split,
     seed: u64,
 ) -> Result<Evaluation> {
+    let all = scored(agent, make, n, split, seed)?;
+    let returns: Vec<f64> = all.iter().map(|(episode, _)| episode.ret).collect();
+    Ok(Evaluation::maximise("return", Measure::of(&returns)))
+}
+
+/// The episodes of [`evaluate`], each with how it ended.
+///
+/// # Errors
+/// What the agent reports; [`Interrupted`](train::Interrupted).
+pub fn scored(
+    agent: &dyn Agent,
+    make: &dyn Fn() -> Box<dyn Env>,
+    n: usize,
+    split: Split,
+    seed: u64,
+) -> Result<Vec<(Episode, End)>> {
     let purpose = match split {
         Split::Validation => "validation",
         Split::Test => "test",
     };
-    let mut returns = Vec::new();
+    let mut all = Vec::new();
     // In groups, so that a million episodes need no million environments.
     let at_once = memory::at_once(GROUP, &make().spec());
     for first in (0..n).step_by(at_once) {
         let group = first..n.min(first + at_once);
         let rngs = group.map(|i| stream(seed, &format!("{purpose}/{i}"))).collect();
         let tell = |finished| Ok(pulse::progress("evaluating", first + finished, n)?);
-        returns.extend(played(agent, make, rngs, tell)?.iter().map(|episode| episode.ret));
+        all.extend(played(agent, make, rngs, tell)?);
     }
-    Ok(Evaluation::maximise("return", Measure::of(&returns)))
+    Ok(all)
 }
 
 /// What the actions of an episode are drawn from, where its environment draws from `rng`: a stream
@@ -168,7 +184,8 @@ pub fn episodes(
     make: &dyn Fn() -> Box<dyn Env>,
     rngs: Vec<Rng>,
 ) -> Result<Vec<Episode>> {
-    played(agent, make, rngs, |_| Ok(pulse::check()?))
+    let all = played(agent, make, rngs, |_| Ok(pulse::check()?))?;
+    Ok(all.into_iter().map(|(episode, _)| episode).collect())
 }
 
 /// [`episodes`]; `tell` hears after each step how many are finished, and may put an end to it.
@@ -177,8 +194,8 @@ fn played(
     make: &dyn Fn() -> Box<dyn Env>,
     rngs: Vec<Rng>,
     tell: impl Fn(usize) -> Result<()>,
-) -> Result<Vec<Episode>> {
-    let mut finished = vec![Episode::default(); rngs.len()];
+) -> Result<Vec<(Episode, End)>> {
+    let mut finished = vec![(Episode::default(), End::Not); rngs.len()];
     let mut drawing: Vec<Rng> = rngs.iter().map(actions_rng).collect();
     let mut playing: Vec<(usize, VecEnv)> =
         rngs.into_iter().map(|rng| VecEnv::new(vec![rng], make)).enumerate().collect();
@@ -195,7 +212,7 @@ fn played(
             let mut over = false;
             chosen.step(place, env, |transition| {
                 if let Some(episode) = transition.episode {
-                    (finished[*i], over) = (episode, true);
+                    (finished[*i], over) = ((episode, transition.end), true);
                 }
             });
             place += 1;

@@ -1,6 +1,6 @@
 //! What is learned from as flags: `--env` or `--data`, and the options of each: `--layout aima` is
 //! `--env-arg layout=aima`.
-use crate::registry::{BadOption, Options, Subject};
+use crate::registry::{BadOption, Options, Subject, TIME_LIMIT};
 use crate::usage::Usage;
 use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -48,7 +48,11 @@ pub(super) fn flags(command: Command, subject: Subject) -> Command {
             default => format!("{name} (default {default})"),
         };
         let help = of.iter().map(told).collect::<Vec<_>>().join(", ");
-        let file = if key == "map" { "; a file, or what would be in it" } else { "" };
+        let file = match key.as_str() {
+            "map" => "; a file, or what would be in it",
+            TIME_LIMIT => "; steps after which an episode is cut off",
+            _ => "",
+        };
         let arg = Arg::new(id(subject, &key)).long(long).help(format!("Of {help}{file}"));
         let arg =
             arg.value_name(if key == "map" { "FILE" } else { "X" }).allow_negative_numbers(true);

@@ -1,14 +1,14 @@
 //! The environments.
 use super::{BadOption, NoOptions, Options, Resolve, resolve};
 use agents::MakeEnv;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use envs::{
     Acrobot, Bandit, BanditConfig, Blackjack, Breakout, BreakoutConfig, CartPole, Catch,
     CliffWalking, Env, FiveStep, FrozenLake, FrozenLakeConfig, GamblersConfig, GamblersProblem,
     Garnet, GarnetConfig, GridConfig, GridWorld, JacksCarRental, JacksConfig, Mdp, MdpEnv,
     Pendulum, RandomWalk, RandomWalkConfig, ShortCorridor, Taxi,
 };
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::sync::Arc;
 use train::Memory;
@@ -29,9 +29,13 @@ pub struct EnvEntry {
 pub enum Source {
     /// Outcomes can only be drawn.
     Env(fn(&Options) -> Result<MakeEnv>),
-    /// Outcomes are known, which is what planners need; played with a limit of so many steps.
+    /// Outcomes are known, which is what planners need; played with a limit of so many steps, unless
+    /// [`TIME_LIMIT`] says another, or the grid is so large that it grows.
     Mdp(fn(&Options) -> Result<Arc<dyn Mdp>>, u32),
 }
+
+/// The option that every environment with known outcomes has: steps after which an episode is cut off.
+pub const TIME_LIMIT: &str = "time_limit";
 
 impl EnvEntry {
     /// How to make copies with these options.
@@ -41,8 +45,11 @@ impl EnvEntry {
     pub fn make(&self, options: &Options) -> Result<MakeEnv> {
         match self.source {
             Source::Env(make) => make(options),
-            Source::Mdp(make, limit) => {
-                let mdp = make(options)?;
+            Source::Mdp(make, usual) => {
+                let mdp = make(&own(options))?;
+                let given = options.get(TIME_LIMIT).and_then(Value::as_u64);
+                let given = given.and_then(|steps| u32::try_from(steps).ok());
+                let limit = given.unwrap_or_else(|| grown(usual, options, &*mdp));
                 Ok(Box::new(move || Box::new(MdpEnv::new(Arc::clone(&mdp), Some(limit)))))
             }
         }
@@ -55,9 +62,39 @@ impl EnvEntry {
     pub fn mdp(&self, options: &Options) -> Result<Option<Arc<dyn Mdp>>> {
         match self.source {
             Source::Env(_) => Ok(None),
-            Source::Mdp(make, _) => Ok(Some(make(options)?)),
+            Source::Mdp(make, _) => Ok(Some(make(&own(options))?)),
         }
     }
+}
+
+/// The options of the problem itself.
+fn own(options: &Options) -> Options {
+    let mut options = options.clone();
+    options.remove(TIME_LIMIT);
+    options
+}
+
+/// Gymnasium's lakes of 4 × 4 and 8 × 8 have 100 and 200 steps, 25 for each row: so have larger grids,
+/// where that is more than `usual`. A map that has a name keeps what is known by that name.
+fn grown(usual: u32, options: &Options, mdp: &dyn Mdp) -> u32 {
+    let named = options.get("map").and_then(Value::as_str).is_some_and(|map| map.contains('x'));
+    match mdp.grid() {
+        Some(grid) if !named => {
+            let steps = 25 * (grid.width as u64 + grid.height as u64) / 2;
+            usual.max(u32::try_from(steps).unwrap_or(u32::MAX))
+        }
+        _ => usual,
+    }
+}
+
+/// Resolves the options of a problem whose outcomes are known, and the time limit.
+fn limited<C: Default + Serialize + DeserializeOwned>(given: &Options) -> Result<Options> {
+    let limit = given.get(TIME_LIMIT).cloned().unwrap_or(Value::Null);
+    let steps = limit.as_u64().filter(|steps| (1..=u64::from(u32::MAX)).contains(steps));
+    ensure!(limit.is_null() || steps.is_some(), "a whole number of steps above 0 is expected");
+    let mut options = resolve::<C>(&own(given))?;
+    options.insert(TIME_LIMIT.to_owned(), limit);
+    Ok(options)
 }
 
 /// The environments. Limits are Gymnasium's where it has one.
@@ -84,7 +121,7 @@ pub const ENVS: &[EnvEntry] = &[
     EnvEntry {
         name: "blackjack",
         about: "Blackjack with an infinite deck (Sutton & Barto, example 5.1)",
-        options: resolve::<NoOptions>,
+        options: limited::<NoOptions>,
         source: Source::Mdp(|_| Ok(Arc::new(Blackjack::default())), 100),
     },
     EnvEntry {
@@ -112,7 +149,7 @@ pub const ENVS: &[EnvEntry] = &[
     EnvEntry {
         name: "cliff-walking",
         about: "CliffWalking-v1 of Gymnasium: along the cliff, not into it (4×12)",
-        options: resolve::<CliffWalking>,
+        options: limited::<CliffWalking>,
         source: Source::Mdp(
             |options| known(options, resolve::<CliffWalking>, |c: CliffWalking| Ok(c)),
             1_000,
@@ -127,7 +164,7 @@ pub const ENVS: &[EnvEntry] = &[
     EnvEntry {
         name: "frozen-lake",
         about: "FrozenLake-v1 of Gymnasium: over the ice, not into a hole (4×4 or a map of your own)",
-        options: resolve::<FrozenLakeConfig>,
+        options: limited::<FrozenLakeConfig>,
         source: Source::Mdp(
             |options| {
                 known(options, resolve::<FrozenLakeConfig>, |c: FrozenLakeConfig| {
@@ -143,7 +180,7 @@ pub const ENVS: &[EnvEntry] = &[
         options: |given| {
             let mut options = Options::from_iter([("map".to_owned(), Value::from("8x8"))]);
             options.extend(given.clone());
-            resolve::<FrozenLakeConfig>(&options)
+            limited::<FrozenLakeConfig>(&options)
         },
         source: Source::Mdp(
             |options| {
@@ -157,7 +194,7 @@ pub const ENVS: &[EnvEntry] = &[
     EnvEntry {
         name: "gamblers-problem",
         about: "Gambler's problem: stake on coin flips to reach a goal (Sutton & Barto, example 4.3)",
-        options: resolve::<GamblersConfig>,
+        options: limited::<GamblersConfig>,
         source: Source::Mdp(
             |options| {
                 known(options, resolve::<GamblersConfig>, |c: GamblersConfig| {
@@ -171,7 +208,7 @@ pub const ENVS: &[EnvEntry] = &[
     EnvEntry {
         name: "garnet",
         about: "A random MDP of any size (Archibald et al. 1995)",
-        options: resolve::<GarnetConfig>,
+        options: limited::<GarnetConfig>,
         source: Source::Mdp(
             |options| {
                 known(options, resolve::<GarnetConfig>, |c: GarnetConfig| {
@@ -186,7 +223,7 @@ pub const ENVS: &[EnvEntry] = &[
     EnvEntry {
         name: "gridworld",
         about: "A grid of the literature (layout) or of your own (map)",
-        options: resolve::<GridConfig>,
+        options: limited::<GridConfig>,
         source: Source::Mdp(
             |options| {
                 known(options, resolve::<GridConfig>, |c: GridConfig| {
@@ -200,7 +237,7 @@ pub const ENVS: &[EnvEntry] = &[
     EnvEntry {
         name: "jacks-car-rental",
         about: "Jack's car rental: move cars between two lots (Sutton & Barto, example 4.2)",
-        options: resolve::<JacksConfig>,
+        options: limited::<JacksConfig>,
         source: Source::Mdp(
             |options| {
                 known(options, resolve::<JacksConfig>, |c: JacksConfig| Ok(JacksCarRental::new(c)))
@@ -217,7 +254,7 @@ pub const ENVS: &[EnvEntry] = &[
     EnvEntry {
         name: "random-walk",
         about: "A random walk to be predicted (Sutton & Barto, example 6.2)",
-        options: resolve::<RandomWalkConfig>,
+        options: limited::<RandomWalkConfig>,
         source: Source::Mdp(
             |options| {
                 known(options, resolve::<RandomWalkConfig>, |c: RandomWalkConfig| {
@@ -230,13 +267,13 @@ pub const ENVS: &[EnvEntry] = &[
     EnvEntry {
         name: "short-corridor",
         about: "Short corridor with switched actions (Sutton & Barto, example 13.1)",
-        options: resolve::<NoOptions>,
+        options: limited::<NoOptions>,
         source: Source::Mdp(|_| Ok(Arc::new(ShortCorridor {})), 1_000),
     },
     EnvEntry {
         name: "taxi",
         about: "Taxi-v3 of Gymnasium: fetch a passenger and bring him where he wants (500 states)",
-        options: resolve::<NoOptions>,
+        options: limited::<NoOptions>,
         source: Source::Mdp(|_| Ok(Arc::new(Taxi {})), 200),
     },
 ];

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::map::check_reward;
 use super::{GridMap, Layout, parse_map};
 use crate::Arrow;
 
@@ -109,6 +110,8 @@ impl Rules {
         if !self.living_reward.is_finite() {
             return Err(format!("the living reward must be finite, not {}", self.living_reward));
         }
+        check_reward(self.living_reward)
+            .map_err(|why| format!("the living reward {:e} {why}", self.living_reward))?;
         match &self.wind {
             Wind::Steady(wind) | Wind::Gusty(wind) if wind.len() != width => {
                 Err(format!("the wind is given for {} columns of {width}", wind.len()))

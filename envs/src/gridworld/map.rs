@@ -134,9 +134,23 @@ fn parse_row(line: &str) -> Result<Vec<Tile>, (usize, String)> {
         } else {
             let value = word.parse().ok().filter(|value: &f64| value.is_finite());
             let wanted = "is neither a number nor made of `.`, `#` and `S`";
-            tiles.push(Tile::Exit(value.ok_or((column, format!("`{word}` {wanted}")))?));
+            let value = value.ok_or((column, format!("`{word}` {wanted}")))?;
+            check_reward(value).map_err(|why| (column, format!("`{word}` {why}")))?;
+            tiles.push(Tile::Exit(value));
         }
         column += word.chars().count() + 1;
     }
     Ok(tiles)
+}
+
+/// Rewards are played in single precision: who learns must see what planners count with.
+pub(super) fn check_reward(value: f64) -> Result<(), String> {
+    let played = value as f32;
+    if !played.is_finite() {
+        return Err(format!("is too large: a reward is at most {:e}", f32::MAX));
+    }
+    if value != 0.0 && !played.is_normal() {
+        return Err(format!("is too small: a reward is 0, or at least {:e}", f32::MIN_POSITIVE));
+    }
+    Ok(())
 }

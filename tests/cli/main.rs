@@ -5,6 +5,7 @@ mod data;
 mod measures;
 mod models;
 mod pictures;
+mod planners;
 mod usage;
 
 use serde_json::Value;

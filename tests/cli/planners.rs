@@ -1,0 +1,58 @@
+//! Planners' time limits and rewards, as a user meets them.
+use super::*;
+
+/// On ice, until it is certain.
+const LAKE: &str = "value-iteration --env frozen-lake --gamma 1 --quiet";
+
+#[test]
+fn a_time_limit_is_named_grows_with_the_map_and_can_be_chosen() {
+    let lab = Lab::new();
+    let row = format!("{}\n", "F".repeat(16));
+    let mut map = row.repeat(16);
+    map.replace_range(0..1, "S");
+    map.replace_range(map.len() - 2..map.len() - 1, "G");
+    fs::write(lab.path("lake.map"), map).unwrap();
+    lab.ok(&format!("{LAKE} --map lake.map --time-limit 20 --out short"));
+    let told = lab.ok("eval short --episodes 20");
+    assert!(told.starts_with("return 0.00"), "{told}");
+    let named = "20 of 20 episodes were cut off by the time limit of 20 steps; a run with a larger \
+                 --time-limit gives them more";
+    assert!(told.contains(named), "{told}");
+    let told: Value = serde_json::from_str(&lab.ok("eval short --episodes 20 --json")).unwrap();
+    assert_eq!(told["cut_off"], 20);
+    lab.ok(&format!("{LAKE} --map lake.map --time-limit 5000 --out long"));
+    let told = lab.ok("eval long --episodes 20");
+    assert!(told.starts_with("return 1.00") && !told.contains("cut off"), "{told}");
+    let limit = |options: &[(&str, &str)]| {
+        let options = options.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value)));
+        let entry = lab::registry::ENVS.iter().find(|entry| entry.name == "frozen-lake").unwrap();
+        let options = (entry.options)(&options.collect()).unwrap();
+        entry.make(&options).unwrap()().spec().time_limit
+    };
+    let own = fs::read_to_string(lab.path("lake.map")).unwrap();
+    assert_eq!(limit(&[]), Some(100));
+    assert_eq!(limit(&[("map", "8x8")]), Some(100));
+    assert_eq!(limit(&[("map", own.as_str())]), Some(400));
+    let output = lab.run(&format!("{LAKE} --time-limit 0"));
+    let told = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("--time-limit 0: a whole number of steps above 0 is expected"), "{told}");
+}
+
+#[test]
+fn rewards_that_cannot_be_played_are_named() {
+    let lab = Lab::new();
+    for (map, words) in
+        [("S.\n1e160 .", "`1e160` is too large"), ("S.\n1e-50 .", "`1e-50` is too small")]
+    {
+        fs::write(lab.path("huge.map"), map).unwrap();
+        let output =
+            lab.run("value-iteration --env gridworld --map huge.map --discount 0.9 --quiet");
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains(words) && !told.contains("--lr"), "{told}");
+    }
+    fs::write(lab.path("large.map"), "S.\n1e38 .").unwrap();
+    lab.ok("value-iteration --env gridworld --map large.map --discount 0.9 --quiet --out large");
+    assert!(lab.ok("eval large --episodes 5").starts_with("return 1.000e38"));
+}

@@ -21,8 +21,11 @@ impl Activation {
     pub(crate) fn apply(self, x: &Tensor) -> Result<Tensor> {
         match self {
             Activation::Linear => Ok(x.clone()),
-            Activation::Relu => x.relu(),
-            Activation::LeakyRelu(slope) => x.relu()? - (x.neg()?.relu()? * f64::from(slope))?,
+            // Candle's own ReLU has a derivative of 1 at 0, where networks like to start. NaN stays.
+            Activation::Relu => x.detach().le(0.0)?.where_cond(&x.zeros_like()?, x),
+            Activation::LeakyRelu(slope) => {
+                x.detach().le(0.0)?.where_cond(&(x * f64::from(slope))?, x)
+            }
             Activation::Tanh => x.tanh(),
             // 1 / (1 + e^−x) has no gradient where the exponential overflows.
             Activation::Sigmoid => ((x * 0.5)?.tanh()? + 1.0)? * 0.5,

@@ -24,9 +24,10 @@ pub fn huber(pred: &Tensor, target: &Tensor, delta: f64) -> Result<Tensor> {
     if let Some(loss) = ops::regression(pred, target, Regression::Huber { delta: delta as f32 })? {
         return Ok(loss);
     }
-    // With c = d clipped to ±δ, both branches are c·(d − ½·c).
+    // With c = d clipped to ±δ, both branches are c·(d − ½·c), and c is the derivative: held constant it is so
+    // for infinite errors too.
     let d = (pred - target)?;
-    let clipped = d.clamp(-delta, delta)?;
+    let clipped = d.clamp(-delta, delta)?.detach();
     (&clipped * (d - (&clipped * 0.5)?)?)?.mean_all()
 }
 

@@ -28,8 +28,27 @@ impl Window {
 
     /// At how many positions along an axis a kernel can be applied to `size` elements.
     fn positions(&self, axis: usize, size: usize, kernel: usize) -> Option<usize> {
-        let room = (size + 2 * self.padding[axis]).checked_sub(self.extent(kernel)?)?;
+        let padded = self.padding[axis].checked_mul(2)?.checked_add(size)?;
+        let room = padded.checked_sub(self.extent(kernel)?)?;
         Some(room.checked_div(self.stride)? + 1)
+    }
+
+    /// What a kernel sees of x `[B, C, H, W]`, and the padding it needs still. Candle knows one padding, and
+    /// its backward pass one remainder of the stride for both axes.
+    fn seen(&self, x: &Tensor, weight: &Tensor) -> Result<(Tensor, usize)> {
+        let Self { stride, padding: [down, across], dilation } = *self;
+        let mut ends = [0; 2];
+        for (axis, end) in ends.iter_mut().enumerate() {
+            let padded = x.dim(2 + axis)? + 2 * self.padding[axis];
+            let extent = (weight.dim(2 + axis)? - 1) * dilation + 1;
+            *end = padded - (padded - extent) % stride;
+        }
+        let padded = [x.dim(2)? + 2 * down, x.dim(3)? + 2 * across];
+        if down == across && ends == padded {
+            return Ok((x.clone(), down));
+        }
+        let x = x.pad_with_zeros(2, down, down)?.pad_with_zeros(3, across, across)?;
+        Ok((x.narrow(2, 0, ends[0])?.narrow(3, 0, ends[1])?.contiguous()?, 0))
     }
 }
 
@@ -100,16 +119,12 @@ pub(crate) fn conv2d(
             Some(taps) => weight.broadcast_mul(&first_taps(weight, taps)?)?,
             None => weight.clone(),
         };
-        let Window { stride, padding: [down, across], dilation } = window;
+        let Window { stride, dilation, .. } = window;
         let pixels = form.order == Order::Pixels;
         let input = x;
         let x = &if pixels { x.permute((0, 3, 1, 2))?.contiguous()? } else { x.clone() }; // [B, C, H, W]
-        let sum = if down == across {
-            x.conv2d(&weight, down, stride, dilation, 1)?
-        } else {
-            let x = x.pad_with_zeros(2, down, down)?.pad_with_zeros(3, across, across)?;
-            x.conv2d(&weight, 0, stride, dilation, 1)?
-        }; // [B, O, H', W']
+        let (x, padding) = window.seen(x, &weight)?;
+        let sum = x.conv2d(&weight, padding, stride, dilation, 1)?; // [B, O, H', W']
         let y = form.activation.apply(&sum.broadcast_add(&bias.reshape((1, (), 1, 1))?)?)?;
         let y = if pixels { y.permute((0, 2, 3, 1))?.contiguous()? } else { y };
         let y = if form.residual { (input + y)? } else { y };
@@ -142,7 +157,7 @@ impl Conv2dOp {
             && let Some(out_height) = self.window.positions(0, height, kernel_height)
             && let Some(out_width) = self.window.positions(1, width, kernel_width)
             && channels == inputs
-            && batch * outputs * channels * height * width * stride * dilation > 0
+            && [batch, outputs, channels, height, width, stride, dilation].iter().all(|&n| n > 0)
         {
             let elements = kernel_height * kernel_width;
             return Ok(Geometry {

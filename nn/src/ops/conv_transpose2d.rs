@@ -29,11 +29,13 @@ pub(crate) fn conv_transpose2d(
         bail!("conv_transpose2d: bias {:?} does not fit weight {:?}", bias.dims(), weight.dims())
     }
     if !on_cpu_f32(&[x, weight, bias]) {
-        let Window { stride, padding: [padding, across], dilation } = window;
-        if padding != across {
-            bail!("conv_transpose2d: {window:?} needs the kernel of the CPU in f32")
-        }
-        let sum = x.conv_transpose2d(weight, padding, 0, stride, dilation)?; // [B, O, H', W']
+        let Window { stride, padding: [down, across], dilation } = window;
+        let sum = if down == across {
+            x.conv_transpose2d(weight, down, 0, stride, dilation)?
+        } else {
+            let whole = x.conv_transpose2d(weight, 0, 0, stride, dilation)?;
+            whole.narrow(2, down, geometry.height)?.narrow(3, across, geometry.width)?
+        }; // [B, O, H', W']
         let y = activation.apply(&sum.broadcast_add(&bias.reshape((1, (), 1, 1))?)?)?;
         return Ok((&y).into());
     }
@@ -52,7 +54,9 @@ impl ConvTranspose2dOp {
         // H' = (H − 1)·stride + (k − 1)·dilation + 1 − 2·padding
         let size = |axis: usize, positions: usize, kernel: usize| {
             let spread = positions.checked_sub(1)?.checked_mul(stride)?;
-            spread.checked_add(self.window.extent(kernel)?)?.checked_sub(2 * padding[axis])
+            spread
+                .checked_add(self.window.extent(kernel)?)?
+                .checked_sub(padding[axis].checked_mul(2)?)
         };
         if let (
             &[batch, inputs, out_height, out_width],
@@ -61,7 +65,7 @@ impl ConvTranspose2dOp {
             && let Some(height) = size(0, out_height, kernel_height)
             && let Some(width) = size(1, out_width, kernel_width)
             && inputs == rows
-            && batch * inputs * channels * height * width * stride * dilation > 0
+            && [batch, inputs, channels, height, width, stride, dilation].iter().all(|&n| n > 0)
         {
             return Ok(Geometry {
                 order: Order::Planes,

@@ -8,7 +8,6 @@
 //! A crew works for one thread at a time. Another one that asks, or a task that asks for help itself,
 //! does its work alone.
 #![allow(unsafe_code, reason = "helpers borrow a closure that outlives their work; see `Gate`")]
-use std::any::Any;
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -44,7 +43,7 @@ struct Helper {
     asleep: Arc<AtomicBool>,
 }
 
-/// What a helper is to do: a closure without its type and lifetime.
+/// What a helper is to do: a closure without its type and lifetime, which does not panic.
 #[derive(Clone, Copy)]
 struct Job {
     f: *const (dyn Fn(usize) + Sync),
@@ -62,7 +61,6 @@ struct Gate {
     job: UnsafeCell<Option<Job>>,
     /// The next task.
     next: AtomicUsize,
-    panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
 // SAFETY: `job` is written while the gate is shut and nobody inside, and read inside. Its closure may
@@ -102,10 +100,8 @@ impl Gate {
         if entered.is_ok() {
             *done = state / ONE_JOB;
             // SAFETY: nobody writes it while somebody is inside.
-            if let Some(job) = unsafe { *self.job.get() }
-                && let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.work(job)))
-            {
-                *self.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(panic);
+            if let Some(job) = unsafe { *self.job.get() } {
+                self.work(job);
             }
             self.state.fetch_sub(1, Ordering::Release);
         }
@@ -167,8 +163,17 @@ impl Crew {
         if helpers == 0 || self.led.swap(true, Ordering::Acquire) {
             return (0..count).for_each(f);
         }
+        // It belongs to this job alone: the next one may have begun, led by another thread, before this
+        // thread looks whether there was a panic.
+        let panic = Mutex::new(None);
+        let caught = |task| {
+            if let Err(caught) = catch_unwind(AssertUnwindSafe(|| f(task))) {
+                panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(caught);
+            }
+        };
         let leader = Leader(self);
         let gate = &*self.gate;
+        let f: &(dyn Fn(usize) + Sync) = &caught;
         // SAFETY: the lifetime of `f` is erased. It is called by those inside only, and before this
         // function returns or unwinds, `leader` is dropped, which waits until nobody is.
         let f: &'static (dyn Fn(usize) + Sync) = unsafe { std::mem::transmute(f) };
@@ -182,8 +187,7 @@ impl Crew {
         self.wake(helpers);
         gate.work(job);
         drop(leader);
-        let panic = gate.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(panic) = panic {
+        if let Some(panic) = panic.into_inner().unwrap_or_else(PoisonError::into_inner) {
             resume_unwind(panic);
         }
     }
@@ -197,10 +201,10 @@ impl Crew {
             let name = format!("helper {}", helpers.len() + 1);
             let thread = std::thread::Builder::new().name(name).spawn(move || gate.serve(&flag));
             // Without it there is less help.
-            let Ok(thread) = thread else { return };
+            let Ok(thread) = thread else { break };
             helpers.push(Helper { thread: thread.thread().clone(), asleep });
         }
-        for helper in &helpers[..n] {
+        for helper in helpers.iter().take(n) {
             if helper.asleep.swap(false, Ordering::SeqCst) {
                 helper.thread.unpark();
             }
@@ -212,10 +216,13 @@ impl Crew {
 mod tests {
     use super::*;
 
+    /// Fewer under an interpreter, which is some thousand times slower.
+    const ROUNDS: usize = if cfg!(miri) { 40 } else { 3_000 };
+
     #[test]
     fn every_task_is_done_once_however_many_threads_help() {
         let crew = Crew::default();
-        for round in 0..3_000 {
+        for round in 0..ROUNDS {
             let count = round % 7;
             let done: Vec<_> = (0..count).map(|_| AtomicUsize::new(0)).collect();
             crew.share(count, 1 + round % 4, &|task| {
@@ -229,24 +236,16 @@ mod tests {
         drop(helpers);
         std::thread::sleep(20 * PATIENCE);
         assert!(crew.helpers.lock().unwrap().iter().all(|h| h.asleep.load(Ordering::SeqCst)));
-        let (begun, both) = (AtomicUsize::new(0), Instant::now());
-        crew.share(2, 2, &|_| {
-            begun.fetch_add(1, Ordering::SeqCst);
-            // Until two threads are here.
-            while begun.load(Ordering::SeqCst) < 2 {
-                assert!(both.elapsed() < Duration::from_secs(60));
-                std::thread::yield_now();
-            }
-        });
+        both(&crew, |_| ());
     }
 
     #[test]
     fn tasks_that_share_and_threads_that_share_at_once_get_through() {
-        let (crew, total) = (Crew::default(), AtomicUsize::new(0));
+        let (crew, total, rounds) = (Crew::default(), AtomicUsize::new(0), ROUNDS / 15);
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    for _ in 0..200 {
+                    for _ in 0..rounds {
                         crew.share(3, 3, &|_| {
                             crew.share(5, 3, &|_| {
                                 total.fetch_add(1, Ordering::Relaxed);
@@ -256,7 +255,7 @@ mod tests {
                 });
             }
         });
-        assert_eq!(total.into_inner(), 4 * 200 * 3 * 5);
+        assert_eq!(total.into_inner(), 4 * rounds * 3 * 5);
     }
 
     #[test]
@@ -276,5 +275,53 @@ mod tests {
             total.fetch_add(task, Ordering::Relaxed);
         });
         assert_eq!(total.into_inner(), 28);
+    }
+
+    /// Calls `f` while two threads are at work.
+    fn both(crew: &Crew, f: impl Fn(usize) + Sync) {
+        let (begun, begin) = (AtomicUsize::new(0), Instant::now());
+        crew.share(2, 2, &|task| {
+            begun.fetch_add(1, Ordering::SeqCst);
+            while begun.load(Ordering::SeqCst) < 2 {
+                assert!(begin.elapsed() < Duration::from_secs(60));
+                std::thread::yield_now();
+            }
+            f(task);
+        });
+    }
+
+    #[test]
+    fn a_panic_of_all_threads_does_not_come_back_in_the_next_job() {
+        let crew = Crew::default();
+        for _ in 0..3 {
+            let result = catch_unwind(AssertUnwindSafe(|| both(&crew, |_| panic!("as expected"))));
+            assert!(result.is_err());
+            both(&crew, |_| ());
+        }
+    }
+
+    /// Whoever leads next, a panic comes back to the thread whose job it was.
+    #[test]
+    fn a_panic_comes_back_to_its_own_thread() {
+        let crew = Crew::default();
+        std::thread::scope(|scope| {
+            for own in 0..3 {
+                let crew = &crew;
+                scope.spawn(move || {
+                    for round in 0..ROUNDS / 5 {
+                        let wrong = own > 0 && round % 2 == 0;
+                        let result = catch_unwind(AssertUnwindSafe(|| {
+                            crew.share(3, 2, &|task| {
+                                if wrong && task == 1 {
+                                    resume_unwind(Box::new(own));
+                                }
+                            });
+                        }));
+                        let back = result.err().map(|panic| panic.downcast_ref::<i32>().copied());
+                        assert_eq!(back, wrong.then_some(Some(own)));
+                    }
+                });
+            }
+        });
     }
 }

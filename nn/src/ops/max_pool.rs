@@ -1,13 +1,14 @@
 //! The largest number of each window.
 use super::{on_cpu_f32, read, slice};
-use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, Var, bail};
 
 /// The largest of each window of `side`×`side` numbers, side by side, for x `[B, C, H, W]`:
-/// `[B, C, ⌊H/side⌋, ⌊W/side⌋]`. Rows and columns that are left over are not seen.
+/// `[B, C, ⌊H/side⌋, ⌊W/side⌋]`. Rows and columns that are left over are not seen; of several largest numbers
+/// the first one in raster order takes the gradient, as in PyTorch.
 pub(crate) fn max_pool2d(x: &Tensor, side: usize) -> Result<Tensor> {
-    Windows::of(x.dims(), side)?;
+    let windows = Windows::of(x.dims(), side)?;
     if !on_cpu_f32(&[x]) {
-        return x.max_pool2d(side);
+        return by_candle(x, &windows);
     }
     let x = x.contiguous()?;
     match x.track_op() {
@@ -16,15 +17,34 @@ pub(crate) fn max_pool2d(x: &Tensor, side: usize) -> Result<Tensor> {
     }
 }
 
+/// Not by Candle's own pooling, whose gradient is divided where windows do not cover the picture, and
+/// shared out where several numbers are the largest.
+fn by_candle(x: &Tensor, windows: &Windows) -> Result<Tensor> {
+    let (side, rows, columns) = (windows.side, windows.rows(), windows.columns());
+    let planes = windows.shape[0] * windows.shape[1];
+    let seen = x.narrow(2, 0, rows * side)?.narrow(3, 0, columns * side)?.contiguous()?;
+    let seen = seen.reshape((planes, rows, side, columns, side))?;
+    let at = |place: usize| {
+        let (down, across) = (place / side, place % side);
+        seen.narrow(2, down, 1)?.narrow(4, across, 1)?.contiguous() // [B·C, ⌊H/side⌋, 1, ⌊W/side⌋, 1]
+    };
+    let mut largest = at(0)?;
+    for place in 1..side * side {
+        let next = at(place)?;
+        // What is not a number stays, and differs from itself.
+        let (is, was) = (next.detach(), largest.detach());
+        let larger = (is.gt(&was)? + is.ne(&is)?)?;
+        largest = larger.where_cond(&next, &largest)?;
+    }
+    largest.reshape((windows.shape[0], windows.shape[1], rows, columns))
+}
+
 /// 1 at the largest number of each window, the first of several, and 0 elsewhere: of the shape of x.
 pub(crate) fn largest(x: &Tensor, side: usize) -> Result<Tensor> {
-    let windows = Windows::of(x.dims(), side)?;
-    read(&x.to_dtype(DType::F32)?, |x| {
-        let mut ones = vec![0.0f32; x.len()];
-        windows.each(x, |_, at| ones[at] = 1.0);
-        Tensor::from_vec(ones, windows.shape.clone(), &candle_core::Device::Cpu)
-    })?
-    .to_dtype(x.dtype())
+    // What the gradient of the sum is, so that both have the same place.
+    let x = Var::from_tensor(x)?;
+    let gradients = max_pool2d(&x, side)?.sum_all()?.backward()?;
+    gradients.get(&x).map_or_else(|| x.zeros_like(), |ones| Ok(ones.clone()))
 }
 
 /// Where windows lie in pictures `[B, C, H, W]`.
@@ -113,7 +133,7 @@ impl CustomOp1 for MaxPool {
 mod tests {
     use super::*;
     use crate::gradcheck::gradcheck;
-    use candle_core::{Device, Var};
+    use candle_core::{DType, Device};
 
     fn values(tensor: &Tensor) -> Vec<f32> {
         tensor.flatten_all().unwrap().to_vec1().unwrap()
@@ -137,14 +157,64 @@ mod tests {
     #[test]
     fn the_gradient_is_that_of_differences() {
         let x: Vec<f32> = (0..72).map(|i| (i * 29 % 72) as f32 * 0.1).collect();
-        let x = Var::from_vec(x, (2, 1, 6, 6), &Device::Cpu).unwrap();
-        for side in [1, 2, 3, 4] {
-            let f = || max_pool2d(&x, side)?.sqr()?.mean_all();
-            let worst = gradcheck(std::slice::from_ref(&x), 1e-2, f).unwrap();
-            assert!(worst < 1e-3, "{side}: {worst}");
-            let exact = x.to_dtype(DType::F64).unwrap();
-            let by_candle = max_pool2d(&exact, side).unwrap().to_dtype(DType::F32).unwrap();
-            assert_eq!(values(&max_pool2d(&x, side).unwrap()), values(&by_candle));
+        let single = Var::from_vec(x, (2, 1, 6, 6), &Device::Cpu).unwrap();
+        let double = Var::from_tensor(&single.to_dtype(DType::F64).unwrap()).unwrap();
+        for side in [1, 2, 3, 4, 5, 6] {
+            for (x, h, most) in [(&single, 1e-2, 1e-3), (&double, 1e-5, 1e-8)] {
+                let f = || max_pool2d(x, side)?.sqr()?.mean_all();
+                let worst = gradcheck(std::slice::from_ref(x), h, f).unwrap();
+                assert!(worst < most, "{side}: {worst}");
+            }
+        }
+    }
+
+    /// A row and a column are left over, and in three windows several numbers are the largest.
+    #[test]
+    fn the_first_of_the_largest_takes_the_whole_gradient() {
+        let x: [[f64; 5]; 5] = [
+            [1.0, 5.0, 2.0, 2.0, 9.0],
+            [3.0, 4.0, 2.0, 2.0, 9.0],
+            [0.0, 0.0, -1.0, -2.0, 9.0],
+            [0.0, 0.0, -3.0, -1.0, 9.0],
+            [9.0, 9.0, 9.0, 9.0, 9.0],
+        ];
+        let g = Tensor::new(&[[1f64, 2.0], [3.0, 4.0]], &Device::Cpu).unwrap();
+        let expected: Vec<f32> = (0..25)
+            .map(|i| match i {
+                1 => 1.0,
+                2 => 2.0,
+                10 => 3.0,
+                12 => 4.0,
+                _ => 0.0,
+            })
+            .collect();
+        for dtype in [DType::F32, DType::F64] {
+            let x = Tensor::new(&x, &Device::Cpu).unwrap().reshape((1, 1, 5, 5)).unwrap();
+            let x = Var::from_tensor(&x.to_dtype(dtype).unwrap()).unwrap();
+            let g = g.reshape((1, 1, 2, 2)).unwrap().to_dtype(dtype).unwrap();
+            let y = (max_pool2d(&x, 2).unwrap() * g).unwrap().sum_all().unwrap();
+            let dx = y.backward().unwrap().get(&x).unwrap().to_dtype(DType::F32).unwrap();
+            assert_eq!(values(&dx), expected, "{dtype:?}");
+            let ones = values(&largest(&x, 2).unwrap().to_dtype(DType::F32).unwrap());
+            let expected: Vec<f32> = expected.iter().map(|g| g.signum() * g.min(1.0)).collect();
+            assert_eq!(ones, expected, "{dtype:?}");
+        }
+        // Nearer to each other than single precision tells apart.
+        let x = Tensor::new(&[[[[1f64, 1.0 + 1e-12]]]], &Device::Cpu).unwrap();
+        let x = x.broadcast_as((1, 1, 2, 2)).unwrap().contiguous().unwrap();
+        let ones = largest(&x, 2).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();
+        assert_eq!(ones, [0.0, 1.0, 0.0, 0.0]);
+        // What is not a number comes through, with its gradient, wherever it is.
+        for at in 0..4 {
+            for dtype in [DType::F32, DType::F64] {
+                let x: Vec<f32> = (0..4).map(|i| if i == at { f32::NAN } else { 3.0 }).collect();
+                let x = Tensor::from_vec(x, (1, 1, 2, 2), &Device::Cpu).unwrap();
+                let x = x.to_dtype(dtype).unwrap();
+                let y = max_pool2d(&x, 2).unwrap().to_dtype(DType::F32).unwrap();
+                assert!(values(&y)[0].is_nan(), "{at} {dtype:?}");
+                let ones = values(&largest(&x, 2).unwrap().to_dtype(DType::F32).unwrap());
+                assert_eq!(ones.iter().position(|one| *one == 1.0), Some(at), "{dtype:?}");
+            }
         }
     }
 }

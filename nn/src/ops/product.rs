@@ -90,13 +90,15 @@ fn product_by(
     if from.is_empty() || b.columns == 0 {
         return Ok(());
     }
-    let largest = |offsets: &[u32]| offsets.iter().copied().max().unwrap_or(0) as usize;
-    let reads = steps.is_empty() || largest(from) + largest(steps) < values.len();
-    let rows = steps.len().saturating_sub(1).checked_mul(b.stride);
-    let rows = rows.and_then(|rows| rows.checked_add(b.columns));
-    let has_rows = steps.is_empty() || rows.is_some_and(|end| end <= b.values.len());
-    let writes = from.len() == to.len() && largest(to) + b.columns <= c.len();
-    if !(reads && has_rows && writes) {
+    // With whole numbers that cannot overflow: in a release build a sum that did would let anything in.
+    let largest = |offsets: &[u32]| u128::from(offsets.iter().copied().max().unwrap_or(0));
+    let [columns, stride, rows] = [b.columns, b.stride, steps.len()].map(|n| n as u128);
+    let reads = rows == 0 || largest(from) + largest(steps) < values.len() as u128;
+    let has_rows = rows == 0 || (rows - 1) * stride + columns <= b.values.len() as u128;
+    let writes = from.len() == to.len() && largest(to) + columns <= c.len() as u128;
+    // `parts` multiplies what it divides.
+    let countable = from.len().max(b.columns) < u32::MAX as usize;
+    if !(reads && has_rows && writes && countable) {
         bail!(
             "product: {} rows from {} on in {} numbers, times {} rows of {} in {}, into {} rows \
              up to {} in {}",
@@ -200,9 +202,9 @@ impl Rows<'_> {
     /// Calls `f` with a copy of `count` rows, `stride` numbers apart, that is.
     fn pack(&self, count: usize, stride: usize, f: impl FnOnce(Rows)) {
         scratch(count * stride, |values| {
-            let rows = self.values.chunks(self.stride);
-            for (packed, row) in values.chunks_exact_mut(stride).zip(rows) {
-                packed[..self.columns].copy_from_slice(&row[..self.columns]);
+            for (row, packed) in values.chunks_exact_mut(stride).enumerate() {
+                let row = &self.values[row * self.stride..][..self.columns];
+                packed[..self.columns].copy_from_slice(row);
             }
             f(Rows { values, stride, columns: self.columns });
         });
@@ -239,6 +241,20 @@ mod tests {
         assert!(refused(4, &[0, 2], 6, &[0, 4], 6));
         assert!(refused(4, &[0, 2], 6, &[0], 6));
 
+        // Sums of what is asked for that wrap around to something small.
+        let refused = |columns: usize, stride: usize, steps: &[u32], to: u32| {
+            let (values, b, mut c) = ([1.0; 8], [1.0; 8], [7.0; 8]);
+            let factors = Factors { values: &values, from: &[0], steps };
+            let rows = Rows { values: &b, stride, columns };
+            let result = product(factors, rows, &mut c, &[to], Old::Replaced);
+            assert!(result.is_ok() || c == [7.0; 8]);
+            result.is_err()
+        };
+        assert!(!refused(3, 3, &[], 5) && !refused(3, 5, &[0, 1], 5));
+        assert!(refused(usize::MAX - 4, 3, &[], 5) && refused(usize::MAX, 3, &[], 1));
+        assert!(refused(usize::MAX - 2, 3, &[0, 1], 3) && refused(3, usize::MAX - 1, &[0, 1], 0));
+        assert!(refused(3, usize::MAX / 2 + 1, &[0, 1, 2], 0) && refused(3, 3, &[u32::MAX], 0));
+
         let refused = |left: usize, right: usize, len: usize, out: usize| {
             dots(&vec![1.0; left], &vec![1.0; right], len, &mut vec![0.0; out]).is_err()
         };
@@ -251,5 +267,24 @@ mod tests {
     fn offsets_beyond_32_bits_are_refused() {
         assert_eq!(multiples(3, 5).unwrap(), [0, 5, 10]);
         assert!(multiples(1 << 20, 1 << 20).is_err());
+    }
+
+    /// Rows that overlap, or are all the same one, are read where they are.
+    #[test]
+    fn rows_of_any_distance_are_multiplied() {
+        let b: Vec<f32> = (0..20).map(|i| i as f32).collect();
+        for (stride, rows) in [(0, 1), (0, 20), (1, 20), (2, 1), (2, 20), (3, 20)] {
+            let (from, to) = (vec![0; rows], multiples(rows, 3).unwrap());
+            let factors = Factors { values: &[1.0, 10.0, 100.0], from: &from, steps: &[0, 1, 2] };
+            let mut c = vec![0.0; 3 * rows];
+            let b = Rows { values: &b[1..], stride, columns: 3 };
+            product(factors, b, &mut c, &to, Old::Replaced).unwrap();
+            let term = |row: usize, column: usize| (1 + row * stride + column) as f32;
+            for (i, c) in c.iter().enumerate() {
+                let sum: f32 =
+                    [1.0, 10.0, 100.0].iter().enumerate().map(|(k, a)| a * term(k, i % 3)).sum();
+                assert_eq!(*c, sum, "{stride} {rows}");
+            }
+        }
     }
 }

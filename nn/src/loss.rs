@@ -1,6 +1,6 @@
 //! What is minimised: every loss is a scalar tensor, a mean over the batch.
 use crate::ops::{self, Regression};
-use candle_core::{DType, Result, Tensor, bail};
+use candle_core::{DType, Device, Result, Tensor, bail};
 
 /// mean (pred − target)², over all elements of two tensors of one shape.
 pub fn mse(pred: &Tensor, target: &Tensor) -> Result<Tensor> {
@@ -38,6 +38,7 @@ pub fn softmax_cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor>
     if let Some(loss) = ops::softmax_cross_entropy(logits, labels)? {
         return Ok(loss);
     }
+    in_range("softmax_cross_entropy", labels, logits.dim(1)?, ["label", "classes"])?;
     softmax_terms(logits, labels)?.mean_all()
 }
 
@@ -48,6 +49,7 @@ pub fn softmax_nll_each(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     if let Some(nll) = ops::softmax_nll_each(logits, labels)? {
         return Ok(nll);
     }
+    in_range("softmax_nll_each", labels, logits.dim(1)?, ["label", "classes"])?;
     softmax_terms(&logits.detach(), labels)?.flatten_from(1)?.sum(1)
 }
 
@@ -105,7 +107,7 @@ fn softmax_terms(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     let largest = logits.max_keepdim(1)?.detach(); // [B, 1, …]
     let shifted = logits.broadcast_sub(&largest)?; // [B, A, …]
     let log_sum = shifted.exp()?.sum_keepdim(1)?.log()?; // [B, 1, …]
-    let chosen = shifted.gather(&labels.unsqueeze(1)?.contiguous()?, 1)?; // [B, 1, …]
+    let chosen = shifted.contiguous()?.gather(&labels.unsqueeze(1)?.contiguous()?, 1)?; // [B, 1, …]
     log_sum - chosen
 }
 
@@ -181,7 +183,19 @@ pub fn select(q: &Tensor, actions: &Tensor) -> Result<Tensor> {
     if let Some(selected) = ops::select(q, actions)? {
         return Ok(selected);
     }
-    q.gather(&actions.unsqueeze(1)?, 1)?.squeeze(1) // [B, A] → [B, 1] → [B]
+    in_range("select", actions, q.dim(1)?, ["action", "actions"])?;
+    let actions = actions.unsqueeze(1)?.contiguous()?; // [B, 1]
+    q.contiguous()?.gather(&actions, 1)?.squeeze(1) // [B, A] → [B, 1] → [B]
+}
+
+/// Refuses numbers that are not below `n`. Candle's own `gather` takes the largest of all for a gap, and
+/// other devices may not look.
+fn in_range(loss: &str, chosen: &Tensor, n: usize, [one, many]: [&str; 2]) -> Result<()> {
+    let largest = chosen.flatten_all()?.to_device(&Device::Cpu)?.max(0)?.to_scalar::<u32>()?;
+    if largest as usize >= n {
+        bail!("{loss}: {one} {largest}, there are {n} {many}")
+    }
+    Ok(())
 }
 
 /// log softmax of each row: l − log Σ e^l, for logits `[B, A]`. Finite for all finite logits.
@@ -210,7 +224,7 @@ fn same_shape(loss: &str, left: &Tensor, right: &Tensor) -> Result<()> {
 mod tests {
     use super::*;
     use crate::gradcheck::gradcheck;
-    use candle_core::{Device, Var};
+    use candle_core::Var;
 
     fn var(values: &[f64], shape: &[usize], dtype: DType) -> Var {
         let values = Tensor::from_slice(values, shape, &Device::Cpu).unwrap();

@@ -234,8 +234,12 @@ mod tests {
         assert_eq!(helpers.len(), 3);
         // Helpers that have gone to sleep are woken up.
         drop(helpers);
-        std::thread::sleep(20 * PATIENCE);
-        assert!(crew.helpers.lock().unwrap().iter().all(|h| h.asleep.load(Ordering::SeqCst)));
+        let begin = Instant::now();
+        let asleep = |helper: &Helper| helper.asleep.load(Ordering::SeqCst);
+        while !crew.helpers.lock().unwrap().iter().all(asleep) {
+            assert!(begin.elapsed() < Duration::from_secs(60));
+            std::thread::sleep(PATIENCE);
+        }
         both(&crew, |_| ());
     }
 

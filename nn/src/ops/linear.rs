@@ -26,7 +26,7 @@ pub(crate) fn linear(
     }
     activation.check()?;
     if !on_cpu_f32(&[x, weight, bias]) {
-        let sum = x.matmul(&weight.t()?)?.broadcast_add(bias)?; // [B, N]
+        let sum = x.contiguous()?.matmul(&weight.t()?)?.broadcast_add(bias)?; // [B, N]
         return Ok((&activation.apply(&sum)?).into());
     }
     apply(signal, weight, bias, LinearOp { activation }, reader)

@@ -21,6 +21,8 @@ mod linear;
 mod logistics;
 mod loss;
 mod max_pool;
+#[cfg(test)]
+mod paths;
 mod pixels;
 mod product;
 mod scatter;

@@ -9,7 +9,7 @@ mod job;
 mod presets;
 
 pub use algorithms::{ALGORITHMS, Algorithm, Build};
-pub(crate) use bad_option::BadOption;
+pub(crate) use bad_option::{BadOption, plain};
 pub use data::{DATA, DataEntry, DataName, DataSource, Loaded};
 pub use envs::{ENVS, EnvEntry, Source, TIME_LIMIT};
 pub use job::{DataJob, Job, Subject};

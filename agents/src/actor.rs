@@ -45,7 +45,13 @@ impl Setup {
         memory::copies(&mut memory, n_envs, spec);
         // Two networks, with gradients and moments.
         memory::networks(&mut memory, hidden, (spec, spec.action_width()), 8);
-        memory::pass(&mut memory, ("rollout", rollout), [rollout, n_envs], (spec, hidden));
+        memory::pass(
+            &mut memory,
+            ("rollout", rollout),
+            &[("n_envs", n_envs), ("hidden", hidden)],
+            [rollout, n_envs],
+            (spec, hidden),
+        );
         memory
     }
 }

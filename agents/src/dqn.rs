@@ -122,7 +122,13 @@ impl DqnConfig {
         memory::copies(&mut memory, n_envs, spec);
         // The target's parameters alone; the others with their gradient and moments.
         memory::networks(&mut memory, hidden, (spec, spec.n_actions()), 5);
-        memory::pass(&mut memory, ("batch", batch), [batch, 2], (spec, hidden));
+        memory::pass(
+            &mut memory,
+            ("batch", batch),
+            &[("hidden", hidden)],
+            [batch, 2],
+            (spec, hidden),
+        );
         memory
     }
 }

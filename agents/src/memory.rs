@@ -37,18 +37,19 @@ pub(crate) fn networks(
     memory.part("hidden", hidden, [hidden, rest, copies, FLOAT]);
 }
 
-/// What becomes of `rows` observations on their way through a network and back, which hyper-parameter
-/// `name` of this `value` makes so many.
+/// What becomes of `rows` observations on their way through a network and back, which the
+/// hyper-parameter that is `named` makes so many, and those `with` it.
 pub(crate) fn pass(
     memory: &mut Memory,
-    (name, value): (&'static str, usize),
+    named: (&'static str, usize),
+    with: &[(&str, usize)],
     rows: [usize; 2],
     (spec, hidden): (&Spec, usize),
 ) {
     let numbers =
         inputs(spec).saturating_add(spec.obs_len()).saturating_add(hidden.saturating_mul(2));
     // Each with its gradient, and a copy.
-    memory.part(name, value, rows.into_iter().chain([numbers, 3, FLOAT]));
+    memory.part_with(named, with, rows.into_iter().chain([numbers, 3, FLOAT]));
 }
 
 /// Numbers that the first dense layer is shown.

@@ -305,13 +305,23 @@ impl ImageTransformerConfig {
         let mut memory = Memory::default();
         // Queries, keys and values, what is made of them, and four times as many units.
         let each = memory::sum([features.saturating_mul(12).saturating_mul(blocks), t, params]);
-        memory::learned(&mut memory, ("features", features), [features, each]);
+        memory::learned(
+            &mut memory,
+            ("features", features),
+            &[("blocks", blocks)],
+            [features, each],
+        );
         let numbers = memory::sum([
             features.saturating_mul(14).saturating_mul(blocks),
             heads.saturating_mul(t).saturating_mul(blocks),
             2 * params,
         ]);
-        memory::pass(&mut memory, batch, [t, numbers]);
+        memory::pass(
+            &mut memory,
+            batch,
+            &[("features", features), ("heads", heads), ("blocks", blocks)],
+            [t, numbers],
+        );
         memory
     }
 }

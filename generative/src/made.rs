@@ -133,7 +133,12 @@ impl MadeConfig {
         let (d, said) = (subject.shape.len(), subject.shape.len() * subject.output.params());
         let mut memory = Memory::default();
         let between = hidden.saturating_mul(layers - 1);
-        memory::learned(&mut memory, ("hidden", hidden), [hidden, memory::sum([d, between, said])]);
+        memory::learned(
+            &mut memory,
+            ("hidden", hidden),
+            &[("layers", layers)],
+            [hidden, memory::sum([d, between, said])],
+        );
         if self.direct {
             let told = format!("true, {d} to {said} numbers");
             memory.part("direct", told, [d, said, 4 * size_of::<f32>()]);
@@ -141,6 +146,7 @@ impl MadeConfig {
         memory::pass(
             &mut memory,
             batch,
+            &[("hidden", hidden), ("layers", layers)],
             [memory::sum([d, hidden.saturating_mul(layers), 2 * said])],
         );
         memory

@@ -11,18 +11,29 @@ const LEARNED: usize = 4 * FLOAT;
 /// A number of a layer with its gradient, and a copy.
 const PASSED: usize = 3 * FLOAT;
 
-/// Parameters, `weights` of them as a product, that hyper-parameter `name` of this `value` makes so many.
+/// Hyper-parameters with their values.
+type Values<'a> = &'a [(&'a str, usize)];
+
+/// Parameters, `weights` of them as a product, that hyper-parameter `name` of this `value` makes so many, and
+/// those `with` it.
 pub(crate) fn learned(
     memory: &mut Memory,
-    (name, value): (&'static str, usize),
+    named: (&'static str, usize),
+    with: Values<'_>,
     weights: impl IntoIterator<Item = usize>,
 ) {
-    memory.part(name, value, weights.into_iter().chain([LEARNED]));
+    memory.part_with(named, with, weights.into_iter().chain([LEARNED]));
 }
 
-/// What becomes of a batch on its way through a network and back: `each` numbers of each sample.
-pub(crate) fn pass(memory: &mut Memory, batch: usize, each: impl IntoIterator<Item = usize>) {
-    memory.part("batch", batch, each.into_iter().chain([batch, PASSED]));
+/// What becomes of a batch on its way through a network and back: `each` numbers of each sample, as
+/// hyper-parameters `with` the batch say.
+pub(crate) fn pass(
+    memory: &mut Memory,
+    batch: usize,
+    with: Values<'_>,
+    each: impl IntoIterator<Item = usize>,
+) {
+    memory.part_with(("batch", batch), with, each.into_iter().chain([batch, PASSED]));
 }
 
 /// The sum, or the largest number.

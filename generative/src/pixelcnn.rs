@@ -123,11 +123,26 @@ impl PixelCnnConfig {
             4 * shape.channels * first_kernel * first_kernel,
             features.saturating_mul(4 * kernel * kernel).saturating_mul(blocks),
         ]);
-        memory::learned(&mut memory, ("features", features), [features, kernels]);
-        memory::learned(&mut memory, ("hidden", hidden), [hidden, memory::sum([features, said])]);
+        memory::learned(
+            &mut memory,
+            ("features", features),
+            &[("blocks", blocks), ("first_kernel", first_kernel), ("kernel", kernel)],
+            [features, kernels],
+        );
+        memory::learned(
+            &mut memory,
+            ("hidden", hidden),
+            &[("blocks", blocks), ("first_kernel", first_kernel), ("kernel", kernel)],
+            [hidden, memory::sum([features, said])],
+        );
         let maps =
             memory::sum([features.saturating_mul(6).saturating_mul(blocks + 1), hidden, 2 * said]);
-        memory::pass(&mut memory, batch, [shape.height, shape.width, maps]);
+        memory::pass(
+            &mut memory,
+            batch,
+            &[("features", features), ("blocks", blocks), ("hidden", hidden)],
+            [shape.height, shape.width, maps],
+        );
         memory
     }
 

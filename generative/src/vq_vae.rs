@@ -91,8 +91,18 @@ impl VqVaeConfig {
             dims.saturating_mul(10),
             16 * shape.channels * (1 + outputs),
         ]);
-        memory::learned(&mut memory, ("channels", channels), [channels, kernels]);
-        memory::learned(&mut memory, ("codes", codes), [codes, dims]);
+        memory::learned(
+            &mut memory,
+            ("channels", channels),
+            &[("residual", residual), ("dims", dims)],
+            [channels, kernels],
+        );
+        memory::learned(
+            &mut memory,
+            ("codes", codes),
+            &[("residual", residual), ("dims", dims)],
+            [codes, dims],
+        );
         let grid = shape.height * shape.width / 16;
         // Half the channels on four times the grid, on either side.
         let maps = memory::sum([
@@ -101,7 +111,12 @@ impl VqVaeConfig {
             codes,
             16 * shape.channels * (2 + outputs),
         ]);
-        memory::pass(&mut memory, batch, [grid, maps]);
+        memory::pass(
+            &mut memory,
+            batch,
+            &[("channels", channels), ("residual", residual), ("dims", dims), ("codes", codes)],
+            [grid, maps],
+        );
         memory
     }
 

@@ -1,6 +1,7 @@
 //! From what was typed to what it means: flag > config file > preset > default.
 use crate::registry::{
     ALGORITHMS, Algorithm, BadOption, DataName, ENVS, Options, PRESETS, Preset, Subject, find,
+    plain,
 };
 use crate::usage::Usage;
 use ::train::Plan;
@@ -102,7 +103,7 @@ impl Config {
                 options_of(&Options::from_iter([((*key).clone(), (*value).clone())])).is_err()
             };
             match given.iter().find(wrong) {
-                Some((key, value)) => BadOption::of(key, value, error.to_string()).into(),
+                Some((key, value)) => BadOption::of(key, value, plain(&error)).into(),
                 None => anyhow::Error::from(Usage(format!("options of {subject}: {error}"))),
             }
         })?;
@@ -221,7 +222,7 @@ impl Layer {
                 return Err(Usage(format!("{}: {unknown}", self.name)).into());
             }
             let wrong = |why: &dyn std::fmt::Display| {
-                Usage(format!("{}: {key} = {value}: {why}", self.name))
+                Usage(format!("{}: {key} = {value}: {}", self.name, plain(why)))
             };
             match key.as_str() {
                 "algorithm" if value != algorithm.name => {

@@ -133,5 +133,6 @@ fn value(key: &str, text: &str) -> Result<Value> {
         let map = map.map_err(|error| Usage(format!("--map {text}: {error:#}")))?;
         return Ok(Value::from(map));
     }
+    let text = text.trim_start_matches('\u{feff}');
     Ok(serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)))
 }

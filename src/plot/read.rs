@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Curve, Panel, Points};
+use crate::usage::Usage;
 
 /// Reads `metrics.jsonl` of every run into one panel per metric, with all runs in each.
 ///
@@ -29,8 +30,8 @@ pub fn panels(runs: &[PathBuf], metrics: &[String]) -> Result<Vec<Panel>> {
     let chosen = if metrics.is_empty() { worth_seeing(curves.keys()) } else { metrics.to_vec() };
     ensure!(!chosen.is_empty(), "name the metrics to plot; the runs have: {}", known());
     let panel = |metric: String| {
-        let curves = curves.get(&metric).cloned().with_context(|| {
-            format!("no run has the metric `{metric}`; the runs have: {}", known())
+        let curves = curves.get(&metric).cloned().ok_or_else(|| {
+            Usage(format!("--metric {metric}: no run has it; the runs have: {}", known()))
         })?;
         Ok(Panel { title: metric, x_label: "step".into(), curves, ..Panel::default() })
     };
@@ -159,6 +160,6 @@ mod tests {
         refused(&[run(root.path(), "empty", "")], &[], "has no metrics yet");
         refused(&[root.path().join("none")], &[], "can't read");
         refused(&[only_speed], &[], "the runs have: speed/steps_per_s");
-        refused(&[good], &["eval/score".into()], "no run has the metric `eval/score`");
+        refused(&[good], &["eval/score".into()], "--metric eval/score: no run has it");
     }
 }

@@ -58,6 +58,22 @@ impl BadOption {
     }
 }
 
+/// A mismatch of types in the words of who typed it, and not in those of Rust.
+pub(crate) fn plain(error: &dyn std::fmt::Display) -> String {
+    let names = [
+        ("expected f64", "a number is expected"),
+        ("expected usize", "a whole number is expected"),
+        ("expected u64", "a whole number is expected"),
+        ("expected u32", "a whole number is expected"),
+        ("expected a boolean", "true or false is expected"),
+    ];
+    let told = error.to_string();
+    names.iter().fold(told, |told, (rust, plain)| match told.strip_suffix(rust) {
+        Some(rest) => format!("{rest}{plain}"),
+        None => told,
+    })
+}
+
 /// What was given and is not the default.
 fn changed(given: &Options, options: Resolve) -> Vec<(String, Value)> {
     let defaults = options(&Options::new()).unwrap_or_default();

@@ -126,7 +126,8 @@ fn check_room(options: &Options) -> Result<()> {
     // A point is of two floats; a glyph, the only picture whose side is fixed, of 28×28 bytes.
     let glyph = options.contains_key("classes").then_some(28 * 28);
     let each = match number("side") {
-        Some(side) => side.saturating_mul(side),
+        // Larger ones are refused whatever the number of pictures.
+        Some(side) => side.min(64).pow(2),
         None => glyph.unwrap_or(2 * size_of::<f32>()),
     };
     let mut memory = Memory::default();

@@ -89,6 +89,19 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
             "vi --env gridworld --width 3",
             "--width 3: width and height can be chosen for the layout",
         ),
+        (
+            "vi --env gridworld --noise nan",
+            "--noise nan: invalid type: string \"nan\", a number is",
+        ),
+        (
+            "vi --env garnet --states 5.5",
+            "--states 5.5: invalid type: floating point `5.5`, a whole",
+        ),
+        (
+            "vi --env garnet --env-arg seed=-1",
+            "--env-arg seed=-1: invalid value: integer `-1`, a whole",
+        ),
+        ("vae --data stripes --side 1000000000", "--side 1000000000: must lie between 2 and 64"),
         ("vi --env gamblers-problem --heads 2", "--heads 2: the probability of heads must be"),
         ("vi --env frozen-lake --map SFX/", "--map SFX/: cannot read SFX/"),
         ("q-learning --env bandit --arms 0", "--arms 0: a bandit needs an arm"),

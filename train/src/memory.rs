@@ -82,6 +82,21 @@ impl Memory {
         self.parts.push(Part { name, value: value.to_string(), bytes });
     }
 
+    /// The same where other hyper-parameters, `with` their values, have as much to do with it.
+    pub fn part_with(
+        &mut self,
+        (name, value): (&'static str, usize),
+        with: &[(&str, usize)],
+        factors: impl IntoIterator<Item = usize>,
+    ) {
+        let others =
+            with.iter().map(|(name, value)| format!(" --{} {value}", name.replace('_', "-")));
+        let others: String = others.collect();
+        let told =
+            if with.is_empty() { value.to_string() } else { format!("{value} with{others}") };
+        self.part(name, told, factors);
+    }
+
     /// Bytes in all.
     pub fn bytes(&self) -> u128 {
         self.parts.iter().fold(0, |sum, part| sum.saturating_add(part.bytes))

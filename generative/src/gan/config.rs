@@ -145,11 +145,22 @@ impl GanConfig {
         };
         let d = shape.len();
         let mut memory = Memory::default();
+        let others = match self.network {
+            Network::Mlp => vec![("layers", layers), ("latents", latents)],
+            Network::Dcgan | Network::Residual => vec![("dense", dense), ("latents", latents)],
+            Network::Cs231nFc | Network::Cs231nConv => Vec::new(),
+        };
+        let size = match self.network {
+            Network::Mlp => Some(("hidden", hidden)),
+            Network::Dcgan | Network::Residual => Some(("channels", channels)),
+            Network::Cs231nFc | Network::Cs231nConv => None,
+        };
+        let all: Vec<_> = size.into_iter().chain(others.iter().copied()).collect();
         let (rows, maps) = match self.network {
             Network::Mlp => {
                 let between = hidden.saturating_mul(2 * (layers - 1));
                 let ends = memory::sum([between, 2 * d, latents]);
-                memory::learned(&mut memory, ("hidden", hidden), [hidden, ends]);
+                memory::learned(&mut memory, ("hidden", hidden), &others, [hidden, ends]);
                 (0, hidden.saturating_mul(layers))
             }
             Network::Cs231nFc | Network::Cs231nConv => (1024, 4 * 1024 + 8 * d),
@@ -159,15 +170,25 @@ impl GanConfig {
                 let first = if dense > 0 { dense } else { latents };
                 let kernels =
                     memory::sum([channels.saturating_mul(2 * 2 * 32), 32 * shape.channels]);
-                memory::learned(&mut memory, ("channels", channels), [channels, kernels]);
-                memory::learned(&mut memory, ("channels", channels), [2, channels, least, first]);
-                memory::learned(&mut memory, ("dense", dense), [dense, 2, channels, least]);
+                memory::learned(&mut memory, ("channels", channels), &others, [channels, kernels]);
+                memory::learned(
+                    &mut memory,
+                    ("channels", channels),
+                    &others,
+                    [2, channels, least, first],
+                );
+                memory::learned(
+                    &mut memory,
+                    ("dense", dense),
+                    &[("channels", channels)],
+                    [dense, 2, channels, least],
+                );
                 (dense, channels.saturating_mul(12 * least))
             }
         };
-        memory::learned(&mut memory, ("latents", latents), [latents, rows]);
+        memory::learned(&mut memory, ("latents", latents), &[], [latents, rows]);
         // Both players, and the data's samples beside those that are drawn.
-        memory::pass(&mut memory, batch, [3, memory::sum([maps, 2 * d, latents, dense])]);
+        memory::pass(&mut memory, batch, &all, [3, memory::sum([maps, 2 * d, latents, dense])]);
         memory
     }
 

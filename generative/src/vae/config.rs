@@ -85,19 +85,40 @@ impl VaeConfig {
                 memory::learned(
                     &mut memory,
                     ("hidden", hidden),
+                    &[("layers", layers)],
                     [hidden, memory::sum([d, between, said])],
                 );
-                memory::pass(&mut memory, batch, [k + 1, hidden, layers]);
+                memory::pass(
+                    &mut memory,
+                    batch,
+                    &[("k", k), ("hidden", hidden), ("layers", layers), ("latents", latents)],
+                    [k + 1, hidden, layers],
+                );
                 hidden
             }
             // Its maps are of 32 and 64 channels, a quarter and a sixteenth of the picture.
             Network::Conv => {
-                memory::pass(&mut memory, batch, [k + 1, 12, d]);
+                memory::pass(
+                    &mut memory,
+                    batch,
+                    &[("k", k), ("hidden", hidden), ("layers", layers), ("latents", latents)],
+                    [k + 1, 12, d],
+                );
                 4 * shape.len()
             }
         };
-        memory::learned(&mut memory, ("latents", latents), [latents, 3, features]);
-        memory::pass(&mut memory, batch, [k, memory::sum([d, 2 * said, 4 * latents])]);
+        memory::learned(
+            &mut memory,
+            ("latents", latents),
+            &[("layers", layers)],
+            [latents, 3, features],
+        );
+        memory::pass(
+            &mut memory,
+            batch,
+            &[("k", k), ("hidden", hidden), ("layers", layers), ("latents", latents)],
+            [k, memory::sum([d, 2 * said, 4 * latents])],
+        );
         memory
     }
 

@@ -180,7 +180,11 @@ fn load(
     state: &mut impl FnMut(&mut Checkpoint) -> Result<()>,
 ) -> Result<()> {
     let mut checkpoint = Checkpoint::open(dir, scope)?;
-    state(&mut checkpoint).with_context(|| format!("{} can't be loaded", dir.display()))
+    state(&mut checkpoint).map_err(|error| match error.is::<ConfigChanged>() {
+        // Nothing is wrong with the checkpoint.
+        true => error,
+        false => error.context(format!("{} can't be loaded", dir.display())),
+    })
 }
 
 /// Which checkpoint of a run.

@@ -91,12 +91,19 @@ impl Scaler {
             let (now, name) = (norm.clone(), format!("{MODEL}.obs-norm"));
             checkpoint.value(&name, norm)?;
             let fits = norm.fits(&now);
+            if !fits {
+                // What the checkpoint before is compared with.
+                *norm = now;
+            }
             checkpoint.check(&name, "those of this environment are expected", || fits)?;
         }
         if let Some(norm) = &mut self.reward {
             let now = norm.clone();
             checkpoint.value("reward-norm", norm)?;
             let fits = norm.fits(&now);
+            if !fits {
+                *norm = now;
+            }
             checkpoint.check("reward-norm", "those of this environment are expected", || fits)?;
         }
         Ok(())

@@ -237,11 +237,13 @@ impl Queue {
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
         let n = self.changes.len();
         checkpoint.value("changes", &mut self.changes)?;
-        checkpoint.check(
-            "changes",
-            &format!("{n} changes, none negative, are expected"),
-            || self.changes.len() == n && self.changes.iter().all(|change| *change >= 0.0),
-        )?;
+        let fits = self.changes.len() == n && self.changes.iter().all(|change| *change >= 0.0);
+        if !fits {
+            // So many the checkpoint before is to have, too.
+            self.changes = vec![0.0; n];
+        }
+        let expected = format!("{n} changes, none negative, are expected");
+        checkpoint.check("changes", &expected, || fits)?;
         let waiting = self.changes.iter().enumerate().filter(|(_, change)| **change > 0.0);
         self.heap = waiting.map(|(state, change)| (change.to_bits(), Reverse(state))).collect();
         Ok(())

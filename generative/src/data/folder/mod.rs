@@ -164,15 +164,17 @@ fn notes(
     (transparent, background): (usize, Background),
 ) -> Vec<String> {
     let over = match background {
-        Background::Black => "black, see --background",
-        Background::White => "white (--background black for black)",
+        Background::Black => "black",
+        Background::White => "white",
     };
-    let many = |n: usize, what: String| (n > 0).then(|| format!("{n} pictures {what}"));
+    let of = |n: usize, what: String| {
+        (n > 0).then(|| format!("{what}: {n} of {} pictures", found.pictures.len()))
+    };
     let told = [
         passed_over(found),
         divided.note.clone(),
-        many(turned, "were turned upright, as their EXIF orientation says".to_owned()),
-        many(transparent, format!("are transparent in places; they were laid over {over}")),
+        of(turned, "turned upright, as their EXIF orientation says".to_owned()),
+        of(transparent, format!("transparent in places, laid over {over} (see --background)")),
     ];
     told.into_iter().flatten().collect()
 }

@@ -158,9 +158,7 @@ fn transparent_pictures_lie_on_a_background() {
     assert_eq!((stroke(&parts), parts.train.shape().channels), (vec![0, 127, 255, 7, 7, 7], 1));
     assert_eq!(
         notes,
-        [
-            "1 pictures are transparent in places; they were laid over white (--background black for black)"
-        ]
+        ["transparent in places, laid over white (see --background): 1 of 10 pictures"]
     );
     let black = folder(dir.path(), &FolderConfig { background: Background::Black }).unwrap();
     assert_eq!(stroke(&black.parts), [0, 0, 0, 7, 7, 7]);

@@ -10,7 +10,7 @@ mod scale;
 mod sheet;
 mod text;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use agents::tabular::{Model, Table};
 use anyhow::Result;
@@ -26,6 +26,9 @@ pub use text::Ink;
 
 /// Boards with more cells have no arrows: what ties is not asked.
 const MOST_CELLS: usize = MOST_ARROWS * MOST_ARROWS;
+
+/// Columns or rows of a board at most; of a larger one some are left out.
+const MOST_PLACES: usize = 600;
 
 /// Seconds that an animation takes at most, and the longest time of a frame.
 const SECONDS: usize = 12;
@@ -46,15 +49,15 @@ impl Board {
     /// # Errors
     /// Where the MDP is not one.
     pub fn new(mdp: &dyn Mdp) -> Result<Option<Self>> {
-        let Some(grid) = mdp.grid() else { return Ok(None) };
+        let Some(grid) = mdp.grid().map(coarse) else { return Ok(None) };
         let detailed = grid.cells.len() <= MOST_CELLS;
         let model = detailed.then(|| Model::new(mdp)).transpose()?;
         let names = (0..mdp.n_actions()).map(|action| mdp.action_name(action)).collect();
         Ok(Some(Self { grid, names, model }))
     }
 
-    /// Draws values and policy as the extension of `path` says, svg or png; beside them the exact
-    /// answer, where one is given, and the difference.
+    /// Draws values and policy to each of `paths` as its extension says, svg or png; beside them the
+    /// exact answer, where one is given, and the difference.
     ///
     /// # Errors
     /// Names the file; an older picture is then still there.
@@ -63,7 +66,7 @@ impl Board {
         title: &str,
         table: &Table,
         exact: Option<&Table>,
-        path: &Path,
+        paths: &[PathBuf],
     ) -> Result<()> {
         let scale = self.scale([table].into_iter().chain(exact));
         let sheets = match exact {
@@ -78,7 +81,8 @@ impl Board {
         // Wide boards are stacked.
         let columns = if width <= 2 * height { sheets.len() } else { 1 };
         let size = if sheets.len() > 1 { Size::Part } else { Size::Page };
-        save(&Page::new([width, height], columns, title, &sheets, size), path)
+        let page = Page::new([width, height], columns, title, &sheets, size);
+        paths.iter().try_for_each(|path| save(&page, path))
     }
 
     fn shape(&self) -> [usize; 2] {
@@ -86,16 +90,18 @@ impl Board {
     }
 
     /// Draws what each action is worth, if all actions are one of four directions and the board is not
-    /// too large to show them: whether there is such a picture.
+    /// too large to show them, and any is known: whether there is such a picture.
     ///
     /// # Errors
     /// Names the file; an older picture is then still there.
-    pub fn draw_q(&self, title: &str, table: &Table, path: &Path) -> Result<bool> {
+    pub fn draw_q(&self, title: &str, table: &Table, paths: &[PathBuf]) -> Result<bool> {
         if self.shape().into_iter().max() > Some(MOST_ARROWS) {
             return Ok(false);
         }
         let Some(sheet) = self.quarters(table) else { return Ok(false) };
-        save(&Page::new(self.shape(), 1, title, &[sheet], Size::Page), path)?;
+        let sheets = [sheet];
+        let page = Page::new(self.shape(), 1, title, &sheets, Size::Page);
+        paths.iter().try_for_each(|path| save(&page, path))?;
         Ok(true)
     }
 
@@ -113,6 +119,18 @@ impl Board {
         let frames = pages.iter().map(frame).collect::<Result<Vec<_>>>()?;
         gif::write(path, &frames, (tables.len().div_ceil(SECONDS) as u32).max(SLOWEST))
     }
+}
+
+/// The same grid with no more columns and rows than a picture can show: every so manieth.
+fn coarse(grid: Grid) -> Grid {
+    let Grid { width, height, cells, arrows } = grid;
+    let each = width.max(height).div_ceil(MOST_PLACES).max(1);
+    if each == 1 {
+        return Grid { width, height, cells, arrows };
+    }
+    let rows = cells.chunks(width).step_by(each);
+    let cells = rows.flat_map(|row| row.iter().step_by(each)).copied().collect();
+    Grid { width: width.div_ceil(each), height: height.div_ceil(each), cells, arrows }
 }
 
 /// Whether an estimate is visibly different from the exact answer.
@@ -177,7 +195,7 @@ mod tests {
         for mdp in mdps {
             let (board, table) = solved(mdp.as_ref());
             for name in ["values.svg", "values.png"] {
-                board.draw_values("a title", &table, None, &root.path().join(name)).unwrap();
+                board.draw_values("a title", &table, None, &[root.path().join(name)]).unwrap();
             }
             let svg = fs::read_to_string(root.path().join("values.svg")).unwrap();
             assert!(svg.contains("a title") && !svg.contains("NaN"));
@@ -187,7 +205,7 @@ mod tests {
             let png = image::open(root.path().join("values.png")).unwrap();
             assert!((400..3000).contains(&png.width()) && (200..3000).contains(&png.height()));
             let q = root.path().join("q.svg");
-            let drawn = board.draw_q("worth", &table, &q).unwrap();
+            let drawn = board.draw_q("worth", &table, std::slice::from_ref(&q)).unwrap();
             assert_eq!(drawn, q.exists());
             let _ = fs::remove_file(q);
         }
@@ -204,7 +222,7 @@ mod tests {
         assert!(differs(&estimate, &exact));
         let unknown = Table { values: vec![f64::NAN; exact.values.len()], ..exact.clone() };
         assert!(differs(&unknown, &exact));
-        board.draw_values("v", &estimate, Some(&exact), &path).unwrap();
+        board.draw_values("v", &estimate, Some(&exact), std::slice::from_ref(&path)).unwrap();
         let svg = fs::read_to_string(&path).unwrap();
         assert!(svg.contains("estimate") && svg.contains("exact") && svg.contains("-0.31"));
     }
@@ -246,9 +264,9 @@ mod tests {
         let table = Table { values, q: Vec::new(), policy: vec![Some(Choice::Action(0)); n] };
         for name in ["values.svg", "values.png"] {
             let path = root.path().join(name);
-            board.draw_values("large", &table, None, &path).unwrap();
+            board.draw_values("large", &table, None, std::slice::from_ref(&path)).unwrap();
             assert!(fs::metadata(&path).unwrap().len() < 500_000);
         }
-        assert!(!board.draw_q("large", &table, &root.path().join("q.svg")).unwrap());
+        assert!(!board.draw_q("large", &table, &[root.path().join("q.svg")]).unwrap());
     }
 }

@@ -1,6 +1,7 @@
 //! Animated GIFs from RGB frames. Games drawn on a grid have few colours and change in few places:
 //! each frame stores only the rectangle that changed, with an exact palette of its own.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
@@ -16,51 +17,131 @@ const LAST_DELAY: u16 = 100;
 const SHORTEST_DELAY: u16 = 2;
 /// From 1 (best) to 30 (fastest); matters only for a frame of more than 256 colours.
 const QUANTISER_SPEED: i32 = 10;
+/// Pixels of a side at most: larger frames are made smaller. The format has room for 65,535, few
+/// viewers have.
+const LONGEST: usize = 4096;
 
 /// Writes frames as an animation that loops for ever and holds its last frame for a second.
 ///
 /// Up to 256 colours in a frame are kept exactly. The format counts time in hundredths of a second,
-/// so the delay between frames is rounded to that; it is at least two (50 frames per second).
+/// so the delay between frames is rounded to that; it is at least two (50 frames per second). Frames
+/// with a side of more than 4096 pixels are made smaller, by leaving out rows and columns.
 ///
 /// # Errors
 /// Names the file; frames that differ in size.
 pub fn write(path: &Path, frames: &[Rgb], frames_per_second: u32) -> Result<()> {
-    let bytes = encode(frames, frames_per_second)
-        .with_context(|| format!("can't make the animation {}", path.display()))?;
+    let encode = || -> Result<Vec<u8>> {
+        let mut animation = Animation::new(frames_per_second)?;
+        frames.iter().try_for_each(|frame| animation.push(frame.clone()))?;
+        animation.finish()
+    };
+    let bytes = encode().with_context(|| format!("can't make the animation {}", path.display()))?;
     write_atomic(path, &bytes)
 }
 
-fn encode(frames: &[Rgb], frames_per_second: u32) -> Result<Vec<u8>> {
-    ensure!(frames_per_second > 0, "it needs at least 1 frame per second");
-    let Some(first) = frames.first() else { bail!("there is no frame") };
-    let (width, height) = (first.width, first.height);
-    let (Ok(screen_width @ 1..), Ok(screen_height @ 1..)) =
-        (u16::try_from(width), u16::try_from(height))
-    else {
-        bail!("a GIF can't be {width}x{height}: each side has 1 to {} pixels", u16::MAX)
-    };
-    let mut encoder = Encoder::new(Vec::new(), screen_width, screen_height, &[])?;
-    encoder.set_repeat(Repeat::Infinite)?;
-    let delay = (100.0 / f64::from(frames_per_second)).round() as u16;
-    for (index, now) in frames.iter().enumerate() {
-        ensure!(
-            (now.width, now.height, now.pixels.len()) == (width, height, width * height * 3),
-            "frame {index} is {}x{} in {} bytes, the first one {width}x{height}",
-            now.width,
-            now.height,
-            now.pixels.len()
-        );
-        let before = index.checked_sub(1).map(|before| &frames[before].pixels);
-        let area = match before {
-            Some(before) => Area::changed(before, &now.pixels, width),
-            None => Area { columns: 0..width, rows: 0..height },
-        };
-        let mut frame = area.cut(&now.pixels, width)?;
-        let last = index + 1 == frames.len();
-        frame.delay = if last { LAST_DELAY } else { delay.max(SHORTEST_DELAY) };
-        encoder.write_frame(&frame)?;
+/// An animation to which frames are added one after the other; see [`write`].
+pub struct Animation {
+    encoder: Option<Encoder<Vec<u8>>>,
+    delay: u16,
+    /// Frames added so far, and the size of the first.
+    count: usize,
+    size: [usize; 2],
+    /// The last frame that was added, and the part of it that has yet to be written: how long it is
+    /// shown depends on whether another follows.
+    last: Option<(Rgb, Frame<'static>)>,
+}
+
+impl Animation {
+    /// One without frames.
+    ///
+    /// # Errors
+    /// Where there are no frames in a second.
+    pub fn new(frames_per_second: u32) -> Result<Self> {
+        ensure!(frames_per_second > 0, "it needs at least 1 frame per second");
+        let delay = (100.0 / f64::from(frames_per_second)).round() as u16;
+        let delay = delay.max(SHORTEST_DELAY);
+        Ok(Self { encoder: None, delay, count: 0, size: [0; 2], last: None })
     }
-    Ok(encoder.into_inner()?)
+
+    /// Frames added so far.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Adds a frame.
+    ///
+    /// # Errors
+    /// Where it differs from the first one in size, or has none.
+    pub fn push(&mut self, frame: Rgb) -> Result<()> {
+        let [width, height] = [frame.width, frame.height];
+        if self.is_empty() {
+            self.size = [width, height];
+        }
+        ensure!(
+            [width, height] == self.size && frame.pixels.len() == width * height * 3,
+            "frame {} is {width}x{height} in {} bytes, the first one {}x{}",
+            self.count,
+            frame.pixels.len(),
+            self.size[0],
+            self.size[1]
+        );
+        ensure!(width > 0 && height > 0, "a GIF can't be {width}x{height}");
+        let frame = smaller(frame);
+        let area = match &self.last {
+            Some((before, _)) => Area::changed(before, &frame),
+            None => Area { columns: 0..frame.width, rows: 0..frame.height },
+        };
+        let part = area.cut(&frame)?;
+        let delay = self.delay;
+        if let Some((_, mut part)) = self.last.replace((frame, part)) {
+            part.delay = delay;
+            self.write(&part)?;
+        }
+        self.count += 1;
+        Ok(())
+    }
+
+    fn write(&mut self, part: &Frame<'_>) -> Result<()> {
+        let encoder = match &mut self.encoder {
+            Some(encoder) => encoder,
+            None => {
+                // The first part is all of the picture.
+                let mut encoder = Encoder::new(Vec::new(), part.width, part.height, &[])?;
+                encoder.set_repeat(Repeat::Infinite)?;
+                self.encoder.insert(encoder)
+            }
+        };
+        Ok(encoder.write_frame(part)?)
+    }
+
+    /// The bytes of the file.
+    ///
+    /// # Errors
+    /// Where there is no frame.
+    pub fn finish(mut self) -> Result<Vec<u8>> {
+        let Some((_, mut part)) = self.last.take() else { bail!("there is no frame") };
+        part.delay = LAST_DELAY;
+        self.write(&part)?;
+        let encoder = self.encoder.context("there is no frame")?;
+        Ok(encoder.into_inner()?)
+    }
+}
+
+/// The same with no side longer than [`LONGEST`]: every so manieth row and column.
+fn smaller(frame: Rgb) -> Rgb {
+    let each = frame.width.max(frame.height).div_ceil(LONGEST);
+    if each <= 1 {
+        return frame;
+    }
+    let rows = frame.pixels.chunks_exact(3 * frame.width).step_by(each);
+    let pixels: Vec<u8> =
+        rows.flat_map(|row| row.chunks_exact(3).step_by(each)).flatten().copied().collect();
+    Rgb { width: frame.width.div_ceil(each), height: frame.height.div_ceil(each), pixels }
 }
 
 /// A rectangle of pixels.
@@ -72,32 +153,65 @@ struct Area {
 impl Area {
     /// The smallest area that holds every difference; one pixel when there is none, because an
     /// empty frame is not allowed and a left-out one would lose its time.
-    fn changed(before: &[u8], now: &[u8], width: usize) -> Self {
-        let mut area = Self { columns: width..0, rows: now.len()..0 };
-        let pixels = before.chunks_exact(3).zip(now.chunks_exact(3)).enumerate();
-        for (index, _) in pixels.filter(|(_, (old, new))| old != new) {
-            let (row, column) = (index / width, index % width);
-            area.columns = area.columns.start.min(column)..area.columns.end.max(column + 1);
-            area.rows = area.rows.start.min(row)..area.rows.end.max(row + 1);
+    fn changed(before: &Rgb, now: &Rgb) -> Self {
+        let mut area = Self { columns: now.width..0, rows: now.height..0 };
+        let [old, new] = [before, now].map(|frame| frame.pixels.chunks_exact(3 * now.width));
+        for (row, (old, new)) in old.zip(new).enumerate() {
+            // Most lines are as they were, and are compared at once.
+            if old == new {
+                continue;
+            }
+            let differ = |(old, new): (&u8, &u8)| old != new;
+            let first = old.iter().zip(new).position(differ).unwrap_or(0) / 3;
+            let last = old.iter().zip(new).rposition(differ).unwrap_or(0) / 3;
+            area.columns = area.columns.start.min(first)..area.columns.end.max(last + 1);
+            area.rows = area.rows.start.min(row)..row + 1;
         }
         if area.rows.is_empty() { Self { columns: 0..1, rows: 0..1 } } else { area }
     }
 
     /// This part of a picture as a frame in its place.
-    fn cut(&self, rgb: &[u8], width: usize) -> Result<Frame<'static>> {
-        let part: Vec<u8> = rgb
-            .chunks_exact(3 * width)
+    fn cut(&self, picture: &Rgb) -> Result<Frame<'static>> {
+        let part: Vec<u8> = picture
+            .pixels
+            .chunks_exact(3 * picture.width)
             .take(self.rows.end)
             .skip(self.rows.start)
             .flat_map(|row| &row[3 * self.columns.start..3 * self.columns.end])
             .copied()
             .collect();
         let (columns, rows) = (u16::try_from(self.columns.len())?, u16::try_from(self.rows.len())?);
-        let mut frame = Frame::from_rgb_speed(columns, rows, &part, QUANTISER_SPEED);
+        let mut frame = match indexed(&part) {
+            Some((palette, indices)) => {
+                Frame::from_palette_pixels(columns, rows, indices, palette, None)
+            }
+            None => Frame::from_rgb_speed(columns, rows, &part, QUANTISER_SPEED),
+        };
         frame.left = u16::try_from(self.columns.start)?;
         frame.top = u16::try_from(self.rows.start)?;
         Ok(frame)
     }
+}
+
+/// The colours of a picture in the order in which they come, and the number of each pixel's; `None`
+/// where there are more than 256.
+fn indexed(rgb: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let (mut palette, mut numbers) = (Vec::new(), BTreeMap::new());
+    let mut last = (&rgb[..0], 0);
+    let mut indices = Vec::with_capacity(rgb.len() / 3);
+    for pixel in rgb.chunks_exact(3) {
+        // Most pixels are as their neighbour.
+        if pixel != last.0 {
+            let next = numbers.len();
+            let number = *numbers.entry(pixel).or_insert(next);
+            if number == next {
+                palette.extend_from_slice(pixel);
+            }
+            last = (pixel, u8::try_from(number).ok()?);
+        }
+        indices.push(last.1);
+    }
+    Some((palette, indices))
 }
 
 #[cfg(test)]
@@ -176,6 +290,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_large_is_made_smaller() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("run.gif");
+        let pixels =
+            (0..70_000 * 2).flat_map(|i: u32| [(i % 70_000 / 18 % 200) as u8, 7, 9]).collect();
+        write(&path, &[rgb(70_000, 2, pixels)], 10).unwrap();
+        let decoder = gif::DecodeOptions::new().read_info(fs::File::open(&path).unwrap()).unwrap();
+        assert_eq!((decoder.width(), decoder.height()), (3889, 1), "every 18th row and column");
+        let shown = &decode(&path)[0].0;
+        assert!(shown.chunks(3).enumerate().all(|(i, pixel)| pixel == [(i % 200) as u8, 7, 9]));
+    }
+
+    #[test]
     fn wrong_input_is_refused_and_the_older_file_stays() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("run.gif");
@@ -189,7 +316,6 @@ mod tests {
         refused(vec![], 10, "there is no frame");
         refused(vec![rgb(2, 2, vec![0; 12])], 0, "at least 1 frame per second");
         refused(vec![rgb(0, 2, vec![])], 10, "a GIF can't be 0x2");
-        refused(vec![rgb(70_000, 2, vec![])], 10, "a GIF can't be 70000x2");
         assert_eq!(fs::read_to_string(&path).unwrap(), "older");
     }
 }

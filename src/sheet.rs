@@ -12,6 +12,9 @@ const GAP: u32 = 2;
 /// A picture is enlarged until it has so many rows, by a whole factor.
 const HEIGHT: u32 = 56;
 
+/// Pixels in all of a sheet, about, at most: of larger pictures some rows and columns are left out.
+const MOST: usize = 50_000_000;
+
 const BETWEEN: Rgb<u8> = Rgb([70, 70, 80]);
 
 /// Writes pictures, `columns` in a row, as PNG or what else the file's ending says.
@@ -40,17 +43,24 @@ pub fn frame(images: &Images, columns: usize) -> envs::Rgb {
 fn drawn(images: &Images, columns: usize) -> RgbImage {
     let (shape, n) = (images.shape(), images.len());
     let (width, height) = (shape.width as u32, shape.height as u32);
-    let scale = (HEIGHT / height).max(1);
     let (columns, rows) = (columns.min(n) as u32, n.div_ceil(columns) as u32);
-    let (across, down) = (width * scale + GAP, height * scale + GAP);
+    let pixels =
+        |scale: u32| n.saturating_mul((width * scale) as usize * (height * scale) as usize);
+    let largest = (HEIGHT / height).max(1);
+    let scale = (1..=largest).rev().find(|scale| pixels(*scale) <= MOST).unwrap_or(1);
+    // Of a picture every so manieth row and column.
+    let each = (1..height.max(width)).find(|each| pixels(1) / (each * each) as usize <= MOST);
+    let each = each.unwrap_or(height.max(width));
+    let (across, down) = (width.div_ceil(each) * scale, height.div_ceil(each) * scale);
+    let [across, down] = [across + GAP, down + GAP];
     let mut sheet = RgbImage::from_pixel(columns * across + GAP, rows * down + GAP, BETWEEN);
     let highest = u32::from(images.levels()) - 1;
     for i in 0..n {
         let (image, plane) = (images.image(i), shape.height * shape.width);
         let (left, top) = (i as u32 % columns * across + GAP, i as u32 / columns * down + GAP);
-        for y in 0..height * scale {
-            for x in 0..width * scale {
-                let at = (y / scale * width + x / scale) as usize;
+        for y in 0..down - GAP {
+            for x in 0..across - GAP {
+                let at = (y / scale * each * width + x / scale * each) as usize;
                 let level = |channel: usize| {
                     let channel = channel.min(shape.channels - 1);
                     (u32::from(image[channel * plane + at]) * 255 / highest) as u8
@@ -77,6 +87,17 @@ mod tests {
         let at = |x, y| sheet.get_pixel(x, y).0;
         assert_eq!([at(2, 2), at(6, 2), at(2, 60)], [[63; 3], [127; 3], [255; 3]]);
         assert_eq!([at(0, 0), at(4, 2), at(6, 60)], [BETWEEN.0; 3]);
+    }
+
+    #[test]
+    fn a_sheet_of_large_pictures_is_of_moderate_size() {
+        let shape = Shape { channels: 1, height: 300, width: 5000 };
+        let pixels = (0..shape.len()).map(|at| (at % 5000 / 20) as u8).collect::<Vec<_>>();
+        let images = Images::new(shape, 256, pixels.repeat(40), None).unwrap();
+        let sheet = drawn(&images, 40);
+        // 60 million pixels, or every second row and column.
+        assert_eq!(sheet.dimensions(), (40 * (2500 + GAP) + GAP, 150 + 2 * GAP));
+        assert_eq!([0, 1000, 2499].map(|x| sheet.get_pixel(GAP + x, 90)[0]), [0, 100, 249]);
     }
 
     #[test]

@@ -41,3 +41,30 @@ fn presets_are_all_registered() {
         lab::registry::PRESETS.iter().map(|preset| format!("{}.toml", preset.name)).collect();
     assert_eq!(files, names);
 }
+
+/// Names of the functions in the item of a source file that begins with `header`.
+fn functions(file: &str, header: &str) -> BTreeSet<String> {
+    let text = fs::read_to_string(root().join(file)).unwrap();
+    let begin = text.find(header).unwrap_or_else(|| panic!("{file}: no `{header}`"));
+    let item = text[begin..].split("\n}\n").next().unwrap();
+    let names = item.lines().filter_map(|line| line.trim_start().strip_prefix("fn "));
+    names.map(|line| line.split(['(', '<']).next().unwrap().to_owned()).collect()
+}
+
+/// A method with a body of its own that a wrapper does not hand on is lost without a word.
+#[test]
+fn wrappers_hand_on_all_that_a_trait_has() {
+    let mdp = functions("envs/src/mdp.rs", "pub trait Mdp");
+    assert!(mdp.len() > 8 && mdp.contains("grid"), "{mdp:?}");
+    assert_eq!(functions("envs/src/mdp.rs", "impl<M: Mdp + ?Sized> Mdp for Arc<M>"), mdp);
+    // Those that wrap an agent or a model are learners, and show what they wrap.
+    let learner = functions("train/src/learner.rs", "pub trait Learner");
+    for (file, name) in [("agents/src/watched.rs", "Watched"), ("generative/src/film.rs", "Filmed")]
+    {
+        assert_eq!(functions(file, &format!("impl Learner for {name}")), learner);
+        let text = fs::read_to_string(root().join(file)).unwrap();
+        for kind in ["Agent", "Generative"] {
+            assert!(!text.contains(&format!("impl {kind} for {name}")), "{name} is no {kind}");
+        }
+    }
+}

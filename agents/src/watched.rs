@@ -7,7 +7,7 @@ use crate::tabular::{
 use anyhow::Result;
 use envs::Mdp;
 use serde::{Deserialize, Serialize};
-use train::{Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split};
+use train::{Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Split};
 
 /// Moments remembered at most; beyond that every other one is forgotten.
 const MOMENTS: usize = 64;
@@ -24,6 +24,9 @@ const REMEMBERED: usize = 1 << 16;
 ///   and earns less for it.
 ///
 /// An agent that evaluates a policy π is compared with v^π(s), and takes no greedy action.
+///
+/// It is a [`Learner`] and no [`Agent`]: who acts is [`agent`](Self::agent), so that nothing an agent can
+/// do may be forgotten here.
 pub struct Watched {
     agent: Box<dyn Agent>,
     known: Option<Known>,
@@ -80,6 +83,11 @@ impl Watched {
             _ => None,
         };
         Ok(Self { agent, known, every, seen: 0, history: History::default() })
+    }
+
+    /// The agent.
+    pub fn agent(&self) -> &dyn Agent {
+        &*self.agent
     }
 
     /// What the agent thinks now of every state of its MDP, `mdp`; `None` where it has no values.
@@ -269,28 +277,6 @@ impl Learner for Watched {
     }
 }
 
-impl Agent for Watched {
-    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.agent.act(obs, actions)
-    }
-
-    fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
-        self.agent.draw(obs, rngs, actions)
-    }
-
-    fn act_continuous(&self, obs: &[f32], actions: &mut [f32]) -> Result<()> {
-        self.agent.act_continuous(obs, actions)
-    }
-
-    fn table(&self, model: &Model) -> Result<Option<Table>> {
-        self.agent.table(model)
-    }
-
-    fn evaluates(&self) -> Option<&Policy> {
-        self.agent.evaluates()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -314,7 +300,7 @@ mod tests {
             };
             (0..50).map(&mut draw).collect::<Vec<_>>()
         };
-        let actions = drawn(&watched);
+        let actions = drawn(watched.agent());
         assert_eq!(actions, drawn(&agent()));
         assert!(actions.iter().any(|action| *action != actions[0]), "{actions:?}");
     }

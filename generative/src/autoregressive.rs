@@ -14,7 +14,7 @@ mod sampling;
 pub(crate) mod testing;
 
 pub use learner::Autoregressive;
-pub(crate) use learner::{Settings, Subject};
+pub(crate) use learner::{Settings, Subject, TRAINED};
 pub use output::Output;
 pub(crate) use sampling::Whole;
 
@@ -61,6 +61,9 @@ pub(crate) trait Network: Send + Sync {
 
     /// The same for pictures that become known number by number, of these classes.
     fn walk(&self, n: usize, classes: Option<&[u32]>) -> Result<Box<dyn Walk + '_>>;
+
+    /// As how many passes over whole pictures of `shape` a walk through one takes, about.
+    fn passes(&self, shape: Shape) -> usize;
 }
 
 /// A network on its way through some pictures. At every place, in their order, it is asked and then told.

@@ -1,5 +1,6 @@
 //! What a model draws in the course of its training.
 use crate::Generative;
+use crate::autoregressive::TRAINED;
 use crate::data::{Images, Shape};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -13,8 +14,16 @@ const PICTURES: usize = COLUMNS * COLUMNS;
 /// Frames remembered at most; beyond that every other one is forgotten.
 const FRAMES: usize = 64;
 
+/// Passes over pictures that frames may take however little was trained: the first frames of a model that
+/// draws a whole picture at once, or nearly.
+const FREE: u64 = 64 * 36 * 4;
+
+/// Part of the passes of training that frames may take.
+const PART: u64 = 20;
+
 /// A model, and what it has drawn from the same noise before its first step and at each evaluation that
-/// chooses. A checkpoint holds all of it.
+/// chooses; where drawing takes long, as often as that is a small part of training. A checkpoint holds all
+/// of it.
 pub struct Filmed {
     model: Box<dyn Generative>,
     seed: u64,
@@ -78,6 +87,13 @@ impl Filmed {
         Ok(frames)
     }
 
+    /// Whether one more frame is.
+    fn is_affordable(&self) -> bool {
+        let frame = (PICTURES * self.model.passes()) as u64;
+        let frames = self.film.steps.len() as u64 * self.film.stride.max(1) + 1;
+        frames * frame <= FREE + TRAINED as u64 * self.seen / PART
+    }
+
     /// Pictures, or points as one.
     fn drawn(&self) -> Result<Option<Images>> {
         match self.model.sample(PICTURES, &mut stream(self.seed, "film"))? {
@@ -89,7 +105,7 @@ impl Filmed {
     fn look(&mut self) -> Result<()> {
         let due = self.film.looks.is_multiple_of(self.film.stride.max(1));
         // Nothing is changed before: drawing may be interrupted.
-        let drawn = if due { self.drawn()? } else { None };
+        let drawn = if due && self.is_affordable() { self.drawn()? } else { None };
         self.film.looks += 1;
         let Some(images) = drawn else { return Ok(()) };
         let Shape { channels, height, width } = images.shape();

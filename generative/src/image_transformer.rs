@@ -222,6 +222,11 @@ impl Network for Transformer {
         let seen = vec![Vec::new(); self.blocks.len()];
         Ok(Box::new(Steps { network: self, class, n, at: 0, numbers: vec![0.0; n], seen }))
     }
+
+    /// Each position is computed once, but a few at a time: measured as 10 to 30 passes.
+    fn passes(&self, _: Shape) -> usize {
+        20
+    }
 }
 
 /// The network number by number: keys and values of earlier positions are kept. The numbers are those of the

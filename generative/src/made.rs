@@ -10,7 +10,7 @@
 //! Where we leave the paper: degrees go round 1 … D − 1 in place of being drawn, in the order of reading, which
 //! is not changed in training (section 4.2 and 4.3 change both); Adam in place of Adadelta.
 use crate::autoregressive::{Autoregressive, Network, Settings, Subject, Walk, Whole, places};
-use crate::data::{Binarisation, Images, Parts};
+use crate::data::{Binarisation, Images, Parts, Shape};
 use crate::memory;
 use anyhow::Result;
 use candle_core::{Device, Module as _, Tensor};
@@ -123,6 +123,11 @@ impl Network for Made {
 
     fn walk(&self, n: usize, classes: Option<&[u32]>) -> candle_core::Result<Box<dyn Walk + '_>> {
         Ok(Box::new(Whole::new(self, self.subject, n, classes)?))
+    }
+
+    /// One for each number.
+    fn passes(&self, shape: Shape) -> usize {
+        shape.len()
     }
 }
 

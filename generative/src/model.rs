@@ -63,6 +63,12 @@ pub trait Generative: Learner {
         None
     }
 
+    /// As how many passes over pictures of the data drawing one takes, about: more than 1 of a model that
+    /// draws one number after the other.
+    fn passes(&self) -> usize {
+        1
+    }
+
     /// What the model is looked at with: the same for the same model and seed.
     ///
     /// # Errors

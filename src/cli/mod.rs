@@ -16,6 +16,7 @@ mod resume;
 mod run_data;
 mod sample;
 mod session;
+mod solution;
 mod solve;
 mod subject_options;
 mod train;

@@ -1,13 +1,14 @@
 //! Trained models: loading one, and watching it.
 use super::config::{self, Config};
 use super::{run_data, session};
+use crate::gif::Animation;
 use crate::registry::{Algorithm, Build};
 use crate::usage::Usage;
 use ::train::{Learner, Rng, RunDir, Which, load_model};
 use agents::{Agent, Chosen, MakeEnv, actions_rng};
 use anyhow::{Context, Result};
 use candle_core::Device;
-use envs::{Rgb, Transition, VecEnv};
+use envs::{Rgb, Spec, Transition, VecEnv};
 use generative::Generative;
 use serde_json::Value;
 use std::io::Write;
@@ -137,19 +138,26 @@ pub(super) fn play(
     }
 }
 
-/// The first frames of an episode, at most `frames`.
+/// Adds the first frames of an episode to an animation, at most `most` of the environment and its first
+/// frame: whether the episode came to its end.
 pub(super) fn record(
-    agent: &dyn Agent,
-    make: &MakeEnv,
+    (agent, make): (&dyn Agent, &MakeEnv),
     rng: Rng,
-    frames: usize,
-) -> Result<Vec<Rgb>> {
+    most: &dyn Fn(&Spec, &Rgb) -> usize,
+    animation: &mut Animation,
+) -> Result<bool> {
     let drawn_from = actions_rng(&rng);
     let mut env = VecEnv::new(vec![rng], make);
-    let mut shown = vec![env.env(0).render()];
-    play(agent, &mut env, drawn_from, |transition| {
-        shown.push(transition.env.render());
-        Ok(shown.len() < frames)
-    })?;
-    Ok(shown)
+    let first = env.env(0).render();
+    let frames = most(env.spec(), &first);
+    animation.push(first)?;
+    let (mut shown, mut over) = (1, false);
+    if shown < frames {
+        play(agent, &mut env, drawn_from, |transition| {
+            animation.push(transition.env.render())?;
+            (shown, over) = (shown + 1, transition.episode.is_some());
+            Ok(shown < frames)
+        })?;
+    }
+    Ok(over)
 }

@@ -4,18 +4,26 @@ use super::plot::ink;
 use super::session::{Session, environment};
 use super::trainee::{Thought, Trainee};
 use crate::board::{Board, Charts, differs};
+use crate::gif::Animation;
 use crate::{gif, plot, sheet};
-use ::train::{Outcome, Report, stream};
+use ::train::{Report, stream, write_atomic};
 use agents::tabular::Table;
-use agents::{Moment, Watched};
+use agents::{Agent, Moment, Watched};
 use anyhow::Result;
+use envs::{Rgb, Spec};
 use generative::film::COLUMNS;
 use generative::{Filmed, Sheet};
 use std::io::{IsTerminal as _, Write};
+use std::path::PathBuf;
 
 /// Frames of `episode.gif` at most, and how many of them a second.
 const GIF_FRAMES: usize = 600;
 const GIF_RATE: u32 = 20;
+
+/// Pixels in all frames of `episode.gif` at most, and numbers in all observations that are acted on for it:
+/// some tenths of a second's work. A longer one is asked for by `lab play`.
+const GIF_PIXELS: usize = 150_000_000;
+const GIF_NUMBERS: usize = 20_000_000;
 
 /// Frames of `samples.gif` a second.
 const FILM_RATE: u32 = 6;
@@ -38,13 +46,29 @@ impl Session {
         Ok(())
     }
 
-    /// Draws curves, and what is thought of a known problem and an episode, or what a model draws.
-    pub(super) fn draw(
-        &self,
-        trainee: &Trainee,
-        thought: Option<&Thought<'_>>,
-        report: &Report,
-    ) -> Result<()> {
+    /// Draws curves, and what is thought of a known problem and an episode, or what a model draws. The
+    /// result is there already: a picture that fails is named, and the others are drawn.
+    pub(super) fn draw(&self, trainee: &Trainee, thought: Option<&Thought<'_>>, report: &Report) {
+        self.drawing("the learning curves", || self.draw_curves());
+        let agent = match trainee {
+            Trainee::Agent { agent, .. } => &**agent,
+            Trainee::Model(model) => return self.draw_model(model),
+        };
+        if let Some(thought) = thought {
+            self.draw_table(agent, thought, report);
+        }
+        self.drawing("an episode", || self.draw_episode(agent.agent()));
+    }
+
+    /// Draws something; where that fails, tells why, and that no more than this is missing.
+    fn drawing(&self, what: &str, draw: impl FnOnce() -> Result<()>) {
+        if let Err(error) = draw() {
+            let run = self.dir.path().display();
+            tell(&format!("warning: no picture of {what}: {error:#}; all else of {run} is there"));
+        }
+    }
+
+    fn draw_curves(&self) -> Result<()> {
         let path = self.dir.path();
         // A run too short for a row of metrics has no curve.
         if std::fs::metadata(path.join("metrics.jsonl")).is_ok_and(|file| file.len() > 0) {
@@ -52,96 +76,112 @@ impl Session {
             plot::draw(&panels, &path.join("curves.svg"))?;
             plot::draw(&panels, &path.join("curves.png"))?;
         }
-        let agent = match trainee {
-            Trainee::Agent { agent, .. } => &**agent,
-            Trainee::Model(model) => return self.draw_model(model),
+        Ok(())
+    }
+
+    /// Draws an episode from its start, as far as that costs little.
+    fn draw_episode(&self, agent: &dyn Agent) -> Result<()> {
+        let most = |spec: &Spec, frame: &Rgb| {
+            let pixels = GIF_PIXELS / (frame.width * frame.height).max(1);
+            GIF_FRAMES.min(pixels).min(GIF_NUMBERS / spec.obs_len().max(1)).max(2)
         };
-        if let Some(thought) = thought {
-            self.draw_table(agent, thought, report)?;
-        }
-        if report.outcome == Outcome::Interrupted {
-            return Ok(());
-        }
         let rng = stream(self.config.seed(), "test/0");
-        let frames = record(agent, &environment(&self.config)?, rng, GIF_FRAMES)?;
-        gif::write(&path.join("episode.gif"), &frames, GIF_RATE)
+        let mut animation = Animation::new(GIF_RATE)?;
+        let played = (agent, &environment(&self.config)?);
+        let over = record(played, rng, &most, &mut animation)?;
+        if !over {
+            let (steps, run) = (animation.len() - 1, self.dir.path().display());
+            tell(&format!(
+                "note: episode.gif shows the first {steps} steps of an episode; \
+                 `lab play {run} --gif FILE` shows more"
+            ));
+        }
+        write_atomic(&self.dir.path().join("episode.gif"), &animation.finish()?)
     }
 
     /// Draws what a model makes of pictures, where they lie for it, and what it drew on the way.
-    fn draw_model(&self, filmed: &Filmed) -> Result<()> {
+    fn draw_model(&self, filmed: &Filmed) {
         let (path, model) = (self.dir.path(), filmed.model());
-        for Sheet { name, images, columns } in model.sheets()? {
-            sheet::write(&path.join(format!("{name}.png")), &images, columns)?;
-        }
-        if let Some(map) = model.map()? {
-            let title = format!("{} on {}", self.algorithm.name, self.config.subject());
-            for end in ["svg", "png"] {
-                plot::scatter(&title, &map, &path.join(format!("latents.{end}")))?;
+        let title = format!("{} on {}", self.algorithm.name, self.config.subject());
+        self.drawing("what the model makes of pictures", || {
+            for Sheet { name, images, columns } in model.sheets()? {
+                sheet::write(&path.join(format!("{name}.png")), &images, columns)?;
             }
-        }
-        if let Some(plane) = model.plane()? {
-            let title = format!("{} on {}", self.algorithm.name, self.config.subject());
-            for end in ["svg", "png"] {
-                plot::plane(&title, &plane, &path.join(format!("plane.{end}")))?;
+            Ok(())
+        });
+        self.drawing("the latent space", || {
+            let Some(map) = model.map()? else { return Ok(()) };
+            let draw = |end| plot::scatter(&title, &map, &path.join(format!("latents.{end}")));
+            ["svg", "png"].into_iter().try_for_each(draw)
+        });
+        self.drawing("the plane", || {
+            let Some(plane) = model.plane()? else { return Ok(()) };
+            let draw = |end| plot::plane(&title, &plane, &path.join(format!("plane.{end}")));
+            ["svg", "png"].into_iter().try_for_each(draw)
+        });
+        self.drawing("what was drawn in the course of training", || {
+            let frames = filmed.frames()?;
+            if frames.len() < 2 {
+                return Ok(());
             }
-        }
-        let frames = filmed.frames()?;
-        if frames.len() < 2 {
-            return Ok(());
-        }
-        let frames: Vec<_> =
-            frames.iter().map(|frame| sheet::frame(&frame.images, COLUMNS)).collect();
-        gif::write(&path.join("samples.gif"), &frames, FILM_RATE)
+            let frames: Vec<_> =
+                frames.iter().map(|frame| sheet::frame(&frame.images, COLUMNS)).collect();
+            gif::write(&path.join("samples.gif"), &frames, FILM_RATE)
+        });
     }
 
     /// Draws `values`, `q` and an animation of the values, as far as the problem has such pictures.
-    fn draw_table(
-        &self,
-        agent: &Watched,
-        (mdp, table): &Thought<'_>,
-        report: &Report,
-    ) -> Result<()> {
-        let mdp = *mdp;
-        let (charts, board) = (Charts::new(mdp), Board::new(mdp)?);
+    fn draw_table(&self, agent: &Watched, (mdp, table): &Thought<'_>, report: &Report) {
         let (name, unit) = (self.algorithm.name, self.algorithm.unit);
         let title = |what| {
             format!("{name} on {}: {what} after {} {unit}", self.config.subject(), report.steps)
         };
         let exact = agent.exact().filter(|exact| differs(table, exact));
-        for end in ["svg", "png"] {
-            let path = |what| self.dir.path().join(format!("{what}.{end}"));
-            match (&charts, &board) {
-                (Some(charts), _) => {
-                    charts.draw_values(&title("values"), table, exact, &path("values"))?;
-                }
-                (None, Some(board)) => {
-                    board.draw_values(&title("values"), table, exact, &path("values"))?;
-                    board.draw_q(&title("action values"), table, &path("q"))?;
-                }
-                (None, None) => (),
-            }
-        }
+        let title_of = |step| format!("{name} after {step} {unit}");
         let before = agent.moments().iter().filter(|moment| moment.step < report.steps);
-        let title = |step| format!("{name} after {step} {unit}");
-        let thought = |moment: &Moment| {
+        let moment = |moment: &Moment| {
             let (values, policy) = (moment.values.clone(), moment.policy.clone());
-            (title(moment.step), Table { values, q: vec![f64::NAN; table.q.len()], policy })
+            (title_of(moment.step), Table { values, q: vec![f64::NAN; table.q.len()], policy })
         };
-        let mut tables: Vec<_> = before.map(thought).collect();
-        if let Some(charts) = charts {
+        let mut tables: Vec<_> = before.map(moment).collect();
+        let paths = |what| ["svg", "png"].map(|end| self.dir.path().join(format!("{what}.{end}")));
+        if let Some(charts) = Charts::new(*mdp) {
+            self.drawing("the values", || {
+                let draw =
+                    |path: &PathBuf| charts.draw_values(&title("values"), table, exact, path);
+                paths("values").iter().try_for_each(draw)
+            });
             let early = SHOWN.iter().filter_map(|place| tables.get(*place).cloned());
-            let moments: Vec<_> = early.chain([(title(report.steps), table.clone())]).collect();
-            for end in ["svg", "png"] {
-                charts.draw_moments(&moments, &self.dir.path().join(format!("moments.{end}")))?;
-            }
+            let moments: Vec<_> = early.chain([(title_of(report.steps), table.clone())]).collect();
+            self.drawing("the values at some moments", || {
+                paths("moments")
+                    .iter()
+                    .try_for_each(|path| Ok(_ = charts.draw_moments(&moments, path)?))
+            });
         }
-        if let Some(board) = board
-            && !tables.is_empty()
-            && report.outcome != Outcome::Interrupted
-        {
-            tables.push((title(report.steps), table.clone()));
-            board.animate(&tables, &self.dir.path().join("values.gif"))?;
+        let board = match Board::new(*mdp) {
+            Ok(Some(board)) => board,
+            Ok(None) => return,
+            Err(error) => return self.drawing("the values", || Err(error)),
+        };
+        if mdp.chart().is_none() {
+            self.drawing("the values", || {
+                board.draw_values(&title("values"), table, exact, &paths("values"))
+            });
+            self.drawing("the action values", || {
+                Ok(_ = board.draw_q(&title("action values"), table, &paths("q"))?)
+            });
         }
-        Ok(())
+        if !tables.is_empty() {
+            tables.push((title_of(report.steps), table.clone()));
+            self.drawing("the values in the course of time", || {
+                board.animate(&tables, &self.dir.path().join("values.gif"))
+            });
+        }
     }
+}
+
+/// Tells on standard error; who does not read it does without.
+pub(super) fn tell(sentence: &str) {
+    let _ = writeln!(std::io::stderr(), "{sentence}");
 }

@@ -1,10 +1,10 @@
 //! `lab play`: watch a trained agent.
 use super::model::{Trained, play, record};
-use crate::gif;
-use ::train::{BadValue, Memory, Which, stream};
+use crate::gif::Animation;
+use ::train::{Which, stream, write_atomic};
 use agents::actions_rng;
 use anyhow::Result;
-use envs::{Action, Actions, Env, VecEnv};
+use envs::{Action, Actions, Env, Rgb, Spec, VecEnv};
 use std::io::{IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -41,13 +41,13 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let seed = args.seed.unwrap_or(trained.config.seed());
     let rng = |i| stream(seed, &format!("play/{i}"));
     if let Some(path) = &args.gif {
-        let mut frames = Vec::new();
+        let mut animation = Animation::new(args.fps)?;
+        let most = |_: &Spec, _: &Rgb| args.frames as usize;
         for i in 0..args.episodes {
-            check_room(frames.len(), args.frames, &VecEnv::new(vec![rng(i)], make))?;
-            frames.extend(record(agent, make, rng(i), args.frames as usize)?);
+            record((agent, make), rng(i), &most, &mut animation)?;
         }
-        let shown = frames.len();
-        gif::write(path, &frames, args.fps)?;
+        let shown = animation.len();
+        write_atomic(path, &animation.finish()?)?;
         writeln!(out, "{} ({shown} frames)", path.display())?;
         return Ok(());
     }
@@ -68,15 +68,6 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "episode {}: return {ret} in {} steps", i + 1, frames - 1)?;
     }
     Ok(())
-}
-
-/// Refuses an episode of at most `frames` frames that may take more memory than there is, after `so_far`.
-fn check_room(so_far: usize, frames: u32, env: &VecEnv) -> Result<(), BadValue> {
-    let longest = env.spec().time_limit.unwrap_or(u32::MAX).saturating_add(1);
-    let most = so_far.saturating_add(frames.min(longest) as usize);
-    let mut memory = Memory::default();
-    memory.part("frames", frames, [most, env.env(0).render().pixels.len()]);
-    memory.check()
 }
 
 /// A numbered action by its name, a vector by its numbers.

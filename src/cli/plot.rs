@@ -1,14 +1,16 @@
 //! `lab plot`: learning curves of one or several runs, or what one thinks of a grid.
 use super::model::Trained;
-use super::session;
+use super::{session, solution};
 use crate::board::{Board, Ink};
 use crate::plot;
 use crate::usage::Usage;
 use ::train::Which;
-use agents::tabular::Model;
+use agents::tabular::{Model, Table};
 use anyhow::Result;
+use envs::Mdp;
 use std::io::{IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Draw the learning curves of one or several runs as SVG and PNG
 #[derive(clap::Args)]
@@ -26,17 +28,34 @@ pub(super) struct Args {
     /// Show values and policy as text instead, for runs on a known grid
     #[arg(long, conflicts_with_all = ["metrics", "out"])]
     text: bool,
+    /// Write values, policy and action values of all states instead, as JSON, however many there are
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["metrics", "out", "text"])]
+    solution: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     if args.text {
         return args.runs.iter().try_for_each(|run| show(run, out));
     }
+    if let Some(path) = &args.solution {
+        let [run] = &args.runs[..] else {
+            return Err(Usage("--solution: it is of one run; give one".to_owned()).into());
+        };
+        let (mdp, table) = thinks(run, "--solution")?;
+        solution::write(&*mdp, table, path)?;
+        writeln!(out, "{}", path.display())?;
+        return Ok(());
+    }
     let panels = plot::panels(&args.runs, &args.metrics)?;
     let base = match (&args.out, &args.runs[..]) {
         // Only these endings: `lr0.5` is a name.
         (Some(path), _) if path.extension().is_some_and(|end| end == "svg" || end == "png") => {
             path.with_extension("")
+        }
+        // Beside a directory or a device the files would lie where nobody looks for them.
+        (Some(path), _) if path.exists() && !path.is_file() => {
+            let sentence = format!("--out {}: it is no file; give the name of one", path.display());
+            return Err(Usage(sentence).into());
         }
         (Some(path), _) => path.clone(),
         (None, [run]) => run.join("curves"),
@@ -50,19 +69,26 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// Shows what the agent of a run thinks of the states of its problem.
-fn show(run: &Path, out: &mut dyn Write) -> Result<()> {
+/// What the agent of a run thinks of the states of its problem, for `flag`.
+fn thinks(run: &Path, flag: &str) -> Result<(Arc<dyn Mdp>, Table)> {
     let trained = Trained::load(run, Which::Latest)?;
-    let refused = |why: &str| Usage(format!("--text: {}: {why}", run.display()));
+    let refused = |why: &str| Usage(format!("{flag}: {}: {why}", run.display()));
     let (agent, _) = trained.agent()?;
     let Some(mdp) = session::problem(&trained.config)? else {
         return Err(refused("the outcomes of its environment are not known").into());
     };
-    let Some(board) = Board::new(&mdp)? else {
-        return Err(refused("the states of its problem do not lie on a grid").into());
-    };
     let Some(table) = agent.table(&Model::new(&mdp)?)? else {
         return Err(refused("its agent has no values").into());
+    };
+    Ok((mdp, table))
+}
+
+/// Shows what the agent of a run thinks of the states of its problem.
+fn show(run: &Path, out: &mut dyn Write) -> Result<()> {
+    let (mdp, table) = thinks(run, "--text")?;
+    let refused = |why: &str| Usage(format!("--text: {}: {why}", run.display()));
+    let Some(board) = Board::new(&mdp)? else {
+        return Err(refused("the states of its problem do not lie on a grid").into());
     };
     let Some(text) = board.text(&table, ink()) else {
         return Err(refused("the grid is too wide for text; see values.svg in it").into());

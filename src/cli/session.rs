@@ -9,7 +9,7 @@ use ::train::{
     Bar, Checkpoints, ConfigChanged, DeviceChoice, Direction, JsonLines, Lines, Measure, Notes,
     Objective, Outcome, Report, Run, RunDir, RunInfo, Seconds, Sink, fit, rate,
 };
-use agents::tabular::{Discount, Solution};
+use agents::tabular::Discount;
 use agents::{Agent, MakeEnv, Watched};
 use anyhow::{Context, Result};
 use candle_core::Device;
@@ -235,16 +235,15 @@ impl Session {
         self.dir.write_json("result.json", &result)?;
         interrupts.end_at_once();
         let thought = trainee.thinks()?;
-        if let Some((mdp, table)) = &thought {
-            self.dir.write_json("solution.json", &Solution::new(*mdp, table.clone()))?;
+        if let Some(thought) = &thought {
+            self.write_solution(thought)?;
         }
         let next = trainee.next()?;
         // Who wants to stop waits for no pictures: `lab plot` draws them, and so does the run's end.
         let drawing = Instant::now();
-        let drawn = match report.outcome {
-            Outcome::Interrupted => Ok(()),
-            _ => self.draw(&trainee, thought.as_ref(), &report),
-        };
+        if report.outcome != Outcome::Interrupted {
+            self.draw(&trainee, thought.as_ref(), &report);
+        }
         result.seconds.figures += drawing.elapsed().as_secs_f64();
         result.wall_seconds = waited();
         self.dir.write_json("result.json", &result)?;
@@ -259,9 +258,8 @@ impl Session {
             }
             Ok(out.flush()?)
         };
-        // Who reads no further has the pictures all the same, and without pictures there is the result.
+        // Who reads no further has the pictures all the same.
         tell()?;
-        drawn?;
         Ok(match report.outcome {
             Outcome::Interrupted => ExitCode::from(130),
             _ => ExitCode::SUCCESS,

@@ -3,8 +3,8 @@ use super::config::Config;
 use super::{session, train};
 use crate::registry::{ALGORITHMS, Algorithm, ENVS, Subject, find};
 use ::train::{Evaluation, Row, Run, Sink, fit};
-use agents::Agent;
-use agents::tabular::{Model, Solution};
+use agents::Watched;
+use agents::tabular::{Discount, Solution};
 use anyhow::{Context, Result};
 use candle_core::Device;
 use envs::Mdp;
@@ -29,7 +29,10 @@ pub(crate) struct Solved {
 /// # Errors
 /// What the command itself would report.
 pub(crate) fn solve(command: &str) -> Result<Solved> {
-    run(command, |algorithm, config| session::agent(algorithm, config, &Device::Cpu))
+    run(command, |algorithm, config| {
+        let agent = session::agent(algorithm, config, &Device::Cpu)?;
+        Watched::new(agent, None, Discount::Own, 0)
+    })
 }
 
 /// The same with the metrics `oracle/…` in every row.
@@ -37,12 +40,10 @@ pub(crate) fn solve(command: &str) -> Result<Solved> {
 /// # Errors
 /// What the command itself would report.
 pub(crate) fn watch(command: &str) -> Result<Solved> {
-    run(command, |algorithm, config| {
-        Ok(Box::new(session::watched(algorithm, config, &Device::Cpu)?.0))
-    })
+    run(command, |algorithm, config| Ok(session::watched(algorithm, config, &Device::Cpu)?.0))
 }
 
-fn run(command: &str, build: fn(&Algorithm, &Config) -> Result<Box<dyn Agent>>) -> Result<Solved> {
+fn run(command: &str, build: fn(&Algorithm, &Config) -> Result<Watched>) -> Result<Solved> {
     let matches = super::command().try_get_matches_from(command.split_whitespace())?;
     let (name, matches) = matches.subcommand().context("no subcommand")?;
     let algorithm = find("algorithm", name, ALGORITHMS, |algorithm| algorithm.name)?;
@@ -54,9 +55,9 @@ fn run(command: &str, build: fn(&Algorithm, &Config) -> Result<Box<dyn Agent>>) 
     let mut agent = build(algorithm, &config)?;
     let rows = Rc::new(RefCell::new(Vec::new()));
     let mut run = Run { sinks: vec![Box::new(Rows(Rc::clone(&rows)))], ..Run::default() };
-    let report = fit(&mut *agent, &config.plan()?, &mut run)?;
+    let report = fit(&mut agent, &config.plan()?, &mut run)?;
     drop(run);
-    let table = agent.table(&Model::new(&mdp)?)?.context("the agent has no table")?;
+    let table = agent.thinks(&mdp)?.context("the agent has no table")?;
     let evaluation = report.evaluated()?;
     Ok(Solved { solution: Solution::new(&mdp, table), mdp, rows: rows.take(), evaluation })
 }

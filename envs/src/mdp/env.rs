@@ -1,10 +1,12 @@
 //! An MDP that is played.
 
+use std::cell::OnceCell;
+
 use rand::{Rng as _, RngCore};
 use serde::{Deserialize, Serialize, de::Error as _};
 use serde_json::Value;
 
-use super::{Grid, GridCell, Mdp, Outcome};
+use super::{Grid, GridCell, Mdp, Outcome, picture::Scene};
 use crate::{Action, Actions, Cells, Element, Env, Rgb, Snapshot, Spec, Step, mdp::picture};
 
 /// Any MDP as an environment: outcomes are drawn, the state is seen.
@@ -21,6 +23,8 @@ pub struct MdpEnv<M> {
     starts: Vec<(usize, f64)>,
     time_limit: Option<u32>,
     state: usize,
+    /// What its pictures have in common; made when the first one is drawn.
+    scene: OnceCell<Scene>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -34,7 +38,7 @@ impl<M: Mdp> MdpEnv<M> {
     pub fn new(mdp: M, time_limit: Option<u32>) -> Self {
         let starts = mdp.starts();
         let state = starts.first().map_or(0, |start| start.0);
-        Self { mdp, starts, time_limit, state }
+        Self { mdp, starts, time_limit, state, scene: OnceCell::new() }
     }
 
     /// The same, but an episode starts in any state that has an action, all equally probable
@@ -126,7 +130,10 @@ impl<M: Mdp> Env for MdpEnv<M> {
     }
 
     fn render(&self) -> Rgb {
-        picture::rgb(&self.cells())
+        match self.mdp.picture(self.state) {
+            Some(cells) => picture::rgb(&cells),
+            None => self.scene.get_or_init(|| Scene::new(&self.board())).with(self.state),
+        }
     }
 
     fn cells(&self) -> Cells {
@@ -251,6 +258,29 @@ mod tests {
             MdpEnv::new(gambler, None).cells().to_string().lines().next(),
             Some(".@.........")
         );
+    }
+
+    #[test]
+    fn a_large_board_is_drawn_small_and_one_is_seen_on_it() {
+        let config =
+            GridConfig { width: Some(1000), height: Some(700), ..GridConfig::of(Layout::Open) };
+        let mut env = MdpEnv::new(GridWorld::new(&config).unwrap(), None);
+        let here = |env: &MdpEnv<GridWorld>| {
+            let rgb = env.render();
+            assert_eq!((rgb.width, rgb.height), (334, 234), "every third of 1000 and 700 cells");
+            let yellow = rgb.pixels.chunks_exact(3).enumerate();
+            let yellow = yellow.filter(|(_, pixel)| *pixel == [250, 204, 21]);
+            yellow.map(|(at, _)| [at % 334, at / 334]).collect::<Vec<_>>()
+        };
+        let corner = here(&env);
+        // From the bottom left, where there are three pixels of five beside it in each direction.
+        assert_eq!((corner.len(), corner[0], corner[8]), (9, [0, 231], [2, 233]), "{corner:?}");
+        env.start(3 * 1000 + 300);
+        let inside = here(&env);
+        assert_eq!((inside.len(), inside[12]), (20, [100, 2]), "cut at the top: {inside:?}");
+        env.start(30 * 1000 + 300);
+        let inside = here(&env);
+        assert_eq!((inside.len(), inside[12]), (25, [100, 10]));
     }
 
     #[test]

@@ -156,6 +156,19 @@ impl Autoregressive {
         Images::new(self.subject.shape, self.subject.output.levels() as u16, pixels, None)
     }
 
+    /// Rows of a sheet of samples: as many as columns, fewer where drawing them would take longer than a
+    /// twentieth of training and the last evaluation.
+    fn affordable_rows(&self) -> usize {
+        let passes = TRAINED * self.loader.drawn() as usize + self.test.len();
+        let pictures = passes / 20 / self.passes();
+        (pictures / COLUMNS).clamp(1, COLUMNS)
+    }
+
+    /// See [`Generative::passes`].
+    fn passes(&self) -> usize {
+        self.fixed.passes(self.subject.shape).max(1)
+    }
+
     fn drawing<'a>(
         &self,
         temperature: f64,
@@ -212,6 +225,9 @@ impl Autoregressive {
         Ok(Some(Sheet { name: "completions", images: all, columns: COLUMNS }))
     }
 }
+
+/// As many passes over a picture as learning from it takes, about: forward, and twice that backward.
+pub(crate) const TRAINED: usize = 3;
 
 /// Pictures in a row of a sheet.
 const COLUMNS: usize = 10;
@@ -286,12 +302,17 @@ impl Generative for Autoregressive {
         Some(self)
     }
 
+    fn passes(&self) -> usize {
+        self.passes()
+    }
+
     fn sheets(&self) -> Result<Vec<Sheet>> {
+        let rows = self.affordable_rows();
         let rng = &mut stream(self.seed, "samples");
-        let images = self.draw(COLUMNS * COLUMNS, 1.0, None, rng)?;
+        let images = self.draw(rows * COLUMNS, 1.0, None, rng)?;
         let mut sheets = vec![Sheet { name: "samples", images, columns: COLUMNS }];
         let rng = &mut stream(self.seed, "completions");
-        sheets.extend(self.completions(Split::Validation, COLUMNS / 2, 1.0, rng)?);
+        sheets.extend(self.completions(Split::Validation, rows.div_ceil(2), 1.0, rng)?);
         let rng = &mut stream(self.seed, "receptive");
         sheets.push(receptive::sheet(&*self.fixed, &self.subject, &self.device, rng)?);
         Ok(sheets)

@@ -23,6 +23,10 @@ impl Network for Slow {
     fn walk(&self, n: usize, classes: Option<&[u32]>) -> Result<Box<dyn Walk + '_>> {
         Ok(Box::new(Whole::new(&*self.0, self.1, n, classes)?))
     }
+
+    fn passes(&self, shape: Shape) -> usize {
+        shape.len()
+    }
 }
 
 /// What makes a network of some kind.
@@ -231,5 +235,9 @@ impl Network for SeesItself {
 
     fn walk(&self, _: usize, _: Option<&[u32]>) -> Result<Box<dyn Walk + '_>> {
         candle_core::bail!("not drawn from")
+    }
+
+    fn passes(&self, shape: Shape) -> usize {
+        shape.len()
     }
 }

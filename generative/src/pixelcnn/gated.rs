@@ -187,6 +187,11 @@ impl Network for Gated {
             gated: Vec::new(),
         }))
     }
+
+    /// Each pixel is computed once, but a few at a time: measured as 2 to 4 passes.
+    fn passes(&self, _: Shape) -> usize {
+        4
+    }
 }
 
 /// The network number by number: the vertical stack a row at a time, the horizontal one when it is asked.

@@ -93,6 +93,11 @@ impl Network for Residual {
             next: Vec::new(),
         }))
     }
+
+    /// Each pixel is computed once, but a few at a time: measured as 2 to 4 passes.
+    fn passes(&self, _: Shape) -> usize {
+        4
+    }
 }
 
 /// A layer, and its outputs for a colour.

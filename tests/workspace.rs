@@ -45,7 +45,8 @@ fn presets_are_all_registered() {
 /// Names of the functions in the item of a source file that begins with `header`.
 fn functions(file: &str, header: &str) -> BTreeSet<String> {
     let text = fs::read_to_string(root().join(file)).unwrap();
-    let begin = text.find(header).unwrap_or_else(|| panic!("{file}: no `{header}`"));
+    assert!(text.contains(header), "{file}: no `{header}`");
+    let begin = text.find(header).unwrap();
     let item = text[begin..].split("\n}\n").next().unwrap();
     let names = item.lines().filter_map(|line| line.trim_start().strip_prefix("fn "));
     names.map(|line| line.split(['(', '<']).next().unwrap().to_owned()).collect()

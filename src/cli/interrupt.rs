@@ -63,6 +63,11 @@ impl Interrupts {
         pulse::hearing(stopped, work)
     }
 
+    /// Whether there was one.
+    pub(super) fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     /// From now on the first one ends the program: all that counts is written.
     pub(super) fn end_at_once(&self) {
         self.at_once.store(true, Ordering::Relaxed);

@@ -234,14 +234,15 @@ impl Session {
         result.wall_seconds = waited();
         self.dir.write_json("result.json", &result)?;
         interrupts.end_at_once();
-        let thought = trainee.thinks()?;
+        // Who wants to stop waits for nothing that a run at its end makes as well.
+        let stopped = report.outcome == Outcome::Interrupted || interrupts.stopped();
+        let thought = if stopped { None } else { trainee.thinks()? };
         if let Some(thought) = &thought {
             self.write_solution(thought)?;
         }
-        let next = trainee.next()?;
-        // Who wants to stop waits for no pictures: `lab plot` draws them, and so does the run's end.
+        let next = if stopped { ["plot", ""] } else { trainee.next()? };
         let drawing = Instant::now();
-        if report.outcome != Outcome::Interrupted {
+        if !stopped {
             self.draw(&trainee, thought.as_ref(), &report);
         }
         result.seconds.figures += drawing.elapsed().as_secs_f64();
@@ -260,10 +261,7 @@ impl Session {
         };
         // Who reads no further has the pictures all the same.
         tell()?;
-        Ok(match report.outcome {
-            Outcome::Interrupted => ExitCode::from(130),
-            _ => ExitCode::SUCCESS,
-        })
+        Ok(if stopped { ExitCode::from(130) } else { ExitCode::SUCCESS })
     }
 
     /// What the result of a part of the run that goes on now says of its time; that result is removed. Where the run

@@ -11,6 +11,8 @@ use crate::Sink;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 /// The user wants to stop. What was under way has changed nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -99,6 +101,30 @@ pub fn progress(what: &str, done: usize, of: usize) -> Result<(), Interrupted> {
 #[derive(Clone)]
 pub struct Listener(Vec<Stop>);
 
+/// Does `work` that can't ask, on a thread of its own. Where the user wants to stop before it is over, it is left to
+/// itself and what it comes to is lost.
+///
+/// # Errors
+/// [`Interrupted`] where the user wants to stop.
+pub fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Interrupted> {
+    if AROUND.with_borrow(|around| around.stops.is_empty()) {
+        return Ok(work());
+    }
+    let (over, heard) = channel();
+    let worker = std::thread::spawn(move || {
+        let done = work();
+        // It may be that nobody waits any more.
+        let _ = over.send(());
+        done
+    });
+    while heard.recv_timeout(Duration::from_millis(50)) == Err(RecvTimeoutError::Timeout) {
+        check()?;
+    }
+    Ok(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+}
+
 /// What this thread hears.
 pub fn listener() -> Listener {
     Listener(AROUND.with_borrow(|around| around.stops.clone()))
@@ -130,6 +156,18 @@ mod tests {
         fn progress(&mut self, what: &str, done: u64, of: u64) {
             self.0.borrow_mut().push(format!("{what} {done}/{of}"));
         }
+    }
+
+    #[test]
+    fn work_that_cannot_ask_is_left_alone() {
+        assert_eq!(apart(|| 7), Ok(7));
+        assert_eq!(hearing(|| false, || apart(|| 7)), Ok(7));
+        let endless = || loop {
+            std::thread::park();
+        };
+        assert_eq!(hearing(|| true, || apart::<()>(endless)), Err(Interrupted));
+        let panics = || hearing(|| false, || apart::<()>(|| panic!("of its own")));
+        assert!(std::panic::catch_unwind(panics).is_err());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
-use train::{BadValue, Checkpoint, Rng};
+use train::{BadValue, Checkpoint, Rng, pulse};
 
 /// How far from 1 the probabilities of a state may sum.
 const TOLERANCE: f64 = 1e-6;
@@ -343,8 +343,11 @@ pub(crate) fn solve(model: &Model, gamma: f64, probs: &[f64]) -> Result<Vec<f64>
         }
     }
     let failed = |error: &dyn fmt::Debug| anyhow!("evaluating the policy: {error:?}");
-    let matrix = SparseColMat::<usize, f64>::try_new_from_triplets(n, n, &entries);
-    let lu = matrix.map_err(|error| failed(&error))?.sp_lu().map_err(|error| failed(&error))?;
+    // It may take minutes, and can't ask whether to go on.
+    let lu = pulse::apart(move || -> Result<_> {
+        let matrix = SparseColMat::<usize, f64>::try_new_from_triplets(n, n, &entries);
+        matrix.map_err(|error| failed(&error))?.sp_lu().map_err(|error| failed(&error))
+    })??;
     let (mut values, mut lacks) = (vec![0.0; n], f64::INFINITY);
     for _ in 0..CORRECTIONS {
         let mut missing = faer::Mat::zeros(n, 1);

@@ -77,7 +77,9 @@ impl PolicyEvaluation {
     fn sweep(&mut self) -> Result<f64> {
         let Self { problem, policy, values, before, .. } = self;
         let (model, gamma) = (&problem.model, problem.gamma);
-        std::mem::swap(values, before);
+        if self.config.method != Method::Exact {
+            std::mem::swap(values, before);
+        }
         match self.config.method {
             Method::Synchronous => {
                 Ok(sweep(before, values, |state| policy.backup(model, state, before, gamma)))

@@ -17,7 +17,7 @@ use bytemuck::cast_slice_mut;
 use clap::ValueEnum;
 use envs::Mdp;
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Split};
+use train::{BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Split, pulse};
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`PolicyIteration`].
@@ -115,10 +115,12 @@ impl PolicyIteration {
             *values = solve(model, gamma, &probs)?;
             return Ok(());
         }
+        // Nothing has changed where it is interrupted.
+        let mut found = values.clone();
         if problem.rests.is_some() {
             // Who stays where nothing is paid keeps the value it came with, whatever that is.
             let idle = model.idle(|pair| probs[pair] > 0.0);
-            values
+            found
                 .iter_mut()
                 .zip(idle)
                 .filter(|(_, idle)| *idle)
@@ -130,21 +132,23 @@ impl PolicyIteration {
         let whole = (iterative || (first && problem.rests.is_some()))
             && problem.lost(|pair| probs[pair] > 0.0).is_none();
         for sweeps in 1.. {
-            let old = values.clone();
-            let largest = sweep(&old, values, |state| match policy[state] {
+            pulse::check()?;
+            let old = found.clone();
+            let largest = sweep(&old, &mut found, |state| match policy[state] {
                 NONE => 0.0,
                 pair => model.q(pair as usize, &old, gamma),
             });
             problem.check_finite(largest)?;
             let moved = |state: usize| {
                 let pair = policy[state] as usize;
-                let magnitude = || model.worth(pair, values, gamma).magnitude;
-                moves(values[state], old[state], config.tolerance, magnitude)
+                let magnitude = || model.worth(pair, &found, gamma).magnitude;
+                moves(found[state], old[state], config.tolerance, magnitude)
             };
-            if settling.settled(values.len(), moved) || (!whole && sweeps == config.sweeps) {
+            if settling.settled(found.len(), moved) || (!whole && sweeps == config.sweeps) {
                 break;
             }
         }
+        *values = found;
         Ok(())
     }
 

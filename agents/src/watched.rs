@@ -267,9 +267,18 @@ impl Learner for Watched {
         checkpoint.count("watched", &mut self.seen)?;
         checkpoint.value("moments", &mut self.history)?;
         let History { stride, rows, moments } = &self.history;
-        let n = self.known.as_ref().map_or(0, |known| known.model.n_states());
-        let whole = |moment: &Moment| moment.values.len() == n && moment.policy.len() == n;
-        checkpoint.check("moments", &format!("values of {n} states are expected"), || {
+        let model = self.known.as_ref().map(|known| &known.model);
+        let [n, n_actions] = model.map_or([0; 2], |model| [model.n_states(), model.n_actions()]);
+        let sound = |choice: &Choice| match choice {
+            Choice::Action(action) => *action < n_actions,
+            Choice::Probabilities(probs) => probs.len() == n_actions,
+        };
+        let whole = |moment: &Moment| {
+            moment.values.len() == n
+                && moment.policy.len() == n
+                && moment.policy.iter().flatten().all(sound)
+        };
+        checkpoint.check("moments", &format!("values and actions of {n} states are expected"), || {
             moments.len() <= MOMENTS + 1
                 && stride.max(rows) < &(1 << 62)
                 && moments.iter().all(whole)

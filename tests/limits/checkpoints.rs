@@ -15,7 +15,7 @@ const RUNS: &[&str] = &[
     "dyna-q --env frozen-lake --steps 60 --kappa 0.1",
     "dyna-q --env catch --steps 60",
     "expected-sarsa --env frozen-lake --steps 60 --n 40",
-    "fitted-q --env frozen-lake --steps 4 --samples 100",
+    "fitted-q --env cliff-walking --steps 4 --samples 300",
     "fitted-q --env cartpole --steps 4 --samples 100 --values linear --ridge 1",
     "gan --data gaussians-8 --n-train 100 --n-test 100 --steps 640 --hidden 4",
     "image-transformer --data stripes --side 4 --n-train 50 --n-test 50 --steps 64 --features 4 --blocks 1",

@@ -121,7 +121,9 @@ fn numbers() -> Vec<(String, String)> {
             name => format!("made --data {name} --steps 1 --hidden 4"),
         };
         for (key, _) in whole((entry.options)(&Options::new()).unwrap()) {
-            all.push((command.clone(), key));
+            let few = ["n_train", "n_test"].into_iter().filter(|few| *few != key);
+            let few = few.map(|few| format!(" --{} 50", few.replace('_', "-"))).collect::<String>();
+            all.push((format!("{command}{few}"), key));
         }
     }
     all.retain(|(_, key)| key != "seed");

@@ -268,19 +268,21 @@ fn data(dir: &Path) -> Vec<Reader> {
         fs::write(set.join(name), bytes).unwrap();
     }
     let mnist = |path: &Path| loads(&format!("mnist:{}", path.parent().unwrap().display()));
-    let (images, of) = (set.join("train-images-idx3-ubyte"), set.join("train-labels-idx1-ubyte"));
-    let packed = dir.join("gz");
-    fs::create_dir_all(&packed).unwrap();
-    for entry in fs::read_dir(&set).unwrap() {
-        let from = entry.unwrap().path();
-        fs::copy(&from, packed.join(from.file_name().unwrap())).unwrap();
+    // A reader leaves its last input behind: each has a set of its own.
+    let (packed, labelled) = (dir.join("gz"), dir.join("labels"));
+    for copy in [&packed, &labelled] {
+        fs::create_dir_all(copy).unwrap();
+        for entry in fs::read_dir(&set).unwrap() {
+            let from = entry.unwrap().path();
+            fs::copy(&from, copy.join(from.file_name().unwrap())).unwrap();
+        }
     }
+    let (images, of) =
+        (set.join("train-images-idx3-ubyte"), labelled.join("train-labels-idx1-ubyte"));
     fs::remove_file(packed.join("train-images-idx3-ubyte")).unwrap();
     let archive = packed.join("train-images-idx3-ubyte.gz");
-    all.push(file(("pictures of MNIST (IDX)", 8_000), images.clone(), vec![pixels.clone()], mnist));
-    fs::write(&images, &pixels).unwrap();
-    let alone = move |path: &Path| mnist(path);
-    all.push(file(("labels of MNIST (IDX)", 6_000), of, vec![labels], alone));
+    all.push(file(("pictures of MNIST (IDX)", 8_000), images, vec![pixels.clone()], mnist));
+    all.push(file(("labels of MNIST (IDX)", 6_000), of, vec![labels], mnist));
     all.push(file(
         ("pictures of MNIST (gzip)", 6_000),
         archive,

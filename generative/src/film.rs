@@ -182,7 +182,7 @@ mod tests {
     use train::{Rng, Scope};
 
     /// Draws pictures of one pixel: noise, and the step on top of it.
-    struct Drawer(Counter);
+    struct Drawer(Counter, usize);
 
     impl Learner for Drawer {
         fn step(&mut self, log: &mut Log) -> Result<Progress> {
@@ -205,14 +205,23 @@ mod tests {
             Ok(Some(Images::new(shape, 256, pixels.collect(), None)?))
         }
 
+        fn passes(&self) -> usize {
+            self.1
+        }
+
         fn sheets(&self) -> Result<Vec<Sheet>> {
             Ok(Vec::new())
         }
     }
 
     fn filmed() -> Filmed {
+        drawing_by(1)
+    }
+
+    /// As `filmed`, where drawing a picture takes so many passes.
+    fn drawing_by(passes: usize) -> Filmed {
         let behaviour = Behaviour { stride: 5, ..Behaviour::default() };
-        Filmed::new(Box::new(Drawer(Counter::new(1, behaviour).unwrap())), 1)
+        Filmed::new(Box::new(Drawer(Counter::new(1, behaviour).unwrap(), passes)), 1)
     }
 
     fn steps(frames: &[Frame]) -> Vec<u64> {
@@ -243,6 +252,19 @@ mod tests {
         // The last evaluation is the end: one frame, not two.
         filmed.evaluate(Split::Validation).unwrap();
         assert_eq!(steps(&filmed.frames().unwrap()), [0, 15, 30, 35]);
+    }
+
+    #[test]
+    fn frames_that_take_long_wait_until_as_much_was_trained() {
+        let mut filmed = drawing_by(300);
+        for _ in 0..4000 {
+            filmed.step(&mut Log::default()).unwrap();
+            filmed.evaluate(Split::Validation).unwrap();
+        }
+        // 36 · 300 passes a frame, 9216 at once and 3 a unit over 20: the first with 10,560 units, the
+        // second would come with 82,560. The last one is drawn at the end.
+        assert_eq!(steps(&filmed.frames().unwrap()), [10_560, 20_000]);
+        assert!(drawing_by(300).frames().unwrap().is_empty());
     }
 
     #[test]

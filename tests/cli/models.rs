@@ -157,6 +157,20 @@ fn a_quantised_auto_encoder_is_trained_and_scored() {
     assert!(!lab.path("quantised/samples.gif").exists());
 }
 
+/// A pass over the whole picture for each of 784 numbers: a hundred pictures would take longer than the run.
+#[test]
+fn a_short_run_of_a_model_that_draws_slowly_draws_little() {
+    let lab = Lab::new();
+    let sizes = "--n-train 200 --n-test 20 --hidden 16 --steps 64 --save-every 0";
+    lab.ok(&format!("made --data glyphs {sizes} --quiet --out run"));
+    let size = |name: &str| image::image_dimensions(lab.path(name)).unwrap();
+    // Ten pictures of 28 × 28, enlarged twice; ten in a row of completions too.
+    assert_eq!([size("run/samples.png"), size("run/completions.png")], [(582, 60); 2]);
+    assert!(!lab.path("run/samples.gif").exists());
+    lab.ok("sample run --n 16");
+    assert_eq!(size("run/samples.png"), (234, 234), "as many as are asked for");
+}
+
 #[test]
 fn a_model_that_draws_number_by_number_completes_and_takes_a_temperature() {
     let lab = Lab::new();

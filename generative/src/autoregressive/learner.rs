@@ -156,11 +156,12 @@ impl Autoregressive {
         Images::new(self.subject.shape, self.subject.output.levels() as u16, pixels, None)
     }
 
-    /// Rows of a sheet of samples: as many as columns, fewer where drawing them would take longer than a
-    /// twentieth of training and the last evaluation.
+    /// Rows of a sheet of samples: as many as columns, fewer where drawing them would take long, and longer
+    /// than a twentieth of training and the last evaluation.
     fn affordable_rows(&self) -> usize {
         let passes = TRAINED * self.loader.drawn() as usize + self.test.len();
-        let pictures = passes / 20 / self.passes();
+        let each = self.passes();
+        let pictures = (passes / 20 / each).max(FREE / (each * self.subject.shape.len()));
         (pictures / COLUMNS).clamp(1, COLUMNS)
     }
 
@@ -228,6 +229,9 @@ impl Autoregressive {
 
 /// As many passes over a picture as learning from it takes, about: forward, and twice that backward.
 pub(crate) const TRAINED: usize = 3;
+
+/// Numbers that may be passed over for a sheet however little was trained: a second's work, about.
+const FREE: usize = 400_000;
 
 /// Pictures in a row of a sheet.
 const COLUMNS: usize = 10;

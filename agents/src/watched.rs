@@ -278,11 +278,15 @@ impl Learner for Watched {
                 && moment.policy.len() == n
                 && moment.policy.iter().flatten().all(sound)
         };
-        checkpoint.check("moments", &format!("values and actions of {n} states are expected"), || {
-            moments.len() <= MOMENTS + 1
-                && stride.max(rows) < &(1 << 62)
-                && moments.iter().all(whole)
-        })
+        checkpoint.check(
+            "moments",
+            &format!("values and actions of {n} states are expected"),
+            || {
+                moments.len() <= MOMENTS + 1
+                    && stride.max(rows) < &(1 << 62)
+                    && moments.iter().all(whole)
+            },
+        )
     }
 }
 

@@ -39,7 +39,7 @@ pub fn write(path: &Path, frames: &[Rgb], frames_per_second: u32) -> Result<()> 
     write_atomic(path, &bytes)
 }
 
-/// An animation to which frames are added one after the other; see [`write`].
+/// An animation to which frames are added one after the other; see [`write()`].
 pub struct Animation {
     encoder: Option<Encoder<Vec<u8>>>,
     delay: u16,

@@ -38,7 +38,7 @@ const RUNS: &[&str] = &[
     "td --env random-walk --policy uniform --steps 60 --n 40 --cells 50",
     "vae --data stripes --side 4 --n-train 50 --n-test 50 --steps 256 --hidden 4 --latents 2",
     "value-iteration --env gridworld --layout maze --steps 2",
-    "value-iteration --env gridworld --layout maze --steps 20 --sweep prioritized",
+    "value-iteration --env gridworld --layout maze --steps 20 --order prioritized",
     "vq-vae --data stripes --side 4 --n-train 50 --n-test 50 --steps 256 --channels 4 --dims 2 --codes 4",
 ];
 
@@ -48,15 +48,10 @@ fn train(folder: &Folder, command: &str) -> PathBuf {
         let mut words = command.split(' ').skip_while(|word| *word != "--steps");
         words.nth(1).unwrap().parse().unwrap()
     };
-    let episodes = if command.contains("--data")
-        || command.starts_with("value")
-        || command.starts_with("policy")
-        || command.starts_with("q-it")
-    {
-        ""
-    } else {
-        " --test-episodes 1"
-    };
+    // Those that learn from data, or what a given policy is worth, play no test episodes.
+    let none = ["value", "policy", "q-iteration", "td", "mc-prediction"];
+    let plays = !command.contains("--data") && !none.iter().any(|name| command.starts_with(name));
+    let episodes = if plays { " --test-episodes 1" } else { "" };
     let told = folder
         .run(&format!("{command} --save-every {}{episodes} --out run", (steps / 3).max(1)), 60);
     assert_eq!(told.code, Some(0), "{command}: {}", told.text);

@@ -3,7 +3,7 @@ use crate::memory;
 use crate::tabular::{Model, Policy, Table};
 use anyhow::{Result, bail};
 use envs::{Actions, End, Env, Episode, Spec, Transition, VecEnv};
-use train::{Evaluation, Learner, Measure, Rng, Split, pulse, stream};
+use train::{CutOff, Evaluation, Learner, Measure, Rng, Split, pulse, stream};
 
 /// Makes one more copy of an environment.
 pub type MakeEnv = Box<dyn Fn() -> Box<dyn Env>>;
@@ -135,22 +135,6 @@ pub fn evaluate(
     split: Split,
     seed: u64,
 ) -> Result<Evaluation> {
-    let all = scored(agent, make, n, split, seed)?;
-    let returns: Vec<f64> = all.iter().map(|(episode, _)| episode.ret).collect();
-    Ok(Evaluation::maximise("return", Measure::of(&returns)))
-}
-
-/// The episodes of [`evaluate`], each with how it ended.
-///
-/// # Errors
-/// What the agent reports; [`Interrupted`](train::Interrupted).
-pub fn scored(
-    agent: &dyn Agent,
-    make: &dyn Fn() -> Box<dyn Env>,
-    n: usize,
-    split: Split,
-    seed: u64,
-) -> Result<Vec<(Episode, End)>> {
     let purpose = match split {
         Split::Validation => "validation",
         Split::Test => "test",
@@ -164,7 +148,12 @@ pub fn scored(
         let tell = |finished| Ok(pulse::progress("evaluating", first + finished, n)?);
         all.extend(played(agent, make, rngs, tell)?);
     }
-    Ok(all)
+    let returns: Vec<f64> = all.iter().map(|(episode, _)| episode.ret).collect();
+    let cut = all.iter().filter(|(_, end)| *end == End::Truncated).count();
+    let limit = make().spec().time_limit.filter(|_| cut > 0);
+    let mut evaluation = Evaluation::maximise("return", Measure::of(&returns));
+    evaluation.cut_off = limit.map(|limit| CutOff { episodes: cut, of: n, limit });
+    Ok(evaluation)
 }
 
 /// What the actions of an episode are drawn from, where its environment draws from `rng`: a stream

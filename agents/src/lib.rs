@@ -29,9 +29,7 @@ pub use actor::Critic;
 pub use actor_critic::{
     ActorCritic, ActorCriticConfig, Estimator, Weighed, all_actions_loss, policy_loss,
 };
-pub use agent::{
-    Agent, Chosen, MakeEnv, actions_rng, discrete_actions, episodes, evaluate, scored,
-};
+pub use agent::{Agent, Chosen, MakeEnv, actions_rng, discrete_actions, episodes, evaluate};
 pub use dqn::{Dqn, DqnConfig, Loss, td_target};
 pub use net::q_network;
 pub use optimizer::OptimizerName;

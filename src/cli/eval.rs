@@ -2,12 +2,10 @@
 use super::config::Config;
 use super::model::{Learned, Trained, With};
 use super::{run_data, session};
-use crate::registry::{ENVS, Source, find};
 use crate::told;
 use crate::usage::Usage;
 use ::train::{Evaluation, Measure, Split, Which, pulse, stream};
 use anyhow::Result;
-use envs::End;
 use generative::Generative;
 use generative::data::{Binarisation, Dataset};
 use generative::measures::{Judge, LEAST};
@@ -55,14 +53,14 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         return Err(Usage(format!("--samples {n}: {name} plays episodes; give --episodes")).into());
     }
     let mut progress = vec![session::progress("", false)];
-    let (evaluation, cut_off) = pulse::telling(&mut progress, || score(args, trained))?;
+    let evaluation = pulse::telling(&mut progress, || score(args, trained))?;
     drop(progress); // The bar leaves the terminal before the result is told.
     if args.json {
         let mut object = json!({
             "algorithm": name, "subject": config.subject(), "seed": config.seed(),
             "eval": evaluation.measures, "run": args.run.display().to_string(),
         });
-        let cut = cut_off.as_ref().map(|cut_off| cut_off.episodes);
+        let cut = evaluation.cut_off.map(|cut_off| cut_off.episodes as u32);
         for (name, given) in [("k", args.k), ("samples", args.samples), ("cut_off", cut)] {
             if let (Some(n), Some(object)) = (given, object.as_object_mut()) {
                 object.insert(name.to_owned(), n.into());
@@ -74,40 +72,20 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     for (name, measure) in &evaluation.measures {
         writeln!(out, "{name} {}", told::measure(measure))?;
     }
-    if let Some(CutOff { episodes, of, limit }) = cut_off {
-        let raised = match find("environment", config.subject(), ENVS, |entry| entry.name)?.source {
-            Source::Mdp(..) => "; a run with a larger --time-limit gives them more",
-            Source::Env(_) => "",
-        };
-        writeln!(
-            out,
-            "{episodes} of {of} episodes were cut off by the time limit of {limit} steps{raised}"
-        )?;
+    if let Some(cut_off) = evaluation.cut_off {
+        writeln!(out, "{cut_off}{}", session::raise_limit(&config)?)?;
     }
     Ok(())
 }
 
-/// Episodes that did not end by themselves.
-struct CutOff {
-    episodes: u32,
-    of: usize,
-    /// Steps of an episode at most.
-    limit: u32,
-}
-
 /// All that was asked for.
-fn score(args: &Args, trained: Trained) -> Result<(Evaluation, Option<CutOff>)> {
+fn score(args: &Args, trained: Trained) -> Result<Evaluation> {
     let Trained { algorithm, config, learned, data } = trained;
     let name = algorithm.name;
-    let evaluation = match (learned, args.episodes, args.k) {
+    Ok(match (learned, args.episodes, args.k) {
         (Learned::Agent(agent, make), episodes, None) => {
-            let (of, seed) = (episodes.unwrap_or(100) as usize, config.seed());
-            let all = agents::scored(agent.as_ref(), &make, of, Split::Test, seed)?;
-            let episodes = all.iter().filter(|(_, end)| *end == End::Truncated).count() as u32;
-            let limit = make().spec().time_limit.filter(|_| episodes > 0);
-            let returns: Vec<f64> = all.iter().map(|(episode, _)| episode.ret).collect();
-            let cut_off = limit.map(|limit| CutOff { episodes, of, limit });
-            return Ok((Evaluation::maximise("return", Measure::of(&returns)), cut_off));
+            let episodes = episodes.unwrap_or(100) as usize;
+            agents::evaluate(agent.as_ref(), &make, episodes, Split::Test, config.seed())?
         }
         (Learned::Model(mut model), None, k) => {
             let mut evaluation = model.evaluate(Split::Test)?;
@@ -128,8 +106,7 @@ fn score(args: &Args, trained: Trained) -> Result<(Evaluation, Option<CutOff>)> 
         (Learned::Model(_), Some(episodes), _) => {
             return Err(Usage(format!("--episodes {episodes}: {name} plays none")).into());
         }
-    };
-    Ok((evaluation, None))
+    })
 }
 
 /// `evaluation` with the bound by `k` draws for each of the first `n` test pictures.

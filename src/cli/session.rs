@@ -2,7 +2,7 @@
 use super::config::Config;
 use super::interrupt::Interrupts;
 use super::trainee::Trainee;
-use crate::registry::{Algorithm, Build, DataJob, ENVS, Job, Subject, find};
+use crate::registry::{Algorithm, Build, DataJob, ENVS, Job, Source, Subject, find};
 use crate::told;
 use crate::usage::Usage;
 use ::train::{
@@ -179,6 +179,15 @@ pub(super) fn progress(unit: &'static str, quiet: bool) -> Box<dyn Sink> {
     }
 }
 
+/// How episodes of a run get more time, where its environment lets one choose.
+pub(super) fn raise_limit(config: &Config) -> Result<&'static str> {
+    let entry = find("environment", config.subject(), ENVS, |entry| entry.name)?;
+    Ok(match entry.source {
+        Source::Mdp(..) => "; a run with a larger --time-limit gives them more",
+        Source::Env(_) => "",
+    })
+}
+
 /// A directory that was to be new holds a run: says how it differs from the one asked for, or how
 /// to go on with it.
 pub(super) fn if_already_run(
@@ -334,6 +343,13 @@ impl Session {
                 )?;
             }
             None => writeln!(out, "{algorithm} on {subject}: stopped before the final evaluation")?,
+        }
+        // Where the limit can be raised, it may be what decided.
+        if let Some(cut_off) = report.evaluation.as_ref().and_then(|found| found.cut_off)
+            && let raise = raise_limit(&self.config)?
+            && !raise.is_empty()
+        {
+            writeln!(out, "{cut_off}{raise}")?;
         }
         let outcome = match result.outcome {
             Outcome::Finished => "finished",

@@ -23,6 +23,13 @@ fn a_time_limit_is_named_grows_with_the_map_and_can_be_chosen() {
     lab.ok(&format!("{LAKE} --map lake.map --time-limit 5000 --out long"));
     let told = lab.ok("eval long --episodes 20");
     assert!(told.starts_with("return 1.00") && !told.contains("cut off"), "{told}");
+    // Learners that are scored by episodes say so when they have learned.
+    let told = lab
+        .ok("q-learning --env frozen-lake --map lake.map --time-limit 20 --steps 2000 --quiet \
+         --test-episodes 20 --out learned");
+    assert!(told.contains("cut off by the time limit of 20 steps; a run with a larger"), "{told}");
+    let told = lab.ok("ppo --env pendulum --steps 100 --quiet --test-episodes 2 --out swung");
+    assert!(!told.contains("cut off"), "{told}");
     let limit = |options: &[(&str, &str)]| {
         let options = options.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value)));
         let entry = lab::registry::ENVS.iter().find(|entry| entry.name == "frozen-lake").unwrap();

@@ -2,6 +2,7 @@
 use crate::Measure;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// The measures of one evaluation, and the one that decides.
 #[derive(Debug, Clone, PartialEq)]
@@ -10,6 +11,26 @@ pub struct Evaluation {
     pub objective: Objective,
     /// Measure by name, with its unit in the name where it has one; that of the objective among them.
     pub measures: BTreeMap<String, Measure>,
+    /// Episodes that a time limit ended, where there were any.
+    pub cut_off: Option<CutOff>,
+}
+
+/// Episodes that a time limit ended: they might have gone on to another return.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CutOff {
+    /// How many there were.
+    pub episodes: usize,
+    /// Episodes of the evaluation.
+    pub of: usize,
+    /// Steps of an episode at most.
+    pub limit: u32,
+}
+
+impl fmt::Display for CutOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { episodes, of, limit } = self;
+        write!(f, "{episodes} of {of} episodes were cut off by the time limit of {limit} steps")
+    }
 }
 
 /// The measure that decides which model is better.
@@ -56,6 +77,7 @@ impl Evaluation {
         Self {
             objective: Objective { measure: name.to_owned(), direction },
             measures: BTreeMap::from([(name.to_owned(), measure)]),
+            cut_off: None,
         }
     }
 

@@ -27,7 +27,7 @@ pub use checkpoint::{Checkpoint, MODEL, NotFinite, Scope, model_hash};
 pub use checkpoints::{Checkpoints, Which, load_model};
 pub use config::{BadValue, ConfigChanged, above, check_step_size};
 pub use device::{DeviceChoice, device_name};
-pub use evaluation::{Direction, Evaluation, Objective};
+pub use evaluation::{CutOff, Direction, Evaluation, Objective};
 pub use files::{LONGEST_TEXT, open_file, read_file, read_text};
 pub use fit::fit;
 pub use learner::{FirstUpdate, Learner, Progress, Split};

@@ -2,6 +2,7 @@
 
 use agents::tabular::{Choice, Table};
 use envs::{Arrow, CellKind, GridCell};
+use std::io::IsTerminal as _;
 
 use super::Board;
 use super::scale::{Scale, is_dark, number};
@@ -16,6 +17,19 @@ pub enum Ink {
     Plain,
     /// 24-bit colour behind them.
     Colour,
+}
+
+impl Ink {
+    /// Colours where standard output is a terminal, unless the user wants none (<https://no-color.org>).
+    pub fn of_stdout() -> Self {
+        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        if std::io::stdout().is_terminal() && !set("NO_COLOR") && !dumb {
+            Self::Colour
+        } else {
+            Self::Plain
+        }
+    }
 }
 
 /// How much of a cell is told.

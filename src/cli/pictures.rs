@@ -1,9 +1,8 @@
 //! The pictures that a run is looked at with.
 use super::model::record;
-use super::plot::ink;
 use super::session::{Session, environment};
 use super::trainee::{Thought, Trainee};
-use crate::board::{Board, Charts, differs};
+use crate::board::{Board, Charts, Ink, differs};
 use crate::gif::Animation;
 use crate::{gif, plot, sheet};
 use ::train::{Report, stream, write_atomic};
@@ -39,7 +38,7 @@ impl Session {
         if let Some((mdp, table)) = thought
             && std::io::stdout().is_terminal()
             && let Some(board) = Board::new(*mdp)?
-            && let Some(text) = board.text(table, ink())
+            && let Some(text) = board.text(table, Ink::of_stdout())
         {
             write!(out, "\n{text}")?;
         }

@@ -8,7 +8,7 @@ use ::train::Which;
 use agents::tabular::{Model, Table};
 use anyhow::Result;
 use envs::Mdp;
-use std::io::{IsTerminal as _, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -90,21 +90,9 @@ fn show(run: &Path, out: &mut dyn Write) -> Result<()> {
     let Some(board) = Board::new(&mdp)? else {
         return Err(refused("the states of its problem do not lie on a grid").into());
     };
-    let Some(text) = board.text(&table, ink()) else {
+    let Some(text) = board.text(&table, Ink::of_stdout()) else {
         return Err(refused("the grid is too wide for text; see values.svg in it").into());
     };
     writeln!(out, "{}\n{text}", run.display())?;
     Ok(())
-}
-
-/// What standard output understands: colours in a terminal, unless the user wants none
-/// (<https://no-color.org>).
-pub(super) fn ink() -> Ink {
-    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    if std::io::stdout().is_terminal() && !set("NO_COLOR") && !dumb {
-        Ink::Colour
-    } else {
-        Ink::Plain
-    }
 }

@@ -1,5 +1,5 @@
 //! Asking a server, and whether its answer can be the file.
-use super::transfer::Patience;
+use super::patience::Patience;
 use anyhow::{Result, bail, ensure};
 use std::sync::Arc;
 use ureq::http::{Response, StatusCode};

@@ -1,12 +1,13 @@
 //! Fetching the public sets: from the first mirror that answers, resumed where it broke off, checked
 //! by SHA-256 before a file takes its name. An answer that can't be the file is thrown away.
 mod answer;
+mod patience;
 mod transfer;
 
 use anyhow::{Context, Result};
+use patience::Patience;
 use std::fs;
 use std::path::Path;
-use transfer::Patience;
 
 /// A set that can be fetched.
 pub struct Download {

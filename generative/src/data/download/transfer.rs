@@ -1,41 +1,13 @@
 //! Bringing one file here.
 use super::answer::{Answer, ask};
+use super::patience::Patience;
 use super::{Got, Remote};
 use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest as _, Sha256};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-
-/// How long a server may take.
-pub(super) struct Patience {
-    /// Until it is reached.
-    pub(super) connect: Duration,
-    /// Until it answers.
-    pub(super) answer: Duration,
-    /// From one piece to the next.
-    pub(super) stall: Duration,
-    /// For a whole file, beside what `rate` gives for its length.
-    pub(super) overall: Duration,
-    /// Bytes a second, at least.
-    pub(super) rate: u64,
-}
-
-impl Patience {
-    pub(super) const DEFAULT: Self = Self {
-        connect: Duration::from_secs(20),
-        answer: Duration::from_secs(30),
-        stall: Duration::from_secs(60),
-        overall: Duration::from_secs(120),
-        rate: 32_000,
-    };
-
-    /// For a file of so many bytes.
-    fn overall(&self, bytes: u64) -> Duration {
-        self.overall + Duration::from_secs(bytes / self.rate)
-    }
-}
+use std::time::Instant;
 
 impl Remote {
     pub(super) fn get(&self, dir: &Path, mirrors: &[&str], patience: &Patience) -> Result<Got> {

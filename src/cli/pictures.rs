@@ -103,7 +103,15 @@ impl Session {
         let (path, model) = (self.dir.path(), filmed.model());
         let title = format!("{} on {}", self.algorithm.name, self.config.subject());
         self.drawing("what the model makes of pictures", || {
-            for Sheet { name, images, columns } in model.sheets()? {
+            let sheets = model.sheets()?;
+            if model.autoregressive().is_some() && sheets.iter().all(|sheet| sheet.name != "samples") {
+                let run = path.display();
+                tell(&format!(
+                    "note: samples.png is left out: drawing it would take much longer than this run did; \
+                     `lab sample {run}` draws samples"
+                ));
+            }
+            for Sheet { name, images, columns } in sheets {
                 sheet::write(&path.join(format!("{name}.png")), &images, columns)?;
             }
             Ok(())

@@ -31,7 +31,8 @@ impl Trainee {
     pub(super) fn next(&self) -> Result<[&'static str; 2]> {
         let Self::Model(model) = self else { return Ok(["play", " --episodes 1000"]) };
         let (model, rng) = (model.model(), &mut stream(1, "look"));
-        Ok(if model.sample(1, rng)?.is_some() {
+        // One that draws number by number always can, and would take long to show it.
+        Ok(if model.autoregressive().is_some() || model.sample(1, rng)?.is_some() {
             ["sample", " --samples 10000"]
         } else if model.points(1, rng)?.is_some() {
             ["sample", ""]

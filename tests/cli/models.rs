@@ -169,6 +169,14 @@ fn a_short_run_of_a_model_that_draws_slowly_draws_little() {
     assert!(!lab.path("run/samples.gif").exists());
     lab.ok("sample run --n 16");
     assert_eq!(size("run/samples.png"), (234, 234), "as many as are asked for");
+
+    // 4096 passes over as many numbers for one picture: minutes for a row.
+    let sizes = "--n-train 50 --n-test 50 --hidden 4 --steps 1 --side 64 --direct false";
+    let output = lab.run(&format!("made --data bars {sizes} --save-every 0 --quiet --out large"));
+    let told = stderr(&output);
+    assert!(output.status.success() && told.contains("note: samples.png is left out"), "{told}");
+    assert!(told.contains("`lab sample large` draws samples"), "{told}");
+    assert!(!lab.path("large/samples.png").exists() && lab.path("large/receptive.png").exists());
 }
 
 #[test]

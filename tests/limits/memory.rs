@@ -87,8 +87,17 @@ fn every_number_may_be_as_large_as_it_likes() {
 }
 
 /// Ends of flags that ask for more work, and not for more room.
-const LONG: [&str; 9] = [
-    "episodes", "epochs", "planning", "sweeps", "every", "pictures", "d-steps", "horizon", "steps",
+const LONG: &[&str] = &[
+    "episodes",
+    "epochs",
+    "planning",
+    "sweeps",
+    "every",
+    "pictures",
+    "d-steps",
+    "horizon",
+    "time-limit",
+    "steps",
 ];
 
 /// Each number, after a command that takes it and a flag for it.

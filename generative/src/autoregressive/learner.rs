@@ -157,12 +157,14 @@ impl Autoregressive {
     }
 
     /// Rows of a sheet of samples: as many as columns, fewer where drawing them would take long, and longer
-    /// than a twentieth of training and the last evaluation.
+    /// than a twentieth of training and the last evaluation; none where even one row would take many seconds.
     fn affordable_rows(&self) -> usize {
         let passes = TRAINED * self.loader.drawn() as usize + self.test.len();
         let each = self.passes();
-        let pictures = (passes / 20 / each).max(FREE / (each * self.subject.shape.len()));
-        (pictures / COLUMNS).clamp(1, COLUMNS)
+        let numbers = each * self.subject.shape.len();
+        let pictures = (passes / 20 / each).max(FREE / numbers);
+        let least = usize::from(COLUMNS * numbers <= MOST);
+        (pictures / COLUMNS).clamp(least, COLUMNS)
     }
 
     /// See [`Generative::passes`].
@@ -232,6 +234,9 @@ pub(crate) const TRAINED: usize = 3;
 
 /// Numbers that may be passed over for a sheet however little was trained: a second's work, about.
 const FREE: usize = 400_000;
+
+/// Numbers that may be passed over for the one row that a short run has: a few seconds' work.
+const MOST: usize = 20 * FREE;
 
 /// Pictures in a row of a sheet.
 const COLUMNS: usize = 10;
@@ -312,11 +317,14 @@ impl Generative for Autoregressive {
 
     fn sheets(&self) -> Result<Vec<Sheet>> {
         let rows = self.affordable_rows();
-        let rng = &mut stream(self.seed, "samples");
-        let images = self.draw(rows * COLUMNS, 1.0, None, rng)?;
-        let mut sheets = vec![Sheet { name: "samples", images, columns: COLUMNS }];
-        let rng = &mut stream(self.seed, "completions");
-        sheets.extend(self.completions(Split::Validation, rows.div_ceil(2), 1.0, rng)?);
+        let mut sheets = Vec::new();
+        if rows > 0 {
+            let rng = &mut stream(self.seed, "samples");
+            let images = self.draw(rows * COLUMNS, 1.0, None, rng)?;
+            sheets.push(Sheet { name: "samples", images, columns: COLUMNS });
+            let rng = &mut stream(self.seed, "completions");
+            sheets.extend(self.completions(Split::Validation, rows.div_ceil(2), 1.0, rng)?);
+        }
         let rng = &mut stream(self.seed, "receptive");
         sheets.push(receptive::sheet(&*self.fixed, &self.subject, &self.device, rng)?);
         Ok(sheets)

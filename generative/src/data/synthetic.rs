@@ -120,7 +120,8 @@ pub fn coins(config: &CoinsConfig) -> Result<Dataset> {
     let CoinsConfig { side, probability, n_train, n_test, seed } = *config;
     let grid = GridConfig { side, n_train, n_test, seed };
     BadValue::outside("probability", probability, 0.0..=1.0)?;
-    draw(&grid, "coins", (side * side) as f64 * bit(probability), |image, rng| {
+    let entropy = (side as f64).powi(2) * bit(probability);
+    draw(&grid, "coins", entropy, |image, rng| {
         image.iter_mut().for_each(|pixel| *pixel = u8::from(rng.random_bool(probability)));
     })
 }
@@ -132,7 +133,8 @@ pub fn coins(config: &CoinsConfig) -> Result<Dataset> {
 /// Where an option is out of range.
 pub fn parity(config: &GridConfig) -> Result<Dataset> {
     let side = config.side;
-    draw(config, "parity", (side * (side - 1)) as f64 * LN_2, |image, rng| {
+    let entropy = side as f64 * (side as f64 - 1.0) * LN_2;
+    draw(config, "parity", entropy, |image, rng| {
         for row in image.chunks_exact_mut(side) {
             let mut odd = 0;
             for pixel in &mut row[..side - 1] {
@@ -205,6 +207,23 @@ mod tests {
 
     fn images(dataset: Result<Dataset>) -> Parts<Images> {
         dataset.unwrap().images().unwrap()
+    }
+
+    #[test]
+    fn sides_that_nothing_can_have_are_refused() {
+        for side in [0, 1, 65, usize::MAX] {
+            let grid = GridConfig { side, ..SMALL };
+            let all = [
+                bars(&BarsConfig { side, ..BarsConfig::default() }),
+                stripes(&grid),
+                coins(&CoinsConfig { side, ..CoinsConfig::default() }),
+                parity(&grid),
+            ];
+            for set in all {
+                let told = set.err().unwrap().to_string();
+                assert!(told.contains(&format!("--side {side}")), "{told}");
+            }
+        }
     }
 
     /// −Σ P·log P over the pictures of all choices, each with its probability.

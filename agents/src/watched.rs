@@ -244,12 +244,10 @@ impl History {
 impl Learner for Watched {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
         let progress = self.agent.step(log)?;
-        if let Progress::Advanced(units) = progress {
-            let before = self.seen;
-            self.seen += units;
-            if self.every > 0 && before / self.every != self.seen / self.every {
-                self.look(log)?;
-            }
+        let before = self.seen;
+        self.seen += progress.units();
+        if self.every > 0 && before / self.every != self.seen / self.every {
+            self.look(log)?;
         }
         Ok(progress)
     }

@@ -122,8 +122,9 @@ fn worth(mdp: &Small, policy: &[usize]) -> Vec<f64> {
     eliminate(a, b)
 }
 
-/// Whether a policy goes round for ever somewhere by a step that pays or costs, on the whole, something.
-fn pays_for_ever(mdp: &Small, policy: &[usize]) -> bool {
+/// Whether a policy, which is worth `values`, goes round for ever somewhere that is not worth more and more
+/// or less and less, by a step that pays or costs, on the whole, something.
+fn wavers(mdp: &Small, policy: &[usize], values: &[f64]) -> bool {
     let n = mdp.end();
     let mut reaches = vec![vec![false; n + 1]; n + 1];
     for (state, &action) in policy.iter().enumerate() {
@@ -141,7 +142,7 @@ fn pays_for_ever(mdp: &Small, policy: &[usize]) -> bool {
         let all = mdp.paired(s, policy[s]).iter();
         all.map(|(quarters, _, reward)| i32::from(*quarters) * reward).sum::<i32>() != 0
     };
-    (0..n).any(|state| recurs(state) && pays(state))
+    (0..n).any(|state| values[state].abs() < BEYOND && recurs(state) && pays(state))
 }
 
 /// Every deterministic policy.
@@ -152,24 +153,24 @@ fn policies(mdp: &Small) -> Vec<Vec<usize>> {
     })
 }
 
-/// The best values, or the words by which the problem is to be refused.
-fn best(mdp: &Small) -> Result<Vec<f64>, &'static str> {
-    let (mut best, mut wavers) = (vec![f64::NEG_INFINITY; mdp.end()], false);
+/// The best values, or the words by one of which the problem is to be refused.
+fn best(mdp: &Small) -> Result<Vec<f64>, Vec<&'static str>> {
+    let (mut best, mut round) = (vec![f64::NEG_INFINITY; mdp.end()], false);
     for policy in policies(mdp) {
         let values = worth(mdp, &policy);
         if mdp.discount == 1.0 {
-            wavers |=
-                values.iter().all(|value| value.abs() < BEYOND) && pays_for_ever(mdp, &policy);
+            round |= wavers(mdp, &policy, &values);
             if values.iter().any(|value| *value > BEYOND) {
-                return Err("its value is infinite");
+                return Err(vec!["its value is infinite"]);
             }
         }
         best.iter_mut().zip(values).for_each(|(best, value)| *best = value.max(*best));
     }
-    match mdp.discount == 1.0 {
-        true if wavers => Err("never settles"),
-        true if best.iter().any(|value| *value < -BEYOND) => Err("no action ever ends an episode"),
-        _ => Ok(best),
+    let falls = mdp.discount == 1.0 && best.iter().any(|value| *value < -BEYOND);
+    let wrong = [(round, "never settles"), (falls, "no action ever ends an episode")];
+    match wrong.iter().filter(|(is, _)| *is).map(|(_, words)| *words).collect::<Vec<_>>() {
+        none if none.is_empty() => Ok(best),
+        words => Err(words),
     }
 }
 
@@ -215,7 +216,9 @@ fn wrong(mdp: &Small, make: Make) -> Option<String> {
     let (found, right) = (solve(mdp, make), best(mdp));
     let (table, right) = match (found, right) {
         (Ok(table), Ok(right)) => (table, right),
-        (Err(error), Err(words)) if error.to_string().contains(words) => return None,
+        (Err(error), Err(words)) if words.iter().any(|words| error.to_string().contains(words)) => {
+            return None;
+        }
         (found, right) => return Some(format!("{found:?}, not {right:?}")),
     };
     let policy: Vec<usize> = (0..mdp.end()).map(|s| table.action(s).unwrap()).collect();
@@ -238,7 +241,7 @@ fn quick(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(quick(400))]
+    #![proptest_config(quick(3000))]
 
     #[test]
     fn planners_find_the_best_policy(mdp in small(&[0.1, 0.5, 0.9, 0.99])) {
@@ -282,7 +285,7 @@ proptest! {
     fn a_policy_is_worth_what_elimination_says(mdp in small(&[0.1, 0.9, 1.0])) {
         for policy in policies(&mdp) {
             let right = worth(&mdp, &policy);
-            if right.iter().any(|value| value.abs() > BEYOND) || pays_for_ever(&mdp, &policy) {
+            if right.iter().any(|value| value.abs() > BEYOND) || wavers(&mdp, &policy, &right) {
                 continue;
             }
             let Ok(problem) = Problem::new(&mdp, Discount::Own) else { continue };

@@ -129,9 +129,7 @@ impl Learner for Filmed {
             self.look()?;
         }
         let progress = self.model.step(log)?;
-        if let Progress::Advanced(units) = progress {
-            self.seen += units;
-        }
+        self.seen += progress.units();
         Ok(progress)
     }
 

@@ -358,7 +358,13 @@ impl Session {
             Outcome::Stalled => "stopped improving",
             Outcome::Interrupted => "interrupted",
         };
-        writeln!(out, "{outcome} after {} {unit} in {time}; all of it is in {run}", result.steps)?;
+        let unfinished = report.not_converged && result.outcome == Outcome::Finished;
+        let not = if unfinished { ", not converged: values still change" } else { "" };
+        writeln!(
+            out,
+            "{outcome} after {} {unit} in {time}{not}; all of it is in {run}",
+            result.steps
+        )?;
         if let Some(why) = &report.no_update {
             writeln!(out, "no update was made: {why}")?;
         }

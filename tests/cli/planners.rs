@@ -63,3 +63,18 @@ fn rewards_that_cannot_be_played_are_named() {
     lab.ok("value-iteration --env gridworld --map large.map --discount 0.9 --quiet --out large");
     assert!(lab.ok("eval large --episodes 5").starts_with("return 1.000e38"));
 }
+
+#[test]
+fn a_plan_too_short_to_converge_is_told() {
+    let lab = Lab::new();
+    let lake = "--env frozen-lake --gamma 0.99 --quiet";
+    for planner in ["value-iteration", "q-iteration", "policy-evaluation", "policy-iteration"] {
+        let told = lab.ok(&format!("{planner} {lake} --steps 1 --out {planner}"));
+        let named = ", not converged: values still change; all of it is in";
+        assert!(told.contains(named), "{planner}: {told}");
+        let told = lab.ok(&format!("resume {planner} --quiet --steps 5000"));
+        assert!(told.contains("converged after") && !told.contains("not converged"), "{told}");
+    }
+    let told = lab.ok("q-learning --env frozen-lake --steps 100 --quiet --out learned");
+    assert!(!told.contains("converged"), "{told}");
+}

@@ -32,6 +32,9 @@ struct Clock {
     best: Option<(u64, f64)>,
     evals_since_best: u32,
     converged: bool,
+    /// The last step was of a learner that converges, and had not yet.
+    #[serde(default)]
+    not_converged: bool,
     /// The evaluation that is due at this step was interrupted, or is not over yet.
     #[serde(default)]
     unevaluated: bool,
@@ -67,6 +70,7 @@ pub fn fit(learner: &mut dyn Learner, plan: &Plan, run: &mut Run) -> Result<Repo
     let first = objective.as_ref().zip(part.clock.first_score);
     Ok(Report {
         outcome,
+        not_converged: part.clock.not_converged,
         steps: part.clock.step,
         wall_seconds: part.wall_seconds(),
         seconds: part.clock.seconds,
@@ -159,9 +163,8 @@ impl<'a> Part<'a> {
                 Err(error) if error.is::<Interrupted>() => return Ok(self.interrupted()),
                 progress => progress.or_else(|error| self.failed(error))?,
             };
-            if let Progress::Advanced(units) = progress {
-                self.clock.step += units;
-            }
+            self.clock.step += progress.units();
+            self.clock.not_converged = matches!(progress, Progress::NotConverged(_));
             if let Some(updates) = &mut self.clock.updates {
                 *updates += self.log.take_updates();
             }

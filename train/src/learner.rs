@@ -78,8 +78,25 @@ impl FirstUpdate {
 pub enum Progress {
     /// So many transitions, images or sweeps were consumed.
     Advanced(u64),
+    /// So many were consumed by a learner that converges, and has not yet.
+    NotConverged(u64),
     /// Further steps would change nothing.
     Converged,
+}
+
+impl Progress {
+    /// A step of one unit, after which the learner has converged or not.
+    pub fn towards_convergence(converged: bool) -> Self {
+        if converged { Self::Advanced(1) } else { Self::NotConverged(1) }
+    }
+
+    /// Units that were consumed.
+    pub fn units(self) -> u64 {
+        match self {
+            Self::Advanced(units) | Self::NotConverged(units) => units,
+            Self::Converged => 0,
+        }
+    }
 }
 
 /// What a model is scored on.

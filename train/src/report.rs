@@ -24,6 +24,8 @@ pub enum Outcome {
 pub struct Report {
     /// Why it ended.
     pub outcome: Outcome,
+    /// Whether a learner that converges had not yet.
+    pub not_converged: bool,
     /// Units trained, in all parts of the run together.
     pub steps: u64,
     /// Seconds in all, in all parts together.

@@ -267,7 +267,7 @@ impl Learner for FittedQ {
         log.updated();
         log.scalar("train/error", (squares / targets.len() as f64).sqrt());
         self.converged = !moving;
-        Ok(Progress::Advanced(1))
+        Ok(Progress::towards_convergence(self.converged))
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {

@@ -327,10 +327,10 @@ impl Policy {
 /// (Skeel 1980): a value may be 10⁻¹³ beside one of 1.
 pub(crate) fn solve(model: &Model, gamma: f64, probs: &[f64]) -> Result<Vec<f64>> {
     let n = model.n_states();
-    let idle = model.idle(|pair| probs[pair] > 0.0);
+    let unpaid = model.unpaid(|pair| probs[pair] > 0.0);
     let probs: Vec<f64> = (0..n)
         .flat_map(|state| model.pairs(state).map(move |pair| (state, pair)))
-        .map(|(state, pair)| if idle[state] { 0.0 } else { probs[pair] })
+        .map(|(state, pair)| if unpaid[state] { 0.0 } else { probs[pair] })
         .collect();
     let taken = |state: usize| model.pairs(state).filter(|&pair| probs[pair] > 0.0);
     let mut entries = Vec::with_capacity(2 * n);
@@ -465,5 +465,57 @@ mod tests {
         let undiscounted = Problem::new(&costly, Discount::Of(1.0)).unwrap();
         let error = right().values(&undiscounted).unwrap_err();
         assert!(error.to_string().contains("never ends an episode from state (1,2)"), "{error}");
+    }
+
+    /// State 0 goes round three times in four and earns little, state 1 earns much and goes to it as often
+    /// as round.
+    struct Unequal;
+
+    impl Mdp for Unequal {
+        fn n_states(&self) -> usize {
+            2
+        }
+
+        fn n_actions(&self) -> usize {
+            1
+        }
+
+        fn outcomes(&self, state: usize, _: usize, visit: &mut dyn FnMut(envs::Outcome)) {
+            let outcome =
+                |prob, next, reward, terminated| envs::Outcome { prob, next, reward, terminated };
+            match state {
+                0 => [(0.75, false), (0.25, true)]
+                    .into_iter()
+                    .for_each(|(prob, ends)| visit(outcome(prob, 0, 1e-100, ends))),
+                _ => [0, 1].into_iter().for_each(|next| visit(outcome(0.5, next, 1.0, false))),
+            }
+        }
+
+        fn starts(&self) -> Vec<(usize, f64)> {
+            vec![(1, 1.0)]
+        }
+
+        fn state_name(&self, state: usize) -> String {
+            state.to_string()
+        }
+
+        fn action_name(&self, action: usize) -> String {
+            action.to_string()
+        }
+
+        fn discount(&self) -> f64 {
+            0.9
+        }
+    }
+
+    #[test]
+    fn a_small_value_is_as_exact_as_a_large_one() {
+        let problem = Problem::new(&Unequal, Discount::Own).unwrap();
+        let values = Policy::uniform(&problem.model).values(&problem).unwrap();
+        // v(0) = 10⁻¹⁰⁰ / (1 − 0.9·0.75), v(1) = 1 / (1 − 0.9·0.5).
+        let right = [1e-100 / 0.325, 1.0 / 0.55];
+        for (value, right) in values.iter().zip(right) {
+            assert!((value / right - 1.0).abs() < 1e-12, "{values:?}, not {right}");
+        }
     }
 }

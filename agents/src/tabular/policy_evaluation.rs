@@ -103,10 +103,10 @@ impl PolicyEvaluation {
     }
 
     /// Whether no value moved in the last sweep.
-    fn has_settled(&mut self) -> bool {
+    fn has_settled(&mut self, residual: f64) -> bool {
         let Self { config, problem, policy, values, before, settling, .. } = self;
         let (model, gamma) = (&problem.model, problem.gamma);
-        settling.settled(values.len(), |state| {
+        settling.settled(values, residual, |state| {
             let magnitude = || policy.magnitude(model, state, values, gamma);
             moves(values[state], before[state], config.tolerance, magnitude)
         })
@@ -122,8 +122,8 @@ impl Learner for PolicyEvaluation {
         self.problem.check_finite(residual)?;
         log.scalar("train/residual", residual);
         log.updated();
-        self.converged = self.config.method == Method::Exact || self.has_settled();
-        Ok(Progress::Advanced(1))
+        self.converged = self.config.method == Method::Exact || self.has_settled(residual);
+        Ok(Progress::towards_convergence(self.converged))
     }
 
     fn evaluate(&mut self, _: Split) -> Result<Evaluation> {
@@ -136,6 +136,7 @@ impl Learner for PolicyEvaluation {
             self.values.iter().all(|value| value.is_finite())
         })?;
         self.policy.state(checkpoint, "model.policy", ("policy", &self.config.policy))?;
+        self.settling.state(checkpoint, self.values.len())?;
         checkpoint.value("converged", &mut self.converged)
     }
 }

@@ -57,7 +57,6 @@ pub struct PolicyIteration {
     policy: Vec<u32>,
     /// v, `[S]`.
     values: Vec<f64>,
-    settling: Settling,
     /// A policy there was before, `[S]`, and the steps since and until it is replaced: where rounding
     /// alone speaks for changes, policies may come back.
     before: (Vec<u32>, u64, u64),
@@ -65,6 +64,10 @@ pub struct PolicyIteration {
 }
 
 const NONE: u32 = u32::MAX;
+
+/// Sweeps of an iterative evaluation at most; what is still missing then, the next one goes on with. At
+/// γ = 1 a policy may need a thousand million to get to its end.
+const LONGEST_EVALUATION: usize = 100_000;
 
 impl PolicyIteration {
     /// Every state's first action, or the one to start with; with γ = 1 one that leads to an end.
@@ -78,8 +81,8 @@ impl PolicyIteration {
         let policy = first_policy(mdp, &problem, &config.start)?;
         let policy = policy.into_iter().map(|pair| pair.map_or(NONE, |pair| pair as u32)).collect();
         let values = vec![0.0; problem.model.n_states()];
-        let (settling, before) = (Settling::default(), (Vec::new(), 0, 1));
-        Ok(Self { config, problem, policy, values, settling, before, converged: false })
+        let before = (Vec::new(), 0, 1);
+        Ok(Self { config, problem, policy, values, before, converged: false })
     }
 
     /// v, `[S]`.
@@ -109,29 +112,30 @@ impl PolicyIteration {
 
     fn evaluate_policy(&mut self, first: bool) -> Result<()> {
         let probs = self.probs();
-        let Self { config, problem, policy, values, settling, .. } = self;
+        let Self { config, problem, policy, values, .. } = self;
         let (model, gamma) = (&problem.model, problem.gamma);
-        if config.evaluation == Evaluate::Exact {
+        // From values that are too high a cut evaluation may never come down at γ = 1: the first policy's are
+        // exact.
+        if config.evaluation == Evaluate::Exact || (first && problem.rests.is_some()) {
             *values = solve(model, gamma, &probs)?;
             return Ok(());
         }
         // Nothing has changed where it is interrupted.
         let mut found = values.clone();
-        if problem.rests.is_some() {
-            // Who stays where nothing is paid keeps the value it came with, whatever that is.
-            let idle = model.idle(|pair| probs[pair] > 0.0);
-            found
-                .iter_mut()
-                .zip(idle)
-                .filter(|(_, idle)| *idle)
-                .for_each(|(value, _)| *value = 0.0);
-        }
-        // From values that are too high a cut evaluation may never come down at γ = 1: the first policy's
-        // are whole. Where a policy never ends there is no whole.
+        // By sweeps alone, those who never leave a loop would keep the value they came with at γ = 1, and
+        // below it come down to what rounding makes of 0.
+        let unpaid = model.unpaid(|pair| probs[pair] > 0.0);
+        found
+            .iter_mut()
+            .zip(unpaid)
+            .filter(|(_, unpaid)| *unpaid)
+            .for_each(|(value, _)| *value = 0.0);
         let iterative = config.evaluation == Evaluate::Iterative;
-        let whole = (iterative || (first && problem.rests.is_some()))
-            && problem.lost(|pair| probs[pair] > 0.0).is_none();
-        for sweeps in 1.. {
+        // Where a policy never ends there is no whole.
+        let whole = iterative && problem.lost(|pair| probs[pair] > 0.0).is_none();
+        let sweeps_at_most = if whole { LONGEST_EVALUATION } else { config.sweeps };
+        let mut settling = Settling::default();
+        for _ in 0..sweeps_at_most {
             pulse::check()?;
             let old = found.clone();
             let largest = sweep(&old, &mut found, |state| match policy[state] {
@@ -144,7 +148,7 @@ impl PolicyIteration {
                 let magnitude = || model.worth(pair, &found, gamma).magnitude;
                 moves(found[state], old[state], config.tolerance, magnitude)
             };
-            if settling.settled(found.len(), moved) || (!whole && sweeps == config.sweeps) {
+            if settling.settled(&found, largest, moved) {
                 break;
             }
         }
@@ -167,7 +171,6 @@ impl PolicyIteration {
         }
         if let Some(rests) = &problem.rests {
             rest(model, rests, values, policy);
-            keep_going(model, values, policy, &old);
         }
         old.iter().zip(policy).filter(|(old, new)| old != new).count()
     }
@@ -195,16 +198,6 @@ fn rest(model: &Model, rests: &Rests, values: &[f64], policy: &mut [u32]) {
                 policy[state] = rests.staying(model, state).map_or(NONE, |pair| pair as u32);
             }
         }
-    }
-}
-
-/// Takes back what would have states stay for ever for nothing that are worth more than that.
-fn keep_going(model: &Model, values: &[f64], policy: &mut [u32], old: &[u32]) {
-    let mut taken = vec![false; model.n_pairs()];
-    policy.iter().filter(|pair| **pair != NONE).for_each(|pair| taken[*pair as usize] = true);
-    let idle = model.idle(|pair| taken[pair]);
-    for state in (0..policy.len()).filter(|state| idle[*state] && values[*state] > 0.0) {
-        policy[state] = old[state];
     }
 }
 
@@ -260,7 +253,7 @@ impl Learner for PolicyIteration {
             true => changed == 0 || again,
             false => !moving && (changed == 0 || again),
         };
-        Ok(Progress::Advanced(1))
+        Ok(Progress::towards_convergence(self.converged))
     }
 
     fn evaluate(&mut self, _: Split) -> Result<Evaluation> {

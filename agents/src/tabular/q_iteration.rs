@@ -31,8 +31,6 @@ pub struct QIteration {
     /// max_a q(s, a), `[S]`.
     values: Vec<f64>,
     settling: Settling,
-    /// Whether values of rests came out too high, and are lowered after each sweep.
-    lowers: bool,
     converged: bool,
 }
 
@@ -47,8 +45,8 @@ impl QIteration {
         let q = vec![0.0; problem.model.n_pairs()];
         let values = vec![0.0; problem.model.n_states()];
         let settling = Settling::default();
-        let (before, lowers, converged) = (q.clone(), false, false);
-        Ok(Self { config, problem, q, before, values, settling, lowers, converged })
+        let before = q.clone();
+        Ok(Self { config, problem, q, before, values, settling, converged: false })
     }
 
     /// max_a q(s, a), `[S]`; 0 where s is terminal.
@@ -104,14 +102,13 @@ impl Learner for QIteration {
         log.updated();
         self.maximise();
         let Self { config, problem: Problem { model, gamma, .. }, q, before, values, .. } = self;
-        let settled = self.settling.settled(q.len(), |pair| {
+        let settled = self.settling.settled(q, residual, |pair| {
             let magnitude = || model.worth(pair, values, *gamma).magnitude;
             moves(q[pair], before[pair], config.tolerance, magnitude)
         });
-        let lowered = (settled || self.lowers) && self.lower();
-        self.lowers |= lowered;
+        let lowered = self.lower();
         self.converged = settled && !lowered;
-        Ok(Progress::Advanced(1))
+        Ok(Progress::towards_convergence(self.converged))
     }
 
     fn evaluate(&mut self, _: Split) -> Result<Evaluation> {
@@ -124,7 +121,7 @@ impl Learner for QIteration {
         checkpoint.check(MODEL, "finite numbers are expected", || {
             self.q.iter().all(|value| value.is_finite())
         })?;
-        checkpoint.value("lowers", &mut self.lowers)?;
+        self.settling.state(checkpoint, self.q.len())?;
         checkpoint.value("converged", &mut self.converged)?;
         self.maximise();
         Ok(())

@@ -53,8 +53,6 @@ pub struct ValueIteration {
     queue: Queue,
     rng: Rng,
     settling: Settling,
-    /// Whether values of rests came out too high, and are lowered after each sweep.
-    lowers: bool,
     converged: bool,
 }
 
@@ -74,8 +72,7 @@ impl ValueIteration {
         let before = if config.order == Order::Synchronous { values.clone() } else { Vec::new() };
         let rng = stream(seed, "order");
         let settling = Settling::default();
-        let (lowers, converged) = (false, false);
-        Ok(Self { config, problem, values, before, queue, rng, settling, lowers, converged })
+        Ok(Self { config, problem, values, before, queue, rng, settling, converged: false })
     }
 
     /// The transitions.
@@ -100,7 +97,7 @@ impl ValueIteration {
                 let moved = |state| {
                     model.moved(state, [values[state], before[state]], values, gamma, tolerance)
                 };
-                return (largest, settling.settled(values.len(), moved));
+                return (largest, settling.settled(values, largest, moved));
             }
             Order::InPlace => {
                 let (mut largest, mut moving) = (0.0, false);
@@ -156,10 +153,9 @@ impl Learner for ValueIteration {
         self.problem.check_finite(residual)?;
         log.scalar("train/residual", residual);
         log.updated();
-        let lowered = (settled || self.lowers) && self.lower();
-        self.lowers |= lowered;
+        let lowered = self.lower();
         self.converged = settled && !lowered;
-        Ok(Progress::Advanced(1))
+        Ok(Progress::towards_convergence(self.converged))
     }
 
     fn evaluate(&mut self, _: Split) -> Result<Evaluation> {
@@ -178,7 +174,7 @@ impl Learner for ValueIteration {
         })?;
         self.queue.state(checkpoint)?;
         checkpoint.value("order", &mut self.rng)?;
-        checkpoint.value("lowers", &mut self.lowers)?;
+        self.settling.state(checkpoint, self.values.len())?;
         checkpoint.value("converged", &mut self.converged)
     }
 }

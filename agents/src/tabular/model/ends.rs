@@ -33,9 +33,23 @@ impl Model {
     /// States where nothing is ever earned by the pairs `allowed`, and no episode ever ended: what they
     /// are worth is 0 at any γ, also where they are never left.
     pub(in crate::tabular) fn idle(&self, allowed: impl Fn(usize) -> bool) -> Vec<bool> {
+        self.always(&allowed, |pair| self.reward(pair) == 0.0 && !self.may_end(pair))
+    }
+
+    /// States where nothing is ever earned by the pairs `allowed`, also where episodes end: what they
+    /// are worth is 0 to the bit.
+    pub(in crate::tabular) fn unpaid(&self, allowed: impl Fn(usize) -> bool) -> Vec<bool> {
+        self.always(&allowed, |pair| self.reward(pair) == 0.0)
+    }
+
+    /// States from which the pairs `allowed` lead only to states all of whose pairs are as `wanted`.
+    fn always(
+        &self,
+        allowed: &impl Fn(usize) -> bool,
+        wanted: impl Fn(usize) -> bool,
+    ) -> Vec<bool> {
         let taken = |state| self.pairs(state).filter(|pair| allowed(*pair));
-        let free = |pair: usize| self.reward(pair) == 0.0 && !self.may_end(pair);
-        let still = |state: usize| !self.pairs(state).is_empty() && taken(state).all(free);
+        let still = |state: usize| !self.pairs(state).is_empty() && taken(state).all(&wanted);
         let mut idle: Vec<bool> = (0..self.n_states()).map(still).collect();
         let mut open: Vec<usize> = (0..self.n_states()).filter(|state| !idle[*state]).collect();
         if open.len() == self.n_states() {

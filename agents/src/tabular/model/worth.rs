@@ -5,7 +5,10 @@
 //! beside a number of their own: who counts rewards in another unit gets the same policy after the
 //! same sweeps, and a value of 10⁻¹¹ next to one of 10⁻¹⁰ is as far from it as 1 from 10.
 use super::Model;
+use anyhow::Result;
+use bytemuck::cast_slice_mut;
 use rayon::prelude::*;
+use train::Checkpoint;
 
 /// How far rounding may carry a sum, as a part of the magnitude of what is added: 64 units in the
 /// last place. What differs by less is a tie, and a finer tolerance than this is not asked for.
@@ -48,26 +51,67 @@ pub(in crate::tabular) fn moves(
 
 /// Whether all numbers have settled; looks first at the one that was seen to move last, which as a
 /// rule still does.
+///
+/// A number that is 0 because two others cancel is known no better than these, and what is added up from it
+/// does not know that: such numbers may go round among bits of rounding for ever. So after [`LATE`] sweeps
+/// the numbers are remembered, anew after twice as many each time (Brent 1980), and where they come back to
+/// the bit, and are moved by no more than rounding of the largest, they have settled.
 #[derive(Debug, Default)]
 pub(in crate::tabular) struct Settling {
     moving: usize,
+    sweeps: u64,
+    remembered: Vec<f64>,
 }
 
+/// Sweeps before numbers are remembered: many more than most problems need.
+const LATE: u64 = 4096;
+
 impl Settling {
-    /// Whether none of `n` numbers moves.
+    /// Whether none of the `numbers` moves, of which the last sweep changed none by more than `largest`.
     pub(in crate::tabular) fn settled(
         &mut self,
-        n: usize,
+        numbers: &[f64],
+        largest: f64,
         moves: impl Fn(usize) -> bool + Sync,
     ) -> bool {
-        if self.moving < n && moves(self.moving) {
+        self.sweeps += 1;
+        if self.comes_back(numbers) {
+            let scale = numbers.iter().fold(0.0, |scale: f64, number| scale.max(number.abs()));
+            return largest <= ROUNDING * scale;
+        }
+        if self.moving < numbers.len() && moves(self.moving) {
             return false;
         }
-        let all = (0..n).into_par_iter().with_min_len(super::CHUNK);
+        let all = (0..numbers.len()).into_par_iter().with_min_len(super::CHUNK);
         // Any will do: which one is found shows nowhere.
         let found = all.find_any(|i| moves(*i));
         self.moving = found.unwrap_or(0);
         found.is_none()
+    }
+
+    fn comes_back(&mut self, numbers: &[f64]) -> bool {
+        let again = self.remembered == numbers;
+        if self.sweeps >= LATE && self.sweeps.is_power_of_two() {
+            self.remembered.clear();
+            self.remembered.extend_from_slice(numbers);
+        }
+        again && !numbers.is_empty()
+    }
+
+    /// Saves or loads what is remembered; of `n` numbers.
+    pub(in crate::tabular) fn state(
+        &mut self,
+        checkpoint: &mut Checkpoint,
+        n: usize,
+    ) -> Result<()> {
+        checkpoint.value("sweeps", &mut self.sweeps)?;
+        checkpoint.check("sweeps", "a count is expected", || self.sweeps < 1 << 62)?;
+        if self.sweeps < LATE {
+            self.remembered.clear();
+            return Ok(());
+        }
+        self.remembered.resize(n, 0.0);
+        checkpoint.bytes("remembered", cast_slice_mut(&mut self.remembered))
     }
 }
 

@@ -4,9 +4,9 @@ use super::{run_data, session};
 use crate::gif::Animation;
 use crate::registry::{Algorithm, Build};
 use crate::usage::Usage;
-use ::train::{Learner, Rng, RunDir, Which, load_model};
+use ::train::{ConfigChanged, Learner, Rng, RunDir, Which, load_model};
 use agents::{Agent, Chosen, MakeEnv, actions_rng};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use candle_core::Device;
 use envs::{Rgb, Spec, Transition, VecEnv};
 use generative::Generative;
@@ -87,7 +87,13 @@ impl Trained {
             // Nobody reads standard error: no reason not to go on.
             let _ = writeln!(std::io::stderr(), "note: {note}");
         };
-        load_model(run, which, note, |checkpoint| learned.learner().state(checkpoint))
+        let fixed = config.fixed();
+        let loaded = load_model(run, which, note, |checkpoint| {
+            checkpoint.guard(&fixed)?;
+            learned.learner().state(checkpoint)
+        });
+        loaded
+            .map_err(|error| foreign(run, error))
             .with_context(|| format!("loading {}", run.display()))?;
         Ok(Self { algorithm, config, learned, data: info.data })
     }
@@ -115,6 +121,18 @@ impl Trained {
             .into()),
         }
     }
+}
+
+/// Says of a checkpoint that was saved under another configuration than that of `run` what is to be done:
+/// nothing was asked to change, as it may be where a run is resumed.
+fn foreign(run: &Path, error: anyhow::Error) -> anyhow::Error {
+    let Some(changed) = error.downcast_ref::<ConfigChanged>() else { return error };
+    anyhow!(
+        "the checkpoint was saved under another configuration than that of {}:\n{}\nput back the run.json or \
+         the checkpoints that belong together",
+        run.join("run.json").display(),
+        changed.differences()
+    )
 }
 
 /// Plays one episode in an environment of one copy, drawing actions, where they are drawn, from `rng`,

@@ -252,6 +252,41 @@ fn other_hyper_parameters_are_listed_and_refused() {
     assert!(stderr(&output).contains("  gamma: 0.99 when started, 0.8 now"), "{}", stderr(&output));
 }
 
+/// Whoever uses a model believes what run.json says of it: a checkpoint of another run, of the same shape, is refused.
+#[test]
+fn a_checkpoint_of_another_run_is_used_by_nothing() {
+    let lab = Lab::new();
+    let learn = "--env frozen-lake --steps 200 --test-episodes 3 --quiet --out";
+    lab.ok(&format!("q-learning {learn} q"));
+    lab.ok(&format!("sarsa {learn} sarsa"));
+    let pixels = "--data stripes --side 4 --n-train 50 --n-test 50 --steps 64 --quiet --out";
+    lab.ok(&format!("made {pixels} made --hidden 4"));
+    let refused = |args: &str, difference: &str| {
+        let (output, told) = (lab.run(args), stderr(&lab.run(args)));
+        assert_eq!(output.status.code(), Some(1), "{args}: {told}");
+        assert!(told.contains(difference) && told.contains("belong together"), "{args}: {told}");
+    };
+    let edit = |run: &str, from: &str, to: &str| {
+        let path = lab.path(run).join("run.json");
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(path, text.replace(from, to)).unwrap();
+    };
+    fs::remove_dir_all(lab.path("q/checkpoints")).unwrap();
+    fs::rename(lab.path("sarsa/checkpoints"), lab.path("q/checkpoints")).unwrap();
+    for args in ["eval q", "play q", "plot q --text", "plot q --solution s.json"] {
+        refused(args, "  algorithm: \"sarsa\" when started, \"q-learning\" now");
+    }
+    fs::rename(lab.path("q/checkpoints"), lab.path("sarsa/checkpoints")).unwrap();
+    lab.ok("eval sarsa --episodes 1");
+    edit("sarsa", "\"map\": \"4x4\"", "\"map\": \"SFFF\\nFHFH\\nFFFH\\nHFHG\\n\"");
+    refused("eval sarsa", "  env_args: ");
+    edit("made", "\"seed\": 1", "\"seed\": 2");
+    for args in ["eval made", "sample made", "sample made --complete"] {
+        refused(args, "  seed: 1 when started, 2 now");
+    }
+}
+
 #[test]
 fn environments_take_their_options_as_flags() {
     let lab = Lab::new();

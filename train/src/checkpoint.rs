@@ -19,6 +19,9 @@ use std::path::{Component, Path, PathBuf};
 /// [`model_hash`] is taken of.
 pub const MODEL: &str = "model";
 
+/// The name of the configuration that a checkpoint was saved under.
+const CONFIG: &str = "config";
+
 /// A tensor that was to be saved holds NaN or an infinity.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} is not finite")]
@@ -40,15 +43,23 @@ enum Mode {
 pub enum Scope {
     /// Everything: to go on training.
     All,
-    /// What is saved as [`MODEL`], or as `model.…`: to use the model. The rest stays as it is, and
-    /// may be damaged.
+    /// What is saved as [`MODEL`], or as `model.…`, and the configuration it goes with: to use the model.
+    /// The rest stays as it is, and may be damaged.
     Model,
 }
 
 impl Scope {
     fn holds(self, file: &str) -> bool {
-        self == Self::All || file.split('.').next() == Some(MODEL)
+        self == Self::All || is_model(file) || stem(file) == CONFIG
     }
+}
+
+fn stem(file: &str) -> &str {
+    file.split_once('.').map_or(file, |(stem, _)| stem)
+}
+
+fn is_model(file: &str) -> bool {
+    stem(file) == MODEL
 }
 
 type Manifest = BTreeMap<String, Entry>;
@@ -159,13 +170,13 @@ impl Checkpoint {
         }
     }
 
-    /// Saves `config` under `name`, or compares it with what was saved.
+    /// Saves `config`, or compares it with what was saved: whatever is loaded, it is only what goes with it.
     ///
     /// # Errors
     /// [`ConfigChanged`], naming each difference.
-    pub fn guard(&mut self, name: &str, config: &Value) -> Result<()> {
+    pub fn guard(&mut self, config: &Value) -> Result<()> {
         let mut saved = config.clone();
-        self.value(name, &mut saved)?;
+        self.value(CONFIG, &mut saved)?;
         Ok(ConfigChanged::check(&saved, config)?)
     }
 
@@ -309,7 +320,7 @@ impl Checkpoint {
                     .with_context(|| format!("cannot write {}", path.display()))?;
                 manifest.insert(file.to_owned(), Entry::of(&bytes));
             }
-            Mode::Hash { model } if Scope::Model.holds(file) => model.update(now()?),
+            Mode::Hash { model } if is_model(file) => model.update(now()?),
             Mode::Hash { .. } => {}
         }
         Ok(None)

@@ -129,7 +129,7 @@ impl BadValue {
 #[error(
     "the run was started with other hyper-parameters:\n{}\nresume it without changing them, or \
      start a new run",
-    .0.join("\n")
+    self.differences()
 )]
 pub struct ConfigChanged(Vec<String>);
 
@@ -153,6 +153,11 @@ impl ConfigChanged {
             });
         let differences: Vec<_> = differences.collect();
         if differences.is_empty() { Ok(()) } else { Err(Self(differences)) }
+    }
+
+    /// What differs, one setting a line.
+    pub fn differences(&self) -> String {
+        self.0.join("\n")
     }
 }
 

@@ -330,7 +330,7 @@ impl<'a> Part<'a> {
 
     /// Saves or loads, whichever the checkpoint is open for.
     fn state(&mut self, learner: &mut dyn Learner, checkpoint: &mut Checkpoint) -> Result<()> {
-        checkpoint.guard("config", &self.run.config)?;
+        checkpoint.guard(&self.run.config)?;
         checkpoint.value("clock", &mut self.clock)?;
         let Clock { step, rows, wall_seconds, seconds, updates, .. } = self.clock;
         let counts = step.max(rows).max(updates.unwrap_or(0)) < 1 << 62

@@ -1,4 +1,5 @@
 //! Numbers and their intervals as sentences show them.
+use std::path::Path;
 use std::time::Duration;
 use train::Measure;
 
@@ -64,9 +65,26 @@ pub(crate) fn duration(seconds: f64) -> String {
     }
 }
 
+/// A path as a shell takes it in a command.
+pub(crate) fn path(path: &Path) -> String {
+    let path = path.display().to_string();
+    match shlex::try_quote(&path) {
+        Ok(quoted) => quoted.into_owned(),
+        // It holds a byte that no command line can.
+        Err(_) => path,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_can_be_typed_as_it_is_told() {
+        assert_eq!(path(Path::new("runs/dqn-catch-s1")), "runs/dqn-catch-s1");
+        assert_eq!(path(Path::new("v-my pics")), "'v-my pics'");
+        assert_eq!(path(Path::new("it's")), "\"it's\"");
+    }
 
     #[test]
     fn an_interval_can_be_seen() {

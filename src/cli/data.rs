@@ -1,8 +1,8 @@
 //! `lab data`: fetch data sets, and look at them.
 use super::run_data;
 use crate::registry::{DataName, find};
-use crate::sheet;
 use crate::usage::Usage;
+use crate::{sheet, told};
 use anyhow::Result;
 use generative::data::{DOWNLOADS, Got};
 use std::io::Write;
@@ -55,17 +55,17 @@ fn get(name: &str, dir: Option<&Path>, mirror: Option<&str>, out: &mut dyn Write
         check_mirror(mirror)?;
     }
     let dir = dir.map_or_else(|| Path::new("data").join(name), Path::to_owned);
-    let mut told = Ok(());
+    let mut said = Ok(());
     download.get(&dir, mirror, |file, got| {
         let got = match got {
             Got::Fetched => "fetched and checked",
             Got::There => "was there, checked",
         };
-        told = writeln!(out, "{}: {} bytes, {got}", dir.join(file.name).display(), file.bytes)
+        said = writeln!(out, "{}: {} bytes, {got}", dir.join(file.name).display(), file.bytes)
             .and_then(|()| out.flush());
     })?;
-    told?;
-    writeln!(out, "Try next:\n  lab vae --data {name}:{}", dir.display())?;
+    said?;
+    writeln!(out, "Try next:\n  lab vae --data {name}:{}", told::path(&dir))?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use super::session::{Session, environment};
 use super::trainee::{Thought, Trainee};
 use crate::board::{Board, Charts, Ink, differs};
 use crate::gif::Animation;
-use crate::{gif, plot, sheet};
+use crate::{gif, plot, sheet, told};
 use ::train::{Report, stream, write_atomic};
 use agents::tabular::Table;
 use agents::{Agent, Moment, Watched};
@@ -51,7 +51,7 @@ impl Session {
         self.drawing("the learning curves", || self.draw_curves());
         let agent = match trainee {
             Trainee::Agent { agent, .. } => &**agent,
-            Trainee::Model(model) => return self.draw_model(model),
+            Trainee::Model { model, .. } => return self.draw_model(model),
         };
         if let Some(thought) = thought {
             self.draw_table(agent, thought, report);
@@ -89,7 +89,7 @@ impl Session {
         let played = (agent, &environment(&self.config)?);
         let over = record(played, rng, &most, &mut animation)?;
         if !over {
-            let (steps, run) = (animation.len() - 1, self.dir.path().display());
+            let (steps, run) = (animation.len() - 1, told::path(self.dir.path()));
             tell(&format!(
                 "note: episode.gif shows the first {steps} steps of an episode; \
                  `lab play {run} --gif FILE` shows more"
@@ -105,7 +105,7 @@ impl Session {
         self.drawing("what the model makes of pictures", || {
             let sheets = model.sheets()?;
             if model.autoregressive().is_some() && sheets.iter().all(|sheet| sheet.name != "samples") {
-                let run = path.display();
+                let run = told::path(path);
                 tell(&format!(
                     "note: samples.png is left out: drawing it would take much longer than this run did; \
                      `lab sample {run}` draws samples"

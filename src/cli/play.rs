@@ -1,6 +1,8 @@
 //! `lab play`: watch a trained agent.
 use super::model::{Trained, play, record};
+use super::pictures;
 use crate::gif::Animation;
+use crate::usage::Usage;
 use ::train::{Which, stream, write_atomic};
 use agents::actions_rng;
 use anyhow::Result;
@@ -34,6 +36,9 @@ pub(super) struct Args {
     best: bool,
 }
 
+/// Frames after which no further episode is added to a GIF: a quarter of an hour at 20 a second.
+const MOST_FRAMES: usize = 20_000;
+
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let which = if args.best { Which::Best } else { Which::Latest };
     let trained = Trained::load(&args.run, which)?;
@@ -41,9 +46,19 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let seed = args.seed.unwrap_or(trained.config.seed());
     let rng = |i| stream(seed, &format!("play/{i}"));
     if let Some(path) = &args.gif {
+        if path.extension().is_some_and(|end| !end.eq_ignore_ascii_case("gif")) {
+            let path = path.display();
+            let sentence = format!("--gif {path}: an animation; give a name that ends in .gif");
+            return Err(Usage(sentence).into());
+        }
         let mut animation = Animation::new(args.fps)?;
         let most = |_: &Spec, _: &Rgb| args.frames as usize;
         for i in 0..args.episodes {
+            if animation.len() >= MOST_FRAMES {
+                let sentence = format!("it shows the first {i} of {} episodes", args.episodes);
+                pictures::tell(&format!("note: {}: {sentence}", path.display()));
+                break;
+            }
             record((agent, make), rng(i), &most, &mut animation)?;
         }
         let shown = animation.len();

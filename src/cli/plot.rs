@@ -33,6 +33,9 @@ pub(super) struct Args {
     solution: Option<PathBuf>,
 }
 
+/// Endings of pictures that are not drawn.
+const OTHER: [&str; 7] = ["pdf", "eps", "ps", "jpg", "jpeg", "gif", "webp"];
+
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     if args.text {
         return args.runs.iter().try_for_each(|run| show(run, out));
@@ -51,6 +54,14 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         // Only these endings: `lr0.5` is a name.
         (Some(path), _) if path.extension().is_some_and(|end| end == "svg" || end == "png") => {
             path.with_extension("")
+        }
+        (Some(path), _)
+            if path
+                .extension()
+                .is_some_and(|end| OTHER.iter().any(|other| end.eq_ignore_ascii_case(other))) =>
+        {
+            let sentence = format!("--out {}: curves are drawn as SVG and PNG", path.display());
+            return Err(Usage(sentence).into());
         }
         // Beside a directory or a device the files would lie where nobody looks for them.
         (Some(path), _) if path.exists() && !path.is_file() => {

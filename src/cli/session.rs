@@ -15,6 +15,7 @@ use anyhow::{Context, Result};
 use candle_core::Device;
 use envs::Mdp;
 use generative::data::Dataset;
+use generative::measures::LEAST;
 use generative::{Filmed, Generative};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -85,6 +86,9 @@ impl RunResult {
     }
 }
 
+/// Seconds from which on the time is told that pictures took.
+const TOLD_FIGURES: f64 = 0.5;
+
 /// A run that is about to be trained.
 pub(super) struct Session {
     pub(super) algorithm: &'static Algorithm,
@@ -135,8 +139,10 @@ pub(super) fn trainee(
             Ok(Trainee::Agent { agent: Box::new(agent), mdp })
         }
         Build::Model(build) => {
-            let model = model(build, load()?, config, device)?;
-            Ok(Trainee::Model(Box::new(Filmed::new(model, config.seed()))))
+            let data = load()?;
+            let judged = matches!(&data, Dataset::Images(images) if images.test.len() >= LEAST);
+            let model = Filmed::new(model(build, data, config, device)?, config.seed());
+            Ok(Trainee::Model { model: Box::new(model), judged })
         }
     }
 }
@@ -204,7 +210,7 @@ pub(super) fn if_already_run(
             anyhow::Error::from(changed).context(format!("--out {} holds a run", path.display()))
         }
         Ok(()) => {
-            error.context(format!("this run exists; go on with `lab resume {}`", path.display()))
+            error.context(format!("this run exists; go on with `lab resume {}`", told::path(path)))
         }
     }
 }
@@ -250,26 +256,33 @@ impl Session {
             self.write_solution(thought)?;
         }
         let next = if stopped { ["plot", ""] } else { trainee.next()? };
-        let drawing = Instant::now();
-        if !stopped {
-            self.draw(&trainee, thought.as_ref(), &report);
-        }
-        result.seconds.figures += drawing.elapsed().as_secs_f64();
-        result.wall_seconds = waited();
-        self.dir.write_json("result.json", &result)?;
+        // Before pictures are drawn, in which Ctrl-C ends the program.
         let mut tell = || -> Result<()> {
-            if self.verbosity.json {
-                writeln!(out, "{}", serde_json::to_string(&result)?)?;
-            } else {
+            if !self.verbosity.json {
                 self.tell(&result, &report, next, out)?;
-            }
-            if !self.verbosity.json && !self.verbosity.quiet {
-                Self::show(thought.as_ref(), out)?;
+                if !self.verbosity.quiet {
+                    Self::show(thought.as_ref(), out)?;
+                }
             }
             Ok(out.flush()?)
         };
         // Who reads no further has the pictures all the same.
-        tell()?;
+        let told = tell();
+        let drawing = Instant::now();
+        if !stopped {
+            self.draw(&trainee, thought.as_ref(), &report);
+        }
+        let figures = drawing.elapsed().as_secs_f64();
+        result.seconds.figures += figures;
+        result.wall_seconds = waited();
+        self.dir.write_json("result.json", &result)?;
+        told?;
+        if self.verbosity.json {
+            writeln!(out, "{}", serde_json::to_string(&result)?)?;
+        } else if figures >= TOLD_FIGURES {
+            writeln!(out, "Its pictures were drawn in {}", told::duration(figures))?;
+        }
+        out.flush()?;
         Ok(if stopped { ExitCode::from(130) } else { ExitCode::SUCCESS })
     }
 
@@ -321,7 +334,7 @@ impl Session {
         out: &mut dyn Write,
     ) -> Result<()> {
         let RunResult { algorithm, subject, .. } = result;
-        let run = self.dir.path().display();
+        let run = told::path(self.dir.path());
         let time = told::duration(result.wall_seconds);
         let unit = self.algorithm.unit;
         match result.scored() {

@@ -2,6 +2,7 @@
 use super::pictures::tell;
 use super::session::Session;
 use super::trainee::Thought;
+use crate::told;
 use ::train::write_atomic;
 use agents::tabular::{Solution, Table};
 use anyhow::Result;
@@ -21,7 +22,7 @@ impl Session {
         if table.q.len() <= MOST {
             return write(*mdp, table.clone(), &path);
         }
-        let (n, run) = (table.q.len(), self.dir.path().display());
+        let (n, run) = (table.q.len(), told::path(self.dir.path()));
         tell(&format!(
             "note: solution.json is without q, which would be {n} numbers; \
              `lab plot {run} --solution FILE` writes them"

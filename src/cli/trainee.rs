@@ -11,8 +11,9 @@ use std::sync::Arc;
 pub(super) enum Trainee {
     /// An agent, watched beside the exact answer where its problem, `mdp`, has one.
     Agent { agent: Box<Watched>, mdp: Option<Arc<dyn Mdp>> },
-    /// A model of data, and what it has drawn on the way.
-    Model(Box<Filmed>),
+    /// A model of data, and what it has drawn on the way; `judged`: whether the data are enough to measure
+    /// its samples by.
+    Model { model: Box<Filmed>, judged: bool },
 }
 
 /// A known problem, and what is thought of its states.
@@ -23,17 +24,19 @@ impl Trainee {
     pub(super) fn learner(&mut self) -> &mut dyn Learner {
         match self {
             Self::Agent { agent, .. } => &mut **agent,
-            Self::Model(model) => &mut **model,
+            Self::Model { model, .. } => &mut **model,
         }
     }
 
     /// The command by which the result is looked at, and what `lab eval` is asked to measure of it.
     pub(super) fn next(&self) -> Result<[&'static str; 2]> {
-        let Self::Model(model) = self else { return Ok(["play", " --episodes 1000"]) };
+        let Self::Model { model, judged } = self else {
+            return Ok(["play", " --episodes 1000"]);
+        };
         let (model, rng) = (model.model(), &mut stream(1, "look"));
         // One that draws number by number always can, and would take long to show it.
         Ok(if model.autoregressive().is_some() || model.sample(1, rng)?.is_some() {
-            ["sample", " --samples 10000"]
+            ["sample", if *judged { " --samples 10000" } else { "" }]
         } else if model.points(1, rng)?.is_some() {
             ["sample", ""]
         } else {

@@ -1,5 +1,6 @@
 //! Planners, and the pictures of a run.
 use super::*;
+use std::io::{BufRead as _, BufReader};
 
 #[test]
 fn planners_write_the_solution() {
@@ -221,18 +222,20 @@ fn what_is_no_file_is_not_written_over() {
     let lab = Lab::new();
     lab.ok(&format!("{SHORT} --quiet --out run"));
     lab.ok("vae --data bars --steps 64 --n-train 500 --n-test 100 --hidden 8 --quiet --out model");
-    assert!(Command::new("mkfifo").arg(lab.path("pipe.png")).status().unwrap().success());
+    let pipes = ["pipe.png", "pipe.gif"].map(|name| lab.path(name));
+    assert!(Command::new("mkfifo").args(pipes).status().unwrap().success());
     fs::create_dir(lab.path("folder.png")).unwrap();
+    fs::create_dir(lab.path("folder.gif")).unwrap();
     fs::create_dir(lab.path("far")).unwrap();
     symlink("far/picture.png", lab.path("link.png")).unwrap();
     for (command, code, words) in [
         ("play run --gif /dev/full", 1, "cannot write /dev/full: No space left"),
         (
-            "play run --gif pipe.png",
+            "play run --gif pipe.gif",
             1,
-            "cannot write pipe.png: it is no file, and is left as it is",
+            "cannot write pipe.gif: it is no file, and is left as it is",
         ),
-        ("play run --gif folder.png", 1, "cannot write folder.png: it is a directory"),
+        ("play run --gif folder.gif", 1, "cannot write folder.gif: it is a directory"),
         ("play run --gif none/run.gif", 1, "cannot write none/run.gif: No such file"),
         ("sample model --n 4 --out pipe.png", 1, "cannot write pipe.png: it is no file"),
         ("sample model --n 4 --out folder.png", 1, "cannot write folder.png: it is a directory"),
@@ -253,4 +256,56 @@ fn what_is_no_file_is_not_written_over() {
     lab.ok("sample model --n 4 --out link.png");
     assert!(kind("link.png").is_symlink());
     assert!(image::open(lab.path("far/picture.png")).is_ok());
+}
+
+#[test]
+fn the_result_is_told_before_it_is_drawn() {
+    let lab = Lab::new();
+    let large =
+        "value-iteration --env gridworld --layout open --width 400 --height 400 --steps 3 --quiet";
+    let mut child =
+        lab.command(&format!("{large} --out run")).stdout(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(child.stdout.take().unwrap());
+    let mut lines = String::new();
+    while !lines.contains("lab resume run --steps 6") {
+        assert!(told.read_line(&mut lines).unwrap() > 0, "{lines}");
+    }
+    assert!(lines.contains("value_start") && lines.contains("finished after 3 sweeps"), "{lines}");
+    let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(signal.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(json(&lab.path("run/result.json"))["outcome"], "finished");
+}
+
+#[test]
+fn what_is_told_to_try_next_can_be_done() {
+    let lab = Lab::new();
+    let few = "vae --data glyphs --n-train 100 --n-test 10 --steps 32 --hidden 8 --quiet";
+    let output = lab.command(few).args(["--out", "a run"]).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(told.contains("lab eval 'a run'\n"), "{told}");
+    let tried = told.lines().filter_map(|line| line.strip_prefix("  lab ")).collect::<Vec<_>>();
+    assert_eq!(tried.len(), 3, "{told}");
+    for command in tried {
+        let command = format!("{} {command}", env!("CARGO_BIN_EXE_lab"));
+        let output = Command::new("sh").args(["-c", &command]).current_dir(lab.path("")).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{command}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_file_is_named_as_what_it_is() {
+    let lab = Lab::new();
+    lab.ok(&format!("{SHORT} --out run"));
+    let refused = [
+        ("play run --gif z.png", "--gif z.png: an animation; give a name that ends in .gif"),
+        ("plot run --out z.pdf", "--out z.pdf: curves are drawn as SVG and PNG"),
+    ];
+    for (command, told) in refused {
+        let output = lab.run(command);
+        assert_eq!(output.status.code(), Some(2), "{command}");
+        assert!(stderr(&output).contains(told), "{}", stderr(&output));
+    }
+    assert_eq!(names(&lab.path("")), ["run"]);
 }

@@ -150,8 +150,13 @@ pub fn evaluate(
     }
     let returns: Vec<f64> = all.iter().map(|(episode, _)| episode.ret).collect();
     let cut = all.iter().filter(|(_, end)| *end == End::Truncated).count();
-    let limit = make().spec().time_limit.filter(|_| cut > 0);
-    let mut evaluation = Evaluation::maximise("return", Measure::of(&returns));
+    let spec = make().spec();
+    let measure = match spec.two_returns {
+        Some(two) => Measure::of_two(two, &returns),
+        None => Measure::of(&returns),
+    };
+    let limit = spec.time_limit.filter(|_| cut > 0);
+    let mut evaluation = Evaluation::maximise("return", measure);
     evaluation.cut_off = limit.map(|limit| CutOff { episodes: cut, of: n, limit });
     Ok(evaluation)
 }

@@ -258,6 +258,7 @@ mod tests {
             element,
             actions: Spec::names(&["a", "b"]),
             time_limit: None,
+            two_returns: None,
         }
     }
 

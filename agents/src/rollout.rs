@@ -203,6 +203,7 @@ mod tests {
             element: Element::Float,
             actions: Spec::names(&["a"; 12]),
             time_limit: None,
+            two_returns: None,
         };
         rollout.state("rollout", (&spec, 2), &mut checkpoint).unwrap();
         checkpoint.commit().unwrap();

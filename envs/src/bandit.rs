@@ -83,6 +83,7 @@ impl Env for Bandit {
                 (1..=self.config.arms).map(|i| format!("arm {i}")).collect(),
             ),
             time_limit: None,
+            two_returns: None,
         }
     }
 

@@ -47,6 +47,7 @@ impl Env for Catch {
             element: Element::Bit,
             actions: Spec::names(&["left", "stay", "right"]),
             time_limit: None,
+            two_returns: Some([-1.0, 1.0]),
         }
     }
 

@@ -53,6 +53,9 @@ pub struct Spec {
     pub actions: Actions,
     /// Steps after which [`VecEnv`](crate::VecEnv) cuts an episode off.
     pub time_limit: Option<u32>,
+    /// The lower and the higher return of an episode, where each has one of two; the interval of a
+    /// mean follows from them.
+    pub two_returns: Option<[f64; 2]>,
 }
 
 impl Spec {

@@ -85,6 +85,10 @@ impl Mdp for GamblersProblem {
         1.0
     }
 
+    fn two_returns(&self) -> Option<[f64; 2]> {
+        Some([0.0, 1.0])
+    }
+
     /// As in figure 4.3.
     fn chart(&self) -> Option<Chart> {
         let states: Vec<usize> = (0..self.n_states()).collect();

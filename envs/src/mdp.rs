@@ -52,6 +52,11 @@ pub trait Mdp: Send + Sync {
     /// The discount this problem is usually stated with.
     fn discount(&self) -> f64;
 
+    /// The lower and the higher return of an episode, where each has one of two.
+    fn two_returns(&self) -> Option<[f64; 2]> {
+        None
+    }
+
     /// Where the states lie, if they lie on a grid.
     fn grid(&self) -> Option<Grid> {
         None
@@ -159,6 +164,10 @@ impl<M: Mdp + ?Sized> Mdp for Arc<M> {
 
     fn discount(&self) -> f64 {
         (**self).discount()
+    }
+
+    fn two_returns(&self) -> Option<[f64; 2]> {
+        (**self).two_returns()
     }
 
     fn grid(&self) -> Option<Grid> {

@@ -217,7 +217,19 @@ impl Vae {
             let likelihood = self.likelihood;
             bounds.extend(importance_weighted(&self.frozen, likelihood, &shown, k, &mut noise)?);
         }
-        Ok(Measure::of(&bounds))
+        Ok(self.log_likelihood(&bounds))
+    }
+
+    /// The mean of −log p of images, each given something: not below 0 where p is a probability.
+    fn nats(&self, samples: &[f64]) -> Measure {
+        let least = if self.likelihood.is_discrete() { 0.0 } else { f64::NEG_INFINITY };
+        Measure::of(samples).within([least, f64::INFINITY])
+    }
+
+    /// The mean of log p of images, or of bounds below it: not above 0 where p is a probability.
+    fn log_likelihood(&self, samples: &[f64]) -> Measure {
+        let most = if self.likelihood.is_discrete() { 0.0 } else { f64::INFINITY };
+        Measure::of(samples).within([f64::NEG_INFINITY, most])
     }
 
     /// Pictures of how white each pixel is on average, for z `[n, Z]` and labels `[n, L]`.
@@ -279,7 +291,7 @@ impl Learner for Vae {
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
         let (images, purpose) = self.held_out(split);
         let [nll, kl, errors] = self.score(images, images, stream(self.seed, purpose))?;
-        let reconstruction = Measure::of(&nll);
+        let reconstruction = self.nats(&nll);
         let mut measures = BTreeMap::from([
             ("reconstruction_nats".to_owned(), reconstruction),
             ("reconstruction_mse".to_owned(), Measure::of(&errors).within(POSITIVE)),
@@ -294,10 +306,11 @@ impl Learner for Vae {
             let noise = stream(self.seed, &format!("{purpose}/corrupt"));
             let shown = corrupted(images, self.config.corrupt, noise)?;
             let [nll, ..] = self.score(images, &shown, stream(self.seed, purpose))?;
-            return Ok(Evaluation::minimise("denoising_nats", Measure::of(&nll)).with(measures));
+            return Ok(Evaluation::minimise("denoising_nats", self.nats(&nll)).with(measures));
         }
         let elbo: Vec<f64> = nll.iter().zip(&kl).map(|(nll, kl)| -nll - kl).collect();
-        measures.insert("elbo_nats".to_owned(), Measure::of(&elbo));
+        let bound = self.log_likelihood(&elbo);
+        measures.insert("elbo_nats".to_owned(), bound);
         measures.insert("kl_nats".to_owned(), Measure::of(&kl).within(POSITIVE));
         // A density at a grey value is no probability: bits would count nothing.
         if self.likelihood.is_discrete() {
@@ -307,7 +320,7 @@ impl Learner for Vae {
         }
         let (name, bound) = match self.config.objective {
             Objective::Iwae => ("iwae_nats", self.iwae(split, self.config.k, images.len())?),
-            _ => ("elbo_nats", Measure::of(&elbo)),
+            _ => ("elbo_nats", bound),
         };
         Ok(Evaluation::maximise(name, bound).with(measures))
     }

@@ -370,7 +370,10 @@ impl Learner for VqVae {
             ("codes_used", Measure::single(used)),
         ];
         let others = others.map(|(name, measure)| (name.to_owned(), measure));
-        Ok(Evaluation::minimise("reconstruction_nats", Measure::of(&nll)).with(others))
+        // Not below 0 where it is of a probability.
+        let least = if self.likelihood.is_discrete() { 0.0 } else { f64::NEG_INFINITY };
+        let nll = Measure::of(&nll).within([least, f64::INFINITY]);
+        Ok(Evaluation::minimise("reconstruction_nats", nll).with(others))
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {

@@ -241,3 +241,17 @@ fn intervals_are_right_for_one_two_and_shares() {
     let apart = half / 12.706_204_736;
     assert!((2.0 * apart - (2.0 * apart).round()).abs() < 1e-6, "{json}");
 }
+
+#[test]
+fn returns_of_two_kinds_are_between_them() {
+    let lab = Lab::new();
+    // Balls are caught or missed: with 200 steps some of both, with 6,000 nearly all are caught.
+    lab.ok("q-learning --env catch --steps 6000 --quiet --out caught");
+    let told = lab.ok("eval caught --episodes 2");
+    assert!(told.starts_with("return 1.00 (95 % between -0.32 and 1.00, n = 2)"), "{told}");
+    lab.ok("q-learning --env catch --steps 200 --quiet --out missed");
+    let told: Value = serde_json::from_str(&lab.ok("eval missed --episodes 3 --json")).unwrap();
+    let ends = &told["eval"]["return"]["ci95"];
+    let [low, high] = [0, 1].map(|end| ends[end].as_f64().unwrap());
+    assert!(-1.0 <= low && low < high && high <= 1.0, "{told}");
+}

@@ -19,17 +19,25 @@ pub const POSITIVE: [f64; 2] = [0.0, f64::INFINITY];
 impl Measure {
     /// The mean of `samples` with its interval; NaN where there are none.
     ///
-    /// Samples that are all 0 or 1 count hits: see [`share`](Self::share). Of others the interval is Student's,
-    /// mean ∓ t·s/√n with n − 1 degrees of freedom.
+    /// The interval is Student's, mean ∓ t·s/√n with n − 1 degrees of freedom.
     pub fn of(samples: &[f64]) -> Self {
         let n = samples.len();
-        if n > 0 && samples.iter().all(|x| *x == 0.0 || *x == 1.0) {
-            return Self::share(samples.iter().filter(|x| **x == 1.0).count(), n);
-        }
         let mean = samples.iter().sum::<f64>() / n as f64;
         let squares: f64 = samples.iter().map(|x| (x - mean).powi(2)).sum();
         let error = (squares / (n.max(2) - 1) as f64 / n as f64).sqrt();
         Self::about(mean, error, n)
+    }
+
+    /// The mean of `samples` each of which is one of two numbers, with Wilson's interval of the share of the
+    /// higher one; [`of`](Self::of) them where one is neither.
+    pub fn of_two([low, high]: [f64; 2], samples: &[f64]) -> Self {
+        let hits = samples.iter().filter(|x| **x == high).count();
+        if hits + samples.iter().filter(|x| **x == low).count() != samples.len() {
+            return Self::of(samples);
+        }
+        let at = |share: f64| low + (high - low) * share;
+        let Self { mean, ci95, n } = Self::share(hits, samples.len());
+        Self { mean: at(mean), ci95: ci95.map(|ends| ends.map(at)), n }
     }
 
     /// The share of `n` independent samples that `hits` of them are, with Wilson's interval; NaN where there are
@@ -115,13 +123,22 @@ mod tests {
     #[test]
     fn hits_are_a_share() {
         let hits: Vec<f64> = (0..20).map(|i| f64::from(u8::from(i < 19))).collect();
-        let measure = Measure::of(&hits);
+        let measure = Measure::of_two([0.0, 1.0], &hits);
         assert_eq!(measure, Measure::share(19, 20));
         let [low, high] = measure.ci95.unwrap();
         assert!((low - 0.7639).abs() < 6e-5 && (high - 0.9911).abs() < 6e-5, "{measure:?}");
         // All of 20 is no certainty.
-        assert!((Measure::of(&[1.0; 20]).ci95.unwrap()[0] - 0.8389).abs() < 6e-5);
-        assert_eq!(half(Measure::of(&[-1.0, 1.0])), Measure::about(0.0, 1.0, 2).ci95.unwrap()[1]);
+        let least = |two, samples: &[f64]| Measure::of_two(two, samples).ci95.unwrap()[0];
+        assert!((least([0.0, 1.0], &[1.0; 20]) - 0.8389).abs() < 6e-5);
+        // Two of two: Wilson's share is 0.3424 at least, which is −0.3152 between −1 and 1; of 100, 0.9260.
+        assert!((least([-1.0, 1.0], &[1.0; 2]) + 0.3152).abs() < 6e-5);
+        assert!((least([-1.0, 1.0], &[1.0; 100]) - 0.9260).abs() < 6e-5);
+        // Numbers that happen to be 0 or 1 are no hits, nor are those of an environment that says too little.
+        assert_eq!(
+            half(Measure::of(&[0.0, 1.0])),
+            Measure::about(0.5, 0.5, 2).ci95.unwrap()[1] - 0.5
+        );
+        assert_eq!(Measure::of_two([0.0, 1.0], &[0.5, 1.0]), Measure::of(&[0.5, 1.0]));
     }
 
     #[test]

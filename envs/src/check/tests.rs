@@ -150,6 +150,7 @@ impl Env for Slider {
             element: crate::Element::Float,
             actions: Actions::Box { low: vec![-1.0, 0.0], high: vec![1.0, 0.5] },
             time_limit: Some(10),
+            two_returns: None,
         }
     }
 

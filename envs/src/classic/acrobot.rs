@@ -142,6 +142,7 @@ impl Env for Acrobot {
             element: Element::Float,
             actions: Spec::names(&["clockwise", "none", "counter-clockwise"]),
             time_limit: Some(500),
+            two_returns: None,
         }
     }
 

@@ -83,6 +83,7 @@ impl Env for CartPole {
             element: Element::Float,
             actions: Spec::names(&["left", "right"]),
             time_limit: Some(500),
+            two_returns: None,
         }
     }
 

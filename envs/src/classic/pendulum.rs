@@ -83,6 +83,7 @@ impl Env for Pendulum {
             element: Element::Float,
             actions: Actions::Box { low: vec![-MAX_TORQUE], high: vec![MAX_TORQUE] },
             time_limit: Some(200),
+            two_returns: None,
         }
     }
 

@@ -81,6 +81,7 @@ impl<M: Mdp> Env for MdpEnv<M> {
                 (0..self.mdp.n_actions()).map(|i| self.mdp.action_name(i)).collect(),
             ),
             time_limit: self.time_limit,
+            two_returns: self.mdp.two_returns(),
         }
     }
 

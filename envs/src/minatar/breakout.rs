@@ -187,6 +187,7 @@ impl Env for Breakout {
             element: Element::Bit,
             actions: Spec::names(self.config.actions.names()),
             time_limit: Some(10_000),
+            two_returns: None,
         }
     }
 

@@ -149,6 +149,10 @@ impl Mdp for FrozenLake {
         0.99
     }
 
+    fn two_returns(&self) -> Option<[f64; 2]> {
+        Some([0.0, 1.0])
+    }
+
     fn grid(&self) -> Option<Grid> {
         let kind = |square: &u8| match square {
             b'S' => CellKind::Start,

@@ -21,6 +21,7 @@ impl Env for Counter {
             element: Element::Float,
             actions: Spec::names(&["count"]),
             time_limit: self.limit,
+            two_returns: None,
         }
     }
 

@@ -52,7 +52,8 @@ train::hyper_parameters! {
         /// Tell the network what the picture shows
         #[arg(action = ::clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
         conditional: bool = false;
-        /// Features of a pixel, of all colours together; a stack has as many
+        /// Features of a pixel, of all colours together, rounded up to a multiple of the colours (residual: of
+        /// twice as many); a stack has as many
         features: usize = 32, in 1..=1 << 14;
         /// Blocks after the first layer
         blocks: usize = 6, in 0..=1 << 10;
@@ -146,6 +147,18 @@ impl PixelCnnConfig {
         memory
     }
 
+    /// The same with as many features as each colour can have an equal part of.
+    fn fitted(&self, channels: usize) -> Self {
+        let groups = match self.network {
+            NetworkName::Gated => channels,
+            // Half of the features are in the middle of a block.
+            NetworkName::Residual => 2 * channels,
+        };
+        let features = self.features.next_multiple_of(groups);
+        let hidden = self.hidden.next_multiple_of(channels);
+        Self { features, hidden, ..self.clone() }
+    }
+
     /// What the ranges of the hyper-parameters don't say.
     fn check_for(&self, channels: usize) -> Result<(), BadValue> {
         self.check()?;
@@ -156,19 +169,6 @@ impl PixelCnnConfig {
                     side,
                     "a masked kernel has a centre: give an odd side",
                 ));
-            }
-        }
-        let groups = match self.network {
-            NetworkName::Gated => channels,
-            // Half of the features are in the middle of a block.
-            NetworkName::Residual => 2 * channels,
-        };
-        for (name, features, groups) in
-            [("features", self.features, groups), ("hidden", self.hidden, channels)]
-        {
-            if !features.is_multiple_of(groups) {
-                let expected = format!("must be a multiple of {groups}, for {channels} colours");
-                return Err(BadValue::new(name, features, &expected));
             }
         }
         if self.conditional && self.network == NetworkName::Residual {
@@ -211,7 +211,9 @@ pub fn pixelcnn(
     seed: u64,
     device: &Device,
 ) -> Result<Autoregressive> {
-    config.check_for(data.train.shape().channels)?;
+    let channels = data.train.shape().channels;
+    config.check_for(channels)?;
+    let config = &config.fitted(channels);
     let settings = config.settings();
     let memory = |subject: &Subject| config.memory(subject);
     Autoregressive::new(data, settings, (seed, device), memory, |params, subject| {

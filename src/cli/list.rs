@@ -33,18 +33,18 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     match args.what {
         What::Envs => {
             for entry in ENVS {
-                writeln!(out, "{:18}{}", entry.name, entry.about)?;
+                writeln!(out, "{:24}{}", entry.name, entry.about)?;
                 options(entry.options, out)?;
             }
         }
         What::Algorithms => {
             for entry in ALGORITHMS {
-                writeln!(out, "{:18}{}", entry.name, entry.about)?;
+                writeln!(out, "{:24}{}", entry.name, entry.about)?;
             }
         }
         What::Data => {
             for entry in DATA {
-                writeln!(out, "{:18}{}", entry.name, entry.about)?;
+                writeln!(out, "{:24}{}", entry.name, entry.about)?;
                 options(entry.options, out)?;
             }
         }
@@ -55,12 +55,12 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         }
         What::Reproductions => {
             for target in TARGETS {
-                writeln!(out, "{:18}{}", target.name, target.about)?;
+                writeln!(out, "{:24}{}", target.name, target.about)?;
             }
         }
         What::Presets => {
             for preset in PRESETS {
-                writeln!(out, "{:18}{}", preset.name, preset.about())?;
+                writeln!(out, "{:24}{}", preset.name, preset.about())?;
             }
         }
     }
@@ -72,7 +72,7 @@ fn options(of: Resolve, out: &mut dyn Write) -> Result<()> {
     for (key, default) in of(&Options::new())? {
         let default = if default.is_null() { Value::from("…") } else { default };
         let default = default.as_str().map_or(default.to_string(), str::to_owned);
-        writeln!(out, "{:18}  --{} {default}", "", key.replace('_', "-"))?;
+        writeln!(out, "{:24}  --{} {default}", "", key.replace('_', "-"))?;
     }
     Ok(())
 }

@@ -54,8 +54,12 @@ pub(super) fn flags(command: Command, subject: Subject) -> Command {
             _ => "",
         };
         let arg = Arg::new(id(subject, &key)).long(long).help(format!("Of {help}{file}"));
-        let arg =
-            arg.value_name(if key == "map" { "FILE" } else { "X" }).allow_negative_numbers(true);
+        let arg = arg.value_name(if key == "map" { "FILE" } else { "X" });
+        // A map may begin with an exit that costs.
+        let arg = match key.as_str() {
+            "map" => arg.allow_hyphen_values(true),
+            _ => arg.allow_negative_numbers(true),
+        };
         let switch = of.iter().all(|(_, default)| default.is_boolean());
         command.arg(if switch { arg.num_args(0..=1).default_missing_value("true") } else { arg })
     })

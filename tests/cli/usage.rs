@@ -328,11 +328,45 @@ fn lists_and_help_name_everything() {
     assert!(lab.ok("list algorithms").contains("dqn"));
     let data = lab.ok("list data");
     assert!(data.contains("glyphs  ") && data.contains("--classes all"), "{data}");
-    assert!(lab.ok("list presets").contains("dqn-breakout"));
+    let presets = lab.ok("list presets");
+    assert!(presets.contains("dqn-breakout "), "{presets}");
+    // Longer names have a space after them, too.
+    assert!(presets.contains("actor-critic-cartpole ") && presets.contains("reinforce-cartpole "));
     let help = lab.ok("dqn --help");
     for flag in ["--seed", "--steps", "--device", "--threads", "--gamma", "--target-every"] {
         assert!(help.contains(flag), "{flag}");
     }
     assert!(help.contains("Transitions to train for [default: 50000]"), "{help}");
     assert_eq!(lab.run("").status.code(), Some(2));
+}
+
+#[test]
+fn numbers_in_a_file_need_no_quotes() {
+    let lab = Lab::new();
+    fs::write(lab.path("learn.toml"), "alpha = 0.5\nsteps = 100").unwrap();
+    lab.ok("q-learning --env frozen-lake --config learn.toml --quiet --out learned");
+    assert_eq!(json(&lab.path("learned/run.json"))["config"]["alpha"], "0.5");
+    fs::write(lab.path("plan.toml"), "gamma = 0.9").unwrap();
+    lab.ok("value-iteration --env frozen-lake --config plan.toml --quiet --out planned");
+    assert_eq!(json(&lab.path("planned/run.json"))["config"]["gamma"], "0.9");
+    fs::write(lab.path("none.toml"), "alpha = true").unwrap();
+    let refused = lab.run("q-learning --env frozen-lake --config none.toml --quiet");
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("a number or a string"), "{}", stderr(&refused));
+}
+
+#[test]
+fn a_map_may_begin_with_an_exit_that_costs_and_goes_with_no_layout() {
+    let lab = Lab::new();
+    let solve = |options: &str| {
+        let mut command = lab.command("vi --env gridworld --noise 0 --gamma 0.5 --quiet");
+        command.args(options.split_whitespace()).args(["--map", "-1 S 1"]).output().unwrap()
+    };
+    let solved = solve("--out run");
+    let told = String::from_utf8_lossy(&solved.stdout).into_owned();
+    assert!(told.starts_with("value-iteration on gridworld: value_start 0.5"), "{told}");
+    let refused = solve("--layout cliff");
+    assert_eq!(refused.status.code(), Some(2));
+    let told = stderr(&refused);
+    assert!(told.contains("--layout") && told.contains("give one of them"), "{told}");
 }

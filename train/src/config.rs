@@ -77,6 +77,25 @@ pub fn check_step_size(lr_end: f64, lr_steps: u64, before: u64) -> Result<(), Ba
     Err(BadValue::new("lr_end", lr_end, &expected))
 }
 
+/// A hyper-parameter that is a number or a word, as a file may state it: numbers need no quotes.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[serde(untagged, expecting = "a number or a string is expected")]
+pub enum Text {
+    /// As a number.
+    Number(serde_json::Number),
+    /// In quotes.
+    Quoted(String),
+}
+
+impl std::fmt::Display for Text {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Quoted(text) => f.write_str(text),
+        }
+    }
+}
+
 /// A hyper-parameter is out of range.
 #[derive(Debug, thiserror::Error)]
 #[error("--{flag} {value}: {expected}")]

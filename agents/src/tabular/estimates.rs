@@ -10,11 +10,11 @@ use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
-use train::{Checkpoint, MODEL, Rng};
+use train::{Checkpoint, MODEL, Rng, Text};
 
 /// α as a hyper-parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[serde(into = "String", try_from = "train::Text")]
 pub enum StepSize {
     /// The same always.
     Of(f64),
@@ -66,11 +66,11 @@ impl From<StepSize> for String {
     }
 }
 
-impl TryFrom<String> for StepSize {
+impl TryFrom<Text> for StepSize {
     type Error = String;
 
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
+    fn try_from(text: Text) -> Result<Self, String> {
+        text.to_string().parse()
     }
 }
 

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::OnceLock;
-use train::{Evaluation, Measure};
+use train::{Evaluation, Measure, Text};
 
 /// γ as a hyper-parameter: a number, or the one the problem is usually stated with.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[serde(into = "String", try_from = "train::Text")]
 pub enum Discount {
     /// `own`: what [`Mdp::discount`] says.
     #[default]
@@ -47,11 +47,11 @@ impl From<Discount> for String {
     }
 }
 
-impl TryFrom<String> for Discount {
+impl TryFrom<Text> for Discount {
     type Error = String;
 
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
+    fn try_from(text: Text) -> Result<Self, String> {
+        text.to_string().parse()
     }
 }
 

@@ -41,6 +41,9 @@ impl GridConfig {
             return Err("width and height can be chosen for the layout open only".into());
         }
         let (map, rules) = match &self.map {
+            Some(_) if self.layout != Layout::default() => {
+                return Err("a layout and a map of one's own: give one of them".into());
+            }
             Some(text) => (parse_map(text)?, Rules::default()),
             None => self.layout.world(self.width.unwrap_or(10), self.height.unwrap_or(10))?,
         };

@@ -340,14 +340,25 @@ fn sheets_have_their_pictures() {
 }
 
 #[test]
+fn every_colour_has_the_same_number_of_features() {
+    let fitted = |network, channels| {
+        let config = PixelCnnConfig { network, features: 32, hidden: 64, ..small(network) };
+        let PixelCnnConfig { features, hidden, .. } = config.fitted(channels);
+        (features, hidden)
+    };
+    assert_eq!(fitted(NetworkName::Gated, 1), (32, 64));
+    assert_eq!(fitted(NetworkName::Gated, 3), (33, 66));
+    assert_eq!(fitted(NetworkName::Residual, 1), (32, 64));
+    assert_eq!(fitted(NetworkName::Residual, 3), (36, 66));
+}
+
+#[test]
 fn what_does_not_go_together_is_refused() {
     let told =
         |config: PixelCnnConfig, channels| config.check_for(channels).unwrap_err().to_string();
     let residual = small(NetworkName::Residual);
     let even = told(PixelCnnConfig { kernel: 4, ..residual.clone() }, 1);
     assert_eq!(even, "--kernel 4: a masked kernel has a centre: give an odd side");
-    let odd = told(PixelCnnConfig { features: 32, ..residual.clone() }, 3);
-    assert_eq!(odd, "--features 32: must be a multiple of 6, for 3 colours");
     let told_what = told(PixelCnnConfig { conditional: true, ..residual.clone() }, 1);
     assert!(told_what.contains("give --network gated"), "{told_what}");
     let nothing = told(PixelCnnConfig { first_kernel: 1, ..residual }, 1);

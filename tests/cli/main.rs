@@ -185,6 +185,26 @@ fn a_run_that_is_stopped_and_resumed_is_the_run_that_never_was() {
 }
 
 #[test]
+fn rows_that_are_lost_cost_no_run() {
+    let lab = Lab::new();
+    lab.ok(&format!("{SHORT} --quiet --out run"));
+    let (hash, all) = (lab.hash("run"), rows(&lab.path("run")));
+    let metrics = lab.path("run/metrics.jsonl");
+    let text = fs::read_to_string(&metrics).unwrap();
+    for kept in [2, 0] {
+        fs::write(&metrics, text.split_inclusive('\n').take(kept).collect::<String>()).unwrap();
+        let output = lab.run("resume run");
+        assert!(output.status.success(), "{}", stderr(&output));
+        let note = format!("{} rows of metrics are lost", all.len() - kept);
+        assert!(kept == 0 || stderr(&output).contains(&note), "{}", stderr(&output));
+        assert_eq!(lab.hash("run"), hash);
+        assert_eq!(rows(&lab.path("run")), all[..kept]);
+    }
+    lab.ok("resume run --steps 700 --quiet");
+    assert!(rows(&lab.path("run")).iter().all(|row| row["step"].as_u64() > Some(600)));
+}
+
+#[test]
 fn a_checkpoint_that_was_cut_short_is_passed_over() {
     let lab = Lab::new();
     lab.ok(&format!("{SHORT} --out run"));

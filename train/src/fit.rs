@@ -116,8 +116,15 @@ impl<'a> Part<'a> {
         }
         part.account_earlier();
         part.row_begun = (part.clock.seconds.training, part.clock.step);
+        let mut rows = part.clock.rows;
         for sink in &mut part.run.sinks {
-            sink.begin(part.clock.step, plan.steps, part.clock.rows)?;
+            rows = rows.min(sink.begin(part.clock.step, plan.steps, part.clock.rows)?);
+        }
+        if rows < part.clock.rows {
+            let lost = part.clock.rows - rows;
+            let note = format!("{lost} rows of metrics are lost; the run goes on without them");
+            part.run.sinks.iter_mut().for_each(|sink| sink.note(&note));
+            part.clock.rows = rows;
         }
         if part.clock.updates == Some(0)
             && !part.clock.converged

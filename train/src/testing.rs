@@ -117,9 +117,9 @@ impl Rows {
 }
 
 impl Sink for Rows {
-    fn begin(&mut self, _: u64, _: u64, rows: u64) -> Result<()> {
+    fn begin(&mut self, _: u64, _: u64, rows: u64) -> Result<u64> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).truncate(rows as usize);
-        Ok(())
+        Ok(rows)
     }
 
     fn row(&mut self, row: &Row) -> Result<()> {

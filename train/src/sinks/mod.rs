@@ -11,10 +11,10 @@ use anyhow::Result;
 /// A receiver of what the loop has to tell.
 pub trait Sink {
     /// A part of a run begins at `step` of `steps`. `rows` rows were written before; what may have
-    /// come after them is repeated now.
-    fn begin(&mut self, step: u64, steps: u64, rows: u64) -> Result<()> {
-        let _ = (step, steps, rows);
-        Ok(())
+    /// come after them is repeated now. Returns how many of them are still there.
+    fn begin(&mut self, step: u64, steps: u64, rows: u64) -> Result<u64> {
+        let _ = (step, steps);
+        Ok(rows)
     }
 
     /// One row of metrics.

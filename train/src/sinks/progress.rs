@@ -24,7 +24,7 @@ impl Bar {
 }
 
 impl Sink for Bar {
-    fn begin(&mut self, step: u64, steps: u64, _: u64) -> Result<()> {
+    fn begin(&mut self, step: u64, steps: u64, rows: u64) -> Result<u64> {
         let template = format!(
             "{{bar:24}} {{human_pos}}/{{human_len}} {}  {{rate}}{{left}}  {{wide_msg}}",
             self.unit
@@ -45,7 +45,7 @@ impl Sink for Bar {
         self.bar.set_position(step);
         // The rate counts from here: what an earlier part of the run did took none of this time.
         self.bar.reset_eta();
-        Ok(())
+        Ok(rows)
     }
 
     fn row(&mut self, row: &Row) -> Result<()> {
@@ -99,11 +99,11 @@ impl Lines {
 }
 
 impl Sink for Lines {
-    fn begin(&mut self, step: u64, steps: u64, _: u64) -> Result<()> {
+    fn begin(&mut self, step: u64, steps: u64, rows: u64) -> Result<u64> {
         let now = Instant::now();
         (self.steps, self.begun, self.told) = (steps, (now, step), now);
         self.silence = SILENCE[0];
-        Ok(())
+        Ok(rows)
     }
 
     fn row(&mut self, row: &Row) -> Result<()> {

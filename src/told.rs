@@ -65,6 +65,14 @@ pub(crate) fn duration(seconds: f64) -> String {
     }
 }
 
+/// So many of a unit, whose name is that of many.
+pub(crate) fn counted(n: u64, unit: &str) -> String {
+    match (n, unit.strip_suffix('s')) {
+        (1, Some(one)) => format!("1 {one}"),
+        _ => format!("{n} {unit}"),
+    }
+}
+
 /// A path as a shell takes it in a command.
 pub(crate) fn path(path: &Path) -> String {
     let path = path.display().to_string();
@@ -84,6 +92,12 @@ mod tests {
         assert_eq!(path(Path::new("runs/dqn-catch-s1")), "runs/dqn-catch-s1");
         assert_eq!(path(Path::new("v-my pics")), "'v-my pics'");
         assert_eq!(path(Path::new("it's")), "\"it's\"");
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        let told = [(0, "sweeps"), (1, "sweeps"), (2, "images")].map(|(n, unit)| counted(n, unit));
+        assert_eq!(told, ["0 sweeps", "1 sweep", "2 images"]);
     }
 
     #[test]

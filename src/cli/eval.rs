@@ -133,8 +133,7 @@ fn judged(
 ) -> Result<Vec<(String, Measure)>> {
     let drawn = model.sample(n as usize, &mut stream(config.seed(), "eval/samples"))?;
     let Some(samples) = drawn else {
-        let sentence =
-            format!("--samples {n}: this model has no distribution to draw pictures from");
+        let sentence = format!("--samples {n}: this model draws no images that could be measured");
         return Err(Usage(sentence).into());
     };
     let mut data = load()?.images()?;

@@ -189,7 +189,7 @@ pub(super) fn progress(unit: &'static str, quiet: bool) -> Box<dyn Sink> {
 pub(super) fn raise_limit(config: &Config) -> Result<&'static str> {
     let entry = find("environment", config.subject(), ENVS, |entry| entry.name)?;
     Ok(match entry.source {
-        Source::Mdp(..) => "; a run with a larger --time-limit gives them more",
+        Source::Mdp(..) => "; a run with a larger --time-limit lets them go on",
         Source::Env(_) => "",
     })
 }
@@ -336,13 +336,17 @@ impl Session {
         let RunResult { algorithm, subject, .. } = result;
         let run = told::path(self.dir.path());
         let time = told::duration(result.wall_seconds);
-        let unit = self.algorithm.unit;
+        let steps = told::counted(result.steps, self.algorithm.unit);
         match result.scored() {
             Some((Objective { measure: name, direction }, measure)) => {
                 let digits = told::digits(measure);
-                let first = report.first.map_or(String::new(), |first| {
-                    format!("; the first evaluation gave {}", told::number(first, digits))
-                });
+                let first = report.first.map(|first| told::number(first, digits));
+                // Where there was one evaluation, or nothing has changed, it says nothing.
+                let first = match first.filter(|first| *first != told::number(measure.mean, digits))
+                {
+                    Some(first) => format!("; the first evaluation gave {first}"),
+                    None => String::new(),
+                };
                 // Returns are of episodes that were played; other measures explore nothing.
                 let how = if name == "return" { " without exploration" } else { "" };
                 let better = match direction {
@@ -373,11 +377,7 @@ impl Session {
         };
         let unfinished = report.not_converged && result.outcome == Outcome::Finished;
         let not = if unfinished { ", not converged: values still change" } else { "" };
-        writeln!(
-            out,
-            "{outcome} after {} {unit} in {time}{not}; all of it is in {run}",
-            result.steps
-        )?;
+        writeln!(out, "{outcome} after {steps} in {time}{not}; all of it is in {run}")?;
         if let Some(why) = &report.no_update {
             writeln!(out, "no update was made: {why}")?;
         }

@@ -91,8 +91,11 @@ fn every_algorithm_tells_one_measure_and_its_own_first_value() {
         let key = format!("eval/{measure}");
         let rows = rows(&lab.path(name));
         let first = rows.iter().find_map(|row| row.get(&key)).unwrap();
-        let told_first = line.split_once("; the first evaluation gave ").unwrap().1;
-        assert!(agrees(told_first, first), "{line}: {first}");
+        // One that is the last, too, or came to the same, is not told twice.
+        match line.split_once("; the first evaluation gave ") {
+            Some((_, told_first)) => assert!(agrees(told_first, first), "{line}: {first}"),
+            None => assert!(agrees(rest.split(' ').next().unwrap(), first), "{line}: {first}"),
+        }
 
         // Something was learned, and the times are what they are called.
         assert!(result["updates"].as_u64().unwrap() > 0 && !told.contains("no update"), "{told}");

@@ -229,7 +229,7 @@ fn a_plain_auto_encoder_has_nothing_to_draw_from() {
         stderr(&output)
     );
     let output = lab.run("eval plain --samples 20");
-    let sentence = "--samples 20: this model has no distribution to draw pictures from";
+    let sentence = "--samples 20: this model draws no images that could be measured";
     assert!(stderr(&output).contains(sentence), "{}", stderr(&output));
     assert!(lab.path("plain/reconstructions.png").exists());
 }

@@ -16,7 +16,7 @@ fn a_time_limit_is_named_grows_with_the_map_and_can_be_chosen() {
     let told = lab.ok("eval short --episodes 20");
     assert!(told.starts_with("return 0.00"), "{told}");
     let named = "20 of 20 episodes were cut off by the time limit of 20 steps; a run with a larger \
-                 --time-limit gives them more";
+                 --time-limit lets them go on";
     assert!(told.contains(named), "{told}");
     let told: Value = serde_json::from_str(&lab.ok("eval short --episodes 20 --json")).unwrap();
     assert_eq!(told["cut_off"], 20);

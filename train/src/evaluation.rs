@@ -29,7 +29,8 @@ pub struct CutOff {
 impl fmt::Display for CutOff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { episodes, of, limit } = self;
-        write!(f, "{episodes} of {of} episodes were cut off by the time limit of {limit} steps")
+        let steps = if *limit == 1 { "step" } else { "steps" };
+        write!(f, "{episodes} of {of} episodes were cut off by the time limit of {limit} {steps}")
     }
 }
 

@@ -52,7 +52,7 @@ impl FirstUpdate {
     pub(crate) fn why_none(&self, steps: u64) -> String {
         match (&*self.waits_for, steps) {
             (_, 0) => "--steps 0 trains nothing; give more".to_owned(),
-            ("", _) => "it stopped before".to_owned(),
+            ("", _) => "it stopped before its first one".to_owned(),
             (waits_for, steps) => {
                 let less = if waits_for.contains("--") { ", or less of these" } else { "" };
                 format!("{waits_for}; give more --steps than {steps}{less}")

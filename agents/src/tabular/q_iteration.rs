@@ -31,6 +31,8 @@ pub struct QIteration {
     /// max_a q(s, a), `[S]`.
     values: Vec<f64>,
     settling: Settling,
+    /// Whether values of rests came out too high, and are lowered after each sweep.
+    lowers: bool,
     converged: bool,
 }
 
@@ -46,7 +48,7 @@ impl QIteration {
         let values = vec![0.0; problem.model.n_states()];
         let settling = Settling::default();
         let before = q.clone();
-        Ok(Self { config, problem, q, before, values, settling, converged: false })
+        Ok(Self { config, problem, q, before, values, settling, lowers: false, converged: false })
     }
 
     /// max_a q(s, a), `[S]`; 0 where s is terminal.
@@ -106,7 +108,8 @@ impl Learner for QIteration {
             let magnitude = || model.worth(pair, values, *gamma).magnitude;
             moves(q[pair], before[pair], config.tolerance, magnitude)
         });
-        let lowered = self.lower();
+        let lowered = (settled || self.lowers || self.settling.is_due()) && self.lower();
+        self.lowers |= lowered;
         self.converged = settled && !lowered;
         Ok(Progress::towards_convergence(self.converged))
     }
@@ -122,6 +125,7 @@ impl Learner for QIteration {
             self.q.iter().all(|value| value.is_finite())
         })?;
         self.settling.state(checkpoint, self.q.len())?;
+        checkpoint.value("lowers", &mut self.lowers)?;
         checkpoint.value("converged", &mut self.converged)?;
         self.maximise();
         Ok(())

@@ -53,6 +53,8 @@ pub struct ValueIteration {
     queue: Queue,
     rng: Rng,
     settling: Settling,
+    /// Whether values of rests came out too high, and are lowered after each sweep.
+    lowers: bool,
     converged: bool,
 }
 
@@ -72,7 +74,17 @@ impl ValueIteration {
         let before = if config.order == Order::Synchronous { values.clone() } else { Vec::new() };
         let rng = stream(seed, "order");
         let settling = Settling::default();
-        Ok(Self { config, problem, values, before, queue, rng, settling, converged: false })
+        Ok(Self {
+            config,
+            problem,
+            values,
+            before,
+            queue,
+            rng,
+            settling,
+            lowers: false,
+            converged: false,
+        })
     }
 
     /// The transitions.
@@ -153,7 +165,8 @@ impl Learner for ValueIteration {
         self.problem.check_finite(residual)?;
         log.scalar("train/residual", residual);
         log.updated();
-        let lowered = self.lower();
+        let lowered = (settled || self.lowers || self.settling.is_due()) && self.lower();
+        self.lowers |= lowered;
         self.converged = settled && !lowered;
         Ok(Progress::towards_convergence(self.converged))
     }
@@ -175,6 +188,7 @@ impl Learner for ValueIteration {
         self.queue.state(checkpoint)?;
         checkpoint.value("order", &mut self.rng)?;
         self.settling.state(checkpoint, self.values.len())?;
+        checkpoint.value("lowers", &mut self.lowers)?;
         checkpoint.value("converged", &mut self.converged)
     }
 }

@@ -89,6 +89,11 @@ impl Settling {
         found.is_none()
     }
 
+    /// Whether it is time to look whether states hold each other's values up by turns, which never settles.
+    pub(in crate::tabular) fn is_due(&self) -> bool {
+        self.sweeps > 0 && self.sweeps.is_multiple_of(1024)
+    }
+
     fn comes_back(&mut self, numbers: &[f64]) -> bool {
         let again = self.remembered == numbers;
         if self.sweeps >= LATE && self.sweeps.is_power_of_two() {

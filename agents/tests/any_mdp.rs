@@ -7,7 +7,8 @@ use anyhow::Result;
 use envs::{Mdp, Outcome};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use train::{Log, Progress};
+use train::testing::trained;
+use train::{Learner, Log, Progress};
 
 /// Outcomes by state and action; the last state, which is added, is the end.
 #[derive(Debug, Clone)]
@@ -228,6 +229,46 @@ fn wrong(mdp: &Small, make: Make) -> Option<String> {
         (true, true) => None,
         (false, _) => Some(format!("{:?}, not {right:?}", table.values)),
         _ => Some(format!("{policy:?} earns {earned:?}, not {right:?}")),
+    }
+}
+
+/// To stay in state 1 is free, and it seems worth 2 until state 0 is seen to cost: what it is worth is halved
+/// with each look at the way out.
+fn overestimated() -> Small {
+    let way_out = vec![(4, 0, 2)];
+    let stay = vec![(4, 1, 0)];
+    let states = vec![vec![vec![(2, 1, -4), (2, 2, 0)]], vec![way_out, stay]];
+    Small { states, discount: 1.0, unit: 1.0 }
+}
+
+/// State 1 is worth ½ − ½, and state 0 as much: never quite 0.
+fn cancelling() -> Small {
+    let states = vec![
+        vec![vec![(4, 1, 0)]],
+        vec![vec![(1, 2, -2), (3, 2, 0)]],
+        vec![vec![(2, 1, 0), (1, 3, 2), (1, 1, 0)]],
+    ];
+    Small { states, discount: 1.0, unit: 1.0 }
+}
+
+#[test]
+fn what_convergence_hangs_on_is_resumed() {
+    let dir = tempfile::tempdir().unwrap();
+    let evaluated: Make = |mdp| Ok(Box::new(PolicyEvaluation::new(mdp, Default::default())?));
+    let [swept, by_pairs] = [PLANNERS[0], PLANNERS[7]];
+    for (mdp, stop, (name, make)) in [
+        (overestimated(), 10, swept),
+        (overestimated(), 10, by_pairs),
+        (cancelling(), 4096, swept),
+        (cancelling(), 4096, by_pairs),
+        (cancelling(), 4096, ("policy evaluation", evaluated)),
+    ] {
+        let at = dir.path().join(format!("{name} {stop}"));
+        let learner = || -> Result<Box<dyn Learner>> { Ok(make(&mdp)?) };
+        let (whole, _) = trained(&learner, &[9000], None).unwrap();
+        let (parts, _) = trained(&learner, &[stop, 9000], Some(&at)).unwrap();
+        assert!(stop < whole.steps && whole.steps < 9000, "{name}: {whole:?}");
+        assert_eq!((parts.steps, parts.params_hash), (whole.steps, whole.params_hash), "{name}");
     }
 }
 

@@ -38,6 +38,13 @@ pub fn check_env(make: &dyn Fn() -> Box<dyn Env>, steps: usize) -> Result<(), St
         if resumed.step() != seen {
             return Err(at("a run resumed from a snapshot differs"));
         }
+        if let Some(two) = spec.two_returns
+            && walk.ended
+            && !two.contains(&walk.ret)
+        {
+            let ret = walk.ret;
+            return Err(at(&format!("the episode returned {ret}, which is none of {two:?}")));
+        }
         if walk.env.spec() != spec {
             return Err(at("the spec has changed"));
         }
@@ -59,6 +66,8 @@ struct Walk {
     spec: Spec,
     /// Steps of the episode under way.
     len: u32,
+    /// What it has earned so far.
+    ret: f64,
     /// Whether the next step begins an episode: the last state of one is looked at too.
     ended: bool,
     /// Whether vectors are clipped to the box before they are taken.
@@ -69,7 +78,7 @@ impl Walk {
     fn new(mut env: Box<dyn Env>, spec: &Spec) -> Self {
         let mut rng = Rng::seed_from_u64(1);
         env.reset(&mut rng);
-        Self { env, rng, spec: spec.clone(), len: 0, ended: false, clips: false }
+        Self { env, rng, spec: spec.clone(), len: 0, ret: 0.0, ended: false, clips: false }
     }
 
     /// A copy that was saved and restored into `env`.
@@ -78,7 +87,7 @@ impl Walk {
         let saved = serde_json::from_str(&text).map_err(|error| format!("snapshot: {error}"))?;
         env.restore(saved).map_err(|error| format!("restore: {error}"))?;
         let (rng, spec) = (self.rng.clone(), self.spec.clone());
-        Ok(Self { env, rng, spec, len: self.len, ended: self.ended, clips: self.clips })
+        Ok(Self { env, rng, spec, ..*self })
     }
 
     /// The numbered actions that may be taken now.
@@ -95,7 +104,7 @@ impl Walk {
     fn step(&mut self) -> (Step, Vec<u32>) {
         if self.ended {
             self.env.reset(&mut self.rng);
-            self.len = 0;
+            (self.len, self.ret) = (0, 0.0);
         }
         let step = match &self.spec.actions {
             Actions::Discrete(_) => {
@@ -113,6 +122,7 @@ impl Walk {
             }
         };
         self.len += 1;
+        self.ret += f64::from(step.reward);
         self.ended = step.terminated || self.spec.time_limit.is_some_and(|limit| self.len >= limit);
         let seen = observe(&*self.env, &self.spec, 0.0);
         (step, seen.into_iter().map(f32::to_bits).collect())

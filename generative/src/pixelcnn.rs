@@ -147,7 +147,7 @@ impl PixelCnnConfig {
         memory
     }
 
-    /// The same with as many features as each colour can have an equal part of.
+    /// Rounds features up so that every colour has an equal part of them.
     fn fitted(&self, channels: usize) -> Self {
         let groups = match self.network {
             NetworkName::Gated => channels,

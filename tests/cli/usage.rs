@@ -252,7 +252,7 @@ fn other_hyper_parameters_are_listed_and_refused() {
     assert!(stderr(&output).contains("  gamma: 0.99 when started, 0.8 now"), "{}", stderr(&output));
 }
 
-/// Whoever uses a model believes what run.json says of it: a checkpoint of another run, of the same shape, is refused.
+/// Of the same shape as the run's own; `run.json` would be believed of it.
 #[test]
 fn a_checkpoint_of_another_run_is_used_by_nothing() {
     let lab = Lab::new();

@@ -43,7 +43,7 @@ enum Mode {
 pub enum Scope {
     /// Everything: to go on training.
     All,
-    /// What is saved as [`MODEL`], or as `model.…`, and the configuration it goes with: to use the model.
+    /// The model, saved as [`MODEL`] or `model.…`, and the configuration it was trained under.
     /// The rest stays as it is, and may be damaged.
     Model,
 }

@@ -174,7 +174,7 @@ impl ConfigChanged {
         if differences.is_empty() { Ok(()) } else { Err(Self(differences)) }
     }
 
-    /// What differs, one setting a line.
+    /// The settings that differ, one a line.
     pub fn differences(&self) -> String {
         self.0.join("\n")
     }

@@ -28,16 +28,14 @@ impl Measure {
         Self::about(mean, error, n)
     }
 
-    /// The mean of `samples` each of which is one of two numbers, with Wilson's interval of the share of the
-    /// higher one; [`of`](Self::of) them where one is neither.
+    /// The mean of `samples`, each `low` or `high`, with Wilson's interval of the share of `high`, between these
+    /// two.
     pub fn of_two([low, high]: [f64; 2], samples: &[f64]) -> Self {
-        let hits = samples.iter().filter(|x| **x == high).count();
-        if hits + samples.iter().filter(|x| **x == low).count() != samples.len() {
-            return Self::of(samples);
-        }
-        let at = |share: f64| low + (high - low) * share;
-        let Self { mean, ci95, n } = Self::share(hits, samples.len());
-        Self { mean: at(mean), ci95: ci95.map(|ends| ends.map(at)), n }
+        let n = samples.len();
+        let mean = samples.iter().sum::<f64>() / n as f64;
+        let share = (mean - low) / (high - low);
+        let ci95 = wilson(share, n).map(|end| low + (high - low) * end);
+        Self { mean, ci95: (n > 1).then_some(ci95), n }
     }
 
     /// The share of `n` independent samples that `hits` of them are, with Wilson's interval; NaN where there are
@@ -58,9 +56,11 @@ impl Measure {
         Self { mean: value, ci95: None, n: 1 }
     }
 
-    /// The same with no more of the interval than the mean can be in: a squared error is not below 0.
+    /// The interval cut to the range that the true mean lies in, as a squared error's does above 0; never so
+    /// far that the mean found, which an estimate may carry beyond, is outside.
     #[must_use]
     pub fn within(self, [least, most]: [f64; 2]) -> Self {
+        let (least, most) = (least.min(self.mean), most.max(self.mean));
         Self { ci95: self.ci95.map(|[low, high]| [low.max(least), high.min(most)]), ..self }
     }
 
@@ -133,12 +133,11 @@ mod tests {
         // Two of two: Wilson's share is 0.3424 at least, which is −0.3152 between −1 and 1; of 100, 0.9260.
         assert!((least([-1.0, 1.0], &[1.0; 2]) + 0.3152).abs() < 6e-5);
         assert!((least([-1.0, 1.0], &[1.0; 100]) - 0.9260).abs() < 6e-5);
-        // Numbers that happen to be 0 or 1 are no hits, nor are those of an environment that says too little.
+        // Numbers that happen to be 0 or 1 are no hits.
         assert_eq!(
             half(Measure::of(&[0.0, 1.0])),
             Measure::about(0.5, 0.5, 2).ci95.unwrap()[1] - 0.5
         );
-        assert_eq!(Measure::of_two([0.0, 1.0], &[0.5, 1.0]), Measure::of(&[0.5, 1.0]));
     }
 
     #[test]
@@ -147,6 +146,9 @@ mod tests {
         let [low, high] = errors.ci95.unwrap();
         assert!(low == 0.0 && (high - (0.2 + 12.706_204_74 * 0.1)).abs() < 1e-7);
         assert_eq!(Measure::single(0.5).within([0.0, 1.0]), Measure::single(0.5));
+        // An estimate of log p, which is below 0, of few draws may come out above.
+        let bound = Measure::of(&[0.5, 1.5]).within([f64::NEG_INFINITY, 0.0]);
+        assert!(bound.mean == 1.0 && bound.ci95.unwrap()[0] < 0.0 && bound.ci95.unwrap()[1] == 1.0);
     }
 
     #[test]

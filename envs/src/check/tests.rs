@@ -36,6 +36,7 @@ enum Flaw {
     Shrinks,
     Stuck,
     ChangesSpec,
+    OtherReturns,
     TooFewPixels,
     TooManyCells,
 }
@@ -58,6 +59,7 @@ impl Env for Flawed {
             Flaw::NoActions => spec.actions = Spec::names(&[]),
             Flaw::EmptyBox => spec.actions = Actions::Box { low: vec![1.0], high: vec![1.0] },
             Flaw::ChangesSpec if self.forgotten > 20 => spec.time_limit = Some(9),
+            Flaw::OtherReturns => spec.two_returns = Some([0.0, 1.0]),
             _ => (),
         }
         spec
@@ -126,6 +128,7 @@ fn every_broken_promise_is_noticed() {
         (Flaw::Shrinks, "size of the pictures"),
         (Flaw::Stuck, "no action is allowed"),
         (Flaw::ChangesSpec, "spec has changed"),
+        (Flaw::OtherReturns, "which is none of [0.0, 1.0]"),
         (Flaw::TooFewPixels, "bytes"),
         (Flaw::TooManyCells, "51 cells"),
     ] {

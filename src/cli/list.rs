@@ -33,38 +33,43 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     match args.what {
         What::Envs => {
             for entry in ENVS {
-                writeln!(out, "{:24}{}", entry.name, entry.about)?;
+                named(out, entry.name, entry.about)?;
                 options(entry.options, out)?;
             }
         }
         What::Algorithms => {
             for entry in ALGORITHMS {
-                writeln!(out, "{:24}{}", entry.name, entry.about)?;
+                named(out, entry.name, entry.about)?;
             }
         }
         What::Data => {
             for entry in DATA {
-                writeln!(out, "{:24}{}", entry.name, entry.about)?;
+                named(out, entry.name, entry.about)?;
                 options(entry.options, out)?;
             }
         }
         What::Checks => {
             for check in checks::all() {
-                writeln!(out, "{:24}{}", check.name, check.about)?;
+                named(out, check.name, check.about)?;
             }
         }
         What::Reproductions => {
             for target in TARGETS {
-                writeln!(out, "{:24}{}", target.name, target.about)?;
+                named(out, target.name, target.about)?;
             }
         }
         What::Presets => {
             for preset in PRESETS {
-                writeln!(out, "{:24}{}", preset.name, preset.about())?;
+                named(out, preset.name, preset.about())?;
             }
         }
     }
     Ok(())
+}
+
+/// A name in a column as wide as the longest, and its meaning.
+fn named(out: &mut dyn Write, name: &str, about: &str) -> Result<()> {
+    Ok(writeln!(out, "{name:24}{about}")?)
 }
 
 /// Each option as a flag with its default.
@@ -72,7 +77,7 @@ fn options(of: Resolve, out: &mut dyn Write) -> Result<()> {
     for (key, default) in of(&Options::new())? {
         let default = if default.is_null() { Value::from("…") } else { default };
         let default = default.as_str().map_or(default.to_string(), str::to_owned);
-        writeln!(out, "{:24}  --{} {default}", "", key.replace('_', "-"))?;
+        named(out, "", &format!("  --{} {default}", key.replace('_', "-")))?;
     }
     Ok(())
 }

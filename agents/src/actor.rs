@@ -25,9 +25,9 @@ pub(crate) struct Setup {
     pub(crate) shape: Shape,
     pub(crate) scaling: Scaling,
     pub(crate) optimizer: OptimizerConfig,
-    /// Step size at first.
+    /// Initial learning rate.
     pub(crate) lr: f64,
-    /// Step size in the end, as a part of the first.
+    /// Final learning rate, as a fraction of the initial one.
     pub(crate) lr_end: f64,
     /// Transitions over which it changes.
     pub(crate) lr_steps: u64,

@@ -45,7 +45,7 @@ actor_parameters! {
         /// Optimiser: adam, rmsprop or sgd
         #[arg(value_enum, hide_possible_values = true)]
         optimizer: OptimizerName = OptimizerName::RmsProp;
-        /// Step size at first
+        /// Initial learning rate
         lr: f64 = 7e-4, in above(0.0);
     }
 }
@@ -108,7 +108,7 @@ impl ActorCritic {
         device: &Device,
     ) -> Result<Self> {
         config.check()?;
-        config.check_step_size()?;
+        config.check_learning_rate()?;
         if config.weighed == Weighed::All {
             if config.critic != Critic::Q {
                 return Err(BadValue::new("weighed", "all", "weighs by Q: give --critic q").into());

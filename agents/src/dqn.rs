@@ -2,7 +2,7 @@
 //!
 //! Q(s, a) is regressed on y = r + γ·max_a' Q̄(s', a'), where Q̄, the target network, is a copy of Q
 //! taken every so often. Where we leave the paper: Adam in place of RMSProp (`--optimizer rmsprop`
-//! has it), a step size that may fall, several environments stepped together, no clipping of
+//! has it), a learning rate that may fall, several environments stepped together, no clipping of
 //! rewards, γ = 1 learned as 0.99 (see [`hastened`]).
 use crate::memory;
 use crate::tabular::{APPROXIMATE_HASTE, Model, Table, hastened};
@@ -16,7 +16,7 @@ use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use train::{
     BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Linear, Log, MODEL, Memory, Progress,
-    Rng, Split, above, check_step_size, stream,
+    Rng, Split, above, check_learning_rate, stream,
 };
 
 train::hyper_parameters! {
@@ -33,26 +33,26 @@ train::hyper_parameters! {
         /// Optimiser: adam, rmsprop or sgd
         #[arg(value_enum, hide_possible_values = true)]
         optimizer: OptimizerName = OptimizerName::Adam;
-        /// Step size at first
+        /// Initial learning rate
         lr: f64 = 1e-3, in above(0.0);
-        /// Step size in the end, as a part of --lr
+        /// Final learning rate, as a fraction of --lr
         lr_end: f64 = 1.0, in 0.0..;
-        /// Transitions over which the step size changes
+        /// Transitions over which the learning rate changes
         lr_steps: u64 = 0;
         /// Clip the gradient to this norm; 0 leaves it as it is
         max_grad_norm: f64 = 10.0, in 0.0..;
         /// Loss of Q(s, a) − y: huber (threshold 1) or mse
         #[arg(value_enum, hide_possible_values = true)]
         loss: Loss = Loss::Huber;
-        /// Transitions in a batch
+        /// Batch size, in transitions
         batch: usize = 64, in 1..=1 << 20;
-        /// Transitions remembered
+        /// Replay buffer capacity, in transitions
         replay: usize = 10_000, in 1..=1 << 32;
-        /// Transitions collected before the first update
+        /// Transitions collected before learning starts
         warmup: usize = 500, in 1..;
-        /// Transitions from one update to the next
+        /// Transitions per gradient update
         train_every: u64 = 4, in 1..;
-        /// Updates from one copy of Q into the target network to the next
+        /// Gradient updates between copies of Q into the target network
         target_every: u64 = 100, in 1..;
         /// Units in each hidden layer
         hidden: usize = 128, in 1..=1 << 14;
@@ -146,7 +146,7 @@ impl Dqn {
             return Err(BadValue::new("warmup", config.warmup, fits).into());
         }
         config.memory(&make().spec()).check()?;
-        check_step_size(config.lr_end, config.lr_steps, config.warmup as u64)?;
+        check_learning_rate(config.lr_end, config.lr_steps, config.warmup as u64)?;
         let rngs = (0..config.n_envs).map(|i| stream(seed, &format!("env/{i}"))).collect();
         let envs = VecEnv::new(rngs, &make);
         let spec = envs.spec();

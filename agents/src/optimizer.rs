@@ -17,7 +17,7 @@ pub enum OptimizerName {
 }
 
 impl OptimizerName {
-    /// The rule with step size `lr`; gradients longer than `max_norm` are cut to it, unless it is 0.
+    /// The rule with learning rate `lr`; gradients longer than `max_norm` are cut to it, unless it is 0.
     pub fn config(self, lr: f64, max_norm: f64) -> OptimizerConfig {
         let rule = match self {
             Self::Adam => Rule::Adam { lr, beta1: 0.9, beta2: 0.999, eps: 1e-8 },

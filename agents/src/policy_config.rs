@@ -68,9 +68,9 @@ macro_rules! actor_parameters {
                 $($own)*
                 /// ε of adam and rmsprop
                 optimizer_eps: f64 = 1e-5, in ::train::above(0.0);
-                /// Step size in the end, as a part of --lr
+                /// Final learning rate, as a fraction of --lr
                 lr_end: f64 = 1.0, in 0.0..;
-                /// Transitions over which the step size changes
+                /// Transitions over which the learning rate changes
                 lr_steps: u64 = 0;
                 /// Clip the gradient to this norm; 0 leaves it as it is
                 max_grad_norm: f64 = 0.5, in 0.0..;
@@ -85,10 +85,10 @@ macro_rules! actor_parameters {
         }
 
         impl $name {
-            /// Refuses a step size that is 0 once the first rollout is there.
-            fn check_step_size(&self) -> ::std::result::Result<(), ::train::BadValue> {
+            /// Refuses a learning rate that is 0 once the first rollout is there.
+            fn check_learning_rate(&self) -> ::std::result::Result<(), ::train::BadValue> {
                 let first = (self.rollout * self.n_envs) as u64;
-                ::train::check_step_size(self.lr_end, self.lr_steps, first)
+                ::train::check_learning_rate(self.lr_end, self.lr_steps, first)
             }
 
             fn setup(&self, critic: $crate::Critic) -> $crate::actor::Setup {

@@ -37,7 +37,7 @@ actor_parameters! {
         rollout: usize = 128, in 1..=1 << 20;
         /// Passes over a rollout
         epochs: usize = 4, in 1..;
-        /// Transitions in a batch; a rollout is cut into batches of this size
+        /// Batch size, in transitions; a rollout is cut into batches of this size
         batch: usize = 256, in 1..=1 << 20;
         /// Leave a rollout once a batch finds the policy this far (in nats) from what it was; 0 never
         target_kl: f64 = 0.0, in 0.0..;
@@ -46,7 +46,7 @@ actor_parameters! {
         /// Optimiser: adam, rmsprop or sgd
         #[arg(value_enum, hide_possible_values = true)]
         optimizer: OptimizerName = OptimizerName::Adam;
-        /// Step size at first
+        /// Initial learning rate
         lr: f64 = 2.5e-4, in above(0.0);
     }
 }
@@ -182,7 +182,7 @@ impl Ppo {
     /// network.
     pub fn new(make: MakeEnv, config: PpoConfig, seed: u64, device: &Device) -> Result<Self> {
         config.check()?;
-        config.check_step_size()?;
+        config.check_learning_rate()?;
         let full = config.rollout * config.n_envs;
         if !full.is_multiple_of(config.batch) {
             let fits = "must divide --rollout times --n-envs, the transitions of a rollout";

@@ -46,9 +46,9 @@ policy_parameters! {
         optimizer: OptimizerName = OptimizerName::Adam;
         /// ε of adam and rmsprop
         optimizer_eps: f64 = 1e-8, in above(0.0);
-        /// Step size of the policy
+        /// Learning rate of the policy
         lr: f64 = 1e-2, in above(0.0);
-        /// Step size of V
+        /// Learning rate of V
         value_lr: f64 = 1e-2, in above(0.0);
         /// Steps of V's optimiser in an update
         value_epochs: usize = 10, in 1..;

@@ -227,7 +227,7 @@ impl Gan {
         Ok(())
     }
 
-    /// What both step sizes are multiplied by now.
+    /// What both learning rates are multiplied by now.
     fn lr(&self) -> f64 {
         let GanConfig { lr_end, lr_steps, .. } = self.config;
         Linear { from: 1.0, to: lr_end, over: lr_steps }.at(self.seen)

@@ -35,15 +35,15 @@ train::hyper_parameters! {
         heads: usize = 4, in 1..=1 << 10;
         /// Blocks
         blocks: usize = 4, in 1..=1 << 10;
-        /// Step size
+        /// Learning rate
         lr: f64 = 1e-3, in above(0.0);
-        /// Step size in the end, as a part of --lr
+        /// Final learning rate, as a fraction of --lr
         lr_end: f64 = 1.0, in 0.0..;
-        /// Pictures over which the step size changes
+        /// Pictures over which the learning rate changes
         lr_steps: u64 = 0;
         /// Clip the gradient to this norm; 0 leaves it as it is
         max_grad_norm: f64 = 0.0, in 0.0..;
-        /// Pictures in a batch
+        /// Batch size, in pictures
         batch: usize = 32, in 1..=1 << 20;
         /// Pictures of an evaluation during training, at most
         eval_pictures: usize = 1_000, in 1..=1 << 30;

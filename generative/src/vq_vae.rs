@@ -64,9 +64,9 @@ train::hyper_parameters! {
         channels: usize = 64, in 1..=1 << 12;
         /// Residual layers on each side of the codes
         residual: usize = 2, in 0..=64;
-        /// Step size
+        /// Learning rate
         lr: f64 = 1e-3, in above(0.0);
-        /// Pictures in a batch
+        /// Batch size, in pictures
         batch: usize = 128, in 1..=1 << 20;
     }
 }

@@ -117,7 +117,7 @@ impl Optimizer {
         Ok(Stats { grad_norm })
     }
 
-    /// Changes the step size.
+    /// Changes the learning rate.
     pub fn set_lr(&mut self, lr: f64) {
         self.config.rule.set_lr(lr);
     }

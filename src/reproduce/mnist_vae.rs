@@ -3,7 +3,7 @@
 //! print for a VAE and for models trained on the importance-weighted bound with 5 and 50 draws.
 //!
 //! Their network, 784-200-200-50 and its mirror image, and their measure, L_5000 on all test pictures.
-//! Different: ReLU in place of tanh, batches of 100 in place of 20, a step size that falls in a straight
+//! Different: ReLU in place of tanh, batches of 100 in place of 20, a learning rate that falls in a straight
 //! line in place of eight steps, 50,000 pictures to train on in place of 60,000, and fewer epochs.
 use super::{Experiment, Findings, Setting, Target, likelihoods};
 use crate::checks::Line;

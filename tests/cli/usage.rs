@@ -2,9 +2,9 @@
 use super::*;
 use lab::registry::{ALGORITHMS, Subject};
 
-/// A step size of 0 would leave every parameter where it is.
+/// A learning rate of 0 would leave every parameter where it is.
 #[test]
-fn a_step_size_of_0_is_refused_by_every_algorithm_that_has_one() {
+fn a_learning_rate_of_0_is_refused_by_every_algorithm_that_has_one() {
     let lab = Lab::new();
     let mut refused = Vec::new();
     for algorithm in ALGORITHMS {
@@ -337,6 +337,10 @@ fn lists_and_help_name_everything() {
         assert!(help.contains(flag), "{flag}");
     }
     assert!(help.contains("Transitions to train for [default: 50000]"), "{help}");
+    // What a newcomer looks for.
+    for words in ["learning rate", "Batch size", "Replay buffer", "target network"] {
+        assert!(help.contains(words), "{words}");
+    }
     assert_eq!(lab.run("").status.code(), Some(2));
 }
 

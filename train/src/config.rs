@@ -61,18 +61,18 @@ pub fn above<T>(low: T) -> (Bound<T>, Bound<T>) {
     (Bound::Excluded(low), Bound::Unbounded)
 }
 
-/// Refuses a step size that is 0 at the first update already, so that nothing would ever be learned:
+/// Refuses a learning rate that is 0 at the first update already, so that nothing would ever be learned:
 /// it goes to the part `lr_end` of itself over `lr_steps` units, of which `before` pass before that
 /// update.
 ///
 /// # Errors
 /// Names `lr_end`.
-pub fn check_step_size(lr_end: f64, lr_steps: u64, before: u64) -> Result<(), BadValue> {
+pub fn check_learning_rate(lr_end: f64, lr_steps: u64, before: u64) -> Result<(), BadValue> {
     if lr_end > 0.0 || lr_steps > before {
         return Ok(());
     }
     let expected = format!(
-        "with --lr-steps {lr_steps} the step size is 0 from the first update on: give more --lr-steps"
+        "with --lr-steps {lr_steps} the learning rate is 0 from the first update on: give more --lr-steps"
     );
     Err(BadValue::new("lr_end", lr_end, &expected))
 }
@@ -199,13 +199,14 @@ mod tests {
     }
 
     #[test]
-    fn a_step_size_that_is_0_from_the_first_update_on_is_refused() {
+    fn a_learning_rate_that_is_0_from_the_first_update_on_is_refused() {
         for (lr_end, lr_steps, before) in [(0.0, 1, 0), (0.0, 501, 500), (0.1, 0, 0)] {
-            assert!(check_step_size(lr_end, lr_steps, before).is_ok());
+            assert!(check_learning_rate(lr_end, lr_steps, before).is_ok());
         }
         for (lr_steps, before) in [(0, 0), (500, 500)] {
-            let told = check_step_size(0.0, lr_steps, before).unwrap_err().to_string();
-            let begins = format!("--lr-end 0: with --lr-steps {lr_steps} the step size is 0 from");
+            let told = check_learning_rate(0.0, lr_steps, before).unwrap_err().to_string();
+            let begins =
+                format!("--lr-end 0: with --lr-steps {lr_steps} the learning rate is 0 from");
             assert!(told.starts_with(&begins), "{told}");
         }
     }

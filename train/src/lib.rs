@@ -25,7 +25,7 @@ pub mod testing;
 pub use atomic::write_atomic;
 pub use checkpoint::{Checkpoint, MODEL, NotFinite, Scope, model_hash};
 pub use checkpoints::{Checkpoints, Which, load_model};
-pub use config::{BadValue, ConfigChanged, Text, above, check_step_size};
+pub use config::{BadValue, ConfigChanged, Text, above, check_learning_rate};
 pub use device::{DeviceChoice, device_name};
 pub use evaluation::{CutOff, Direction, Evaluation, Objective};
 pub use files::{LONGEST_TEXT, open_file, read_file, read_text};

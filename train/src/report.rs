@@ -60,7 +60,7 @@ impl Report {
 /// The loss or the parameters are no longer finite numbers.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{what} at step {step}: training diverged ({kept}). A smaller step size (--lr) usually helps, or \
+    "{what} at step {step}: training diverged ({kept}). A smaller learning rate (--lr) usually helps, or \
      clipping the gradient (--max-grad-norm) where the algorithm has it; start again with one of them"
 )]
 pub struct Diverged {

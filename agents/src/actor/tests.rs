@@ -125,7 +125,7 @@ fn actions_are_kept_as_they_were_drawn() {
     }
 }
 
-/// Stochastic gradient descent with step size ½ moves every parameter by half its gradient.
+/// Stochastic gradient descent with learning rate ½ moves every parameter by half its gradient.
 #[test]
 fn the_step_is_on_the_whole_loss() {
     for entropy_coef in [0.0, 0.25] {

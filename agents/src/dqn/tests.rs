@@ -94,7 +94,7 @@ fn targets_come_from_the_target_network() {
 }
 
 #[test]
-fn epsilon_and_the_step_size_follow_their_schedules() {
+fn epsilon_and_the_learning_rate_follow_their_schedules() {
     let config = DqnConfig { n_envs: 1, epsilon_steps: 200, lr_steps: 200, ..small() };
     let mut agent = catch(config).unwrap();
     let mut log = Log::default();
@@ -107,7 +107,7 @@ fn epsilon_and_the_step_size_follow_their_schedules() {
     assert_eq!(agent.epsilon(), 0.05);
     let before = weights(&agent.params);
     agent.update(&mut log).unwrap();
-    assert_eq!(weights(&agent.params), before, "the step size has come to 0");
+    assert_eq!(weights(&agent.params), before, "the learning rate has come to 0");
 }
 
 #[test]

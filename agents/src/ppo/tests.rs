@@ -142,13 +142,13 @@ fn every_transition_is_in_one_batch_of_an_epoch() {
 }
 
 #[test]
-fn the_step_size_follows_its_schedule() {
+fn the_learning_rate_follows_its_schedule() {
     let mut agent = catch(PpoConfig { lr_end: 0.0, lr_steps: 90, ..small() }).unwrap();
     let mut log = Log::default();
     (0..16).for_each(|_| _ = agent.step(&mut log).unwrap());
     let first = weights(&agent);
     (0..16).for_each(|_| _ = agent.step(&mut log).unwrap());
-    // 96 transitions: the step size has come to 0.
+    // 96 transitions: the learning rate has come to 0.
     assert_eq!(weights(&agent), first);
 }
 
@@ -172,7 +172,7 @@ fn what_would_learn_nothing_is_refused() {
     // 48 transitions are there when the first update is made.
     let falling = |lr_steps| PpoConfig { lr_end: 0.0, lr_steps, ..small() };
     let told = catch(falling(48)).err().unwrap().to_string();
-    assert!(told.starts_with("--lr-end 0: with --lr-steps 48 the step size is 0"), "{told}");
+    assert!(told.starts_with("--lr-end 0: with --lr-steps 48 the learning rate is 0"), "{told}");
     assert!(catch(falling(49)).is_ok());
 }
 

@@ -86,7 +86,7 @@ impl Autoregressive {
                             for greys, or --mixture 0";
             return Err(BadValue::new("mixture", settings.mixture, expected).into());
         }
-        train::check_step_size(settings.lr_end, settings.lr_steps, 0)?;
+        train::check_learning_rate(settings.lr_end, settings.lr_steps, 0)?;
         let output = Output::of(levels, settings.mixture);
         let (shape, n_classes) = (data.train.shape(), classes.len());
         let subject = Subject { shape, output, classes: n_classes };

@@ -6,7 +6,7 @@ use crate::data::{Dataset, Shape};
 use crate::memory;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Memory, above, check_step_size};
+use train::{BadValue, Memory, above, check_learning_rate};
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`Gan`](super::Gan).
@@ -49,13 +49,13 @@ train::hyper_parameters! {
         conditional: bool = false;
         /// Steps of the discriminator for one of the generator
         d_steps: u64 = 1, in 1..=1 << 20;
-        /// Step size of the generator at first
+        /// Initial learning rate of the generator
         lr: f64 = 2e-4, in above(0.0);
-        /// Step size of the discriminator at first
+        /// Initial learning rate of the discriminator
         d_lr: f64 = 2e-4, in above(0.0);
-        /// Both step sizes in the end, as a part of what they are at first
+        /// Both final learning rates, as a fraction of the initial ones
         lr_end: f64 = 1.0, in 0.0..;
-        /// Samples over which the step sizes change
+        /// Samples over which the learning rates change
         lr_steps: u64 = 0;
         /// Decay β₁ of the mean gradient in Adam, of both
         beta1: f64 = 0.5, in 0.0..1.0;
@@ -78,7 +78,7 @@ train::hyper_parameters! {
         /// Decay of the mean of the generator's parameters that samples are drawn by; 0 for the parameters
         /// themselves
         ema: f64 = 0.0, in 0.0..1.0;
-        /// Samples in a batch
+        /// Batch size, in samples
         batch: usize = 64, in 2..=1 << 20;
     }
 }
@@ -97,7 +97,7 @@ impl GanConfig {
     /// Refuses what can't be, for such data.
     pub(super) fn check_for(&self, data: &Dataset) -> Result<(), BadValue> {
         self.check()?;
-        check_step_size(self.lr_end, self.lr_steps, 0)?;
+        check_learning_rate(self.lr_end, self.lr_steps, 0)?;
         if self.penalty != Penalty::None && self.penalty_weight == 0.0 {
             let expected = "the gradient would cost nothing: give more than 0, or --penalty none";
             return Err(BadValue::new("penalty_weight", 0, expected));

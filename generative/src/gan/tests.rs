@@ -360,9 +360,9 @@ fn all_that_the_discriminator_is_shown_is_noisy() {
     }
 }
 
-/// Adam's first step is of the step size for every number whose gradient is not 0.
+/// Adam's first step is of the learning rate for every number whose gradient is not 0.
 #[test]
-fn each_has_its_step_size() {
+fn each_has_its_learning_rate() {
     for (seen, share) in [(0, 1.0), (64 * 50, 0.55), (64 * 200, 0.1)] {
         let (lr, d_lr, lr_end, lr_steps) = (1e-3, 1e-2, 0.1, 64 * 100);
         let mut gan = gan(eight(100), GanConfig { lr, d_lr, lr_end, lr_steps, ..small() });

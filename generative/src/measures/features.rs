@@ -26,7 +26,7 @@ const SEED: u64 = 0x6c61_6265_6c73;
 const BATCH: usize = 128;
 /// Pictures to train on, whatever their number.
 const BUDGET: u64 = 1000 * BATCH as u64;
-/// Step size, which falls to 0 over the budget.
+/// Learning rate, which falls to 0 over the budget.
 const LR: f64 = 2e-3;
 /// Pictures looked at together.
 const GROUP: usize = 500;

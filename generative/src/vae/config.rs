@@ -5,7 +5,7 @@ use crate::data::{Binarisation, Images, Shape};
 use crate::memory;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Memory, above, check_step_size};
+use train::{BadValue, Memory, above, check_learning_rate};
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`Vae`](super::Vae).
@@ -49,13 +49,13 @@ train::hyper_parameters! {
         hidden: usize = 400, in 1..=1 << 14;
         /// Hidden layers of the mlp's encoder, and of its decoder
         layers: usize = 1, in 1..=64;
-        /// Step size at first
+        /// Initial learning rate
         lr: f64 = 1e-3, in above(0.0);
-        /// Step size in the end, as a part of --lr
+        /// Final learning rate, as a fraction of --lr
         lr_end: f64 = 1.0, in 0.0..;
-        /// Pictures over which the step size changes
+        /// Pictures over which the learning rate changes
         lr_steps: u64 = 0;
-        /// Pictures in a batch
+        /// Batch size, in pictures
         batch: usize = 128, in 1..=1 << 20;
     }
 }
@@ -125,7 +125,7 @@ impl VaeConfig {
     /// Refuses what can't be, for such pictures.
     pub(super) fn check_for(&self, images: &Images) -> Result<(), BadValue> {
         self.check()?;
-        check_step_size(self.lr_end, self.lr_steps, 0)?;
+        check_learning_rate(self.lr_end, self.lr_steps, 0)?;
         let plain = self.objective == Objective::Reconstruction;
         let grey = self.binarisation == Binarisation::None && images.levels() > 2;
         if grey && self.likelihood == LikelihoodName::Bernoulli && !plain {

@@ -389,7 +389,7 @@ fn beta_and_free_nats_change_what_is_learned() {
 }
 
 #[test]
-fn the_step_size_follows_its_schedule() {
+fn the_learning_rate_follows_its_schedule() {
     let hash = |config, batches: u64| {
         let (report, _) = trained(&make(config), &[batches * 64], None).unwrap();
         report.params_hash

@@ -22,7 +22,7 @@ pub enum Rule {
     /// m ← β₁·m + (1 − β₁)·g, v ← β₂·v + (1 − β₂)·g², m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ),
     /// θ ← θ − lr·m̂ / (√v̂ + ε).
     Adam {
-        /// Step size.
+        /// Learning rate.
         lr: f64,
         /// Decay β₁ of the mean gradient.
         beta1: f64,
@@ -34,7 +34,7 @@ pub enum Rule {
     /// v ← α·v + (1 − α)·g², and for the centred forms ḡ ← α·ḡ + (1 − α)·g;
     /// θ ← θ − lr·g / divisor, with the divisor that [`RmsForm`] says.
     RmsProp {
-        /// Step size.
+        /// Learning rate.
         lr: f64,
         /// Decay α of the means.
         decay: f64,
@@ -46,7 +46,7 @@ pub enum Rule {
     /// u ← momentum·u + g, θ ← θ − lr·u, starting from u = 0: PyTorch's convention, in which a new
     /// `lr` acts on the whole of u.
     Sgd {
-        /// Step size.
+        /// Learning rate.
         lr: f64,
         /// Share of the last step's direction that is kept; 0 for plain gradient descent.
         momentum: f64,

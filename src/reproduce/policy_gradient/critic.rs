@@ -50,7 +50,7 @@ pub(super) fn run(setting: &Setting) -> Result<Findings> {
     };
     let mut lines = Vec::new();
     let kinds = [
-        // The step size at first: less where there is noise to be averaged out.
+        // The learning rate at first: less where there is noise to be averaged out.
         (Critic::Q, "Q(s, a)", 0.05, setting.pick(0.001, 0.05)),
         (Critic::Advantage, "V(s)", setting.pick(0.003, 0.01), setting.pick(0.03, 0.25)),
     ];

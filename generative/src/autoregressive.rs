@@ -64,6 +64,9 @@ pub(crate) trait Network: Send + Sync {
 
     /// As how many passes over whole pictures of `shape` a walk through one takes, about.
     fn passes(&self, shape: Shape) -> usize;
+
+    /// How often each parameter is multiplied in a pass over an image of `shape`, about.
+    fn uses(&self, shape: Shape) -> usize;
 }
 
 /// A network on its way through some pictures. At every place, in their order, it is asked and then told.

@@ -14,13 +14,6 @@ const PICTURES: usize = COLUMNS * COLUMNS;
 /// Frames remembered at most; beyond that every other one is forgotten.
 const FRAMES: usize = 64;
 
-/// Passes over pictures that frames may take however little was trained: the first frames of a model that
-/// draws a whole picture at once, or nearly.
-const FREE: u64 = 64 * 36 * 4;
-
-/// Part of the passes of training that frames may take.
-const PART: u64 = 20;
-
 /// A model, and what it has drawn from the same noise before its first step and at each evaluation that
 /// chooses; where drawing takes long, as often as that is a small part of training. A checkpoint holds all
 /// of it.
@@ -89,9 +82,10 @@ impl Filmed {
 
     /// Whether one more frame is.
     fn is_affordable(&self) -> bool {
-        let frame = (PICTURES * self.model.passes()) as u64;
+        let work = self.model.work();
+        let frame = work.drawing.saturating_mul(PICTURES as u64);
         let frames = self.film.steps.len() as u64 * self.film.stride.max(1) + 1;
-        frames * frame <= FREE + TRAINED as u64 * self.seen / PART
+        frames.saturating_mul(frame) <= work.affordable(TRAINED * self.seen)
     }
 
     /// Pictures, or points as one.
@@ -174,7 +168,7 @@ impl Learner for Filmed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Sheet;
+    use crate::{Sheet, Work};
     use rand::Rng as _;
     use train::testing::{Behaviour, Counter, resume_changes_nothing};
     use train::{Rng, Scope};
@@ -203,8 +197,8 @@ mod tests {
             Ok(Some(Images::new(shape, 256, pixels.collect(), None)?))
         }
 
-        fn passes(&self) -> usize {
-            self.1
+        fn work(&self) -> Work {
+            Work::by_passes(1_000_000, self.1)
         }
 
         fn sheets(&self) -> Result<Vec<Sheet>> {
@@ -259,9 +253,9 @@ mod tests {
             filmed.step(&mut Log::default()).unwrap();
             filmed.evaluate(Split::Validation).unwrap();
         }
-        // 36 · 300 passes a frame, 9216 at once and 3 a unit over 20: the first with 10,560 units, the
-        // second would come with 82,560. The last one is drawn at the end.
-        assert_eq!(steps(&filmed.frames().unwrap()), [10_560, 20_000]);
+        // 36 · 300 passes a frame, 8,000 at once and 3 a unit over 20: the first with 18,667 units, which is
+        // 18,670 in steps of 5; the last one is drawn at the end.
+        assert_eq!(steps(&filmed.frames().unwrap()), [18_670, 20_000]);
         assert!(drawing_by(300).frames().unwrap().is_empty());
     }
 

@@ -227,6 +227,11 @@ impl Network for Transformer {
     fn passes(&self, _: Shape) -> usize {
         20
     }
+
+    /// At each number.
+    fn uses(&self, shape: Shape) -> usize {
+        shape.len()
+    }
 }
 
 /// The network number by number: keys and values of earlier positions are kept. The numbers are those of the

@@ -23,7 +23,7 @@ pub use film::{Filmed, Frame};
 pub use gan::{Gan, GanConfig};
 pub use image_transformer::{ImageTransformerConfig, image_transformer};
 pub use made::{MadeConfig, made};
-pub use model::{Generative, Sheet};
+pub use model::{Generative, Sheet, Work};
 pub use pixelcnn::{PixelCnnConfig, pixelcnn};
 pub use plane::Plane;
 pub use vae::{Likelihood, LikelihoodName, Network, Objective, Vae, VaeConfig};

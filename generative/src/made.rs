@@ -129,6 +129,10 @@ impl Network for Made {
     fn passes(&self, shape: Shape) -> usize {
         shape.len()
     }
+
+    fn uses(&self, _: Shape) -> usize {
+        1
+    }
 }
 
 impl MadeConfig {

@@ -12,7 +12,7 @@
 use crate::data::{ImageLoader, Images, Parts, Shape, one_hot};
 use crate::latents::{self, Map};
 use crate::reconstruction::{pictures, squared_errors};
-use crate::{Generative, Sheet};
+use crate::{Generative, Sheet, Work};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use nn::{
@@ -357,6 +357,10 @@ impl Generative for Vae {
             Objective::Elbo | Objective::Iwae => Ok(Some(self.iwae(Split::Test, k, n)?)),
             Objective::Reconstruction => Ok(None),
         }
+    }
+
+    fn work(&self) -> Work {
+        Work::at_once(self.params.count())
     }
 
     fn sheets(&self) -> Result<Vec<Sheet>> {

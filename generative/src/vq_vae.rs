@@ -16,7 +16,7 @@ use crate::data::{Binarisation, ImageLoader, Images, Parts, Shape};
 use crate::memory;
 use crate::reconstruction::{pictures, side_by_side, squared_errors};
 use crate::vae::{Likelihood, LikelihoodName};
-use crate::{Generative, Sheet};
+use crate::{Generative, Sheet, Work};
 use anyhow::{Result, ensure};
 use candle_core::{Device, Module, Tensor, Var};
 use clap::ValueEnum;
@@ -395,6 +395,10 @@ impl Generative for VqVae {
     /// It has learned no prior over codes.
     fn sample(&self, _: usize, _: &mut Rng) -> Result<Option<Images>> {
         Ok(None)
+    }
+
+    fn work(&self) -> Work {
+        Work::at_once(self.params.count())
     }
 
     fn sheets(&self) -> Result<Vec<Sheet>> {

@@ -104,10 +104,12 @@ impl Session {
         let title = format!("{} on {}", self.algorithm.name, self.config.subject());
         self.drawing("what the model makes of pictures", || {
             let sheets = model.sheets()?;
-            if model.autoregressive().is_some() && sheets.iter().all(|sheet| sheet.name != "samples") {
+            if model.autoregressive().is_some()
+                && sheets.iter().all(|sheet| sheet.name != "samples")
+            {
                 let run = told::path(path);
                 tell(&format!(
-                    "note: samples.png is left out: drawing it would take much longer than this run did; \
+                    "note: samples.png is left out: drawing it takes long beside this run; \
                      `lab sample {run}` draws samples"
                 ));
             }

@@ -170,8 +170,8 @@ fn a_short_run_of_a_model_that_draws_slowly_draws_little() {
     lab.ok("sample run --n 16");
     assert_eq!(size("run/samples.png"), (234, 234), "as many as are asked for");
 
-    // 4096 passes over as many numbers for one picture: minutes for a row.
-    let sizes = "--n-train 50 --n-test 50 --hidden 4 --steps 1 --side 64 --direct false";
+    // 4096 passes of half a million multiply-adds for one picture: 2·10¹⁰ for a row.
+    let sizes = "--n-train 50 --n-test 50 --hidden 64 --steps 1 --side 64 --direct false";
     let output = lab.run(&format!("made --data bars {sizes} --save-every 0 --quiet --out large"));
     let told = stderr(&output);
     assert!(output.status.success() && told.contains("note: samples.png is left out"), "{told}");

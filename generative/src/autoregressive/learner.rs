@@ -2,7 +2,7 @@
 use super::sampling::Drawing;
 use super::{Network, Output, order, receptive};
 use crate::data::{Binarisation, ImageLoader, Images, Parts, Shape};
-use crate::{Generative, Sheet};
+use crate::{Generative, Sheet, Work};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use nn::{Optimizer, OptimizerConfig, Params};
@@ -156,20 +156,9 @@ impl Autoregressive {
         Images::new(self.subject.shape, self.subject.output.levels() as u16, pixels, None)
     }
 
-    /// Rows of a sheet of samples: as many as columns, fewer where drawing them would take long, and longer
-    /// than a twentieth of training and the last evaluation; none where even one row would take many seconds.
-    fn affordable_rows(&self) -> usize {
-        let passes = TRAINED * self.loader.drawn() as usize + self.test.len();
-        let each = self.passes();
-        let numbers = each * self.subject.shape.len();
-        let pictures = (passes / 20 / each).max(FREE / numbers);
-        let least = usize::from(COLUMNS * numbers <= MOST);
-        (pictures / COLUMNS).clamp(least, COLUMNS)
-    }
-
-    /// See [`Generative::passes`].
-    fn passes(&self) -> usize {
-        self.fixed.passes(self.subject.shape).max(1)
+    /// Passes over images that training and the last evaluation made, about.
+    fn passed(&self) -> u64 {
+        TRAINED * self.loader.drawn() + self.test.len() as u64
     }
 
     fn drawing<'a>(
@@ -230,16 +219,20 @@ impl Autoregressive {
 }
 
 /// As many passes over a picture as learning from it takes, about: forward, and twice that backward.
-pub(crate) const TRAINED: usize = 3;
+pub(crate) const TRAINED: u64 = 3;
 
-/// Numbers that may be passed over for a sheet however little was trained: a second's work, about.
-const FREE: usize = 400_000;
-
-/// Numbers that may be passed over for the one row that a short run has: a few seconds' work.
-const MOST: usize = 20 * FREE;
+/// As many multiply-adds as the output for a number takes, and drawing from it: measured with a small MADE.
+const EACH: u64 = 16;
 
 /// Pictures in a row of a sheet.
 const COLUMNS: usize = 10;
+
+/// Rows of a sheet of samples after passes over so many images: as many as columns, fewer or none where drawing
+/// them would take long.
+fn affordable_rows(work: Work, passed: u64) -> usize {
+    let row = work.drawing.saturating_mul(COLUMNS as u64).max(1);
+    (work.affordable(passed) / row).min(COLUMNS as u64) as usize
+}
 
 fn prepared(data: Parts<Images>, settings: &Settings) -> Result<Parts<Images>> {
     if settings.binarisation != Binarisation::None {
@@ -311,12 +304,16 @@ impl Generative for Autoregressive {
         Some(self)
     }
 
-    fn passes(&self) -> usize {
-        self.passes()
+    fn work(&self) -> Work {
+        let shape = self.subject.shape;
+        let used = self.fixed.uses(shape) as u64;
+        let products = (self.params.count() as u64).saturating_mul(used);
+        let pass = products.saturating_add(EACH * shape.len() as u64);
+        Work::by_passes(pass, self.fixed.passes(shape))
     }
 
     fn sheets(&self) -> Result<Vec<Sheet>> {
-        let rows = self.affordable_rows();
+        let rows = affordable_rows(self.work(), self.passed());
         let mut sheets = Vec::new();
         if rows > 0 {
             let rng = &mut stream(self.seed, "samples");
@@ -328,5 +325,21 @@ impl Generative for Autoregressive {
         let rng = &mut stream(self.seed, "receptive");
         sheets.push(receptive::sheet(&*self.fixed, &self.subject, &self.device, rng)?);
         Ok(sheets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_follow_from_the_work_of_the_network() {
+        // 10⁸ multiply-adds a pass, 20 passes an image: of 8·10⁹ there are none, a row takes 2·10¹⁰.
+        let slow = Work::by_passes(100_000_000, 20);
+        assert_eq!(affordable_rows(slow, 100), 0);
+        // A twentieth of 5,000 passes is 2.5·10¹⁰, of 40,000 2·10¹¹.
+        assert_eq!([5_000, 40_000, 1_000_000].map(|n| affordable_rows(slow, n)), [1, 10, 10]);
+        assert_eq!(affordable_rows(Work::by_passes(1_000_000, 4), 0), 10);
+        assert_eq!(affordable_rows(Work::by_passes(u64::MAX, 2), u64::MAX), 0);
     }
 }

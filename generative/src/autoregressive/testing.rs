@@ -27,6 +27,10 @@ impl Network for Slow {
     fn passes(&self, shape: Shape) -> usize {
         shape.len()
     }
+
+    fn uses(&self, _: Shape) -> usize {
+        1
+    }
 }
 
 /// What makes a network of some kind.
@@ -239,5 +243,9 @@ impl Network for SeesItself {
 
     fn passes(&self, shape: Shape) -> usize {
         shape.len()
+    }
+
+    fn uses(&self, _: Shape) -> usize {
+        1
     }
 }

@@ -2,7 +2,7 @@
 use super::source::pictures;
 use super::{Form, Gan, joined};
 use crate::data::Images;
-use crate::{Generative, Plane, Sheet};
+use crate::{Generative, Plane, Sheet, Work};
 use anyhow::Result;
 use candle_core::{Module as _, Tensor};
 use train::{Rng, pulse};
@@ -101,6 +101,10 @@ impl Generative for Gan {
             Some(_) => self.pictures(n, &vec![class as u32; n], rng),
             None => Ok(None),
         }
+    }
+
+    fn work(&self) -> Work {
+        Work::at_once(self.generator.params.count())
     }
 
     fn sheets(&self) -> Result<Vec<Sheet>> {

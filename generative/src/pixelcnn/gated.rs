@@ -192,6 +192,11 @@ impl Network for Gated {
     fn passes(&self, _: Shape) -> usize {
         4
     }
+
+    /// At each pixel.
+    fn uses(&self, shape: Shape) -> usize {
+        shape.height * shape.width
+    }
 }
 
 /// The network number by number: the vertical stack a row at a time, the horizontal one when it is asked.

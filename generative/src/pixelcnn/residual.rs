@@ -98,6 +98,11 @@ impl Network for Residual {
     fn passes(&self, _: Shape) -> usize {
         4
     }
+
+    /// At each pixel.
+    fn uses(&self, shape: Shape) -> usize {
+        shape.height * shape.width
+    }
 }
 
 /// A layer, and its outputs for a colour.

@@ -15,14 +15,13 @@
 //! # Ok(())
 //! # }
 //! ```
-pub mod board;
 pub mod checks;
+pub mod claim;
 pub mod cli;
-pub mod gif;
-pub mod plot;
 pub mod registry;
+pub mod render;
 pub mod reproduce;
-pub mod sheet;
+mod run;
 mod told;
 pub mod usage;
 

@@ -8,7 +8,6 @@ use crate::tabular::{Model, Table};
 use crate::{MakeEnv, discrete_actions, evaluate, memory};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use clap::ValueEnum;
 use envs::{Spec, VecEnv};
 use nn::{Frozen, HostTensor, Optimizer, OptimizerConfig, Params, Sequential};
 use serde::{Deserialize, Serialize};
@@ -57,7 +56,7 @@ impl Setup {
 }
 
 /// What the critic learns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Critic {
     /// V(s); actions are weighed by the advantage Q(s, a) − V(s), estimated by returns.

@@ -14,7 +14,6 @@ use crate::tabular::{Model, Table};
 use crate::{Agent, MakeEnv, OptimizerName};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use clap::ValueEnum;
 use nn::{loss, select};
 use serde::{Deserialize, Serialize};
 use train::{BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Split, above};
@@ -23,27 +22,22 @@ actor_parameters! {
     /// Hyper-parameters of [`ActorCritic`].
     pub struct ActorCriticConfig {
         /// What the critic learns, and actions are weighed by: advantage (learns V) or q
-        #[arg(value_enum, hide_possible_values = true)]
         critic: Critic = Critic::Advantage;
         /// Actions that q weighs: taken, or all, each by its probability
-        #[arg(value_enum, hide_possible_values = true)]
         weighed: Weighed = Weighed::Taken;
         /// How returns are estimated: gae or n-step
-        #[arg(value_enum, hide_possible_values = true)]
         estimator: Estimator = Estimator::Gae;
         /// λ of gae: 0 looks one step ahead, 1 to the end of the rollout
         lambda: f64 = 1.0, in 0.0..=1.0;
         /// Steps that n-step looks ahead, within the rollout
         n_step: usize = 5, in 1..;
         /// Weights of actions within an update: raw, or normalised to mean 0 and deviation 1
-        #[arg(value_enum, hide_possible_values = true)]
         weights: Weights = Weights::Raw;
         /// Steps of each environment from one update to the next
         rollout: usize = 5, in 1..=1 << 20;
         /// Weight of the entropy bonus
         entropy_coef: f64 = 0.0, in 0.0..;
         /// Optimiser: adam, rmsprop or sgd
-        #[arg(value_enum, hide_possible_values = true)]
         optimizer: OptimizerName = OptimizerName::RmsProp;
         /// Initial learning rate
         lr: f64 = 7e-4, in above(0.0);
@@ -51,7 +45,7 @@ actor_parameters! {
 }
 
 /// Which actions Q weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Weighed {
     /// Those that were taken: [`policy_loss`].
@@ -61,7 +55,7 @@ pub enum Weighed {
 }
 
 /// How returns are estimated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Estimator {
     /// [`gae`].

@@ -9,7 +9,6 @@ use crate::tabular::{APPROXIMATE_HASTE, Model, Table, hastened};
 use crate::{Agent, Batch, MakeEnv, OptimizerName, Replay, discrete_actions, evaluate, q_network};
 use anyhow::Result;
 use candle_core::{D, Device, Module as _, Tensor};
-use clap::ValueEnum;
 use envs::{Spec, VecEnv};
 use nn::{Frozen, Optimizer, Params, Sequential, loss, select};
 use rand::Rng as _;
@@ -31,7 +30,6 @@ train::hyper_parameters! {
         /// Transitions over which ε falls
         epsilon_steps: u64 = 5_000;
         /// Optimiser: adam, rmsprop or sgd
-        #[arg(value_enum, hide_possible_values = true)]
         optimizer: OptimizerName = OptimizerName::Adam;
         /// Initial learning rate
         lr: f64 = 1e-3, in above(0.0);
@@ -42,7 +40,6 @@ train::hyper_parameters! {
         /// Clip the gradient to this norm; 0 leaves it as it is
         max_grad_norm: f64 = 10.0, in 0.0..;
         /// Loss of Q(s, a) − y: huber (threshold 1) or mse
-        #[arg(value_enum, hide_possible_values = true)]
         loss: Loss = Loss::Huber;
         /// Batch size, in transitions
         batch: usize = 64, in 1..=1 << 20;
@@ -66,7 +63,7 @@ train::hyper_parameters! {
 }
 
 /// How far Q(s, a) is from y.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Loss {
     /// ½d² up to |d| = 1, |d| − ½ beyond: the paper's "error clipping".

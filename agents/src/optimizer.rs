@@ -1,12 +1,10 @@
 //! Optimisers by name, for the command line.
-use clap::ValueEnum;
 use nn::{OptimizerConfig, RmsForm, Rule};
 use serde::{Deserialize, Serialize};
 
 /// How parameters follow the gradient, with the constants of its source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[value(rename_all = "lower")]
 pub enum OptimizerName {
     /// Kingma & Ba 2015: β₁ 0.9, β₂ 0.999, ε 1e-8
     Adam,

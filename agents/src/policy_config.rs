@@ -11,19 +11,16 @@ macro_rules! policy_parameters {
                 gamma: f64 = 0.99, in 0.0..=1.0;
                 $($own)*
                 /// Show the networks observations less their mean so far, by their deviation so far
-                #[arg(action = ::clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
                 normalize_obs: bool = false;
                 /// Clip (normalised) observations to this size; 0 leaves them as they are
                 clip_obs: f64 = 0.0, in 0.0..;
                 /// Learn from rewards divided by the deviation of the discounted return so far
-                #[arg(action = ::clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
                 normalize_reward: bool = false;
                 /// Clip (normalised) rewards to this size; 0 leaves them as they are
                 clip_reward: f64 = 0.0, in 0.0..;
                 /// log σ of the Gaussian policy at first, where actions are vectors
                 log_std: f64 = 0.0, in -20.0..=20.0;
                 /// What weights start from: orthogonal or fan-in
-                #[arg(value_enum, hide_possible_values = true)]
                 init: $crate::Start = $crate::Start::Orthogonal;
                 /// Units in each hidden layer
                 hidden: usize = 64, in 1..=1 << 14;
@@ -79,7 +76,6 @@ macro_rules! actor_parameters {
                 /// Environments stepped together
                 n_envs: usize = 8, in 1..=1 << 14;
                 /// Networks of policy and critic: separate, or shared up to the last layer
-                #[arg(value_enum, hide_possible_values = true)]
                 network: $crate::Sharing = $crate::Sharing::Separate;
             }
         }

@@ -1,13 +1,12 @@
 //! The networks of policy-gradient learners: one says how to act, one what a state is worth.
 use crate::policy_head::{Head, Policy};
 use candle_core::{Module, Result, Tensor, bail};
-use clap::ValueEnum;
 use envs::Spec;
 use nn::{Activation, Conv2d, Conv2dConfig, Flatten, Frozen, Layer, Linear, Params, Sequential};
 use serde::{Deserialize, Serialize};
 
 /// What a policy and its critic have in common.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sharing {
     /// Nothing: each has its own layers.
@@ -17,7 +16,7 @@ pub enum Sharing {
 }
 
 /// What weights start from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Start {
     /// Orthogonal with gain √2 in hidden layers, 0.01 for the policy, 1 for the critic; biases 0

@@ -10,7 +10,6 @@ use crate::tabular::{Model, Table};
 use crate::{Agent, MakeEnv, OptimizerName};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use clap::ValueEnum;
 use envs::Spec;
 use nn::{HostTensor, loss};
 use rand::seq::SliceRandom as _;
@@ -28,10 +27,8 @@ actor_parameters! {
         /// ε: how far the ratio of new to old probability may move before its gradient stops
         clip: f64 = 0.2, in above(0.0);
         /// Loss of the critic: clipped (moves V by at most ε from what it was) or mse
-        #[arg(value_enum, hide_possible_values = true)]
         value_loss: ValueLoss = ValueLoss::Clipped;
         /// Advantages within a batch: raw, or normalised to mean 0 and deviation 1
-        #[arg(value_enum, hide_possible_values = true)]
         advantages: Weights = Weights::Normalised;
         /// Steps of each environment in a rollout
         rollout: usize = 128, in 1..=1 << 20;
@@ -44,7 +41,6 @@ actor_parameters! {
         /// Weight of the entropy bonus
         entropy_coef: f64 = 0.01, in 0.0..;
         /// Optimiser: adam, rmsprop or sgd
-        #[arg(value_enum, hide_possible_values = true)]
         optimizer: OptimizerName = OptimizerName::Adam;
         /// Initial learning rate
         lr: f64 = 2.5e-4, in above(0.0);
@@ -52,7 +48,7 @@ actor_parameters! {
 }
 
 /// How far V is from the returns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ValueLoss {
     /// [`clipped_value_loss`].

@@ -14,7 +14,6 @@ use crate::scaling::Scaler;
 use crate::{Agent, MakeEnv, OptimizerName, evaluate, memory};
 use anyhow::Result;
 use candle_core::{Device, Module as _, Tensor};
-use clap::ValueEnum;
 use envs::{End, Spec, VecEnv};
 use nn::{Frozen, Optimizer, Params, Sequential, loss};
 use serde::{Deserialize, Serialize};
@@ -31,18 +30,14 @@ policy_parameters! {
         /// Environments stepped together; each plays its next episode until all are begun
         n_envs: usize = 16, in 1..=1 << 14;
         /// What an action is given credit for: to-go (rewards from then on) or whole (all of them)
-        #[arg(value_enum, hide_possible_values = true)]
         returns: Returns = Returns::ToGo;
         /// What is taken off the returns: none, mean (over the update) or value (a learned V)
-        #[arg(value_enum, hide_possible_values = true)]
         baseline: Baseline = Baseline::Value;
         /// Weights of actions within an update: raw, or normalised to mean 0 and deviation 1
-        #[arg(value_enum, hide_possible_values = true)]
         weights: Weights = Weights::Raw;
         /// Weight of the entropy bonus of each step
         entropy_coef: f64 = 0.0, in 0.0..;
         /// Optimiser: adam, rmsprop or sgd
-        #[arg(value_enum, hide_possible_values = true)]
         optimizer: OptimizerName = OptimizerName::Adam;
         /// ε of adam and rmsprop
         optimizer_eps: f64 = 1e-8, in above(0.0);
@@ -58,7 +53,7 @@ policy_parameters! {
 }
 
 /// What an action is given credit for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Returns {
     /// The discounted rewards from then on: the others do not depend on the action.
@@ -68,7 +63,7 @@ pub enum Returns {
 }
 
 /// What is taken off the returns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Baseline {
     /// Nothing.

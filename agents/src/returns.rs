@@ -2,7 +2,6 @@
 //! "High-Dimensional Continuous Control Using Generalized Advantage Estimation").
 //!
 //! All of it is computed in `f64` from the last step back to the first.
-use clap::ValueEnum;
 use envs::End;
 use serde::{Deserialize, Serialize};
 
@@ -84,7 +83,7 @@ pub fn discounted_return(rewards: &[f32], gamma: f64, after: f64) -> f64 {
 }
 
 /// What becomes of the weights of actions before they are used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Weights {
     /// Nothing.

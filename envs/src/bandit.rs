@@ -6,21 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Action, Actions, Cell, CellShape, Cells, Element, Env, Rgb, Rng, Spec, Step};
 
-/// What can be chosen about a [`Bandit`].
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct BanditConfig {
-    /// Number of arms.
-    pub arms: usize,
-    /// Pulls in an episode.
-    pub horizon: u32,
-    /// Which of all such bandits.
-    pub seed: u64,
-}
-
-impl Default for BanditConfig {
-    fn default() -> Self {
-        Self { arms: 10, horizon: 1, seed: 1 }
+params::parameters! {
+    /// What can be chosen about a [`Bandit`].
+    #[derive(Copy)]
+    pub struct BanditConfig {
+        /// Number of arms
+        arms: usize = 10;
+        /// Pulls in an episode
+        horizon: u32 = 1;
+        /// Seed of the arms' means
+        seed: u64 = 1;
     }
 }
 

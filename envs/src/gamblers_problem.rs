@@ -1,22 +1,15 @@
 //! The gambler's problem: stake on coin flips until the goal is reached or all is lost.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{Chart, ChartAmounts, ChartAxis, ChartPanel, Mdp, Outcome};
 
-/// What can be chosen about [`GamblersProblem`].
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct GamblersConfig {
-    /// The capital that wins.
-    pub goal: usize,
-    /// Probability of heads, `p_h` in the book.
-    pub heads: f64,
-}
-
-impl Default for GamblersConfig {
-    fn default() -> Self {
-        Self { goal: 100, heads: 0.4 }
+params::parameters! {
+    /// What can be chosen about [`GamblersProblem`].
+    #[derive(Copy)]
+    pub struct GamblersConfig {
+        /// Capital that wins
+        goal: usize = 100;
+        /// Probability of heads
+        heads: f64 = 0.4;
     }
 }
 

@@ -1,29 +1,23 @@
 //! Garnets: random MDPs of any size.
 
 use rand::{Rng as _, SeedableRng};
-use serde::{Deserialize, Serialize};
 
 use crate::{Mdp, Outcome, Rng};
 
-/// What can be chosen about a [`Garnet`].
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct GarnetConfig {
-    /// Number of states.
-    pub states: usize,
-    /// Number of actions, the same in every state.
-    pub actions: usize,
-    /// Number of states an action may lead to.
-    pub branching: usize,
-    /// Which of all such MDPs.
-    pub seed: u64,
-    /// The discount.
-    pub discount: f64,
-}
-
-impl Default for GarnetConfig {
-    fn default() -> Self {
-        Self { states: 100, actions: 4, branching: 3, seed: 1, discount: 0.95 }
+params::parameters! {
+    /// What can be chosen about a [`Garnet`].
+    #[derive(Copy)]
+    pub struct GarnetConfig {
+        /// Number of states
+        states: usize = 100;
+        /// Number of actions, the same in every state
+        actions: usize = 4;
+        /// Number of states that an action may lead to
+        branching: usize = 3;
+        /// Seed of the MDP
+        seed: u64 = 1;
+        /// Discount γ of the problem
+        discount: f64 = 0.95;
     }
 }
 

@@ -19,12 +19,13 @@ const MOVE: f64 = 2.0;
 const PARKING: f64 = 4.0;
 const FREE_PARKING: usize = 10;
 
-/// What can be chosen about [`JacksCarRental`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct JacksConfig {
-    /// Which statement of the problem.
-    pub version: JacksVersion,
+params::parameters! {
+    /// What can be chosen about [`JacksCarRental`].
+    #[derive(Copy, Eq)]
+    pub struct JacksConfig {
+        /// Statement of the problem: example-4.2 or exercise-4.7
+        version: JacksVersion = JacksVersion::Example;
+    }
 }
 
 /// The two statements of the problem.

@@ -1,24 +1,17 @@
 //! A random walk: nothing to decide, all to predict.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{CellKind, Grid, GridCell, Mdp, Outcome};
 
-/// What can be chosen about [`RandomWalk`].
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RandomWalkConfig {
-    /// Cells to walk in, between the two ends.
-    pub cells: usize,
-    /// Reward for leaving at the left end.
-    pub left: f64,
-    /// Reward for leaving at the right end.
-    pub right: f64,
-}
-
-impl Default for RandomWalkConfig {
-    fn default() -> Self {
-        Self { cells: 5, left: 0.0, right: 1.0 }
+params::parameters! {
+    /// What can be chosen about [`RandomWalk`].
+    #[derive(Copy)]
+    pub struct RandomWalkConfig {
+        /// Cells between the two ends
+        cells: usize = 5;
+        /// Reward at the left end
+        left: f64 = 0.0;
+        /// Reward at the right end
+        right: f64 = 1.0;
     }
 }
 

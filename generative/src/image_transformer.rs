@@ -20,14 +20,12 @@ train::hyper_parameters! {
     /// Hyper-parameters of [`image_transformer`].
     pub struct ImageTransformerConfig {
         /// Black and white pictures from grey ones: static, dynamic (drawn anew each time) or none
-        #[arg(value_enum, hide_possible_values = true)]
         binarisation: Binarisation = Binarisation::Dynamic;
         /// Levels of grey at most, where pictures are not made black and white
         levels: usize = 256, in 2..=256;
         /// Logistic distributions in the mixture that says a level; 0 for a softmax over all levels
         mixture: usize = 0, in 0..=64;
         /// Tell the network what the picture shows
-        #[arg(action = ::clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
         conditional: bool = false;
         /// Features of a position
         features: usize = 64, in 1..=1 << 14;

@@ -21,7 +21,6 @@ train::hyper_parameters! {
     /// Hyper-parameters of [`made`].
     pub struct MadeConfig {
         /// Black and white pictures from grey ones: static, dynamic (drawn anew each time) or none
-        #[arg(value_enum, hide_possible_values = true)]
         binarisation: Binarisation = Binarisation::Dynamic;
         /// Levels of grey at most, where pictures are not made black and white
         levels: usize = 256, in 2..=256;
@@ -32,7 +31,6 @@ train::hyper_parameters! {
         /// Hidden layers
         layers: usize = 2, in 1..=64;
         /// Weights from the picture straight to the output
-        #[arg(action = ::clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
         direct: bool = true;
         /// Learning rate
         lr: f64 = 1e-3, in above(0.0);

@@ -23,7 +23,6 @@ use crate::data::{Binarisation, Images, Parts};
 use crate::memory;
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use clap::ValueEnum;
 use nn::Params;
 use serde::{Deserialize, Serialize};
 use train::{BadValue, Memory, above};
@@ -40,17 +39,14 @@ train::hyper_parameters! {
     /// Hyper-parameters of [`pixelcnn`].
     pub struct PixelCnnConfig {
         /// Layers: gated (two stacks), or residual, which has a blind spot
-        #[arg(value_enum, hide_possible_values = true)]
         network: NetworkName = NetworkName::Gated;
         /// Black and white pictures from grey ones: static, dynamic (drawn anew each time) or none
-        #[arg(value_enum, hide_possible_values = true)]
         binarisation: Binarisation = Binarisation::Dynamic;
         /// Levels of grey at most, where pictures are not made black and white
         levels: usize = 256, in 2..=256;
         /// Logistic distributions in the mixture that says a level; 0 for a softmax over all levels
         mixture: usize = 0, in 0..=64;
         /// Tell the network what the picture shows
-        #[arg(action = ::clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
         conditional: bool = false;
         /// Features of a pixel, of all colours together, rounded up to a multiple of the colours (residual: of
         /// twice as many); a stack has as many
@@ -79,7 +75,7 @@ train::hyper_parameters! {
 }
 
 /// The layers of a [`pixelcnn`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NetworkName {
     /// A vertical and a horizontal stack of gated layers.

@@ -19,7 +19,6 @@ use crate::vae::{Likelihood, LikelihoodName};
 use crate::{Generative, Sheet, Work};
 use anyhow::{Result, ensure};
 use candle_core::{Device, Module, Tensor, Var};
-use clap::ValueEnum;
 use nn::{Frozen, Init, Optimizer, OptimizerConfig, Params, Sequential, nearest};
 use serde::{Deserialize, Serialize};
 use train::{
@@ -42,7 +41,6 @@ train::hyper_parameters! {
         /// Numbers in a code
         dims: usize = 16, in 1..=1 << 12;
         /// How codes follow what chose them: ema (running means) or loss (a term of the loss)
-        #[arg(value_enum, hide_possible_values = true)]
         codebook: CodebookRule = CodebookRule::Ema;
         /// Decay of the running means (γ), of ema
         decay: f64 = 0.99, in 0.0..1.0;
@@ -53,12 +51,10 @@ train::hyper_parameters! {
         beta: f64 = 0.25, in 0.0..;
         /// What a pixel is, given the codes: bernoulli (black or white), gaussian, or logistic (one of the
         /// grey levels)
-        #[arg(value_enum, hide_possible_values = true)]
         likelihood: LikelihoodName = LikelihoodName::Bernoulli;
         /// Standard deviation of a gaussian pixel, where black is 0 and white 1
         sigma: f64 = 0.1, in 1e-3..;
         /// Black and white pictures from grey ones: static, dynamic (drawn anew each time) or none
-        #[arg(value_enum, hide_possible_values = true)]
         binarisation: Binarisation = Binarisation::Dynamic;
         /// Channels of the layers on the grid; those at half the picture's size have half as many
         channels: usize = 64, in 1..=1 << 12;
@@ -72,7 +68,7 @@ train::hyper_parameters! {
 }
 
 /// How the codebook of a [`VqVae`] learns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CodebookRule {
     /// Codes are running means of what chose them.

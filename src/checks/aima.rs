@@ -1,6 +1,7 @@
 //! Russell & Norvig, *Artificial Intelligence: A Modern Approach*.
-use super::{Check, Line, Speed};
-use crate::cli::{Solved, solve};
+use super::check::{Check, Speed};
+use crate::claim::Claim;
+use crate::run::in_memory::{Solved, solve};
 use agents::tabular::Choice;
 use anyhow::Result;
 
@@ -62,18 +63,18 @@ const UTILITIES: &str = "0.812 0.868 0.918 +1 | 0.762 # 0.660 −1 | 0.705 0.655
 const CELLS: [&str; 9] =
     ["(1,3)", "(2,3)", "(3,3)", "(1,2)", "(3,2)", "(1,1)", "(2,1)", "(3,1)", "(4,1)"];
 
-fn utilities(command: &'static str) -> Result<Vec<Line>> {
+fn utilities(command: &'static str) -> Result<Vec<Claim>> {
     let solved = solve(command)?;
     Ok(vec![
-        Line::table("utilities", solved.cell(3), UTILITIES),
-        Line::printed("utility of the start (1,1)", solved.value("(1,1)")?, "0.705"),
-        Line::derived(
+        Claim::table("utilities", solved.cell(3), UTILITIES),
+        Claim::printed("utility of the start (1,1)", solved.value("(1,1)")?, "0.705"),
+        Claim::derived(
             "largest error of a utility",
             solved.error_of_values(1.0)?,
             (0.0, 1e-8),
             "the policy's linear equations by Gaussian elimination",
         ),
-        Line::same(
+        Claim::same(
             "policy, row by row from the top left",
             solved.actions(&CELLS)?,
             "right right right up up up left left left",
@@ -81,7 +82,7 @@ fn utilities(command: &'static str) -> Result<Vec<Line>> {
     ])
 }
 
-fn utilities_4e(command: &'static str) -> Result<Vec<Line>> {
+fn utilities_4e(command: &'static str) -> Result<Vec<Claim>> {
     let solved = solve(command)?;
     let printed = "0.8516 0.9078 0.9578 +1 | 0.8016 # 0.7003 −1 | 0.7453 0.6953 0.6514 0.4279";
     let leaving = solve("lab value-iteration --env gridworld --layout aima")?;
@@ -97,15 +98,15 @@ fn utilities_4e(command: &'static str) -> Result<Vec<Line>> {
     let left = solved.q("(3,1)", "left")?;
     let up = solved.q("(3,1)", "up")?;
     Ok(vec![
-        Line::table("utilities", numbers, printed),
-        Line::derived(
+        Claim::table("utilities", numbers, printed),
+        Claim::derived(
             "largest difference to the third edition, less 0.04",
             apart,
             (0.0, 1e-9),
             "the last step pays the exit's value in place of −0.04 more",
         ),
-        Line::derived("value of going left in (3,1)", left, (0.6514, 5e-5), FROM_PRINTED),
-        Line::derived("value of going up in (3,1)", up, (0.6326, 5e-5 + 1e-4), FROM_PRINTED).note(
+        Claim::derived("value of going left in (3,1)", left, (0.6514, 5e-5), FROM_PRINTED),
+        Claim::derived("value of going up in (3,1)", up, (0.6326, 5e-5 + 1e-4), FROM_PRINTED).note(
             "The fourth edition says that both are optimal in (3,1) at −0.04. They are not: going up is \
              worth 0.0189 less by the book's own utilities. Up is optimal below −0.0448.",
         ),
@@ -165,7 +166,7 @@ const FRACTIONS: [(f64, f64); 8] = [
     (32.0, 1_445.0),
 ];
 
-fn rewards(_: &'static str) -> Result<Vec<Line>> {
+fn rewards(_: &'static str) -> Result<Vec<Claim>> {
     let leaving = all_changes("leaving")?;
     let entering = all_changes("entering")?;
     let count = |found: &[f64]| found.len() as f64;
@@ -173,35 +174,35 @@ fn rewards(_: &'static str) -> Result<Vec<Line>> {
     let exact = |what: &str, i: usize| {
         let (above, below) = FRACTIONS[i];
         let how = "the point where two neighbouring policies are worth the same, in fractions";
-        Line::derived(what, at(i), (-above / below, 1e-6), how)
+        Claim::derived(what, at(i), (-above / below, 1e-6), how)
     };
     let apart = leaving.iter().zip(&entering).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
     Ok(vec![
-        Line::printed("policies for living rewards below 0", count(&leaving) + 1.0, "9"),
-        Line::printed("where exits pay on entering", count(&entering) + 1.0, "9"),
-        Line::derived("largest difference between the conventions", apart, (0.0, 1e-5), "see the note"),
-        Line::printed("(3,2): straight into −1 below", at(0), "-1.6497")
+        Claim::printed("policies for living rewards below 0", count(&leaving) + 1.0, "9"),
+        Claim::printed("where exits pay on entering", count(&entering) + 1.0, "9"),
+        Claim::derived("largest difference between the conventions", apart, (0.0, 1e-5), "see the note"),
+        Claim::printed("(3,2): straight into −1 below", at(0), "-1.6497")
             .note("The third edition prints −1.6284, which the fourth corrects."),
         exact("(3,2), as a fraction", 0),
         exact("(3,1): right below, up above", 1),
-        Line::printed("(1,1): right below, up above", at(2), "-0.7311"),
-        Line::printed("(4,1): up into −1 below, left above", at(3), "-0.4526")
+        Claim::printed("(1,1): right below, up above", at(2), "-0.7311"),
+        Claim::printed("(4,1): up into −1 below, left above", at(3), "-0.4526")
             .note("The third edition prints −0.4278, which the fourth corrects."),
         exact("(4,1), as a fraction", 3),
-        Line::printed("(2,1): right below, left above", at(4), "-0.0850"),
+        Claim::printed("(2,1): right below, left above", at(4), "-0.0850"),
         exact("(3,1): up below, left above", 5).note(
             "The fourth edition gives a single range, −0.0850 to −0.0273, for the policies of its figure \
              16.2(a), in which (3,1) goes left or up; the two are tied at this point only.",
         ),
-        Line::printed("(3,2): up below, left above", at(6), "-0.0274"),
-        Line::printed("(4,1): left below, down above", at(7), "-0.0221").note(
+        Claim::printed("(3,2): up below, left above", at(6), "-0.0274"),
+        Claim::printed("(4,1): left below, down above", at(7), "-0.0221").note(
             "Third edition. The fourth gives its cautious policy, in which (4,1) goes down, from −0.0274 \
              to 0: between −0.0274 and −0.0221, (4,1) still goes left.",
         ),
     ])
 }
 
-fn policies(command: &'static str) -> Result<Vec<Line>> {
+fn policies(command: &'static str) -> Result<Vec<Claim>> {
     let corner = ["(4,1)", "(3,1)", "(3,2)"];
     let of = |reward: f64| policy(reward, "leaving")?.actions(&corner);
     let discounted =
@@ -212,20 +213,20 @@ fn policies(command: &'static str) -> Result<Vec<Line>> {
         Err(error) => format!("{error:#}"),
     };
     Ok(vec![
-        Line::same("at −0.04: (4,1), (3,1), (3,2)", of(-0.04)?, "left left up"),
-        Line::same("at −0.4", solve(command)?.actions(&corner)?, "left up up").note(
+        Claim::same("at −0.04: (4,1), (3,1), (3,2)", of(-0.04)?, "left left up"),
+        Claim::same("at −0.4", solve(command)?.actions(&corner)?, "left up up").note(
             "The third edition's picture for −0.4278 to −0.0850; the fourth edition shows −0.7311 to \
              −0.4526 instead, where (4,1) dives into −1.",
         ),
-        Line::same("at −0.6", of(-0.6)?, "up up up"),
-        Line::same("at −2", of(-2.0)?, "up right right"),
-        Line::same("at −0.02: no risk at all", of(-0.02)?, "down left left"),
-        Line::same(
+        Claim::same("at −0.6", of(-0.6)?, "up up up"),
+        Claim::same("at −2", of(-2.0)?, "up right right"),
+        Claim::same("at −0.02: no risk at all", of(-0.02)?, "down left left"),
+        Claim::same(
             "at 0.1 with γ = 0.99: (4,1), (3,2), (3,3) avoid both exits",
             pleasant.actions(&["(4,1)", "(3,2)", "(3,3)"])?,
             "down left left",
         ),
-        Line::claim(
+        Claim::stated(
             "at 0.1 with γ = 1",
             endless.clone(),
             "the agent never ends, and its reward is infinite",

@@ -1,6 +1,7 @@
 //! Berkeley's CS188, project 3 (reinforcement learning), and what its autograder expects.
-use super::{Check, Line, Speed};
-use crate::cli::solve;
+use super::check::{Check, Speed};
+use crate::claim::Claim;
+use crate::run::in_memory::solve;
 use anyhow::Result;
 
 const URL: &str = "https://inst.eecs.berkeley.edu/~cs188/su21/project3/";
@@ -63,29 +64,29 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-fn book(command: &'static str) -> Result<Vec<Line>> {
+fn book(command: &'static str) -> Result<Vec<Claim>> {
     let after = |sweeps: u32| {
         let command = format!("lab value-iteration --env gridworld --layout book --steps {sweeps}");
         anyhow::Ok(solve(&command)?)
     };
     let last = solve(command)?;
     Ok(vec![
-        Line::table(
+        Claim::table(
             "values after 5 sweeps",
             after(5)?.cell(3),
             "0.51 0.72 0.84 1.00 | 0.27 # 0.55 -1.00 | 0.00 0.22 0.37 0.13",
         ),
-        Line::table(
+        Claim::table(
             "values after 6 sweeps",
             after(6)?.cell(3),
             "0.59 0.73 0.85 1.00 | 0.41 # 0.57 -1.00 | 0.21 0.31 0.43 0.19",
         ),
-        Line::table(
+        Claim::table(
             "values after 100 sweeps",
             last.cell(3),
             "0.64 0.74 0.85 1.00 | 0.57 # 0.57 -1.00 | 0.49 0.43 0.48 0.28",
         ),
-        Line::derived(
+        Claim::derived(
             "largest error of a value",
             last.error_of_values(0.9)?,
             (0.0, 1e-8),
@@ -101,39 +102,39 @@ const DISCOUNT: &str = "4.4765 5.1665 5.8841 6.6836 7.5087 | 3.9306 # 6.0258 7.5
 /// BridgeGrid with noise 0.1 and discount 0.85, the way between the chasms.
 const BRIDGE: &str = "# | 1.0000 -7.7350 -14.4173 -15.4999 -9.1502 -0.8500 10.0000";
 
-fn tests(command: &'static str) -> Result<Vec<Line>> {
+fn tests(command: &'static str) -> Result<Vec<Claim>> {
     let grid = |options: &str| solve(&format!("lab value-iteration --env gridworld {options}"));
     let tiny = |sweeps: u32| {
         grid(&format!("--layout tiny --noise 0.25 --gamma 0.75 --steps {sweeps}"))?.value("(1,2)")
     };
     Ok(vec![
-        Line::printed(
+        Claim::printed(
             "tinygrid: value of the start",
             grid("--layout tiny")?.value("(1,2)")?,
             "5.0000",
         ),
-        Line::printed("tinygrid-noisy: after 2 sweeps", tiny(2)?, "5.6250"),
-        Line::printed("tinygrid-noisy: after 3 sweeps", tiny(3)?, "6.6797"),
-        Line::printed("tinygrid-noisy: after 5 sweeps", tiny(5)?, "6.9145"),
-        Line::printed("tinygrid-noisy: after 100 sweeps", tiny(100)?, "6.9231"),
-        Line::table(
+        Claim::printed("tinygrid-noisy: after 2 sweeps", tiny(2)?, "5.6250"),
+        Claim::printed("tinygrid-noisy: after 3 sweeps", tiny(3)?, "6.6797"),
+        Claim::printed("tinygrid-noisy: after 5 sweeps", tiny(5)?, "6.9145"),
+        Claim::printed("tinygrid-noisy: after 100 sweeps", tiny(100)?, "6.9231"),
+        Claim::table(
             "bridge, noise 0.1, discount 0.85: after 100 sweeps",
             grid("--layout bridge --noise 0.1 --gamma 0.85 --steps 100")?.cell(3),
             BRIDGE,
         ),
-        Line::table(
+        Claim::table(
             "discountgrid: after 5 sweeps",
             solve(command)?.cell(5),
             "0.2687 0.4740 3.4560 5.3370 6.9611 | 0.0000 # 4.5452 6.9611 8.5041 | \
              0.0042 # 1.0000 # 10.0000 | 0.0106 0.7477 2.8880 5.5324 8.4085",
         ),
-        Line::table(
+        Claim::table(
             "discountgrid: after 9 sweeps",
             grid("--layout discount --steps 9")?.cell(5),
             "3.6240 4.8435 5.7577 6.6255 7.4826 | 2.3421 # 5.9589 7.4826 8.6483 | \
              1.0685 # 1.0000 # 10.0000 | 0.3373 1.6120 3.3017 5.7159 8.4767",
         ),
-        Line::table(
+        Claim::table(
             "discountgrid: after 100 sweeps",
             grid("--layout discount --steps 100")?.cell(5),
             DISCOUNT,
@@ -141,7 +142,7 @@ fn tests(command: &'static str) -> Result<Vec<Line>> {
     ])
 }
 
-fn bridge(command: &'static str) -> Result<Vec<Line>> {
+fn bridge(command: &'static str) -> Result<Vec<Claim>> {
     let start = |noise: f64, discount: f64| {
         let command = format!(
             "lab value-iteration --env gridworld --layout bridge --noise {noise} --gamma {discount}"
@@ -160,16 +161,16 @@ fn bridge(command: &'static str) -> Result<Vec<Line>> {
         }
     }
     Ok(vec![
-        Line::same("start, noise 0.2 and discount 0.9", start(0.2, 0.9)?, "left"),
-        Line::same("start, noise 0.01", solve(command)?.action("(2,2)")?, "right"),
-        Line::same("start, noise 0", start(0.0, 0.9)?, "right"),
-        Line::derived(
+        Claim::same("start, noise 0.2 and discount 0.9", start(0.2, 0.9)?, "left"),
+        Claim::same("start, noise 0.01", solve(command)?.action("(2,2)")?, "right"),
+        Claim::same("start, noise 0", start(0.0, 0.9)?, "right"),
+        Claim::derived(
             "largest noise at which it crosses",
             crosses,
             (0.016_954_85, 1e-6),
             "bisection in Python, with sweeps over a dictionary (docs/checks.md)",
         ),
-        Line::same(
+        Claim::same(
             "discounts of 0, 0.01, … 0.99 at which it crosses, noise 0.2",
             format!("{discounts:?}"),
             "[]",
@@ -178,7 +179,7 @@ fn bridge(command: &'static str) -> Result<Vec<Line>> {
     ])
 }
 
-fn discount(command: &'static str) -> Result<Vec<Line>> {
+fn discount(command: &'static str) -> Result<Vec<Claim>> {
     let with = |options: &str| {
         solve(&format!("lab value-iteration --env gridworld --layout discount {options}"))
     };
@@ -204,27 +205,27 @@ fn discount(command: &'static str) -> Result<Vec<Line>> {
         }
     }
     Ok(vec![
-        Line::same(
+        Claim::same(
             "3a: the near exit, risking the cliff (discount 0.1, noise 0)",
             solve(command)?.actions(&row[..3])?,
             "right right up",
         ),
-        Line::same(
+        Claim::same(
             "3b: the near exit, avoiding the cliff (discount 0.1, noise 0.1)",
             safe_near.actions(&round)?,
             "up up up right right down down",
         ),
-        Line::same(
+        Claim::same(
             "3c: the far exit, risking the cliff (discount 0.9, noise 0)",
             risky_far.actions(&row)?,
             "right right right right up",
         ),
-        Line::same(
+        Claim::same(
             "3d: the far exit, avoiding the cliff (discount 0.9, noise 0.2)",
             safe_far.actions(&far)?,
             "up up up right right right right down down",
         ),
-        Line::same(
+        Claim::same(
             "3e: no exit at all (living reward 20): cells that walk into one",
             format!("{exits:?}"),
             "[]",
@@ -232,11 +233,11 @@ fn discount(command: &'static str) -> Result<Vec<Line>> {
     ])
 }
 
-fn asynchronous(command: &'static str) -> Result<Vec<Line>> {
+fn asynchronous(command: &'static str) -> Result<Vec<Claim>> {
     let with = |options: &str| solve(&format!("lab value-iteration --env gridworld {options}"));
     Ok(vec![
-        Line::table("q5, bridge: prioritized", solve(command)?.cell(3), BRIDGE),
-        Line::table(
+        Claim::table("q5, bridge: prioritized", solve(command)?.cell(3), BRIDGE),
+        Claim::table(
             "q5, discountgrid: prioritized",
             with("--layout discount --order prioritized")?.cell(5),
             DISCOUNT,
@@ -244,17 +245,17 @@ fn asynchronous(command: &'static str) -> Result<Vec<Line>> {
         .note(
             "The published values stop at a threshold of 1e-5, four states of them 0.0001 short.",
         ),
-        Line::table(
+        Claim::table(
             "q4, discountgrid: in place",
             with("--layout discount --order in-place")?.cell(5),
             DISCOUNT,
         ),
-        Line::table(
+        Claim::table(
             "q4, discountgrid: in random order",
             with("--layout discount --order random")?.cell(5),
             DISCOUNT,
         ),
-        Line::printed(
+        Claim::printed(
             "tinygrid: in place",
             with("--layout tiny --order in-place")?.value("(1,2)")?,
             "5.0000",

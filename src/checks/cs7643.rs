@@ -1,7 +1,9 @@
 //! Georgia Tech's CS7643 and the courses whose exercises it shares: tables on FrozenLake, and an
 //! environment of five steps on which a DQN is tried first.
-use super::{Check, Line, Speed, exact};
-use crate::cli::solve;
+use super::check::{Check, Speed};
+use super::exact;
+use crate::claim::Claim;
+use crate::run::in_memory::solve;
 use anyhow::Result;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -65,7 +67,7 @@ const SWEEPS: [(&str, &str); 20] = [
     ("0.00003", "0.531"),
 ];
 
-fn frozen_lake(command: &'static str) -> Result<Vec<Line>> {
+fn frozen_lake(command: &'static str) -> Result<Vec<Claim>> {
     let solved = solve(command)?;
     let changes = solved.metric("train/residual");
     let mut values = Vec::new();
@@ -78,30 +80,30 @@ fn frozen_lake(command: &'static str) -> Result<Vec<Line>> {
     };
     let at = |numbers: &[f64], i: usize| numbers.get(i).copied();
     Ok(vec![
-        Line::table(
+        Claim::table(
             "largest change, sweep by sweep",
             |_, i| at(&changes, i),
             &printed(|row| row.0),
         ),
-        Line::table("value of the first state", |_, i| at(&values, i), &printed(|row| row.1)),
+        Claim::table("value of the first state", |_, i| at(&values, i), &printed(|row| row.1)),
     ])
 }
 
-fn frozen_lake_stanford(command: &'static str) -> Result<Vec<Line>> {
+fn frozen_lake_stanford(command: &'static str) -> Result<Vec<Claim>> {
     let dense = "the policy's linear equations by Gaussian elimination";
     let slippery = solve(command)?;
     let sweeps = solve("lab value-iteration --env frozen-lake --gamma 0.9")?;
     let sure = solve("lab policy-iteration --env frozen-lake --gamma 0.9 --slippery false")?;
     let expected = exact::values(&slippery.mdp, 0.9, exact::sure(&slippery.solution.policy))?[0];
     Ok(vec![
-        Line::derived("value of the first state", slippery.value("0")?, (expected, 1e-9), dense),
-        Line::derived(
+        Claim::derived("value of the first state", slippery.value("0")?, (expected, 1e-9), dense),
+        Claim::derived(
             "the same by value iteration",
             sweeps.value("0")?,
             (0.068_890_90, 1e-8),
             PYTHON,
         ),
-        Line::derived(
+        Claim::derived(
             "value of the first state without slipping",
             sure.value("0")?,
             (0.9_f64.powi(5), 1e-12),
@@ -112,7 +114,7 @@ fn frozen_lake_stanford(command: &'static str) -> Result<Vec<Line>> {
 
 const PYTHON: &str = "sweeps in Python over Gymnasium's table (docs/checks.md)";
 
-fn five_step(command: &'static str) -> Result<Vec<Line>> {
+fn five_step(command: &'static str) -> Result<Vec<Claim>> {
     let solved = solve(command)?;
     let all = exact::best_sequence(&solved.mdp, 0);
     let mut at = 0;
@@ -122,20 +124,20 @@ fn five_step(command: &'static str) -> Result<Vec<Line>> {
         at = exact::outcomes(&solved.mdp, at, action).first().map_or(at, |outcome| outcome.next);
     }
     Ok(vec![
-        Line::printed("best return", solved.start_value(), "4.1"),
-        Line::derived(
+        Claim::printed("best return", solved.start_value(), "4.1"),
+        Claim::derived(
             "best return",
             solved.start_value(),
             (all, 1e-12),
             "all 3125 sequences of actions",
         ),
-        Line::derived(
+        Claim::derived(
             "best return by place alone",
             by_place(&solved.mdp),
             (4.1, 1e-12),
             "2, 1, 0, 2, 1: the pay of place 1, −0.2, turned around twice, and 0.1 for place 0",
         ),
-        Line::claim(
+        Claim::stated(
             "what the planner does",
             best.join(", "),
             "one of the sequences that return 4.1",

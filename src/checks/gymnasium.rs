@@ -1,6 +1,8 @@
 //! Optima of Gymnasium's tables.
-use super::{Check, Line, Speed, exact, trials};
-use crate::cli::{Solved, solve};
+use super::check::{Check, Speed, trials};
+use super::exact;
+use crate::claim::Claim;
+use crate::run::in_memory::{Solved, solve};
 use anyhow::Result;
 use std::collections::VecDeque;
 use train::Measure;
@@ -65,7 +67,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-fn frozen_lake(command: &'static str) -> Result<Vec<Line>> {
+fn frozen_lake(command: &'static str) -> Result<Vec<Claim>> {
     let limited = solve(command)?;
     let endless = solve("lab policy-iteration --env frozen-lake --gamma 1")?;
     let discounted = solve("lab value-iteration --env frozen-lake --gamma 0.99")?;
@@ -74,27 +76,27 @@ fn frozen_lake(command: &'static str) -> Result<Vec<Line>> {
     let best = exact::start_value(&limited.mdp, &exact::best_within(&limited.mdp, 100));
     let dense = exact::start_value(&endless.mdp, &exact::values(&endless.mdp, 1.0, policy())?);
     Ok(vec![
-        Line::printed("best chance within 100 steps", limited.start_value(), "0.74"),
-        Line::derived(
+        Claim::printed("best chance within 100 steps", limited.start_value(), "0.74"),
+        Claim::derived(
             "the same",
             limited.start_value(),
             (best, 1e-12),
             "recursion over steps left",
         ),
-        Line::derived(
+        Claim::derived(
             "chance within 100 steps of the policy that is best without a limit",
             played,
             (0.740_165, 1e-6),
             "the same recursion in Python over Gymnasium's table (docs/checks.md)",
         ),
-        Line::derived(
+        Claim::derived(
             "best chance without a limit",
             endless.start_value(),
             (14.0 / 17.0, 1e-9),
             "14/17",
         ),
-        Line::derived("the same", endless.start_value(), (dense, 1e-9), DENSE),
-        Line::derived(
+        Claim::derived("the same", endless.start_value(), (dense, 1e-9), DENSE),
+        Claim::derived(
             "value at γ = 0.99",
             discounted.start_value(),
             (0.542_025_93, 1e-7),
@@ -103,16 +105,16 @@ fn frozen_lake(command: &'static str) -> Result<Vec<Line>> {
     ])
 }
 
-fn frozen_lake_learned(command: &'static str) -> Result<Vec<Line>> {
+fn frozen_lake_learned(command: &'static str) -> Result<Vec<Claim>> {
     let score = |solved: &Solved| Ok(solved.evaluation.value());
     let command = format!("{command} --eval-every 0 --save-every 0");
     let scores = Measure::of(&trials(&command, 1..=10, solve, score)?);
-    Ok(vec![Line::simulated("chance to cross", scores, (0.74, 0.005))])
+    Ok(vec![Claim::simulated("chance to cross", scores, (0.74, 0.005))])
 }
 
 const DENSE: &str = "the policy's linear equations by Gaussian elimination";
 
-fn frozen_lake_8x8(command: &'static str) -> Result<Vec<Line>> {
+fn frozen_lake_8x8(command: &'static str) -> Result<Vec<Claim>> {
     let limited = solve(command)?;
     let endless = solve("lab policy-iteration --env frozen-lake-8x8 --gamma 1")?;
     let patient = solve("lab value-iteration --env frozen-lake-8x8 --gamma 0.9999")?;
@@ -120,21 +122,26 @@ fn frozen_lake_8x8(command: &'static str) -> Result<Vec<Line>> {
     let long = exact::start_value(&endless.mdp, &exact::best_within(&endless.mdp, 3_000));
     let played = exact::within(&patient.mdp, 200, exact::sure(&patient.solution.policy));
     Ok(vec![
-        Line::printed("best chance within 200 steps", limited.start_value(), "0.91"),
-        Line::derived(
+        Claim::printed("best chance within 200 steps", limited.start_value(), "0.91"),
+        Claim::derived(
             "the same",
             limited.start_value(),
             (best, 1e-12),
             "recursion over steps left",
         ),
-        Line::derived(
+        Claim::derived(
             "best chance without a limit",
             endless.start_value(),
             (1.0, 1e-9),
             "every square but the holes has an action that leads to no hole",
         ),
-        Line::derived("the same", endless.start_value(), (long, 1e-9), "recursion over 3000 steps"),
-        Line::derived(
+        Claim::derived(
+            "the same",
+            endless.start_value(),
+            (long, 1e-9),
+            "recursion over 3000 steps",
+        ),
+        Claim::derived(
             "chance within 200 steps of the best policy for γ = 0.9999",
             exact::start_value(&patient.mdp, &played),
             (0.885_654, 1e-6),
@@ -186,14 +193,14 @@ fn rides(second_row: &str) -> f64 {
     sum / n
 }
 
-fn taxi(command: &'static str) -> Result<Vec<Line>> {
+fn taxi(command: &'static str) -> Result<Vec<Claim>> {
     let solved = solve(command)?;
     let how = "breadth-first search on the map";
     Ok(vec![
-        Line::derived("mean best return", solved.start_value(), (rides(ROWS[0]), 1e-9), how)
+        Claim::derived("mean best return", solved.start_value(), (rides(ROWS[0]), 1e-9), how)
             .note("Gymnasium's comment says 8.46; see the next line."),
-        Line::printed("mean best return on the map before version 3", rides(ROWS[1]), "8.46"),
-        Line::derived(
+        Claim::printed("mean best return on the map before version 3", rides(ROWS[1]), "8.46"),
+        Claim::derived(
             "mean best return",
             solved.start_value(),
             (7.93, 1e-9),
@@ -202,21 +209,21 @@ fn taxi(command: &'static str) -> Result<Vec<Line>> {
     ])
 }
 
-fn cliff_walking(command: &'static str) -> Result<Vec<Line>> {
+fn cliff_walking(command: &'static str) -> Result<Vec<Claim>> {
     let solved = solve(command)?;
     let steps = exact::steps_to_end(&solved.mdp);
     let start = solved.mdp.starts().first().map_or(0, |start| start.0);
     let shortest = steps[start].map_or(f64::NAN, f64::from);
     let slippery = solve("lab value-iteration --env cliff-walking --slippery true")?;
     Ok(vec![
-        Line::printed("best return", solved.start_value(), "-13"),
-        Line::derived(
+        Claim::printed("best return", solved.start_value(), "-13"),
+        Claim::derived(
             "best return",
             solved.start_value(),
             (-shortest, 1e-9),
             "breadth-first search",
         ),
-        Line::derived(
+        Claim::derived(
             "best return where one slips: its error",
             slippery.error_of_values(1.0)?,
             (0.0, 1e-6),

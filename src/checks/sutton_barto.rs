@@ -3,8 +3,10 @@
 pub(super) mod control;
 pub(super) mod prediction;
 
-use super::{Check, Line, Speed, exact};
-use crate::cli::{Solved, solve};
+use super::check::{Check, Speed};
+use super::exact;
+use crate::claim::Claim;
+use crate::run::in_memory::{Solved, solve};
 use anyhow::Result;
 use train::Row;
 
@@ -80,13 +82,13 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-fn leaps(command: &'static str) -> Result<Vec<Line>> {
+fn leaps(command: &'static str) -> Result<Vec<Claim>> {
     let solved = solve(command)?;
     let printed = "22.0 24.4 22.0 19.4 17.5 | 19.8 22.0 19.8 17.8 16.0 | 17.8 19.8 17.8 16.0 14.4 | \
                    16.0 17.8 16.0 14.4 13.0 | 14.4 16.0 14.4 13.0 11.7";
     Ok(vec![
-        Line::table("optimal values", solved.cell(5), printed),
-        Line::derived(
+        Claim::table("optimal values", solved.cell(5), printed),
+        Claim::derived(
             "value of A",
             solved.value("(2,5)")?,
             (10.0 / (1.0 - 0.9_f64.powi(5)), 1e-7),
@@ -154,7 +156,7 @@ const MOVED: [&str; 4] = [
     0 0 0 0 0 0 0 0 -1 -1 -2 -2 -2 -3 -3 -3 -3 -3 -4 -4 -4",
 ];
 
-fn jack(command: &'static str) -> Result<Vec<Line>> {
+fn jack(command: &'static str) -> Result<Vec<Claim>> {
     let python = "policy iteration in Python, Poisson numbers up to 59 (docs/checks.md)";
     let mut lines = Vec::new();
     for (expected, steps) in MOVED.iter().zip(1..) {
@@ -163,18 +165,18 @@ fn jack(command: &'static str) -> Result<Vec<Line>> {
             solved.action(&format!("({},{column})", 20 - row)).ok()?.parse::<f64>().ok()
         };
         let what = format!("cars moved from the first location to the second: policy {steps}");
-        lines.push(Line::table(what, moved, expected).by(python));
+        lines.push(Claim::table(what, moved, expected).by(python));
     }
     let solved = solve(&format!("{command} --log-every 1"))?;
     let changed = |row: &&Row| row.values.get("train/policy_changes").is_some_and(|n| *n > 0.0);
     let improvements = solved.rows.iter().filter(changed).count();
     let what = "improvements until the policy stays";
-    lines.push(Line::printed(what, improvements as f64, "4"));
+    lines.push(Claim::printed(what, improvements as f64, "4"));
     for (state, expected) in
         [("(0,0)", 421.414_063_39), ("(10,10)", 574.948_323_98), ("(20,20)", 636.989_606_80)]
     {
         let what = format!("value of {state}");
-        lines.push(Line::derived(what, solved.value(state)?, (expected, 1e-6), python));
+        lines.push(Claim::derived(what, solved.value(state)?, (expected, 1e-6), python));
     }
     Ok(lines)
 }
@@ -190,7 +192,7 @@ fn bold(share: f64, heads: f64, doublings: u32) -> f64 {
     }
 }
 
-fn gambler(command: &'static str) -> Result<Vec<Line>> {
+fn gambler(command: &'static str) -> Result<Vec<Claim>> {
     let solved = solve(command)?;
     let mut apart = 0.0_f64;
     for capital in 1..100_u32 {
@@ -209,17 +211,17 @@ fn gambler(command: &'static str) -> Result<Vec<Line>> {
     let capitals: Vec<String> = (1..100).map(|capital: usize| capital.to_string()).collect();
     let capitals: Vec<&str> = capitals.iter().map(String::as_str).collect();
     Ok(vec![
-        Line::derived("largest error of a value", apart, (0.0, 1e-9), "bold play, which is optimal below p = ½"),
-        Line::printed("value of 25", solved.value("25")?, "0.16").by("two heads: 0.4²"),
-        Line::printed("value of 50", solved.value("50")?, "0.4").by("one head"),
-        Line::printed("value of 75", solved.value("75")?, "0.64").by("a head, or else one more: 0.4 + 0.6·0.4"),
-        Line::same(
+        Claim::derived("largest error of a value", apart, (0.0, 1e-9), "bold play, which is optimal below p = ½"),
+        Claim::printed("value of 25", solved.value("25")?, "0.16").by("two heads: 0.4²"),
+        Claim::printed("value of 50", solved.value("50")?, "0.4").by("one head"),
+        Claim::printed("value of 75", solved.value("75")?, "0.64").by("a head, or else one more: 0.4 + 0.6·0.4"),
+        Claim::same(
             "stakes at 1 to 99: the least that ties",
             solved.actions(&capitals)?.replace("stake ", ""),
             &stakes.join(" "),
         )
         .note("The steps of figure 4.3: up to 12 and down again within every quarter, 25, 50 and 25 between."),
-        Line::derived(
+        Claim::derived(
             "at 60: staking 10 less staking 40, both optimal",
             solved.q("60", "stake 10")? - solved.q("60", "stake 40")?,
             (0.0, 1e-9),
@@ -228,7 +230,7 @@ fn gambler(command: &'static str) -> Result<Vec<Line>> {
     ])
 }
 
-fn blackjack(command: &'static str) -> Result<Vec<Line>> {
+fn blackjack(command: &'static str) -> Result<Vec<Claim>> {
     let solved = solve(command)?;
     let sticks_from = |ace: u32| -> Result<String> {
         let mut sums = Vec::new();
@@ -246,23 +248,23 @@ fn blackjack(command: &'static str) -> Result<Vec<Line>> {
     let hit = solved.q("(18,1,1)", "hit")? - solved.q("(18,1,1)", "stick")?;
     let python = "recursion over hands in Python (docs/checks.md)";
     Ok(vec![
-        Line::same(
+        Claim::same(
             "without a usable ace: sticks from, against A, 2, … 10",
             sticks_from(0)?,
             "17 13 13 12 12 12 17 17 17 17",
         ),
-        Line::same("with a usable ace", sticks_from(1)?, "19 18 18 18 18 18 18 18 19 19"),
-        Line::derived(
+        Claim::same("with a usable ace", sticks_from(1)?, "19 18 18 18 18 18 18 18 19 19"),
+        Claim::derived(
             "18 with a usable ace against an ace: hitting less sticking",
             hit,
             (0.039_31, 5e-6),
             python,
         ),
-        Line::derived("value of the game", solved.start_value(), (-0.043_113_105, 1e-8), python),
+        Claim::derived("value of the game", solved.start_value(), (-0.043_113_105, 1e-8), python),
     ])
 }
 
-fn windy(command: &'static str) -> Result<Vec<Line>> {
+fn windy(command: &'static str) -> Result<Vec<Claim>> {
     let of =
         |layout: &str| solve(&format!("lab value-iteration --env gridworld --layout {layout}"));
     let found = |solved: &Solved| {
@@ -272,21 +274,21 @@ fn windy(command: &'static str) -> Result<Vec<Line>> {
     let search = "breadth-first search";
     let (four, king, stay) = (solve(command)?, of("windy-king")?, of("windy-king-stay")?);
     Ok(vec![
-        Line::printed("steps with four moves", -four.start_value(), "15"),
-        Line::derived("the same", -four.start_value(), (found(&four), 1e-9), search),
-        Line::derived(
+        Claim::printed("steps with four moves", -four.start_value(), "15"),
+        Claim::derived("the same", -four.start_value(), (found(&four), 1e-9), search),
+        Claim::derived(
             "steps with the king's moves",
             -king.start_value(),
             (found(&king), 1e-9),
             search,
         ),
-        Line::derived(
+        Claim::derived(
             "the same",
             -king.start_value(),
             (7.0, 1e-9),
             "counted by hand along the best way",
         ),
-        Line::derived(
+        Claim::derived(
             "steps where staying is a move",
             -stay.start_value(),
             (found(&stay), 1e-9),
@@ -295,15 +297,15 @@ fn windy(command: &'static str) -> Result<Vec<Line>> {
     ])
 }
 
-fn maze(command: &'static str) -> Result<Vec<Line>> {
+fn maze(command: &'static str) -> Result<Vec<Claim>> {
     let solved = solve(command)?;
     let start = solved.mdp.starts().first().map_or(0, |start| start.0);
     let steps = exact::steps_to_end(&solved.mdp)[start].map_or(f64::NAN, f64::from);
     let ours = 1.0 + solved.start_value().ln() / 0.95_f64.ln();
     Ok(vec![
-        Line::printed("steps", ours, "14"),
-        Line::derived("the same", ours, (steps, 1e-9), "breadth-first search"),
-        Line::derived(
+        Claim::printed("steps", ours, "14"),
+        Claim::derived("the same", ours, (steps, 1e-9), "breadth-first search"),
+        Claim::derived(
             "value of the start",
             solved.start_value(),
             (0.95_f64.powi(13), 1e-9),

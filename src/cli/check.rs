@@ -1,5 +1,6 @@
 //! `lab check`: the answer key.
-use crate::checks::{self, Check, Line, Outcome, Speed};
+use crate::checks::{self, Check, Outcome, Speed};
+use crate::claim::Claim;
 use crate::registry::find;
 use anyhow::Result;
 use std::io::Write;
@@ -100,7 +101,7 @@ fn details(outcome: &Outcome, out: &mut dyn Write) -> Result<()> {
 }
 
 /// One comparison.
-pub(super) fn write_line(line: &Line, out: &mut dyn Write) -> Result<()> {
+pub(super) fn write_line(line: &Claim, out: &mut dyn Write) -> Result<()> {
     let verdict = if line.pass { "pass" } else { "FAIL" };
     let from = if line.derived.is_some() { "derived  " } else { "published" };
     writeln!(out, "  {verdict}  {}", line.what)?;
@@ -145,7 +146,7 @@ mod tests {
     #[test]
     fn a_wrong_expectation_fails_and_is_told() {
         let check = checks::all()[0];
-        let lines = || vec![Line::printed("one", 1.0, "1.0"), Line::printed("two", 2.0, "3.0")];
+        let lines = || vec![Claim::printed("one", 1.0, "1.0"), Claim::printed("two", 2.0, "3.0")];
         let outcome = Outcome::of(check, Ok(lines()), 0.0);
         assert!(!outcome.pass);
         let right = Outcome::of(check, Ok(lines()[..1].to_vec()), 0.0);

@@ -1,8 +1,9 @@
 //! `lab data`: fetch data sets, and look at them.
-use super::run_data;
 use crate::registry::{DataName, find};
+use crate::render::sheet;
+use crate::run::data as run_data;
+use crate::told;
 use crate::usage::Usage;
-use crate::{sheet, told};
 use anyhow::Result;
 use generative::data::{DOWNLOADS, Got};
 use std::io::Write;
@@ -83,7 +84,7 @@ fn check_mirror(mirror: &str) -> Result<(), Usage> {
 
 fn show(name: &str, n: usize, path: Option<&Path>, out: &mut dyn Write) -> Result<()> {
     let data = DataName::parse(name)?;
-    let loaded = data.load(&(data.entry.options)(&Default::default())?)?;
+    let loaded = data.load(&params::resolve(&(data.entry.options)(), &Default::default())?)?;
     run_data::tell(&loaded.notes);
     let images = loaded.dataset.images()?.train;
     let n = n.min(images.len());

@@ -1,7 +1,9 @@
 //! `lab eval`: score a saved model.
-use super::config::Config;
-use super::model::{Learned, Trained, With};
-use super::{run_data, session};
+use crate::run::build::raise_limit;
+use crate::run::config::Config;
+use crate::run::data as run_data;
+use crate::run::machine::progress;
+use crate::run::trained::{Learned, Trained, With};
 use crate::told;
 use crate::usage::Usage;
 use ::train::{Evaluation, Measure, Split, Which, pulse, stream};
@@ -52,7 +54,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     if let (Learned::Agent(..), Some(n)) = (&trained.learned, args.samples) {
         return Err(Usage(format!("--samples {n}: {name} plays episodes; give --episodes")).into());
     }
-    let mut progress = vec![session::progress("", false)];
+    let mut progress = vec![progress("", false)];
     let evaluation = pulse::telling(&mut progress, || score(args, trained))?;
     drop(progress); // The bar leaves the terminal before the result is told.
     if args.json {
@@ -73,7 +75,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "{name} {}", told::measure(measure))?;
     }
     if let Some(cut_off) = evaluation.cut_off {
-        writeln!(out, "{cut_off}{}", session::raise_limit(&config)?)?;
+        writeln!(out, "{cut_off}{}", raise_limit(&config)?)?;
     }
     Ok(())
 }

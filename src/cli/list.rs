@@ -1,19 +1,23 @@
-//! `lab list`: what there is.
+//! `lab list`: algorithms, environments, data sets, presets, checks and reproductions.
 use crate::checks;
-use crate::registry::{ALGORITHMS, DATA, ENVS, Options, PRESETS, Resolve};
+use crate::registry::{ALGORITHMS, DATA, ENVS, PRESETS, find};
 use crate::reproduce::TARGETS;
+use crate::usage::Usage;
 use anyhow::Result;
+use params::{Field, plain};
 use serde_json::Value;
 use std::io::Write;
 
-/// List what there is, a line each
+/// List algorithms, environments, data sets, presets, checks or reproductions, a line each
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// What to list
+    /// Kind to list
     what: What,
+    /// One of them, to be shown in full: a preset's file, the options of an environment or a data set
+    name: Option<String>,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum What {
     /// Environments, with their options and defaults
     Envs,
@@ -30,11 +34,45 @@ enum What {
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
-    match args.what {
+    let name = args.name.as_deref();
+    match (args.what, name) {
+        (What::Presets, Some(name)) => {
+            let preset = find("preset", name, PRESETS, |preset| preset.name)?;
+            write!(out, "{}", preset.text)?;
+        }
+        (What::Envs, Some(name)) => {
+            let entry = find("environment", name, ENVS, |entry| entry.name)?;
+            named(out, entry.name, entry.about)?;
+            explained(&(entry.options)(), out)?;
+        }
+        (What::Data, Some(name)) => {
+            let entry = find("data set", name, DATA, |entry| entry.name)?;
+            named(out, entry.name, entry.about)?;
+            explained(&(entry.options)(), out)?;
+        }
+        (What::Algorithms, Some(name)) => {
+            let sentence = format!("list algorithms {name}: see `lab {name} --help`");
+            return Err(Usage(sentence).into());
+        }
+        (What::Checks, Some(name)) => {
+            let sentence = format!("list checks {name}: see `lab check {name}`");
+            return Err(Usage(sentence).into());
+        }
+        (What::Reproductions, Some(name)) => {
+            let sentence = format!("list reproductions {name}: see `lab reproduce {name}`");
+            return Err(Usage(sentence).into());
+        }
+        (what, None) => all(what, out)?,
+    }
+    Ok(())
+}
+
+fn all(what: What, out: &mut dyn Write) -> Result<()> {
+    match what {
         What::Envs => {
             for entry in ENVS {
                 named(out, entry.name, entry.about)?;
-                options(entry.options, out)?;
+                options(&(entry.options)(), out)?;
             }
         }
         What::Algorithms => {
@@ -45,7 +83,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         What::Data => {
             for entry in DATA {
                 named(out, entry.name, entry.about)?;
-                options(entry.options, out)?;
+                options(&(entry.options)(), out)?;
             }
         }
         What::Checks => {
@@ -73,11 +111,19 @@ fn named(out: &mut dyn Write, name: &str, about: &str) -> Result<()> {
 }
 
 /// Each option as a flag with its default.
-fn options(of: Resolve, out: &mut dyn Write) -> Result<()> {
-    for (key, default) in of(&Options::new())? {
-        let default = if default.is_null() { Value::from("…") } else { default };
-        let default = default.as_str().map_or(default.to_string(), str::to_owned);
-        named(out, "", &format!("  --{} {default}", key.replace('_', "-")))?;
-    }
-    Ok(())
+fn options(of: &[Field], out: &mut dyn Write) -> Result<()> {
+    of.iter().try_for_each(|field| named(out, "", &format!("  {}", flag_of(field))))
+}
+
+/// Each option as a flag with its default and its meaning.
+fn explained(of: &[Field], out: &mut dyn Write) -> Result<()> {
+    of.iter().try_for_each(|field| Ok(writeln!(out, "  {:28}{}", flag_of(field), field.about)?))
+}
+
+fn flag_of(field: &Field) -> String {
+    let default = match &field.default {
+        Value::Null => "…".to_owned(),
+        default => plain(default),
+    };
+    format!("--{} {default}", field.flag())
 }

@@ -3,34 +3,42 @@ mod check;
 mod config;
 mod data;
 mod eval;
-mod interrupt;
+mod flags;
 mod list;
-mod model;
 #[cfg(test)]
 mod mutated;
-mod pictures;
 mod play;
 mod plot;
 mod reproduce;
 mod resume;
-mod run_data;
 mod sample;
-mod session;
-mod solution;
-mod solve;
-mod subject_options;
 mod train;
-mod trainee;
-
-pub(crate) use solve::{Solved, solve, watch};
 
 use crate::registry::{ALGORITHMS, BadOption};
+use crate::run::machine::Verbosity;
 use crate::usage::Usage;
 use ::train::{BadValue, ConfigChanged};
 use anyhow::Result;
 use clap::{Args as _, Command, FromArgMatches as _};
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
+
+/// How much is told, and in what form.
+#[derive(Debug, Clone, Copy, clap::Args)]
+struct Verbose {
+    /// Show no progress
+    #[arg(long)]
+    quiet: bool,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl From<Verbose> for Verbosity {
+    fn from(Verbose { quiet, json }: Verbose) -> Self {
+        Self { quiet, json }
+    }
+}
 
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
@@ -73,7 +81,9 @@ fn command() -> Command {
         check::Args::augment_args(Command::new("check")),
         reproduce::Args::augment_args(Command::new("reproduce")),
     ];
-    root.subcommands(training).subcommands(others.map(with_negative_numbers))
+    root.subcommands(training)
+        .subcommand(config::command())
+        .subcommands(others.map(with_negative_numbers))
 }
 
 /// Has flags take `-1` for a value, which they then refuse by what it is, and not for a flag.
@@ -91,6 +101,7 @@ fn run(matches: &clap::ArgMatches, out: &mut dyn Write) -> Result<ExitCode> {
     };
     let done = |result: Result<()>| result.map(|()| ExitCode::SUCCESS);
     match name {
+        "config" => done(config::run(matches, out)),
         "resume" => resume::run(resume::Args::from_arg_matches(matches)?, out),
         "eval" => done(eval::run(&eval::Args::from_arg_matches(matches)?, out)),
         "play" => done(play::run(&play::Args::from_arg_matches(matches)?, out)),

@@ -5,7 +5,7 @@
 mod mutate;
 mod readers;
 
-use super::config;
+use crate::run::config;
 use ::train::stream;
 use mutate::mutated;
 use readers::{Reader, readers};

@@ -1,7 +1,8 @@
 //! `lab play`: watch a trained agent.
-use super::model::{Trained, play, record};
-use super::pictures;
-use crate::gif::Animation;
+use crate::render::gif::Animation;
+use crate::run::episode::{play, record};
+use crate::run::machine::tell;
+use crate::run::trained::Trained;
 use crate::usage::Usage;
 use ::train::{Which, stream, write_atomic};
 use agents::actions_rng;
@@ -56,7 +57,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         for i in 0..args.episodes {
             if animation.len() >= MOST_FRAMES {
                 let sentence = format!("it shows the first {i} of {} episodes", args.episodes);
-                pictures::tell(&format!("note: {}: {sentence}", path.display()));
+                tell(&format!("note: {}: {sentence}", path.display()));
                 break;
             }
             record((agent, make), rng(i), &most, &mut animation)?;

@@ -1,8 +1,8 @@
 //! `lab plot`: learning curves of one or several runs, or what one thinks of a grid.
-use super::model::Trained;
-use super::{session, solution};
-use crate::board::{Board, Ink};
-use crate::plot;
+use crate::render::board::{Board, Ink};
+use crate::render::plot;
+use crate::run::trained::Trained;
+use crate::run::{build, solution};
 use crate::usage::Usage;
 use ::train::Which;
 use agents::tabular::{Model, Table};
@@ -85,7 +85,7 @@ fn thinks(run: &Path, flag: &str) -> Result<(Arc<dyn Mdp>, Table)> {
     let trained = Trained::load(run, Which::Latest)?;
     let refused = |why: &str| Usage(format!("{flag}: {}: {why}", run.display()));
     let (agent, _) = trained.agent()?;
-    let Some(mdp) = session::problem(&trained.config)? else {
+    let Some(mdp) = build::problem(&trained.config)? else {
         return Err(refused("the outcomes of its environment are not known").into());
     };
     let Some(table) = agent.table(&Model::new(&mdp)?)? else {

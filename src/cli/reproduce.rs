@@ -1,9 +1,10 @@
 //! `lab reproduce`: experiments run whole.
+use super::Verbose;
 use super::check::write_line;
-use super::interrupt::Interrupts;
-use super::session::{Machine, Verbosity};
 use crate::registry::{DataName, Options, find};
 use crate::reproduce::{Experiment, Report, Setting, Size, TARGETS, Target};
+use crate::run::interrupt::Interrupts;
+use crate::run::machine::Machine;
 use crate::usage::Usage;
 use ::train::{DeviceChoice, Interrupted, RunDir, RunInfo};
 use anyhow::Result;
@@ -41,7 +42,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
-    verbosity: Verbosity,
+    verbosity: Verbose,
 }
 
 /// Experiments count on from theirs.
@@ -123,7 +124,7 @@ fn reproduce(
     (target, chosen): (&Target, &[&Experiment]),
     setting: &Setting,
     dir: &RunDir,
-    verbosity: Verbosity,
+    verbosity: Verbose,
     out: &mut dyn Write,
 ) -> Result<ExitCode> {
     let (begun, run) = (Instant::now(), dir.path().display().to_string());

@@ -1,13 +1,14 @@
 //! `lab resume`: go on exactly where a run stopped.
-use super::config::{self, Config};
-use super::run_data;
-use super::session::{self, Machine, Session, Verbosity};
-use super::train;
-use crate::registry::{Options, Subject};
+use super::{Verbose, train};
+use crate::registry::Subject;
+use crate::run::config::{self, Config};
+use crate::run::layer::Layer;
+use crate::run::machine::{Machine, Verbosity};
+use crate::run::session::Session;
+use crate::run::{build, data};
 use crate::usage::Usage;
 use ::train::{Checkpoints, ConfigChanged, DeviceChoice, RunDir};
 use anyhow::Result;
-use serde_json::Value;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ pub(super) struct Args {
     run: PathBuf,
     /// Train until this many steps in all [default: what the run was started with]
     #[arg(long, value_name = "N")]
-    steps: Option<u64>,
+    steps: Option<String>,
     /// Device for tensors: auto, cpu, cuda or cuda:I
     #[arg(long, default_value = "auto", value_name = "DEVICE")]
     device: DeviceChoice,
@@ -31,7 +32,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME:PATH")]
     data: Option<String>,
     #[command(flatten)]
-    verbosity: Verbosity,
+    verbose: Verbose,
     /// Other options of the run's algorithm; a hyper-parameter that is not the run's is refused
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
     options: Vec<String>,
@@ -44,14 +45,14 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> Result<ExitCode> {
     let before = Config::saved(info.config, algorithm)?;
     let mut more = train::parse(algorithm, &args.options)?;
     if let Some(steps) = args.steps {
-        more.options.insert("steps".to_owned(), steps.into());
+        more.flags.lay(Layer::typed(algorithm, [("steps".to_owned(), steps)])?);
     }
-    let moved = moved(&mut more.options, args.data);
+    let moved = more.flags.take(Subject::Data.key()).or(args.data);
     if let (Some(data), Subject::Env) = (&moved, algorithm.subject()) {
         let sentence = format!("--data {data}: {} learns in an environment", algorithm.name);
         return Err(Usage(sentence).into());
     }
-    let config = before.with(more.options, algorithm)?;
+    let config = before.with(more.flags, algorithm)?;
     ConfigChanged::check(&before.fixed(), &config.fixed())?;
     let before_steps = before.plan()?.steps;
     let (steps, reached) = (config.plan()?.steps, Checkpoints::of(dir.path()).newest_step());
@@ -66,34 +67,25 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> Result<ExitCode> {
     let device = more.device.unwrap_or(args.device);
     let machine = Machine::prepare(device, more.threads.or(args.threads))?;
     let verbosity = Verbosity {
-        quiet: args.verbosity.quiet || more.verbosity.quiet,
-        json: args.verbosity.json || more.verbosity.json,
+        quiet: args.verbose.quiet || more.verbosity.quiet,
+        json: args.verbose.json || more.verbosity.json,
     };
     let (mut record, mut notes) = (None, Vec::new());
     let (saved, moved) = (info.data.take(), moved.as_deref());
-    let trainee = session::trainee(algorithm, &config, &machine.device, || {
-        let data = run_data::again(&args.run, &config, saved.as_ref(), moved)?;
-        (record, notes) = (data.record, data.notes);
-        Ok(data.dataset)
+    let trainee = build::trainee(algorithm, &config, &machine.device, || {
+        let loaded = data::again(&args.run, &config, saved.as_ref(), moved)?;
+        (record, notes) = (loaded.record, loaded.notes);
+        Ok(loaded.dataset)
     })?;
-    info.data = run_data::remember(&config, moved, saved.as_ref(), record)?;
+    info.data = data::remember(&config, moved, saved.as_ref(), record)?;
     // A run that is stopped once more goes on towards the steps that were asked for last.
     info.config = config.all.clone();
     (info.device, info.threads) = (::train::device_name(&machine.device), machine.threads);
     dir.write_json("run.json", &info)?;
     if !verbosity.quiet {
-        run_data::tell(&notes);
+        data::tell(&notes);
     }
     Session { algorithm, config, dir, info, verbosity, begun }.train(trainee, out)
-}
-
-/// Where data were moved to, which is no other option than the run was begun with.
-fn moved(options: &mut Options, typed: Option<String>) -> Option<String> {
-    let among = match options.remove(Subject::Data.key()) {
-        Some(Value::String(data)) => Some(data),
-        _ => None,
-    };
-    among.or(typed)
 }
 
 #[cfg(test)]

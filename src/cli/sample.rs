@@ -1,7 +1,7 @@
 //! `lab sample`: draw from a generative model.
-use super::model::{Trained, With};
-use super::run_data;
-use crate::sheet;
+use crate::render::sheet;
+use crate::run::data as run_data;
+use crate::run::trained::{Trained, With};
 use crate::usage::Usage;
 use ::train::{Split, Which, stream, write_atomic};
 use anyhow::Result;

@@ -1,29 +1,25 @@
 //! `lab ALGORITHM`: a new run.
-use super::config::Config;
-use super::run_data;
-use super::session::{self, Machine, Session, Verbosity};
-use super::subject_options;
-use crate::registry::{Algorithm, Options};
+use super::Verbose;
+use super::flags;
+use crate::registry::Algorithm;
+use crate::run::config::Config;
+use crate::run::layer::Layer;
+use crate::run::machine::{Machine, Verbosity};
+use crate::run::session::{Session, if_already_run};
+use crate::run::{build, data};
 use crate::usage::Usage;
 use ::train::{RunDir, RunInfo};
 use anyhow::Result;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args as _, Command, FromArgMatches as _};
-use serde_json::Value;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
-/// Options of every training subcommand. Those of the plan have their defaults in the registry.
+/// Options of every training subcommand that are no parameters.
 #[derive(clap::Args)]
 struct Args {
-    /// Seed of everything random [default: 1]
-    #[arg(long, value_name = "N")]
-    seed: Option<u64>,
-    /// UNITS to train for
-    #[arg(long, value_name = "N")]
-    steps: Option<u64>,
     /// Device for tensors: auto, cpu, cuda or cuda:I
     #[arg(long, default_value = "auto", value_name = "DEVICE")]
     device: ::train::DeviceChoice,
@@ -39,69 +35,40 @@ struct Args {
     /// File of options, TOML, or the run.json of another run
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// UNITS from one row of metrics to the next; 0 for never
-    #[arg(long, value_name = "N")]
-    log_every: Option<u64>,
-    /// UNITS from one evaluation to the next; 0 for never
-    #[arg(long, value_name = "N")]
-    eval_every: Option<u64>,
-    /// UNITS from one checkpoint to the next; 0 for the best and the last one only
-    #[arg(long, value_name = "N")]
-    save_every: Option<u64>,
-    /// Stop once an evaluation is this good, in the units of the measure that decides: at least SCORE where
-    /// higher is better (return, elbo_nats, value_start), at most SCORE where lower is (nll_nats, errors)
-    #[arg(long, value_name = "SCORE", value_parser = finite)]
-    target: Option<f64>,
-    /// Stop after this many evaluations without a new best
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    patience: Option<u32>,
     #[command(flatten)]
-    verbosity: Verbosity,
+    verbose: Verbose,
 }
 
-/// The subcommand of `algorithm`, with a flag for each of its hyper-parameters.
+/// The subcommand of `algorithm`, with a flag for each of its parameters.
 pub(super) fn command(algorithm: &Algorithm) -> Command {
-    let about = format!("Train: {}", algorithm.about);
     let subject = algorithm.subject();
     let command = Command::new(algorithm.name).aliases(algorithm.aliases);
-    let options = Args::augment_args(command.args(subject_options::named(subject)));
-    let plan = serde_json::to_value(&algorithm.plan).unwrap_or_default();
-    let units = algorithm.unit[..1].to_uppercase() + &algorithm.unit[1..];
-    let options = options.mut_args(|arg| {
-        let help = arg.get_help().map(|help| {
-            let name = subject.key().to_uppercase();
-            help.to_string().replace("UNITS", &units).replace("SUBJECT", &name)
-        });
-        let default = plan.get(arg.get_id().as_str()).filter(|default| !default.is_null());
-        match (help, default) {
-            (Some(help), Some(default)) => arg.help(format!("{help} [default: {default}]")),
-            (Some(help), None) => arg.help(help),
-            (None, _) => arg,
+    let command = command.args(flags::named(subject)).args(flags::of_plan(algorithm));
+    let command = Args::augment_args(command).mut_args(|arg| {
+        let help = arg.get_help().map(|help| help.to_string());
+        match help {
+            Some(help) => arg.help(help.replace("SUBJECT", &subject.key().to_uppercase())),
+            None => arg,
         }
     });
-    let own: Vec<_> = options.get_arguments().map(|arg| arg.get_id().clone()).collect();
-    let all = (algorithm.hyper.flags)(options.next_help_heading("Hyper-parameters"));
-    let all = all.mut_args(|arg| match arg.get_action().takes_values() {
-        true if own.contains(arg.get_id()) => arg.allow_negative_numbers(true),
-        true => arg.allow_negative_numbers(true).value_name("X"),
-        false => arg,
-    });
-    subject_options::flags(all, subject)
-    // The doc comments of the two tables of options would go before it.
-    .about(about)
-    .long_about(None)
-    .after_help(format!(
-        "A flag goes before --config, that before the preset, that before the default. Where there is \
-         a preset for the {}, its values are the ones that count: run.json in the run directory tells \
-         them all.",
-        subject.what()
-    ))
+    let command = command.next_help_heading("Hyper-parameters").args(flags::of_hyper(algorithm));
+    flags::of_subjects(command, subject)
+        // The doc comments of the tables of options would go before it.
+        .about(format!("Train: {}", algorithm.about))
+        .long_about(None)
+        .after_help(format!(
+            "A flag goes before --config, that before the preset, that before the default. Where there is \
+             a preset for the {}, its values are the ones that count: `lab config {} …` prints them all. \
+             Numbers may be written 1e6, 10_000 or 10k.",
+            subject.what(),
+            algorithm.name
+        ))
 }
 
-/// What was typed, over file, preset and defaults.
+/// The configuration of a new run: what was typed, over file, preset and defaults.
 pub(super) fn config(algorithm: &Algorithm, matches: &ArgMatches) -> Result<Config> {
     let args = Args::from_arg_matches(matches)?;
-    let flags = typed(algorithm, matches, &args)?;
+    let flags = flags::typed(algorithm, matches)?;
     Config::resolve(algorithm, flags, args.preset.as_deref(), args.config.as_deref())
 }
 
@@ -113,20 +80,20 @@ pub(super) fn run(
 ) -> Result<ExitCode> {
     let begun = Instant::now();
     let args = Args::from_arg_matches(matches)?;
-    let typed = |error| subject_options::as_typed(matches, algorithm.subject(), error);
-    let config = config(algorithm, matches).map_err(typed)?;
+    let config = config(algorithm, matches)?;
     let machine = Machine::prepare(args.device, args.threads)?;
     // Before the directory is made: wrong usage leaves nothing behind.
     let (mut record, mut notes) = (None, Vec::new());
     let load = || {
-        let data = run_data::first(&config)?;
-        (record, notes) = (data.record, data.notes);
-        Ok(data.dataset)
+        let loaded = data::first(&config)?;
+        (record, notes) = (loaded.record, loaded.notes);
+        Ok(loaded.dataset)
     };
-    let trainee = session::trainee(algorithm, &config, &machine.device, load).map_err(typed)?;
+    let trainee = build::trainee(algorithm, &config, &machine.device, load)
+        .map_err(|error| config.explained(error))?;
     let (subject, seed) = (config.subject().to_owned(), config.seed());
     let dir = RunDir::create(args.out.as_deref(), &format!("{}-{subject}-s{seed}", algorithm.name))
-        .map_err(|error| session::if_already_run(error, args.out.as_deref(), &config))?;
+        .map_err(|error| if_already_run(error, args.out.as_deref(), &config))?;
     let info = RunInfo {
         algorithm: algorithm.name.to_owned(),
         subject,
@@ -137,25 +104,19 @@ pub(super) fn run(
         device: ::train::device_name(&machine.device),
         threads: machine.threads,
         started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
-        data: run_data::remember(&config, None, None, record)?,
+        data: data::remember(&config, None, None, record)?,
     };
     dir.write_json("run.json", &info)?;
-    if !args.verbosity.quiet {
-        run_data::tell(&notes);
+    if !args.verbose.quiet {
+        data::tell(&notes);
     }
-    Session { algorithm, config, dir, info, verbosity: args.verbosity, begun }.train(trainee, out)
-}
-
-fn finite(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number.is_finite() => Ok(number),
-        _ => Err("a finite number is expected".to_owned()),
-    }
+    Session { algorithm, config, dir, info, verbosity: args.verbose.into(), begun }
+        .train(trainee, out)
 }
 
 /// What was typed after the options that `lab resume` knows itself.
 pub(super) struct More {
-    pub(super) options: Options,
+    pub(super) flags: Layer,
     pub(super) device: Option<::train::DeviceChoice>,
     pub(super) threads: Option<usize>,
     pub(super) verbosity: Verbosity,
@@ -174,26 +135,9 @@ pub(super) fn parse(algorithm: &Algorithm, arguments: &[String]) -> Result<More>
     }
     let typed_device = matches.value_source("device") == Some(ValueSource::CommandLine);
     Ok(More {
-        options: typed(algorithm, &matches, &args)?,
+        flags: flags::typed(algorithm, &matches)?,
         device: typed_device.then_some(args.device),
         threads: args.threads,
-        verbosity: args.verbosity,
+        verbosity: args.verbose.into(),
     })
-}
-
-/// What was typed, by key of the configuration.
-fn typed(algorithm: &Algorithm, matches: &ArgMatches, args: &Args) -> Result<Options> {
-    let mut options = (algorithm.hyper.typed)(matches)?;
-    let numbers = [
-        ("seed", args.seed.map(Value::from)),
-        ("steps", args.steps.map(Value::from)),
-        ("log_every", args.log_every.map(Value::from)),
-        ("eval_every", args.eval_every.map(Value::from)),
-        ("save_every", args.save_every.map(Value::from)),
-        ("target", args.target.map(Value::from)),
-        ("patience", args.patience.map(Value::from)),
-    ];
-    options.extend(numbers.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
-    options.extend(subject_options::typed(matches, algorithm.subject())?);
-    Ok(options)
 }

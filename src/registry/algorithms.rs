@@ -1,5 +1,5 @@
 //! The algorithms.
-use super::{DataJob, Job, Options, Resolve, Subject, resolve, typed};
+use super::{DataJob, Fields, Job, Subject};
 use agents::tabular::{
     DoubleQLearning, DoubleQLearningConfig, DynaQ, DynaQConfig, ExpectedSarsa, ExpectedSarsaConfig,
     FittedQ, FittedQConfig, LinearQ, LinearQConfig, McPrediction, McPredictionConfig, ModelBased,
@@ -12,13 +12,11 @@ use agents::{
     ReinforceConfig,
 };
 use anyhow::Result;
-use clap::{ArgMatches, Args, Command};
 use generative::{
     Gan, GanConfig, Generative, ImageTransformerConfig, MadeConfig, PixelCnnConfig, Vae, VaeConfig,
     VqVae, VqVaeConfig, image_transformer, made, pixelcnn,
 };
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use params::Parameters as _;
 use train::Plan;
 
 /// An algorithm by name.
@@ -34,27 +32,9 @@ pub struct Algorithm {
     /// How long it trains and how often it looks up from it, unless told otherwise.
     pub plan: Plan,
     /// Its hyper-parameters.
-    pub hyper: Hyper,
+    pub hyper: Fields,
     /// How to make an untrained learner, and from what.
     pub build: Build,
-}
-
-/// The hyper-parameters of an algorithm.
-#[derive(Clone, Copy)]
-pub struct Hyper {
-    /// Adds a flag for each to its subcommand.
-    pub flags: fn(Command) -> Command,
-    /// Those that were typed.
-    pub typed: fn(&ArgMatches) -> Result<Options>,
-    /// Each with its default, or as given.
-    pub options: Resolve,
-}
-
-impl Hyper {
-    /// The fields of `C`.
-    const fn of<C: Args + Default + Serialize + DeserializeOwned>() -> Self {
-        Self { flags: C::augment_args, typed: typed::<C>, options: resolve::<C> }
-    }
 }
 
 /// How to make an untrained learner.
@@ -134,7 +114,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Advantage actor-critic (Mnih et al. 2016), also with Q as the critic",
         unit: "transitions",
         plan: ON_POLICY,
-        hyper: Hyper::of::<ActorCriticConfig>(),
+        hyper: ActorCriticConfig::fields,
         build: Build::Agent(|job| {
             job.needs_every_action()?;
             job.needs_a_choice()?;
@@ -148,7 +128,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Double Q-learning (van Hasselt 2010)",
         unit: "transitions",
         plan: LEARNING,
-        hyper: Hyper::of::<DoubleQLearningConfig>(),
+        hyper: DoubleQLearningConfig::fields,
         build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(DoubleQLearning::new(job.task()?, config, seed)?))
@@ -167,7 +147,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
             target: None,
             patience: None,
         },
-        hyper: Hyper::of::<DqnConfig>(),
+        hyper: DqnConfig::fields,
         build: Build::Agent(|job| {
             job.needs_discrete_actions()?;
             job.needs_every_action()?;
@@ -181,7 +161,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Dyna-Q and Dyna-Q+: Q-learning, also from memory (Sutton 1990)",
         unit: "transitions",
         plan: LEARNING,
-        hyper: Hyper::of::<DynaQConfig>(),
+        hyper: DynaQConfig::fields,
         build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(DynaQ::new(job.task()?, config, seed)?))
@@ -193,7 +173,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Expected Sarsa (van Seijen et al. 2009), also with n steps",
         unit: "transitions",
         plan: LEARNING,
-        hyper: Hyper::of::<ExpectedSarsaConfig>(),
+        hyper: ExpectedSarsaConfig::fields,
         build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(ExpectedSarsa::new(job.task()?, config, seed)?))
@@ -205,7 +185,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Fitted Q-iteration on a fixed set of transitions (Ernst et al. 2005)",
         unit: "regressions",
         plan: Plan { steps: 1_000, eval_every: 10, ..PLANNING },
-        hyper: Hyper::of::<FittedQConfig>(),
+        hyper: FittedQConfig::fields,
         build: Build::Agent(|job| {
             job.needs_discrete_actions()?;
             let (config, seed) = (job.config()?, job.seed);
@@ -225,7 +205,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
             target: None,
             patience: None,
         },
-        hyper: Hyper::of::<GanConfig>(),
+        hyper: GanConfig::fields,
         build: Build::Model(|job| {
             let config = job.config::<GanConfig>()?;
             Ok(Box::new(Gan::new(job.data, config, job.seed, job.device)?))
@@ -237,7 +217,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "A causal transformer over the numbers of a picture (Chen et al. 2020); small pictures",
         unit: "pictures",
         plan: PIXELS,
-        hyper: Hyper::of::<ImageTransformerConfig>(),
+        hyper: ImageTransformerConfig::fields,
         build: Build::Model(|job| {
             let config = job.config::<ImageTransformerConfig>()?;
             let (seed, device) = (job.seed, job.device);
@@ -250,7 +230,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Q-learning with q linear in the observation",
         unit: "transitions",
         plan: LEARNING,
-        hyper: Hyper::of::<LinearQConfig>(),
+        hyper: LinearQConfig::fields,
         build: Build::Agent(|job| {
             job.needs_discrete_actions()?;
             let (config, seed) = (job.config()?, job.seed);
@@ -263,7 +243,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "MADE: exact likelihoods by masked dense layers (Germain et al. 2015)",
         unit: "pictures",
         plan: PICTURES,
-        hyper: Hyper::of::<MadeConfig>(),
+        hyper: MadeConfig::fields,
         build: Build::Model(|job| {
             let config = job.config::<MadeConfig>()?;
             let (seed, device) = (job.seed, job.device);
@@ -276,7 +256,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Monte Carlo prediction of a given policy, also off-policy (Sutton & Barto, chapter 5)",
         unit: "transitions",
         plan: LEARNING,
-        hyper: Hyper::of::<McPredictionConfig>(),
+        hyper: McPredictionConfig::fields,
         build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(McPrediction::new(job.task()?, config, seed)?))
@@ -288,7 +268,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Planning in a model that is estimated from what was seen",
         unit: "transitions",
         plan: LEARNING,
-        hyper: Hyper::of::<ModelBasedConfig>(),
+        hyper: ModelBasedConfig::fields,
         build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(ModelBased::new(job.task()?, config, seed)?))
@@ -300,7 +280,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Monte Carlo control: on-policy, exploring starts or off-policy (Sutton & Barto, chapter 5)",
         unit: "transitions",
         plan: LEARNING,
-        hyper: Hyper::of::<MonteCarloConfig>(),
+        hyper: MonteCarloConfig::fields,
         build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(MonteCarlo::new(job.task()?, config, seed)?))
@@ -312,7 +292,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "PixelCNN: exact likelihoods, number by number (van den Oord et al. 2016)",
         unit: "pictures",
         plan: PIXELS,
-        hyper: Hyper::of::<PixelCnnConfig>(),
+        hyper: PixelCnnConfig::fields,
         build: Build::Model(|job| {
             let config = job.config::<PixelCnnConfig>()?;
             let (seed, device) = (job.seed, job.device);
@@ -325,7 +305,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Evaluation of a given policy on a known MDP (Sutton & Barto, section 4.1)",
         unit: "sweeps",
         plan: PLANNING,
-        hyper: Hyper::of::<PolicyEvaluationConfig>(),
+        hyper: PolicyEvaluationConfig::fields,
         build: Build::Agent(|job| Ok(Box::new(PolicyEvaluation::new(job.mdp()?, job.config()?)?))),
     },
     Algorithm {
@@ -334,7 +314,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Policy iteration on a known MDP (Howard 1960), modified (Puterman & Shin 1978)",
         unit: "improvements",
         plan: PLANNING,
-        hyper: Hyper::of::<PolicyIterationConfig>(),
+        hyper: PolicyIterationConfig::fields,
         build: Build::Agent(|job| Ok(Box::new(PolicyIteration::new(job.mdp()?, job.config()?)?))),
     },
     Algorithm {
@@ -343,7 +323,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Proximal policy optimisation (Schulman et al. 2017)",
         unit: "transitions",
         plan: ON_POLICY,
-        hyper: Hyper::of::<PpoConfig>(),
+        hyper: PpoConfig::fields,
         build: Build::Agent(|job| {
             job.needs_every_action()?;
             job.needs_a_choice()?;
@@ -357,7 +337,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Q iteration on a known MDP",
         unit: "sweeps",
         plan: PLANNING,
-        hyper: Hyper::of::<QIterationConfig>(),
+        hyper: QIterationConfig::fields,
         build: Build::Agent(|job| Ok(Box::new(QIteration::new(job.mdp()?, job.config()?)?))),
     },
     Algorithm {
@@ -366,7 +346,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Q-learning (Watkins 1989), also with traces",
         unit: "transitions",
         plan: LEARNING,
-        hyper: Hyper::of::<QLearningConfig>(),
+        hyper: QLearningConfig::fields,
         build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(QLearning::new(job.task()?, config, seed)?))
@@ -378,7 +358,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "REINFORCE, also with a baseline (Williams 1992)",
         unit: "transitions",
         plan: ON_POLICY,
-        hyper: Hyper::of::<ReinforceConfig>(),
+        hyper: ReinforceConfig::fields,
         build: Build::Agent(|job| {
             job.needs_every_action()?;
             job.needs_a_choice()?;
@@ -392,7 +372,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Sarsa (Rummery & Niranjan 1994), also with n steps or traces",
         unit: "transitions",
         plan: LEARNING,
-        hyper: Hyper::of::<SarsaConfig>(),
+        hyper: SarsaConfig::fields,
         build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(Sarsa::new(job.task()?, config, seed)?))
@@ -404,7 +384,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Temporal-difference prediction of a given policy (Sutton 1988), also with n steps or traces",
         unit: "transitions",
         plan: LEARNING,
-        hyper: Hyper::of::<TdConfig>(),
+        hyper: TdConfig::fields,
         build: Build::Agent(|job| {
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(Td::new(job.task()?, config, seed)?))
@@ -416,7 +396,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Variational auto-encoder (Kingma & Welling 2014), importance-weighted, or the plain one",
         unit: "pictures",
         plan: PICTURES,
-        hyper: Hyper::of::<VaeConfig>(),
+        hyper: VaeConfig::fields,
         build: Build::Model(|job| {
             let config = job.config::<VaeConfig>()?;
             let (seed, device) = (job.seed, job.device);
@@ -429,7 +409,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Value iteration on a known MDP (Bellman 1957)",
         unit: "sweeps",
         plan: PLANNING,
-        hyper: Hyper::of::<ValueIterationConfig>(),
+        hyper: ValueIterationConfig::fields,
         build: Build::Agent(|job| {
             Ok(Box::new(ValueIteration::new(job.mdp()?, job.config()?, job.seed)?))
         }),
@@ -440,7 +420,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         about: "Vector-quantised variational auto-encoder (van den Oord et al. 2017)",
         unit: "pictures",
         plan: Plan { steps: 500_000, ..PICTURES },
-        hyper: Hyper::of::<VqVaeConfig>(),
+        hyper: VqVaeConfig::fields,
         build: Build::Model(|job| {
             let config = job.config::<VqVaeConfig>()?;
             let (seed, device) = (job.seed, job.device);

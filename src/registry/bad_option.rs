@@ -1,5 +1,6 @@
 //! Options of an environment or a data set that can't be.
-use super::{Options, Resolve};
+use super::Options;
+use params::Field;
 use serde_json::Value;
 
 /// What is wrong with options of an environment or a data set, and which.
@@ -13,31 +14,26 @@ pub(crate) struct BadOption {
 }
 
 impl BadOption {
-    /// One option.
-    pub(crate) fn of(key: &str, value: &Value, why: impl Into<String>) -> Self {
-        Self { options: vec![(key.to_owned(), value.clone())], why: why.into() }
-    }
-
     /// What keeps `make` from making something of `given`: the option that it would do without, as all
-    /// the others are. `options` fills in defaults.
+    /// the others are. `fields` have the defaults.
     pub(crate) fn blamed(
         given: &Options,
-        options: Resolve,
+        fields: &[Field],
         why: String,
         make: impl Fn(&Options) -> bool,
     ) -> Self {
-        let changed = changed(given, options);
+        let changed = changed(given, fields);
         let guilty = changed.iter().find(|(key, _)| {
             let mut others = given.clone();
             others.remove(key);
-            options(&others).is_ok_and(|others| make(&others))
+            params::resolve(fields, &others).is_ok_and(|others| make(&others))
         });
         Self { options: guilty.map_or(changed.clone(), |guilty| vec![guilty.clone()]), why }
     }
 
     /// Numbers, not left at their defaults, that need too much memory.
-    pub(crate) fn too_large(given: &Options, options: Resolve, why: String) -> Self {
-        let mut changed = changed(given, options);
+    pub(crate) fn too_large(given: &Options, fields: &[Field], why: String) -> Self {
+        let mut changed = changed(given, fields);
         changed.retain(|(key, value)| value.is_number() && key != "seed" || key == "map");
         Self { options: changed, why }
     }
@@ -58,25 +54,10 @@ impl BadOption {
     }
 }
 
-/// A mismatch of types in the words of who typed it, and not in those of Rust.
-pub(crate) fn plain(error: &dyn std::fmt::Display) -> String {
-    let names = [
-        ("expected f64", "a number is expected"),
-        ("expected usize", "a whole number is expected"),
-        ("expected u64", "a whole number is expected"),
-        ("expected u32", "a whole number is expected"),
-        ("expected a boolean", "true or false is expected"),
-    ];
-    let told = error.to_string();
-    names.iter().fold(told, |told, (rust, plain)| match told.strip_suffix(rust) {
-        Some(rest) => format!("{rest}{plain}"),
-        None => told,
-    })
-}
-
 /// What was given and is not the default.
-fn changed(given: &Options, options: Resolve) -> Vec<(String, Value)> {
-    let defaults = options(&Options::new()).unwrap_or_default();
-    let changed = given.iter().filter(|(key, value)| defaults.get(*key) != Some(value));
+fn changed(given: &Options, fields: &[Field]) -> Vec<(String, Value)> {
+    let default =
+        |key: &str| fields.iter().find(|field| field.name == key).map(|field| &field.default);
+    let changed = given.iter().filter(|(key, value)| default(key) != Some(value));
     changed.map(|(key, value)| (key.clone(), value.clone())).collect()
 }

@@ -1,5 +1,5 @@
 //! The data sets.
-use super::{Options, Resolve, find, resolve};
+use super::{Fields, Options, find};
 use crate::usage::Usage;
 use anyhow::Result;
 use generative::data::{
@@ -7,6 +7,7 @@ use generative::data::{
     PlanarConfig, Record, Stored, bars, cifar_10, coins, fashion_mnist, folder, gaussians_8,
     gaussians_25, glyphs, mnist, parity, stripes, two_moons,
 };
+use params::Parameters as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -18,8 +19,8 @@ pub struct DataEntry {
     pub name: &'static str,
     /// One line about it.
     pub about: &'static str,
-    /// Every `--data-arg` with its default, or as given.
-    pub options: Resolve,
+    /// Its options.
+    pub options: Fields,
     /// Where it comes from.
     pub source: DataSource,
 }
@@ -37,73 +38,73 @@ pub const DATA: &[DataEntry] = &[
     DataEntry {
         name: "bars",
         about: "White rows and columns, each drawn by itself (Földiák 1990); entropy known",
-        options: resolve::<BarsConfig>,
+        options: BarsConfig::fields,
         source: DataSource::Drawn(|options| drawn(options, bars)),
     },
     DataEntry {
         name: "cifar-10",
         about: "CIFAR-10, binary version: 60,000 colour pictures 32×32 (`lab data get cifar-10`)",
-        options: resolve::<super::NoOptions>,
+        options: super::no_options,
         source: DataSource::Files(|path, _| cifar_10(path)),
     },
     DataEntry {
         name: "coins",
         about: "Pixels that know nothing of each other; entropy known",
-        options: resolve::<CoinsConfig>,
+        options: CoinsConfig::fields,
         source: DataSource::Drawn(|options| drawn(options, coins)),
     },
     DataEntry {
         name: "fashion-mnist",
         about: "Fashion-MNIST: 70,000 grey pictures 28×28 of clothes (`lab data get fashion-mnist`)",
-        options: resolve::<super::NoOptions>,
+        options: super::no_options,
         source: DataSource::Files(|path, _| fashion_mnist(path)),
     },
     DataEntry {
         name: "folder",
         about: "Pictures of your own, of one size: --data folder:PATH",
-        options: resolve::<FolderConfig>,
+        options: FolderConfig::fields,
         source: DataSource::Files(|path, options| folder(path, &config(options)?)),
     },
     DataEntry {
         name: "gaussians-25",
         about: "25 Gaussians on a grid in the plane (Lin et al. 2018); entropy known",
-        options: resolve::<PlanarConfig>,
+        options: PlanarConfig::fields,
         source: DataSource::Drawn(|options| drawn(options, gaussians_25)),
     },
     DataEntry {
         name: "gaussians-8",
         about: "8 Gaussians on a circle in the plane (Metz et al. 2017); entropy known",
-        options: resolve::<PlanarConfig>,
+        options: PlanarConfig::fields,
         source: DataSource::Drawn(|options| drawn(options, gaussians_8)),
     },
     DataEntry {
         name: "glyphs",
         about: "Handwritten digits and letters, drawn here: grey, 28×28, labelled, any number",
-        options: resolve::<GlyphsConfig>,
+        options: GlyphsConfig::fields,
         source: DataSource::Drawn(|options| drawn(options, glyphs)),
     },
     DataEntry {
         name: "mnist",
         about: "MNIST: 70,000 grey pictures 28×28 of digits (`lab data get mnist`)",
-        options: resolve::<super::NoOptions>,
+        options: super::no_options,
         source: DataSource::Files(|path, _| mnist(path)),
     },
     DataEntry {
         name: "parity",
         about: "Coins, but the last of each row makes it even; entropy known",
-        options: resolve::<GridConfig>,
+        options: GridConfig::fields,
         source: DataSource::Drawn(|options| drawn(options, parity)),
     },
     DataEntry {
         name: "stripes",
         about: "White rows or columns, never both (MacKay 2003); entropy known",
-        options: resolve::<GridConfig>,
+        options: GridConfig::fields,
         source: DataSource::Drawn(|options| drawn(options, stripes)),
     },
     DataEntry {
         name: "two-moons",
         about: "Two half circles in the plane (scikit-learn's make_moons)",
-        options: resolve::<PlanarConfig>,
+        options: PlanarConfig::fields,
         source: DataSource::Drawn(|options| drawn(options, two_moons)),
     },
 ];
@@ -242,7 +243,7 @@ mod tests {
     #[test]
     fn every_drawn_set_is_made_from_its_defaults() {
         for entry in DATA {
-            let mut options = (entry.options)(&Options::new()).unwrap();
+            let mut options = params::resolve(&(entry.options)(), &Options::new()).unwrap();
             let DataSource::Drawn(draw) = entry.source else {
                 assert!(!options.contains_key("n_train"), "{}", entry.name);
                 continue;

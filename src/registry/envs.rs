@@ -1,14 +1,14 @@
 //! The environments.
-use super::{BadOption, NoOptions, Options, Resolve, resolve};
+use super::{BadOption, Fields, Options, no_options};
 use agents::MakeEnv;
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use envs::{
     Acrobot, Bandit, BanditConfig, Blackjack, Breakout, BreakoutConfig, CartPole, Catch,
-    CliffWalking, Env, FiveStep, FrozenLake, FrozenLakeConfig, GamblersConfig, GamblersProblem,
-    Garnet, GarnetConfig, GridConfig, GridWorld, JacksCarRental, JacksConfig, Mdp, MdpEnv,
-    Pendulum, RandomWalk, RandomWalkConfig, ShortCorridor, Taxi,
+    CliffWalking, FiveStep, FrozenLake, FrozenLakeConfig, GamblersConfig, GamblersProblem, Garnet,
+    GarnetConfig, GridConfig, GridWorld, JacksCarRental, JacksConfig, Mdp, MdpEnv, Pendulum,
+    RandomWalk, RandomWalkConfig, ShortCorridor, Taxi,
 };
-use serde::{Serialize, de::DeserializeOwned};
+use params::{Field, Parameters};
 use serde_json::Value;
 use std::sync::Arc;
 use train::Memory;
@@ -19,8 +19,8 @@ pub struct EnvEntry {
     pub name: &'static str,
     /// One line about it.
     pub about: &'static str,
-    /// Every `--env-arg` with its default, or as given.
-    pub options: Resolve,
+    /// Its options.
+    pub options: Fields,
     /// How it is made.
     pub source: Source,
 }
@@ -87,14 +87,16 @@ fn grown(usual: u32, options: &Options, mdp: &dyn Mdp) -> u32 {
     }
 }
 
-/// Resolves the options of a problem whose outcomes are known, and the time limit.
-fn limited<C: Default + Serialize + DeserializeOwned>(given: &Options) -> Result<Options> {
-    let limit = given.get(TIME_LIMIT).cloned().unwrap_or(Value::Null);
-    let steps = limit.as_u64().filter(|steps| (1..=u64::from(u32::MAX)).contains(steps));
-    ensure!(limit.is_null() || steps.is_some(), "a whole number of steps above 0 is expected");
-    let mut options = resolve::<C>(&own(given))?;
-    options.insert(TIME_LIMIT.to_owned(), limit);
-    Ok(options)
+/// The options of a problem whose outcomes are known: its own, and the time limit.
+fn limited<C: Parameters>() -> Vec<Field> {
+    C::fields().into_iter().chain(limited_alone()).collect()
+}
+
+/// The time limit, where a problem has no options of its own.
+fn limited_alone() -> Vec<Field> {
+    let about = "Steps after which an episode is cut off";
+    let limit = Field::of(TIME_LIMIT, &[about], &None::<std::num::NonZeroU32>, String::new());
+    vec![limit]
 }
 
 /// The environments. Limits are Gymnasium's where it has one.
@@ -102,15 +104,15 @@ pub const ENVS: &[EnvEntry] = &[
     EnvEntry {
         name: "acrobot",
         about: "Acrobot-v1: swing two joined rods up (6 numbers, at most 500 steps)",
-        options: resolve::<NoOptions>,
-        source: Source::Env(|options| copies(options, |_: NoOptions| Acrobot::default())),
+        options: no_options,
+        source: Source::Env(|_| Ok(Box::new(|| Box::new(Acrobot::default())))),
     },
     EnvEntry {
         name: "bandit",
         about: "Bandit: find the best of several arms (Sutton & Barto, section 2.3)",
-        options: resolve::<BanditConfig>,
+        options: BanditConfig::fields,
         source: Source::Env(|options| {
-            let bandit = read(options, resolve::<BanditConfig>, |config: BanditConfig| {
+            let bandit = read(options, |config: BanditConfig| {
                 // A mean, and a name for each of those who play.
                 room([config.arms, 256])?;
                 Ok(Bandit::new(config)?)
@@ -121,44 +123,41 @@ pub const ENVS: &[EnvEntry] = &[
     EnvEntry {
         name: "blackjack",
         about: "Blackjack with an infinite deck (Sutton & Barto, example 5.1)",
-        options: limited::<NoOptions>,
+        options: limited_alone,
         source: Source::Mdp(|_| Ok(Arc::new(Blackjack::default())), 100),
     },
     EnvEntry {
         name: "breakout",
         about: "MinAtar's Breakout: keep the ball in play, clear the bricks (10×10, 4 channels)",
-        options: resolve::<BreakoutConfig>,
+        options: BreakoutConfig::fields,
         source: Source::Env(|options| {
-            let sound = |config: BreakoutConfig| Ok(config.check()?);
-            read(options, resolve::<BreakoutConfig>, sound)?;
-            copies(options, Breakout::new)
+            let config = config::<BreakoutConfig>(options)?;
+            config.check()?;
+            Ok(Box::new(move || Box::new(Breakout::new(config))))
         }),
     },
     EnvEntry {
         name: "cartpole",
         about: "CartPole-v1: balance a pole on a cart (4 numbers, at most 500 steps)",
-        options: resolve::<NoOptions>,
-        source: Source::Env(|options| copies(options, |_: NoOptions| CartPole::default())),
+        options: no_options,
+        source: Source::Env(|_| Ok(Box::new(|| Box::new(CartPole::default())))),
     },
     EnvEntry {
         name: "catch",
         about: "bsuite's Catch: move a paddle under a falling ball (10×5)",
-        options: resolve::<NoOptions>,
-        source: Source::Env(|options| copies(options, |_: NoOptions| Catch::default())),
+        options: no_options,
+        source: Source::Env(|_| Ok(Box::new(|| Box::new(Catch::default())))),
     },
     EnvEntry {
         name: "cliff-walking",
         about: "CliffWalking-v1 of Gymnasium: along the cliff, not into it (4×12)",
         options: limited::<CliffWalking>,
-        source: Source::Mdp(
-            |options| known(options, resolve::<CliffWalking>, |c: CliffWalking| Ok(c)),
-            1_000,
-        ),
+        source: Source::Mdp(|options| known(options, |c: CliffWalking| Ok(c)), 1_000),
     },
     EnvEntry {
         name: "five-step",
         about: "The test environment of CS234's DQN assignment: five steps, best return 4.1",
-        options: resolve::<NoOptions>,
+        options: no_options,
         source: Source::Mdp(|_| Ok(Arc::new(FiveStep {})), 5),
     },
     EnvEntry {
@@ -166,28 +165,22 @@ pub const ENVS: &[EnvEntry] = &[
         about: "FrozenLake-v1 of Gymnasium: over the ice, not into a hole (4×4 or a map of your own)",
         options: limited::<FrozenLakeConfig>,
         source: Source::Mdp(
-            |options| {
-                known(options, resolve::<FrozenLakeConfig>, |c: FrozenLakeConfig| {
-                    Ok(FrozenLake::new(&c)?)
-                })
-            },
+            |options| known(options, |c: FrozenLakeConfig| Ok(FrozenLake::new(&c)?)),
             100,
         ),
     },
     EnvEntry {
         name: "frozen-lake-8x8",
         about: "FrozenLake8x8-v1 of Gymnasium",
-        options: |given| {
-            let mut options = Options::from_iter([("map".to_owned(), Value::from("8x8"))]);
-            options.extend(given.clone());
-            limited::<FrozenLakeConfig>(&options)
+        options: || {
+            let large = |field: Field| match field.name {
+                "map" => field.with_default(Value::from("8x8")),
+                _ => field,
+            };
+            limited::<FrozenLakeConfig>().into_iter().map(large).collect()
         },
         source: Source::Mdp(
-            |options| {
-                known(options, resolve::<FrozenLakeConfig>, |c: FrozenLakeConfig| {
-                    Ok(FrozenLake::new(&c)?)
-                })
-            },
+            |options| known(options, |c: FrozenLakeConfig| Ok(FrozenLake::new(&c)?)),
             200,
         ),
     },
@@ -197,7 +190,7 @@ pub const ENVS: &[EnvEntry] = &[
         options: limited::<GamblersConfig>,
         source: Source::Mdp(
             |options| {
-                known(options, resolve::<GamblersConfig>, |c: GamblersConfig| {
+                known(options, |c: GamblersConfig| {
                     room([c.goal, c.goal / 2, PAIR])?;
                     Ok(GamblersProblem::new(c)?)
                 })
@@ -211,7 +204,7 @@ pub const ENVS: &[EnvEntry] = &[
         options: limited::<GarnetConfig>,
         source: Source::Mdp(
             |options| {
-                known(options, resolve::<GarnetConfig>, |c: GarnetConfig| {
+                known(options, |c: GarnetConfig| {
                     let outcome = size_of::<u32>() + size_of::<f64>();
                     room([c.states, c.actions, c.branching, outcome])?;
                     Ok(Garnet::new(c)?)
@@ -226,7 +219,7 @@ pub const ENVS: &[EnvEntry] = &[
         options: limited::<GridConfig>,
         source: Source::Mdp(
             |options| {
-                known(options, resolve::<GridConfig>, |c: GridConfig| {
+                known(options, |c: GridConfig| {
                     room([c.width.unwrap_or(1), c.height.unwrap_or(1), STATE])?;
                     Ok(GridWorld::new(&c)?)
                 })
@@ -239,41 +232,35 @@ pub const ENVS: &[EnvEntry] = &[
         about: "Jack's car rental: move cars between two lots (Sutton & Barto, example 4.2)",
         options: limited::<JacksConfig>,
         source: Source::Mdp(
-            |options| {
-                known(options, resolve::<JacksConfig>, |c: JacksConfig| Ok(JacksCarRental::new(c)))
-            },
+            |options| known(options, |c: JacksConfig| Ok(JacksCarRental::new(c))),
             1_000,
         ),
     },
     EnvEntry {
         name: "pendulum",
         about: "Pendulum-v1: swing a rod up by a weak motor (3 numbers, a torque, 200 steps)",
-        options: resolve::<NoOptions>,
-        source: Source::Env(|options| copies(options, |_: NoOptions| Pendulum::default())),
+        options: no_options,
+        source: Source::Env(|_| Ok(Box::new(|| Box::new(Pendulum::default())))),
     },
     EnvEntry {
         name: "random-walk",
         about: "A random walk to be predicted (Sutton & Barto, example 6.2)",
         options: limited::<RandomWalkConfig>,
         source: Source::Mdp(
-            |options| {
-                known(options, resolve::<RandomWalkConfig>, |c: RandomWalkConfig| {
-                    Ok(RandomWalk::new(c)?)
-                })
-            },
+            |options| known(options, |c: RandomWalkConfig| Ok(RandomWalk::new(c)?)),
             1_000_000,
         ),
     },
     EnvEntry {
         name: "short-corridor",
         about: "Short corridor with switched actions (Sutton & Barto, example 13.1)",
-        options: limited::<NoOptions>,
+        options: limited_alone,
         source: Source::Mdp(|_| Ok(Arc::new(ShortCorridor {})), 1_000),
     },
     EnvEntry {
         name: "taxi",
         about: "Taxi-v3 of Gymnasium: fetch a passenger and bring him where he wants (500 states)",
-        options: limited::<NoOptions>,
+        options: limited_alone,
         source: Source::Mdp(|_| Ok(Arc::new(Taxi {})), 200),
     },
 ];
@@ -303,35 +290,31 @@ fn room(factors: impl IntoIterator<Item = usize>) -> Result<(), Wrong> {
     memory.check().map_err(|error| Wrong::Size(error.expected().to_owned()))
 }
 
-/// What `make` makes of options; `resolve` fills in defaults.
-fn read<C: DeserializeOwned, T>(
-    options: &Options,
-    resolve: Resolve,
-    make: fn(C) -> Result<T, Wrong>,
-) -> Result<T> {
-    let made = |options: &Options| -> Result<Result<T, Wrong>> {
-        Ok(make(serde_json::from_value(Value::Object(options.clone()))?))
-    };
+/// The result of `make` for these options.
+fn read<C: Parameters, T>(options: &Options, make: fn(C) -> Result<T, Wrong>) -> Result<T> {
+    let fields = &C::fields();
+    let made = |options: &Options| -> Result<Result<T, Wrong>> { Ok(make(config(options)?)) };
     Ok(match made(options)? {
         Ok(made) => made,
-        Err(Wrong::Size(why)) => return Err(BadOption::too_large(options, resolve, why).into()),
+        Err(Wrong::Size(why)) => {
+            return Err(BadOption::too_large(options, &C::fields(), why).into());
+        }
         Err(Wrong::Option(why)) => {
             let well = |options: &Options| matches!(made(options), Ok(Ok(_)));
-            return Err(BadOption::blamed(options, resolve, why, well).into());
+            return Err(BadOption::blamed(options, fields, why, well).into());
         }
     })
 }
 
 /// An MDP from its options.
-fn known<C: DeserializeOwned, M: Mdp + 'static>(
+fn known<C: Parameters, M: Mdp + 'static>(
     options: &Options,
-    resolve: Resolve,
     make: fn(C) -> Result<M, Wrong>,
 ) -> Result<Arc<dyn Mdp>> {
-    let mdp = read(options, resolve, make)?;
+    let mdp = read(options, make)?;
     let (states, actions) = (mdp.n_states(), mdp.n_actions());
     let each = actions.saturating_mul(PAIR).saturating_add(STATE);
-    let large = |why| BadOption::too_large(options, resolve, why);
+    let large = |why| BadOption::too_large(options, &C::fields(), why);
     if let Err(Wrong::Size(why) | Wrong::Option(why)) = room([states, each]) {
         return Err(large(why).into());
     }
@@ -346,10 +329,6 @@ fn known<C: DeserializeOwned, M: Mdp + 'static>(
     Ok(Arc::new(mdp))
 }
 
-fn copies<C, E: Env + 'static>(options: &Options, make: fn(C) -> E) -> Result<MakeEnv>
-where
-    C: DeserializeOwned + Clone + 'static,
-{
-    let config: C = serde_json::from_value(Value::Object(options.clone()))?;
-    Ok(Box::new(move || Box::new(make(config.clone()))))
+fn config<C: Parameters>(options: &Options) -> Result<C> {
+    Ok(serde_json::from_value(Value::Object(options.clone()))?)
 }

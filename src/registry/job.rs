@@ -1,5 +1,5 @@
 //! What learners are made from.
-use super::{DATA, ENVS, Options, Resolve, Source};
+use super::{DATA, ENVS, Fields, Options, Source};
 use crate::usage::Usage;
 use agents::tabular::Task;
 use agents::{MakeEnv, discrete_actions};
@@ -45,8 +45,8 @@ impl Subject {
         }
     }
 
-    /// All there are: name, and every option with its default or as given.
-    pub fn all(self) -> Vec<(&'static str, Resolve)> {
+    /// All there are: the name, and the options.
+    pub fn all(self) -> Vec<(&'static str, Fields)> {
         match self {
             Self::Env => ENVS.iter().map(|entry| (entry.name, entry.options)).collect(),
             Self::Data => DATA.iter().map(|entry| (entry.name, entry.options)).collect(),

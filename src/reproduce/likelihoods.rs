@@ -1,7 +1,7 @@
 //! What reproductions of published likelihoods have in common.
-use super::trained::trained;
-use crate::checks::Line;
-use crate::plot::{Curve, Panel, Stroke};
+use crate::claim::Claim;
+use crate::render::plot::{Curve, Panel, Stroke};
+use crate::run::in_memory::{plan, train};
 use crate::told::interval;
 use anyhow::Result;
 use train::{Learner, Measure, Row};
@@ -14,14 +14,14 @@ const MOMENTS: u64 = 25;
 /// # Errors
 /// [`Interrupted`](train::Interrupted); what the learner reports.
 pub(super) fn learned(learner: &mut dyn Learner, steps: u64) -> Result<Vec<Row>> {
-    trained(learner, steps, [0, (steps / MOMENTS).max(1)])
+    Ok(train(learner, &plan(steps, [0, (steps / MOMENTS).max(1)]))?.0)
 }
 
 /// Whether minus a log-likelihood, `found`, is at most so many nats.
-pub(super) fn line(what: &str, found: &Measure, most: f64) -> Line {
+pub(super) fn line(what: &str, found: &Measure, most: f64) -> Claim {
     let what = format!("{what} on {} test pictures, nats", found.n);
     let ours = format!("{:.2} ({})", found.mean, interval(found, 2));
-    Line::claim(what, ours, &format!("at most {most:.2}"), found.mean <= most)
+    Claim::stated(what, ours, &format!("at most {most:.2}"), found.mean <= most)
 }
 
 /// A measure over the pictures trained on, and beside it what is published.

@@ -98,7 +98,7 @@ fn learned(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::Figure;
+    use crate::claim::Figure;
     use generative::data::{GridConfig, stripes};
     use train::{Interrupted, pulse};
 

@@ -6,9 +6,9 @@
 //! Different: ReLU in place of tanh, batches of 100 in place of 20, a learning rate that falls in a straight
 //! line in place of eight steps, 50,000 pictures to train on in place of 60,000, and fewer epochs.
 use super::{Experiment, Findings, Setting, Target, likelihoods};
-use crate::checks::Line;
-use crate::plot::Panel;
+use crate::claim::Claim;
 use crate::registry::{DataName, Options};
+use crate::render::plot::Panel;
 use anyhow::Result;
 use generative::data::{Images, Parts};
 use generative::{Generative as _, Objective, Vae, VaeConfig};
@@ -102,7 +102,7 @@ fn learned(
     Ok((bound, rows))
 }
 
-fn line(recipe: &Recipe, bound: &Measure, draws: usize, behind: f64) -> Line {
+fn line(recipe: &Recipe, bound: &Measure, draws: usize, behind: f64) -> Claim {
     let Recipe { published, .. } = recipe;
     let measure = format!("−L_{draws}");
     let note = format!("{published} is printed for 3280 epochs");
@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(near.what, "−L_5000 on 100 test pictures, nats");
         assert_eq!(
             near.ours,
-            crate::checks::Figure::Text("87.50 (95 % between 87.00 and 88.00, n = 100)".to_owned())
+            crate::claim::Figure::Text("87.50 (95 % between 87.00 and 88.00, n = 100)".to_owned())
         );
         assert!(near.pass && !line(&VAE, &bound, 5_000, 0.5).pass);
     }

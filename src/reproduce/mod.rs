@@ -7,10 +7,9 @@ mod likelihoods;
 mod mnist_pixelcnn;
 mod mnist_vae;
 mod policy_gradient;
-mod trained;
 
-use crate::checks::Line;
-use crate::plot::{Panel, draw};
+use crate::claim::Claim;
+use crate::render::plot::{Panel, draw};
 use anyhow::Result;
 use candle_core::Device;
 use serde::Serialize;
@@ -85,7 +84,7 @@ impl Setting {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Findings {
     /// Numbers beside what they should be.
-    pub lines: Vec<Line>,
+    pub lines: Vec<Claim>,
     /// Its figure.
     pub panels: Vec<Panel>,
 }
@@ -100,7 +99,7 @@ pub struct Report {
     /// Its figure's files in the run directory.
     pub figure: [String; 2],
     /// What was compared.
-    pub lines: Vec<Line>,
+    pub lines: Vec<Claim>,
     /// Whether every line agrees.
     pub pass: bool,
     /// How long it took.

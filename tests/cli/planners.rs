@@ -33,7 +33,7 @@ fn a_time_limit_is_named_grows_with_the_map_and_can_be_chosen() {
     let limit = |options: &[(&str, &str)]| {
         let options = options.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value)));
         let entry = lab::registry::ENVS.iter().find(|entry| entry.name == "frozen-lake").unwrap();
-        let options = (entry.options)(&options.collect()).unwrap();
+        let options = params::resolve(&(entry.options)(), &options.collect()).unwrap();
         entry.make(&options).unwrap()().spec().time_limit
     };
     let own = fs::read_to_string(lab.path("lake.map")).unwrap();
@@ -43,7 +43,7 @@ fn a_time_limit_is_named_grows_with_the_map_and_can_be_chosen() {
     let output = lab.run(&format!("{LAKE} --time-limit 0"));
     let told = stderr(&output);
     assert_eq!(output.status.code(), Some(2), "{told}");
-    assert!(told.contains("--time-limit 0: a whole number of steps above 0 is expected"), "{told}");
+    assert!(told.contains("--time-limit 0: a whole number above 0 is expected"), "{told}");
 }
 
 #[test]

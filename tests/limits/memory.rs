@@ -107,12 +107,12 @@ fn numbers() -> Vec<(String, String)> {
     };
     let mut all = Vec::new();
     for algorithm in ALGORITHMS {
-        for (key, _) in whole((algorithm.hyper.options)(&Options::new()).unwrap()) {
+        for (key, _) in whole(params::resolve(&(algorithm.hyper)(), &Default::default()).unwrap()) {
             all.push((quick(algorithm), key));
         }
     }
     for entry in ENVS {
-        for (key, _) in whole((entry.options)(&Options::new()).unwrap()) {
+        for (key, _) in whole(params::resolve(&(entry.options)(), &Default::default()).unwrap()) {
             if !["map", "reward", "noise", "living_reward", "discount"].contains(&key.as_str()) {
                 let open = if key == "width" || key == "height" { " --layout open" } else { "" };
                 all.push((
@@ -129,7 +129,7 @@ fn numbers() -> Vec<(String, String)> {
             }
             name => format!("made --data {name} --steps 1 --hidden 4"),
         };
-        for (key, _) in whole((entry.options)(&Options::new()).unwrap()) {
+        for (key, _) in whole(params::resolve(&(entry.options)(), &Default::default()).unwrap()) {
             let few = ["n_train", "n_test"].into_iter().filter(|few| *few != key);
             let few = few.map(|few| format!(" --{} 50", few.replace('_', "-"))).collect::<String>();
             all.push((format!("{command}{few}"), key));

@@ -25,7 +25,7 @@ pub mod testing;
 pub use atomic::write_atomic;
 pub use checkpoint::{Checkpoint, MODEL, NotFinite, Scope, model_hash};
 pub use checkpoints::{Checkpoints, Which, load_model};
-pub use config::{BadValue, ConfigChanged, Text, above, check_learning_rate};
+pub use config::{ConfigChanged, check_learning_rate};
 pub use device::{DeviceChoice, device_name};
 pub use evaluation::{CutOff, Direction, Evaluation, Objective};
 pub use files::{LONGEST_TEXT, open_file, read_file, read_text};
@@ -34,6 +34,9 @@ pub use learner::{FirstUpdate, Learner, Progress, Split};
 pub use log::{Log, Row};
 pub use measure::{Measure, POSITIVE};
 pub use memory::{Memory, available_memory};
+pub use params::{
+    BadValue, Parameters, Text, above, choices, name, parameters as hyper_parameters,
+};
 pub use plan::{Plan, Run};
 pub use pulse::Interrupted;
 pub use report::{Diverged, Outcome, Report};

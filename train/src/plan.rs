@@ -1,25 +1,25 @@
 //! What the loop is asked to do, and with what around it.
 use crate::{Checkpoints, Seconds, Sink};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// How long to train, and how often to look up from it. Intervals count the learner's own units;
-/// 0 is never.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Plan {
-    /// Units to train for.
-    pub steps: u64,
-    /// Units between metric rows.
-    pub log_every: u64,
-    /// Units between evaluations.
-    pub eval_every: u64,
-    /// Units between checkpoints.
-    pub save_every: u64,
-    /// Stop once the measure that decides is this good, in its own units: at least this where higher is better,
-    /// at most this where lower is.
-    pub target: Option<f64>,
-    /// Stop after this many evaluations without a new best.
-    pub patience: Option<u32>,
+params::parameters! {
+    /// How long to train, and how often to look up from it. Intervals count the learner's own units;
+    /// 0 is never.
+    pub struct Plan {
+        /// Units to train for
+        steps: u64 = 10_000;
+        /// Units between rows of metrics; 0 for none
+        log_every: u64 = 100;
+        /// Units between evaluations; 0 for none
+        eval_every: u64 = 1_000;
+        /// Units between checkpoints; 0 for the best and the last one only
+        save_every: u64 = 1_000;
+        /// Stop once an evaluation is this good, in the units of the measure that decides: at least this where
+        /// higher is better (return, elbo_nats, value_start), at most this where lower is (nll_nats, errors)
+        target: Option<f64> = None;
+        /// Stop after this many evaluations without a new best
+        patience: Option<u32> = None;
+    }
 }
 
 /// What surrounds the loop.

@@ -5,7 +5,6 @@ use super::states::States;
 use super::{Model, Table};
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
-use clap::ValueEnum;
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -242,7 +241,7 @@ impl Estimates {
 }
 
 /// What a visit does to a trace that is still there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TraceKind {
     /// z ← z + 1.

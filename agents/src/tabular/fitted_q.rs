@@ -16,7 +16,6 @@ use super::{APPROXIMATE_HASTE, Discount, Model, TABLE_HASTE, Table, hastened};
 use crate::{Agent, discrete_actions, evaluate};
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
-use clap::ValueEnum;
 use envs::{Element, End, Env, Spec, VecEnv};
 use faer::linalg::solvers::Llt;
 use rand::Rng as _;
@@ -32,7 +31,6 @@ train::hyper_parameters! {
         /// Discount γ, or `own` for the problem's, which is 0.99 where it does not say
         gamma: Discount = Discount::Own;
         /// What q is: table (of states), or linear (in the observation)
-        #[arg(value_enum, hide_possible_values = true)]
         values: Approximation = Approximation::Table;
         /// Transitions that are collected
         samples: usize = 50_000, in 1..=1 << 28;
@@ -50,7 +48,7 @@ train::hyper_parameters! {
 }
 
 /// What q is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Approximation {
     /// A number for each action in each state.

@@ -15,7 +15,6 @@ use super::{Discount, Model, Policy, PolicyName, Table};
 use crate::Agent;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use train::{BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split};
 
@@ -29,10 +28,8 @@ train::hyper_parameters! {
         /// The policy that is followed: own (the same), uniform, or a JSON file
         behaviour: Behaviour = Behaviour::Own;
         /// With --behaviour, how its returns count: weighted or ordinary importance sampling
-        #[arg(value_enum, hide_possible_values = true)]
         sampling: Sampling = Sampling::Weighted;
         /// Which visits of a state in an episode count: first or every
-        #[arg(value_enum, hide_possible_values = true)]
         visits: Visits = Visits::First;
         /// Step size α: a number, or `1/n` or `1/n^0.8` with the visits n of a state; weighted: 1/n
         alpha: StepSize = StepSize::Visits(1.0);
@@ -81,7 +78,7 @@ impl From<Behaviour> for String {
 }
 
 /// Importance sampling.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sampling {
     /// Σ ρ·G / Σ ρ: biased at first, of bounded variance.

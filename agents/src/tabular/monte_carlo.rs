@@ -20,7 +20,6 @@ use super::{Model, Table};
 use crate::Agent;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use train::{
     BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Linear, Log, Progress, Rng, Split,
@@ -30,10 +29,8 @@ control_parameters! {
     /// Hyper-parameters of [`MonteCarlo`].
     pub struct MonteCarloConfig {
         /// What is learned from: on-policy, exploring-starts or off-policy
-        #[arg(value_enum, hide_possible_values = true)]
         method: MonteCarloMethod = MonteCarloMethod::OnPolicy;
         /// Which visits of a pair in an episode count: first, every, or own (first, off-policy every)
-        #[arg(value_enum, hide_possible_values = true)]
         visits: Visits = Visits::Own;
         /// Step size α: a number, or `1/n` or `1/n^0.8` with the visits n of a state's action
         alpha: StepSize = StepSize::Visits(1.0);
@@ -43,7 +40,7 @@ control_parameters! {
 }
 
 /// What Monte Carlo control learns from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MonteCarloMethod {
     /// Episodes of the ε-greedy policy, about which it learns.
@@ -57,7 +54,7 @@ pub enum MonteCarloMethod {
 }
 
 /// Which visits of a state, or of its action, in an episode count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Visits {
     /// What the books do: the first; of off-policy control all of them.

@@ -7,7 +7,6 @@ use super::{Discount, Model, Policy, PolicyName, Problem, Table};
 use crate::Agent;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
-use clap::ValueEnum;
 use envs::Mdp;
 use serde::{Deserialize, Serialize};
 use train::{Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split};
@@ -20,7 +19,6 @@ train::hyper_parameters! {
         /// The policy: uniform, or a JSON file such as the solution.json of a run
         policy: PolicyName = PolicyName::Uniform;
         /// How it is evaluated: synchronous or in-place (sweeps), or exact (a sparse solve)
-        #[arg(value_enum, hide_possible_values = true)]
         method: Method = Method::Synchronous;
         /// Converged once no value changes by more than this part of itself in a sweep
         tolerance: f64 = 1e-10, in 0.0..;
@@ -28,7 +26,7 @@ train::hyper_parameters! {
 }
 
 /// How a policy is evaluated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
     /// Every state from the values of the sweep before.

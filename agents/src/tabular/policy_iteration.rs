@@ -14,7 +14,6 @@ use super::{Choice, Discount, Model, Problem, Table};
 use crate::Agent;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
-use clap::ValueEnum;
 use envs::Mdp;
 use serde::{Deserialize, Serialize};
 use train::{BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Split, pulse};
@@ -27,7 +26,6 @@ train::hyper_parameters! {
         /// Action taken at first wherever there is it, by name; `first`: each state's first one
         start: String = "first".to_owned();
         /// How a policy is evaluated: exact (a sparse solve), iterative or modified
-        #[arg(value_enum, hide_possible_values = true)]
         evaluation: Evaluate = Evaluate::Exact;
         /// Iterative evaluation ends, and modified policy iteration has converged, once no value changes by
         /// more than this part of itself in a sweep
@@ -38,7 +36,7 @@ train::hyper_parameters! {
 }
 
 /// How a policy is evaluated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Evaluate {
     /// Solving the linear system.

@@ -22,7 +22,6 @@ control_parameters! {
         /// Decay λ of the traces; 0 for none
         lambda: f64 = 0.0, in 0.0..=1.0;
         /// With --lambda, what a visit does to its trace: accumulating or replacing
-        #[arg(value_enum, hide_possible_values = true)]
         traces: TraceKind = TraceKind::Replacing;
     }
 }

@@ -7,7 +7,6 @@ use super::{Discount, Model, Problem, Table};
 use crate::Agent;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
-use clap::ValueEnum;
 use envs::Mdp;
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
@@ -23,13 +22,12 @@ train::hyper_parameters! {
         /// Converged once no value changes by more than this part of itself in a sweep
         tolerance: f64 = 1e-10, in 0.0..;
         /// Order of backups: synchronous, in-place, random or prioritized
-        #[arg(value_enum, hide_possible_values = true)]
         order: Order = Order::Synchronous;
     }
 }
 
 /// Which state is backed up when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
     /// All from the values of the sweep before.

@@ -6,26 +6,26 @@ use super::map::check_reward;
 use super::{GridMap, Layout, parse_map};
 use crate::Arrow;
 
-/// What can be chosen about a [`GridWorld`](super::GridWorld).
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct GridConfig {
-    /// One of the known grids.
-    pub layout: Layout,
-    /// A map of one's own, in place of the layout; [`parse_map`] says how to write it.
-    pub map: Option<String>,
-    /// Columns of the open layout, 10 unless given.
-    pub width: Option<usize>,
-    /// Rows of the open layout, 10 unless given.
-    pub height: Option<usize>,
-    /// See [`Rules::noise`]; the layout's unless given, and so on.
-    pub noise: Option<f64>,
-    /// See [`Rules::living_reward`].
-    pub living_reward: Option<f64>,
-    /// See [`Rules::reward`].
-    pub reward: Option<Reward>,
-    /// See [`Rules::discount`].
-    pub discount: Option<f64>,
+params::parameters! {
+    /// What can be chosen about a [`GridWorld`](super::GridWorld).
+    pub struct GridConfig {
+        /// Grid of the literature, as docs/environments.md lists them
+        layout: Layout = Layout::default();
+        /// Map of your own in place of a layout: a file, or its rows
+        map: Option<String> = None;
+        /// Columns of the layout open [default: 10]
+        width: Option<usize> = None;
+        /// Rows of the layout open [default: 10]
+        height: Option<usize> = None;
+        /// Probability of slipping, half of it to either side [default: the layout's; 0.2 for a map]
+        noise: Option<f64> = None;
+        /// Reward of every step [default: the layout's; 0 for a map]
+        living_reward: Option<f64> = None;
+        /// When an exit pays: leaving it, or entering it [default: the layout's; leaving for a map]
+        reward: Option<Reward> = None;
+        /// Discount γ of the problem [default: the layout's; 0.9 for a map]
+        discount: Option<f64> = None;
+    }
 }
 
 impl GridConfig {

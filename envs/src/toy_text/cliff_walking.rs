@@ -1,7 +1,5 @@
 //! Cliff walking: go along a cliff without falling.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{Arrow, CellKind, Grid, GridCell, Mdp, Outcome};
 
 const WIDTH: usize = 12;
@@ -13,21 +11,22 @@ const GOAL: usize = 47;
 const STEPS: [[isize; 2]; 4] = [[0, -1], [1, 0], [0, 1], [-1, 0]];
 const ARROWS: [Arrow; 4] = [Arrow::Up, Arrow::Right, Arrow::Down, Arrow::Left];
 
-/// `CliffWalking-v1` of Gymnasium, after example 6.6 of Sutton & Barto, *Reinforcement Learning*.
-///
-/// - **States** the squares of 4 rows and 12 columns, row by row from the top left. Squares 37 to 46
-///   are the cliff; nobody is ever on it, though Gymnasium's table says what would follow.
-/// - **Actions** up, right, down, left: a step to the next square, or none at the edge. On a slippery
-///   cliff the step goes with a third each where it should, and to either side at a right angle.
-/// - **Reward** −1 a step; −100 for a step off the cliff, which leads back to the start.
-/// - **Start** square 36, at the bottom left.
-/// - **End** at square 47, at the bottom right. Gymnasium does not cut episodes off.
-/// - **Discount** 1, as in the book.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CliffWalking {
-    /// Whether one slips: Gymnasium's `CliffWalkingSlippery-v1`.
-    pub slippery: bool,
+params::parameters! {
+    /// `CliffWalking-v1` of Gymnasium, after example 6.6 of Sutton & Barto, *Reinforcement Learning*.
+    ///
+    /// - **States** the squares of 4 rows and 12 columns, row by row from the top left. Squares 37 to 46
+    ///   are the cliff; nobody is ever on it, though Gymnasium's table says what would follow.
+    /// - **Actions** up, right, down, left: a step to the next square, or none at the edge. On a slippery
+    ///   cliff the step goes with a third each where it should, and to either side at a right angle.
+    /// - **Reward** −1 a step; −100 for a step off the cliff, which leads back to the start.
+    /// - **Start** square 36, at the bottom left.
+    /// - **End** at square 47, at the bottom right. Gymnasium does not cut episodes off.
+    /// - **Discount** 1, as in the book.
+    #[derive(Copy, Eq)]
+    pub struct CliffWalking {
+        /// Whether the cliff is slippery, as in Gymnasium's CliffWalkingSlippery-v1
+        slippery: bool = false;
+    }
 }
 
 fn is_cliff(square: usize) -> bool {

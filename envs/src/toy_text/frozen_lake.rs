@@ -1,27 +1,19 @@
 //! Frozen lake: cross the ice without falling into a hole.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{Arrow, CellKind, Grid, GridCell, Mdp, Outcome};
 
 const SMALL: &str = "SFFF FHFH FFFH HFFG";
 const LARGE: &str = "SFFFFFFF FFFFFFFF FFFHFFFF FFFFFHFF FFFHFFFF FHHFFFHF FHFFHFHF FFFHFFFG";
 
-/// What can be chosen about [`FrozenLake`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct FrozenLakeConfig {
-    /// `4x4`, `8x8`, or rows of `S` start, `F` ice, `H` hole, `G` goal, between white space.
-    pub map: String,
-    /// Whether one slips.
-    pub slippery: bool,
-    /// Probability that a step on slippery ice goes where it should.
-    pub success_rate: f64,
-}
-
-impl Default for FrozenLakeConfig {
-    fn default() -> Self {
-        Self { map: "4x4".into(), slippery: true, success_rate: 1.0 / 3.0 }
+params::parameters! {
+    /// What can be chosen about [`FrozenLake`].
+    pub struct FrozenLakeConfig {
+        /// Map: 4x4, 8x8, a file, or rows of S start, F ice, H hole, G goal
+        map: String = "4x4".into();
+        /// Whether the ice is slippery
+        slippery: bool = true;
+        /// Probability that a step on slippery ice goes where it should
+        success_rate: f64 = 1.0 / 3.0;
     }
 }
 

@@ -1,7 +1,6 @@
 //! From grey values to numbers for a network: as they are, or black and white.
 use super::{Images, Labels, Parts};
 use anyhow::Result;
-use clap::ValueEnum;
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use train::{Rng, stream};
@@ -9,7 +8,7 @@ use train::{Rng, stream};
 /// How grey pictures become black and white. A pixel of grey g, 0 to 1, is white with probability g
 /// (Salakhutdinov & Murray 2008, "On the quantitative analysis of deep belief networks", section 5).
 /// Likelihoods under different ones can't be compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Binarisation {
     /// Not at all: grey values.

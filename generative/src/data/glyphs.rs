@@ -15,23 +15,17 @@ use serde::{Deserialize, Serialize};
 use std::f32::consts::TAU;
 use train::{BadValue, Rng, stream};
 
-/// Options of [`glyphs`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GlyphsConfig {
-    /// Which signs.
-    pub classes: Classes,
-    /// Pictures to train on.
-    pub n_train: usize,
-    /// Pictures to choose by, and as many to test on.
-    pub n_test: usize,
-    /// Seed of the set.
-    pub seed: u64,
-}
-
-impl Default for GlyphsConfig {
-    fn default() -> Self {
-        Self { classes: Classes::All, n_train: 50_000, n_test: 5_000, seed: 1 }
+params::parameters! {
+    /// Options of [`glyphs`].
+    pub struct GlyphsConfig {
+        /// Characters: digits, letters or all
+        classes: Classes = Classes::All;
+        /// Samples of the training set
+        n_train: usize = 50_000;
+        /// Samples of the validation set, and as many of the test set
+        n_test: usize = 5_000;
+        /// Seed of the data set
+        seed: u64 = 1;
     }
 }
 

@@ -3,7 +3,6 @@ use super::{Dataset, Labels, Parts, numbered};
 use anyhow::Result;
 use rand::Rng as _;
 use rand_distr::{Distribution as _, StandardNormal};
-use serde::{Deserialize, Serialize};
 use std::f64::consts::{E, PI};
 use train::{BadValue, Rng, stream};
 
@@ -27,21 +26,15 @@ pub struct Mixture {
     pub sigma: f64,
 }
 
-/// Options of the sets in the plane.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PlanarConfig {
-    /// Points to train on.
-    pub n_train: usize,
-    /// Points to choose by, and as many to test on.
-    pub n_test: usize,
-    /// Seed of the set.
-    pub seed: u64,
-}
-
-impl Default for PlanarConfig {
-    fn default() -> Self {
-        Self { n_train: 50_000, n_test: 10_000, seed: 1 }
+params::parameters! {
+    /// Options of the sets in the plane.
+    pub struct PlanarConfig {
+        /// Samples of the training set
+        n_train: usize = 50_000;
+        /// Samples of the validation set, and as many of the test set
+        n_test: usize = 10_000;
+        /// Seed of the data set
+        seed: u64 = 1;
     }
 }
 

@@ -3,73 +3,52 @@
 use super::{Dataset, Images, Parts, Shape, numbered};
 use anyhow::Result;
 use rand::Rng as _;
-use serde::{Deserialize, Serialize};
 use std::f64::consts::LN_2;
 use train::{BadValue, Rng, stream};
 
-/// Options of [`stripes`] and [`parity`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GridConfig {
-    /// Rows, and as many columns.
-    pub side: usize,
-    /// Pictures to train on.
-    pub n_train: usize,
-    /// Pictures to choose by, and as many to test on.
-    pub n_test: usize,
-    /// Seed of the set.
-    pub seed: u64,
-}
-
-impl Default for GridConfig {
-    fn default() -> Self {
-        Self { side: 8, n_train: 50_000, n_test: 5_000, seed: 1 }
+params::parameters! {
+    /// Options of [`stripes`] and [`parity`].
+    pub struct GridConfig {
+        /// Rows of an image, and as many columns
+        side: usize = 8;
+        /// Samples of the training set
+        n_train: usize = 50_000;
+        /// Samples of the validation set, and as many of the test set
+        n_test: usize = 5_000;
+        /// Seed of the data set
+        seed: u64 = 1;
     }
 }
 
-/// Options of [`bars`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BarsConfig {
-    /// Rows, and as many columns.
-    pub side: usize,
-    /// Probability of each bar.
-    pub probability: f64,
-    /// Pictures to train on.
-    pub n_train: usize,
-    /// Pictures to choose by, and as many to test on.
-    pub n_test: usize,
-    /// Seed of the set.
-    pub seed: u64,
-}
-
-impl Default for BarsConfig {
-    fn default() -> Self {
-        let GridConfig { side, n_train, n_test, seed } = GridConfig::default();
-        Self { side, probability: 0.125, n_train, n_test, seed }
+params::parameters! {
+    /// Options of [`bars`].
+    pub struct BarsConfig {
+        /// Rows of an image, and as many columns
+        side: usize = 8;
+        /// Probability of each bar
+        probability: f64 = 0.125;
+        /// Samples of the training set
+        n_train: usize = 50_000;
+        /// Samples of the validation set, and as many of the test set
+        n_test: usize = 5_000;
+        /// Seed of the data set
+        seed: u64 = 1;
     }
 }
 
-/// Options of [`coins`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CoinsConfig {
-    /// Rows, and as many columns.
-    pub side: usize,
-    /// Probability that a pixel is white.
-    pub probability: f64,
-    /// Pictures to train on.
-    pub n_train: usize,
-    /// Pictures to choose by, and as many to test on.
-    pub n_test: usize,
-    /// Seed of the set.
-    pub seed: u64,
-}
-
-impl Default for CoinsConfig {
-    fn default() -> Self {
-        let GridConfig { side, n_train, n_test, seed } = GridConfig::default();
-        Self { side, probability: 0.25, n_train, n_test, seed }
+params::parameters! {
+    /// Options of [`coins`].
+    pub struct CoinsConfig {
+        /// Rows of an image, and as many columns
+        side: usize = 8;
+        /// Probability that a pixel is white
+        probability: f64 = 0.25;
+        /// Samples of the training set
+        n_train: usize = 50_000;
+        /// Samples of the validation set, and as many of the test set
+        n_test: usize = 5_000;
+        /// Seed of the data set
+        seed: u64 = 1;
     }
 }
 

@@ -4,19 +4,16 @@ use super::objective::Objective;
 use super::penalty::Penalty;
 use crate::data::{Dataset, Shape};
 use crate::memory;
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Memory, above, check_learning_rate};
+use train::{BadValue, Memory, above, check_learning_rate, name};
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`Gan`](super::Gan).
     pub struct GanConfig {
         /// What the players want: minimax, non-saturating, least-squares, wasserstein or hinge
-        #[arg(value_enum, hide_possible_values = true)]
         objective: Objective = Objective::NonSaturating;
         /// What generator and discriminator are made of: mlp (dense layers), of pictures also dcgan
         /// (strided convolutions), residual, or CS231n's cs231n-fc and cs231n-conv
-        #[arg(value_enum, hide_possible_values = true)]
         network: Network = Network::Mlp;
         /// Units in each hidden layer of the mlp
         hidden: usize = 128, in 1..=1 << 14;
@@ -26,26 +23,21 @@ train::hyper_parameters! {
         /// many
         channels: usize = 64, in 1..=1 << 12;
         /// Which networks of dcgan and residual normalise batches: both, generator or none
-        #[arg(value_enum, hide_possible_values = true)]
         batch_norm: BatchNorm = BatchNorm::Both;
         /// How dcgan's discriminator makes pictures smaller: stride, or pool (convolutions that move by 1,
         /// and the largest of 2×2)
-        #[arg(value_enum, hide_possible_values = true)]
         downsample: Downsample = Downsample::Stride;
         /// Units of a hidden dense layer in both networks of dcgan; 0 for none
         dense: usize = 0, in 0..=1 << 14;
         /// Slope of the discriminator's leaky ReLUs below 0, of mlp, dcgan and residual; 0 for ReLU
         leak: f64 = 0.2, in 0.0..=1.0;
         /// Divide every weight of the discriminator by its largest singular value
-        #[arg(action = ::clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
         spectral: bool = false;
         /// Numbers of noise that the generator makes a sample of
         latents: usize = 64, in 1..=1 << 14;
         /// What that noise is: normal, or uniform from -1 to 1
-        #[arg(value_enum, hide_possible_values = true)]
         noise_prior: NoisePrior = NoisePrior::Normal;
         /// Tell both networks the label: what is learned is p(x|label)
-        #[arg(action = ::clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
         conditional: bool = false;
         /// Steps of the discriminator for one of the generator
         d_steps: u64 = 1, in 1..=1 << 20;
@@ -64,12 +56,10 @@ train::hyper_parameters! {
         /// The discriminator's parameters are cut off at ± this after each of its steps; 0 for not at all
         clip: f64 = 0.0, in 0.0..;
         /// Where the length of the discriminator's gradient costs something: none, interpolates, noise or real
-        #[arg(value_enum, hide_possible_values = true)]
         penalty: Penalty = Penalty::None;
         /// Weight of that cost
         penalty_weight: f64 = 10.0, in 0.0..;
         /// Only gradients longer than 1 cost something, of interpolates and noise
-        #[arg(action = ::clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
         one_sided: bool = false;
         /// Standard deviation of the noise that is added to all that the discriminator is shown, at first
         instance_noise: f64 = 0.0, in 0.0..;
@@ -84,7 +74,7 @@ train::hyper_parameters! {
 }
 
 /// What a sample is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoisePrior {
     /// N(0, 1), each number by itself.
@@ -125,7 +115,7 @@ impl GanConfig {
             if self.penalty != Penalty::None {
                 let expected = "the gradient at a sample is not its own where batches are normalised; give \
                                 --batch-norm generator or none";
-                return Err(BadValue::new("penalty", told(self.penalty), expected));
+                return Err(BadValue::new("penalty", name(&self.penalty), expected));
             }
             if self.spectral {
                 let expected = "batch normalisation stretches again what is not to be stretched; give \
@@ -214,16 +204,11 @@ impl GanConfig {
             }
             _ => return Ok(()),
         };
-        Err(BadValue::new("network", told(self.network), &expected))
+        Err(BadValue::new("network", name(&self.network), &expected))
     }
 
     /// Whether the discriminator has batch normalisation.
     pub(super) fn normalises_discriminator(&self) -> bool {
         self.batch_norm == BatchNorm::Both && self.network == Network::Dcgan
     }
-}
-
-/// The value as it is given.
-fn told(value: impl ValueEnum) -> String {
-    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }

@@ -2,7 +2,6 @@
 use super::GanConfig;
 use crate::data::Shape;
 use candle_core::{Result, Tensor};
-use clap::ValueEnum;
 use nn::{Activation, Params, Sequential};
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +13,7 @@ mod residual;
 use builder::Builder;
 
 /// What generator and discriminator are made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Network {
     /// Dense layers: ReLU in the generator, leaky ReLU in the discriminator.
@@ -25,17 +24,15 @@ pub enum Network {
     /// Convolutions that are added to what they are given, between those that change the size.
     Residual,
     /// The dense networks of CS231n's assignment on GANs.
-    #[value(name = "cs231n-fc")]
     #[serde(rename = "cs231n-fc")]
     Cs231nFc,
     /// The convolutional ones, for pictures of 28×28.
-    #[value(name = "cs231n-conv")]
     #[serde(rename = "cs231n-conv")]
     Cs231nConv,
 }
 
 /// Which networks normalise batches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BatchNorm {
     /// The generator but for its last layer, and the discriminator but for its first.
@@ -47,7 +44,7 @@ pub enum BatchNorm {
 }
 
 /// How a discriminator makes pictures smaller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Downsample {
     /// By convolutions that move by 2.
@@ -222,7 +219,7 @@ mod tests {
             GanConfig { batch_norm: BatchNorm::None, leak: 0.0, ..config(Network::Dcgan) },
             GanConfig { batch_norm: BatchNorm::None, ..config(Network::Residual) },
         ];
-        let all = Network::value_variants().iter().map(|network| config(*network)).chain(switched);
+        let all = train::choices::<Network>().into_iter().map(config).chain(switched);
         for config in all {
             for (shape, labels) in [(GREY, 0), (GREY, 3), (colour, 2)] {
                 if shape == colour && config.network == Network::Cs231nConv {

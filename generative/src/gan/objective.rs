@@ -4,12 +4,11 @@
 //! logit itself, σ(D) the probability that a sample is real. Every term is a mean over the batch, and none
 //! overflows: log σ(l) = −softplus(−l) and log(1 − σ(l)) = −softplus(l).
 use candle_core::{Result, Tensor};
-use clap::ValueEnum;
 use nn::loss;
 use serde::{Deserialize, Serialize};
 
 /// What the players want.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Objective {
     /// Both play for V = E[log σ(D(x))] + E[log(1 − σ(D(G(z))))] (Goodfellow et al. 2014, equation 1).

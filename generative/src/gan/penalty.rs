@@ -13,7 +13,6 @@
 //! costs nothing.
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use clap::ValueEnum;
 use nn::HostTensor;
 use rand::Rng as _;
 use rand_distr::{Distribution as _, StandardNormal};
@@ -21,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use train::Rng;
 
 /// Where the length of the discriminator's gradient costs something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Penalty {
     /// Nowhere.

@@ -3,7 +3,6 @@ use super::likelihood::LikelihoodName;
 use super::networks::{Network, Sizes};
 use crate::data::{Binarisation, Images, Shape};
 use crate::memory;
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use train::{BadValue, Memory, above, check_learning_rate};
 
@@ -12,7 +11,6 @@ train::hyper_parameters! {
     pub struct VaeConfig {
         /// What is maximised: elbo, iwae (its importance-weighted form), or reconstruction, which is a
         /// plain auto-encoder
-        #[arg(value_enum, hide_possible_values = true)]
         objective: Objective = Objective::Elbo;
         /// Latent vectors drawn for each picture in training: elbo takes the mean over them, iwae
         /// weighs them
@@ -29,19 +27,15 @@ train::hyper_parameters! {
         corrupt: f64 = 0.0, in 0.0..1.0;
         /// What a pixel is, given the latent numbers: bernoulli (black or white), gaussian, or logistic
         /// (one of the grey levels)
-        #[arg(value_enum, hide_possible_values = true)]
         likelihood: LikelihoodName = LikelihoodName::Bernoulli;
         /// Standard deviation of a gaussian pixel, where black is 0 and white 1
         sigma: f64 = 0.1, in 1e-3..;
         /// Black and white pictures from grey ones: static, dynamic (drawn anew each time) or none
-        #[arg(value_enum, hide_possible_values = true)]
         binarisation: Binarisation = Binarisation::Dynamic;
         /// Tell encoder and decoder what a picture shows: what is learned is p(x|label)
-        #[arg(action = ::clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
         conditional: bool = false;
         /// What encoder and decoder are made of: mlp (dense layers) or conv (convolutions, for pictures
         /// whose height and width are multiples of 4)
-        #[arg(value_enum, hide_possible_values = true)]
         network: Network = Network::Mlp;
         /// Latent numbers of a picture
         latents: usize = 20, in 1..=1 << 14;
@@ -61,7 +55,7 @@ train::hyper_parameters! {
 }
 
 /// What a [`Vae`](super::Vae) maximises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Objective {
     /// The evidence lower bound.

@@ -1,12 +1,11 @@
 //! p(x|z): what the decoder's numbers say about a picture.
 use candle_core::{Result, Tensor};
-use clap::ValueEnum;
 use nn::loss;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
 
 /// How a pixel is distributed, by the name of the choice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LikelihoodName {
     /// Black or white.

@@ -2,7 +2,6 @@
 use super::VaeConfig;
 use crate::data::Shape;
 use candle_core::{Module, Result, Tensor};
-use clap::ValueEnum;
 use nn::{
     Activation, Conv2d, Conv2dConfig, ConvTranspose2d, Flatten, Frozen, Layer, Linear, Params,
     Sequential, Unflatten,
@@ -10,7 +9,7 @@ use nn::{
 use serde::{Deserialize, Serialize};
 
 /// What encoder and decoder are made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Network {
     /// Dense layers.

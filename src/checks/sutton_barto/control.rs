@@ -1,7 +1,9 @@
 //! What is learned from experience: means over runs with their 95 % intervals.
-use super::super::{Check, Line, Speed, exact, trials};
+use super::super::check::{Check, Speed, trials};
+use super::super::exact;
 use super::URL;
-use crate::cli::{Solved, solve};
+use crate::claim::Claim;
+use crate::run::in_memory::{Solved, solve};
 use anyhow::{Context, Result};
 use train::Measure;
 
@@ -59,7 +61,7 @@ pub(in super::super) const CHECKS: &[Check] = &[
 /// Runs that write a row a transition and are not evaluated in between.
 const EVERY_ROW: &str = "--log-every 1 --eval-every 0 --save-every 0 --test-episodes 1";
 
-fn exploring_starts(command: &'static str) -> Result<Vec<Line>> {
+fn exploring_starts(command: &'static str) -> Result<Vec<Claim>> {
     let learned = solve(&format!("{command} --eval-every 0 --save-every 0"))?;
     let best = solve("lab policy-iteration --env blackjack")?;
     let values = exact::values(&learned.mdp, 1.0, exact::sure(&learned.solution.policy))?;
@@ -67,13 +69,13 @@ fn exploring_starts(command: &'static str) -> Result<Vec<Line>> {
     let chosen = best.solution.policy.iter().zip(&learned.solution.policy);
     let differ = chosen.filter(|(best, learned)| best != learned).count();
     Ok(vec![
-        Line::derived(
+        Claim::derived(
             "value of the policy that was learned",
             value,
             (best.start_value(), 0.001),
             "the best policy's value; the learned one's by Gaussian elimination",
         ),
-        Line::claim(
+        Claim::stated(
             "states in which it chooses otherwise",
             format!("{differ} of 200"),
             "at most 10, those in which both choices are worth nearly the same",
@@ -95,7 +97,7 @@ fn exploring(best: &Solved) -> Result<f64> {
     Ok(exact::start_value(&best.mdp, &exact::values(&best.mdp, 1.0, policy)?))
 }
 
-fn windy(command: &'static str) -> Result<Vec<Line>> {
+fn windy(command: &'static str) -> Result<Vec<Claim>> {
     let best = solve("lab value-iteration --env gridworld --layout windy")?;
     let late = |solved: &Solved| {
         let lengths = solved.rows.iter().filter(|row| row.step > 6_000);
@@ -105,9 +107,9 @@ fn windy(command: &'static str) -> Result<Vec<Line>> {
     };
     let lengths = trials(&format!("{command} {EVERY_ROW}"), 1..=100, solve, late)?;
     Ok(vec![
-        Line::printed("steps of the ε-greedy policy of the best values", -exploring(&best)?, "17")
+        Claim::printed("steps of the ε-greedy policy of the best values", -exploring(&best)?, "17")
             .note("By Gaussian elimination; 17.05, two more than 15, as the book says."),
-        Line::simulated(
+        Claim::simulated(
             "Sarsa: steps of an episode, from step 6000 to 8000",
             Measure::of(&lengths),
             (PYTHON_WINDY.0, PYTHON_WINDY.1),
@@ -129,7 +131,7 @@ fn online(solved: &Solved) -> Result<f64> {
     Ok(Measure::of(returns.get(100..).context("too few episodes")?).mean)
 }
 
-fn cliff(command: &'static str) -> Result<Vec<Line>> {
+fn cliff(command: &'static str) -> Result<Vec<Claim>> {
     let of = |command: &str| {
         let returns = trials(&format!("{command} {EVERY_ROW}"), 1..=50, solve, online)?;
         anyhow::Ok(Measure::of(&returns))
@@ -138,17 +140,17 @@ fn cliff(command: &'static str) -> Result<Vec<Line>> {
     let (q_learning, sarsa_online) = (of(command)?, of(&sarsa)?);
     let best = solve("lab value-iteration --env gridworld --layout sutton-cliff")?;
     Ok(vec![
-        Line::simulated("Sarsa: return per episode", sarsa_online, (-25.0, 5.0)),
-        Line::simulated("Q-learning: return per episode", q_learning, (-50.0, 5.0)),
-        Line::simulated("the same", q_learning, (exploring(&best)?, 1.0))
+        Claim::simulated("Sarsa: return per episode", sarsa_online, (-25.0, 5.0)),
+        Claim::simulated("Q-learning: return per episode", q_learning, (-50.0, 5.0)),
+        Claim::simulated("the same", q_learning, (exploring(&best)?, 1.0))
             .by("the ε-greedy policy of the best values, by Gaussian elimination")
             .note("Episodes 101 to 500 are not quite the end of learning."),
-        Line::printed(
+        Claim::printed(
             "Q-learning: steps of the greedy policy, median of 21",
             median(command)?,
             "13",
         ),
-        Line::printed("Sarsa: steps of the greedy policy, median of 21", median(&sarsa)?, "17")
+        Claim::printed("Sarsa: steps of the greedy policy, median of 21", median(&sarsa)?, "17")
             .by("up to the top row, along it and down: 3 + 11 + 3"),
     ])
 }
@@ -187,7 +189,7 @@ fn first_within(curves: &[Vec<f64>], steps: f64) -> Option<usize> {
     (0..episodes).find(|i| mean(*i) <= steps).map(|i| i + 1)
 }
 
-fn dyna(command: &'static str) -> Result<Vec<Line>> {
+fn dyna(command: &'static str) -> Result<Vec<Claim>> {
     let best = solve("lab value-iteration --env gridworld --layout dyna-maze")?;
     let policy = exact::epsilon_greedy(&best.mdp, 0.1, known(&best));
     let well = exact::start_value(&best.mdp, &exact::mean_steps(&best.mdp, policy)?);
@@ -204,7 +206,7 @@ fn dyna(command: &'static str) -> Result<Vec<Line>> {
         let curves = with(planning, steps)?;
         let near = first_within(&curves, 2.0 * well).unwrap_or(0);
         let nearer = first_within(&curves, 1.2 * well).unwrap_or(0);
-        lines.push(Line::claim(
+        lines.push(Claim::stated(
             format!("episodes with {planning} steps of planning"),
             format!("{near} to twice the least, {nearer} to within a fifth of it"),
             &format!("about {episode} (± {give}) to twice the least"),
@@ -214,7 +216,7 @@ fn dyna(command: &'static str) -> Result<Vec<Line>> {
     }
     let start = exact::start_value(&best.mdp, &random);
     lines.push(
-        Line::simulated("steps of the first episode", Measure::of(&first), (start, 0.0))
+        Claim::simulated("steps of the first episode", Measure::of(&first), (start, 0.0))
             .by("a random walk, as long as nothing is known: its mean by Gaussian elimination")
             .note("The book says about 1700, as the mean of 30 runs; that is five standard errors off."),
     );

@@ -1,7 +1,9 @@
 //! Policies that are given: what they are worth.
-use super::super::{Check, Line, Speed, exact, trials};
+use super::super::check::{Check, Speed, trials};
+use super::super::exact;
 use super::URL;
-use crate::cli::{Solved, solve, watch};
+use crate::claim::Claim;
+use crate::run::in_memory::{Solved, solve, watch};
 use crate::told::interval;
 use anyhow::{Context, Result};
 use std::fs;
@@ -108,13 +110,13 @@ fn error_of_random(solved: &Solved, gamma: f64) -> Result<f64> {
     Ok(errors.fold(0.0, f64::max))
 }
 
-fn random_leaps(command: &'static str) -> Result<Vec<Line>> {
+fn random_leaps(command: &'static str) -> Result<Vec<Claim>> {
     let solved = solve(command)?;
     let printed = "3.3 8.8 4.4 5.3 1.5 | 1.5 3.0 2.3 1.9 0.5 | 0.1 0.7 0.7 0.4 -0.4 | \
                    -1.0 -0.4 -0.4 -0.6 -1.2 | -1.9 -1.3 -1.2 -1.4 -2.0";
     Ok(vec![
-        Line::table("values", solved.cell(5), printed),
-        Line::derived(
+        Claim::table("values", solved.cell(5), printed),
+        Claim::derived(
             "largest error of a value",
             error_of_random(&solved, 0.9)?,
             (0.0, 1e-8),
@@ -123,7 +125,7 @@ fn random_leaps(command: &'static str) -> Result<Vec<Line>> {
     ])
 }
 
-fn random_grid(command: &'static str) -> Result<Vec<Line>> {
+fn random_grid(command: &'static str) -> Result<Vec<Claim>> {
     let mut lines = Vec::new();
     for (sweeps, printed) in [
         (1, "0.0 -1.0 -1.0 -1.0 | -1.0 -1.0 -1.0 -1.0 | -1.0 -1.0 -1.0 -1.0 | -1.0 -1.0 -1.0 0.0"),
@@ -133,17 +135,17 @@ fn random_grid(command: &'static str) -> Result<Vec<Line>> {
     ] {
         let command = "lab policy-evaluation --env gridworld --layout sutton-4x4";
         let solved = solve(&format!("{command} --steps {sweeps}"))?;
-        lines.push(Line::table(format!("values after k = {sweeps}"), solved.cell(4), printed));
+        lines.push(Claim::table(format!("values after k = {sweeps}"), solved.cell(4), printed));
     }
     let solved = solve(command)?;
     let printed = "0 -14 -20 -22 | -14 -18 -20 -20 | -20 -20 -18 -14 | -22 -20 -14 0";
-    lines.push(Line::table("values in the end", solved.cell(4), printed));
+    lines.push(Claim::table("values in the end", solved.cell(4), printed));
     let error = error_of_random(&solved, 1.0)?;
-    lines.push(Line::derived("largest error of a value", error, (0.0, 1e-8), DENSE));
+    lines.push(Claim::derived("largest error of a value", error, (0.0, 1e-8), DENSE));
     Ok(lines)
 }
 
-fn stick_on_20(command: &'static str) -> Result<Vec<Line>> {
+fn stick_on_20(command: &'static str) -> Result<Vec<Claim>> {
     let solved = with_policy(command)?;
     let mut lines = Vec::new();
     for (state, expected) in [
@@ -155,16 +157,16 @@ fn stick_on_20(command: &'static str) -> Result<Vec<Line>> {
         ("(19,10,0)", -0.744_344),
     ] {
         let what = format!("value of {state}: sum, dealer's card, usable ace");
-        lines.push(Line::derived(what, solved.value(state)?, (expected, 1e-6), HANDS));
+        lines.push(Claim::derived(what, solved.value(state)?, (expected, 1e-6), HANDS));
     }
     let value = solved.start_value();
-    lines.push(Line::derived("value of the game", value, (-0.350_111_15, 1e-8), HANDS));
+    lines.push(Claim::derived("value of the game", value, (-0.350_111_15, 1e-8), HANDS));
     Ok(lines)
 }
 
 const HANDS: &str = "recursion over hands in Python (docs/checks.md)";
 
-fn importance_sampling(command: &'static str) -> Result<Vec<Line>> {
+fn importance_sampling(command: &'static str) -> Result<Vec<Claim>> {
     let exactly = with_policy(command)?.value("(13,2,1)")?;
     let (printed, give_or_take) = (-0.277_26, 0.000_19);
     let estimate = |behaviour: &str| {
@@ -176,20 +178,20 @@ fn importance_sampling(command: &'static str) -> Result<Vec<Line>> {
     };
     let value = -0.350_111_15;
     Ok(vec![
-        Line::claim(
+        Claim::stated(
             "value of the state",
             format!("{exactly:.6}"),
             "-0.27726, give or take 0.00019 (95 % of means over 10⁸ episodes)",
             (exactly - printed).abs() <= give_or_take + 1e-9,
         ),
-        Line::derived("the same", exactly, (-0.277_204_19, 1e-8), HANDS),
-        Line::simulated(
+        Claim::derived("the same", exactly, (-0.277_204_19, 1e-8), HANDS),
+        Claim::simulated(
             "value of the game from episodes of the policy itself",
             estimate("")?,
             (value, 0.0),
         )
         .by(HANDS),
-        Line::simulated(
+        Claim::simulated(
             "value of the game from random play, by weighted importance sampling",
             estimate("--behaviour uniform")?,
             (value, 0.01),
@@ -199,7 +201,7 @@ fn importance_sampling(command: &'static str) -> Result<Vec<Line>> {
     ])
 }
 
-fn random_walk(command: &'static str) -> Result<Vec<Line>> {
+fn random_walk(command: &'static str) -> Result<Vec<Claim>> {
     let exactly = solve("lab policy-evaluation --env random-walk --method exact")?;
     let cells = ["A", "B", "C", "D", "E"];
     let mut apart = 0.0_f64;
@@ -227,19 +229,19 @@ fn random_walk(command: &'static str) -> Result<Vec<Line>> {
     let least = |all: &[Measure]| all.iter().copied().min_by(|a, b| a.mean.total_cmp(&b.mean));
     let (best_td, best_mc) = (least(&tds).context("none")?, least(&mcs).context("none")?);
     Ok(vec![
-        Line::derived(
+        Claim::derived(
             "largest error of a true value",
             apart,
             (0.0, 1e-12),
             "1/6, 2/6, 3/6, 4/6, 5/6, as printed",
         ),
-        Line::claim(
+        Claim::stated(
             "mean error over 100 episodes, α = 0.05, 0.1, 0.15: TD(0)",
             tds.map(shown).join(", "),
             "the best of them below the best of Monte Carlo, intervals apart",
             best_td.below(&best_mc),
         ),
-        Line::claim(
+        Claim::stated(
             "α = 0.01, 0.02, 0.03, 0.04: Monte Carlo",
             mcs.map(shown).join(", "),
             "the best of them above the best of TD(0)",
@@ -248,7 +250,7 @@ fn random_walk(command: &'static str) -> Result<Vec<Line>> {
     ])
 }
 
-fn corridor(command: &'static str) -> Result<Vec<Line>> {
+fn corridor(command: &'static str) -> Result<Vec<Claim>> {
     let value = |command: &str| anyhow::Ok(with_policy(command)?.start_value());
     let of = |p: f64| (2.0 * p - 4.0) / (p * (1.0 - p));
     let named = |name: &str| value(&command.replace("corridor-best", name));
@@ -258,19 +260,19 @@ fn corridor(command: &'static str) -> Result<Vec<Line>> {
     let values = (1..100).map(|percent| (percent, of(f64::from(percent) / 100.0)));
     let best_percent = values.max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(percent, _)| percent);
     Ok(vec![
-        Line::printed("value of the best policy, p = 0.586", best, "-11.66"),
-        Line::derived(
+        Claim::printed("value of the best policy, p = 0.586", best, "-11.66"),
+        Claim::derived(
             "the same",
             best,
             (-6.0 - 4.0 * 2.0_f64.sqrt(), 1e-9),
             "at p = 2 − √2: −6 − 4·√2",
         )
         .note("The book prints −11.6, cut off rather than rounded; it is −11.657."),
-        Line::printed("best probability of going right", f64::from(best_percent) / 100.0, "0.59"),
-        Line::printed("ε-greedy with ε = 0.1, right greedy", right, "-44")
+        Claim::printed("best probability of going right", f64::from(best_percent) / 100.0, "0.59"),
+        Claim::printed("ε-greedy with ε = 0.1, right greedy", right, "-44")
             .note("\"less than −44\""),
-        Line::derived("the same", right, (of(0.95), 1e-9), closed),
-        Line::printed("ε-greedy with ε = 0.1, left greedy", left, "-82").note("\"less than −82\""),
-        Line::derived("the same", left, (of(0.05), 1e-9), closed),
+        Claim::derived("the same", right, (of(0.95), 1e-9), closed),
+        Claim::printed("ε-greedy with ε = 0.1, left greedy", left, "-82").note("\"less than −82\""),
+        Claim::derived("the same", left, (of(0.05), 1e-9), closed),
     ])
 }

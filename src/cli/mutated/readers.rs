@@ -1,8 +1,11 @@
 //! The readers, and what they read where it is sound.
 use super::*;
-use crate::cli::{config::Config, run_data, session, trainee::Trainee};
-use crate::plot;
 use crate::registry::{DataName, Options};
+use crate::render::plot;
+use crate::run::config::Config;
+use crate::run::layer::Layer;
+use crate::run::trainee::Trainee;
+use crate::run::{build, data as run_data};
 use ::train::{Checkpoint, Log, RunDir, Scope};
 use candle_core::Device;
 use flate2::{Compression, write::GzEncoder};
@@ -60,14 +63,14 @@ fn bytes(texts: &[&str]) -> Vec<Vec<u8>> {
 fn configured(algorithm: &str, options: Value) -> Config {
     let algorithm = config::algorithm(algorithm).unwrap();
     let options: Options = serde_json::from_value(options).unwrap();
-    Config::resolve(algorithm, options, None, None).unwrap()
+    Config::saved(options, algorithm).unwrap()
 }
 
 /// `--config`, and `--policy`.
 fn texts(dir: &Path) -> Vec<Reader> {
     let config = |path: &Path| {
         let dqn = config::algorithm("dqn").unwrap();
-        Config::resolve(dqn, Options::new(), None, Some(path)).is_ok()
+        Config::resolve(dqn, Layer::default(), None, Some(path)).is_ok()
     };
     let toml = "env = \"catch\"\nlr = 0.01\nbatch = 32\nseed = 3\ntarget = 1.0\n";
     let more = "env = \"breakout\"\nsteps = 100\n[env_args]\nsticky = 0.1\nactions = \"full\"\n";
@@ -77,8 +80,8 @@ fn texts(dir: &Path) -> Vec<Reader> {
         let algorithm = config::algorithm("policy-evaluation").unwrap();
         let options = json!({ "env": "random-walk", "policy": path.to_str().unwrap() });
         let options = serde_json::from_value(options).unwrap();
-        let config = Config::resolve(algorithm, options, None, None);
-        config.and_then(|config| session::agent(algorithm, &config, &Device::Cpu)).is_ok()
+        let config = Config::saved(options, algorithm);
+        config.and_then(|config| build::agent(algorithm, &config, &Device::Cpu)).is_ok()
     };
     vec![
         file(("TOML of --config", 15_000), dir.join("c.toml"), bytes(&[toml, more]), config),
@@ -214,7 +217,7 @@ fn saved(dir: &Path, (algorithm, options): (&str, &str)) -> (PathBuf, Trainee) {
     let config = configured(algorithm, serde_json::from_str(options).unwrap());
     let algorithm = config::algorithm(algorithm).unwrap();
     let load = || Ok(run_data::first(&config)?.dataset);
-    let mut trainee = session::trainee(algorithm, &config, &Device::Cpu, load).unwrap();
+    let mut trainee = build::trainee(algorithm, &config, &Device::Cpu, load).unwrap();
     for _ in 0..13 {
         trainee.learner().step(&mut Log::default()).unwrap();
     }
@@ -318,7 +321,7 @@ fn data(dir: &Path) -> Vec<Reader> {
 
 fn loads(name: &str) -> bool {
     let data = DataName::parse(name).unwrap();
-    data.load(&(data.entry.options)(&Options::new()).unwrap()).is_ok()
+    data.load(&params::resolve(&(data.entry.options)(), &Default::default()).unwrap()).is_ok()
 }
 
 /// An IDX file of these dimensions.

@@ -1,7 +1,8 @@
 //! Every algorithm, interrupted wherever something in it asks.
-use crate::cli::trainee::Trainee;
-use crate::cli::{command, run_data, session, train};
+use crate::cli::{command, train};
 use crate::registry::{ALGORITHMS, find};
+use crate::run::trainee::Trainee;
+use crate::run::{build, data as run_data};
 use ::train::testing::interrupting_changes_nothing;
 use ::train::{Checkpoint, Evaluation, Learner, Log, Progress, Split};
 use anyhow::Result;
@@ -40,7 +41,7 @@ fn every_algorithm_goes_on_as_if_it_had_not_been_interrupted() {
         let config = train::config(algorithm, matches).unwrap();
         let make = || -> Result<Box<dyn Learner>> {
             let load = || Ok(run_data::first(&config)?.dataset);
-            Ok(Box::new(Own(session::trainee(algorithm, &config, &Device::Cpu, load)?)))
+            Ok(Box::new(Own(build::trainee(algorithm, &config, &Device::Cpu, load)?)))
         };
         let (plan, dir) = (config.plan().unwrap(), tempfile::tempdir().unwrap());
         interrupting_changes_nothing(&make, &plan, MOMENTS, dir.path())

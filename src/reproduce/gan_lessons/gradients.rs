@@ -1,9 +1,9 @@
 //! How long the generator's gradient is when the discriminator wins.
 use super::{mean, plane, seeds};
-use crate::checks::Line;
-use crate::plot::{Curve, Panel, Scale, Stroke};
-use crate::reproduce::trained::trained;
+use crate::claim::Claim;
+use crate::render::plot::{Curve, Panel, Scale, Stroke};
 use crate::reproduce::{Findings, Setting};
+use crate::run::in_memory::{plan, train};
 use anyhow::Result;
 use generative::gan::Objective;
 use generative::{Gan, GanConfig};
@@ -16,7 +16,7 @@ fn first_gradient(objective: Objective, d_steps: u64, seed: u64, setting: &Setti
     let config = GanConfig { objective, d_steps, lr: 1e-3, d_lr: 1e-3, ..GanConfig::default() };
     let steps = (d_steps + 1) * config.batch as u64;
     let mut gan = Gan::new(plane()?, config, seed, &setting.device)?;
-    let rows = trained(&mut gan, steps, [steps, 0])?;
+    let (rows, _) = train(&mut gan, &plan(steps, [steps, 0]))?;
     let found = rows.last().and_then(|row| row.values.get("train/g_grad_norm").copied());
     found.ok_or_else(|| anyhow::anyhow!("the generator took no step"))
 }
@@ -42,19 +42,19 @@ pub(super) fn run(setting: &Setting) -> Result<Findings> {
     let most = D_STEPS[D_STEPS.len() - 1];
     Ok(Findings {
         lines: vec![
-            Line::claim(
+            Claim::stated(
                 "saturating ÷ non-saturating gradient, after 1 step of the discriminator",
                 format!("{before:.3}"),
                 "between 0.5 and 2: σ(0) = ½ in both",
                 (0.5..2.0).contains(&before),
             ),
-            Line::claim(
+            Claim::stated(
                 format!("the same after {most} steps"),
                 format!("{after:.2e}"),
                 "less than 0.05",
                 after < 0.05,
             ),
-            Line::claim(
+            Claim::stated(
                 format!("non-saturating gradient after {most} steps ÷ after 1"),
                 format!("{:.2}", last[1] / first[1]),
                 "more than 1",

@@ -1,9 +1,9 @@
 //! Modes of eight Gaussians with instance noise and without.
 use super::{mean, plane, seeds};
-use crate::checks::Line;
-use crate::plot::{Curve, Panel, Scale, Stroke};
-use crate::reproduce::trained::trained;
+use crate::claim::Claim;
+use crate::render::plot::{Curve, Panel, Scale, Stroke};
 use crate::reproduce::{Findings, Setting};
+use crate::run::in_memory::{plan, train};
 use anyhow::Result;
 use generative::{Gan, GanConfig};
 use train::{Learner as _, Split};
@@ -25,7 +25,7 @@ fn game(sigma: f64, seed: u64, setting: &Setting) -> Result<[f64; 2]> {
         ..GanConfig::default()
     };
     let mut gan = Gan::new(plane()?, config, seed, &setting.device)?;
-    trained(&mut gan, steps, [0; 2])?;
+    train(&mut gan, &plan(steps, [0; 2]))?;
     let measures = gan.evaluate(Split::Test)?.measures;
     let of = |name: &str| measures.get(name).map_or(f64::NAN, |measure| measure.mean);
     Ok([of("modes_covered"), of("good_samples")])
@@ -67,13 +67,13 @@ pub(super) fn run(setting: &Setting) -> Result<Findings> {
     };
     Ok(Findings {
         lines: vec![
-            Line::claim(
+            Claim::stated(
                 "with instance noise of 0.5: modes of 8 (good samples), by seed",
                 shown(&found[1]),
                 &format!("at least {least} modes and {:.0} % with each", 100.0 * share),
                 found[1].iter().all(|[modes, good]| *modes >= least && *good >= share),
             ),
-            Line::claim("without it", shown(&found[0]), claim, holds),
+            Claim::stated("without it", shown(&found[0]), claim, holds),
         ],
         panels: vec![panel("Modes covered", 0), panel("Good samples", 1)],
     })

@@ -1,9 +1,9 @@
 //! Measures of samples of digits: DCGAN without each of its guidelines, and a GAN beside a VAE.
 use super::{SEEDS, mean, seeds};
-use crate::checks::Line;
-use crate::plot::{Curve, Panel, Scale, Stroke};
-use crate::reproduce::trained::trained;
+use crate::claim::Claim;
+use crate::render::plot::{Curve, Panel, Scale, Stroke};
 use crate::reproduce::{Findings, Setting};
+use crate::run::in_memory::{plan, train};
 use anyhow::Result;
 use generative::data::{Classes, Dataset, GlyphsConfig, Images, Parts, glyphs};
 use generative::gan::{BatchNorm, Downsample, Network};
@@ -73,7 +73,7 @@ pub(super) fn guidelines(setting: &Setting) -> Result<Findings> {
         for seed in seeds(setting) {
             let images = Dataset::Images(data.clone());
             let mut gan = Gan::new(images, config.clone(), seed, &setting.device)?;
-            trained(&mut gan, steps, [0; 2])?;
+            train(&mut gan, &plan(steps, [0; 2]))?;
             each.push(of(&judged(&gan, &judge, seed, setting)?, "fid["));
         }
         all.push(each);
@@ -90,7 +90,7 @@ pub(super) fn guidelines(setting: &Setting) -> Result<Findings> {
                 setting.pick(("in the mean more than with all of them", mean(each) > best), number)
             }
         };
-        Line::claim(format!("Fréchet distance, {}: by seed", names[i]), shown(each), claim, holds)
+        Claim::stated(format!("Fréchet distance, {}: by seed", names[i]), shown(each), claim, holds)
     };
     let curve = |seed: usize| Curve {
         label: format!("seed {}", setting.seed + seed as u64),
@@ -122,11 +122,11 @@ pub(super) fn beside_vae(setting: &Setting) -> Result<Findings> {
     for seed in seeds(setting) {
         let images = Dataset::Images(data.clone());
         let mut gan = Gan::new(images, dcgan(for_gan), seed, &setting.device)?;
-        trained(&mut gan, for_gan, [0; 2])?;
+        train(&mut gan, &plan(for_gan, [0; 2]))?;
         found[0].1.push(judged(&gan, &judge, seed, setting)?);
         let config = VaeConfig { lr_end: 0.05, lr_steps: for_vae, ..VaeConfig::default() };
         let mut vae = Vae::new(data.clone(), config, seed, &setting.device)?;
-        trained(&mut vae, for_vae, [0; 2])?;
+        train(&mut vae, &plan(for_vae, [0; 2]))?;
         found[1].1.push(judged(&vae, &judge, seed, setting)?);
     }
     let values = |model: usize, begins: &str| -> Vec<f64> {
@@ -149,9 +149,9 @@ pub(super) fn beside_vae(setting: &Setting) -> Result<Findings> {
                     ),
                     ("numbers", true),
                 );
-                Line::claim(format!("{what}, by seed"), ours, claim, finite && holds)
+                Claim::stated(format!("{what}, by seed"), ours, claim, finite && holds)
             }
-            _ => Line::claim(format!("{what}, by seed"), ours, "numbers", finite),
+            _ => Claim::stated(format!("{what}, by seed"), ours, "numbers", finite),
         }
     });
     let panel = |(begins, what): (&str, &str)| Panel {

@@ -3,8 +3,8 @@ use super::ended::Ended;
 use super::exact::{Episode, Exact, dot};
 use super::sampled::Sampled;
 use super::{agent, all_states, judged, measured, theory};
-use crate::checks::Line;
-use crate::plot::{Panel, Scale, Stroke};
+use crate::claim::Claim;
+use crate::render::plot::{Panel, Scale, Stroke};
 use crate::reproduce::{Findings, Setting};
 use crate::told::interval;
 use agents::tabular::{Discount, Problem};
@@ -117,7 +117,7 @@ fn action_values(mdp: &Arc<dyn Mdp>, agent: &Reinforce) -> Result<Vec<f64>> {
     Ok(policy.table(&problem, &policy.values(&problem)?).q)
 }
 
-fn lines(entries: &[Entry], exact: &Exact) -> Vec<Line> {
+fn lines(entries: &[Entry], exact: &Exact) -> Vec<Claim> {
     let mut lines = Vec::new();
     for Entry { name, sampled, along, variance, how } in entries {
         let measured = sampled.along(&exact.gradient);
@@ -130,7 +130,7 @@ fn lines(entries: &[Entry], exact: &Exact) -> Vec<Line> {
     let [none, _, value, q] = entries else { return lines };
     let (first, second) = (none.sampled.variance(), value.sampled.variance());
     lines.push(
-        Line::claim(
+        Claim::stated(
             "variance without a baseline and with V(s), 95 % intervals",
             format!(
                 "{:.3} ({}), {:.3} ({}): lower by {:.1}",
@@ -152,7 +152,7 @@ fn lines(entries: &[Entry], exact: &Exact) -> Vec<Line> {
 }
 
 /// |mean − g|² beside what chance makes of it where the mean is g.
-fn bias(Entry { name, sampled, .. }: &Entry, exact: &Exact, biased: bool) -> Line {
+fn bias(Entry { name, sampled, .. }: &Entry, exact: &Exact, biased: bool) -> Claim {
     let mean = sampled.mean();
     let apart: f64 = mean.iter().zip(&exact.gradient).map(|(a, b)| (a - b).powi(2)).sum();
     let Measure { mean: variance, n, .. } = sampled.variance();
@@ -164,7 +164,7 @@ fn bias(Entry { name, sampled, .. }: &Entry, exact: &Exact, biased: bool) -> Lin
         true => ("biased: more than 1 + 4·√2", ratio > 6.66),
         false => ("not biased: at most 1 + 4·√2", ratio <= 6.66),
     };
-    Line::claim(
+    Claim::stated(
         format!("{name}: |mean − g|² by the variance of the mean"),
         format!("{ratio:.2}; bias {:.1} % of |g|", 100.0 * bias),
         claim,

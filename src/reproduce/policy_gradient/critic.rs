@@ -8,8 +8,8 @@
 //! where the grid has none, so that it comes as near as numbers go; what V learns from has the chance
 //! of the action, which is averaged out as 1/√n at best.
 use super::{all_states, theory};
-use crate::checks::Line;
-use crate::plot::{Curve, Panel, Scale, Stroke};
+use crate::claim::Claim;
+use crate::render::plot::{Curve, Panel, Scale, Stroke};
 use crate::reproduce::{Findings, Setting};
 use agents::policy_head;
 use agents::tabular::{Choice, Discount, Policy, Problem, Table};
@@ -185,7 +185,7 @@ fn bounds(numbers: impl Iterator<Item = f64>) -> [f64; 2] {
 }
 
 /// How near critics came, as a part of the range of the values.
-fn judged(name: &str, runs: &[Watched], most: f64) -> Line {
+fn judged(name: &str, runs: &[Watched], most: f64) -> Claim {
     let [low, high] = bounds(runs[0].pairs.iter().map(|pair| pair.0));
     let last = |run: &Watched| run.errors.last().map_or(f64::NAN, |(_, error)| *error);
     let errors: Vec<_> = runs.iter().map(last).collect();
@@ -194,7 +194,7 @@ fn judged(name: &str, runs: &[Watched], most: f64) -> Line {
     let part = mean / (high - low);
     let first = runs[0].errors.first().map_or(f64::NAN, |(_, error)| *error);
     let steps = runs[0].errors.last().map_or(0.0, |(steps, _)| *steps);
-    Line::claim(
+    Claim::stated(
         format!("{name}: RMS distance to the exact values after {steps} transitions"),
         format!(
             "{mean:.2e} ({least:.2e} to {greatest:.2e} with {SEEDS} seeds), {:.4} % of their range; \

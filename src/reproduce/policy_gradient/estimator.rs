@@ -2,8 +2,8 @@
 use super::exact::{Episode, Exact};
 use super::sampled::Sampled;
 use super::{SURE, agent, judged, measured, power, theory};
-use crate::checks::Line;
-use crate::plot::{Panel, Scale, Stroke};
+use crate::claim::Claim;
+use crate::render::plot::{Panel, Scale, Stroke};
 use crate::reproduce::{Findings, Setting};
 use agents::{Baseline, ReinforceConfig};
 use anyhow::Result;
@@ -54,7 +54,7 @@ pub(super) fn run(setting: &Setting) -> Result<Findings> {
 
 /// What one problem shows.
 struct Compared {
-    lines: Vec<Line>,
+    lines: Vec<Claim>,
     /// N and the error, and what it should be.
     errors: Vec<(f64, Measure)>,
     expected: Vec<(f64, f64)>,
@@ -115,7 +115,7 @@ fn compare(name: &str, mdp: &Arc<dyn Mdp>, setting: &Setting) -> Result<Compared
     }
     let sizes = found.errors.len();
     found.lines.push(
-        Line::claim(
+        Claim::stated(
             format!("{name}: mean square errors at {sizes} sizes N beside the exact variance / N"),
             format!("{furthest:.1} standard errors apart where furthest"),
             &format!("less than {SURE}"),
@@ -131,17 +131,17 @@ fn compare(name: &str, mdp: &Arc<dyn Mdp>, setting: &Setting) -> Result<Compared
 }
 
 /// What needs no samples.
-fn enumerated(name: &str, exact: &Exact, mean: &[f64]) -> Vec<Line> {
+fn enumerated(name: &str, exact: &Exact, mean: &[f64]) -> Vec<Claim> {
     let (n, total) = (exact.episodes.len(), exact.probs.iter().sum());
     let identity = "Σ probability · return, differentiated, beside Σ probability · estimate";
     vec![
-        Line::derived(
+        Claim::derived(
             format!("{name}: probabilities of all {n} episodes together"),
             total,
             (1.0, 1e-5),
             "every episode is there once",
         ),
-        Line::derived(
+        Claim::derived(
             format!("{name}: |expected estimate − g| / |g|, both by enumeration"),
             exact.relative_error(mean),
             (0.0, 1e-4),
@@ -151,14 +151,14 @@ fn enumerated(name: &str, exact: &Exact, mean: &[f64]) -> Vec<Line> {
 }
 
 /// The derivative that is estimated worst.
-fn worst_component(name: &str, components: &[(f64, Measure)]) -> Line {
+fn worst_component(name: &str, components: &[(f64, Measure)]) -> Claim {
     // With a few hundred of them the furthest of right ones is about 3 off.
     const FURTHEST: f64 = 5.0;
     let off = |(exact, estimate): &(f64, Measure)| {
         (estimate.mean - exact).abs() / (estimate.standard_error() + 1e-7)
     };
     let worst = components.iter().map(off).fold(0.0, f64::max);
-    Line::claim(
+    Claim::stated(
         format!("{name}: mean estimates of {} derivatives", components.len()),
         format!("{worst:.1} standard errors from the exact one where furthest"),
         &format!("less than {FURTHEST}"),

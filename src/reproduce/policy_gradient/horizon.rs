@@ -4,8 +4,8 @@ use super::exact::Scores;
 use super::growth::variances;
 use super::sampled::Sampled;
 use super::{SURE, agent, judged, measured, power, theory};
-use crate::checks::Line;
-use crate::plot::{Panel, Scale, Stroke};
+use crate::claim::Claim;
+use crate::render::plot::{Panel, Scale, Stroke};
 use crate::reproduce::{Findings, Setting};
 use agents::{Baseline, ReinforceConfig, Returns};
 use anyhow::Result;
@@ -89,13 +89,13 @@ pub(super) fn run(setting: &Setting) -> Result<Findings> {
 }
 
 /// One kind of return beside the exact variances.
-fn compared(name: &str, found: &[(f64, Measure)], exact: &[(f64, f64)]) -> Vec<Line> {
+fn compared(name: &str, found: &[(f64, Measure)], exact: &[(f64, f64)]) -> Vec<Claim> {
     let apart = found.iter().zip(exact).map(|((_, found), (_, exact))| {
         let off = (found.mean - exact).abs() / (found.standard_error() + 1e-6 * exact);
         (off, found.mean, *exact)
     });
     let (furthest, ..) = apart.fold((0.0, 0.0, 0.0), |a, b| if b.0 > a.0 { b } else { a });
-    let agree = Line::claim(
+    let agree = Claim::stated(
         format!("{name}: variances at {} horizons beside the exact ones", found.len()),
         format!("{furthest:.1} standard errors apart where furthest"),
         &format!("less than {SURE}"),

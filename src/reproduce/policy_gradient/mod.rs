@@ -13,8 +13,8 @@ mod horizon;
 mod sampled;
 
 use super::{Experiment, Target};
-use crate::checks::Line;
-use crate::plot::{Curve, Stroke};
+use crate::claim::Claim;
+use crate::render::plot::{Curve, Stroke};
 use crate::told::interval;
 use agents::{MakeEnv, Reinforce, ReinforceConfig, Start};
 use anyhow::Result;
@@ -80,11 +80,11 @@ fn all_states(states: usize) -> Vec<f32> {
 }
 
 /// A measured mean beside what theory says of it.
-fn judged(what: impl Into<String>, measure: &Measure, exact: f64, how: &'static str) -> Line {
+fn judged(what: impl Into<String>, measure: &Measure, exact: f64, how: &'static str) -> Claim {
     // Where nothing varies, rounding still does.
     let tolerance = two_digits((SURE * measure.standard_error()).max(1e-5 * exact.abs()));
     let note = format!("{}; ± is {SURE} standard errors", interval(measure, 4));
-    Line::derived(what, measure.mean, (exact, tolerance), how).note(note)
+    Claim::derived(what, measure.mean, (exact, tolerance), how).note(note)
 }
 
 /// Two digits of a number above 0, rounded up: more of a tolerance say nothing.

@@ -2,30 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What can be chosen about [`Breakout`](super::Breakout).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct BreakoutConfig {
-    /// Probability, at every step, that the previous action is repeated instead of the one given.
-    pub sticky: f64,
-    /// The actions there are.
-    pub actions: ActionSet,
-}
-
-impl Default for BreakoutConfig {
-    fn default() -> Self {
-        Self { sticky: 0.1, actions: ActionSet::Minimal }
-    }
-}
-
-impl BreakoutConfig {
-    /// # Errors
-    /// Where `sticky` is no probability.
-    pub fn check(&self) -> Result<(), String> {
-        match (0.0..=1.0).contains(&self.sticky) {
-            true => Ok(()),
-            false => Err(format!("sticky must lie between 0 and 1, not at {}", self.sticky)),
-        }
+params::parameters! {
+    /// What can be chosen about [`Breakout`](super::Breakout).
+    #[derive(Copy)]
+    pub struct BreakoutConfig {
+        /// Probability, at every step, that the previous action is repeated
+        sticky: f64 = 0.1, in 0.0..=1.0;
+        /// Actions: minimal (noop, left, right), or full (all six of MinAtar)
+        actions: ActionSet = ActionSet::Minimal;
     }
 }
 

@@ -11,16 +11,15 @@ use parts::{Divided, divided};
 pub use picture::Background;
 use picture::{Header, Picture};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 use std::path::Path;
 use walk::{ENDINGS, Found, Walk, walk};
 
-/// Options of [`folder`].
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FolderConfig {
-    /// What lies behind transparent pictures.
-    pub background: Background,
+params::parameters! {
+    /// Options of [`folder`].
+    pub struct FolderConfig {
+        /// Background behind transparent images: black or white
+        background: Background = Background::default();
+    }
 }
 
 /// Pictures that are needed.

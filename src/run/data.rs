@@ -19,7 +19,7 @@ struct Remembered {
 }
 
 /// The data that a new run learns from.
-pub(super) fn first(config: &Config) -> Result<Loaded> {
+pub(crate) fn first(config: &Config) -> Result<Loaded> {
     DataName::parse(config.named())?.load(&config.args(Subject::Data))
 }
 
@@ -28,7 +28,7 @@ pub(super) fn first(config: &Config) -> Result<Loaded> {
 ///
 /// # Errors
 /// Where they are not there, or are others than they were.
-pub(super) fn again(
+pub(crate) fn again(
     run: &Path,
     config: &Config,
     saved: Option<&Value>,
@@ -76,7 +76,7 @@ pub(super) fn again(
 }
 
 /// What `run.json` is to say of `record`, of data that `config` or `moved` names.
-pub(super) fn remember(
+pub(crate) fn remember(
     config: &Config,
     moved: Option<&str>,
     saved: Option<&Value>,
@@ -96,7 +96,7 @@ pub(super) fn remember(
 
 /// Data of the form that a model was made for, without their contents; `None` where `run.json` does not say what
 /// that was.
-pub(super) fn blank(run: &Path, saved: Option<&Value>) -> Result<Option<Dataset>> {
+pub(crate) fn blank(run: &Path, saved: Option<&Value>) -> Result<Option<Dataset>> {
     let Some(saved) = saved else { return Ok(None) };
     let blank = remembered(saved)?.record.blank();
     let damaged = || format!("{} is damaged", run.join("run.json").display());
@@ -110,7 +110,7 @@ fn remembered(saved: &Value) -> Result<Remembered> {
 }
 
 /// Tells notes on standard error.
-pub(super) fn tell(notes: &[String]) {
+pub(crate) fn tell(notes: &[String]) {
     for note in notes {
         // Nobody reads standard error: no reason not to go on.
         let _ = writeln!(std::io::stderr(), "note: {note}");

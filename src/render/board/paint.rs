@@ -7,7 +7,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::layout::{Detail, Point, Square, text_width};
 use super::scale::{Scale, is_dark, shade};
 use super::sheet::{Axes, Face, Ground, Quarter};
-use crate::plot::canvas::Drawn;
+use crate::render::plot::canvas::Drawn;
 use envs::CellKind;
 
 pub(super) const INK: RGBColor = RGBColor(30, 30, 30);

@@ -10,7 +10,7 @@ use super::legend::legend;
 use super::paint::{Brush, INK, Label, ground};
 use super::scale::{Scale, number};
 use super::sheet::{Face, Sheet};
-use crate::plot::canvas::{Drawing, Drawn, Patch};
+use crate::render::plot::canvas::{Drawing, Drawn, Patch};
 
 /// Pixels on a page.
 const MARGIN: f64 = 40.0;

@@ -1,5 +1,4 @@
 //! Ctrl-C: the first one is heard, the second one ends the program.
-use ::train::pulse;
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -8,12 +7,13 @@ use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use train::pulse;
 
 /// How long nothing may be said to who wants to stop.
 const PATIENCE: Duration = Duration::from_millis(600);
 
 /// Listens for Ctrl-C and `kill`. A closed terminal is left to what the user chose: `nohup`, or the end.
-pub(super) struct Interrupts {
+pub(crate) struct Interrupts {
     /// Raised by the first one.
     stop: Arc<AtomicBool>,
     /// The next one ends the program.
@@ -24,7 +24,7 @@ pub(super) struct Interrupts {
 
 impl Interrupts {
     /// From now on the first one is heard, the second one ends the program.
-    pub(super) fn listen() -> Result<Self> {
+    pub(crate) fn listen() -> Result<Self> {
         let [stop, at_once, heard] = std::array::from_fn(|_| Arc::new(AtomicBool::new(false)));
         let listen = || -> std::io::Result<Signals> {
             for signal in [SIGINT, SIGTERM] {
@@ -51,7 +51,7 @@ impl Interrupts {
     }
 
     /// Does `work`, which is interrupted by the first one.
-    pub(super) fn hearing<T>(&self, work: impl FnOnce() -> T) -> T {
+    pub(crate) fn hearing<T>(&self, work: impl FnOnce() -> T) -> T {
         let (stop, heard) = (Arc::clone(&self.stop), Arc::clone(&self.heard));
         let stopped = move || {
             let stopped = stop.load(Ordering::Relaxed);
@@ -64,12 +64,12 @@ impl Interrupts {
     }
 
     /// Whether there was one.
-    pub(super) fn stopped(&self) -> bool {
+    pub(crate) fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
     /// From now on the first one ends the program: all that counts is written.
-    pub(super) fn end_at_once(&self) {
+    pub(crate) fn end_at_once(&self) {
         self.at_once.store(true, Ordering::Relaxed);
     }
 }

@@ -1,11 +1,15 @@
 //! The pictures that a run is looked at with.
-use super::model::record;
-use super::session::{Session, environment};
+use super::build::environment;
+use super::config::Config;
+use super::episode::record;
+use super::machine::tell;
+use super::solution;
 use super::trainee::{Thought, Trainee};
-use crate::board::{Board, Charts, Ink, differs};
-use crate::gif::Animation;
-use crate::{gif, plot, sheet, told};
-use ::train::{Report, stream, write_atomic};
+use crate::registry::Algorithm;
+use crate::render::board::{Board, Charts, Ink, differs};
+use crate::render::gif::{self, Animation};
+use crate::render::{plot, sheet};
+use crate::told;
 use agents::tabular::Table;
 use agents::{Agent, Moment, Watched};
 use anyhow::Result;
@@ -13,7 +17,8 @@ use envs::{Rgb, Spec};
 use generative::film::COLUMNS;
 use generative::{Filmed, Sheet};
 use std::io::{IsTerminal as _, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use train::{Report, stream, write_atomic};
 
 /// Frames of `episode.gif` at most, and how many of them a second.
 const GIF_FRAMES: usize = 600;
@@ -24,6 +29,9 @@ const GIF_RATE: u32 = 20;
 const GIF_PIXELS: usize = 150_000_000;
 const GIF_NUMBERS: usize = 20_000_000;
 
+/// Numbers in q up to which a run writes it without being asked.
+const MOST_Q: usize = 1_000_000;
+
 /// Frames of `samples.gif` a second.
 const FILM_RATE: u32 = 6;
 
@@ -31,10 +39,20 @@ const FILM_RATE: u32 = 6;
 /// first three and the 32nd.
 const SHOWN: [usize; 4] = [0, 1, 2, 31];
 
-impl Session {
+/// The figures of a run.
+pub(crate) struct Figures<'a> {
+    /// The algorithm that was trained.
+    pub(crate) algorithm: &'a Algorithm,
+    /// Its configuration.
+    pub(crate) config: &'a Config,
+    /// The run directory.
+    pub(crate) dir: &'a Path,
+}
+
+impl Figures<'_> {
     /// Shows what is thought of a known grid, in a terminal only: elsewhere it would be in the way,
     /// and `lab plot --text` shows it there too.
-    pub(super) fn show(thought: Option<&Thought<'_>>, out: &mut dyn Write) -> Result<()> {
+    pub(crate) fn show(thought: Option<&Thought<'_>>, out: &mut dyn Write) -> Result<()> {
         if let Some((mdp, table)) = thought
             && std::io::stdout().is_terminal()
             && let Some(board) = Board::new(*mdp)?
@@ -45,9 +63,24 @@ impl Session {
         Ok(())
     }
 
+    /// Writes `solution.json`; of a large problem without q, which the values imply.
+    pub(crate) fn write_solution(&self, (mdp, table): &Thought<'_>) -> Result<()> {
+        let path = self.dir.join("solution.json");
+        if table.q.len() <= MOST_Q {
+            return solution::write(*mdp, table.clone(), &path);
+        }
+        let (n, run) = (table.q.len(), told::path(self.dir));
+        tell(&format!(
+            "note: solution.json is without q, which would be {n} numbers; \
+             `lab plot {run} --solution FILE` writes them"
+        ));
+        let (values, policy) = (table.values.clone(), table.policy.clone());
+        solution::write(*mdp, Table { values, q: Vec::new(), policy }, &path)
+    }
+
     /// Draws curves, and what is thought of a known problem and an episode, or what a model draws. The
     /// result is there already: a picture that fails is named, and the others are drawn.
-    pub(super) fn draw(&self, trainee: &Trainee, thought: Option<&Thought<'_>>, report: &Report) {
+    pub(crate) fn draw(&self, trainee: &Trainee, thought: Option<&Thought<'_>>, report: &Report) {
         self.drawing("the learning curves", || self.draw_curves());
         let agent = match trainee {
             Trainee::Agent { agent, .. } => &**agent,
@@ -62,13 +95,13 @@ impl Session {
     /// Draws something; where that fails, tells why, and that no more than this is missing.
     fn drawing(&self, what: &str, draw: impl FnOnce() -> Result<()>) {
         if let Err(error) = draw() {
-            let run = self.dir.path().display();
+            let run = self.dir.display();
             tell(&format!("warning: no picture of {what}: {error:#}; all else of {run} is there"));
         }
     }
 
     fn draw_curves(&self) -> Result<()> {
-        let path = self.dir.path();
+        let path = self.dir;
         // A run too short for a row of metrics has no curve.
         if std::fs::metadata(path.join("metrics.jsonl")).is_ok_and(|file| file.len() > 0) {
             let panels = plot::panels(&[path.to_owned()], &[])?;
@@ -86,21 +119,21 @@ impl Session {
         };
         let rng = stream(self.config.seed(), "test/0");
         let mut animation = Animation::new(GIF_RATE)?;
-        let played = (agent, &environment(&self.config)?);
+        let played = (agent, &environment(self.config)?);
         let over = record(played, rng, &most, &mut animation)?;
         if !over {
-            let (steps, run) = (animation.len() - 1, told::path(self.dir.path()));
+            let (steps, run) = (animation.len() - 1, told::path(self.dir));
             tell(&format!(
                 "note: episode.gif shows the first {steps} steps of an episode; \
                  `lab play {run} --gif FILE` shows more"
             ));
         }
-        write_atomic(&self.dir.path().join("episode.gif"), &animation.finish()?)
+        write_atomic(&self.dir.join("episode.gif"), &animation.finish()?)
     }
 
     /// Draws what a model makes of pictures, where they lie for it, and what it drew on the way.
     fn draw_model(&self, filmed: &Filmed) {
-        let (path, model) = (self.dir.path(), filmed.model());
+        let (path, model) = (self.dir, filmed.model());
         let title = format!("{} on {}", self.algorithm.name, self.config.subject());
         self.drawing("what the model makes of pictures", || {
             let sheets = model.sheets()?;
@@ -153,7 +186,7 @@ impl Session {
             (title_of(moment.step), Table { values, q: vec![f64::NAN; table.q.len()], policy })
         };
         let mut tables: Vec<_> = before.map(moment).collect();
-        let paths = |what| ["svg", "png"].map(|end| self.dir.path().join(format!("{what}.{end}")));
+        let paths = |what| ["svg", "png"].map(|end| self.dir.join(format!("{what}.{end}")));
         if let Some(charts) = Charts::new(*mdp) {
             self.drawing("the values", || {
                 let draw =
@@ -184,13 +217,8 @@ impl Session {
         if !tables.is_empty() {
             tables.push((title_of(report.steps), table.clone()));
             self.drawing("the values in the course of time", || {
-                board.animate(&tables, &self.dir.path().join("values.gif"))
+                board.animate(&tables, &self.dir.join("values.gif"))
             });
         }
     }
-}
-
-/// Tells on standard error; who does not read it does without.
-pub(super) fn tell(sentence: &str) {
-    let _ = writeln!(std::io::stderr(), "{sentence}");
 }

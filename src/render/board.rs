@@ -16,8 +16,8 @@ use agents::tabular::{Model, Table};
 use anyhow::Result;
 use envs::{Grid, Mdp};
 
-use crate::gif;
-use crate::plot::canvas::{frame, save};
+use crate::render::gif;
+use crate::render::plot::canvas::{frame, save};
 pub use charts::Charts;
 use layout::{MOST_ARROWS, Size};
 use page::Page;

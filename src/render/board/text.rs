@@ -172,7 +172,7 @@ fn coloured(text: &str, ground: [u8; 3]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::board::tests::{layout, solved, uniform};
+    use crate::render::board::tests::{layout, solved, uniform};
     use envs::{
         Blackjack, FrozenLake, FrozenLakeConfig, GridConfig, GridWorld, JacksCarRental,
         JacksConfig, Layout,

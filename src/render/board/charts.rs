@@ -10,8 +10,8 @@ use super::layout::Size;
 use super::page::Page;
 use super::scale::{Scale, number};
 use super::sheet::{Axes, Face, Ground, Sheet};
-use crate::plot::canvas::save;
-use crate::plot::{Curve, Panel, draw};
+use crate::render::plot::canvas::save;
+use crate::render::plot::{Curve, Panel, draw};
 
 /// The figures of an MDP: policy and values along its axes.
 pub struct Charts {
@@ -201,7 +201,7 @@ fn is_drawn(table: &Table) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::board::tests::{answer, uniform};
+    use crate::render::board::tests::{answer, uniform};
     use envs::{
         Blackjack, CliffWalking, GamblersConfig, GamblersProblem, JacksCarRental, JacksConfig,
     };

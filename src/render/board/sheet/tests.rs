@@ -1,5 +1,5 @@
 use super::*;
-use crate::board::tests::{layout, solved, uniform};
+use crate::render::board::tests::{layout, solved, uniform};
 use envs::Layout;
 
 /// The cell in a column and row of a sheet, counted from the bottom left.

@@ -15,7 +15,7 @@ pub enum Figure {
 
 /// One line of a check.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Line {
+pub struct Claim {
     /// What is compared.
     pub what: String,
     /// What lab gets.
@@ -50,7 +50,7 @@ fn number(printed: &str) -> f64 {
     printed.replace('−', "-").parse().unwrap_or(f64::NAN)
 }
 
-impl Line {
+impl Claim {
     /// `ours` agrees with a `printed` number if it rounds to it.
     pub fn printed(what: impl Into<String>, ours: f64, printed: &str) -> Self {
         let (digits, tolerance) = rounding(printed);
@@ -122,7 +122,7 @@ impl Line {
     }
 
     /// A claim in words, and what it was judged by.
-    pub fn claim(
+    pub fn stated(
         what: impl Into<String>,
         ours: impl Into<String>,
         claim: &str,
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_printed_number_carries_its_rounding() {
-        let pass = |ours, printed| Line::printed("v", ours, printed).pass;
+        let pass = |ours, printed| Claim::printed("v", ours, printed).pass;
         assert!(pass(0.7053, "0.705") && pass(0.7045, "0.705") && pass(0.7055, "0.705"));
         assert!(!pass(0.7056, "0.705") && !pass(0.7044, "0.705") && !pass(f64::NAN, "0.705"));
         assert!(pass(-13.4, "−13") && !pass(-13.6, "-13"));
@@ -224,46 +224,46 @@ mod tests {
     #[test]
     fn one_wrong_cell_fails_a_table_and_is_shown() {
         let ours = |row: usize, column: usize| (column < 2).then_some((row * 2 + column) as f64);
-        let line = Line::table("t", ours, "0.0 1.0 | # 3.0");
+        let line = Claim::table("t", ours, "0.0 1.0 | # 3.0");
         assert!(line.pass, "{line:?}");
         assert_eq!(line.ours, Figure::Text("0.0 1.0 | # 3.0".into()));
-        let wrong = Line::table("t", ours, "0.0 1.0 | 2.1 3.0");
+        let wrong = Claim::table("t", ours, "0.0 1.0 | 2.1 3.0");
         assert!(!wrong.pass);
         assert_eq!(wrong.ours, Figure::Text("0.0 1.0 | 2.000 3.0".into()));
-        assert!(!Line::table("t", ours, "0 1 2").pass, "there is no third column");
+        assert!(!Claim::table("t", ours, "0 1 2").pass, "there is no third column");
     }
 
     #[test]
     fn a_simulation_is_judged_by_its_interval() {
         let measure = Measure { mean: 17.0, ci95: Some([16.5, 17.5]), n: 10 };
-        let pass = |expected, tolerance| Line::simulated("l", measure, (expected, tolerance)).pass;
+        let pass = |expected, tolerance| Claim::simulated("l", measure, (expected, tolerance)).pass;
         assert!(pass(17.4, 0.0) && pass(18.0, 0.5));
         assert!(!pass(17.6, 0.0) && !pass(16.0, 0.4));
-        let line = Line::simulated("l", measure, (17.0, 0.0));
+        let line = Claim::simulated("l", measure, (17.0, 0.0));
         assert_eq!(line.ours, Figure::Text("17.00 (95 % between 16.50 and 17.50, n = 10)".into()));
-        let one = Line::simulated("l", Measure::single(17.0), (17.0, 0.0));
+        let one = Claim::simulated("l", Measure::single(17.0), (17.0, 0.0));
         assert!(!one.pass, "{one:?}");
     }
 
     #[test]
     fn the_digits_that_count_are_shown() {
-        let printed = Line::printed("v", 0.084_988_831, "0.0850");
+        let printed = Claim::printed("v", 0.084_988_831, "0.0850");
         assert_eq!(
             [printed.ours_shown(), printed.expected_shown()],
             ["0.084989", "0.0850 ± 0.00005"]
         );
-        let derived = Line::derived("v", 7.929_999_999_999_9, (7.93, 1e-9), "by hand");
+        let derived = Claim::derived("v", 7.929_999_999_999_9, (7.93, 1e-9), "by hand");
         assert_eq!([derived.ours_shown(), derived.expected_shown()], ["7.93", "7.93 ± 1e-9"]);
-        let counted = Line::printed("v", 9.0, "9");
+        let counted = Claim::printed("v", 9.0, "9");
         assert_eq!([counted.ours_shown(), counted.expected_shown()], ["9", "9 ± 0.5"]);
     }
 
     #[test]
     fn words_and_claims() {
-        assert!(Line::same("p", " up  left", "up left").pass);
-        assert!(!Line::same("p", "up", "left").pass);
-        assert!(!Line::claim("c", "3", "less than 2", false).pass);
-        let line = Line::derived("d", 1.0, (1.1, 0.01), "by hand").note("why");
+        assert!(Claim::same("p", " up  left", "up left").pass);
+        assert!(!Claim::same("p", "up", "left").pass);
+        assert!(!Claim::stated("c", "3", "less than 2", false).pass);
+        let line = Claim::derived("d", 1.0, (1.1, 0.01), "by hand").note("why");
         assert!(
             !line.pass && line.derived == Some("by hand") && line.note.as_deref() == Some("why")
         );

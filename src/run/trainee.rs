@@ -1,14 +1,14 @@
 //! What a run trains, and what can be seen of it beside its metrics.
-use ::train::{Learner, stream};
 use agents::Watched;
 use agents::tabular::Table;
 use anyhow::Result;
 use envs::Mdp;
 use generative::Filmed;
 use std::sync::Arc;
+use train::{Learner, stream};
 
 /// What a run trains.
-pub(super) enum Trainee {
+pub(crate) enum Trainee {
     /// An agent, watched beside the exact answer where its problem, `mdp`, has one.
     Agent { agent: Box<Watched>, mdp: Option<Arc<dyn Mdp>> },
     /// A model of data, and what it has drawn on the way; `judged`: whether the data are enough to measure
@@ -17,11 +17,11 @@ pub(super) enum Trainee {
 }
 
 /// A known problem, and what is thought of its states.
-pub(super) type Thought<'a> = (&'a dyn Mdp, Table);
+pub(crate) type Thought<'a> = (&'a dyn Mdp, Table);
 
 impl Trainee {
     /// What the loop trains.
-    pub(super) fn learner(&mut self) -> &mut dyn Learner {
+    pub(crate) fn learner(&mut self) -> &mut dyn Learner {
         match self {
             Self::Agent { agent, .. } => &mut **agent,
             Self::Model { model, .. } => &mut **model,
@@ -29,7 +29,7 @@ impl Trainee {
     }
 
     /// The command by which the result is looked at, and what `lab eval` is asked to measure of it.
-    pub(super) fn next(&self) -> Result<[&'static str; 2]> {
+    pub(crate) fn next(&self) -> Result<[&'static str; 2]> {
         let Self::Model { model, judged } = self else {
             return Ok(["play", " --episodes 1000"]);
         };
@@ -45,7 +45,7 @@ impl Trainee {
     }
 
     /// What an agent thinks of its problem, where that is known and the agent has values.
-    pub(super) fn thinks(&self) -> Result<Option<Thought<'_>>> {
+    pub(crate) fn thinks(&self) -> Result<Option<Thought<'_>>> {
         let Self::Agent { agent, mdp: Some(mdp) } = self else { return Ok(None) };
         Ok(agent.thinks(&**mdp)?.map(|table| (&**mdp, table)))
     }

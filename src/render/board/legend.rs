@@ -84,7 +84,7 @@ fn is_over(face: &Face) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::board::tests::{layout, solved};
+    use crate::render::board::tests::{layout, solved};
     use envs::{CliffWalking, Layout, Mdp};
 
     /// What is told of the signs on the board of an MDP.

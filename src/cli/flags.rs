@@ -1,0 +1,177 @@
+//! Parameters as flags: hyper-parameters, seed and plan of an algorithm, options of environments and data sets.
+use crate::registry::{Algorithm, Subject};
+use crate::run::layer::{Layer, Typed, converted, fields};
+use anyhow::Result;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use params::{Field, Kind, aliases, flag, plain};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The flag that names the environment or the data set, and the one that sets any option of it.
+pub(super) fn named(subject: Subject) -> [Arg; 2] {
+    let [name, about, value, option] = match subject {
+        Subject::Env => [
+            "env-arg",
+            "Environment to learn in (`lab list envs`)",
+            "NAME",
+            "Option of the environment, as in `--env-arg sticky=0` or, the same, `--sticky 0`",
+        ],
+        Subject::Data => [
+            "data-arg",
+            "Data to learn from (`lab list data`); with the path of its files, as in mnist:PATH",
+            "NAME[:PATH]",
+            "Option of the data set, as in `--data-arg side=4` or, the same, `--side 4`",
+        ],
+    };
+    let option = Arg::new(subject.args_key()).long(name).value_name("KEY=VALUE").help(option);
+    [
+        Arg::new(subject.key()).long(subject.key()).value_name(value).help(about),
+        option.action(ArgAction::Append),
+    ]
+}
+
+/// The flags of seed and plan.
+pub(super) fn of_plan(algorithm: &Algorithm) -> Vec<Arg> {
+    let own = (algorithm.hyper)();
+    let plan = fields(algorithm);
+    let plan = plan.iter().take(plan.len() - own.len());
+    plan.map(arg).collect()
+}
+
+/// A flag for each hyper-parameter.
+pub(super) fn of_hyper(algorithm: &Algorithm) -> Vec<Arg> {
+    let own = (algorithm.hyper)();
+    own.iter().chain(&converted(&own)).map(arg).collect()
+}
+
+fn arg(field: &Field) -> Arg {
+    let mut others = aliases(field.name).iter().map(|alias| flag(alias));
+    let default = match &field.default {
+        Value::Null => String::new(),
+        default => format!(" [default: {}]", plain(default)),
+    };
+    let range = match field.range.as_str() {
+        "" => String::new(),
+        range => format!(" [range: {range}]"),
+    };
+    let arg = Arg::new(field.name)
+        .long(field.flag())
+        .help(format!("{}{default}{range}", field.about))
+        .visible_aliases(others.next())
+        .aliases(others)
+        .allow_negative_numbers(true)
+        .value_name(value_name(&field.kind));
+    match field.kind {
+        Kind::Switch => arg.num_args(0..=1).default_missing_value("true"),
+        _ => arg,
+    }
+}
+
+fn value_name(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Whole(_) => "N",
+        Kind::Number => "X",
+        Kind::Switch => "BOOL",
+        Kind::Choice(_) => "NAME",
+        Kind::Text => "VALUE",
+    }
+}
+
+/// Adds a flag for each option that some environment, or data set, has. An option of the same name as another
+/// flag, such as the seed of a random MDP, is left to `--env-arg`.
+pub(super) fn of_subjects(command: Command, subject: Subject) -> Command {
+    let names = |arg: &Arg| {
+        let aliases = arg.get_all_aliases().unwrap_or_default().into_iter();
+        arg.get_long().into_iter().chain(aliases).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let taken: Vec<String> = command.get_arguments().flat_map(names).collect();
+    let command = command.next_help_heading(format!("Options of {}s", subject.what()));
+    subject_fields(subject).into_iter().fold(command, |command, (key, of)| {
+        let long = flag(&key);
+        if taken.contains(&long) {
+            return command;
+        }
+        let (_, first) = &of[0];
+        let arg = Arg::new(id(subject, &key)).long(long).help(about(&of));
+        let arg = arg.value_name(value_name(&first.kind));
+        // A map may begin with an exit that costs.
+        let arg = match key.as_str() {
+            "map" => arg.allow_hyphen_values(true),
+            _ => arg.allow_negative_numbers(true),
+        };
+        let switch = of.iter().all(|(_, field)| field.kind == Kind::Switch);
+        command.arg(if switch { arg.num_args(0..=1).default_missing_value("true") } else { arg })
+    })
+}
+
+/// Each meaning of an option, with those that it has it for and their defaults.
+fn about(of: &[(&str, Field)]) -> String {
+    let mut meanings: Vec<(&str, Vec<String>)> = Vec::new();
+    for (name, field) in of {
+        let told = match &field.default {
+            Value::Null => (*name).to_owned(),
+            default => format!("{name} [default: {}]", plain(default)),
+        };
+        match meanings.iter_mut().find(|(about, _)| *about == field.about) {
+            Some((_, names)) => names.push(told),
+            None => meanings.push((&field.about, vec![told])),
+        }
+    }
+    let told = meanings.iter().map(|(about, names)| format!("{}: {about}", names.join(", ")));
+    told.collect::<Vec<_>>().join("; ")
+}
+
+/// The flags that were typed, as a layer of a configuration.
+pub(super) fn typed(algorithm: &Algorithm, matches: &ArgMatches) -> Result<Layer> {
+    let subject = algorithm.subject();
+    let mut typed: Vec<Typed> = Vec::new();
+    let one = |id: &str| -> Option<String> {
+        // An option whose name another flag has is no flag.
+        let from = matches.try_contains_id(id).ok().filter(|there| *there);
+        from.and_then(|_| matches.value_source(id))
+            .filter(|source| *source == ValueSource::CommandLine)
+            .and_then(|_| matches.get_one::<String>(id).cloned())
+    };
+    let fields = fields(algorithm);
+    for field in fields.iter().chain(&converted(&fields)) {
+        if let Some(text) = one(field.name) {
+            typed.push((as_typed(field.name), text));
+        }
+    }
+    if let Some(text) = one(subject.key()) {
+        typed.push((subject.key().to_owned(), text));
+    }
+    for key in subject_fields(subject).into_keys() {
+        if let Some(text) = one(&id(subject, &key)) {
+            typed.push((flag(&key), text));
+        }
+    }
+    let args = matches.get_many::<String>(subject.args_key()).into_iter().flatten();
+    typed.extend(args.map(|arg| (format!("{}-arg", subject.key()), arg.clone())));
+    Layer::typed(algorithm, typed)
+}
+
+/// The name by which the parameter `name` was typed.
+fn as_typed(name: &str) -> String {
+    let typed = |alias: &&&str| {
+        let long = format!("--{}", flag(alias));
+        std::env::args().any(|arg| arg.split('=').next() == Some(&long))
+    };
+    flag(aliases(name).iter().find(typed).unwrap_or(&name))
+}
+
+/// Each option, with the environments or data sets that have it.
+fn subject_fields(subject: Subject) -> BTreeMap<String, Vec<(&'static str, Field)>> {
+    let mut all = BTreeMap::<_, Vec<_>>::new();
+    for (name, fields) in subject.all() {
+        for field in fields() {
+            all.entry(field.name.to_owned()).or_default().push((name, field));
+        }
+    }
+    all
+}
+
+fn id(subject: Subject, key: &str) -> String {
+    format!("{}.{key}", subject.args_key())
+}

@@ -1,0 +1,100 @@
+//! From a configuration to an untrained learner.
+use super::config::Config;
+use super::trainee::Trainee;
+use crate::registry::{Algorithm, Build, DataJob, ENVS, Job, Source, Subject, find};
+use crate::usage::Usage;
+use agents::tabular::Discount;
+use agents::{Agent, MakeEnv, Watched};
+use anyhow::Result;
+use candle_core::Device;
+use envs::Mdp;
+use generative::data::Dataset;
+use generative::measures::LEAST;
+use generative::{Filmed, Generative};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// An untrained agent.
+pub(crate) fn agent(
+    algorithm: &Algorithm,
+    config: &Config,
+    device: &Device,
+) -> Result<Box<dyn Agent>> {
+    let Build::Agent(build) = algorithm.build else {
+        let sentence = format!("{} learns from data; it does not act", algorithm.name);
+        return Err(Usage(sentence).into());
+    };
+    let entry = find("environment", config.subject(), ENVS, |entry| entry.name)?;
+    let args = config.args(Subject::Env);
+    let (make, mdp) = (entry.make(&args)?, entry.mdp(&args)?);
+    build(Job { options: &config.options(), make, mdp, seed: config.seed(), device })
+}
+
+/// An untrained generative model of `data`.
+pub(crate) fn model(
+    build: fn(DataJob<'_>) -> Result<Box<dyn Generative>>,
+    data: Dataset,
+    config: &Config,
+    device: &Device,
+) -> Result<Box<dyn Generative>> {
+    build(DataJob { options: &config.options(), data, seed: config.seed(), device })
+}
+
+/// What is trained, untrained: an agent, or a model of the data that `load` reads.
+pub(crate) fn trainee(
+    algorithm: &Algorithm,
+    config: &Config,
+    device: &Device,
+    load: impl FnOnce() -> Result<Dataset>,
+) -> Result<Trainee> {
+    match algorithm.build {
+        Build::Agent(_) => {
+            let (agent, mdp) = watched(algorithm, config, device)?;
+            Ok(Trainee::Agent { agent: Box::new(agent), mdp })
+        }
+        Build::Model(build) => {
+            let data = load()?;
+            let judged = matches!(&data, Dataset::Images(images) if images.test.len() >= LEAST);
+            let model = Filmed::new(model(build, data, config, device)?, config.seed());
+            Ok(Trainee::Model { model: Box::new(model), judged })
+        }
+    }
+}
+
+/// An untrained agent, watched beside the exact answer where its problem has one.
+pub(crate) fn watched(
+    algorithm: &Algorithm,
+    config: &Config,
+    device: &Device,
+) -> Result<(Watched, Option<Arc<dyn Mdp>>)> {
+    let mdp = problem(config)?;
+    let agent = agent(algorithm, config, device)?;
+    let gamma = match config.all.get("gamma") {
+        Some(Value::Number(gamma)) => gamma.as_f64().map_or(Discount::Own, Discount::Of),
+        Some(Value::String(gamma)) => gamma.parse().map_err(|error: String| Usage(error))?,
+        _ => Discount::Own,
+    };
+    let every = config.plan()?.log_every;
+    Ok((Watched::new(agent, mdp.as_deref(), gamma, every)?, mdp))
+}
+
+/// The problem of a run, where its outcomes are known.
+pub(crate) fn problem(config: &Config) -> Result<Option<Arc<dyn Mdp>>> {
+    let entry = find("environment", config.subject(), ENVS, |entry| entry.name)?;
+    entry.mdp(&config.args(Subject::Env))
+}
+
+/// Makes copies of the environment of a run.
+pub(crate) fn environment(config: &Config) -> Result<MakeEnv> {
+    let entry = find("environment", config.subject(), ENVS, |entry| entry.name)?;
+    entry.make(&config.args(Subject::Env))
+}
+
+/// How episodes of a run get more time, where its environment lets one choose.
+pub(crate) fn raise_limit(config: &Config) -> Result<&'static str> {
+    let entry = find("environment", config.subject(), ENVS, |entry| entry.name)?;
+    Ok(match entry.source {
+        Source::Mdp(..) => "; a run with a larger --time-limit lets them go on",
+        Source::Env(_) => "",
+    })
+}

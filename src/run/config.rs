@@ -1,0 +1,278 @@
+//! The configuration of a run: flag > config file > preset > default.
+use super::layer::{Layer, Source, TARGET_UPDATE_INTERVAL, fields};
+use crate::registry::{
+    ALGORITHMS, Algorithm, BadOption, DataName, ENVS, Options, PRESETS, Subject, find,
+};
+use crate::usage::Usage;
+use anyhow::Result;
+use params::{BadValue, Field, Parameters as _, plain};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+use train::Plan;
+
+/// A resolved configuration: what a run is made from, and all that `run.json` says of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// `env` and `env_args`, or `data` and `data_args`; `seed`, the plan and every hyper-parameter.
+    pub(crate) all: Options,
+    sources: BTreeMap<String, Source>,
+}
+
+/// Keys that are neither plan nor hyper-parameter.
+const FRAME: [&str; 6] = ["algorithm", "env", "env_args", "data", "data_args", "seed"];
+
+impl Config {
+    /// Lays `flags` over the file, the preset and the defaults of `algorithm`.
+    pub(crate) fn resolve(
+        algorithm: &Algorithm,
+        flags: Layer,
+        preset: Option<&str>,
+        file: Option<&Path>,
+    ) -> Result<Self> {
+        let file = file.map(|file| Layer::read(file, algorithm)).transpose()?;
+        let named = preset.map(|name| find("preset", name, PRESETS, |p| p.name)).transpose()?;
+        let kind = algorithm.subject();
+        let subject = flags.subject(kind).or_else(|| file.as_ref()?.subject(kind)).map(bare);
+        let preset = named.or_else(|| {
+            let name = format!("{}-{}", algorithm.name, subject?);
+            PRESETS.iter().find(|preset| preset.name == name)
+        });
+        let preset = preset.map(|preset| Layer::preset(preset, algorithm)).transpose()?;
+        let mut config = Self::defaults(algorithm);
+        for layer in [preset, file, Some(flags)].into_iter().flatten() {
+            config.lay(layer);
+        }
+        config.normalised(algorithm)
+    }
+
+    /// Reads back what [`resolve`](Self::resolve) made, as a run directory holds it.
+    pub(crate) fn saved(all: Options, algorithm: &Algorithm) -> Result<Self> {
+        let mut config = Self::defaults(algorithm);
+        config.lay(Layer::of(all, &Source::Run, algorithm)?);
+        config.normalised(algorithm)
+    }
+
+    /// This configuration with `flags` over it.
+    pub(crate) fn with(&self, flags: Layer, algorithm: &Algorithm) -> Result<Self> {
+        let mut config = self.clone();
+        config.lay(flags);
+        config.normalised(algorithm)
+    }
+
+    /// The configuration that `run.json` holds, unchecked: to be compared with another one.
+    pub(crate) fn unchecked(all: Options) -> Self {
+        Self { all, sources: BTreeMap::new() }
+    }
+
+    fn defaults(algorithm: &Algorithm) -> Self {
+        let defaults = fields(algorithm).into_iter();
+        let mut all: Options =
+            defaults.map(|field| (field.name.to_owned(), field.default)).collect();
+        all.insert("algorithm".to_owned(), Value::from(algorithm.name));
+        Self { all, sources: BTreeMap::new() }
+    }
+
+    /// Lays a layer over this configuration; the options of the environment or the data set one by one.
+    fn lay(&mut self, layer: Layer) {
+        for (key, value) in layer.options {
+            match (self.all.get_mut(&key), value) {
+                (Some(Value::Object(below)), Value::Object(above)) => below.extend(above),
+                (_, value) => _ = self.all.insert(key.clone(), value),
+            }
+            // Two names of one parameter: the later layer counts.
+            if key == TARGET_UPDATE_INTERVAL {
+                self.all.remove("target_every");
+            } else if key == "target_every" {
+                self.all.remove(TARGET_UPDATE_INTERVAL);
+            }
+        }
+        self.sources.extend(layer.sources);
+    }
+
+    /// Brings every value to the type it has: `1`, `1.0` and a typed `1` are the same number.
+    fn normalised(mut self, algorithm: &Algorithm) -> Result<Self> {
+        let kind = algorithm.subject();
+        self.convert_interval()?;
+        for field in fields(algorithm) {
+            if let Some(value) = self.all.get(field.name) {
+                let value = self.read(&field, field.name, value)?;
+                self.all.insert(field.name.to_owned(), value);
+            }
+        }
+        if self.all.get("patience").is_some_and(|patience| *patience == 0) {
+            return Err(self.wrong("patience", "must be at least 1").into());
+        }
+        let Some(named) = self.all.get(kind.key()).and_then(Value::as_str) else {
+            let known: Vec<_> = kind.all().into_iter().map(|(name, _)| name).collect();
+            let sentence = format!("--{} is missing: give one of {}", kind.key(), known.join(", "));
+            return Err(Usage(sentence).into());
+        };
+        let (named, fields) = match kind {
+            Subject::Env => {
+                let entry = find(kind.what(), named, ENVS, |entry| entry.name)?;
+                (named.to_owned(), (entry.options)())
+            }
+            Subject::Data => {
+                let data = DataName::parse(named)?;
+                (data.full()?, (data.entry.options)())
+            }
+        };
+        let args = self.subject_args(kind, bare(&named), &fields)?;
+        self.all.insert(kind.args_key().to_owned(), Value::Object(args));
+        self.all.insert(kind.key().to_owned(), Value::from(named));
+        Ok(self)
+    }
+
+    /// The options of the environment or the data set `subject`, whose parameters are `fields`.
+    fn subject_args(&self, kind: Subject, subject: &str, fields: &[Field]) -> Result<Options> {
+        let given = self.args(kind);
+        let key_of = |key: &str| format!("{}.{key}", kind.args_key());
+        let known = |key: &str| fields.iter().any(|field| field.name == key);
+        if let Some(key) = given.keys().find(|key| !known(key)) {
+            let why = match fields.is_empty() {
+                true => format!("{subject} has no options"),
+                false => Usage::unknown(
+                    &format!("option of {subject}"),
+                    key,
+                    fields.iter().map(|field| field.name),
+                )
+                .to_string(),
+            };
+            return Err(self.wrong(&key_of(key), &why).into());
+        }
+        let value = |field: &Field| {
+            let value = match given.get(field.name) {
+                Some(value) => self.read(field, &key_of(field.name), value)?,
+                None => field.default.clone(),
+            };
+            Ok((field.name.to_owned(), value))
+        };
+        fields.iter().map(value).collect()
+    }
+
+    /// `value` of the parameter `field`, which goes by `key`, in the form that it is kept in.
+    fn read(&self, field: &Field, key: &str, value: &Value) -> Result<Value, Usage> {
+        let read = match (self.source(key), value) {
+            (Source::Flag(_), Value::String(text)) => field.parse(text),
+            _ => field.read(value),
+        };
+        read.map_err(|why| self.wrong(key, &why))
+    }
+
+    /// Stable-Baselines3's interval between copies into the target network, in updates.
+    fn convert_interval(&mut self) -> Result<(), Usage> {
+        let Some(value) = self.all.get(TARGET_UPDATE_INTERVAL).cloned() else { return Ok(()) };
+        let number = |value: &Value| params::whole(&plain(value)).ok().filter(|number| *number > 0);
+        let every = self.all.get("train_every").and_then(number).unwrap_or(1);
+        let Some(updates) = number(&value).filter(|interval| interval % every == 0) else {
+            let why =
+                format!("counts transitions: a multiple of --train-every {every} is expected");
+            return Err(self.wrong(TARGET_UPDATE_INTERVAL, &why));
+        };
+        self.all.remove(TARGET_UPDATE_INTERVAL);
+        let source = self.source(TARGET_UPDATE_INTERVAL).clone();
+        self.sources.insert("target_every".to_owned(), source);
+        self.all.insert("target_every".to_owned(), Value::from(updates / every));
+        Ok(())
+    }
+
+    /// Where the value of `key` comes from.
+    pub(crate) fn source(&self, key: &str) -> &Source {
+        self.sources.get(key).unwrap_or(&Source::Default)
+    }
+
+    /// A sentence about the value of `key`, which names it as its user wrote it.
+    fn wrong(&self, key: &str, why: &str) -> Usage {
+        let value = match key.split_once('.') {
+            Some((args, key)) => self.all.get(args).and_then(|args| args.get(key)),
+            None => self.all.get(key),
+        };
+        let name = key.split_once('.').map_or(key, |(_, key)| key);
+        let value = value.unwrap_or(&Value::Null);
+        Usage(format!("{}: {why}", self.source(key).told(name, value)))
+    }
+
+    /// `error` in the words of whoever wrote the values that it is about.
+    pub(crate) fn explained(&self, error: anyhow::Error) -> anyhow::Error {
+        if let Some(bad) = error.downcast_ref::<BadValue>() {
+            let keys = [Subject::Env, Subject::Data]
+                .map(|kind| format!("{}.{}", kind.args_key(), bad.name()))
+                .into_iter()
+                .chain([bad.name().to_owned()]);
+            // A sentence about what the name stands for is not about the name.
+            let mut keys =
+                keys.filter(|key| self.sources.contains_key(key) && !FRAME.contains(&key.as_str()));
+            return match keys.next() {
+                Some(key) => self.wrong(&key, bad.expected()).into(),
+                None => error,
+            };
+        }
+        let Some(BadOption { options, why }) = error.downcast_ref() else { return error };
+        let told = |(key, value): &(String, Value)| {
+            let key_of = |kind: Subject| format!("{}.{key}", kind.args_key());
+            let sources = [Subject::Env, Subject::Data].map(|kind| self.source(&key_of(kind)));
+            let source = sources.into_iter().find(|source| **source != Source::Default);
+            source.map(|source| source.told(key, value))
+        };
+        match options.iter().map(told).collect::<Option<Vec<_>>>() {
+            Some(told) if !told.is_empty() => Usage(format!("{}: {why}", told.join(" "))).into(),
+            _ => error,
+        }
+    }
+
+    /// The name of the environment or of the data set.
+    pub(crate) fn subject(&self) -> &str {
+        bare(self.named())
+    }
+
+    /// The name with the path of its files, as in `mnist:PATH`.
+    pub(crate) fn named(&self) -> &str {
+        let mut keys = [Subject::Env, Subject::Data].into_iter().map(Subject::key);
+        keys.find_map(|key| self.all.get(key)?.as_str()).unwrap_or_default()
+    }
+
+    /// The options of the environment or of the data set.
+    pub(crate) fn args(&self, kind: Subject) -> Options {
+        self.all.get(kind.args_key()).and_then(Value::as_object).cloned().unwrap_or_default()
+    }
+
+    /// The seed of every stream.
+    pub(crate) fn seed(&self) -> u64 {
+        self.all.get("seed").and_then(Value::as_u64).unwrap_or(1)
+    }
+
+    /// How long to train.
+    pub(crate) fn plan(&self) -> Result<Plan> {
+        let plan = self.all.iter().filter(|(key, _)| is_plan(key));
+        let plan = plan.map(|(key, value)| (key.clone(), value.clone())).collect();
+        Ok(serde_json::from_value(Value::Object(plan))?)
+    }
+
+    /// The hyper-parameters.
+    pub(crate) fn options(&self) -> Options {
+        let mut options = self.all.clone();
+        options.retain(|key, _| !is_plan(key) && !FRAME.contains(&key.as_str()));
+        options
+    }
+
+    /// The part that must not change when a run is resumed: all but the plan.
+    pub(crate) fn fixed(&self) -> Value {
+        let mut fixed = self.all.clone();
+        fixed.retain(|key, _| !is_plan(key));
+        Value::Object(fixed)
+    }
+}
+
+fn bare(named: &str) -> &str {
+    named.split_once(':').map_or(named, |(name, _)| name)
+}
+
+fn is_plan(key: &str) -> bool {
+    Plan::fields().iter().any(|field| field.name == key)
+}
+
+/// The algorithm a run was trained by.
+pub(crate) fn algorithm(name: &str) -> Result<&'static Algorithm> {
+    Ok(find("algorithm", name, ALGORITHMS, |algorithm| algorithm.name)?)
+}

@@ -1,0 +1,46 @@
+//! The device and the threads of a run, and how its progress is told.
+use anyhow::Result;
+use candle_core::Device;
+use std::io::{IsTerminal as _, Write};
+use train::{Bar, DeviceChoice, Lines, Notes, Sink};
+
+/// How much is told, and in what form.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Verbosity {
+    /// No progress is shown.
+    pub(crate) quiet: bool,
+    /// The result is one JSON object.
+    pub(crate) json: bool,
+}
+
+/// What a run computes on.
+pub(crate) struct Machine {
+    pub(crate) device: Device,
+    pub(crate) threads: usize,
+}
+
+impl Machine {
+    /// Opens the device and starts the threads.
+    pub(crate) fn prepare(device: DeviceChoice, threads: Option<usize>) -> Result<Self> {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = threads.unwrap_or_else(cores);
+        train::BadValue::outside("threads", threads, 1..=1024)?;
+        // The main thread computes too, instead of waiting for the others.
+        rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build_global()?;
+        Ok(Self { device: device.open()?, threads })
+    }
+}
+
+/// How far work has come, counted in `unit`, on standard error.
+pub(crate) fn progress(unit: &'static str, quiet: bool) -> Box<dyn Sink> {
+    match (quiet, std::io::stderr().is_terminal()) {
+        (true, _) => Box::new(Notes),
+        (false, true) => Box::new(Bar::new(unit)),
+        (false, false) => Box::new(Lines::new(unit)),
+    }
+}
+
+/// Tells on standard error; who does not read it does without.
+pub(crate) fn tell(sentence: &str) {
+    let _ = writeln!(std::io::stderr(), "{sentence}");
+}

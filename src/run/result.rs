@@ -1,0 +1,131 @@
+//! The result of a run: `result.json`, and the closing words.
+use super::build::raise_limit;
+use super::config::Config;
+use crate::registry::Algorithm;
+use crate::told;
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+use train::{Direction, Measure, Objective, Outcome, Report, Seconds, rate};
+
+/// `result.json`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct RunResult {
+    algorithm: String,
+    subject: String,
+    seed: u64,
+    pub(crate) outcome: Outcome,
+    pub(crate) steps: u64,
+    /// All that the user has waited for, in all parts of the run together.
+    pub(crate) wall_seconds: f64,
+    /// Of training alone.
+    steps_per_second: f64,
+    #[serde(default)]
+    pub(crate) seconds: Seconds,
+    /// `null` where an older version began the run and did not count.
+    updates: Option<u64>,
+    eval: BTreeMap<String, Measure>,
+    /// What decides, and which way it is better; `null` where nothing was evaluated.
+    objective: Option<Objective>,
+    params_hash: String,
+    run: String,
+}
+
+impl RunResult {
+    /// The result that the loop's `report` comes to.
+    pub(crate) fn of(algorithm: &Algorithm, config: &Config, dir: &Path, report: &Report) -> Self {
+        Self {
+            algorithm: algorithm.name.to_owned(),
+            subject: config.subject().to_owned(),
+            seed: config.seed(),
+            outcome: report.outcome,
+            steps: report.steps,
+            wall_seconds: report.wall_seconds,
+            steps_per_second: rate(report.steps, report.seconds.training),
+            seconds: report.seconds,
+            updates: report.updates,
+            eval: report
+                .evaluation
+                .clone()
+                .map(|evaluation| evaluation.measures)
+                .unwrap_or_default(),
+            objective: report.objective.clone(),
+            params_hash: report.params_hash.clone(),
+            run: dir.display().to_string(),
+        }
+    }
+
+    /// The measure that decides, as the final evaluation found it.
+    fn scored(&self) -> Option<(&Objective, &Measure)> {
+        let objective = self.objective.as_ref()?;
+        Some((objective, self.eval.get(&objective.measure)?))
+    }
+
+    /// Tells the result of a run of an algorithm with a configuration, in a directory. `look` is the command by
+    /// which the result is looked at, `measured` what `lab eval` is asked for.
+    pub(crate) fn tell(
+        &self,
+        (trained_by, config, dir): (&Algorithm, &Config, &Path),
+        report: &Report,
+        [look, measured]: [&str; 2],
+        out: &mut dyn Write,
+    ) -> Result<()> {
+        let Self { algorithm, subject, .. } = self;
+        let run = told::path(dir);
+        let time = told::duration(self.wall_seconds);
+        let steps = told::counted(self.steps, trained_by.unit);
+        match self.scored() {
+            Some((Objective { measure: name, direction }, measure)) => {
+                let digits = told::digits(measure);
+                let first = report.first.map(|first| told::number(first, digits));
+                // Where there was one evaluation, or nothing has changed, it says nothing.
+                let first = match first.filter(|first| *first != told::number(measure.mean, digits))
+                {
+                    Some(first) => format!("; the first evaluation gave {first}"),
+                    None => String::new(),
+                };
+                // Returns are of episodes that were played; other measures explore nothing.
+                let how = if name == "return" { " without exploration" } else { "" };
+                let better = match direction {
+                    Direction::Maximise => "higher",
+                    Direction::Minimise => "lower",
+                };
+                let measure = told::measure(measure);
+                writeln!(
+                    out,
+                    "{algorithm} on {subject}: {name} {measure}{how}, {better} is better{first}"
+                )?;
+            }
+            None => writeln!(out, "{algorithm} on {subject}: stopped before the final evaluation")?,
+        }
+        // Where the limit can be raised, it may be what decided.
+        if let Some(cut_off) = report.evaluation.as_ref().and_then(|found| found.cut_off)
+            && let raise = raise_limit(config)?
+            && !raise.is_empty()
+        {
+            writeln!(out, "{cut_off}{raise}")?;
+        }
+        let outcome = match self.outcome {
+            Outcome::Finished => "finished",
+            Outcome::Converged => "converged",
+            Outcome::TargetReached => "reached the target",
+            Outcome::Stalled => "stopped improving",
+            Outcome::Interrupted => "interrupted",
+        };
+        let unfinished = report.not_converged && self.outcome == Outcome::Finished;
+        let not = if unfinished { ", not converged: values still change" } else { "" };
+        writeln!(out, "{outcome} after {steps} in {time}{not}; all of it is in {run}")?;
+        if let Some(why) = &report.no_update {
+            writeln!(out, "no update was made: {why}")?;
+        }
+        let further = match self.outcome {
+            Outcome::Interrupted => format!("lab resume {run}"),
+            Outcome::Finished => format!("lab resume {run} --steps {}", 2 * self.steps.max(1)),
+            _ => format!("lab plot {run}"),
+        };
+        writeln!(out, "Try next:\n  lab {look} {run}\n  lab eval {run}{measured}\n  {further}")?;
+        Ok(())
+    }
+}

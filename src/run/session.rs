@@ -1,0 +1,141 @@
+//! A run from its first step, or its latest checkpoint, to its result.
+use super::config::Config;
+use super::figures::Figures;
+use super::interrupt::Interrupts;
+use super::machine::{Verbosity, progress};
+use super::result::RunResult;
+use super::trainee::Trainee;
+use crate::registry::Algorithm;
+use crate::told;
+use anyhow::{Context, Result};
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+use train::{Checkpoints, ConfigChanged, JsonLines, Outcome, Run, RunDir, RunInfo, Seconds, fit};
+
+/// Seconds from which on the time is told that pictures took.
+const TOLD_FIGURES: f64 = 0.5;
+
+/// A run that is about to be trained.
+pub(crate) struct Session {
+    pub(crate) algorithm: &'static Algorithm,
+    pub(crate) config: Config,
+    pub(crate) dir: RunDir,
+    pub(crate) info: RunInfo,
+    pub(crate) verbosity: Verbosity,
+    /// When the user began to wait.
+    pub(crate) begun: Instant,
+}
+
+/// A directory that was to be new holds a run: says how it differs from the one asked for, or how
+/// to go on with it.
+pub(crate) fn if_already_run(
+    error: anyhow::Error,
+    path: Option<&Path>,
+    config: &Config,
+) -> anyhow::Error {
+    let Some((path, info)) = path.and_then(|path| Some((path, RunDir::info(path).ok()?))) else {
+        return error;
+    };
+    let saved = Config::unchecked(info.config);
+    match ConfigChanged::check(&saved.fixed(), &config.fixed()) {
+        Err(changed) => {
+            anyhow::Error::from(changed).context(format!("--out {} holds a run", path.display()))
+        }
+        Ok(()) => {
+            error.context(format!("this run exists; go on with `lab resume {}`", told::path(path)))
+        }
+    }
+}
+
+impl Session {
+    /// Trains, then writes and tells the result.
+    pub(crate) fn train(self, mut trainee: Trainee, out: &mut dyn Write) -> Result<ExitCode> {
+        let plan = self.config.plan()?;
+        let earlier = self.earlier(plan.steps)?;
+        let mut run = Run {
+            earlier,
+            checkpoints: Some(Checkpoints::of(self.dir.path())),
+            config: self.config.fixed(),
+            sinks: vec![
+                Box::new(JsonLines::open(&self.dir.path().join("metrics.jsonl"))?),
+                progress(self.algorithm.unit, self.verbosity.quiet),
+            ],
+        };
+        if !self.verbosity.quiet {
+            let RunInfo { algorithm, subject, seed, device, threads, .. } = &self.info;
+            let run = self.dir.path().display();
+            // Progress that can't be told is no reason not to train.
+            let _ = writeln!(
+                std::io::stderr(),
+                "{algorithm} on {subject}, seed {seed}, on {device} with --threads {threads}, in {run}"
+            );
+        }
+        let interrupts = Interrupts::listen()?;
+        let loaded = self.begun.elapsed();
+        let report = interrupts.hearing(|| fit(trainee.learner(), &plan, &mut run))?;
+        let trained = Instant::now();
+        drop(run); // The bar leaves the terminal before the result is told.
+        let mut result = RunResult::of(self.algorithm, &self.config, self.dir.path(), &report);
+        let figures =
+            Figures { algorithm: self.algorithm, config: &self.config, dir: self.dir.path() };
+        // What the loop knows of, and what was before it and after it.
+        let waited = || report.wall_seconds + (loaded + trained.elapsed()).as_secs_f64();
+        result.wall_seconds = waited();
+        self.dir.write_json("result.json", &result)?;
+        interrupts.end_at_once();
+        // Who wants to stop waits for nothing that a run at its end makes as well.
+        let stopped = report.outcome == Outcome::Interrupted || interrupts.stopped();
+        let thought = if stopped { None } else { trainee.thinks()? };
+        if let Some(thought) = &thought {
+            figures.write_solution(thought)?;
+        }
+        let next = if stopped { ["plot", ""] } else { trainee.next()? };
+        // Before pictures are drawn, in which Ctrl-C ends the program.
+        let mut closing = || -> Result<()> {
+            if !self.verbosity.json {
+                result.tell((self.algorithm, &self.config, self.dir.path()), &report, next, out)?;
+                if !self.verbosity.quiet {
+                    Figures::show(thought.as_ref(), out)?;
+                }
+            }
+            Ok(out.flush()?)
+        };
+        // Who reads no further has the pictures all the same.
+        let told = closing();
+        let drawing = Instant::now();
+        if !stopped {
+            figures.draw(&trainee, thought.as_ref(), &report);
+        }
+        let seconds = drawing.elapsed().as_secs_f64();
+        result.seconds.figures += seconds;
+        result.wall_seconds = waited();
+        self.dir.write_json("result.json", &result)?;
+        told?;
+        if self.verbosity.json {
+            writeln!(out, "{}", serde_json::to_string(&result)?)?;
+        } else if seconds >= TOLD_FIGURES {
+            writeln!(out, "Its pictures were drawn in {}", told::duration(seconds))?;
+        }
+        out.flush()?;
+        Ok(if stopped { ExitCode::from(130) } else { ExitCode::SUCCESS })
+    }
+
+    /// What the result of a part of the run that goes on now says of its time; that result is removed. Where the run
+    /// had come to its end it stays, until the same takes its place.
+    fn earlier(&self, steps: u64) -> Result<Option<(f64, Seconds)>> {
+        let path = self.dir.path().join("result.json");
+        let Ok(text) = std::fs::read(&path) else { return Ok(None) };
+        let result: Option<RunResult> = serde_json::from_slice(&text).ok();
+        let ended = |result: &RunResult| {
+            result.outcome != Outcome::Interrupted
+                && result.steps >= steps
+                && Checkpoints::of(self.dir.path()).newest_step() == Some(result.steps)
+        };
+        if !result.as_ref().is_some_and(ended) {
+            std::fs::remove_file(&path).context("cannot replace result.json")?;
+        }
+        Ok(result.map(|result| (result.wall_seconds, result.seconds)))
+    }
+}

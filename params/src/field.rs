@@ -1,5 +1,5 @@
 //! A parameter as data.
-use crate::{BadValue, Kind, flag};
+use crate::{BadValue, Kind, flag, plain};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -121,9 +121,4 @@ pub fn resolve(
         Ok((field.name.to_owned(), value))
     };
     fields.iter().map(value).collect()
-}
-
-/// A value as one types it: texts without quotes.
-pub fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

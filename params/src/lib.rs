@@ -10,9 +10,9 @@ mod text;
 
 pub use aliases::{aliases, canonical};
 pub use bad_value::{BadValue, above, flag, shown};
-pub use field::{Field, Parameters, plain, resolve};
+pub use field::{Field, Parameters, resolve};
 pub use kind::{Kind, choices, name, whole};
-pub use text::Text;
+pub use text::{Text, plain};
 
 /// States each parameter once: its meaning, type, default, and the range it must lie in.
 ///

@@ -1,5 +1,6 @@
-//! A number or a word.
+//! Values as users type them.
 use serde::Deserialize;
+use serde_json::Value;
 use std::fmt;
 
 /// A parameter that is a number or a word, as a file may state it: numbers need no quotes.
@@ -19,4 +20,9 @@ impl fmt::Display for Text {
             Self::Quoted(text) => f.write_str(text),
         }
     }
+}
+
+/// A value as one types it: texts without quotes.
+pub fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

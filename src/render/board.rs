@@ -6,56 +6,30 @@ mod layout;
 mod legend;
 mod page;
 mod paint;
+mod places;
 mod scale;
 mod sheet;
 mod text;
 
 use std::path::{Path, PathBuf};
 
-use agents::tabular::{Model, Table};
+use agents::tabular::Table;
 use anyhow::Result;
-use envs::{Grid, Mdp};
 
 use crate::render::gif;
 use crate::render::plot::canvas::{frame, save};
 pub use charts::Charts;
 use layout::{MOST_ARROWS, Size};
 use page::Page;
+pub use places::Board;
 use scale::Scale;
 pub use text::Ink;
-
-/// Boards with more cells have no arrows: what ties is not asked.
-const MOST_CELLS: usize = MOST_ARROWS * MOST_ARROWS;
-
-/// Columns or rows of a board at most; of a larger one some are left out.
-const MOST_PLACES: usize = 600;
 
 /// Seconds that an animation takes at most, and the longest time of a frame.
 const SECONDS: usize = 12;
 const SLOWEST: u32 = 3;
 
-/// The places of the states of an MDP, and what its actions are.
-pub struct Board {
-    grid: Grid,
-    /// Names of the actions.
-    names: Vec<String>,
-    /// The MDP, unless it is too large to be shown in detail.
-    model: Option<Model>,
-}
-
 impl Board {
-    /// The board of an MDP whose states lie on one.
-    ///
-    /// # Errors
-    /// Where the MDP is not one.
-    pub fn new(mdp: &dyn Mdp) -> Result<Option<Self>> {
-        let Some(grid) = mdp.grid().map(coarse) else { return Ok(None) };
-        let detailed = grid.cells.len() <= MOST_CELLS;
-        let model = detailed.then(|| Model::new(mdp)).transpose()?;
-        let names = (0..mdp.n_actions()).map(|action| mdp.action_name(action)).collect();
-        Ok(Some(Self { grid, names, model }))
-    }
-
     /// Draws values and policy to each of `paths` as its extension says, svg or png; beside them the
     /// exact answer, where one is given, and the difference.
     ///
@@ -83,10 +57,6 @@ impl Board {
         let size = if sheets.len() > 1 { Size::Part } else { Size::Page };
         let page = Page::new([width, height], columns, title, &sheets, size);
         paths.iter().try_for_each(|path| save(&page, path))
-    }
-
-    fn shape(&self) -> [usize; 2] {
-        [self.grid.width, self.grid.height]
     }
 
     /// Draws what each action is worth, if all actions are one of four directions and the board is not
@@ -121,18 +91,6 @@ impl Board {
     }
 }
 
-/// The same grid with no more columns and rows than a picture can show: every so manieth.
-fn coarse(grid: Grid) -> Grid {
-    let Grid { width, height, cells, arrows } = grid;
-    let each = width.max(height).div_ceil(MOST_PLACES).max(1);
-    if each == 1 {
-        return Grid { width, height, cells, arrows };
-    }
-    let rows = cells.chunks(width).step_by(each);
-    let cells = rows.flat_map(|row| row.iter().step_by(each)).copied().collect();
-    Grid { width: width.div_ceil(each), height: height.div_ceil(each), cells, arrows }
-}
-
 /// Whether an estimate is visibly different from the exact answer.
 pub fn differs(estimate: &Table, exact: &Table) -> bool {
     let Scale { low, high } = Scale::of(estimate.values.iter().chain(&exact.values).copied());
@@ -149,6 +107,7 @@ mod tests {
     use agents::tabular::{
         Choice, PolicyEvaluation, PolicyEvaluationConfig, ValueIteration, ValueIterationConfig,
     };
+    use envs::Mdp;
     use envs::{
         Blackjack, CliffWalking, FrozenLake, FrozenLakeConfig, GridConfig, GridWorld,
         JacksCarRental, JacksConfig, Layout,

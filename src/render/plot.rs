@@ -5,6 +5,7 @@ mod axis;
 pub(crate) mod canvas;
 mod chart;
 mod figure;
+mod panel;
 mod plane;
 mod read;
 mod scatter;
@@ -15,90 +16,10 @@ use anyhow::{Result, bail};
 
 use canvas::save;
 use figure::Figure;
+pub use panel::{Curve, Panel, Scale, Stroke};
 pub use plane::plane;
 pub use read::panels;
 pub use scatter::scatter;
-
-/// A curve's `(step, value)`.
-type Points = Vec<(f64, f64)>;
-
-/// More points than this cost time and show nothing more.
-const MOST_POINTS: usize = 2000;
-
-/// One run's curve of one metric, or one series of an experiment.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Curve {
-    /// The name in the legend; equal labels get equal colours in all panels.
-    pub label: String,
-    /// `(step, value)`, by step; values that are not finite are skipped.
-    pub points: Vec<(f64, f64)>,
-    /// The ends of an error bar for each point, or none.
-    pub bars: Vec<[f64; 2]>,
-    /// How the points are drawn.
-    pub stroke: Stroke,
-}
-
-/// How the points of a curve are drawn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Stroke {
-    /// Joined by a line.
-    #[default]
-    Line,
-    /// Joined by a broken line: what theory says.
-    Dashed,
-    /// Joined by a line, each with a marker.
-    Marked,
-    /// Each a marker by itself.
-    Points,
-}
-
-/// What an axis is like.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum Scale {
-    /// As the values have it: see [`draw`].
-    #[default]
-    Auto,
-    /// Linear.
-    Linear,
-    /// Logarithmic; what is not above 0 lies at its lower end.
-    Logarithmic,
-    /// These names, at 0, 1, 2, …
-    Names(Vec<String>),
-}
-
-impl Curve {
-    /// The points that can be drawn, as means of equal buckets where there are too many.
-    fn visible(&self) -> Points {
-        // An axis as long as f64 reaches is never finished: what overflows f32 counts as infinite.
-        let finite = |(step, value): &(f64, f64)| {
-            [*step, *value].map(|v| v as f32).iter().all(|v| v.is_finite())
-        };
-        let points: Points = self.points.iter().copied().filter(finite).collect();
-        let mean = |bucket: &[(f64, f64)]| {
-            let sum = bucket.iter().fold((0.0, 0.0), |sum, at| (sum.0 + at.0, sum.1 + at.1));
-            (sum.0 / bucket.len() as f64, sum.1 / bucket.len() as f64)
-        };
-        points.chunks(points.len().div_ceil(MOST_POINTS).max(1)).map(mean).collect()
-    }
-}
-
-/// One pair of axes with its curves.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Panel {
-    /// The metric; an evaluation (`eval/…`) is drawn with a marker on each point.
-    pub title: String,
-    /// What the horizontal axis counts.
-    pub x_label: String,
-    /// What the vertical axis measures; empty where the title says it.
-    pub y_label: String,
-    /// The horizontal axis; linear where it is [`Scale::Auto`].
-    pub x: Scale,
-    /// The vertical axis; where it is [`Scale::Auto`], logarithmic for values that are never negative
-    /// and span more than four decades.
-    pub y: Scale,
-    /// The curves, one for each run.
-    pub curves: Vec<Curve>,
-}
 
 /// Draws the panels in a grid, as the extension of `path` says: svg or png.
 ///
@@ -113,6 +34,7 @@ pub fn draw(panels: &[Panel], path: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::panel::{MOST_POINTS, Points};
     use super::*;
     use std::fs;
 

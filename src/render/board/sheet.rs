@@ -3,7 +3,7 @@
 use agents::tabular::{Choice, Table};
 use envs::{Arrow, CellKind, ChartAxis, GridCell};
 
-use super::Board;
+use super::places::Board;
 use super::scale::{Scale, number};
 
 /// One board of a picture.

@@ -4,7 +4,7 @@ use agents::tabular::{Choice, Table};
 use envs::{Arrow, CellKind, GridCell};
 use std::io::IsTerminal as _;
 
-use super::Board;
+use super::places::Board;
 use super::scale::{Scale, is_dark, number};
 
 /// Columns of text at most.

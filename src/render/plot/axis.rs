@@ -5,7 +5,7 @@ use std::ops::Range;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::coord::types::RangedCoordf64;
 
-use super::Scale;
+use super::panel::Scale;
 
 /// Values that are never negative and span more than this are drawn on a logarithmic axis.
 const LOGARITHMIC: f64 = 1e4;

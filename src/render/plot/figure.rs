@@ -7,7 +7,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::axis::Axis;
 use super::canvas::{Drawing, Drawn};
 use super::chart::{INK, PALETTE, TEXT, chart};
-use super::{Panel, Scale, Stroke};
+use super::panel::{Panel, Scale, Stroke};
 
 /// Twice the size for the eye: both back ends place everything on whole pixels.
 const CELL: (u32, u32) = (1120, 740);

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Curve, Panel, Points};
+use super::panel::{Curve, Panel, Points};
 use crate::usage::Usage;
 
 /// Reads `metrics.jsonl` of every run into one panel per metric, with all runs in each.

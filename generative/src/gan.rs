@@ -41,9 +41,8 @@ pub mod penalty;
 mod source;
 mod watch;
 
-pub use config::{GanConfig, NoisePrior};
+pub use config::{BatchNorm, Downsample, GanConfig, Network, NoisePrior};
 use energy::energy_distance;
-pub use networks::{BatchNorm, Downsample, Network};
 use networks::{Form, Sizes, joined};
 pub use objective::Objective;
 pub use penalty::Penalty;

@@ -1,7 +1,6 @@
 //! What an auto-encoder makes of a picture, beside the picture.
-use crate::Sheet;
 use crate::data::{Images, Shape};
-use crate::vae::Likelihood;
+use crate::{ImageGrid, Likelihood};
 use anyhow::Result;
 use candle_core::Tensor;
 
@@ -42,7 +41,7 @@ pub(crate) fn side_by_side(
     name: &'static str,
     images: &Images,
     through: impl Fn(&Images) -> Result<Images>,
-) -> Result<Option<Sheet>> {
+) -> Result<Option<ImageGrid>> {
     let n = (images.len() / COLUMNS).min(COLUMNS / 2) * COLUMNS;
     if n == 0 {
         return Ok(None);
@@ -57,7 +56,7 @@ pub(crate) fn side_by_side(
         pixels.extend_from_slice(decoded);
     }
     let images = Images::new(images.shape(), 256, pixels, None)?;
-    Ok(Some(Sheet { name, images, columns: COLUMNS }))
+    Ok(Some(ImageGrid { name, images, columns: COLUMNS }))
 }
 
 #[cfg(test)]

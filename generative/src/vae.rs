@@ -12,7 +12,7 @@
 use crate::data::{ImageLoader, Images, Parts, Shape, one_hot};
 use crate::latents::{self, Map};
 use crate::reconstruction::{pictures, squared_errors};
-use crate::{Generative, Sheet, Work};
+use crate::{Generative, ImageGrid, Likelihood, Work};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use nn::{
@@ -30,16 +30,14 @@ use train::{
 pub mod bound;
 mod config;
 mod corruption;
-mod likelihood;
 mod looks;
 mod networks;
 
 use bound::{copies, importance_weighted, kl, kl_beyond, log_mean_exp, log_weights, normals};
-pub use config::{Objective, VaeConfig};
+use config::Sizes;
+pub use config::{Network, Objective, VaeConfig};
 use corruption::{Corruption, corrupted};
-pub use likelihood::{Likelihood, LikelihoodName};
-pub use networks::Network;
-use networks::{Networks, Shown, Sizes};
+use networks::{Networks, Shown};
 
 /// A variational auto-encoder and the pictures it learns from.
 pub struct Vae {
@@ -363,7 +361,7 @@ impl Generative for Vae {
         Work::at_once(self.params.count())
     }
 
-    fn sheets(&self) -> Result<Vec<Sheet>> {
+    fn sheets(&self) -> Result<Vec<ImageGrid>> {
         self.all_sheets()
     }
 

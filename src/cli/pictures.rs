@@ -11,7 +11,7 @@ use agents::{Agent, Moment, Watched};
 use anyhow::Result;
 use envs::{Rgb, Spec};
 use generative::film::COLUMNS;
-use generative::{Filmed, Sheet};
+use generative::{Filmed, ImageGrid};
 use std::io::{IsTerminal as _, Write};
 use std::path::PathBuf;
 
@@ -113,7 +113,7 @@ impl Session {
                      `lab sample {run}` draws samples"
                 ));
             }
-            for Sheet { name, images, columns } in sheets {
+            for ImageGrid { name, images, columns } in sheets {
                 sheet::write(&path.join(format!("{name}.png")), &images, columns)?;
             }
             Ok(())

@@ -1,8 +1,9 @@
 //! The learner around a network.
 use super::sampling::Drawing;
-use super::{Network, Output, order, receptive};
-use crate::data::{Binarisation, ImageLoader, Images, Parts, Shape};
-use crate::{Generative, Sheet, Work};
+use super::{Network, Output, Subject, order, receptive};
+use crate::data::{Binarisation, ImageLoader, Images, Parts};
+use crate::work::{TRAINED, Work};
+use crate::{AncestralSampling, Generative, ImageGrid};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use nn::{Optimizer, OptimizerConfig, Params};
@@ -26,15 +27,6 @@ pub(crate) struct Settings {
     pub(crate) max_grad_norm: f64,
     pub(crate) batch: usize,
     pub(crate) eval_pictures: usize,
-}
-
-/// What a network is made for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Subject {
-    pub(crate) shape: Shape,
-    pub(crate) output: Output,
-    /// 0 where nobody tells the network what a picture shows.
-    pub(crate) classes: usize,
 }
 
 /// A network that says one number of a picture after the other, and the pictures it learns from.
@@ -135,27 +127,6 @@ impl Autoregressive {
         Ok(all)
     }
 
-    /// Draws `n` pictures, all of `class` or, where there are classes and none is given, of any. Logits are
-    /// divided by `temperature`: below 1 it makes likely numbers likelier, and 0 takes the likeliest.
-    ///
-    /// # Errors
-    /// What the network reports.
-    pub fn draw(
-        &self,
-        n: usize,
-        temperature: f64,
-        class: Option<u32>,
-        rng: &mut Rng,
-    ) -> Result<Images> {
-        let classes = self.subject.classes as u32;
-        let of: Option<Vec<u32>> = (classes > 0).then(|| {
-            (0..n).map(|_| class.unwrap_or_else(|| rng.random_range(0..classes))).collect()
-        });
-        let mut pixels = vec![0; n * self.subject.shape.len()];
-        self.drawing(temperature, of.as_deref(), 0).draw(&*self.fixed, &mut pixels, rng)?;
-        Images::new(self.subject.shape, self.subject.output.levels() as u16, pixels, None)
-    }
-
     /// Passes over images that training and the last evaluation made, about.
     fn passed(&self) -> u64 {
         TRAINED * self.loader.drawn() + self.test.len() as u64
@@ -170,56 +141,7 @@ impl Autoregressive {
         let Subject { shape, output, .. } = self.subject;
         Drawing { shape, output, temperature, classes, given }
     }
-
-    /// The first `rows` pictures of a split, each in a row: itself, its upper half, and eight ways to complete
-    /// that. `None` where there is no picture, or no half.
-    ///
-    /// # Errors
-    /// What the network reports.
-    pub fn completions(
-        &self,
-        split: Split,
-        rows: usize,
-        temperature: f64,
-        rng: &mut Rng,
-    ) -> Result<Option<Sheet>> {
-        let Subject { shape, output, classes } = self.subject;
-        let images = match split {
-            Split::Validation => &self.validation,
-            Split::Test => &self.test,
-        };
-        let (rows, half) = (images.len().min(rows), shape.height / 2);
-        if rows == 0 || half == 0 {
-            return Ok(None);
-        }
-        let given = half * shape.width * shape.channels;
-        let (mut pixels, mut of) = (Vec::new(), Vec::new());
-        for row in 0..rows {
-            pixels.extend(images.image(row).repeat(COLUMNS - 2));
-            if let Some(labels) = images.labels() {
-                of.extend(vec![labels.of[row]; COLUMNS - 2]);
-            }
-        }
-        let of = (classes > 0).then_some(&of[..]);
-        self.drawing(temperature, of, given).draw(&*self.fixed, &mut pixels, rng)?;
-        // Greys, so that what is not given can be shown as neither black nor white.
-        let highest = output.levels() - 1;
-        let grey = |level: &u8| (usize::from(*level) * 255 / highest) as u8;
-        let mut all = Vec::new();
-        for (row, completed) in pixels.chunks_exact((COLUMNS - 2) * shape.len()).enumerate() {
-            let original: Vec<u8> = images.image(row).iter().map(grey).collect();
-            let hidden = |i: usize| i / shape.width % shape.height >= half;
-            all.extend_from_slice(&original);
-            all.extend(original.iter().enumerate().map(|(i, x)| if hidden(i) { 90 } else { *x }));
-            all.extend(completed.iter().map(grey));
-        }
-        let all = Images::new(shape, 256, all, None)?;
-        Ok(Some(Sheet { name: "completions", images: all, columns: COLUMNS }))
-    }
 }
-
-/// As many passes over a picture as learning from it takes, about: forward, and twice that backward.
-pub(crate) const TRAINED: u64 = 3;
 
 /// As many multiply-adds as the output for a number takes, and drawing from it: measured with a small MADE.
 const EACH: u64 = 16;
@@ -284,9 +206,68 @@ impl Learner for Autoregressive {
     }
 }
 
+impl AncestralSampling for Autoregressive {
+    fn sample_at(
+        &self,
+        n: usize,
+        temperature: f64,
+        class: Option<u32>,
+        rng: &mut Rng,
+    ) -> Result<Images> {
+        let classes = self.subject.classes as u32;
+        let of: Option<Vec<u32>> = (classes > 0).then(|| {
+            (0..n).map(|_| class.unwrap_or_else(|| rng.random_range(0..classes))).collect()
+        });
+        let mut pixels = vec![0; n * self.subject.shape.len()];
+        self.drawing(temperature, of.as_deref(), 0).draw(&*self.fixed, &mut pixels, rng)?;
+        Images::new(self.subject.shape, self.subject.output.levels() as u16, pixels, None)
+    }
+
+    fn completions(
+        &self,
+        split: Split,
+        rows: usize,
+        temperature: f64,
+        rng: &mut Rng,
+    ) -> Result<Option<ImageGrid>> {
+        let Subject { shape, output, classes } = self.subject;
+        let images = match split {
+            Split::Validation => &self.validation,
+            Split::Test => &self.test,
+        };
+        let (rows, half) = (images.len().min(rows), shape.height / 2);
+        if rows == 0 || half == 0 {
+            return Ok(None);
+        }
+        let given = half * shape.width * shape.channels;
+        let (mut pixels, mut of) = (Vec::new(), Vec::new());
+        for row in 0..rows {
+            pixels.extend(images.image(row).repeat(COLUMNS - 2));
+            if let Some(labels) = images.labels() {
+                of.extend(vec![labels.of[row]; COLUMNS - 2]);
+            }
+        }
+        let of = (classes > 0).then_some(&of[..]);
+        self.drawing(temperature, of, given).draw(&*self.fixed, &mut pixels, rng)?;
+        // Greys, so that what is not given can be shown as neither black nor white.
+        let highest = output.levels() - 1;
+        let grey = |level: &u8| (usize::from(*level) * 255 / highest) as u8;
+        let mut all = Vec::new();
+        for (row, completed) in pixels.chunks_exact((COLUMNS - 2) * shape.len()).enumerate() {
+            let original: Vec<u8> = images.image(row).iter().map(grey).collect();
+            let hidden = |i: usize| i / shape.width % shape.height >= half;
+            all.extend_from_slice(&original);
+            all.extend(original.iter().enumerate().map(|(i, x)| if hidden(i) { 90 } else { *x }));
+            all.extend(completed.iter().map(grey));
+        }
+        let all = Images::new(shape, 256, all, None)?;
+        Ok(Some(ImageGrid { name: "completions", images: all, columns: COLUMNS }))
+    }
+}
+
 impl Generative for Autoregressive {
     fn sample(&self, n: usize, rng: &mut Rng) -> Result<Option<Images>> {
-        Ok(Some(self.draw(n, 1.0, None, rng)?))
+        Ok(Some(self.sample_at(n, 1.0, None, rng)?))
     }
 
     fn classes(&self) -> &[String] {
@@ -295,12 +276,12 @@ impl Generative for Autoregressive {
 
     fn sample_class(&self, class: usize, n: usize, rng: &mut Rng) -> Result<Option<Images>> {
         Ok(match class < self.classes.len() {
-            true => Some(self.draw(n, 1.0, Some(class as u32), rng)?),
+            true => Some(self.sample_at(n, 1.0, Some(class as u32), rng)?),
             false => None,
         })
     }
 
-    fn autoregressive(&self) -> Option<&Autoregressive> {
+    fn autoregressive(&self) -> Option<&dyn AncestralSampling> {
         Some(self)
     }
 
@@ -312,13 +293,13 @@ impl Generative for Autoregressive {
         Work::by_passes(pass, self.fixed.passes(shape))
     }
 
-    fn sheets(&self) -> Result<Vec<Sheet>> {
+    fn sheets(&self) -> Result<Vec<ImageGrid>> {
         let rows = affordable_rows(self.work(), self.passed());
         let mut sheets = Vec::new();
         if rows > 0 {
             let rng = &mut stream(self.seed, "samples");
-            let images = self.draw(rows * COLUMNS, 1.0, None, rng)?;
-            sheets.push(Sheet { name: "samples", images, columns: COLUMNS });
+            let images = self.sample_at(rows * COLUMNS, 1.0, None, rng)?;
+            sheets.push(ImageGrid { name: "samples", images, columns: COLUMNS });
             let rng = &mut stream(self.seed, "completions");
             sheets.extend(self.completions(Split::Validation, rows.div_ceil(2), 1.0, rng)?);
         }

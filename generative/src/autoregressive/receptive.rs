@@ -1,7 +1,6 @@
 //! What a network sees of a picture.
-use super::learner::Subject;
-use super::{Network, Place};
-use crate::Sheet;
+use super::{Network, Place, Subject};
+use crate::ImageGrid;
 use crate::data::{Images, Shape};
 use anyhow::{Context as _, Result};
 use candle_core::{DType, Device, Tensor, Var};
@@ -53,7 +52,7 @@ pub(crate) fn sheet(
     subject: &Subject,
     device: &Device,
     rng: &mut Rng,
-) -> Result<Sheet> {
+) -> Result<ImageGrid> {
     let Shape { channels, height, width } = subject.shape;
     // The last channel: it sees the others at its own place too.
     let middle = Place { row: height / 2, column: width / 2, channel: channels - 1 };
@@ -83,5 +82,5 @@ pub(crate) fn sheet(
         };
     }
     let images = Images::new(shape, 256, pixels, None)?;
-    Ok(Sheet { name: "receptive", images, columns: 1 })
+    Ok(ImageGrid { name: "receptive", images, columns: 1 })
 }

@@ -1,5 +1,5 @@
 //! What every network must hold that says one number after the other, as functions its tests call.
-use super::learner::Subject;
+use super::Subject;
 use super::sampling::Drawing;
 use super::{Autoregressive, Network, Output, Place, Walk, Whole, order, places};
 use crate::data::{Images, Parts, Shape};

@@ -2,7 +2,7 @@
 use super::source::pictures;
 use super::{Form, Gan, joined};
 use crate::data::Images;
-use crate::{Generative, Plane, Sheet, Work};
+use crate::{Generative, ImageGrid, Plane, Work};
 use anyhow::Result;
 use candle_core::{Module as _, Tensor};
 use train::{Rng, pulse};
@@ -107,7 +107,7 @@ impl Generative for Gan {
         Work::at_once(self.generator.params.count())
     }
 
-    fn sheets(&self) -> Result<Vec<Sheet>> {
+    fn sheets(&self) -> Result<Vec<ImageGrid>> {
         self.all_sheets()
     }
 

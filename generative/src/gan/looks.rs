@@ -1,7 +1,7 @@
 //! What a model is looked at with.
 use super::source::pictures;
 use super::{Form, Gan, Objective, joined};
-use crate::Sheet;
+use crate::ImageGrid;
 use crate::latents::{Vectors, interpolations, linear, spherical};
 use crate::plane::{Field, Plane};
 use anyhow::Result;
@@ -20,11 +20,11 @@ const SIDE: usize = 160;
 
 impl Gan {
     /// What it draws, and what lies between.
-    pub(super) fn all_sheets(&self) -> Result<Vec<Sheet>> {
+    pub(super) fn all_sheets(&self) -> Result<Vec<ImageGrid>> {
         let Form::Picture(shape) = self.form else { return Ok(Vec::new()) };
         let n = COLUMNS * COLUMNS;
         let drawn = self.pictures(n, &self.in_turn(n), &mut stream(self.seed, "samples"))?;
-        let drawn = drawn.map(|images| Sheet { name: "samples", images, columns: COLUMNS });
+        let drawn = drawn.map(|images| ImageGrid { name: "samples", images, columns: COLUMNS });
         let mut sheets: Vec<_> = drawn.into_iter().collect();
         let rng = &mut stream(self.seed, "interpolations");
         let z = Vectors::new(self.config.latents, self.zs(2 * PAIRS, rng))?;

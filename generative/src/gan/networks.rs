@@ -1,10 +1,8 @@
 //! Generator and discriminator.
-use super::GanConfig;
+use super::config::{GanConfig, Network};
 use crate::data::Shape;
 use candle_core::{Result, Tensor};
-use clap::ValueEnum;
 use nn::{Activation, Params, Sequential};
-use serde::{Deserialize, Serialize};
 
 mod builder;
 mod cs231n;
@@ -12,56 +10,6 @@ mod dcgan;
 mod residual;
 
 use builder::Builder;
-
-/// What generator and discriminator are made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Network {
-    /// Dense layers: ReLU in the generator, leaky ReLU in the discriminator.
-    Mlp,
-    /// Strided and fractional-strided convolutions (Radford, Metz & Chintala 2016, "Unsupervised representation
-    /// learning with deep convolutional generative adversarial networks").
-    Dcgan,
-    /// Convolutions that are added to what they are given, between those that change the size.
-    Residual,
-    /// The dense networks of CS231n's assignment on GANs.
-    #[value(name = "cs231n-fc")]
-    #[serde(rename = "cs231n-fc")]
-    Cs231nFc,
-    /// The convolutional ones, for pictures of 28×28.
-    #[value(name = "cs231n-conv")]
-    #[serde(rename = "cs231n-conv")]
-    Cs231nConv,
-}
-
-/// Which networks normalise batches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum BatchNorm {
-    /// The generator but for its last layer, and the discriminator but for its first.
-    Both,
-    /// The generator alone.
-    Generator,
-    /// Neither.
-    None,
-}
-
-/// How a discriminator makes pictures smaller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Downsample {
-    /// By convolutions that move by 2.
-    Stride,
-    /// By the largest of 2×2, after convolutions that move by 1.
-    Pool,
-}
-
-impl Network {
-    /// Whether samples are rows of numbers for it, not pictures.
-    pub(super) fn takes_rows(self) -> bool {
-        matches!(self, Self::Mlp | Self::Cs231nFc)
-    }
-}
 
 /// What a sample is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,7 +121,9 @@ pub(super) fn joined(x: &Tensor, label: Option<&Tensor>) -> Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gan::config::{BatchNorm, Downsample};
     use candle_core::{DType, Device, Module as _};
+    use clap::ValueEnum as _;
 
     const GREY: Shape = Shape { channels: 1, height: 28, width: 28 };
 

@@ -1,5 +1,5 @@
 //! What is learned from, as the networks take it: pictures from −1 to 1, points as they are.
-use super::GanConfig;
+use super::config::GanConfig;
 use super::networks::Form;
 use crate::data::{
     Binarisation, Dataset, ImageLoader, Images, Labels, Mixture, PointLoader, Points,

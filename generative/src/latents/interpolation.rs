@@ -1,6 +1,6 @@
 //! From one picture to another.
 use super::Vectors;
-use crate::Sheet;
+use crate::ImageGrid;
 use crate::data::Images;
 use anyhow::Result;
 
@@ -73,7 +73,7 @@ pub(crate) fn sheet(
     decode: &dyn Fn(&Vectors) -> Result<Images>,
     z: &Vectors,
     between: impl Fn(&[f64], &[f64], f64) -> Vec<f64>,
-) -> Result<Sheet> {
+) -> Result<ImageGrid> {
     let mut way = Vec::new();
     for pair in 0..(z.len() / 2).min(SIDE) {
         let end = |i: usize| -> Vec<f64> { z.row(i).iter().map(|z| f64::from(*z)).collect() };
@@ -84,7 +84,7 @@ pub(crate) fn sheet(
         }
     }
     let images = decode(&Vectors::new(z.size(), way)?)?;
-    Ok(Sheet { name, images, columns: SIDE })
+    Ok(ImageGrid { name, images, columns: SIDE })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The whole plane of two latent numbers in one picture.
 use super::activity::spread;
 use super::{LatentSpace, Vectors};
-use crate::Sheet;
+use crate::ImageGrid;
 use anyhow::Result;
 
 /// Pictures in a row, and rows.
@@ -34,7 +34,7 @@ pub fn normal_quantile(p: f64) -> f64 {
 /// of 0..1, the first number from left to right, the second from below (Kingma & Welling 2014, figure 4).
 /// Where vectors are not drawn from N(0, 1), it has the mean and the standard deviation of `z`. `None` for
 /// another number than two.
-pub(super) fn sheet(space: &dyn LatentSpace, z: &Vectors) -> Result<Option<Sheet>> {
+pub(super) fn sheet(space: &dyn LatentSpace, z: &Vectors) -> Result<Option<ImageGrid>> {
     if z.size() != 2 {
         return Ok(None);
     }
@@ -51,7 +51,7 @@ pub(super) fn sheet(space: &dyn LatentSpace, z: &Vectors) -> Result<Option<Sheet
     let cells = (0..SIDE).rev().flat_map(|up| (0..SIDE).map(move |right| [right, up]));
     let grid = cells.flat_map(|[right, up]| [at(0, right), at(1, up)]);
     let images = space.decode(&Vectors::new(2, grid.collect())?)?;
-    Ok(Some(Sheet { name: "manifold", images, columns: SIDE }))
+    Ok(Some(ImageGrid { name: "manifold", images, columns: SIDE }))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod map;
 mod minimise;
 mod pca;
 mod probe;
+mod space;
 #[cfg(test)]
 mod testing;
 mod traversal;
@@ -21,37 +22,21 @@ pub use manifold::normal_quantile;
 pub use map::{Map, map};
 pub use pca::Pca;
 pub use probe::{Probe, probe_accuracy};
+pub use space::LatentSpace;
 pub use vectors::Vectors;
 
-use crate::Sheet;
+use crate::ImageGrid;
 use crate::data::Images;
 use anyhow::Result;
-
-/// A model that gives a picture a latent vector, and a vector a picture.
-pub trait LatentSpace {
-    /// The vector of each of `images`, `[n, Z]`; where the model says a distribution, its mean.
-    ///
-    /// # Errors
-    /// What the network reports.
-    fn encode(&self, images: &Images) -> Result<Vectors>;
-
-    /// A picture for each of `z` `[n, Z]`.
-    ///
-    /// # Errors
-    /// What the network reports.
-    fn decode(&self, z: &Vectors) -> Result<Images>;
-
-    /// Whether vectors are drawn from N(0, 1) before a picture is known.
-    fn is_normal(&self) -> bool;
-}
+use space::ENCODED;
 
 /// What a latent space is looked at with, by means of pictures that were not learned from: interpolations,
 /// traversals and, where there are two latent numbers, the manifold.
 ///
 /// # Errors
 /// What the network reports.
-pub fn sheets(space: &dyn LatentSpace, held_out: &Images) -> Result<Vec<Sheet>> {
-    let z = space.encode(&held_out.take(0..held_out.len().min(PICTURES)))?;
+pub fn sheets(space: &dyn LatentSpace, held_out: &Images) -> Result<Vec<ImageGrid>> {
+    let z = space.encode(&held_out.take(0..held_out.len().min(ENCODED)))?;
     if z.len() < 2 {
         return Ok(Vec::new());
     }
@@ -64,6 +49,3 @@ pub fn sheets(space: &dyn LatentSpace, held_out: &Images) -> Result<Vec<Sheet>> 
     sheets.extend(manifold::sheet(space, &z)?);
     Ok(sheets)
 }
-
-/// Pictures that are looked at, at most.
-const PICTURES: usize = 5_000;

@@ -1,7 +1,7 @@
 //! One latent number at a time.
 use super::activity::{ACTIVE, most_active, spread};
 use super::{LatentSpace, Vectors};
-use crate::Sheet;
+use crate::ImageGrid;
 use anyhow::Result;
 
 /// Rows of a sheet at most, one for each number.
@@ -14,7 +14,7 @@ const REACH: f64 = 3.0;
 /// What each of the most active numbers of vectors z `[n, Z]` does on its way from −3σ to 3σ, a row each:
 /// `traversals` with all others at their mean, `traversals-of-one` with them where the first picture has
 /// them. Mean and σ are 0 and 1 where that is what vectors are drawn from, else those over `z`.
-pub(super) fn sheets(space: &dyn LatentSpace, z: &Vectors) -> Result<Vec<Sheet>> {
+pub(super) fn sheets(space: &dyn LatentSpace, z: &Vectors) -> Result<Vec<ImageGrid>> {
     let (mean, variance) = spread(z);
     let mut units = most_active(&variance, ROWS);
     units.retain(|unit| variance[*unit] > ACTIVE);
@@ -36,7 +36,7 @@ pub(super) fn sheets(space: &dyn LatentSpace, z: &Vectors) -> Result<Vec<Sheet>>
             }
         }
         let images = space.decode(&Vectors::new(z.size(), way)?)?;
-        sheets.push(Sheet { name, images, columns: COLUMNS });
+        sheets.push(ImageGrid { name, images, columns: COLUMNS });
     }
     Ok(sheets)
 }
@@ -65,7 +65,7 @@ mod tests {
         }
     }
 
-    fn row(sheet: &Sheet, row: usize) -> Vec<Vec<f32>> {
+    fn row(sheet: &ImageGrid, row: usize) -> Vec<Vec<f32>> {
         let image = |i| sheet.images.image(i).iter().map(|x| f32::from(*x) / 10.0 - 12.0).collect();
         (COLUMNS * row..COLUMNS * (row + 1)).map(image).collect()
     }
@@ -93,7 +93,8 @@ mod tests {
     fn without_a_prior_the_data_say_where_and_how_far() {
         let z = Vectors::new(3, vec![0.0, 2.0, 2.0, 2.0, 6.0, 2.0]).unwrap();
         let sheets = sheets(&Tenths(false), &z).unwrap();
-        let ends = |sheet: &Sheet, r: usize| [row(sheet, r)[0].clone(), row(sheet, r)[12].clone()];
+        let ends =
+            |sheet: &ImageGrid, r: usize| [row(sheet, r)[0].clone(), row(sheet, r)[12].clone()];
         let close = |found: [Vec<f32>; 2], expected: [[f32; 3]; 2]| {
             let pairs = found.iter().flatten().zip(expected.as_flattened());
             assert!(pairs.clone().all(|(a, b)| (a - b).abs() < 1e-4), "{found:?} {expected:?}");

@@ -1,5 +1,5 @@
 //! Nearest neighbours: which samples are like data, which data like samples, and which samples are copies.
-use crate::Sheet;
+use crate::ImageGrid;
 use crate::data::Images;
 use crate::latents::Vectors;
 use crate::reconstruction::side_by_side;
@@ -118,7 +118,7 @@ pub fn nearest_pictures(images: &Images, among: &Images) -> Result<Vec<Near>> {
 ///
 /// # Errors
 /// As [`nearest_pictures`].
-pub fn above_nearest(samples: &Images, train: &Images) -> Result<Option<Sheet>> {
+pub fn above_nearest(samples: &Images, train: &Images) -> Result<Option<ImageGrid>> {
     side_by_side("nearest", samples, |samples| {
         let near = nearest_pictures(samples, train)?;
         let highest = train.levels() - 1;

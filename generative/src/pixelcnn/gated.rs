@@ -5,7 +5,8 @@
 //! and, through the vertical one, the rows above: together there is no blind spot. What a vertical layer says
 //! at a row depends on the rows above alone, since its first kernel leaves out the row of its centre; so it
 //! goes to the horizontal layer at its own place, and nothing has to be shifted.
-use super::{PixelCnnConfig, channels_first, channels_last};
+use super::config::PixelCnnConfig;
+use super::layout::{channels_first, channels_last};
 use crate::autoregressive::{Network, Place, Subject, Walk};
 use crate::data::Shape;
 use candle_core::{Result, Tensor};

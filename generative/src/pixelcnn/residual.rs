@@ -1,5 +1,6 @@
 //! The residual PixelCNN.
-use super::{PixelCnnConfig, channels_first, channels_last};
+use super::config::PixelCnnConfig;
+use super::layout::{channels_first, channels_last};
 use crate::autoregressive::{Network, Place, Subject, Walk};
 use crate::data::Shape;
 use candle_core::{Module as _, Result, Tensor};

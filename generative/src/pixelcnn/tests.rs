@@ -6,8 +6,8 @@ use crate::autoregressive::testing::{
 };
 use crate::autoregressive::{Network, Output, Place, Subject};
 use crate::data::{
-    BarsConfig, CoinsConfig, GlyphsConfig, GridConfig, Labels, Shape, bars, coins, glyphs, parity,
-    stripes,
+    BarsConfig, Binarisation, CoinsConfig, GlyphsConfig, GridConfig, Labels, Shape, bars, coins,
+    glyphs, parity, stripes,
 };
 use candle_core::{DType, Tensor};
 use nn::Params;
@@ -31,7 +31,7 @@ fn small(network: NetworkName) -> PixelCnnConfig {
 fn make(
     config: PixelCnnConfig,
 ) -> impl Fn(&Params, &Subject) -> candle_core::Result<Box<dyn Network>> {
-    move |params, subject| config.network(params, subject)
+    move |params, subject| network(params, subject, &config)
 }
 
 /// Places, (row, column).

@@ -6,8 +6,8 @@
 //!
 //! which is the ELBO for K = 1, never falls with K and tends to log p(x). `K` is the number of draws for
 //! a picture; where there are `[K·B, …]` rows, the first B are the first draw for each picture.
-use super::likelihood::Likelihood;
 use super::networks::{Networks, Shown};
+use crate::Likelihood;
 use candle_core::{Module, Result, Tensor};
 use nn::reparameterise;
 use rand_distr::{Distribution as _, StandardNormal};

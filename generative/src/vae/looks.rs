@@ -4,7 +4,7 @@ use super::{GROUP, Objective, Vae};
 use crate::data::Images;
 use crate::latents::{self, LatentSpace, Vectors, active_units, probe_accuracy};
 use crate::reconstruction::side_by_side;
-use crate::{Generative as _, Sheet};
+use crate::{Generative as _, ImageGrid};
 use anyhow::Result;
 use train::{Measure, Split, pulse, stream};
 
@@ -61,9 +61,9 @@ impl Vae {
     }
 
     /// Held-out pictures and what becomes of them, what it draws, and its latent space.
-    pub(super) fn all_sheets(&self) -> Result<Vec<Sheet>> {
+    pub(super) fn all_sheets(&self) -> Result<Vec<ImageGrid>> {
         let drawn = self.sample(COLUMNS * COLUMNS, &mut stream(self.seed, "samples"))?;
-        let drawn = drawn.map(|images| Sheet { name: "samples", images, columns: COLUMNS });
+        let drawn = drawn.map(|images| ImageGrid { name: "samples", images, columns: COLUMNS });
         let mut sheets: Vec<_> = drawn.into_iter().collect();
         let through = |images: &Images| {
             let labels = images.labels().map_or(&[][..], |labels| &labels.of);

@@ -1,23 +1,11 @@
 //! Encoder and decoder.
-use super::VaeConfig;
+use super::config::{Network, Sizes, VaeConfig};
 use crate::data::Shape;
 use candle_core::{Module, Result, Tensor};
-use clap::ValueEnum;
 use nn::{
     Activation, Conv2d, Conv2dConfig, ConvTranspose2d, Flatten, Frozen, Layer, Linear, Params,
     Sequential, Unflatten,
 };
-use serde::{Deserialize, Serialize};
-
-/// What encoder and decoder are made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Network {
-    /// Dense layers.
-    Mlp,
-    /// Convolutions, 32@4×4/2 and 64@4×4/2, and their mirror image.
-    Conv,
-}
 
 /// What there is to be known about pictures.
 #[derive(Debug, Clone)]
@@ -48,16 +36,6 @@ pub(super) struct Networks<N> {
     pub(super) log_var: N,
     /// `[B, Z]`, and columns of the label, to what the likelihood is made of, `[B, outputs·D]`.
     pub(super) decoder: N,
-}
-
-/// Sizes of what goes in and out.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Sizes {
-    pub(super) shape: Shape,
-    /// Classes that the networks are told of.
-    pub(super) labels: usize,
-    /// Numbers that the likelihood takes for each one of a picture.
-    pub(super) outputs: usize,
 }
 
 impl Networks<Sequential> {

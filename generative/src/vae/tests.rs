@@ -1,4 +1,5 @@
 use super::*;
+use crate::LikelihoodName;
 use crate::data::{Binarisation, GridConfig, Labels, stripes};
 use candle_core::{DType, Var};
 use nn::gradcheck::gradcheck;

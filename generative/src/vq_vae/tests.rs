@@ -1,5 +1,6 @@
 use super::*;
-use crate::data::{GridConfig, stripes};
+use crate::LikelihoodName;
+use crate::data::{Binarisation, GridConfig, stripes};
 use candle_core::DType;
 use train::testing::{resume_changes_nothing, same_seed_same_bits, trained};
 

@@ -1,7 +1,9 @@
 //! Convolutions.
-use super::{Pass, Spectral, applied};
+use super::pass::Pass;
+use super::spectral::Spectral;
+use super::weight::applied;
 use crate::ops::{self, Reader, Signal};
-use crate::{Activation, Init, Layer, Params};
+use crate::{Activation, Init, Params};
 use candle_core::{Result, Tensor, bail};
 
 /// The sizes of a convolution; kernel, stride, padding and dilation are the same along both axes.
@@ -167,32 +169,6 @@ impl Residual {
 impl Pass for Residual {
     fn pass(&self, x: &Signal, reader: Reader) -> Result<Signal> {
         self.0.pass(x, reader) // [B, C, H, W]
-    }
-}
-
-/// `y = x + layers(x)` (He et al. 2016, equation 1), for layers one after the other whose result has the
-/// shape of their input.
-#[derive(Debug, Clone)]
-pub struct Skip(pub(super) Vec<Layer>);
-
-impl Skip {
-    /// `layers`, the first one first, with their input added to their result.
-    pub fn new(layers: Vec<Layer>) -> Self {
-        Self(layers)
-    }
-
-    pub(crate) fn map(&self, f: impl Fn(&Layer) -> Layer) -> Self {
-        Self(self.0.iter().map(f).collect())
-    }
-}
-
-impl Pass for Skip {
-    fn pass(&self, x: &Signal, reader: Reader) -> Result<Signal> {
-        let mut y = x.clone();
-        for layer in &self.0 {
-            y = layer.pass(&y, Reader::Layer)?;
-        }
-        x.plus(&y, reader)
     }
 }
 

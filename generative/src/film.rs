@@ -201,7 +201,7 @@ mod tests {
             Work::by_passes(1_000_000, self.1)
         }
 
-        fn sheets(&self) -> Result<Vec<ImageGrid>> {
+        fn image_grids(&self) -> Result<Vec<ImageGrid>> {
             Ok(Vec::new())
         }
     }

@@ -71,7 +71,7 @@ pub trait Generative: Learner {
     ///
     /// # Errors
     /// What the network reports.
-    fn sheets(&self) -> Result<Vec<ImageGrid>>;
+    fn image_grids(&self) -> Result<Vec<ImageGrid>>;
 
     /// What a model of points is looked at with, by the same noise each time; `None` of one that learns pictures.
     ///

@@ -13,7 +13,7 @@
 //!
 //! Letters, besides the crate's: `[h, w]` the grid, `E` numbers in a code, `M` codes, `R` = B·h·w rows.
 use crate::data::{ImageLoader, Images, Parts, Shape};
-use crate::reconstruction::{pictures, side_by_side, squared_errors};
+use crate::reconstruction::{mean_images, side_by_side, squared_errors};
 use crate::{Generative, ImageGrid, Likelihood, Work};
 use anyhow::{Result, ensure};
 use candle_core::{Device, Module, Tensor, Var};
@@ -162,7 +162,7 @@ impl VqVae {
         for first in (0..codes.len()).step_by(GROUP) {
             pulse::check()?;
             let output = self.output(&codes.take(first..codes.len().min(first + GROUP)))?;
-            pixels.extend_from_slice(pictures(self.likelihood, &output, self.shape)?.pixels());
+            pixels.extend_from_slice(mean_images(self.likelihood, &output, self.shape)?.pixels());
         }
         Images::new(self.shape, 256, pixels, codes.labels().cloned())
     }
@@ -286,7 +286,7 @@ impl Generative for VqVae {
         Work::at_once(self.params.count())
     }
 
-    fn sheets(&self) -> Result<Vec<ImageGrid>> {
+    fn image_grids(&self) -> Result<Vec<ImageGrid>> {
         let through = |images: &Images| self.decode(&self.codes(images)?);
         Ok(side_by_side("reconstructions", &self.validation, through)?.into_iter().collect())
     }

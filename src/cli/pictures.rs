@@ -103,7 +103,7 @@ impl Session {
         let (path, model) = (self.dir.path(), filmed.model());
         let title = format!("{} on {}", self.algorithm.name, self.config.subject());
         self.drawing("what the model makes of pictures", || {
-            let sheets = model.sheets()?;
+            let sheets = model.image_grids()?;
             if model.autoregressive().is_some()
                 && sheets.iter().all(|sheet| sheet.name != "samples")
             {

@@ -146,10 +146,10 @@ impl Autoregressive {
 /// As many multiply-adds as the output for a number takes, and drawing from it: measured with a small MADE.
 const EACH: u64 = 16;
 
-/// Pictures in a row of a sheet.
+/// Pictures in a row of an image grid.
 const COLUMNS: usize = 10;
 
-/// Rows of a sheet of samples after passes over so many images: as many as columns, fewer or none where drawing
+/// Rows of a grid of samples after passes over so many images: as many as columns, fewer or none where drawing
 /// them would take long.
 fn affordable_rows(work: Work, passed: u64) -> usize {
     let row = work.drawing.saturating_mul(COLUMNS as u64).max(1);
@@ -293,19 +293,19 @@ impl Generative for Autoregressive {
         Work::by_passes(pass, self.fixed.passes(shape))
     }
 
-    fn sheets(&self) -> Result<Vec<ImageGrid>> {
+    fn image_grids(&self) -> Result<Vec<ImageGrid>> {
         let rows = affordable_rows(self.work(), self.passed());
-        let mut sheets = Vec::new();
+        let mut grids = Vec::new();
         if rows > 0 {
             let rng = &mut stream(self.seed, "samples");
             let images = self.sample_at(rows * COLUMNS, 1.0, None, rng)?;
-            sheets.push(ImageGrid { name: "samples", images, columns: COLUMNS });
+            grids.push(ImageGrid { name: "samples", images, columns: COLUMNS });
             let rng = &mut stream(self.seed, "completions");
-            sheets.extend(self.completions(Split::Validation, rows.div_ceil(2), 1.0, rng)?);
+            grids.extend(self.completions(Split::Validation, rows.div_ceil(2), 1.0, rng)?);
         }
         let rng = &mut stream(self.seed, "receptive");
-        sheets.push(receptive::sheet(&*self.fixed, &self.subject, &self.device, rng)?);
-        Ok(sheets)
+        grids.push(receptive::image_grid(&*self.fixed, &self.subject, &self.device, rng)?);
+        Ok(grids)
     }
 }
 

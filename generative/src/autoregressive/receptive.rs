@@ -47,7 +47,7 @@ const SHADES: [u8; 4] = [255, 190, 135, 90];
 
 /// What the pixel in the middle sees: the brighter, the larger the gradient; itself red, what it does not
 /// see dark.
-pub(crate) fn sheet(
+pub(crate) fn image_grid(
     network: &dyn Network,
     subject: &Subject,
     device: &Device,

@@ -107,8 +107,8 @@ impl Generative for Gan {
         Work::at_once(self.generator.params.count())
     }
 
-    fn sheets(&self) -> Result<Vec<ImageGrid>> {
-        self.all_sheets()
+    fn image_grids(&self) -> Result<Vec<ImageGrid>> {
+        self.all_grids()
     }
 
     fn plane(&self) -> Result<Option<Plane>> {

@@ -20,12 +20,12 @@ const SIDE: usize = 160;
 
 impl Gan {
     /// What it draws, and what lies between.
-    pub(super) fn all_sheets(&self) -> Result<Vec<ImageGrid>> {
+    pub(super) fn all_grids(&self) -> Result<Vec<ImageGrid>> {
         let Form::Picture(shape) = self.form else { return Ok(Vec::new()) };
         let n = COLUMNS * COLUMNS;
         let drawn = self.pictures(n, &self.in_turn(n), &mut stream(self.seed, "samples"))?;
         let drawn = drawn.map(|images| ImageGrid { name: "samples", images, columns: COLUMNS });
-        let mut sheets: Vec<_> = drawn.into_iter().collect();
+        let mut grids: Vec<_> = drawn.into_iter().collect();
         let rng = &mut stream(self.seed, "interpolations");
         let z = Vectors::new(self.config.latents, self.zs(2 * PAIRS, rng))?;
         // Of a conditional model every row has a class of its own.
@@ -38,9 +38,9 @@ impl Gan {
             let z: Vec<f32> = z.rows().flatten().copied().collect();
             pictures(shape, &self.drawn_by(&z, &labels)?)
         };
-        sheets.push(interpolations("interpolations", &decode, &z, linear)?);
-        sheets.push(interpolations("interpolations-spherical", &decode, &z, spherical)?);
-        Ok(sheets)
+        grids.push(interpolations("interpolations", &decode, &z, linear)?);
+        grids.push(interpolations("interpolations-spherical", &decode, &z, spherical)?);
+        Ok(grids)
     }
 
     /// Points, held out and drawn, and what the discriminator says of places around them.

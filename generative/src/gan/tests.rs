@@ -227,16 +227,16 @@ fn draws_what_it_is_asked_for() {
     let right = last.filter(|x: &Vec<u8>| x == data.train.image(1)).count();
     assert!(right >= 18, "{right}");
     // Rows of the interpolations have a class each.
-    let sheets = gan.sheets().unwrap();
-    let names: Vec<_> = sheets.iter().map(|sheet| (sheet.name, sheet.images.len())).collect();
+    let grids = gan.image_grids().unwrap();
+    let names: Vec<_> = grids.iter().map(|grid| (grid.name, grid.images.len())).collect();
     assert_eq!(
         names,
         [("samples", 100), ("interpolations", 144), ("interpolations-spherical", 144)]
     );
-    for sheet in &sheets[1..] {
+    for grid in &grids[1..] {
         let right = (0..144)
-            .filter(|i| white(sheet.images.image(*i)) == data.train.image(i / sheet.columns % 4));
-        assert!(right.count() >= 120, "{}", sheet.name);
+            .filter(|i| white(grid.images.image(*i)) == data.train.image(i / grid.columns % 4));
+        assert!(right.count() >= 120, "{}", grid.name);
     }
 }
 
@@ -515,7 +515,7 @@ fn points_are_looked_at_in_the_plane() {
             let ends =
                 values.iter().fold((1f32, 0f32), |(low, high), x| (low.min(*x), high.max(*x)));
             assert_eq!(ends == (0.0, 1.0), objective == Objective::Wasserstein, "{ends:?}");
-            assert_eq!(gan.sheets().unwrap().len(), 0);
+            assert_eq!(gan.image_grids().unwrap().len(), 0);
             assert!(gan.sample(1, &mut stream(1, "test")).unwrap().is_none());
             assert_eq!(gan.points(9, &mut stream(1, "test")).unwrap().unwrap().len(), 9);
         }

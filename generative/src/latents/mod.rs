@@ -6,6 +6,7 @@ mod activity;
 mod interpolation;
 mod manifold;
 mod map;
+mod measures;
 mod minimise;
 mod pca;
 mod probe;
@@ -16,10 +17,11 @@ mod traversal;
 mod vectors;
 
 pub use activity::{ACTIVE, active_units, spread};
-pub(crate) use interpolation::sheet as interpolations;
+pub(crate) use interpolation::image_grid as interpolations;
 pub use interpolation::{linear, spherical};
 pub use manifold::normal_quantile;
 pub use map::{Map, map};
+pub(crate) use measures::{PROBED, latent_measures};
 pub use pca::Pca;
 pub use probe::{Probe, probe_accuracy};
 pub use space::LatentSpace;
@@ -35,17 +37,17 @@ use space::ENCODED;
 ///
 /// # Errors
 /// What the network reports.
-pub fn sheets(space: &dyn LatentSpace, held_out: &Images) -> Result<Vec<ImageGrid>> {
+pub fn image_grids(space: &dyn LatentSpace, held_out: &Images) -> Result<Vec<ImageGrid>> {
     let z = space.encode(&held_out.take(0..held_out.len().min(ENCODED)))?;
     if z.len() < 2 {
         return Ok(Vec::new());
     }
     let decode = |z: &Vectors| space.decode(z);
-    let mut sheets = vec![
+    let mut grids = vec![
         interpolations("interpolations", &decode, &z, linear)?,
         interpolations("interpolations-spherical", &decode, &z, spherical)?,
     ];
-    sheets.extend(traversal::sheets(space, &z)?);
-    sheets.extend(manifold::sheet(space, &z)?);
-    Ok(sheets)
+    grids.extend(traversal::image_grids(space, &z)?);
+    grids.extend(manifold::image_grid(space, &z)?);
+    Ok(grids)
 }

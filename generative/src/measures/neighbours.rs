@@ -232,9 +232,9 @@ mod tests {
         // Black is nearest to black, what is mostly white to white.
         let samples: Vec<u8> = (0..80).map(|i| u8::from(i > 8 && i % 4 > 0)).collect();
         let train = of(&[[3; 8], [0; 8]].concat(), 4);
-        let sheet = above_nearest(&of(&samples, 2), &train).unwrap().unwrap();
-        let row = |i: usize| (sheet.images.image(i)[0], sheet.images.image(i)[1]);
-        assert_eq!((sheet.images.len(), sheet.columns), (20, 10));
+        let grid = above_nearest(&of(&samples, 2), &train).unwrap().unwrap();
+        let row = |i: usize| (grid.images.image(i)[0], grid.images.image(i)[1]);
+        assert_eq!((grid.images.len(), grid.columns), (20, 10));
         assert_eq!([row(0), row(10), row(9), row(19)], [(0, 0), (0, 0), (0, 255), (255, 255)]);
         assert!(above_nearest(&of(&samples[..72], 2), &train).unwrap().is_none());
         let other =

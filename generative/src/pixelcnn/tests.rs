@@ -320,20 +320,20 @@ fn what_is_measured_is_what_is_trained() {
 }
 
 #[test]
-fn sheets_have_their_pictures() {
+fn image_grids_have_their_images() {
     let data = stripes(&GridConfig { side: 4, n_train: 50, n_test: 20, seed: 1 }).unwrap();
     let data = data.images().unwrap();
     let model = pixelcnn(data.clone(), &small(NETWORKS[0]), 1, &Device::Cpu).unwrap();
-    let sheets = model.sheets().unwrap();
-    let names: Vec<_> = sheets.iter().map(|sheet| (sheet.name, sheet.images.len())).collect();
+    let grids = model.image_grids().unwrap();
+    let names: Vec<_> = grids.iter().map(|grid| (grid.name, grid.images.len())).collect();
     assert_eq!(names, [("samples", 100), ("completions", 50), ("receptive", 1)]);
-    assert_eq!(sheets[1].images.levels(), 256);
+    assert_eq!(grids[1].images.levels(), 256);
     // The original, what is given of it, and completions that leave that alone.
     let original: Vec<u8> = data.validation.image(1).iter().map(|x| x * 255).collect();
-    assert_eq!(sheets[1].images.image(10), original);
-    assert_eq!(sheets[1].images.image(11), [&original[..8], &[90; 8]].concat());
+    assert_eq!(grids[1].images.image(10), original);
+    assert_eq!(grids[1].images.image(11), [&original[..8], &[90; 8]].concat());
     for column in 2..10 {
-        assert_eq!(sheets[1].images.image(10 + column)[..8], original[..8]);
+        assert_eq!(grids[1].images.image(10 + column)[..8], original[..8]);
     }
     let drawn = model.sample(12, &mut stream(1, "test")).unwrap().unwrap();
     assert_eq!(drawn.take(0..5), model.sample(5, &mut stream(1, "test")).unwrap().unwrap());

@@ -7,16 +7,16 @@ use nn::{
     Sequential, Unflatten,
 };
 
-/// What there is to be known about pictures.
+/// A batch of images and, of a conditional model, their labels.
 #[derive(Debug, Clone)]
-pub(super) struct Shown {
+pub(super) struct Inputs {
     /// `[B, C, H, W]`.
     pub(super) x: Tensor,
-    /// Of a conditional model: which of L labels they have, one-hot, `[B, L]`.
+    /// One-hot, `[B, L]`.
     pub(super) label: Option<Tensor>,
 }
 
-impl Shown {
+impl Inputs {
     /// `n` of them from number `first` on.
     pub(super) fn narrow(&self, first: usize, n: usize) -> Result<Self> {
         let label = self.label.as_ref().map(|label| label.narrow(0, first, n)).transpose()?;
@@ -72,7 +72,7 @@ impl Networks<Sequential> {
 
 impl<N: Module> Networks<N> {
     /// μ and log σ² of q(z|x), `[B, Z]`.
-    pub(super) fn encode(&self, Shown { x, label }: &Shown) -> Result<(Tensor, Tensor)> {
+    pub(super) fn encode(&self, Inputs { x, label }: &Inputs) -> Result<(Tensor, Tensor)> {
         let x = match (self.network, label) {
             (Network::Mlp, label) => joined(&x.flatten_from(1)?, label.as_ref())?, // [B, D + L]
             (Network::Conv, Some(label)) => {
@@ -179,13 +179,13 @@ mod tests {
             let eye = Tensor::eye(labels, DType::F32, &Device::Cpu).unwrap();
             eye.narrow(0, 1, 2).unwrap()
         });
-        let shown = Shown { x, label };
-        let (mu, log_var) = networks.encode(&shown).unwrap();
+        let inputs = Inputs { x, label };
+        let (mu, log_var) = networks.encode(&inputs).unwrap();
         assert_eq!((mu.dims(), log_var.dims()), (&[2, 5][..], &[2, 5][..]));
-        let decoded = networks.decode(&mu, shown.label.as_ref()).unwrap();
+        let decoded = networks.decode(&mu, inputs.label.as_ref()).unwrap();
         assert_eq!(decoded.dims(), [2, outputs * 3 * 8 * 12]);
         let frozen = networks.frozen();
-        let same = frozen.encode(&shown).unwrap().0.to_vec2::<f32>().unwrap();
+        let same = frozen.encode(&inputs).unwrap().0.to_vec2::<f32>().unwrap();
         let mu = mu.to_vec2::<f32>().unwrap();
         assert_eq!(same, mu);
         // The pictures are the same, and what they show is not.

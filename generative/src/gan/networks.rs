@@ -17,7 +17,7 @@ pub(super) enum Form {
     /// A point in the plane, as it is.
     Point,
     /// A picture, from −1 to 1.
-    Picture(Shape),
+    Image(Shape),
 }
 
 impl Form {
@@ -30,7 +30,7 @@ impl Form {
     pub(super) fn shape(self) -> Shape {
         match self {
             Self::Point => Shape { channels: 1, height: 1, width: 2 },
-            Self::Picture(shape) => shape,
+            Self::Image(shape) => shape,
         }
     }
 
@@ -38,7 +38,7 @@ impl Form {
     fn output(self) -> Activation {
         match self {
             Self::Point => Activation::Linear,
-            Self::Picture(_) => Activation::Tanh,
+            Self::Image(_) => Activation::Tanh,
         }
     }
 }
@@ -142,7 +142,7 @@ mod tests {
     /// Stanford CS231n, assignment 3, "Generative Adversarial Networks": what `gan_pytorch.py`'s tests count.
     #[test]
     fn the_course_s_networks_have_the_published_sizes() {
-        let sizes = Sizes { form: Form::Picture(GREY), labels: 0 };
+        let sizes = Sizes { form: Form::Image(GREY), labels: 0 };
         assert_eq!(counts(&config(Network::Cs231nFc), sizes), [1_858_320, 267_009]);
         assert_eq!(counts(&config(Network::Cs231nConv), sizes), [6_580_801, 1_102_721]);
     }
@@ -152,7 +152,7 @@ mod tests {
         // 6·16 + 16, 16·16 + 16, 16·2 + 2, and 4·16 + 16, 16·16 + 16, 16 + 1.
         let sizes = Sizes { form: Form::Point, labels: 2 };
         assert_eq!(counts(&config(Network::Mlp), sizes), [112 + 272 + 34, 80 + 272 + 17]);
-        let sizes = Sizes { form: Form::Picture(GREY), labels: 0 };
+        let sizes = Sizes { form: Form::Image(GREY), labels: 0 };
         // (4 + 1)·8·49, 8·4·16 + 4, 4·16 + 1 and twice as many as normalised channels; 16·4 + 4, 4·8·16 + 8,
         // 2·8, 8·49 + 1.
         let dcgan = [1960 + 16 + 516 + 8 + 65, 68 + 520 + 16 + 393];
@@ -178,7 +178,7 @@ mod tests {
                 if shape == colour && config.network == Network::Cs231nConv {
                     continue;
                 }
-                let sizes = Sizes { form: Form::Picture(shape), labels };
+                let sizes = Sizes { form: Form::Image(shape), labels };
                 let [g, d] = [0; 2].map(|_| Params::new(1, &Device::Cpu));
                 let ones = |n| Tensor::ones((2, n), DType::F32, &Device::Cpu).unwrap();
                 let label = (labels > 0).then(|| ones(labels));
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn dcgan_starts_from_small_weights() {
-        let sizes = Sizes { form: Form::Picture(GREY), labels: 0 };
+        let sizes = Sizes { form: Form::Image(GREY), labels: 0 };
         let wide = GanConfig { channels: 32, latents: 64, ..config(Network::Dcgan) };
         let [g, d] = [0; 2].map(|_| Params::new(1, &Device::Cpu));
         generator(&g, sizes, &wide).unwrap();

@@ -3,40 +3,44 @@ use super::{Output, Place};
 use crate::data::Shape;
 use candle_core::{Result, Tensor};
 
-/// What says of each number of a picture how it is distributed given those before it. P numbers, which an
-/// [`Output`] reads, say it of one; a picture has C of them at each of its H×W pixels.
+/// The images that a network is made for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject {
+    pub(crate) shape: Shape,
+    pub(crate) output: Output,
+    /// Classes that the network is conditioned on; 0 of an unconditional model.
+    pub(crate) classes: usize,
+}
+
+/// The conditional distributions p(x_i | x_1 … x_(i−1)): P logits, which an [`Output`] reads, for each of the C
+/// values at each of the H×W pixels.
 pub(crate) trait Network: Send + Sync {
-    /// What is said of pictures x `[B, C, H, W]`, from −1 to 1, of the classes `[B]` where the network was
-    /// made for such: `[B, C·P, H, W]`.
+    /// Logits `[B, C·P, H, W]` of images x `[B, C, H, W]`, from −1 to 1, and their classes `[B]` where the
+    /// network is conditional.
     fn forward(&self, x: &Tensor, classes: Option<&Tensor>) -> Result<Tensor>;
 
-    /// The same network as a fixed function, with the present parameters at any time.
-    fn fixed(&self) -> Box<dyn Network>;
+    /// The network without gradients of its parameters, whose storage it shares.
+    fn detached(&self) -> Box<dyn Network>;
 
-    /// The same for pictures that become known number by number, of these classes.
-    fn walk(&self, n: usize, classes: Option<&[u32]>) -> Result<Box<dyn Walk + '_>>;
+    /// A forward pass over `n` images of these classes whose values become known one by one.
+    fn incremental(
+        &self,
+        n: usize,
+        classes: Option<&[u32]>,
+    ) -> Result<Box<dyn IncrementalForward + '_>>;
 
-    /// As how many passes over whole pictures of `shape` a walk through one takes, about.
+    /// The cost of an incremental pass over an image of `shape`, in full forward passes, about.
     fn passes(&self, shape: Shape) -> usize;
 
     /// How often each parameter is multiplied in a pass over an image of `shape`, about.
     fn uses(&self, shape: Shape) -> usize;
 }
 
-/// A network on its way through some pictures. At every place, in their order, it is asked and then told.
-pub(crate) trait Walk {
-    /// What is said of the number at `place` of each picture, `[n, P]`.
-    fn ask(&mut self, place: Place, said: &mut [f32]) -> Result<()>;
+/// A forward pass value by value. At every place, in their order, `logits` is called, then `observe`.
+pub(crate) trait IncrementalForward {
+    /// Logits of the value at `place` of each image, `[n, P]`.
+    fn logits(&mut self, place: Place, logits: &mut [f32]) -> Result<()>;
 
-    /// What the numbers are, `[n]`, from −1 to 1.
-    fn tell(&mut self, place: Place, numbers: &[f32]) -> Result<()>;
-}
-
-/// What a network is made for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Subject {
-    pub(crate) shape: Shape,
-    pub(crate) output: Output,
-    /// 0 where nobody tells the network what a picture shows.
-    pub(crate) classes: usize,
+    /// Sets the value at `place` of each image, `[n]`, from −1 to 1.
+    fn observe(&mut self, place: Place, values: &[f32]) -> Result<()>;
 }

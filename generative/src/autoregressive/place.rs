@@ -1,7 +1,7 @@
-//! The order in which the numbers of an image come.
+//! The order of the values of an image.
 use crate::data::Shape;
 
-/// Where a number of a picture is.
+/// The position of a value in an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// From the top.
@@ -13,13 +13,13 @@ pub struct Place {
 }
 
 impl Place {
-    /// Where it is among the numbers of a picture, `[C, H, W]`.
+    /// Its index among the values of an image, `[C, H, W]`.
     pub fn index(self, shape: Shape) -> usize {
         (self.channel * shape.height + self.row) * shape.width + self.column
     }
 }
 
-/// The numbers of a picture in their order: row by row from the top left, at a pixel red, green, blue.
+/// All values of an image in raster order, row by row from the top left; at a pixel red, green, blue.
 pub fn places(shape: Shape) -> impl Iterator<Item = Place> {
     let Shape { channels, height, width } = shape;
     (0..height * width * channels).map(move |i| Place {

@@ -1,5 +1,5 @@
 //! Hyper-parameters, and which go together.
-use crate::autoregressive::{Settings, Subject};
+use crate::autoregressive::{Settings, Subject, settings};
 use crate::data::Binarisation;
 use crate::memory;
 use clap::ValueEnum;
@@ -60,27 +60,14 @@ pub enum NetworkName {
 
 impl PixelCnnConfig {
     pub(super) fn settings(&self) -> Settings {
-        let Self { binarisation, levels, lr, lr_end, lr_steps, .. } = *self;
-        let Self { mixture, conditional, max_grad_norm, batch, eval_pictures, .. } = *self;
-        Settings {
-            binarisation,
-            levels,
-            mixture,
-            conditional,
-            lr,
-            lr_end,
-            lr_steps,
-            max_grad_norm,
-            batch,
-            eval_pictures,
-        }
+        settings!(self, self.conditional)
     }
 
     /// What all of it takes for such pictures.
     pub(super) fn memory(&self, subject: &Subject) -> Memory {
         let Self { features, blocks, first_kernel, kernel, hidden, batch, .. } = *self;
         let (shape, params) = (subject.shape, subject.output.params());
-        let said = shape.channels * params;
+        let logits = shape.channels * params;
         let mut memory = Memory::default();
         // Two stacks, each of twice the features before the gate.
         let kernels = memory::sum([
@@ -97,10 +84,13 @@ impl PixelCnnConfig {
             &mut memory,
             ("hidden", hidden),
             &[("blocks", blocks), ("first_kernel", first_kernel), ("kernel", kernel)],
-            [hidden, memory::sum([features, said])],
+            [hidden, memory::sum([features, logits])],
         );
-        let maps =
-            memory::sum([features.saturating_mul(6).saturating_mul(blocks + 1), hidden, 2 * said]);
+        let maps = memory::sum([
+            features.saturating_mul(6).saturating_mul(blocks + 1),
+            hidden,
+            2 * logits,
+        ]);
         memory::pass(
             &mut memory,
             batch,

@@ -1,8 +1,9 @@
 use super::*;
 use crate::Generative as _;
 use crate::autoregressive::testing::{
-    gradients_agree_with_differences, jacobian_is_strictly_lower_triangular, nll_and_entropy,
-    probabilities_sum_to_1_and_are_drawn, rough, subject, walks_have_the_bits_of_the_whole,
+    gradients_agree_with_differences, incremental_passes_have_the_bits_of_full_ones,
+    jacobian_is_strictly_lower_triangular, nll_and_entropy, probabilities_sum_to_1_and_are_sampled,
+    rough, subject,
 };
 use crate::autoregressive::{Network, Output, Place, Subject};
 use crate::data::{
@@ -110,7 +111,7 @@ fn gradients_agree() {
 #[test]
 fn probabilities_sum_to_1() {
     for network in NETWORKS {
-        probabilities_sum_to_1_and_are_drawn(&make(small(network)), 0);
+        probabilities_sum_to_1_and_are_sampled(&make(small(network)), 0);
     }
 }
 
@@ -119,33 +120,36 @@ fn drawing_by_number_has_the_bits_of_drawing_by_picture() {
     for network in NETWORKS {
         for (shape, levels) in [([1, 5, 6], 2), ([1, 6, 3], 5), ([3, 3, 4], 4)] {
             let config = small(network);
-            walks_have_the_bits_of_the_whole(&make(config), &subject(shape, levels, 0));
+            incremental_passes_have_the_bits_of_full_ones(
+                &make(config),
+                &subject(shape, levels, 0),
+            );
         }
     }
     // By mixtures.
     for shape in [[1, 4, 3], [3, 3, 2]] {
         let output = Output::of(7, 3);
         let subject = Subject { output, ..subject(shape, 7, 0) };
-        walks_have_the_bits_of_the_whole(&make(small(NetworkName::Gated)), &subject);
+        incremental_passes_have_the_bits_of_full_ones(&make(small(NetworkName::Gated)), &subject);
     }
     // With classes.
     for shape in [[1, 4, 3], [3, 3, 2]] {
         let config = small(NetworkName::Gated);
-        walks_have_the_bits_of_the_whole(&make(config), &subject(shape, 3, 4));
+        incremental_passes_have_the_bits_of_full_ones(&make(config), &subject(shape, 3, 4));
     }
 }
 
 #[test]
 fn a_class_changes_what_is_said_and_sums_to_1_too() {
-    probabilities_sum_to_1_and_are_drawn(&make(small(NetworkName::Gated)), 3);
+    probabilities_sum_to_1_and_are_sampled(&make(small(NetworkName::Gated)), 3);
     let subject = subject([1, 3, 3], 2, 3);
     jacobian_is_strictly_lower_triangular(&make(small(NetworkName::Gated)), &subject, &|_, _| true);
     let network = rough(&make(small(NetworkName::Gated)), &subject);
     let x = Tensor::zeros((3, 1, 3, 3), DType::F32, &Device::Cpu).unwrap();
     let classes = Tensor::new(&[0u32, 1, 1], &Device::Cpu).unwrap();
-    let said = network.forward(&x, Some(&classes)).unwrap().flatten_from(1).unwrap();
-    let said: Vec<Vec<f32>> = said.to_vec2().unwrap();
-    assert!(said[0] != said[1] && said[1] == said[2]);
+    let logits = network.forward(&x, Some(&classes)).unwrap().flatten_from(1).unwrap();
+    let logits: Vec<Vec<f32>> = logits.to_vec2().unwrap();
+    assert!(logits[0] != logits[1] && logits[1] == logits[2]);
 }
 
 /// Pictures that are black in one class and white in the other: nothing is left to say of a pixel to those

@@ -119,9 +119,9 @@ impl Conv2d {
 
     /// The same layer as a fixed function: it shares the parameters' storage and takes no gradient of
     /// them.
-    pub fn fixed(&self) -> Self {
+    pub fn detached(&self) -> Self {
         let (weight, bias) = (self.weight.detach(), self.bias.detach());
-        let spectral = self.spectral.as_ref().map(Spectral::fixed);
+        let spectral = self.spectral.as_ref().map(Spectral::detached);
         Self { weight, bias, mask: self.mask.clone(), spectral, ..*self }
     }
 
@@ -161,8 +161,8 @@ impl Residual {
         Self(layer)
     }
 
-    pub(crate) fn fixed(&self) -> Self {
-        Self(self.0.fixed())
+    pub(crate) fn detached(&self) -> Self {
+        Self(self.0.detached())
     }
 }
 
@@ -203,7 +203,7 @@ impl ConvTranspose2d {
         Ok(Self { weight, bias, activation, window })
     }
 
-    pub(crate) fn fixed(&self) -> Self {
+    pub(crate) fn detached(&self) -> Self {
         Self { weight: self.weight.detach(), bias: self.bias.detach(), ..*self }
     }
 }

@@ -39,11 +39,11 @@ impl Layer {
 
     pub(crate) fn detached(&self) -> Self {
         match self {
-            Layer::Linear(layer) => Layer::Linear(layer.fixed()),
-            Layer::Conv2d(layer) => Layer::Conv2d(layer.fixed()),
-            Layer::ConvTranspose2d(layer) => Layer::ConvTranspose2d(layer.fixed()),
+            Layer::Linear(layer) => Layer::Linear(layer.detached()),
+            Layer::Conv2d(layer) => Layer::Conv2d(layer.detached()),
+            Layer::ConvTranspose2d(layer) => Layer::ConvTranspose2d(layer.detached()),
             Layer::BatchNorm2d(layer) => Layer::BatchNorm2d(layer.detached()),
-            Layer::Residual(layer) => Layer::Residual(layer.fixed()),
+            Layer::Residual(layer) => Layer::Residual(layer.detached()),
             Layer::Skip(layer) => Layer::Skip(layer.map(Layer::detached)),
             Layer::MaxPool2d(layer) => Layer::MaxPool2d(*layer),
             Layer::Flatten(layer) => Layer::Flatten(*layer),

@@ -53,9 +53,9 @@ impl Linear {
 
     /// The same layer as a fixed function: it shares the parameters' storage and takes no gradient of
     /// them.
-    pub fn fixed(&self) -> Self {
+    pub fn detached(&self) -> Self {
         let (weight, bias) = (self.weight.detach(), self.bias.detach());
-        let spectral = self.spectral.as_ref().map(Spectral::fixed);
+        let spectral = self.spectral.as_ref().map(Spectral::detached);
         Self { weight, bias, mask: self.mask.clone(), spectral, ..*self }
     }
 

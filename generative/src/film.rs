@@ -1,7 +1,7 @@
 //! What a model draws in the course of its training.
 use crate::Generative;
-use crate::autoregressive::TRAINED;
 use crate::data::{Images, Shape};
+use crate::work::TRAINED;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use train::{Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Split, stream};
@@ -168,7 +168,7 @@ impl Learner for Filmed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Sheet, Work};
+    use crate::{ImageGrid, Work};
     use rand::Rng as _;
     use train::testing::{Behaviour, Counter, resume_changes_nothing};
     use train::{Rng, Scope};
@@ -201,7 +201,7 @@ mod tests {
             Work::by_passes(1_000_000, self.1)
         }
 
-        fn sheets(&self) -> Result<Vec<Sheet>> {
+        fn image_grids(&self) -> Result<Vec<ImageGrid>> {
             Ok(Vec::new())
         }
     }

@@ -1,70 +1,69 @@
 //! Generative adversarial networks (Goodfellow et al. 2014, <https://arxiv.org/abs/1406.2661>).
 //!
-//! Two networks play: the generator G makes a sample G(z) of noise z, the discriminator D says how real a
-//! sample looks. In the first game of the paper (equation 1),
+//! Two networks are trained against each other: the generator G turns noise z into a sample G(z), the
+//! discriminator D classifies samples as real or generated. In the minimax game of the paper (equation 1),
 //!
 //! min_G max_D V = E_x[log σ(D(x))] + E_z[log(1 − σ(D(G(z))))],
 //!
-//! whose best D is p(x) / (p(x) + q(x)) for the density q of what is drawn (proposition 1), and whose value,
-//! −2·log 2, is reached where q = p. D is a logit here, σ(D) the paper's D. Other games: [`objective`].
+//! the optimal D is p(x) / (p(x) + q(x)) for the density q of samples (proposition 1), and the value −2·log 2 is
+//! reached where q = p. D is a logit here, σ(D) the paper's D. Other objectives: [`objective`].
 //!
-//! One step of the learner is one step of one player, of one batch: `--d-steps` of the discriminator, on B
-//! samples of the data and B drawn ones, then one of the generator, on B drawn ones. Where we leave the paper:
-//! Adam in place of momentum, and `--d-steps 1`.
+//! One step of the learner is one update of one player, on one batch: `--d-steps` of the discriminator, on B
+//! data samples and B generated ones, then one of the generator, on B generated ones. Where we leave the
+//! paper: Adam in place of momentum, and `--d-steps 1`.
 //!
-//! `--instance-noise` adds noise to all that D is shown, so that p and q overlap, and lets it go to 0 (Sønderby
+//! `--instance-noise` adds noise to every input of D, so that p and q overlap, and anneals it to 0 (Sønderby
 //! et al. 2017, "Amortised MAP inference for image super-resolution", section 3.1; Arjovsky & Bottou 2017,
-//! "Towards principled methods for training generative adversarial networks"). `--conditional` tells both
-//! players the label (Mirza & Osindero 2014, "Conditional generative adversarial nets").
+//! "Towards principled methods for training generative adversarial networks"). `--conditional` conditions
+//! both players on the label (Mirza & Osindero 2014, "Conditional generative adversarial nets").
 //!
-//! What keeps D from being steep, as the Wasserstein game needs it: `--clip`, `--spectral` ([`nn::Linear::spectral`])
-//! and, by derivatives of derivatives ([`Sequential::pullback`]), the [`penalty`] on its gradient.
-use crate::data::{Dataset, one_hot};
-use crate::measures::modes;
+//! The Lipschitz constraint of the Wasserstein objective: `--clip`, `--spectral` ([`nn::Linear::spectral`]) and,
+//! by second derivatives ([`Sequential::pullback`](nn::Sequential::pullback)), the [`penalty`] on the gradient of D.
+use crate::data::{Dataset, Images, one_hot};
+use crate::{Generative, ImageGrid, Plane, Work};
 use anyhow::Result;
 use candle_core::{Device, Module as _, Tensor};
-use nn::{Frozen, HostTensor, Optimizer, OptimizerConfig, Params, Rule, Sequential};
-use rand::Rng as _;
-use rand_distr::{Distribution as _, StandardNormal};
+use nn::{HostTensor, Params};
 use train::{
-    Checkpoint, Evaluation, FirstUpdate, Learner, Linear, Log, MODEL, Measure, Progress, Rng,
-    Split, stream,
+    Checkpoint, Evaluation, FirstUpdate, Learner, Linear, Log, MODEL, Progress, Rng, Split, stream,
 };
 
 mod config;
-mod draws;
 mod energy;
-mod looks;
+mod evaluation;
+mod figures;
+mod gradient_penalty;
 mod networks;
+mod noise;
 pub mod objective;
 pub mod penalty;
+mod player;
+mod sampling;
 mod source;
 mod watch;
 
-pub use config::{GanConfig, NoisePrior};
-use energy::energy_distance;
-pub use networks::{BatchNorm, Downsample, Network};
+pub use config::{BatchNorm, Downsample, GanConfig, Network, NoisePrior};
+use evaluation::evaluation;
+use gradient_penalty::GradientPenalty;
 use networks::{Form, Sizes, joined};
+use noise::InstanceNoise;
 pub use objective::Objective;
 pub use penalty::Penalty;
+use player::{Ema, Player, clip};
+use sampling::Sampler;
 use source::{Batch, Source};
 use watch::Watch;
 
-/// Generator and discriminator, and what they learn from.
+/// Generator and discriminator, and the data they learn from.
 pub struct Gan {
     config: GanConfig,
     seed: u64,
-    device: Device,
     source: Source,
-    form: Form,
-    /// Names of the labels that the networks are told.
-    classes: Vec<String>,
     generator: Player,
     discriminator: Player,
-    /// The running mean of the generator's parameters, where there is one.
-    mean: Option<Params>,
-    /// What samples are drawn by.
-    drawing: Frozen,
+    /// Exponential moving average of the generator's parameters, if any.
+    ema: Option<Ema>,
+    sampler: Sampler,
     /// Steps of the discriminator since the last one of the generator.
     turn: u64,
     /// Samples learned from so far.
@@ -72,40 +71,10 @@ pub struct Gan {
     watch: Watch,
     noise: Rng,
     labels: Rng,
-    instance_noise: Rng,
-    penalty: Rng,
+    penalty: GradientPenalty,
+    instance_noise: InstanceNoise,
     /// z, `[B, Z]`.
     z: HostTensor<f32>,
-    /// Noise upon samples, of their shape.
-    jitter: HostTensor<f32>,
-    /// Where the penalty is measured.
-    measured: penalty::Points,
-}
-
-/// One of the two.
-struct Player {
-    params: Params,
-    network: Sequential,
-    /// The same as a fixed function, for the other one's steps.
-    fixed: Sequential,
-    optimizer: Optimizer,
-    lr: f64,
-}
-
-impl Player {
-    fn new(params: Params, network: Sequential, lr: f64, config: &GanConfig) -> Result<Self> {
-        let GanConfig { beta1, beta2, .. } = *config;
-        let rule =
-            OptimizerConfig { rule: Rule::Adam { lr, beta1, beta2, eps: 1e-8 }, max_norm: None };
-        let optimizer = Optimizer::new(&params, rule)?;
-        Ok(Self { params, fixed: network.detached(), network, optimizer, lr })
-    }
-
-    /// One step down the gradient of `loss`; the length of that gradient.
-    fn step(&mut self, loss: &Tensor, lr: f64) -> Result<f64> {
-        self.optimizer.set_lr(self.lr * lr);
-        Ok(self.optimizer.step(loss)?.grad_norm)
-    }
 }
 
 impl Gan {
@@ -124,61 +93,57 @@ impl Gan {
         let [params, d_params] = [0; 2].map(|_| Params::new(seed, device));
         let generator = networks::generator(&params, sizes, &config)?;
         let discriminator = networks::discriminator(&d_params, sizes, &config)?;
-        let mut drawing = generator.frozen();
-        let mut mean = None;
+        let (mut network, mut ema) = (generator.frozen(), None);
         if config.ema > 0.0 {
             let own = Params::new(seed, device);
-            drawing = networks::generator(&own, sizes, &config)?.frozen();
-            mean = Some(own);
+            network = networks::generator(&own, sizes, &config)?.frozen();
+            ema = Some(Ema::new(own, config.ema));
         }
         let shape = match form {
-            Form::Picture(shape) if !config.network.takes_rows() => {
+            Form::Image(shape) if !config.network.takes_rows() => {
                 vec![config.batch, shape.channels, shape.height, shape.width]
             }
             _ => vec![config.batch, form.len()],
         };
+        let (latents, prior, device) = (config.latents, config.noise_prior, device.clone());
         Ok(Self {
             seed,
-            device: device.clone(),
             source,
-            form,
-            classes,
             generator: Player::new(params, generator, config.lr, &config)?,
             discriminator: Player::new(d_params, discriminator, config.d_lr, &config)?,
-            mean,
-            drawing,
+            ema,
             turn: 0,
             seen: 0,
             watch: Watch::default(),
             noise: stream(seed, "noise"),
             labels: stream(seed, "labels"),
-            instance_noise: stream(seed, "instance-noise"),
-            penalty: stream(seed, "penalty"),
-            measured: penalty::Points::new(config.penalty, &shape, device)?,
-            z: HostTensor::new((config.batch, config.latents), device)?,
-            jitter: HostTensor::new(shape, device)?,
+            penalty: GradientPenalty::new(&config, &shape, stream(seed, "penalty"), &device)?,
+            instance_noise: InstanceNoise::new(&shape, stream(seed, "instance-noise"), &device)?,
+            z: HostTensor::new((config.batch, config.latents), &device)?,
+            sampler: Sampler { network, form, latents, prior, classes, device },
             config,
         })
     }
 
-    /// One step of the discriminator: the data's samples are real, and what is drawn is not.
+    /// One update of the discriminator: samples of the data are real, those of the generator are not.
     fn discriminator_step(&mut self, log: &mut Log) -> Result<()> {
         let Batch { x, labels } = self.source.next()?;
-        let label = labels.map(|labels| one_hot(&labels, self.classes.len())).transpose()?; // [B, L]
-        self.draw_z()?;
-        let z = joined(self.z.tensor(), label.as_ref())?; // [B, Z + L]
+        let n_classes = self.sampler.classes.len();
+        let label = labels.map(|labels| one_hot(&labels, n_classes)).transpose()?; // [B, L]
+        let z = joined(self.sample_z()?, label.as_ref())?; // [B, Z + L]
         // No gradient may reach the generator: this is not its step.
-        let drawn = self.generator.fixed.forward(&z)?.detach(); // as x
-        self.watch.spread(&x, &drawn, log)?;
-        let (x, drawn) = (self.jittered(&x)?, self.jittered(&drawn)?);
+        let fake = self.generator.frozen.forward(&z)?.detach(); // as x
+        self.watch.spread(&x, &fake, log)?;
+        let (x, fake) = (self.noisy(&x)?, self.noisy(&fake)?);
         let network = &self.discriminator.network;
-        let real = network.forward(&joined(&x, label.as_ref())?)?; // [B, 1]
-        let fake = network.forward(&joined(&drawn, label.as_ref())?)?; // [B, 1]
-        self.watch.accuracy(self.config.objective, &real, &fake, log)?;
-        let mut loss = self.config.objective.discriminator(&real, &fake)?;
+        let d_real = network.forward(&joined(&x, label.as_ref())?)?; // [B, 1]
+        let d_fake = network.forward(&joined(&fake, label.as_ref())?)?; // [B, 1]
+        self.watch.accuracy(self.config.objective, &d_real, &d_fake, log)?;
+        let mut loss = self.config.objective.discriminator(&d_real, &d_fake)?;
         log.tensor("train/d_loss", &loss)?;
         if self.config.penalty != Penalty::None {
-            loss = (loss + self.penalty([&x, &drawn], label.as_ref(), log)?)?;
+            let network = &self.discriminator.network;
+            loss = (loss + self.penalty.loss(network, [&x, &fake], label.as_ref(), log)?)?;
         }
         let lr = self.lr();
         log.scalar("train/d_grad_norm", self.discriminator.step(&loss, lr)?);
@@ -188,112 +153,45 @@ impl Gan {
         Ok(())
     }
 
-    /// The penalty on the discriminator's gradient for samples of the data and drawn ones, weighed.
-    fn penalty(
-        &mut self,
-        [x, drawn]: [&Tensor; 2],
-        label: Option<&Tensor>,
-        log: &mut Log,
-    ) -> Result<Tensor> {
-        let GanConfig { penalty, penalty_weight, one_sided, .. } = self.config;
-        let at = self.measured.draw(x, drawn, &mut self.penalty)?; // as x
-        let (_, gradient) = self.discriminator.network.pullback(&joined(&at, label)?)?;
-        // What it is told beside the sample has no slope to be kept low.
-        let lengths = penalty::lengths(&gradient.narrow(1, 0, x.dim(1)?)?)?; // [B]
-        log.tensor("train/d_slope", &lengths.mean_all()?)?;
-        let cost = penalty.cost(&lengths, one_sided)?;
-        log.tensor("train/penalty", &cost)?;
-        Ok((cost * penalty_weight)?)
-    }
-
-    /// One step of the generator: what it draws is to look real.
+    /// One update of the generator, towards samples that the discriminator takes for real.
     fn generator_step(&mut self, log: &mut Log) -> Result<()> {
-        let labels = self.source.draw_labels(self.config.batch, &mut self.labels);
-        let label = self.told(&labels)?; // [B, L]
-        self.draw_z()?;
-        let z = joined(self.z.tensor(), label.as_ref())?; // [B, Z + L]
-        let drawn = self.generator.network.forward(&z)?;
-        let drawn = joined(&self.jittered(&drawn)?, label.as_ref())?;
-        let fake = self.discriminator.fixed.forward(&drawn)?; // [B, 1]
-        let loss = self.config.objective.generator(&fake)?;
+        let labels = self.source.sample_labels(self.config.batch, &mut self.labels);
+        let label = self.sampler.one_hot(&labels)?; // [B, L]
+        let z = joined(self.sample_z()?, label.as_ref())?; // [B, Z + L]
+        let fake = self.generator.network.forward(&z)?;
+        let fake = joined(&self.noisy(&fake)?, label.as_ref())?;
+        let d_fake = self.discriminator.frozen.forward(&fake)?; // [B, 1]
+        let loss = self.config.objective.generator(&d_fake)?;
         log.tensor("train/g_loss", &loss)?;
         let lr = self.lr();
         log.scalar("train/g_grad_norm", self.generator.step(&loss, lr)?);
-        if let Some(mean) = &self.mean {
+        if let Some(ema) = &self.ema {
             let round = (self.config.d_steps + 1) * self.config.batch as u64;
-            let decay = decay(self.config.ema, self.seen / round);
-            mean.blend(&self.generator.params, 1.0 - decay)?;
+            ema.update(&self.generator.params, self.seen / round)?;
         }
         Ok(())
     }
 
-    /// What both learning rates are multiplied by now.
+    /// The factor of both learning rates.
     fn lr(&self) -> f64 {
         let GanConfig { lr_end, lr_steps, .. } = self.config;
         Linear { from: 1.0, to: lr_end, over: lr_steps }.at(self.seen)
     }
 
-    fn draw_z(&mut self) -> Result<()> {
+    /// z of a batch, `[B, Z]`.
+    fn sample_z(&mut self) -> Result<&Tensor> {
         let (prior, rng) = (self.config.noise_prior, &mut self.noise);
-        Ok(self.z.fill(|to| prior.fill(to, rng))?)
+        self.z.fill(|to| prior.fill(to, rng))?;
+        Ok(self.z.tensor())
     }
 
-    /// `x` with instance noise, while there is any.
-    fn jittered(&mut self, x: &Tensor) -> Result<Tensor> {
-        let GanConfig { instance_noise, instance_noise_steps, .. } = self.config;
-        let to = if instance_noise_steps == 0 { instance_noise } else { 0.0 };
-        let sigma = Linear { from: instance_noise, to, over: instance_noise_steps }.at(self.seen);
-        if sigma == 0.0 {
-            return Ok(x.clone());
-        }
-        let rng = &mut self.instance_noise;
-        self.jitter.fill(|to| {
-            to.fill_with(|| {
-                let noise: f32 = StandardNormal.sample(rng);
-                sigma as f32 * noise
-            });
-        })?;
-        Ok((x + self.jitter.tensor())?)
-    }
-
-    /// `[n, L]` for n `labels`; none for none.
-    fn told(&self, labels: &[u32]) -> Result<Option<Tensor>> {
-        if labels.is_empty() {
-            return Ok(None);
-        }
-        let labels = Tensor::from_slice(labels, labels.len(), &self.device)?; // [n]
-        Ok(Some(one_hot(&labels, self.classes.len())?))
+    /// `x` with the present amount of instance noise.
+    fn noisy(&mut self, x: &Tensor) -> Result<Tensor> {
+        let GanConfig { instance_noise: from, instance_noise_steps: over, .. } = self.config;
+        let to = if over == 0 { from } else { 0.0 };
+        self.instance_noise.added(x, Linear { from, to, over }.at(self.seen))
     }
 }
-
-impl NoisePrior {
-    fn fill(self, to: &mut [f32], rng: &mut Rng) {
-        match self {
-            Self::Normal => to.fill_with(|| StandardNormal.sample(rng)),
-            Self::Uniform => to.fill_with(|| rng.random_range(-1.0..1.0)),
-        }
-    }
-}
-
-/// How much of a running mean stays at its `step`-th step, from 0: min(decay, (1 + step)/(10 + step)), so that what it
-/// began with, which nothing has been learned of, does not stay for long.
-fn decay(decay: f64, step: u64) -> f64 {
-    decay.min((1.0 + step as f64) / (10.0 + step as f64))
-}
-
-/// Every parameter between ∓ `limit` (Arjovsky, Chintala & Bottou 2017, algorithm 1).
-fn clip(params: &Params, limit: f64) -> Result<()> {
-    for (_, var) in params.named() {
-        var.set(&var.as_detached_tensor().clamp(-limit, limit)?)?;
-    }
-    Ok(())
-}
-
-/// Samples whose modes are counted.
-const COUNTED: usize = 5_000;
-
-/// Samples that are scored, and as many of the data.
-const SCORED: usize = 1_000;
 
 impl Learner for Gan {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
@@ -302,7 +200,7 @@ impl Learner for Gan {
             self.turn += 1;
         } else {
             self.generator_step(log)?;
-            // Of the two it is the model: what the discriminator learns alone draws nothing.
+            // Samples depend on the generator alone.
             log.updated();
             self.turn = 0;
         }
@@ -321,30 +219,16 @@ impl Learner for Gan {
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        let purpose = match split {
-            Split::Validation => "validation",
-            Split::Test => "test",
-        };
-        let real = self.source.held_out(split, SCORED);
-        let drawn = self.drawn(real.len() / self.form.len(), &mut stream(self.seed, purpose))?;
-        let energy = Measure::single(energy_distance(&real, &drawn, self.form.len()));
-        let energy = Evaluation::minimise("energy_distance", energy);
-        let Some(mixture) = self.source.mixture() else { return Ok(energy) };
-        let rng = &mut stream(self.seed, &format!("{purpose}/modes"));
-        let found = modes(self.drawn(COUNTED, rng)?.as_chunks().0, mixture);
-        let covered = found.covered() as f64 / mixture.centres.len() as f64;
-        let score = Measure::single(covered * found.good_share().mean);
-        let others = energy.measures.into_iter().chain(found.measures());
-        Ok(Evaluation::maximise("modes_score", score).with(others))
+        evaluation(&self.sampler, &self.source, split, self.seed)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
-        let Self { generator, discriminator, mean, .. } = self;
+        let Self { generator, discriminator, ema, .. } = self;
         let held = |params: &Params| params.named().into_iter().chain(params.buffers());
         let mut model: Vec<_> =
             held(&generator.params).chain(held(&discriminator.params)).collect();
-        if let Some(mean) = mean {
-            model.extend(held(mean).map(|(name, var)| (format!("mean.{name}"), var)));
+        if let Some(ema) = ema {
+            model.extend(held(&ema.params).map(|(name, var)| (format!("mean.{name}"), var)));
         }
         checkpoint.tensors(MODEL, &model)?;
         generator.optimizer.state("generator-optimizer", checkpoint)?;
@@ -355,8 +239,55 @@ impl Learner for Gan {
         checkpoint.value("watch", &mut self.watch)?;
         checkpoint.value("noise", &mut self.noise)?;
         checkpoint.value("labels", &mut self.labels)?;
-        checkpoint.value("instance-noise", &mut self.instance_noise)?;
-        checkpoint.value("penalty", &mut self.penalty)
+        checkpoint.value("instance-noise", &mut self.instance_noise.rng)?;
+        checkpoint.value("penalty", &mut self.penalty.rng)
+    }
+}
+
+impl Generative for Gan {
+    /// Of a conditional model, the classes take turns.
+    fn sample(&self, n: usize, rng: &mut Rng) -> Result<Option<Images>> {
+        self.sampler.images(n, &self.sampler.labels_in_turn(n), rng)
+    }
+
+    fn points(&self, n: usize, rng: &mut Rng) -> Result<Option<Vec<[f32; 2]>>> {
+        self.sampler.points(n, &self.sampler.labels_in_turn(n), rng)
+    }
+
+    fn points_of_class(
+        &self,
+        class: usize,
+        n: usize,
+        rng: &mut Rng,
+    ) -> Result<Option<Vec<[f32; 2]>>> {
+        match self.sampler.classes.get(class) {
+            Some(_) => self.sampler.points(n, &vec![class as u32; n], rng),
+            None => Ok(None),
+        }
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.sampler.classes
+    }
+
+    fn sample_class(&self, class: usize, n: usize, rng: &mut Rng) -> Result<Option<Images>> {
+        match self.sampler.classes.get(class) {
+            Some(_) => self.sampler.images(n, &vec![class as u32; n], rng),
+            None => Ok(None),
+        }
+    }
+
+    fn work(&self) -> Work {
+        Work::at_once(self.generator.params.count())
+    }
+
+    fn image_grids(&self) -> Result<Vec<ImageGrid>> {
+        figures::image_grids(&self.sampler, self.seed)
+    }
+
+    fn plane(&self) -> Result<Option<Plane>> {
+        let discriminator = (&self.discriminator.frozen, self.config.objective);
+        figures::plane(&self.sampler, &self.source, discriminator, self.seed)
     }
 }
 

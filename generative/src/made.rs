@@ -3,13 +3,15 @@
 //!
 //! log p(x) = Σ_i log p(x_i | x_1 … x_(i−1)) as for [`pixelcnn`](mod@crate::pixelcnn), by dense layers. Every hidden
 //! unit has a degree m in 1 … D − 1 and depends on the first m numbers of a picture alone: a weight from a unit
-//! of degree m' to one of degree m is kept where m ≥ m', one from number i where m ≥ i, and one to what is said
+//! of degree m' to one of degree m is kept where m ≥ m', one from number i where m ≥ i, and one to what is logits
 //! of number i where i > m ([`sees`]; equations 13 and 14). `--direct` adds weights from number j to what is
 //! said of number i > j (section 6.1).
 //!
 //! Where we leave the paper: degrees go round 1 … D − 1 in place of being drawn, in the order of reading, which
 //! is not changed in training (section 4.2 and 4.3 change both); Adam in place of Adadelta.
-use crate::autoregressive::{Autoregressive, Network, Settings, Subject, Walk, Whole, places};
+use crate::autoregressive::{
+    Autoregressive, FullForward, IncrementalForward, Network, Subject, places, settings,
+};
 use crate::data::{Binarisation, Images, Parts, Shape};
 use crate::memory;
 use anyhow::Result;
@@ -47,8 +49,8 @@ train::hyper_parameters! {
     }
 }
 
-/// Whether a unit of degree `to` may see one of degree `from`. Number i of a picture, from 1, has degree i, and
-/// what is said of it i − 1.
+/// Whether a unit of degree `to` may depend on one of degree `from`. Value i of an image, from 1, has degree i, and
+/// its logits i − 1.
 pub fn sees(to: usize, from: usize) -> bool {
     to >= from
 }
@@ -69,13 +71,13 @@ impl Made {
     fn new(params: &Params, subject: &Subject, config: &MadeConfig) -> candle_core::Result<Self> {
         let (shape, numbers) = (subject.shape, subject.output.params());
         let d = shape.len();
-        // The degree of each number, as they lie in a picture.
-        let mut picture = vec![0; d];
-        (1..).zip(places(shape)).for_each(|(degree, place)| picture[place.index(shape)] = degree);
-        // All that is said of the first channel comes first, as planes.
+        // The degree of each value, as they lie in an image.
+        let mut degrees = vec![0; d];
+        (1..).zip(places(shape)).for_each(|(degree, place)| degrees[place.index(shape)] = degree);
+        // All logits of the first channel come first, as planes.
         let plane = shape.height * shape.width;
         let out: Vec<usize> = (0..d * numbers)
-            .map(|i| picture[i / plane / numbers * plane + i % plane] - 1)
+            .map(|i| degrees[i / plane / numbers * plane + i % plane] - 1)
             .collect();
         let units: Vec<usize> = (0..config.hidden).map(|unit| 1 + unit % (d - 1).max(1)).collect();
         let dense = |name: &str, to: &[usize], from: &[usize], activation| {
@@ -83,12 +85,12 @@ impl Made {
             let mask: Vec<bool> = mask.collect();
             Linear::masked(params, name, [from.len(), to.len()], &mask, activation)
         };
-        let (mut below, mut hidden) = (&picture, Vec::new());
+        let (mut below, mut hidden) = (&degrees, Vec::new());
         for layer in 0..config.layers {
             hidden.push(dense(&format!("hidden{layer:02}"), &units, below, Activation::Relu)?);
             below = &units;
         }
-        let direct = config.direct.then(|| dense("direct", &out, &picture, Activation::Linear));
+        let direct = config.direct.then(|| dense("direct", &out, &degrees, Activation::Linear));
         Ok(Self {
             subject: *subject,
             hidden,
@@ -103,27 +105,31 @@ impl Network for Made {
         let (batch, _, height, width) = x.dims4()?;
         let x = x.flatten_from(1)?; // [B, D]
         let h = self.hidden.iter().try_fold(x.clone(), |h, layer| layer.forward(&h))?;
-        let mut said = self.out.forward(&h)?; // [B, D·P]
+        let mut logits = self.out.forward(&h)?; // [B, D·P]
         if let Some(direct) = &self.direct {
-            said = (said + direct.forward(&x)?)?;
+            logits = (logits + direct.forward(&x)?)?;
         }
-        said.reshape((batch, (), height, width)) // [B, C·P, H, W]
+        logits.reshape((batch, (), height, width)) // [B, C·P, H, W]
     }
 
-    fn fixed(&self) -> Box<dyn Network> {
+    fn detached(&self) -> Box<dyn Network> {
         Box::new(Self {
             subject: self.subject,
-            hidden: self.hidden.iter().map(Linear::fixed).collect(),
-            out: self.out.fixed(),
-            direct: self.direct.as_ref().map(Linear::fixed),
+            hidden: self.hidden.iter().map(Linear::detached).collect(),
+            out: self.out.detached(),
+            direct: self.direct.as_ref().map(Linear::detached),
         })
     }
 
-    fn walk(&self, n: usize, classes: Option<&[u32]>) -> candle_core::Result<Box<dyn Walk + '_>> {
-        Ok(Box::new(Whole::new(self, self.subject, n, classes)?))
+    fn incremental(
+        &self,
+        n: usize,
+        classes: Option<&[u32]>,
+    ) -> candle_core::Result<Box<dyn IncrementalForward + '_>> {
+        Ok(Box::new(FullForward::new(self, self.subject, n, classes)?))
     }
 
-    /// One for each number.
+    /// One for each value.
     fn passes(&self, shape: Shape) -> usize {
         shape.len()
     }
@@ -137,24 +143,24 @@ impl MadeConfig {
     /// What all of it takes for such pictures.
     fn memory(&self, subject: &Subject) -> Memory {
         let Self { hidden, layers, batch, .. } = *self;
-        let (d, said) = (subject.shape.len(), subject.shape.len() * subject.output.params());
+        let (d, logits) = (subject.shape.len(), subject.shape.len() * subject.output.params());
         let mut memory = Memory::default();
         let between = hidden.saturating_mul(layers - 1);
         memory::learned(
             &mut memory,
             ("hidden", hidden),
             &[("layers", layers)],
-            [hidden, memory::sum([d, between, said])],
+            [hidden, memory::sum([d, between, logits])],
         );
         if self.direct {
-            let told = format!("true, {d} to {said} numbers");
-            memory.part("direct", told, [d, said, 4 * size_of::<f32>()]);
+            let told = format!("true, {d} to {logits} numbers");
+            memory.part("direct", told, [d, logits, 4 * size_of::<f32>()]);
         }
         memory::pass(
             &mut memory,
             batch,
             &[("hidden", hidden), ("layers", layers)],
-            [memory::sum([d, hidden.saturating_mul(layers), 2 * said])],
+            [memory::sum([d, hidden.saturating_mul(layers), 2 * logits])],
         );
         memory
     }
@@ -171,20 +177,7 @@ pub fn made(
     device: &Device,
 ) -> Result<Autoregressive> {
     config.check()?;
-    let MadeConfig { binarisation, levels, lr, lr_end, lr_steps, .. } = *config;
-    let MadeConfig { mixture, max_grad_norm, batch, eval_pictures, .. } = *config;
-    let settings = Settings {
-        binarisation,
-        levels,
-        mixture,
-        conditional: false,
-        lr,
-        lr_end,
-        lr_steps,
-        max_grad_norm,
-        batch,
-        eval_pictures,
-    };
+    let settings = settings!(config, false);
     let memory = |subject: &Subject| config.memory(subject);
     Autoregressive::new(data, settings, (seed, device), memory, |params, subject| {
         Ok(Box::new(Made::new(params, subject, config)?))
@@ -195,8 +188,9 @@ pub fn made(
 mod tests {
     use super::*;
     use crate::autoregressive::testing::{
-        gradients_agree_with_differences, jacobian_is_strictly_lower_triangular, nll_and_entropy,
-        probabilities_sum_to_1_and_are_drawn, subject, walks_have_the_bits_of_the_whole,
+        gradients_agree_with_differences, incremental_passes_have_the_bits_of_full_ones,
+        jacobian_is_strictly_lower_triangular, nll_and_entropy,
+        probabilities_sum_to_1_and_are_sampled, subject,
     };
     use crate::data::{GridConfig, stripes};
     use train::Learner;
@@ -223,10 +217,10 @@ mod tests {
             for (shape, levels) in [([1, 3, 4], 2), ([3, 2, 2], 3)] {
                 let subject = subject(shape, levels, 0);
                 jacobian_is_strictly_lower_triangular(&make(direct), &subject, &|_, _| true);
-                walks_have_the_bits_of_the_whole(&make(direct), &subject);
+                incremental_passes_have_the_bits_of_full_ones(&make(direct), &subject);
                 gradients_agree_with_differences(&make(direct), &subject, 1e-3);
             }
-            probabilities_sum_to_1_and_are_drawn(&make(direct), 0);
+            probabilities_sum_to_1_and_are_sampled(&make(direct), 0);
         }
     }
 

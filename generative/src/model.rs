@@ -1,10 +1,11 @@
 //! What generative models share.
-use crate::Autoregressive;
+use crate::ImageGrid;
+use crate::Work;
 use crate::data::Images;
 use crate::latents::Map;
 use crate::plane::Plane;
 use anyhow::Result;
-use train::{Learner, Measure, Rng};
+use train::{Learner, Measure, Rng, Split};
 
 /// A learner that learns what pictures are like, or points in the plane.
 pub trait Generative: Learner {
@@ -59,7 +60,7 @@ pub trait Generative: Learner {
     }
 
     /// The model as one that says one number of a picture after the other; `None` where it is another kind.
-    fn autoregressive(&self) -> Option<&Autoregressive> {
+    fn autoregressive(&self) -> Option<&dyn AncestralSampling> {
         None
     }
 
@@ -70,7 +71,7 @@ pub trait Generative: Learner {
     ///
     /// # Errors
     /// What the network reports.
-    fn sheets(&self) -> Result<Vec<Sheet>>;
+    fn image_grids(&self) -> Result<Vec<ImageGrid>>;
 
     /// What a model of points is looked at with, by the same noise each time; `None` of one that learns pictures.
     ///
@@ -90,45 +91,31 @@ pub trait Generative: Learner {
     }
 }
 
-/// Multiply-adds, about: by them, not by time, images drawn unasked are kept to a small part of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Work {
-    /// Of one pass over an image of the data.
-    pub pass: u64,
-    /// Of drawing one; many passes where one number is drawn after the other.
-    pub drawing: u64,
-}
+/// Sampling one number after the other, from log p(x) = Σ_i log p(x_i | x_1 … x_(i−1)).
+pub trait AncestralSampling: Generative {
+    /// Samples `n` images, all of `class` or, where there are classes and none is given, of any. Logits are
+    /// divided by `temperature`: below 1 it makes likely numbers likelier, and 0 takes the likeliest.
+    ///
+    /// # Errors
+    /// What the network reports.
+    fn sample_at(
+        &self,
+        n: usize,
+        temperature: f64,
+        class: Option<u32>,
+        rng: &mut Rng,
+    ) -> Result<Images>;
 
-impl Work {
-    /// Of a model of so many parameters that draws an image in one pass.
-    pub(crate) fn at_once(params: usize) -> Self {
-        Self { pass: params as u64, drawing: params as u64 }
-    }
-
-    /// Of a model of which drawing takes so many passes.
-    pub(crate) fn by_passes(pass: u64, passes: usize) -> Self {
-        Self { pass, drawing: pass.saturating_mul(passes as u64) }
-    }
-
-    /// Multiply-adds that drawing may take after passes over so many images.
-    pub(crate) fn affordable(&self, passes: u64) -> u64 {
-        FREE.saturating_add(self.pass.saturating_mul(passes) / PART)
-    }
-}
-
-/// Multiply-adds that drawing may take however little was trained: half a second's to a second's.
-const FREE: u64 = 8_000_000_000;
-
-/// One part in so many of the work of training and evaluation that drawing may take beyond that.
-const PART: u64 = 20;
-
-/// Pictures side by side.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sheet {
-    /// What they are, as the name of a file.
-    pub name: &'static str,
-    /// Row by row.
-    pub images: Images,
-    /// How many are in a row.
-    pub columns: usize,
+    /// The first `rows` images of a split, each in a row: itself, its upper half, and eight completions of
+    /// that. `None` where there is no image, or no half.
+    ///
+    /// # Errors
+    /// What the network reports.
+    fn completions(
+        &self,
+        split: Split,
+        rows: usize,
+        temperature: f64,
+        rng: &mut Rng,
+    ) -> Result<Option<ImageGrid>>;
 }

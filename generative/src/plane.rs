@@ -2,13 +2,13 @@
 use crate::data::{Images, Shape};
 use anyhow::{Result, ensure};
 
-/// Points to learn from and drawn ones, and what a network says of every place.
+/// Points to learn from and samples ones, and what a network says of every place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plane {
     /// `[n, 2]`
     pub data: Vec<[f32; 2]>,
     /// `[m, 2]`
-    pub drawn: Vec<[f32; 2]>,
+    pub samples: Vec<[f32; 2]>,
     /// Over a square that holds the data.
     pub field: Field,
 }
@@ -102,10 +102,10 @@ impl Field {
     }
 }
 
-/// What the discriminator says is drawn along: probabilities that a place is real.
+/// What the discriminator says is samples along: probabilities that a place is real.
 pub const LEVELS: [f32; 5] = [0.1, 0.3, 0.5, 0.7, 0.9];
 
-/// Colours of the background where a place is not real and where it is, of the data and of what is drawn.
+/// Colours of the background where a place is not real and where it is, of the data and of what is samples.
 const UNREAL: [f32; 3] = [225.0, 232.0, 244.0];
 const REAL: [f32; 3] = [255.0, 238.0, 214.0];
 const DATA: [u8; 3] = [120, 120, 120];
@@ -113,7 +113,7 @@ const DRAWN: [u8; 3] = [0, 114, 178];
 
 impl Plane {
     /// A picture of as many pixels as the field has numbers: what the field says, from 0 to 1, as the background,
-    /// the data grey, what is drawn blue.
+    /// the data grey, what is samples blue.
     ///
     /// # Errors
     /// None for a field made by [`Field::around`].
@@ -132,7 +132,7 @@ impl Plane {
             let mixed = [0, 1, 2].map(|c| (UNREAL[c] + t * (REAL[c] - UNREAL[c])) as u8);
             paint(i % side, i / side, mixed);
         }
-        for (points, colour) in [(&self.data, DATA), (&self.drawn, DRAWN)] {
+        for (points, colour) in [(&self.data, DATA), (&self.samples, DRAWN)] {
             for at in points {
                 let place = [0, 1].map(|axis| {
                     let (from, to) = (self.field.from[axis], self.field.to[axis]);
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn points_are_painted_where_they_lie() {
         let field = Field { from: [0.0; 2], to: [2.0; 2], side: 3, values: vec![0.0; 9] };
-        let plane = Plane { data: vec![[0.0, 0.0], [9.0, 0.0]], drawn: vec![[2.0, 1.1]], field };
+        let plane = Plane { data: vec![[0.0, 0.0], [9.0, 0.0]], samples: vec![[2.0, 1.1]], field };
         let picture = plane.picture().unwrap();
         let at = |column: usize, row: usize| {
             [0, 1, 2].map(|c| picture.image(0)[(c * 3 + row) * 3 + column])

@@ -1,15 +1,14 @@
 //! What an auto-encoder makes of a picture, beside the picture.
-use crate::Sheet;
 use crate::data::{Images, Shape};
-use crate::vae::Likelihood;
+use crate::{ImageGrid, Likelihood};
 use anyhow::Result;
 use candle_core::Tensor;
 
-/// Pictures in a row of a sheet.
+/// Pictures in a row of an image grid.
 pub(crate) const COLUMNS: usize = 10;
 
 /// Pictures of how white each pixel is on average, for what a decoder says, `[n, outputs·D]`.
-pub(crate) fn pictures(likelihood: Likelihood, output: &Tensor, shape: Shape) -> Result<Images> {
+pub(crate) fn mean_images(likelihood: Likelihood, output: &Tensor, shape: Shape) -> Result<Images> {
     let output: Vec<f32> = output.flatten_all()?.to_vec1()?;
     let pictures = output.chunks_exact(likelihood.outputs() * shape.len());
     let whites = pictures.flat_map(|output| likelihood.whites(output));
@@ -42,7 +41,7 @@ pub(crate) fn side_by_side(
     name: &'static str,
     images: &Images,
     through: impl Fn(&Images) -> Result<Images>,
-) -> Result<Option<Sheet>> {
+) -> Result<Option<ImageGrid>> {
     let n = (images.len() / COLUMNS).min(COLUMNS / 2) * COLUMNS;
     if n == 0 {
         return Ok(None);
@@ -57,7 +56,7 @@ pub(crate) fn side_by_side(
         pixels.extend_from_slice(decoded);
     }
     let images = Images::new(images.shape(), 256, pixels, None)?;
-    Ok(Some(Sheet { name, images, columns: COLUMNS }))
+    Ok(Some(ImageGrid { name, images, columns: COLUMNS }))
 }
 
 #[cfg(test)]
@@ -80,13 +79,13 @@ mod tests {
         let shape = Shape { channels: 1, height: 1, width: 1 };
         let images = Images::new(shape, 3, [0, 1, 2].repeat(9), None).unwrap();
         let white = |images: &Images| Images::new(shape, 256, vec![255; images.len()], None);
-        let sheet = side_by_side("a", &images, white).unwrap().unwrap();
-        assert_eq!((sheet.images.len(), sheet.columns), (40, 10));
+        let grid = side_by_side("a", &images, white).unwrap().unwrap();
+        assert_eq!((grid.images.len(), grid.columns), (40, 10));
         assert_eq!(
-            sheet.images.pixels()[..13],
+            grid.images.pixels()[..13],
             [0, 127, 255, 0, 127, 255, 0, 127, 255, 0, 255, 255, 255]
         );
-        assert_eq!(sheet.images.pixels()[20..22], [127, 255]);
+        assert_eq!(grid.images.pixels()[20..22], [127, 255]);
         assert!(side_by_side("a", &images.take(0..9), white).unwrap().is_none());
     }
 }

@@ -1,6 +1,6 @@
 //! Tensors that the host refills at every step.
-use crate::ops;
-use candle_core::{CpuStorage, Device, Result, Shape, Tensor, WithDType};
+use crate::ops::{self, Element};
+use candle_core::{Device, Result, Shape, Tensor};
 
 /// A tensor that is written from the host again and again: a batch of observations, of actions.
 ///
@@ -47,30 +47,6 @@ impl<T: Element> HostTensor<T> {
     /// The tensor, of the shape it was made with.
     pub fn tensor(&self) -> &Tensor {
         &self.tensor
-    }
-}
-
-/// Numbers a [`HostTensor`] can hold: `f32` and `u32`.
-pub trait Element: WithDType {
-    /// The elements of a CPU storage of this type.
-    fn slice_mut(storage: &mut CpuStorage) -> Option<&mut [Self]>;
-}
-
-impl Element for f32 {
-    fn slice_mut(storage: &mut CpuStorage) -> Option<&mut [f32]> {
-        match storage {
-            CpuStorage::F32(values) => Some(values),
-            _ => None,
-        }
-    }
-}
-
-impl Element for u32 {
-    fn slice_mut(storage: &mut CpuStorage) -> Option<&mut [u32]> {
-        match storage {
-            CpuStorage::U32(values) => Some(values),
-            _ => None,
-        }
     }
 }
 

@@ -44,16 +44,16 @@ mod params;
 mod process;
 
 pub use activation::Activation;
-pub use host::{Element, HostTensor};
+pub use host::HostTensor;
 pub use init::Init;
 pub use layers::{
-    BatchNorm2d, Conv2d, Conv2dConfig, ConvTranspose2d, Flatten, Linear, Mask, MaskedConfig,
+    BatchNorm2d, Conv2d, Conv2dConfig, ConvTranspose2d, Flatten, Layer, Linear, Mask, MaskedConfig,
     MaxPool2d, Pass, Pixels, Residual, Skip, Unflatten, causal_attention, gate, gate_rows,
 };
 pub use loss::{log_softmax, reparameterise, select};
 pub use nearest::nearest;
-pub use network::{Frozen, Layer, Sequential};
-pub use ops::{Reader, Signal};
+pub use network::{Frozen, Sequential};
+pub use ops::{Element, Reader, Signal};
 pub use optim::{Optimizer, OptimizerConfig, RmsForm, Rule, Stats};
 pub use params::Params;
 pub use process::prepare_process;

@@ -1,128 +1,7 @@
 //! Networks made of layers.
-use crate::layers::Pass;
+use crate::layers::{Layer, Pass as _};
 use crate::ops::{Reader, Signal};
-use crate::{
-    BatchNorm2d, Conv2d, ConvTranspose2d, Flatten, Linear, MaxPool2d, Residual, Skip, Unflatten,
-};
 use candle_core::{Module, Result, Tensor};
-
-/// One layer of a [`Sequential`].
-#[derive(Debug, Clone)]
-pub enum Layer {
-    /// See [`Linear`].
-    Linear(Linear),
-    /// See [`Conv2d`].
-    Conv2d(Conv2d),
-    /// See [`ConvTranspose2d`].
-    ConvTranspose2d(ConvTranspose2d),
-    /// See [`BatchNorm2d`].
-    BatchNorm2d(BatchNorm2d),
-    /// See [`MaxPool2d`].
-    MaxPool2d(MaxPool2d),
-    /// See [`Residual`].
-    Residual(Residual),
-    /// See [`Skip`].
-    Skip(Skip),
-    /// See [`Flatten`].
-    Flatten(Flatten),
-    /// See [`Unflatten`].
-    Unflatten(Unflatten),
-}
-
-impl Layer {
-    fn frozen(&self) -> Self {
-        match self {
-            Layer::BatchNorm2d(layer) => Layer::BatchNorm2d(layer.frozen()),
-            Layer::Skip(layer) => Layer::Skip(layer.map(Layer::frozen)),
-            layer => layer.detached(),
-        }
-    }
-
-    fn detached(&self) -> Self {
-        match self {
-            Layer::Linear(layer) => Layer::Linear(layer.fixed()),
-            Layer::Conv2d(layer) => Layer::Conv2d(layer.fixed()),
-            Layer::ConvTranspose2d(layer) => Layer::ConvTranspose2d(layer.fixed()),
-            Layer::BatchNorm2d(layer) => Layer::BatchNorm2d(layer.detached()),
-            Layer::Residual(layer) => Layer::Residual(layer.fixed()),
-            Layer::Skip(layer) => Layer::Skip(layer.map(Layer::detached)),
-            Layer::MaxPool2d(layer) => Layer::MaxPool2d(*layer),
-            Layer::Flatten(layer) => Layer::Flatten(*layer),
-            Layer::Unflatten(layer) => Layer::Unflatten(*layer),
-        }
-    }
-}
-
-impl Pass for Layer {
-    fn pass(&self, x: &Signal, reader: Reader) -> Result<Signal> {
-        let layer: &dyn Pass = match self {
-            Layer::Linear(layer) => layer,
-            Layer::Conv2d(layer) => layer,
-            Layer::ConvTranspose2d(layer) => layer,
-            Layer::BatchNorm2d(layer) => layer,
-            Layer::MaxPool2d(layer) => layer,
-            Layer::Residual(layer) => layer,
-            Layer::Skip(layer) => layer,
-            Layer::Flatten(layer) => layer,
-            Layer::Unflatten(layer) => layer,
-        };
-        layer.pass(x, reader)
-    }
-}
-
-impl From<Linear> for Layer {
-    fn from(layer: Linear) -> Self {
-        Layer::Linear(layer)
-    }
-}
-
-impl From<Conv2d> for Layer {
-    fn from(layer: Conv2d) -> Self {
-        Layer::Conv2d(layer)
-    }
-}
-
-impl From<ConvTranspose2d> for Layer {
-    fn from(layer: ConvTranspose2d) -> Self {
-        Layer::ConvTranspose2d(layer)
-    }
-}
-
-impl From<BatchNorm2d> for Layer {
-    fn from(layer: BatchNorm2d) -> Self {
-        Layer::BatchNorm2d(layer)
-    }
-}
-
-impl From<MaxPool2d> for Layer {
-    fn from(layer: MaxPool2d) -> Self {
-        Layer::MaxPool2d(layer)
-    }
-}
-
-impl From<Residual> for Layer {
-    fn from(layer: Residual) -> Self {
-        Layer::Residual(layer)
-    }
-}
-
-impl From<Skip> for Layer {
-    fn from(layer: Skip) -> Self {
-        Layer::Skip(layer)
-    }
-}
-
-impl From<Flatten> for Layer {
-    fn from(layer: Flatten) -> Self {
-        Layer::Flatten(layer)
-    }
-}
-
-impl From<Unflatten> for Layer {
-    fn from(layer: Unflatten) -> Self {
-        Layer::Unflatten(layer)
-    }
-}
 
 /// Layers applied one after the other.
 #[derive(Debug, Clone)]
@@ -187,7 +66,10 @@ impl Module for Frozen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Activation, Conv2dConfig, Optimizer, OptimizerConfig, Params};
+    use crate::{
+        Activation, BatchNorm2d, Conv2d, Conv2dConfig, Flatten, Linear, Optimizer, OptimizerConfig,
+        Params, Residual, Skip, Unflatten,
+    };
     use candle_core::{DType, Device};
 
     const CONV: Conv2dConfig = Conv2dConfig { stride: 2, padding: 1, ..Conv2dConfig::new(2, 3, 3) };

@@ -5,7 +5,6 @@ use crate::run::trained::{Trained, With};
 use crate::usage::Usage;
 use ::train::{Split, Which, stream, write_atomic};
 use anyhow::Result;
-use generative::Generative as _;
 use generative::measures::above_nearest;
 use std::io::Write;
 use std::path::PathBuf;
@@ -129,7 +128,7 @@ fn number_by_number(args: &Args, trained: &Trained, seed: u64, out: &mut dyn Wri
     } else {
         let label = args.label.as_ref().map(|label| class(label, model.classes())).transpose()?;
         let label = label.map(|label| label as u32);
-        let images = model.draw(n, temperature, label, &mut stream(seed, "samples"))?;
+        let images = model.sample_at(n, temperature, label, &mut stream(seed, "samples"))?;
         ("samples.png", images, (1..).find(|columns| columns * columns >= n).unwrap_or(n))
     };
     let path = args.out.clone().unwrap_or_else(|| args.run.join(name));

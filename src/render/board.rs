@@ -104,6 +104,7 @@ pub fn differs(estimate: &Table, exact: &Table) -> bool {
 mod tests {
     use super::*;
     use agents::Agent as _;
+    use agents::tabular::Model;
     use agents::tabular::{
         Choice, PolicyEvaluation, PolicyEvaluationConfig, ValueIteration, ValueIterationConfig,
     };

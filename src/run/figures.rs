@@ -15,7 +15,7 @@ use agents::{Agent, Moment, Watched};
 use anyhow::Result;
 use envs::{Rgb, Spec};
 use generative::film::COLUMNS;
-use generative::{Filmed, Sheet};
+use generative::{Filmed, ImageGrid};
 use std::io::{IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use train::{Report, stream, write_atomic};
@@ -136,7 +136,7 @@ impl Figures<'_> {
         let (path, model) = (self.dir, filmed.model());
         let title = format!("{} on {}", self.algorithm.name, self.config.subject());
         self.drawing("what the model makes of pictures", || {
-            let sheets = model.sheets()?;
+            let sheets = model.image_grids()?;
             if model.autoregressive().is_some()
                 && sheets.iter().all(|sheet| sheet.name != "samples")
             {
@@ -146,7 +146,7 @@ impl Figures<'_> {
                      `lab sample {run}` draws samples"
                 ));
             }
-            for Sheet { name, images, columns } in sheets {
+            for ImageGrid { name, images, columns } in sheets {
                 sheet::write(&path.join(format!("{name}.png")), &images, columns)?;
             }
             Ok(())

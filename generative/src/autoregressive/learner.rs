@@ -1,8 +1,10 @@
 //! The learner around a network.
-use super::sampling::Drawing;
-use super::{Network, Output, order, receptive};
-use crate::data::{Binarisation, ImageLoader, Images, Parts, Shape};
-use crate::{Generative, Sheet, Work};
+use super::figures::{self, COLUMNS};
+use super::sampling::Sampling;
+use super::{Network, Output, Settings, Subject, order, receptive_field};
+use crate::data::{Binarisation, ImageLoader, Images, Parts};
+use crate::work::{TRAINED, Work};
+use crate::{AncestralSampling, Generative, ImageGrid};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use nn::{Optimizer, OptimizerConfig, Params};
@@ -13,44 +15,20 @@ use train::{
     Progress, Rng, Split, pulse, stream,
 };
 
-/// What the learner needs of the hyper-parameters.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Settings {
-    pub(crate) binarisation: Binarisation,
-    pub(crate) levels: usize,
-    pub(crate) mixture: usize,
-    pub(crate) conditional: bool,
-    pub(crate) lr: f64,
-    pub(crate) lr_end: f64,
-    pub(crate) lr_steps: u64,
-    pub(crate) max_grad_norm: f64,
-    pub(crate) batch: usize,
-    pub(crate) eval_pictures: usize,
-}
-
-/// What a network is made for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Subject {
-    pub(crate) shape: Shape,
-    pub(crate) output: Output,
-    /// 0 where nobody tells the network what a picture shows.
-    pub(crate) classes: usize,
-}
-
-/// A network that says one number of a picture after the other, and the pictures it learns from.
+/// An autoregressive network and the images it learns from.
 pub struct Autoregressive {
     settings: Settings,
     seed: u64,
     device: Device,
     subject: Subject,
-    /// What pictures can show, where the network is told that.
+    /// Names of the classes that the network is conditioned on.
     classes: Vec<String>,
     loader: ImageLoader,
     validation: Images,
     test: Images,
     params: Params,
     training: Box<dyn Network>,
-    fixed: Box<dyn Network>,
+    frozen: Box<dyn Network>,
     optimizer: Optimizer,
 }
 
@@ -59,7 +37,7 @@ impl Autoregressive {
     ///
     /// # Errors
     /// [`BadValue`] where a hyper-parameter is out of range or does not go with the data; where the network
-    /// looks at what comes later.
+    /// depends on later values.
     pub(crate) fn new(
         data: Parts<Images>,
         settings: Settings,
@@ -93,8 +71,8 @@ impl Autoregressive {
         memory(&subject).check()?;
         let params = Params::new(seed, device);
         let training = make(&params, &subject)?;
-        let fixed = training.fixed();
-        order::check(&*fixed, shape, n_classes, device, &mut stream(seed, "order"))?;
+        let frozen = training.detached();
+        order::check(&*frozen, shape, n_classes, device, &mut stream(seed, "order"))?;
         let Settings { batch, binarisation, lr, max_grad_norm, .. } = settings;
         let rule = OptimizerConfig::adam(lr);
         let rule = if max_grad_norm > 0.0 { rule.clipped(max_grad_norm) } else { rule };
@@ -110,129 +88,38 @@ impl Autoregressive {
             optimizer: Optimizer::new(&params, rule)?,
             params,
             training,
-            fixed,
+            frozen,
         })
     }
 
     /// log p of each of `images`, in nats.
     pub(crate) fn log_likelihoods(&self, images: &Images) -> Result<Vec<f64>> {
         let Subject { shape, output, classes } = self.subject;
-        // So many numbers are said of a picture; a few million of them at once, and so few pictures that
-        // Ctrl-C is heard between them.
+        // A few million logits at once, and so few images that Ctrl-C is handled between them.
         let group = ((1 << 22) / (shape.len() * output.params())).clamp(1, 50);
         let mut all = Vec::new();
         for first in (0..images.len()).step_by(group) {
             pulse::progress("evaluating", first, images.len())?;
             let rows = first..images.len().min(first + group);
             let x = images.tensor(rows.clone(), &self.device)?; // [n, C, H, W]
-            let shown = match images.labels() {
+            let classes = match images.labels() {
                 Some(labels) if classes > 0 => Some(Tensor::new(&labels.of[rows], &self.device)?),
                 _ => None,
             };
-            let said = self.fixed.forward(&x.affine(2.0, -1.0)?, shown.as_ref())?;
-            all.extend(output.nll(&said, &x)?.into_iter().map(|nll| -nll));
+            let logits = self.frozen.forward(&x.affine(2.0, -1.0)?, classes.as_ref())?;
+            all.extend(output.nll(&logits, &x)?.into_iter().map(|nll| -nll));
         }
         Ok(all)
-    }
-
-    /// Draws `n` pictures, all of `class` or, where there are classes and none is given, of any. Logits are
-    /// divided by `temperature`: below 1 it makes likely numbers likelier, and 0 takes the likeliest.
-    ///
-    /// # Errors
-    /// What the network reports.
-    pub fn draw(
-        &self,
-        n: usize,
-        temperature: f64,
-        class: Option<u32>,
-        rng: &mut Rng,
-    ) -> Result<Images> {
-        let classes = self.subject.classes as u32;
-        let of: Option<Vec<u32>> = (classes > 0).then(|| {
-            (0..n).map(|_| class.unwrap_or_else(|| rng.random_range(0..classes))).collect()
-        });
-        let mut pixels = vec![0; n * self.subject.shape.len()];
-        self.drawing(temperature, of.as_deref(), 0).draw(&*self.fixed, &mut pixels, rng)?;
-        Images::new(self.subject.shape, self.subject.output.levels() as u16, pixels, None)
     }
 
     /// Passes over images that training and the last evaluation made, about.
     fn passed(&self) -> u64 {
         TRAINED * self.loader.drawn() + self.test.len() as u64
     }
-
-    fn drawing<'a>(
-        &self,
-        temperature: f64,
-        classes: Option<&'a [u32]>,
-        given: usize,
-    ) -> Drawing<'a> {
-        let Subject { shape, output, .. } = self.subject;
-        Drawing { shape, output, temperature, classes, given }
-    }
-
-    /// The first `rows` pictures of a split, each in a row: itself, its upper half, and eight ways to complete
-    /// that. `None` where there is no picture, or no half.
-    ///
-    /// # Errors
-    /// What the network reports.
-    pub fn completions(
-        &self,
-        split: Split,
-        rows: usize,
-        temperature: f64,
-        rng: &mut Rng,
-    ) -> Result<Option<Sheet>> {
-        let Subject { shape, output, classes } = self.subject;
-        let images = match split {
-            Split::Validation => &self.validation,
-            Split::Test => &self.test,
-        };
-        let (rows, half) = (images.len().min(rows), shape.height / 2);
-        if rows == 0 || half == 0 {
-            return Ok(None);
-        }
-        let given = half * shape.width * shape.channels;
-        let (mut pixels, mut of) = (Vec::new(), Vec::new());
-        for row in 0..rows {
-            pixels.extend(images.image(row).repeat(COLUMNS - 2));
-            if let Some(labels) = images.labels() {
-                of.extend(vec![labels.of[row]; COLUMNS - 2]);
-            }
-        }
-        let of = (classes > 0).then_some(&of[..]);
-        self.drawing(temperature, of, given).draw(&*self.fixed, &mut pixels, rng)?;
-        // Greys, so that what is not given can be shown as neither black nor white.
-        let highest = output.levels() - 1;
-        let grey = |level: &u8| (usize::from(*level) * 255 / highest) as u8;
-        let mut all = Vec::new();
-        for (row, completed) in pixels.chunks_exact((COLUMNS - 2) * shape.len()).enumerate() {
-            let original: Vec<u8> = images.image(row).iter().map(grey).collect();
-            let hidden = |i: usize| i / shape.width % shape.height >= half;
-            all.extend_from_slice(&original);
-            all.extend(original.iter().enumerate().map(|(i, x)| if hidden(i) { 90 } else { *x }));
-            all.extend(completed.iter().map(grey));
-        }
-        let all = Images::new(shape, 256, all, None)?;
-        Ok(Some(Sheet { name: "completions", images: all, columns: COLUMNS }))
-    }
 }
 
-/// As many passes over a picture as learning from it takes, about: forward, and twice that backward.
-pub(crate) const TRAINED: u64 = 3;
-
-/// As many multiply-adds as the output for a number takes, and drawing from it: measured with a small MADE.
+/// Multiply-adds of the distribution of a value and of sampling from it: measured with a small MADE.
 const EACH: u64 = 16;
-
-/// Pictures in a row of a sheet.
-const COLUMNS: usize = 10;
-
-/// Rows of a sheet of samples after passes over so many images: as many as columns, fewer or none where drawing
-/// them would take long.
-fn affordable_rows(work: Work, passed: u64) -> usize {
-    let row = work.drawing.saturating_mul(COLUMNS as u64).max(1);
-    (work.affordable(passed) / row).min(COLUMNS as u64) as usize
-}
 
 fn prepared(data: Parts<Images>, settings: &Settings) -> Result<Parts<Images>> {
     if settings.binarisation != Binarisation::None {
@@ -254,8 +141,8 @@ impl Learner for Autoregressive {
         self.optimizer.set_lr(schedule.at(self.loader.drawn()));
         let x = self.loader.next_batch()?.clone(); // [B, C, H, W]
         let classes = self.loader.labels().filter(|_| self.subject.classes > 0); // [B]
-        let said = self.training.forward(&x.affine(2.0, -1.0)?, classes)?; // [B, C·P, H, W]
-        let loss = self.subject.output.loss(&said, &x)?;
+        let logits = self.training.forward(&x.affine(2.0, -1.0)?, classes)?; // [B, C·P, H, W]
+        let loss = self.subject.output.loss(&logits, &x)?;
         log.tensor("train/loss", &loss)?;
         log.scalar("train/grad_norm", self.optimizer.step(&loss)?.grad_norm);
         log.updated();
@@ -284,9 +171,43 @@ impl Learner for Autoregressive {
     }
 }
 
+impl AncestralSampling for Autoregressive {
+    fn sample_at(
+        &self,
+        n: usize,
+        temperature: f64,
+        class: Option<u32>,
+        rng: &mut Rng,
+    ) -> Result<Images> {
+        let classes = self.subject.classes as u32;
+        let of: Option<Vec<u32>> = (classes > 0).then(|| {
+            (0..n).map(|_| class.unwrap_or_else(|| rng.random_range(0..classes))).collect()
+        });
+        let mut pixels = vec![0; n * self.subject.shape.len()];
+        let Subject { shape, output, .. } = self.subject;
+        let sampling = Sampling { shape, output, temperature, classes: of.as_deref(), given: 0 };
+        sampling.sample(&*self.frozen, &mut pixels, rng)?;
+        Images::new(shape, output.levels() as u16, pixels, None)
+    }
+
+    fn completions(
+        &self,
+        split: Split,
+        rows: usize,
+        temperature: f64,
+        rng: &mut Rng,
+    ) -> Result<Option<ImageGrid>> {
+        let images = match split {
+            Split::Validation => &self.validation,
+            Split::Test => &self.test,
+        };
+        figures::completions(&*self.frozen, &self.subject, (images, rows), temperature, rng)
+    }
+}
+
 impl Generative for Autoregressive {
     fn sample(&self, n: usize, rng: &mut Rng) -> Result<Option<Images>> {
-        Ok(Some(self.draw(n, 1.0, None, rng)?))
+        Ok(Some(self.sample_at(n, 1.0, None, rng)?))
     }
 
     fn classes(&self) -> &[String] {
@@ -295,51 +216,35 @@ impl Generative for Autoregressive {
 
     fn sample_class(&self, class: usize, n: usize, rng: &mut Rng) -> Result<Option<Images>> {
         Ok(match class < self.classes.len() {
-            true => Some(self.draw(n, 1.0, Some(class as u32), rng)?),
+            true => Some(self.sample_at(n, 1.0, Some(class as u32), rng)?),
             false => None,
         })
     }
 
-    fn autoregressive(&self) -> Option<&Autoregressive> {
+    fn autoregressive(&self) -> Option<&dyn AncestralSampling> {
         Some(self)
     }
 
     fn work(&self) -> Work {
         let shape = self.subject.shape;
-        let used = self.fixed.uses(shape) as u64;
+        let used = self.frozen.uses(shape) as u64;
         let products = (self.params.count() as u64).saturating_mul(used);
         let pass = products.saturating_add(EACH * shape.len() as u64);
-        Work::by_passes(pass, self.fixed.passes(shape))
+        Work::by_passes(pass, self.frozen.passes(shape))
     }
 
-    fn sheets(&self) -> Result<Vec<Sheet>> {
-        let rows = affordable_rows(self.work(), self.passed());
-        let mut sheets = Vec::new();
+    fn image_grids(&self) -> Result<Vec<ImageGrid>> {
+        let rows = figures::affordable_rows(self.work(), self.passed());
+        let mut grids = Vec::new();
         if rows > 0 {
             let rng = &mut stream(self.seed, "samples");
-            let images = self.draw(rows * COLUMNS, 1.0, None, rng)?;
-            sheets.push(Sheet { name: "samples", images, columns: COLUMNS });
+            let images = self.sample_at(rows * COLUMNS, 1.0, None, rng)?;
+            grids.push(ImageGrid { name: "samples", images, columns: COLUMNS });
             let rng = &mut stream(self.seed, "completions");
-            sheets.extend(self.completions(Split::Validation, rows.div_ceil(2), 1.0, rng)?);
+            grids.extend(self.completions(Split::Validation, rows.div_ceil(2), 1.0, rng)?);
         }
         let rng = &mut stream(self.seed, "receptive");
-        sheets.push(receptive::sheet(&*self.fixed, &self.subject, &self.device, rng)?);
-        Ok(sheets)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_follow_from_the_work_of_the_network() {
-        // 10⁸ multiply-adds a pass, 20 passes an image: of 8·10⁹ there are none, a row takes 2·10¹⁰.
-        let slow = Work::by_passes(100_000_000, 20);
-        assert_eq!(affordable_rows(slow, 100), 0);
-        // A twentieth of 5,000 passes is 2.5·10¹⁰, of 40,000 2·10¹¹.
-        assert_eq!([5_000, 40_000, 1_000_000].map(|n| affordable_rows(slow, n)), [1, 10, 10]);
-        assert_eq!(affordable_rows(Work::by_passes(1_000_000, 4), 0), 10);
-        assert_eq!(affordable_rows(Work::by_passes(u64::MAX, 2), u64::MAX), 0);
+        grids.push(receptive_field::image_grid(&*self.frozen, &self.subject, &self.device, rng)?);
+        Ok(grids)
     }
 }

@@ -1,4 +1,4 @@
-//! Whether a network looks at nothing that comes later.
+//! Verifies that no output of a network depends on later values.
 use super::{Network, Place, places};
 use crate::data::Shape;
 use anyhow::{Result, ensure};
@@ -7,12 +7,13 @@ use rand::Rng as _;
 use rand::seq::SliceRandom as _;
 use train::Rng;
 
-/// Places that are tried of a large picture, and numbers in a picture of which all are.
+/// Places that are tried of a large image.
 const TRIED: usize = 32;
+/// Values of an image of which all are tried.
 const ALL: usize = 64;
 
-/// Changes a picture from some place on and looks whether anything moves that is said of this place or of
-/// one before it: of every place in a small picture, of some in a large one.
+/// Changes an image from some place on and compares the logits of this place and of those before it: at every place
+/// of a small image, at some of a large one.
 ///
 /// # Errors
 /// Names what moves, and from which place on the picture was changed.
@@ -36,10 +37,10 @@ pub(crate) fn check(
         let n = x.len() / shape.len();
         let x = Tensor::from_vec(x, (n, shape.channels, shape.height, shape.width), device)?;
         let class = Tensor::zeros(n, DType::U32, device)?;
-        let said = network.forward(&x, (classes > 0).then_some(&class))?; // [n, C·P, H, W]
+        let logits = network.forward(&x, (classes > 0).then_some(&class))?; // [n, C·P, H, W]
         let plane = shape.height * shape.width;
-        let said = said.reshape((n, shape.channels, (), plane))?.transpose(2, 3)?; // [n, C, H·W, P]
-        Ok(said.reshape((n, shape.len(), ()))?.to_vec3::<f32>()?)
+        let logits = logits.reshape((n, shape.channels, (), plane))?.transpose(2, 3)?; // [n, C, H·W, P]
+        Ok(logits.reshape((n, shape.len(), ()))?.to_vec3::<f32>()?)
     };
     // The same sums of the same numbers; a graphics card may round them otherwise.
     let most = if device.is_cpu() { 0.0 } else { 1e-3 };
@@ -52,7 +53,7 @@ pub(crate) fn check(
 /// Pictures that are changed and looked at together.
 const TOGETHER: usize = 8;
 
-/// The same for some places `tried` of `all`, by a picture and what it is changed to. `say` gives what is said
+/// The same for some places `tried` of `all`, by a picture and what it is changed to. `say` gives what is logits
 /// of each number of pictures, `[n, C·H·W, P]`; it may differ by `most`.
 fn check_some(
     shape: Shape,
@@ -69,11 +70,11 @@ fn check_some(
         });
         x.extend(changed);
     }
-    let said = say(x)?;
-    for (&first, changed) in tried.iter().zip(&said[1..]) {
+    let logits = say(x)?;
+    for (&first, changed) in tried.iter().zip(&logits[1..]) {
         for place in &all[..=first] {
             let index = place.index(shape);
-            let still = said[0][index]
+            let still = logits[0][index]
                 .iter()
                 .zip(&changed[index])
                 .all(|(before, after)| (before - after).abs() <= most);

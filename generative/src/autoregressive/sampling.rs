@@ -1,5 +1,5 @@
-//! Drawing pictures number by number.
-use super::{Network, Output, Place, Subject, Walk, places};
+//! Ancestral sampling: one value after the other.
+use super::{IncrementalForward, Network, Output, Place, Subject, places};
 use crate::data::Shape;
 use anyhow::Result;
 use candle_core::{Device, Tensor};
@@ -8,85 +8,84 @@ use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use train::{Rng, pulse};
 
-/// Pictures that are drawn together: enough to share what is read of the weights, and few enough to make
-/// work for several threads.
-const TOGETHER: usize = 8;
+/// Images in an incremental pass: enough to share reads of the weights, few enough to occupy several threads.
+const GROUP: usize = 8;
 
-/// What is drawn.
-pub(crate) struct Drawing<'a> {
+/// How images are sampled.
+pub(crate) struct Sampling<'a> {
     pub(crate) shape: Shape,
     pub(crate) output: Output,
-    /// What logits are divided by; 0 draws the likeliest value.
+    /// Divides the logits; 0 takes the likeliest value.
     pub(crate) temperature: f64,
-    /// The class of each picture, `[n]`, where the network was made for such.
+    /// The class of each image, `[n]`, of a conditional network.
     pub(crate) classes: Option<&'a [u32]>,
-    /// How many of the first numbers, in their order, are given and stay.
+    /// The first values, in their order, that are given and stay.
     pub(crate) given: usize,
 }
 
-impl Drawing<'_> {
-    /// Draws what is not given of `pictures`, `[n, C, H, W]`. Every picture has a generator of its own, so
+impl Sampling<'_> {
+    /// Samples the values of `images` `[n, C, H, W]` that are not given. Every image has a generator of its own, so
     /// that neither their number nor threads matter.
-    pub(crate) fn draw(
+    pub(crate) fn sample(
         &self,
         network: &dyn Network,
-        pictures: &mut [u8],
+        images: &mut [u8],
         rng: &mut Rng,
     ) -> Result<()> {
         let len = self.shape.len();
-        let rngs = pictures.chunks_exact(len).map(|_| Rng::seed_from_u64(rng.random()));
+        let rngs = images.chunks_exact(len).map(|_| Rng::seed_from_u64(rng.random()));
         let mut rngs: Vec<Rng> = rngs.collect();
-        let steps = Steps {
+        let progress = Progress {
             done: AtomicUsize::new(0),
-            all: pictures.len().div_ceil(TOGETHER * len) * len,
+            all: images.len().div_ceil(GROUP * len) * len,
             listener: pulse::listener(),
         };
-        let groups = pictures.par_chunks_mut(TOGETHER * len).zip(rngs.par_chunks_mut(TOGETHER));
-        groups.enumerate().try_for_each(|(group, (pictures, rngs))| {
-            let of = |classes: &'_ [u32]| classes[group * TOGETHER..][..rngs.len()].to_vec();
-            self.group(network, pictures, rngs, self.classes.map(of).as_deref(), &steps)
+        let groups = images.par_chunks_mut(GROUP * len).zip(rngs.par_chunks_mut(GROUP));
+        groups.enumerate().try_for_each(|(group, (images, rngs))| {
+            let of = |classes: &'_ [u32]| classes[group * GROUP..][..rngs.len()].to_vec();
+            self.group(network, images, rngs, self.classes.map(of).as_deref(), &progress)
         })
     }
 
     fn group(
         &self,
         network: &dyn Network,
-        pictures: &mut [u8],
+        images: &mut [u8],
         rngs: &mut [Rng],
         classes: Option<&[u32]>,
-        steps: &Steps,
+        progress: &Progress,
     ) -> Result<()> {
         let (n, params) = (rngs.len(), self.output.params());
         let highest = (self.output.levels() - 1) as f32;
-        let mut walk = network.walk(n, classes)?;
-        let (mut said, mut numbers) = (vec![0.0; n * params], vec![0.0; n]);
+        let mut pass = network.incremental(n, classes)?;
+        let (mut logits, mut values) = (vec![0.0; n * params], vec![0.0; n]);
         for (i, place) in places(self.shape).enumerate() {
-            steps.next()?;
-            walk.ask(place, &mut said)?;
-            let each = pictures.chunks_exact_mut(self.shape.len()).zip(rngs.iter_mut());
-            for ((picture, rng), (said, number)) in
-                each.zip(said.chunks_exact(params).zip(&mut numbers))
+            progress.next()?;
+            pass.logits(place, &mut logits)?;
+            let each = images.chunks_exact_mut(self.shape.len()).zip(rngs.iter_mut());
+            for ((image, rng), (logits, value)) in
+                each.zip(logits.chunks_exact(params).zip(&mut values))
             {
-                let level = &mut picture[place.index(self.shape)];
+                let level = &mut image[place.index(self.shape)];
                 if i >= self.given {
-                    *level = self.output.draw(said, self.temperature, rng.random());
+                    *level = self.output.sample(logits, self.temperature, rng.random());
                 }
-                *number = 2.0 * (f32::from(*level) / highest) - 1.0;
+                *value = 2.0 * (f32::from(*level) / highest) - 1.0;
             }
-            walk.tell(place, &numbers)?;
+            pass.observe(place, &values)?;
         }
         Ok(())
     }
 }
 
-/// How far all threads together are.
-struct Steps {
+/// Progress of all threads together.
+struct Progress {
     done: AtomicUsize,
     all: usize,
     listener: pulse::Listener,
 }
 
-impl Steps {
+impl Progress {
     fn next(&self) -> Result<()> {
         let done = self.done.fetch_add(1, Ordering::Relaxed);
         pulse::tell("drawing", done, self.all);
@@ -94,16 +93,16 @@ impl Steps {
     }
 }
 
-/// A walk that passes the whole pictures through the network at every place: for networks that have no faster
-/// one, and what faster ones are tested against.
-pub(crate) struct Whole<'a> {
+/// A full forward pass at every place: for networks without a faster incremental one, and the reference that
+/// those are tested against.
+pub(crate) struct FullForward<'a> {
     network: &'a dyn Network,
     subject: Subject,
     x: Vec<f32>,
     classes: Option<Tensor>,
 }
 
-impl<'a> Whole<'a> {
+impl<'a> FullForward<'a> {
     pub(crate) fn new(
         network: &'a dyn Network,
         subject: Subject,
@@ -115,8 +114,8 @@ impl<'a> Whole<'a> {
     }
 }
 
-impl Walk for Whole<'_> {
-    fn ask(&mut self, place: Place, said: &mut [f32]) -> candle_core::Result<()> {
+impl IncrementalForward for FullForward<'_> {
+    fn logits(&mut self, place: Place, logits: &mut [f32]) -> candle_core::Result<()> {
         let Subject { shape, output, .. } = self.subject;
         let (n, params) = (self.x.len() / shape.len(), output.params());
         let dims = (n, shape.channels, shape.height, shape.width);
@@ -124,14 +123,14 @@ impl Walk for Whole<'_> {
         let all = self.network.forward(&x, self.classes.as_ref())?; // [n, C·P, H, W]
         let here = all.narrow(1, place.channel * params, params)?;
         let here = here.narrow(2, place.row, 1)?.narrow(3, place.column, 1)?; // [n, P, 1, 1]
-        said.copy_from_slice(&here.flatten_all()?.to_vec1::<f32>()?);
+        logits.copy_from_slice(&here.flatten_all()?.to_vec1::<f32>()?);
         Ok(())
     }
 
-    fn tell(&mut self, place: Place, numbers: &[f32]) -> candle_core::Result<()> {
+    fn observe(&mut self, place: Place, values: &[f32]) -> candle_core::Result<()> {
         let shape = self.subject.shape;
-        let pictures = self.x.chunks_exact_mut(shape.len());
-        pictures.zip(numbers).for_each(|(x, number)| x[place.index(shape)] = *number);
+        let images = self.x.chunks_exact_mut(shape.len());
+        images.zip(values).for_each(|(x, value)| x[place.index(shape)] = *value);
         Ok(())
     }
 }

@@ -1,14 +1,16 @@
-//! What every network must hold that says one number after the other, as functions its tests call.
-use super::learner::Subject;
-use super::sampling::Drawing;
-use super::{Autoregressive, Network, Output, Place, Walk, Whole, order, places};
+//! Properties that every autoregressive network must have, as functions that its tests call.
+use super::Subject;
+use super::sampling::Sampling;
+use super::{
+    Autoregressive, FullForward, IncrementalForward, Network, Output, Place, order, places,
+};
 use crate::data::{Images, Parts, Shape};
 use candle_core::{Device, Result, Tensor, Var};
 use nn::Params;
 use rand_distr::{Distribution as _, StandardNormal};
 use train::stream;
 
-/// A network that draws as slowly as can be.
+/// A network that samples by full forward passes.
 struct Slow(Box<dyn Network>, Subject);
 
 impl Network for Slow {
@@ -16,12 +18,16 @@ impl Network for Slow {
         self.0.forward(x, classes)
     }
 
-    fn fixed(&self) -> Box<dyn Network> {
-        Box::new(Self(self.0.fixed(), self.1))
+    fn detached(&self) -> Box<dyn Network> {
+        Box::new(Self(self.0.detached(), self.1))
     }
 
-    fn walk(&self, n: usize, classes: Option<&[u32]>) -> Result<Box<dyn Walk + '_>> {
-        Ok(Box::new(Whole::new(&*self.0, self.1, n, classes)?))
+    fn incremental(
+        &self,
+        n: usize,
+        classes: Option<&[u32]>,
+    ) -> Result<Box<dyn IncrementalForward + '_>> {
+        Ok(Box::new(FullForward::new(&*self.0, self.1, n, classes)?))
     }
 
     fn passes(&self, shape: Shape) -> usize {
@@ -77,7 +83,7 @@ pub(crate) fn jacobian_is_strictly_lower_triangular(
     let rng = &mut stream(1, "receptive");
     for (i, to) in places(subject.shape).enumerate() {
         let gradient =
-            super::receptive::gradient(&*network, subject, to, &Device::Cpu, rng).unwrap();
+            super::receptive_field::gradient(&*network, subject, to, &Device::Cpu, rng).unwrap();
         for (j, from) in places(subject.shape).enumerate() {
             let slope = gradient[from.index(subject.shape)];
             assert!(j < i || slope == 0.0, "{to:?} sees {from:?}: {slope}");
@@ -118,13 +124,13 @@ fn x_of(pictures: &[u8], subject: &Subject) -> Tensor {
 fn probabilities(network: &dyn Network, subject: &Subject, class: Option<u32>) -> Vec<f64> {
     let x = x_of(&all_pictures(), subject);
     let classes = class.map(|class| Tensor::full(class, 512, &Device::Cpu).unwrap());
-    let said = network.forward(&x.affine(2.0, -1.0).unwrap(), classes.as_ref()).unwrap();
-    subject.output.nll(&said, &x).unwrap().into_iter().map(|nll| (-nll).exp()).collect()
+    let logits = network.forward(&x.affine(2.0, -1.0).unwrap(), classes.as_ref()).unwrap();
+    subject.output.nll(&logits, &x).unwrap().into_iter().map(|nll| (-nll).exp()).collect()
 }
 
 /// The probabilities of all 512 black and white pictures of 3×3 sum to 1, and as often they are drawn:
 /// by a χ² test, seen once in a thousand times where all is right.
-pub(crate) fn probabilities_sum_to_1_and_are_drawn(make: Make<'_>, classes: usize) {
+pub(crate) fn probabilities_sum_to_1_and_are_sampled(make: Make<'_>, classes: usize) {
     let subject = subject([1, 3, 3], 2, classes);
     let network = rough(make, &subject);
     let class = (classes as u32).checked_sub(1);
@@ -137,7 +143,7 @@ pub(crate) fn probabilities_sum_to_1_and_are_drawn(make: Make<'_>, classes: usiz
 
     let n = 20_000;
     let of = class.map(|class| vec![class; n]);
-    let drawing = Drawing {
+    let drawing = Sampling {
         shape: subject.shape,
         output: subject.output,
         temperature: 1.0,
@@ -145,7 +151,7 @@ pub(crate) fn probabilities_sum_to_1_and_are_drawn(make: Make<'_>, classes: usiz
         given: 0,
     };
     let mut pixels = vec![0; 9 * n];
-    drawing.draw(&*network, &mut pixels, &mut stream(1, "draws")).unwrap();
+    drawing.sample(&*network, &mut pixels, &mut stream(1, "draws")).unwrap();
     let mut counts = vec![0.0; 512];
     for picture in pixels.chunks_exact(9) {
         counts[picture.iter().rev().fold(0, |mask, &x| 2 * mask + usize::from(x))] += 1.0;
@@ -172,29 +178,34 @@ pub(crate) fn probabilities_sum_to_1_and_are_drawn(make: Make<'_>, classes: usiz
 }
 
 /// A walk says the bits that the whole network says, so that the same is drawn.
-pub(crate) fn walks_have_the_bits_of_the_whole(make: Make<'_>, subject: &Subject) {
-    walks_agree_with_the_whole(make, subject, 0.0);
+pub(crate) fn incremental_passes_have_the_bits_of_full_ones(make: Make<'_>, subject: &Subject) {
+    incremental_passes_agree_with_full_ones(make, subject, 0.0);
 }
 
 /// The same but for differences up to `most`, and the same is drawn.
-pub(crate) fn walks_agree_with_the_whole(make: Make<'_>, subject: &Subject, most: f32) {
+pub(crate) fn incremental_passes_agree_with_full_ones(
+    make: Make<'_>,
+    subject: &Subject,
+    most: f32,
+) {
     let network = rough(make, subject);
     let n = 11;
     let classes: Vec<u32> = (0..n as u32).map(|i| i % subject.classes.max(1) as u32).collect();
     let classes = (subject.classes > 0).then_some(&classes[..]);
     let rng = &mut stream(1, "numbers");
-    let mut whole = Whole::new(&*network, *subject, n, classes).unwrap();
-    let mut walk = network.walk(n, classes).unwrap();
+    let mut whole = FullForward::new(&*network, *subject, n, classes).unwrap();
+    let mut walk = network.incremental(n, classes).unwrap();
     let params = n * subject.output.params();
-    let (mut said, mut expected) = (vec![f32::NAN; params], vec![f32::NAN; params]);
+    let (mut logits, mut expected) = (vec![f32::NAN; params], vec![f32::NAN; params]);
     for place in places(subject.shape) {
-        walk.ask(place, &mut said).unwrap();
-        whole.ask(place, &mut expected).unwrap();
-        let agrees = said.iter().zip(&expected).all(|(said, whole)| (said - whole).abs() <= most);
-        assert!(agrees, "{place:?}: {said:?} {expected:?}");
+        walk.logits(place, &mut logits).unwrap();
+        whole.logits(place, &mut expected).unwrap();
+        let agrees =
+            logits.iter().zip(&expected).all(|(logits, whole)| (logits - whole).abs() <= most);
+        assert!(agrees, "{place:?}: {logits:?} {expected:?}");
         let numbers: Vec<f32> = (0..n).map(|_| rand::Rng::random_range(rng, -1.0..1.0)).collect();
-        walk.tell(place, &numbers).unwrap();
-        whole.tell(place, &numbers).unwrap();
+        walk.observe(place, &numbers).unwrap();
+        whole.observe(place, &numbers).unwrap();
     }
     drop(walk);
 
@@ -202,10 +213,10 @@ pub(crate) fn walks_agree_with_the_whole(make: Make<'_>, subject: &Subject, most
     let shape = subject.shape;
     let given = shape.len() / 2;
     let start: Vec<u8> = (0..n * shape.len()).map(|i| (i % 2) as u8).collect();
-    let drawing = Drawing { shape, output: subject.output, temperature: 0.8, classes, given };
+    let drawing = Sampling { shape, output: subject.output, temperature: 0.8, classes, given };
     let drawn = |network: &dyn Network| {
         let mut pixels = start.clone();
-        drawing.draw(network, &mut pixels, &mut stream(1, "draws")).unwrap();
+        drawing.sample(network, &mut pixels, &mut stream(1, "draws")).unwrap();
         pixels
     };
     let fast = drawn(&*network);
@@ -233,11 +244,11 @@ impl Network for SeesItself {
         x.broadcast_mul(&self.0)
     }
 
-    fn fixed(&self) -> Box<dyn Network> {
+    fn detached(&self) -> Box<dyn Network> {
         Box::new(Self(self.0.clone()))
     }
 
-    fn walk(&self, _: usize, _: Option<&[u32]>) -> Result<Box<dyn Walk + '_>> {
+    fn incremental(&self, _: usize, _: Option<&[u32]>) -> Result<Box<dyn IncrementalForward + '_>> {
         candle_core::bail!("not drawn from")
     }
 

@@ -1,5 +1,4 @@
 //! Hyper-parameters, and which go together.
-use super::networks::{BatchNorm, Downsample, Network};
 use super::objective::Objective;
 use super::penalty::Penalty;
 use crate::data::{Dataset, Shape};
@@ -70,6 +69,54 @@ train::hyper_parameters! {
         ema: f64 = 0.0, in 0.0..1.0;
         /// Batch size, in samples
         batch: usize = 64, in 2..=1 << 20;
+    }
+}
+
+/// What generator and discriminator are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Network {
+    /// Dense layers: ReLU in the generator, leaky ReLU in the discriminator.
+    Mlp,
+    /// Strided and fractional-strided convolutions (Radford, Metz & Chintala 2016, "Unsupervised representation
+    /// learning with deep convolutional generative adversarial networks").
+    Dcgan,
+    /// Convolutions that are added to what they are given, between those that change the size.
+    Residual,
+    /// The dense networks of CS231n's assignment on GANs.
+    #[serde(rename = "cs231n-fc")]
+    Cs231nFc,
+    /// The convolutional ones, for pictures of 28×28.
+    #[serde(rename = "cs231n-conv")]
+    Cs231nConv,
+}
+
+/// Which networks normalise batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BatchNorm {
+    /// The generator but for its last layer, and the discriminator but for its first.
+    Both,
+    /// The generator alone.
+    Generator,
+    /// Neither.
+    None,
+}
+
+/// How a discriminator makes pictures smaller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Downsample {
+    /// By convolutions that move by 2.
+    Stride,
+    /// By the largest of 2×2, after convolutions that move by 1.
+    Pool,
+}
+
+impl Network {
+    /// Whether samples are rows of numbers for it, not pictures.
+    pub(super) fn takes_rows(self) -> bool {
+        matches!(self, Self::Mlp | Self::Cs231nFc)
     }
 }
 

@@ -1,9 +1,8 @@
 //! Generator and discriminator.
-use super::GanConfig;
+use super::config::{GanConfig, Network};
 use crate::data::Shape;
 use candle_core::{Result, Tensor};
 use nn::{Activation, Params, Sequential};
-use serde::{Deserialize, Serialize};
 
 mod builder;
 mod cs231n;
@@ -12,61 +11,13 @@ mod residual;
 
 use builder::Builder;
 
-/// What generator and discriminator are made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Network {
-    /// Dense layers: ReLU in the generator, leaky ReLU in the discriminator.
-    Mlp,
-    /// Strided and fractional-strided convolutions (Radford, Metz & Chintala 2016, "Unsupervised representation
-    /// learning with deep convolutional generative adversarial networks").
-    Dcgan,
-    /// Convolutions that are added to what they are given, between those that change the size.
-    Residual,
-    /// The dense networks of CS231n's assignment on GANs.
-    #[serde(rename = "cs231n-fc")]
-    Cs231nFc,
-    /// The convolutional ones, for pictures of 28×28.
-    #[serde(rename = "cs231n-conv")]
-    Cs231nConv,
-}
-
-/// Which networks normalise batches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum BatchNorm {
-    /// The generator but for its last layer, and the discriminator but for its first.
-    Both,
-    /// The generator alone.
-    Generator,
-    /// Neither.
-    None,
-}
-
-/// How a discriminator makes pictures smaller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Downsample {
-    /// By convolutions that move by 2.
-    Stride,
-    /// By the largest of 2×2, after convolutions that move by 1.
-    Pool,
-}
-
-impl Network {
-    /// Whether samples are rows of numbers for it, not pictures.
-    pub(super) fn takes_rows(self) -> bool {
-        matches!(self, Self::Mlp | Self::Cs231nFc)
-    }
-}
-
 /// What a sample is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// A point in the plane, as it is.
     Point,
     /// A picture, from −1 to 1.
-    Picture(Shape),
+    Image(Shape),
 }
 
 impl Form {
@@ -79,7 +30,7 @@ impl Form {
     pub(super) fn shape(self) -> Shape {
         match self {
             Self::Point => Shape { channels: 1, height: 1, width: 2 },
-            Self::Picture(shape) => shape,
+            Self::Image(shape) => shape,
         }
     }
 
@@ -87,7 +38,7 @@ impl Form {
     fn output(self) -> Activation {
         match self {
             Self::Point => Activation::Linear,
-            Self::Picture(_) => Activation::Tanh,
+            Self::Image(_) => Activation::Tanh,
         }
     }
 }
@@ -170,6 +121,7 @@ pub(super) fn joined(x: &Tensor, label: Option<&Tensor>) -> Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gan::config::{BatchNorm, Downsample};
     use candle_core::{DType, Device, Module as _};
 
     const GREY: Shape = Shape { channels: 1, height: 28, width: 28 };
@@ -189,7 +141,7 @@ mod tests {
     /// Stanford CS231n, assignment 3, "Generative Adversarial Networks": what `gan_pytorch.py`'s tests count.
     #[test]
     fn the_course_s_networks_have_the_published_sizes() {
-        let sizes = Sizes { form: Form::Picture(GREY), labels: 0 };
+        let sizes = Sizes { form: Form::Image(GREY), labels: 0 };
         assert_eq!(counts(&config(Network::Cs231nFc), sizes), [1_858_320, 267_009]);
         assert_eq!(counts(&config(Network::Cs231nConv), sizes), [6_580_801, 1_102_721]);
     }
@@ -199,7 +151,7 @@ mod tests {
         // 6·16 + 16, 16·16 + 16, 16·2 + 2, and 4·16 + 16, 16·16 + 16, 16 + 1.
         let sizes = Sizes { form: Form::Point, labels: 2 };
         assert_eq!(counts(&config(Network::Mlp), sizes), [112 + 272 + 34, 80 + 272 + 17]);
-        let sizes = Sizes { form: Form::Picture(GREY), labels: 0 };
+        let sizes = Sizes { form: Form::Image(GREY), labels: 0 };
         // (4 + 1)·8·49, 8·4·16 + 4, 4·16 + 1 and twice as many as normalised channels; 16·4 + 4, 4·8·16 + 8,
         // 2·8, 8·49 + 1.
         let dcgan = [1960 + 16 + 516 + 8 + 65, 68 + 520 + 16 + 393];
@@ -225,7 +177,7 @@ mod tests {
                 if shape == colour && config.network == Network::Cs231nConv {
                     continue;
                 }
-                let sizes = Sizes { form: Form::Picture(shape), labels };
+                let sizes = Sizes { form: Form::Image(shape), labels };
                 let [g, d] = [0; 2].map(|_| Params::new(1, &Device::Cpu));
                 let ones = |n| Tensor::ones((2, n), DType::F32, &Device::Cpu).unwrap();
                 let label = (labels > 0).then(|| ones(labels));
@@ -247,7 +199,7 @@ mod tests {
 
     #[test]
     fn dcgan_starts_from_small_weights() {
-        let sizes = Sizes { form: Form::Picture(GREY), labels: 0 };
+        let sizes = Sizes { form: Form::Image(GREY), labels: 0 };
         let wide = GanConfig { channels: 32, latents: 64, ..config(Network::Dcgan) };
         let [g, d] = [0; 2].map(|_| Params::new(1, &Device::Cpu));
         generator(&g, sizes, &wide).unwrap();

@@ -33,7 +33,7 @@ pub enum Penalty {
     Real,
 }
 
-/// Draws the points at which the penalty is measured.
+/// The points at which the penalty is computed.
 pub(super) struct Points {
     penalty: Penalty,
     /// t of each sample, `[B, 1, …]`, of interpolates.
@@ -53,14 +53,14 @@ impl Points {
         })
     }
 
-    /// x̂, of the shape of samples `x` and what was `drawn`.
-    pub(super) fn draw(&mut self, x: &Tensor, drawn: &Tensor, rng: &mut Rng) -> Result<Tensor> {
+    /// x̂, of the shape of data samples `x` and generated ones.
+    pub(super) fn sample(&mut self, x: &Tensor, fake: &Tensor, rng: &mut Rng) -> Result<Tensor> {
         match self.penalty {
             Penalty::None | Penalty::Real => Ok(x.clone()),
             Penalty::Interpolates => {
                 self.share.fill(|to| to.fill_with(|| rng.random()))?;
                 // G(z) + t·(x − G(z))
-                Ok((drawn + (x - drawn)?.broadcast_mul(self.share.tensor())?)?)
+                Ok((fake + (x - fake)?.broadcast_mul(self.share.tensor())?)?)
             }
             Penalty::Noise => {
                 let off = (x - x.mean_all()?.to_scalar::<f32>()? as f64)?;
@@ -77,20 +77,20 @@ impl Points {
     }
 }
 
-/// The length of each sample's gradient `[B, …]`: `[B]`.
-pub(super) fn lengths(gradient: &Tensor) -> candle_core::Result<Tensor> {
+/// The norm of each sample's gradient `[B, …]`: `[B]`.
+pub(super) fn norms(gradient: &Tensor) -> candle_core::Result<Tensor> {
     // The root has no derivative at 0.
     (gradient.flatten_from(1)?.sqr()?.sum(1)? + 1e-12)?.sqrt()
 }
 
 impl Penalty {
-    /// The mean of what lengths `[B]` cost.
-    pub(super) fn cost(self, lengths: &Tensor, one_sided: bool) -> candle_core::Result<Tensor> {
+    /// The mean cost of gradient norms `[B]`.
+    pub(super) fn cost(self, norms: &Tensor, one_sided: bool) -> candle_core::Result<Tensor> {
         match self {
-            Self::None => lengths.mean_all()?.zeros_like(),
-            Self::Real => lengths.sqr()?.mean_all()? * 0.5,
+            Self::None => norms.mean_all()?.zeros_like(),
+            Self::Real => norms.sqr()?.mean_all()? * 0.5,
             Self::Interpolates | Self::Noise => {
-                let above = (lengths - 1.0)?;
+                let above = (norms - 1.0)?;
                 let above = if one_sided { above.relu()? } else { above };
                 above.sqr()?.mean_all()
             }
@@ -106,7 +106,7 @@ mod tests {
     fn points(penalty: Penalty, x: &Tensor, drawn: &Tensor) -> Vec<Vec<f32>> {
         let mut points = Points::new(penalty, x.dims(), &Device::Cpu).unwrap();
         let mut rng = stream(1, "test");
-        points.draw(x, drawn, &mut rng).unwrap().to_vec2().unwrap()
+        points.sample(x, drawn, &mut rng).unwrap().to_vec2().unwrap()
     }
 
     #[test]
@@ -140,9 +140,9 @@ mod tests {
     #[test]
     fn costs_by_hand() {
         let gradient = Tensor::new(&[[3f64, 4.0], [0.3, 0.4]], &Device::Cpu).unwrap();
-        let lengths = lengths(&gradient).unwrap();
+        let norms = norms(&gradient).unwrap();
         let cost = |penalty: Penalty, one_sided| -> f64 {
-            penalty.cost(&lengths, one_sided).unwrap().to_scalar().unwrap()
+            penalty.cost(&norms, one_sided).unwrap().to_scalar().unwrap()
         };
         // Lengths 5 and ½.
         for (penalty, one_sided, expected) in [

@@ -1,5 +1,5 @@
 //! What is learned from, as the networks take it: pictures from −1 to 1, points as they are.
-use super::GanConfig;
+use super::config::GanConfig;
 use super::networks::Form;
 use crate::data::{
     Binarisation, Dataset, ImageLoader, Images, Labels, Mixture, PointLoader, Points,
@@ -63,7 +63,7 @@ impl Source {
     /// What a sample is.
     pub(super) fn form(&self) -> Form {
         match &self.kind {
-            Kind::Images { loader, .. } => Form::Picture(loader.images().shape()),
+            Kind::Images { loader, .. } => Form::Image(loader.images().shape()),
             Kind::Points { .. } => Form::Point,
         }
     }
@@ -86,7 +86,7 @@ impl Source {
     }
 
     /// `n` labels, as often as they are among the samples to train on; none where none are told.
-    pub(super) fn draw_labels(&self, n: usize, rng: &mut Rng) -> Vec<u32> {
+    pub(super) fn sample_labels(&self, n: usize, rng: &mut Rng) -> Vec<u32> {
         let Some(Labels { of, .. }) = self.labels() else { return Vec::new() };
         (0..n).map(|_| of[rng.random_range(0..of.len())]).collect()
     }
@@ -130,16 +130,11 @@ impl Source {
     }
 }
 
-/// Pictures of what a network says, −1 to 1, row by row.
-pub(super) fn pictures(shape: crate::data::Shape, values: &[f32]) -> Result<Images> {
-    let pixels = values.iter().map(|x| (127.5 * (x + 1.0)).round() as u8).collect();
-    Images::new(shape, 256, pixels, None)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::data::{Parts, PlanarConfig, Shape, gaussians_8};
+    use crate::gan::sampling::images as images_of;
     use train::stream;
 
     #[test]
@@ -157,9 +152,9 @@ mod tests {
         let mut rows: Vec<Vec<f32>> = x.to_vec2().unwrap();
         rows.sort_by(|a, b| a[0].total_cmp(&b[0]));
         assert_eq!(rows, [[-1.0, 1.0], [0.0, 0.5]]);
-        assert!(labels.is_none() && source.draw_labels(3, &mut stream(1, "test")).is_empty());
-        let drawn = pictures(shape, &[-1.0, 1.0, 0.0, 0.5]).unwrap();
-        assert_eq!(drawn.pixels(), [0, 255, 128, 191]);
+        assert!(labels.is_none() && source.sample_labels(3, &mut stream(1, "test")).is_empty());
+        let back = images_of(shape, &[-1.0, 1.0, 0.0, 0.5]).unwrap();
+        assert_eq!(back.pixels(), [0, 255, 128, 191]);
     }
 
     #[test]
@@ -175,7 +170,7 @@ mod tests {
             let place = found.iter().position(|found| found == at).unwrap();
             assert_eq!(labels[place], *label);
         }
-        let drawn = source.draw_labels(8_000, &mut stream(1, "test"));
+        let drawn = source.sample_labels(8_000, &mut stream(1, "test"));
         for label in 0..8 {
             let share =
                 |of: &[u32]| of.iter().filter(|of| **of == label).count() as f64 / of.len() as f64;

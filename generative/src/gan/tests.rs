@@ -1,8 +1,10 @@
+use super::player::decay;
 use super::*;
 use crate::Generative;
 use crate::data::{Images, Labels, Parts, PlanarConfig, Points, Shape, gaussians_8};
 use candle_core::DType;
 use nn::Init;
+use rand_distr::{Distribution as _, StandardNormal};
 use train::testing::{resume_changes_nothing, same_seed_same_bits, trained};
 
 fn eight(n_train: usize) -> Dataset {
@@ -50,6 +52,11 @@ fn convolutions() -> [GanConfig; 2] {
     [GanConfig { spectral, batch_norm, ..normalised.clone() }, normalised]
 }
 
+fn realness(gan: &Gan, at: &[[f32; 2]]) -> Result<Vec<f32>> {
+    let discriminator = (&gan.discriminator.frozen, gan.config.objective);
+    figures::realness(&gan.sampler, discriminator, at)
+}
+
 /// D says 2x of a point, and G draws `at` whatever z is.
 fn simple(config: GanConfig, at: [f32; 2]) -> Gan {
     let config = GanConfig { layers: 1, hidden: 1, leak: 1.0, ..config };
@@ -81,7 +88,7 @@ fn each_steps_alone() {
         let config = GanConfig { d_steps: 2, clip: 0.05, ema: 0.9, ..config };
         let mut gan = gan(data, config.clone());
         let all = |gan: &Gan| {
-            [&gan.generator.params, &gan.discriminator.params, gan.mean.as_ref().unwrap()]
+            [&gan.generator.params, &gan.discriminator.params, &gan.ema.as_ref().unwrap().params]
                 .map(values)
         };
         for round in 0..3 {
@@ -105,8 +112,8 @@ fn each_steps_alone() {
             continue;
         }
         let drawn = gan.points(5, &mut stream(1, "test")).unwrap().unwrap();
-        gan.generator.params.copy_from(gan.mean.as_ref().unwrap()).unwrap();
-        let z = gan.zs(5, &mut stream(1, "test"));
+        gan.generator.params.copy_from(&gan.ema.as_ref().unwrap().params).unwrap();
+        let z = gan.sampler.noise(5, &mut stream(1, "test"));
         let z = Tensor::from_vec(z, (5, 4), &Device::Cpu).unwrap();
         let by_mean = gan.generator.network.forward(&z).unwrap().to_vec2::<f32>().unwrap();
         assert_eq!(by_mean, drawn);
@@ -141,7 +148,7 @@ fn a_discriminator_of_known_densities_becomes_their_share() {
             _ => var.set(&var.zeros_like().unwrap()).unwrap(),
         }
     }
-    let z = gan.zs(5, &mut stream(1, "test"));
+    let z = gan.sampler.noise(5, &mut stream(1, "test"));
     assert_eq!(gan.points(5, &mut stream(1, "test")).unwrap().unwrap().as_flattened(), z);
     for step in 0..1_000 {
         let lr = gan.config.d_lr * (1.0 - f64::from(step) / 1_000.0);
@@ -151,7 +158,7 @@ fn a_discriminator_of_known_densities_becomes_their_share() {
     let grid = (0..25).map(|i| [f64::from(i % 5) * 0.75 - 1.0, f64::from(i / 5) * 0.5 - 1.0]);
     for [x, y] in grid {
         let at = Tensor::new(&[[x as f32, y as f32]], &Device::Cpu).unwrap();
-        let logit = gan.discriminator.fixed.forward(&at).unwrap();
+        let logit = gan.discriminator.frozen.forward(&at).unwrap();
         let logit = f64::from(logit.to_vec2::<f32>().unwrap()[0][0]);
         let (found, share) = (1.0 / (1.0 + (-logit).exp()), 1.0 / (1.0 + (0.5 - x).exp()));
         assert!((found - share).abs() < 0.05, "({x}, {y}): {found} {share}");
@@ -222,21 +229,21 @@ fn draws_what_it_is_asked_for() {
     assert!(right >= 5, "{right}");
     // More than are drawn at once, each by its label.
     let labels = [vec![0; 500], vec![1; 20]].concat();
-    let drawn = gan.drawn_by(&gan.zs(520, &mut rng), &labels).unwrap();
+    let drawn = gan.sampler.generate(&gan.sampler.noise(520, &mut rng), &labels).unwrap();
     let last = drawn.chunks(16).skip(500).map(|x| x.iter().map(|x| u8::from(*x > 0.0)).collect());
     let right = last.filter(|x: &Vec<u8>| x == data.train.image(1)).count();
     assert!(right >= 18, "{right}");
     // Rows of the interpolations have a class each.
-    let sheets = gan.sheets().unwrap();
-    let names: Vec<_> = sheets.iter().map(|sheet| (sheet.name, sheet.images.len())).collect();
+    let grids = gan.image_grids().unwrap();
+    let names: Vec<_> = grids.iter().map(|grid| (grid.name, grid.images.len())).collect();
     assert_eq!(
         names,
         [("samples", 100), ("interpolations", 144), ("interpolations-spherical", 144)]
     );
-    for sheet in &sheets[1..] {
+    for grid in &grids[1..] {
         let right = (0..144)
-            .filter(|i| white(sheet.images.image(*i)) == data.train.image(i / sheet.columns % 4));
-        assert!(right.count() >= 120, "{}", sheet.name);
+            .filter(|i| white(grid.images.image(*i)) == data.train.image(i / grid.columns % 4));
+        assert!(right.count() >= 120, "{}", grid.name);
     }
 }
 
@@ -314,9 +321,10 @@ fn a_penalty_is_weighed_and_not_for_what_is_told() {
         }
     }
     let x = Tensor::zeros((3, 2), DType::F32, &Device::Cpu).unwrap();
-    let label = gan.told(&[0, 5, 7]).unwrap();
+    let label = gan.sampler.one_hot(&[0, 5, 7]).unwrap();
     let mut log = Log::default();
-    let cost = gan.penalty([&x, &x], label.as_ref(), &mut log).unwrap();
+    let cost =
+        gan.penalty.loss(&gan.discriminator.network, [&x, &x], label.as_ref(), &mut log).unwrap();
     let row = log.take();
     assert_eq!([row["train/d_slope"], row["train/penalty"]], [5.0, 12.5]);
     assert_eq!(cost.to_scalar::<f32>().unwrap(), 37.5);
@@ -331,10 +339,11 @@ fn a_mean_forgets_what_it_began_with() {
     let (seen, d_steps) = (64 * 3 * 7, 2);
     let mut gan = gan(eight(100), GanConfig { d_steps, ema: 0.9, ..small() });
     (gan.seen, gan.turn) = (seen, d_steps);
-    let before = values(gan.mean.as_ref().unwrap());
+    let before = values(&gan.ema.as_ref().unwrap().params);
     gan.step(&mut Log::default()).unwrap();
     // The eighth step of the generator: 8/17 of it stays.
-    let [before, after] = [before, values(gan.mean.as_ref().unwrap())].map(|all| all.concat());
+    let [before, after] =
+        [before, values(&gan.ema.as_ref().unwrap().params)].map(|all| all.concat());
     let now = values(&gan.generator.params).concat();
     for ((before, after), now) in before.iter().zip(&after).zip(&now) {
         let expected = 8.0 / 17.0 * before + 9.0 / 17.0 * now;
@@ -388,7 +397,7 @@ fn noise_is_what_the_prior_says() {
         [(NoisePrior::Normal, 1.0, 2.0), (NoisePrior::Uniform, 1.0 / 3.0, 0.99)]
     {
         let gan = gan(eight(100), GanConfig { noise_prior, ..small() });
-        let z = gan.zs(2_000, &mut stream(1, "test"));
+        let z = gan.sampler.noise(2_000, &mut stream(1, "test"));
         let mean = |power: i32| z.iter().map(|z| f64::from(z.powi(power))).sum::<f64>() / 8_000.0;
         assert!(mean(1).abs() < 0.05 && (mean(2) - second).abs() < 0.07, "{noise_prior:?}");
         assert!(z.iter().any(|z| *z > ends) && z.iter().any(|z| *z < -ends), "{noise_prior:?}");
@@ -421,17 +430,17 @@ fn the_score_of_points_is_their_modes() {
 #[test]
 fn the_plane_shows_what_the_discriminator_says() {
     let at = [[0.0, 1.0], [0.5, 0.0], [-1.0, 0.0]];
-    let odds = simple(small(), [0.0; 2]).said(&at).unwrap();
+    let odds = realness(&simple(small(), [0.0; 2]), &at).unwrap();
     // Logits 0, 1 and −2.
     for (found, expected) in odds.iter().zip([0.5, 0.731_058_6, 0.119_202_9]) {
         assert!((found - expected).abs() < 1e-6, "{odds:?}");
     }
     let wasserstein = GanConfig { objective: Objective::Wasserstein, ..small() };
-    let scaled = simple(wasserstein, [0.0; 2]).said(&at).unwrap();
+    let scaled = realness(&simple(wasserstein, [0.0; 2]), &at).unwrap();
     for (found, expected) in scaled.iter().zip([2.0 / 3.0, 1.0, 0.0]) {
         assert!((found - expected).abs() < 1e-6, "{scaled:?}");
     }
-    assert!(simple(small(), [0.0; 2]).said(&[[f32::NAN, 0.0]]).unwrap()[0].is_nan());
+    assert!(realness(&simple(small(), [0.0; 2]), &[[f32::NAN, 0.0]]).unwrap()[0].is_nan());
 }
 
 #[test]
@@ -442,8 +451,7 @@ fn instance_noise_goes_to_nothing() {
     let still = Tensor::zeros((64, 2), DType::F32, &Device::Cpu).unwrap();
     let mut deviation = |seen: u64| {
         gan.seen = seen;
-        let noise: Vec<f32> =
-            gan.jittered(&still).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        let noise: Vec<f32> = gan.noisy(&still).unwrap().flatten_all().unwrap().to_vec1().unwrap();
         (noise.iter().map(|x| x * x).sum::<f32>() / 128.0).sqrt()
     };
     for (seen, expected) in [(0, 0.5), (64 * 5, 0.25), (64 * 10, 0.0), (64 * 50, 0.0)] {
@@ -452,7 +460,7 @@ fn instance_noise_goes_to_nothing() {
     }
     gan.config.instance_noise_steps = 0;
     gan.seen = 1 << 40;
-    assert_ne!(gan.jittered(&still).unwrap().to_vec2::<f32>().unwrap()[0], [0.0; 2]);
+    assert_ne!(gan.noisy(&still).unwrap().to_vec2::<f32>().unwrap()[0], [0.0; 2]);
 }
 
 #[test]
@@ -508,14 +516,14 @@ fn points_are_looked_at_in_the_plane() {
         for conditional in [false, true] {
             let gan = gan(eight(100), GanConfig { objective, conditional, ..small() });
             let plane = gan.plane().unwrap().unwrap();
-            assert_eq!([plane.data.len(), plane.drawn.len()], [1_000; 2]);
+            assert_eq!([plane.data.len(), plane.samples.len()], [1_000; 2]);
             assert_eq!(plane, gan.plane().unwrap().unwrap());
             let values = &plane.field.values;
             assert!(values.iter().all(|value| (0.0..=1.0).contains(value)));
             let ends =
                 values.iter().fold((1f32, 0f32), |(low, high), x| (low.min(*x), high.max(*x)));
             assert_eq!(ends == (0.0, 1.0), objective == Objective::Wasserstein, "{ends:?}");
-            assert_eq!(gan.sheets().unwrap().len(), 0);
+            assert_eq!(gan.image_grids().unwrap().len(), 0);
             assert!(gan.sample(1, &mut stream(1, "test")).unwrap().is_none());
             assert_eq!(gan.points(9, &mut stream(1, "test")).unwrap().unwrap().len(), 9);
         }

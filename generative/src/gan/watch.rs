@@ -1,5 +1,5 @@
 //! Looking out for what goes wrong in the game.
-use super::Objective;
+use super::objective::Objective;
 use anyhow::Result;
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};

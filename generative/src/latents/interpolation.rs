@@ -1,6 +1,6 @@
 //! From one picture to another.
 use super::Vectors;
-use crate::Sheet;
+use crate::ImageGrid;
 use crate::data::Images;
 use anyhow::Result;
 
@@ -68,12 +68,12 @@ fn scaled(a: &[f64], by: f64) -> Vec<f64> {
 
 /// From z\[0\] to z\[1\] in the first row, from z\[2\] to z\[3\] in the next; as many rows as there are
 /// pairs, at most twelve.
-pub(crate) fn sheet(
+pub(crate) fn image_grid(
     name: &'static str,
     decode: &dyn Fn(&Vectors) -> Result<Images>,
     z: &Vectors,
     between: impl Fn(&[f64], &[f64], f64) -> Vec<f64>,
-) -> Result<Sheet> {
+) -> Result<ImageGrid> {
     let mut way = Vec::new();
     for pair in 0..(z.len() / 2).min(SIDE) {
         let end = |i: usize| -> Vec<f64> { z.row(i).iter().map(|z| f64::from(*z)).collect() };
@@ -84,7 +84,7 @@ pub(crate) fn sheet(
         }
     }
     let images = decode(&Vectors::new(z.size(), way)?)?;
-    Ok(Sheet { name, images, columns: SIDE })
+    Ok(ImageGrid { name, images, columns: SIDE })
 }
 
 #[cfg(test)]
@@ -140,10 +140,10 @@ mod tests {
     #[test]
     fn a_row_for_each_pair() {
         let z = Vectors::new(2, vec![0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 0.5, 0.5]).unwrap();
-        let sheet = sheet("a", &|z| Identity.decode(z), &z, linear).unwrap();
-        assert_eq!((sheet.images.len(), sheet.columns), (24, 12));
-        let ends = [0, 11, 12, 23].map(|i| sheet.images.image(i));
+        let grid = image_grid("a", &|z| Identity.decode(z), &z, linear).unwrap();
+        assert_eq!((grid.images.len(), grid.columns), (24, 12));
+        let ends = [0, 11, 12, 23].map(|i| grid.images.image(i));
         assert_eq!(ends, [[0, 0], [255, 255], [0, 255], [255, 0]]);
-        assert_eq!(sheet.images.image(1), [23, 23]);
+        assert_eq!(grid.images.image(1), [23, 23]);
     }
 }

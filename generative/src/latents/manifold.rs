@@ -1,7 +1,7 @@
 //! The whole plane of two latent numbers in one picture.
 use super::activity::spread;
 use super::{LatentSpace, Vectors};
-use crate::Sheet;
+use crate::ImageGrid;
 use anyhow::Result;
 
 /// Pictures in a row, and rows.
@@ -34,7 +34,7 @@ pub fn normal_quantile(p: f64) -> f64 {
 /// of 0..1, the first number from left to right, the second from below (Kingma & Welling 2014, figure 4).
 /// Where vectors are not drawn from N(0, 1), it has the mean and the standard deviation of `z`. `None` for
 /// another number than two.
-pub(super) fn sheet(space: &dyn LatentSpace, z: &Vectors) -> Result<Option<Sheet>> {
+pub(super) fn image_grid(space: &dyn LatentSpace, z: &Vectors) -> Result<Option<ImageGrid>> {
     if z.size() != 2 {
         return Ok(None);
     }
@@ -51,7 +51,7 @@ pub(super) fn sheet(space: &dyn LatentSpace, z: &Vectors) -> Result<Option<Sheet
     let cells = (0..SIDE).rev().flat_map(|up| (0..SIDE).map(move |right| [right, up]));
     let grid = cells.flat_map(|[right, up]| [at(0, right), at(1, up)]);
     let images = space.decode(&Vectors::new(2, grid.collect())?)?;
-    Ok(Some(Sheet { name: "manifold", images, columns: SIDE }))
+    Ok(Some(ImageGrid { name: "manifold", images, columns: SIDE }))
 }
 
 #[cfg(test)]
@@ -104,12 +104,12 @@ mod tests {
     #[test]
     fn the_first_number_grows_to_the_right_and_the_second_upwards() {
         let z = Vectors::new(2, vec![0.0; 4]).unwrap();
-        let sheet = sheet(&Plane, &z).unwrap().unwrap();
-        assert_eq!((sheet.images.len(), sheet.columns), (SIDE * SIDE, SIDE));
+        let grid = image_grid(&Plane, &z).unwrap().unwrap();
+        assert_eq!((grid.images.len(), grid.columns), (SIDE * SIDE, SIDE));
         // Φ⁻¹(1/40) is −1.96: 27 steps from −2.5, and the other end 223.
-        let corners = [0, SIDE - 1, SIDE * (SIDE - 1)].map(|i| sheet.images.image(i));
+        let corners = [0, SIDE - 1, SIDE * (SIDE - 1)].map(|i| grid.images.image(i));
         assert_eq!(corners, [[27, 223], [223, 223], [27, 27]]);
         let three = Vectors::new(3, vec![0.0; 6]).unwrap();
-        assert!(super::sheet(&Plane, &three).unwrap().is_none());
+        assert!(super::image_grid(&Plane, &three).unwrap().is_none());
     }
 }

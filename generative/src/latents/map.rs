@@ -1,5 +1,6 @@
 //! Latent vectors as points in the plane.
-use super::{LatentSpace, PICTURES, Pca};
+use super::Pca;
+use super::space::{ENCODED, LatentSpace};
 use crate::data::{Images, Labels};
 use anyhow::Result;
 
@@ -24,7 +25,7 @@ pub struct Map {
 /// # Errors
 /// What the network reports.
 pub fn map(space: &dyn LatentSpace, images: &Images) -> Result<Option<Map>> {
-    let images = images.take(0..images.len().min(PICTURES));
+    let images = images.take(0..images.len().min(ENCODED));
     let z = space.encode(&images)?;
     let (at, axes) = match z.size() {
         2 => (z.rows().map(|row| [row[0], row[1]]).collect(), ["first number", "second number"]),

@@ -6,64 +6,48 @@ mod activity;
 mod interpolation;
 mod manifold;
 mod map;
+mod measures;
 mod minimise;
 mod pca;
 mod probe;
+mod space;
 #[cfg(test)]
 mod testing;
 mod traversal;
 mod vectors;
 
 pub use activity::{ACTIVE, active_units, spread};
-pub(crate) use interpolation::sheet as interpolations;
+pub(crate) use interpolation::image_grid as interpolations;
 pub use interpolation::{linear, spherical};
 pub use manifold::normal_quantile;
 pub use map::{Map, map};
+pub(crate) use measures::{PROBED, latent_measures};
 pub use pca::Pca;
 pub use probe::{Probe, probe_accuracy};
+pub use space::LatentSpace;
 pub use vectors::Vectors;
 
-use crate::Sheet;
+use crate::ImageGrid;
 use crate::data::Images;
 use anyhow::Result;
-
-/// A model that gives a picture a latent vector, and a vector a picture.
-pub trait LatentSpace {
-    /// The vector of each of `images`, `[n, Z]`; where the model says a distribution, its mean.
-    ///
-    /// # Errors
-    /// What the network reports.
-    fn encode(&self, images: &Images) -> Result<Vectors>;
-
-    /// A picture for each of `z` `[n, Z]`.
-    ///
-    /// # Errors
-    /// What the network reports.
-    fn decode(&self, z: &Vectors) -> Result<Images>;
-
-    /// Whether vectors are drawn from N(0, 1) before a picture is known.
-    fn is_normal(&self) -> bool;
-}
+use space::ENCODED;
 
 /// What a latent space is looked at with, by means of pictures that were not learned from: interpolations,
 /// traversals and, where there are two latent numbers, the manifold.
 ///
 /// # Errors
 /// What the network reports.
-pub fn sheets(space: &dyn LatentSpace, held_out: &Images) -> Result<Vec<Sheet>> {
-    let z = space.encode(&held_out.take(0..held_out.len().min(PICTURES)))?;
+pub fn image_grids(space: &dyn LatentSpace, held_out: &Images) -> Result<Vec<ImageGrid>> {
+    let z = space.encode(&held_out.take(0..held_out.len().min(ENCODED)))?;
     if z.len() < 2 {
         return Ok(Vec::new());
     }
     let decode = |z: &Vectors| space.decode(z);
-    let mut sheets = vec![
+    let mut grids = vec![
         interpolations("interpolations", &decode, &z, linear)?,
         interpolations("interpolations-spherical", &decode, &z, spherical)?,
     ];
-    sheets.extend(traversal::sheets(space, &z)?);
-    sheets.extend(manifold::sheet(space, &z)?);
-    Ok(sheets)
+    grids.extend(traversal::image_grids(space, &z)?);
+    grids.extend(manifold::image_grid(space, &z)?);
+    Ok(grids)
 }
-
-/// Pictures that are looked at, at most.
-const PICTURES: usize = 5_000;

@@ -1,10 +1,10 @@
 //! One latent number at a time.
 use super::activity::{ACTIVE, most_active, spread};
 use super::{LatentSpace, Vectors};
-use crate::Sheet;
+use crate::ImageGrid;
 use anyhow::Result;
 
-/// Rows of a sheet at most, one for each number.
+/// Rows of a grid at most, one for each number.
 const ROWS: usize = 10;
 
 /// Pictures in a row, from −3σ to 3σ; the middle one has 0.
@@ -14,7 +14,7 @@ const REACH: f64 = 3.0;
 /// What each of the most active numbers of vectors z `[n, Z]` does on its way from −3σ to 3σ, a row each:
 /// `traversals` with all others at their mean, `traversals-of-one` with them where the first picture has
 /// them. Mean and σ are 0 and 1 where that is what vectors are drawn from, else those over `z`.
-pub(super) fn sheets(space: &dyn LatentSpace, z: &Vectors) -> Result<Vec<Sheet>> {
+pub(super) fn image_grids(space: &dyn LatentSpace, z: &Vectors) -> Result<Vec<ImageGrid>> {
     let (mean, variance) = spread(z);
     let mut units = most_active(&variance, ROWS);
     units.retain(|unit| variance[*unit] > ACTIVE);
@@ -24,7 +24,7 @@ pub(super) fn sheets(space: &dyn LatentSpace, z: &Vectors) -> Result<Vec<Sheet>>
     let normal = space.is_normal();
     let mean: Vec<f32> = mean.iter().map(|mean| if normal { 0.0 } else { *mean as f32 }).collect();
     let sigma = |unit: usize| if normal { 1.0 } else { variance[unit].sqrt() };
-    let mut sheets = Vec::new();
+    let mut grids = Vec::new();
     for (name, others) in [("traversals", &mean[..]), ("traversals-of-one", z.row(0))] {
         let mut way = Vec::new();
         for &unit in &units {
@@ -36,9 +36,9 @@ pub(super) fn sheets(space: &dyn LatentSpace, z: &Vectors) -> Result<Vec<Sheet>>
             }
         }
         let images = space.decode(&Vectors::new(z.size(), way)?)?;
-        sheets.push(Sheet { name, images, columns: COLUMNS });
+        grids.push(ImageGrid { name, images, columns: COLUMNS });
     }
-    Ok(sheets)
+    Ok(grids)
 }
 
 #[cfg(test)]
@@ -65,8 +65,8 @@ mod tests {
         }
     }
 
-    fn row(sheet: &Sheet, row: usize) -> Vec<Vec<f32>> {
-        let image = |i| sheet.images.image(i).iter().map(|x| f32::from(*x) / 10.0 - 12.0).collect();
+    fn row(grid: &ImageGrid, row: usize) -> Vec<Vec<f32>> {
+        let image = |i| grid.images.image(i).iter().map(|x| f32::from(*x) / 10.0 - 12.0).collect();
         (COLUMNS * row..COLUMNS * (row + 1)).map(image).collect()
     }
 
@@ -74,12 +74,12 @@ mod tests {
     fn a_row_for_each_active_number_the_most_active_first() {
         // Means 1, 4, 2; standard deviations 1, 2 and none.
         let z = Vectors::new(3, vec![0.0, 2.0, 2.0, 2.0, 6.0, 2.0]).unwrap();
-        let sheets = sheets(&Tenths(true), &z).unwrap();
-        assert_eq!([sheets[0].name, sheets[1].name], ["traversals", "traversals-of-one"]);
-        for (sheet, others) in sheets.iter().zip([[0.0, 0.0, 0.0], [0.0, 2.0, 2.0]]) {
-            assert_eq!(sheet.images.len(), 2 * COLUMNS);
+        let grids = image_grids(&Tenths(true), &z).unwrap();
+        assert_eq!([grids[0].name, grids[1].name], ["traversals", "traversals-of-one"]);
+        for (grid, others) in grids.iter().zip([[0.0, 0.0, 0.0], [0.0, 2.0, 2.0]]) {
+            assert_eq!(grid.images.len(), 2 * COLUMNS);
             for (i, unit) in [1, 0].into_iter().enumerate() {
-                for (column, image) in row(sheet, i).iter().enumerate() {
+                for (column, image) in row(grid, i).iter().enumerate() {
                     let mut expected = others;
                     expected[unit] = column as f32 / 2.0 - 3.0;
                     let close = image.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-4);
@@ -92,15 +92,15 @@ mod tests {
     #[test]
     fn without_a_prior_the_data_say_where_and_how_far() {
         let z = Vectors::new(3, vec![0.0, 2.0, 2.0, 2.0, 6.0, 2.0]).unwrap();
-        let sheets = sheets(&Tenths(false), &z).unwrap();
-        let ends = |sheet: &Sheet, r: usize| [row(sheet, r)[0].clone(), row(sheet, r)[12].clone()];
+        let grids = image_grids(&Tenths(false), &z).unwrap();
+        let ends = |grid: &ImageGrid, r: usize| [row(grid, r)[0].clone(), row(grid, r)[12].clone()];
         let close = |found: [Vec<f32>; 2], expected: [[f32; 3]; 2]| {
             let pairs = found.iter().flatten().zip(expected.as_flattened());
             assert!(pairs.clone().all(|(a, b)| (a - b).abs() < 1e-4), "{found:?} {expected:?}");
         };
-        close(ends(&sheets[0], 0), [[1.0, -2.0, 2.0], [1.0, 10.0, 2.0]]);
-        close(ends(&sheets[1], 1), [[-2.0, 2.0, 2.0], [4.0, 2.0, 2.0]]);
+        close(ends(&grids[0], 0), [[1.0, -2.0, 2.0], [1.0, 10.0, 2.0]]);
+        close(ends(&grids[1], 1), [[-2.0, 2.0, 2.0], [4.0, 2.0, 2.0]]);
         let still = Vectors::new(3, vec![1.0; 6]).unwrap();
-        assert!(super::sheets(&Tenths(true), &still).unwrap().is_empty());
+        assert!(super::image_grids(&Tenths(true), &still).unwrap().is_empty());
     }
 }

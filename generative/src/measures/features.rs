@@ -126,7 +126,7 @@ impl Classifier {
     pub fn see(&self, images: &Images) -> Result<Seen> {
         let (own, other) = (self.test.shape(), images.shape());
         ensure!(own == other, "the classifier looks at pictures of {own:?}, not {other:?}");
-        let (head, mut features, mut classes) = (self.head.fixed(), Vec::new(), Vec::new());
+        let (head, mut features, mut classes) = (self.head.detached(), Vec::new(), Vec::new());
         for first in (0..images.len()).step_by(GROUP) {
             pulse::progress("classifying", first, images.len())?;
             let rows = first..images.len().min(first + GROUP);

@@ -1,5 +1,5 @@
 //! Nearest neighbours: which samples are like data, which data like samples, and which samples are copies.
-use crate::Sheet;
+use crate::ImageGrid;
 use crate::data::Images;
 use crate::latents::Vectors;
 use crate::reconstruction::side_by_side;
@@ -118,7 +118,7 @@ pub fn nearest_pictures(images: &Images, among: &Images) -> Result<Vec<Near>> {
 ///
 /// # Errors
 /// As [`nearest_pictures`].
-pub fn above_nearest(samples: &Images, train: &Images) -> Result<Option<Sheet>> {
+pub fn above_nearest(samples: &Images, train: &Images) -> Result<Option<ImageGrid>> {
     side_by_side("nearest", samples, |samples| {
         let near = nearest_pictures(samples, train)?;
         let highest = train.levels() - 1;
@@ -232,9 +232,9 @@ mod tests {
         // Black is nearest to black, what is mostly white to white.
         let samples: Vec<u8> = (0..80).map(|i| u8::from(i > 8 && i % 4 > 0)).collect();
         let train = of(&[[3; 8], [0; 8]].concat(), 4);
-        let sheet = above_nearest(&of(&samples, 2), &train).unwrap().unwrap();
-        let row = |i: usize| (sheet.images.image(i)[0], sheet.images.image(i)[1]);
-        assert_eq!((sheet.images.len(), sheet.columns), (20, 10));
+        let grid = above_nearest(&of(&samples, 2), &train).unwrap().unwrap();
+        let row = |i: usize| (grid.images.image(i)[0], grid.images.image(i)[1]);
+        assert_eq!((grid.images.len(), grid.columns), (20, 10));
         assert_eq!([row(0), row(10), row(9), row(19)], [(0, 0), (0, 0), (0, 255), (255, 255)]);
         assert!(above_nearest(&of(&samples[..72], 2), &train).unwrap().is_none());
         let other =

@@ -1,19 +1,22 @@
 //! The gated PixelCNN (van den Oord et al. 2016, "Conditional image generation with PixelCNN decoders",
 //! <https://arxiv.org/abs/1606.05328>, figure 2).
 //!
-//! A vertical stack sees the rows above, all of them, and a horizontal one the numbers before in its own row
-//! and, through the vertical one, the rows above: together there is no blind spot. What a vertical layer says
-//! at a row depends on the rows above alone, since its first kernel leaves out the row of its centre; so it
-//! goes to the horizontal layer at its own place, and nothing has to be shifted.
-use super::{PixelCnnConfig, channels_first, channels_last};
-use crate::autoregressive::{Network, Place, Subject, Walk};
+//! The receptive field of the vertical stack is all rows above, that of the horizontal one the values before in
+//! its own row and, through the vertical stack, the rows above: together there is no blind spot. The output of a
+//! vertical layer at a row depends on the rows above alone, since its first kernel leaves out the row of its
+//! centre; so it goes to the horizontal layer at its own place, and nothing has to be shifted.
+use super::config::PixelCnnConfig;
+use super::layout::{channels_first, channels_last};
+use crate::autoregressive::{IncrementalForward, Network, Subject};
 use crate::data::Shape;
 use candle_core::{Result, Tensor};
-use nn::{
-    Activation, Conv2d, Init, Mask, MaskedConfig, Params, Pass as _, Pixels, Reader, Signal, gate,
-    gate_rows,
-};
-use std::ops::Range;
+use nn::{Activation, Conv2d, Init, Mask, MaskedConfig, Params, Pass as _, Reader, Signal, gate};
+
+mod incremental;
+mod role;
+
+use incremental::{Incremental, IncrementalLayer};
+use role::Role;
 
 /// F features of a pixel in each stack; those of the horizontal one in a group for each of C colours.
 #[derive(Clone)]
@@ -40,15 +43,6 @@ struct Layer {
     /// What classes add to the vertical and to the horizontal stack, `[classes, 2F]` each.
     shifts: [Option<Tensor>; 2],
     role: Role,
-}
-
-/// What a layer is beside the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Role {
-    /// Its h is the picture, and not added.
-    first: bool,
-    /// Nobody wants its v.
-    last: bool,
 }
 
 impl Gated {
@@ -125,12 +119,12 @@ impl Layer {
         Ok([next_v, if self.role.first { out } else { h.plus(&out, layer)? }])
     }
 
-    fn fixed(&self) -> Self {
+    fn detached(&self) -> Self {
         Self {
-            vertical: self.vertical.fixed(),
-            link: self.link.fixed(),
-            horizontal: self.horizontal.fixed(),
-            out: self.out.fixed(),
+            vertical: self.vertical.detached(),
+            link: self.link.detached(),
+            horizontal: self.horizontal.detached(),
+            out: self.out.detached(),
             shifts: self.shifts.each_ref().map(|shift| shift.as_ref().map(Tensor::detach)),
             role: self.role,
         }
@@ -144,28 +138,32 @@ impl Network for Gated {
         for layer in &self.layers {
             [v, h] = layer.forward([&v, &h], classes, self.shape.channels)?; // [B, H, W, F]
         }
-        let said = self.out.pass(&self.hidden.pass(&h, Reader::Layer)?, Reader::Anybody)?;
-        channels_first(&said.into_tensor()?) // [B, C·P, H, W]
+        let logits = self.out.pass(&self.hidden.pass(&h, Reader::Layer)?, Reader::Anybody)?;
+        channels_first(&logits.into_tensor()?) // [B, C·P, H, W]
     }
 
-    fn fixed(&self) -> Box<dyn Network> {
+    fn detached(&self) -> Box<dyn Network> {
         Box::new(Self {
             shape: self.shape,
-            layers: self.layers.iter().map(Layer::fixed).collect(),
-            hidden: self.hidden.fixed(),
-            out: self.out.fixed(),
+            layers: self.layers.iter().map(Layer::detached).collect(),
+            hidden: self.hidden.detached(),
+            out: self.out.detached(),
         })
     }
 
-    fn walk(&self, n: usize, classes: Option<&[u32]>) -> Result<Box<dyn Walk + '_>> {
+    fn incremental(
+        &self,
+        n: usize,
+        classes: Option<&[u32]>,
+    ) -> Result<Box<dyn IncrementalForward + '_>> {
         let size = [self.shape.height, self.shape.width];
-        let layer = |layer: &Layer| -> Result<LayerSteps> {
+        let layer = |layer: &Layer| -> Result<IncrementalLayer> {
             let rows = |shift: &Option<Tensor>| -> Result<Vec<f32>> {
                 let (Some(shift), Some(classes)) = (shift, classes) else { return Ok(Vec::new()) };
                 let classes = Tensor::new(classes, shift.device())?;
                 shift.index_select(&classes, 0)?.flatten_all()?.to_vec1()
             };
-            Ok(LayerSteps {
+            Ok(IncrementalLayer {
                 vertical: layer.vertical.pixels(n, size)?,
                 link: layer.link.pixels(n, size)?,
                 horizontal: layer.horizontal.pixels(n, size)?,
@@ -175,7 +173,7 @@ impl Network for Gated {
                 role: layer.role,
             })
         };
-        Ok(Box::new(Steps {
+        Ok(Box::new(Incremental {
             n,
             shape: self.shape,
             features: self.hidden.inputs(),
@@ -196,118 +194,5 @@ impl Network for Gated {
     /// At each pixel.
     fn uses(&self, shape: Shape) -> usize {
         shape.height * shape.width
-    }
-}
-
-/// The network number by number: the vertical stack a row at a time, the horizontal one when it is asked.
-struct Steps {
-    n: usize,
-    shape: Shape,
-    /// F.
-    features: usize,
-    layers: Vec<LayerSteps>,
-    /// The layer, and how many features it has.
-    hidden: (Pixels, usize),
-    out: Pixels,
-    h: Vec<f32>,
-    sums: Vec<f32>,
-    gated: Vec<f32>,
-}
-
-struct LayerSteps {
-    vertical: Pixels,
-    link: Pixels,
-    horizontal: Pixels,
-    out: Pixels,
-    /// What the class of each picture adds to both stacks, `[n, 2F]`, or nothing.
-    shifts: [Vec<f32>; 2],
-    /// What the vertical stack gives the row, `[n, W, 2F]`.
-    linked: Vec<f32>,
-    role: Role,
-}
-
-impl Steps {
-    /// The vertical stack at a row, whose rows above are known.
-    fn row(&mut self, row: usize) -> Result<()> {
-        let Self { n, features, layers, sums, gated, .. } = self;
-        let (width, two) = (self.shape.width, 2 * *features);
-        for LayerSteps { vertical, link, shifts, linked, role, .. } in layers {
-            if !role.first {
-                vertical.put(row, 0..width, 0..*features, gated)?;
-            }
-            sums.resize(*n * width * two, 0.0);
-            vertical.get(row, 0..width, 0..two, sums)?;
-            link.put(row, 0..width, 0..two, sums)?;
-            linked.resize(sums.len(), 0.0);
-            link.get(row, 0..width, 0..two, linked)?;
-            if role.last {
-                break;
-            }
-            if !shifts[0].is_empty() {
-                let rows = sums.chunks_exact_mut(width * two).zip(shifts[0].chunks_exact(two));
-                for (sums, shift) in rows {
-                    sums.chunks_exact_mut(two).for_each(|sums| add(sums, shift));
-                }
-            }
-            gated.resize(*n * width * *features, 0.0);
-            gate_rows(sums, *features, gated);
-        }
-        Ok(())
-    }
-}
-
-fn add(to: &mut [f32], values: &[f32]) {
-    to.iter_mut().zip(values).for_each(|(to, value)| *to += value);
-}
-
-fn group(colour: usize, each: usize) -> Range<usize> {
-    colour * each..(colour + 1) * each
-}
-
-impl Walk for Steps {
-    fn ask(&mut self, Place { row, column, channel }: Place, said: &mut [f32]) -> Result<()> {
-        if (column, channel) == (0, 0) {
-            self.row(row)?;
-        }
-        let Shape { channels, width, .. } = self.shape;
-        let Self { n, features, layers, hidden, out, h, sums, gated, .. } = self;
-        let (here, two) = (column..column + 1, 2 * *features);
-        let each = *features / channels;
-        let (single, double) = (group(channel, each), group(channel, 2 * each));
-        h.resize(*n * each, 0.0);
-        for layer in layers {
-            if !layer.role.first {
-                layer.horizontal.put(row, here.clone(), single.clone(), h)?;
-            }
-            sums.resize(*n * 2 * each, 0.0);
-            layer.horizontal.get(row, here.clone(), double.clone(), sums)?;
-            for (i, sums) in sums.chunks_exact_mut(2 * each).enumerate() {
-                add(sums, &layer.linked[(i * width + column) * two..][double.clone()]);
-                if !layer.shifts[1].is_empty() {
-                    add(sums, &layer.shifts[1][i * two..][double.clone()]);
-                }
-            }
-            gated.resize(*n * each, 0.0);
-            gate_rows(sums, each, gated);
-            layer.out.put(row, here.clone(), single.clone(), gated)?;
-            layer.out.get(row, here.clone(), single.clone(), gated)?;
-            match layer.role.first {
-                true => h.copy_from_slice(gated),
-                false => add(h, gated),
-            }
-        }
-        let (hidden, each) = (&mut hidden.0, hidden.1 / channels);
-        hidden.put(row, here.clone(), single, h)?;
-        sums.resize(*n * each, 0.0);
-        hidden.get(row, here.clone(), group(channel, each), sums)?;
-        out.put(row, here.clone(), group(channel, each), sums)?;
-        out.get(row, here, group(channel, said.len() / *n), said)
-    }
-
-    fn tell(&mut self, Place { row, column, channel }: Place, numbers: &[f32]) -> Result<()> {
-        let Some(first) = self.layers.first_mut() else { return Ok(()) };
-        let (here, channel) = (column..column + 1, channel..channel + 1);
-        first.vertical.put(row, here.clone(), channel.clone(), numbers)?;
-        first.horizontal.put(row, here, channel, numbers)
     }
 }

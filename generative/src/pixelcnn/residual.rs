@@ -1,6 +1,7 @@
 //! The residual PixelCNN.
-use super::{PixelCnnConfig, channels_first, channels_last};
-use crate::autoregressive::{Network, Place, Subject, Walk};
+use super::config::PixelCnnConfig;
+use super::layout::{channels_first, channels_last};
+use crate::autoregressive::{IncrementalForward, Network, Place, Subject};
 use crate::data::Shape;
 use candle_core::{Module as _, Result, Tensor};
 use nn::{Activation, Conv2d, Layer, Mask, MaskedConfig, Params, Pixels, Sequential, Skip};
@@ -68,13 +69,14 @@ impl Network for Residual {
         channels_first(&self.all.forward(&channels_last(x)?)?) // [B, C·P, H, W]
     }
 
-    fn fixed(&self) -> Box<dyn Network> {
-        let blocks = self.blocks.iter().map(|block| block.each_ref().map(Conv2d::fixed)).collect();
-        let end = [&self.hidden, &self.out].map(Conv2d::fixed);
-        Box::new(Self::of(self.shape, self.first.fixed(), blocks, end))
+    fn detached(&self) -> Box<dyn Network> {
+        let blocks =
+            self.blocks.iter().map(|block| block.each_ref().map(Conv2d::detached)).collect();
+        let end = [&self.hidden, &self.out].map(Conv2d::detached);
+        Box::new(Self::of(self.shape, self.first.detached(), blocks, end))
     }
 
-    fn walk(&self, n: usize, _: Option<&[u32]>) -> Result<Box<dyn Walk + '_>> {
+    fn incremental(&self, n: usize, _: Option<&[u32]>) -> Result<Box<dyn IncrementalForward + '_>> {
         let size = [self.shape.height, self.shape.width];
         let layer = |conv: &Conv2d| -> Result<Step> {
             Ok((conv.pixels(n, size)?, conv.outputs() / self.shape.channels))
@@ -82,7 +84,7 @@ impl Network for Residual {
         let layers = |[down, conv, up]: &[Conv2d; 3]| -> Result<_> {
             Ok([layer(down)?, layer(conv)?, layer(up)?])
         };
-        Ok(Box::new(Steps {
+        Ok(Box::new(Incremental {
             first: layer(&self.first)?,
             blocks: self.blocks.iter().map(layers).collect::<Result<_>>()?,
             hidden: layer(&self.hidden)?,
@@ -108,8 +110,8 @@ impl Network for Residual {
 /// A layer, and its outputs for a colour.
 type Step = (Pixels, usize);
 
-/// The network number by number: the features of a colour are computed once, when they are asked for.
-struct Steps {
+/// A forward pass value by value: the features of a colour are computed once.
+struct Incremental {
     first: Step,
     blocks: Vec<[Step; 3]>,
     hidden: Step,
@@ -125,7 +127,7 @@ fn group(colour: usize, each: usize) -> Range<usize> {
     colour * each..(colour + 1) * each
 }
 
-/// Tells a layer its inputs at a place, and puts its outputs there into `y`.
+/// Gives a layer its inputs at a place, and writes its outputs there to `y`.
 fn step(
     (pixels, outputs): &mut Step,
     place: Place,
@@ -139,8 +141,8 @@ fn step(
     pixels.get(row, column..column + 1, group(channel, *outputs), y)
 }
 
-impl Walk for Steps {
-    fn ask(&mut self, place: Place, said: &mut [f32]) -> Result<()> {
+impl IncrementalForward for Incremental {
+    fn logits(&mut self, place: Place, logits: &mut [f32]) -> Result<()> {
         let Place { row, column, channel } = place;
         let Self { first: (first, features), blocks, hidden, out, n, x, h, next } = self;
         x.resize(*n * *features, 0.0);
@@ -153,11 +155,11 @@ impl Walk for Steps {
         }
         step(hidden, place, x, h, *n)?;
         step(out, place, h, next, *n)?;
-        said.copy_from_slice(next);
+        logits.copy_from_slice(next);
         Ok(())
     }
 
-    fn tell(&mut self, Place { row, column, channel }: Place, numbers: &[f32]) -> Result<()> {
+    fn observe(&mut self, Place { row, column, channel }: Place, numbers: &[f32]) -> Result<()> {
         self.first.0.put(row, column..column + 1, channel..channel + 1, numbers)
     }
 }

@@ -1,13 +1,14 @@
 use super::*;
 use crate::Generative as _;
 use crate::autoregressive::testing::{
-    gradients_agree_with_differences, jacobian_is_strictly_lower_triangular, nll_and_entropy,
-    probabilities_sum_to_1_and_are_drawn, rough, subject, walks_have_the_bits_of_the_whole,
+    gradients_agree_with_differences, incremental_passes_have_the_bits_of_full_ones,
+    jacobian_is_strictly_lower_triangular, nll_and_entropy, probabilities_sum_to_1_and_are_sampled,
+    rough, subject,
 };
 use crate::autoregressive::{Network, Output, Place, Subject};
 use crate::data::{
-    BarsConfig, CoinsConfig, GlyphsConfig, GridConfig, Labels, Shape, bars, coins, glyphs, parity,
-    stripes,
+    BarsConfig, Binarisation, CoinsConfig, GlyphsConfig, GridConfig, Labels, Shape, bars, coins,
+    glyphs, parity, stripes,
 };
 use candle_core::{DType, Tensor};
 use nn::Params;
@@ -31,7 +32,7 @@ fn small(network: NetworkName) -> PixelCnnConfig {
 fn make(
     config: PixelCnnConfig,
 ) -> impl Fn(&Params, &Subject) -> candle_core::Result<Box<dyn Network>> {
-    move |params, subject| config.network(params, subject)
+    move |params, subject| network(params, subject, &config)
 }
 
 /// Places, (row, column).
@@ -110,7 +111,7 @@ fn gradients_agree() {
 #[test]
 fn probabilities_sum_to_1() {
     for network in NETWORKS {
-        probabilities_sum_to_1_and_are_drawn(&make(small(network)), 0);
+        probabilities_sum_to_1_and_are_sampled(&make(small(network)), 0);
     }
 }
 
@@ -119,33 +120,36 @@ fn drawing_by_number_has_the_bits_of_drawing_by_picture() {
     for network in NETWORKS {
         for (shape, levels) in [([1, 5, 6], 2), ([1, 6, 3], 5), ([3, 3, 4], 4)] {
             let config = small(network);
-            walks_have_the_bits_of_the_whole(&make(config), &subject(shape, levels, 0));
+            incremental_passes_have_the_bits_of_full_ones(
+                &make(config),
+                &subject(shape, levels, 0),
+            );
         }
     }
     // By mixtures.
     for shape in [[1, 4, 3], [3, 3, 2]] {
         let output = Output::of(7, 3);
         let subject = Subject { output, ..subject(shape, 7, 0) };
-        walks_have_the_bits_of_the_whole(&make(small(NetworkName::Gated)), &subject);
+        incremental_passes_have_the_bits_of_full_ones(&make(small(NetworkName::Gated)), &subject);
     }
     // With classes.
     for shape in [[1, 4, 3], [3, 3, 2]] {
         let config = small(NetworkName::Gated);
-        walks_have_the_bits_of_the_whole(&make(config), &subject(shape, 3, 4));
+        incremental_passes_have_the_bits_of_full_ones(&make(config), &subject(shape, 3, 4));
     }
 }
 
 #[test]
 fn a_class_changes_what_is_said_and_sums_to_1_too() {
-    probabilities_sum_to_1_and_are_drawn(&make(small(NetworkName::Gated)), 3);
+    probabilities_sum_to_1_and_are_sampled(&make(small(NetworkName::Gated)), 3);
     let subject = subject([1, 3, 3], 2, 3);
     jacobian_is_strictly_lower_triangular(&make(small(NetworkName::Gated)), &subject, &|_, _| true);
     let network = rough(&make(small(NetworkName::Gated)), &subject);
     let x = Tensor::zeros((3, 1, 3, 3), DType::F32, &Device::Cpu).unwrap();
     let classes = Tensor::new(&[0u32, 1, 1], &Device::Cpu).unwrap();
-    let said = network.forward(&x, Some(&classes)).unwrap().flatten_from(1).unwrap();
-    let said: Vec<Vec<f32>> = said.to_vec2().unwrap();
-    assert!(said[0] != said[1] && said[1] == said[2]);
+    let logits = network.forward(&x, Some(&classes)).unwrap().flatten_from(1).unwrap();
+    let logits: Vec<Vec<f32>> = logits.to_vec2().unwrap();
+    assert!(logits[0] != logits[1] && logits[1] == logits[2]);
 }
 
 /// Pictures that are black in one class and white in the other: nothing is left to say of a pixel to those
@@ -320,20 +324,20 @@ fn what_is_measured_is_what_is_trained() {
 }
 
 #[test]
-fn sheets_have_their_pictures() {
+fn image_grids_have_their_images() {
     let data = stripes(&GridConfig { side: 4, n_train: 50, n_test: 20, seed: 1 }).unwrap();
     let data = data.images().unwrap();
     let model = pixelcnn(data.clone(), &small(NETWORKS[0]), 1, &Device::Cpu).unwrap();
-    let sheets = model.sheets().unwrap();
-    let names: Vec<_> = sheets.iter().map(|sheet| (sheet.name, sheet.images.len())).collect();
+    let grids = model.image_grids().unwrap();
+    let names: Vec<_> = grids.iter().map(|grid| (grid.name, grid.images.len())).collect();
     assert_eq!(names, [("samples", 100), ("completions", 50), ("receptive", 1)]);
-    assert_eq!(sheets[1].images.levels(), 256);
+    assert_eq!(grids[1].images.levels(), 256);
     // The original, what is given of it, and completions that leave that alone.
     let original: Vec<u8> = data.validation.image(1).iter().map(|x| x * 255).collect();
-    assert_eq!(sheets[1].images.image(10), original);
-    assert_eq!(sheets[1].images.image(11), [&original[..8], &[90; 8]].concat());
+    assert_eq!(grids[1].images.image(10), original);
+    assert_eq!(grids[1].images.image(11), [&original[..8], &[90; 8]].concat());
     for column in 2..10 {
-        assert_eq!(sheets[1].images.image(10 + column)[..8], original[..8]);
+        assert_eq!(grids[1].images.image(10 + column)[..8], original[..8]);
     }
     let drawn = model.sample(12, &mut stream(1, "test")).unwrap().unwrap();
     assert_eq!(drawn.take(0..5), model.sample(5, &mut stream(1, "test")).unwrap().unwrap());

@@ -6,8 +6,8 @@
 //!
 //! which is the ELBO for K = 1, never falls with K and tends to log p(x). `K` is the number of draws for
 //! a picture; where there are `[K·B, …]` rows, the first B are the first draw for each picture.
-use super::likelihood::Likelihood;
-use super::networks::{Networks, Shown};
+use super::networks::{Inputs, Networks};
+use crate::Likelihood;
 use candle_core::{Module, Result, Tensor};
 use nn::reparameterise;
 use rand_distr::{Distribution as _, StandardNormal};
@@ -83,18 +83,18 @@ const ROWS: usize = 1_000;
 pub(super) fn importance_weighted<N: Module>(
     networks: &Networks<N>,
     likelihood: Likelihood,
-    shown: &Shown,
+    inputs: &Inputs,
     k: usize,
     rng: &mut Rng,
 ) -> anyhow::Result<Vec<f64>> {
-    let n = shown.x.dim(0)?;
+    let n = inputs.x.dim(0)?;
     let mut bounds = Vec::with_capacity(n);
     // Several pictures at once, or a part of the draws for one.
     let (pictures, draws) = ((ROWS / k).max(1), k.min(ROWS));
     for first in (0..n).step_by(pictures) {
-        let shown = shown.narrow(first, pictures.min(n - first))?;
-        let (mu, log_var) = networks.encode(&shown)?; // [B, Z]
-        let (x, (b, latents)) = (shown.x.flatten_from(1)?, mu.dims2()?); // [B, D]
+        let inputs = inputs.narrow(first, pictures.min(n - first))?;
+        let (mu, log_var) = networks.encode(&inputs)?; // [B, Z]
+        let (x, (b, latents)) = (inputs.x.flatten_from(1)?, mu.dims2()?); // [B, D]
         let mut log_w = vec![Vec::new(); b];
         for drawn in (0..k).step_by(draws) {
             pulse::check()?;
@@ -103,7 +103,7 @@ pub(super) fn importance_weighted<N: Module>(
             let noise = Tensor::from_vec(noise, (k * b, latents), x.device())?;
             let (mu, log_var) = (copies(&mu, k)?, copies(&log_var, k)?); // [K·B, Z]
             let z = reparameterise(&mu, &log_var, &noise)?; // [K·B, Z]
-            let label = shown.label.as_ref().map(|label| copies(label, k)).transpose()?; // [K·B, L]
+            let label = inputs.label.as_ref().map(|label| copies(label, k)).transpose()?; // [K·B, L]
             let output = networks.decode(&z, label.as_ref())?; // [K·B, outputs·D]
             let nll = likelihood.nll(&output, &copies(&x, k)?)?; // [K·B]
             let weights: Vec<f32> = log_weights(&nll, &z, &log_var, &noise)?.to_vec1()?;

@@ -1,6 +1,5 @@
 //! Hyper-parameters, and which go together.
-use super::likelihood::LikelihoodName;
-use super::networks::{Network, Sizes};
+use crate::LikelihoodName;
 use crate::data::{Binarisation, Images, Shape};
 use crate::memory;
 use serde::{Deserialize, Serialize};
@@ -64,6 +63,26 @@ pub enum Objective {
     Iwae,
     /// log p(x|μ(x)): an auto-encoder, which can't be drawn from.
     Reconstruction,
+}
+
+/// What encoder and decoder are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Network {
+    /// Dense layers.
+    Mlp,
+    /// Convolutions, 32@4×4/2 and 64@4×4/2, and their mirror image.
+    Conv,
+}
+
+/// Sizes of what goes in and out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sizes {
+    pub(super) shape: Shape,
+    /// Classes that the networks are told of.
+    pub(super) labels: usize,
+    /// Numbers that the likelihood takes for each one of a picture.
+    pub(super) outputs: usize,
 }
 
 impl VaeConfig {

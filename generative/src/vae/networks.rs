@@ -1,33 +1,22 @@
 //! Encoder and decoder.
-use super::VaeConfig;
+use super::config::{Network, Sizes, VaeConfig};
 use crate::data::Shape;
 use candle_core::{Module, Result, Tensor};
 use nn::{
     Activation, Conv2d, Conv2dConfig, ConvTranspose2d, Flatten, Frozen, Layer, Linear, Params,
     Sequential, Unflatten,
 };
-use serde::{Deserialize, Serialize};
 
-/// What encoder and decoder are made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Network {
-    /// Dense layers.
-    Mlp,
-    /// Convolutions, 32@4×4/2 and 64@4×4/2, and their mirror image.
-    Conv,
-}
-
-/// What there is to be known about pictures.
+/// A batch of images and, of a conditional model, their labels.
 #[derive(Debug, Clone)]
-pub(super) struct Shown {
+pub(super) struct Inputs {
     /// `[B, C, H, W]`.
     pub(super) x: Tensor,
-    /// Of a conditional model: which of L labels they have, one-hot, `[B, L]`.
+    /// One-hot, `[B, L]`.
     pub(super) label: Option<Tensor>,
 }
 
-impl Shown {
+impl Inputs {
     /// `n` of them from number `first` on.
     pub(super) fn narrow(&self, first: usize, n: usize) -> Result<Self> {
         let label = self.label.as_ref().map(|label| label.narrow(0, first, n)).transpose()?;
@@ -47,16 +36,6 @@ pub(super) struct Networks<N> {
     pub(super) log_var: N,
     /// `[B, Z]`, and columns of the label, to what the likelihood is made of, `[B, outputs·D]`.
     pub(super) decoder: N,
-}
-
-/// Sizes of what goes in and out.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Sizes {
-    pub(super) shape: Shape,
-    /// Classes that the networks are told of.
-    pub(super) labels: usize,
-    /// Numbers that the likelihood takes for each one of a picture.
-    pub(super) outputs: usize,
 }
 
 impl Networks<Sequential> {
@@ -93,7 +72,7 @@ impl Networks<Sequential> {
 
 impl<N: Module> Networks<N> {
     /// μ and log σ² of q(z|x), `[B, Z]`.
-    pub(super) fn encode(&self, Shown { x, label }: &Shown) -> Result<(Tensor, Tensor)> {
+    pub(super) fn encode(&self, Inputs { x, label }: &Inputs) -> Result<(Tensor, Tensor)> {
         let x = match (self.network, label) {
             (Network::Mlp, label) => joined(&x.flatten_from(1)?, label.as_ref())?, // [B, D + L]
             (Network::Conv, Some(label)) => {
@@ -200,13 +179,13 @@ mod tests {
             let eye = Tensor::eye(labels, DType::F32, &Device::Cpu).unwrap();
             eye.narrow(0, 1, 2).unwrap()
         });
-        let shown = Shown { x, label };
-        let (mu, log_var) = networks.encode(&shown).unwrap();
+        let inputs = Inputs { x, label };
+        let (mu, log_var) = networks.encode(&inputs).unwrap();
         assert_eq!((mu.dims(), log_var.dims()), (&[2, 5][..], &[2, 5][..]));
-        let decoded = networks.decode(&mu, shown.label.as_ref()).unwrap();
+        let decoded = networks.decode(&mu, inputs.label.as_ref()).unwrap();
         assert_eq!(decoded.dims(), [2, outputs * 3 * 8 * 12]);
         let frozen = networks.frozen();
-        let same = frozen.encode(&shown).unwrap().0.to_vec2::<f32>().unwrap();
+        let same = frozen.encode(&inputs).unwrap().0.to_vec2::<f32>().unwrap();
         let mu = mu.to_vec2::<f32>().unwrap();
         assert_eq!(same, mu);
         // The pictures are the same, and what they show is not.

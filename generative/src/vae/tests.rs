@@ -1,7 +1,10 @@
+use super::bound::kl;
 use super::*;
-use crate::data::{Binarisation, GridConfig, Labels, stripes};
-use candle_core::{DType, Var};
+use crate::data::{Binarisation, GridConfig, Labels, Shape, stripes};
+use crate::{Likelihood, LikelihoodName};
+use candle_core::{DType, Tensor, Var};
 use nn::gradcheck::gradcheck;
+use nn::reparameterise;
 use train::testing::{resume_changes_nothing, same_seed_same_bits, trained};
 
 fn tensor(values: &[f64], shape: &[usize]) -> Tensor {
@@ -221,10 +224,10 @@ fn labels_tell_what_there_is_to_know() {
         for i in 0..6 {
             assert_eq!(white(drawn.image(i)), data.image(i % 4));
         }
-        let sheets = vae.sheets().unwrap();
-        assert_eq!(sheets[1].name, "reconstructions");
+        let grids = vae.image_grids().unwrap();
+        assert_eq!(grids[1].name, "reconstructions");
         for i in 0..10 {
-            let [original, decoded] = [i, 10 + i].map(|i| white(sheets[1].images.image(i)));
+            let [original, decoded] = [i, 10 + i].map(|i| white(grids[1].images.image(i)));
             assert_eq!(original, decoded);
         }
     }
@@ -297,18 +300,18 @@ fn a_trained_model_is_scored_by_several_draws() {
 fn what_is_drawn_has_the_shape_of_the_data() {
     let vae = small(config(Objective::Elbo));
     let drawn = vae.sample(3, &mut stream(1, "test")).unwrap().unwrap();
-    assert_eq!((drawn.len(), drawn.shape()), (3, vae.shape));
+    assert_eq!((drawn.len(), drawn.shape()), (3, vae.model.shape));
     assert_eq!(drawn, vae.sample(3, &mut stream(1, "test")).unwrap().unwrap());
-    let sheets = vae.sheets().unwrap();
-    let names: Vec<_> = sheets.iter().map(|sheet| (sheet.name, sheet.images.len())).collect();
+    let grids = vae.image_grids().unwrap();
+    let names: Vec<_> = grids.iter().map(|grid| (grid.name, grid.images.len())).collect();
     assert_eq!(names[..2], [("samples", 100), ("reconstructions", 100)]);
     // Originals above what becomes of them.
     let original = vae.validation.image(10).iter().map(|x| x * 255).collect::<Vec<_>>();
-    assert_eq!(sheets[1].images.image(20), original);
+    assert_eq!(grids[1].images.image(20), original);
 
     let plain = small(config(Objective::Reconstruction));
     assert!(plain.sample(3, &mut stream(1, "test")).unwrap().is_none());
-    assert_eq!(plain.sheets().unwrap()[0].name, "reconstructions");
+    assert_eq!(plain.image_grids().unwrap()[0].name, "reconstructions");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Encoder and decoder.
-use super::VqVaeConfig;
+use super::config::VqVaeConfig;
 use crate::data::Shape;
 use candle_core::Result;
 use nn::{

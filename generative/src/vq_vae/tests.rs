@@ -1,5 +1,6 @@
 use super::*;
-use crate::data::{GridConfig, stripes};
+use crate::LikelihoodName;
+use crate::data::{Binarisation, GridConfig, stripes};
 use candle_core::DType;
 use train::testing::{resume_changes_nothing, same_seed_same_bits, trained};
 
@@ -251,8 +252,8 @@ fn codes_are_pictures_of_their_own() {
     // Each place is decoded from its own code.
     assert_eq!(model.decode(&codes.take(7..8)).unwrap().image(0), decoded.image(7));
     assert!(model.sample(3, &mut stream(1, "test")).unwrap().is_none());
-    let sheets = model.sheets().unwrap();
-    assert_eq!((sheets.len(), sheets[0].name, sheets[0].images.len()), (1, "reconstructions", 100));
+    let grids = model.image_grids().unwrap();
+    assert_eq!((grids.len(), grids[0].name, grids[0].images.len()), (1, "reconstructions", 100));
 
     let told = |result: Result<Images>| result.unwrap_err().to_string();
     assert!(told(model.codes(&codes)).contains("this model knows Shape { channels: 1, height: 4"));

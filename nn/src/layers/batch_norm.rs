@@ -58,14 +58,14 @@ impl BatchNorm2d {
     }
 
     pub(crate) fn frozen(&self) -> Self {
-        Self { mode: Mode::Frozen, ..self.fixed() }
+        Self { mode: Mode::Frozen, ..self.without_gradients() }
     }
 
     pub(crate) fn detached(&self) -> Self {
-        Self { mode: Mode::Detached, ..self.fixed() }
+        Self { mode: Mode::Detached, ..self.without_gradients() }
     }
 
-    fn fixed(&self) -> Self {
+    fn without_gradients(&self) -> Self {
         Self { weight: self.weight.detach(), bias: self.bias.detach(), ..self.clone() }
     }
 }

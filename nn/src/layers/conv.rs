@@ -1,7 +1,9 @@
 //! Convolutions.
-use super::{Pass, Spectral, applied};
+use super::pass::Pass;
+use super::spectral::Spectral;
+use super::weight::applied;
 use crate::ops::{self, Reader, Signal};
-use crate::{Activation, Init, Layer, Params};
+use crate::{Activation, Init, Params};
 use candle_core::{Result, Tensor, bail};
 
 /// The sizes of a convolution; kernel, stride, padding and dilation are the same along both axes.
@@ -117,9 +119,9 @@ impl Conv2d {
 
     /// The same layer as a fixed function: it shares the parameters' storage and takes no gradient of
     /// them.
-    pub fn fixed(&self) -> Self {
+    pub fn detached(&self) -> Self {
         let (weight, bias) = (self.weight.detach(), self.bias.detach());
-        let spectral = self.spectral.as_ref().map(Spectral::fixed);
+        let spectral = self.spectral.as_ref().map(Spectral::detached);
         Self { weight, bias, mask: self.mask.clone(), spectral, ..*self }
     }
 
@@ -159,40 +161,14 @@ impl Residual {
         Self(layer)
     }
 
-    pub(crate) fn fixed(&self) -> Self {
-        Self(self.0.fixed())
+    pub(crate) fn detached(&self) -> Self {
+        Self(self.0.detached())
     }
 }
 
 impl Pass for Residual {
     fn pass(&self, x: &Signal, reader: Reader) -> Result<Signal> {
         self.0.pass(x, reader) // [B, C, H, W]
-    }
-}
-
-/// `y = x + layers(x)` (He et al. 2016, equation 1), for layers one after the other whose result has the
-/// shape of their input.
-#[derive(Debug, Clone)]
-pub struct Skip(pub(super) Vec<Layer>);
-
-impl Skip {
-    /// `layers`, the first one first, with their input added to their result.
-    pub fn new(layers: Vec<Layer>) -> Self {
-        Self(layers)
-    }
-
-    pub(crate) fn map(&self, f: impl Fn(&Layer) -> Layer) -> Self {
-        Self(self.0.iter().map(f).collect())
-    }
-}
-
-impl Pass for Skip {
-    fn pass(&self, x: &Signal, reader: Reader) -> Result<Signal> {
-        let mut y = x.clone();
-        for layer in &self.0 {
-            y = layer.pass(&y, Reader::Layer)?;
-        }
-        x.plus(&y, reader)
     }
 }
 
@@ -227,7 +203,7 @@ impl ConvTranspose2d {
         Ok(Self { weight, bias, activation, window })
     }
 
-    pub(crate) fn fixed(&self) -> Self {
+    pub(crate) fn detached(&self) -> Self {
         Self { weight: self.weight.detach(), bias: self.bias.detach(), ..*self }
     }
 }

@@ -207,7 +207,7 @@ mod tests {
         let by_hand = [weight[0] + 3.0 * weight[2] + bias[0], 3.0 * weight[5] + bias[1]];
         let y = values(&layer.forward(&x).unwrap());
         assert!(y.iter().zip(by_hand).all(|(y, by_hand)| (y - by_hand).abs() < 1e-6));
-        assert_eq!(values(&layer.fixed().forward(&x).unwrap()), y);
+        assert_eq!(values(&layer.detached().forward(&x).unwrap()), y);
         assert!(Linear::masked(&params, "m", [3, 2], &mask[1..], Activation::Linear).is_err());
     }
 

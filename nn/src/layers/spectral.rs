@@ -31,7 +31,7 @@ impl Spectral {
         Ok(Self { u, mode: Mode::Training })
     }
 
-    pub(super) fn fixed(&self) -> Self {
+    pub(super) fn detached(&self) -> Self {
         Self { u: self.u.clone(), mode: Mode::Fixed }
     }
 
@@ -125,7 +125,7 @@ mod tests {
                 last = now;
             }
             assert!((last - expected).abs() < 1e-6, "{last} {expected}");
-            let kept = spectral.fixed();
+            let kept = spectral.detached();
             kept.iterate(&matrix(rows)).unwrap();
             assert_eq!(kept.u.to_vec1::<f32>().unwrap(), spectral.u.to_vec1::<f32>().unwrap());
         }

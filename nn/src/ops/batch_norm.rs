@@ -1,7 +1,7 @@
 //! Normalisation by the statistics of the batch, and activation, in two passes.
 mod statistics;
 
-use self::statistics::Statistics;
+use self::statistics::{ELEMENT_WORK, EPS, SAMPLES, Statistics};
 use super::activation::with_function;
 use super::fresh::compute;
 use super::signal::{Given, Gradients3, LayerOp, Reader, Signal, apply};
@@ -11,15 +11,6 @@ use super::{on_cpu_f32, read, slice, vectorised};
 use crate::Activation;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use std::sync::{Arc, OnceLock};
-
-/// Added to a variance before the root.
-pub(crate) const EPS: f64 = 1e-5;
-
-/// Samples per tile: a tile has one share of each sum over the batch.
-const SAMPLES: usize = 4;
-
-/// What one element costs in multiply-adds of a matrix product, roughly.
-const ELEMENT_WORK: usize = 64;
 
 /// What a batch was like: mean and biased variance of each channel, `[C]`.
 pub(crate) struct Moments {

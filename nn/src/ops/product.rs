@@ -14,6 +14,7 @@ mod kernel;
 use super::sink::Content;
 use super::tiles::{LINE, scratch};
 use candle_core::{Result, bail};
+pub(super) use kernel::Old;
 use kernel::{Dots, Kernel, Tile};
 
 /// The numbers that rows are multiplied by.
@@ -39,15 +40,6 @@ impl<'a> Rows<'a> {
     pub(super) fn new(values: &'a [f32], columns: usize) -> Self {
         Self { values, stride: columns, columns }
     }
-}
-
-/// What becomes of the numbers that the result of a product is written over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Old {
-    /// They are lost.
-    Replaced,
-    /// The product is added to them.
-    Kept,
 }
 
 impl From<Content> for Old {

@@ -36,14 +36,14 @@ impl Drawing for Figure<'_> {
 
     fn draw<B: DrawingBackend>(&self, root: &DrawingArea<B, Shift>) -> Drawn<B> {
         root.fill(&WHITE)?;
-        let Plane { data, drawn, field } = self.plane;
+        let Plane { data, samples, field } = self.plane;
         let axis = |which: usize| Axis::linear([field.from[which], field.to[which]].into_iter());
         let (x, y) = (axis(0), axis(1));
         let mut chart = chart(root, self.title, [&x, &y], [""; 2])?;
         let within = |at: &&[f32; 2]| {
             (0..2).all(|axis| (field.from[axis]..=field.to[axis]).contains(&f64::from(at[axis])))
         };
-        for (points, colour) in [(data, DATA), (drawn, PALETTE[0])] {
+        for (points, colour) in [(data, DATA), (samples, PALETTE[0])] {
             let dots = points
                 .iter()
                 .filter(within)
@@ -75,7 +75,7 @@ mod tests {
     fn points_and_contours_are_drawn() {
         let data = vec![[0.0, 0.0], [1.0, 1.0]];
         let field = Field::around(&data, 9, |at| Ok(at.iter().map(|[x, _]| *x).collect())).unwrap();
-        let mut shown = Plane { data, drawn: vec![[0.5, 0.5], [99.0, 0.0]], field };
+        let mut shown = Plane { data, samples: vec![[0.5, 0.5], [99.0, 0.0]], field };
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("plane.svg");
         plane("eight", &shown, &path).unwrap();

@@ -6,9 +6,8 @@
 //! the generator but for tanh at its end; leaky ReLU in the discriminator. Weights are N(0, 0.02²) at first, of the
 //! first layer too, which the paper calls a multiplication of the noise by a matrix.
 use super::builder::{Builder, before, halving};
-use super::{BatchNorm, Downsample};
 use crate::data::Shape;
-use crate::gan::GanConfig;
+use crate::gan::config::{BatchNorm, Downsample, GanConfig};
 use candle_core::Result;
 use nn::{Activation, Conv2dConfig};
 

@@ -1,9 +1,8 @@
 //! Small residual networks, in the manner of Gulrajani et al. 2017 (appendix F): two convolutions are added to what
 //! they are given, then another one changes the size. The discriminator has no batch normalisation.
-use super::BatchNorm;
 use super::builder::{Builder, halving};
 use crate::data::Shape;
-use crate::gan::GanConfig;
+use crate::gan::config::{BatchNorm, GanConfig};
 use candle_core::Result;
 use nn::{Activation, Conv2dConfig};
 

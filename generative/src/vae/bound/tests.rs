@@ -192,8 +192,8 @@ fn linear(off: f64, factor: f64) -> Networks<Frozen> {
 fn gaps(networks: &Networks<Frozen>, pictures: &[[f64; 3]], k: usize) -> Vec<f64> {
     let x = tensor(pictures.as_flattened(), &[pictures.len(), 1, 1, 3]);
     let x = x.to_dtype(DType::F32).unwrap();
-    let shown = Shown { x, label: None };
-    let bounds = importance_weighted(networks, GAUSSIAN, &shown, k, &mut stream(1, "test"));
+    let inputs = Inputs { x, label: None };
+    let bounds = importance_weighted(networks, GAUSSIAN, &inputs, k, &mut stream(1, "test"));
     let bounds = bounds.unwrap();
     assert_eq!(bounds.len(), pictures.len());
     pictures.iter().zip(bounds).map(|(x, bound)| exact(x) - bound).collect()

@@ -3,8 +3,16 @@ use super::super::activation::with_slope;
 use super::super::functions::{LANES, fold, sum};
 use super::super::tiles::{for_each, scratch};
 use super::super::vectorised;
-use super::{ELEMENT_WORK, EPS, SAMPLES};
 use crate::Activation;
+
+/// Added to a variance before the root.
+pub(super) const EPS: f64 = 1e-5;
+
+/// Samples per tile: a tile has one share of each sum over the batch.
+pub(super) const SAMPLES: usize = 4;
+
+/// What one element costs in multiply-adds of a matrix product, roughly.
+pub(super) const ELEMENT_WORK: usize = 64;
 
 /// Of each channel.
 pub(super) struct Statistics {

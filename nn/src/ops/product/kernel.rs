@@ -1,8 +1,16 @@
 //! Tiles of a product, for each kind of vectors.
 #![allow(unsafe_code, reason = "pointers, and instructions that only some machines have")]
-use super::Old;
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
+
+/// What becomes of the numbers that the result of a product is written over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ops) enum Old {
+    /// They are lost.
+    Replaced,
+    /// The product is added to them.
+    Kept,
+}
 
 /// Some rows of a result in some of its columns: Z vectors wide, the last one with `tail` columns.
 pub(super) struct Tile<'a> {

@@ -1,18 +1,17 @@
-//! What a network sees of a picture.
-use super::learner::Subject;
-use super::{Network, Place};
-use crate::Sheet;
+//! The receptive field of a network.
+use super::{Network, Place, Subject};
+use crate::ImageGrid;
 use crate::data::{Images, Shape};
 use anyhow::{Context as _, Result};
 use candle_core::{DType, Device, Tensor, Var};
 use rand::Rng as _;
 use train::Rng;
 
-/// Pictures over which gradients are averaged: a unit that is off in one is on in another.
-const PICTURES: usize = 16;
+/// Images over which gradients are averaged: a unit that is off in one is on in another.
+const IMAGES: usize = 16;
 
-/// The mean size of the gradient of what is said of the number at `place` with respect to each number of the
-/// picture, `[C, H, W]`, over random pictures.
+/// The mean absolute gradient of the logits at `place` with respect to each value of the image, `[C, H, W]`, over
+/// random images.
 ///
 /// # Errors
 /// What the network reports.
@@ -25,14 +24,13 @@ pub(crate) fn gradient(
 ) -> Result<Vec<f32>> {
     let Subject { shape, output, classes } = *subject;
     let Shape { channels, height, width } = shape;
-    let values: Vec<f32> =
-        (0..PICTURES * shape.len()).map(|_| rng.random_range(-1.0..1.0)).collect();
-    let x = Tensor::from_vec(values, (PICTURES, channels, height, width), device)?;
+    let values: Vec<f32> = (0..IMAGES * shape.len()).map(|_| rng.random_range(-1.0..1.0)).collect();
+    let x = Tensor::from_vec(values, (IMAGES, channels, height, width), device)?;
     let x = Var::from_tensor(&x)?;
-    let class = Tensor::zeros(PICTURES, DType::U32, device)?;
-    let said = network.forward(&x, (classes > 0).then_some(&class))?; // [n, C·P, H, W]
+    let class = Tensor::zeros(IMAGES, DType::U32, device)?;
+    let logits = network.forward(&x, (classes > 0).then_some(&class))?; // [n, C·P, H, W]
     let params = output.params();
-    let here = said.narrow(1, place.channel * params, params)?;
+    let here = logits.narrow(1, place.channel * params, params)?;
     let here = here.narrow(2, place.row, 1)?.narrow(3, place.column, 1)?; // [n, P, 1, 1]
     // Not their sum, which a softmax does not depend on.
     let weights: Vec<f32> = (0..params).map(|_| rng.random_range(0.5..1.5)).collect();
@@ -42,18 +40,19 @@ pub(crate) fn gradient(
     Ok(gradient.abs()?.mean(0)?.flatten_all()?.to_vec1()?)
 }
 
-/// Squares of a pixel in the picture, and shades of what is seen: each a tenth of the one before.
+/// Side of the square that stands for a pixel.
 const ENLARGED: usize = 8;
+/// Shades of gradients, each a tenth of the one before.
 const SHADES: [u8; 4] = [255, 190, 135, 90];
 
-/// What the pixel in the middle sees: the brighter, the larger the gradient; itself red, what it does not
-/// see dark.
-pub(crate) fn sheet(
+/// The receptive field of the pixel in the middle: the brighter, the larger the gradient; itself red, pixels without
+/// influence dark.
+pub(crate) fn image_grid(
     network: &dyn Network,
     subject: &Subject,
     device: &Device,
     rng: &mut Rng,
-) -> Result<Sheet> {
+) -> Result<ImageGrid> {
     let Shape { channels, height, width } = subject.shape;
     // The last channel: it sees the others at its own place too.
     let middle = Place { row: height / 2, column: width / 2, channel: channels - 1 };
@@ -72,16 +71,16 @@ pub(crate) fn sheet(
             continue;
         }
         let (row, column) = (row / ENLARGED, column / ENLARGED);
-        let seen = largest_at(row * width + column);
+        let gradient = largest_at(row * width + column);
         *pixel = match (row, column) == (middle.row, middle.column) {
             true => [230, 40, 40][colour],
-            false if seen > 0.0 => {
-                let decades = -(seen / most).log10();
+            false if gradient > 0.0 => {
+                let decades = -(gradient / most).log10();
                 SHADES[(decades.max(0.0) as usize).min(SHADES.len() - 1)]
             }
             false => [25, 25, 40][colour],
         };
     }
     let images = Images::new(shape, 256, pixels, None)?;
-    Ok(Sheet { name: "receptive", images, columns: 1 })
+    Ok(ImageGrid { name: "receptive", images, columns: 1 })
 }

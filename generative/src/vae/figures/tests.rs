@@ -1,9 +1,10 @@
-use super::*;
 use crate::VaeConfig;
 use crate::data::{Dataset, GlyphsConfig, GridConfig, glyphs, stripes};
+use crate::latents::{LatentSpace as _, active_units};
+use crate::{Generative as _, Objective, Vae};
 use candle_core::Device;
 use train::testing::{resume_changes_nothing, same_seed_same_bits, trained};
-use train::{Learner, Log};
+use train::{Learner, Log, Split};
 
 fn small(data: Dataset, config: VaeConfig) -> Vae {
     let config = VaeConfig { hidden: 64, lr: 1e-2, batch: 64, ..config };
@@ -19,7 +20,7 @@ fn denoising(corrupt: f64) -> VaeConfig {
     VaeConfig { objective: Objective::Reconstruction, corrupt, latents: 6, ..VaeConfig::default() }
 }
 
-fn make(config: VaeConfig) -> impl Fn() -> Result<Box<dyn Learner>> {
+fn make(config: VaeConfig) -> impl Fn() -> anyhow::Result<Box<dyn Learner>> {
     move || Ok(Box::new(small(lines(), config.clone())))
 }
 
@@ -27,23 +28,23 @@ fn make(config: VaeConfig) -> impl Fn() -> Result<Box<dyn Learner>> {
 fn what_is_encoded_is_decoded_to_the_reconstruction() {
     let vae = small(lines(), VaeConfig { latents: 2, ..VaeConfig::default() });
     let images = vae.validation.clone();
-    let z = vae.encode(&images).unwrap();
+    let z = vae.model.encode(&images).unwrap();
     assert_eq!((z.len(), z.size()), (500, 2));
     // A picture by itself has the vector that it has among others, up to the order of sums.
-    let alone = vae.encode(&images.take(499..500)).unwrap();
+    let alone = vae.model.encode(&images.take(499..500)).unwrap();
     assert!(alone.row(0).iter().zip(z.row(499)).all(|(alone, z)| (alone - z).abs() < 1e-6));
-    let decoded = vae.decode(&z).unwrap();
-    let sheets = vae.all_sheets().unwrap();
-    assert_eq!(sheets[1].images.image(10), decoded.image(0));
-    let names: Vec<_> = sheets.iter().map(|sheet| sheet.name).collect();
+    let decoded = vae.model.decode(&z).unwrap();
+    let grids = vae.image_grids().unwrap();
+    assert_eq!(grids[1].images.image(10), decoded.image(0));
+    let names: Vec<_> = grids.iter().map(|grid| grid.name).collect();
     assert_eq!(names[2..4], ["interpolations", "interpolations-spherical"]);
     assert_eq!(names.last(), Some(&"manifold"));
     // Both ways begin at the first picture and end at the second.
-    for sheet in &sheets[2..4] {
-        assert_eq!(sheet.images.image(0), decoded.image(0));
-        assert_eq!(sheet.images.image(11), decoded.image(1));
+    for grid in &grids[2..4] {
+        assert_eq!(grid.images.image(0), decoded.image(0));
+        assert_eq!(grid.images.image(11), decoded.image(1));
     }
-    assert_eq!(crate::latents::map(&vae, &images).unwrap().unwrap().at.len(), 500);
+    assert_eq!(crate::latents::map(&vae.model, &images).unwrap().unwrap().at.len(), 500);
 }
 
 #[test]
@@ -52,7 +53,7 @@ fn active_units_and_probes_are_measured() {
     let mut vae = small(glyphs(&config).unwrap(), VaeConfig { latents: 3, ..VaeConfig::default() });
     let validation = vae.evaluate(Split::Validation).unwrap().measures;
     let test = vae.evaluate(Split::Test).unwrap().measures;
-    let z = vae.encode(&vae.test).unwrap();
+    let z = vae.model.encode(&vae.test).unwrap();
     assert_eq!(test["active_units"].mean, active_units(&z) as f64);
     assert!(validation.contains_key("active_units") && !validation.contains_key("probe_accuracy"));
     assert_eq!((test["probe_accuracy"].n, test["pixel_probe_accuracy"].n), (40, 40));
@@ -78,7 +79,7 @@ fn a_denoising_auto_encoder_cleans() {
     assert_eq!(evaluation.objective.measure, "denoising_nats");
     assert_eq!(evaluation.value(), cleaned);
     assert!(evaluation.measures["reconstruction_nats"].mean < cleaned);
-    let names = |vae: &Vae| vae.all_sheets().unwrap()[1].name;
+    let names = |vae: &Vae| vae.image_grids().unwrap()[1].name;
     assert_eq!(names(&small(lines(), denoising(0.2))), "denoised");
     assert_ne!(names(&small(lines(), denoising(0.0))), "denoised");
 }

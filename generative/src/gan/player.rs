@@ -1,0 +1,69 @@
+//! One of the two networks with what trains it.
+use super::config::GanConfig;
+use anyhow::Result;
+use candle_core::Tensor;
+use nn::{Optimizer, OptimizerConfig, Params, Rule, Sequential};
+
+/// Generator or discriminator.
+pub(super) struct Player {
+    pub(super) params: Params,
+    pub(super) network: Sequential,
+    /// The network as a fixed function, for steps of the other player: gradients pass through it to its input.
+    pub(super) frozen: Sequential,
+    pub(super) optimizer: Optimizer,
+    /// Initial learning rate.
+    pub(super) lr: f64,
+}
+
+impl Player {
+    pub(super) fn new(
+        params: Params,
+        network: Sequential,
+        lr: f64,
+        config: &GanConfig,
+    ) -> Result<Self> {
+        let GanConfig { beta1, beta2, .. } = *config;
+        let rule =
+            OptimizerConfig { rule: Rule::Adam { lr, beta1, beta2, eps: 1e-8 }, max_norm: None };
+        let optimizer = Optimizer::new(&params, rule)?;
+        Ok(Self { params, frozen: network.detached(), network, optimizer, lr })
+    }
+
+    /// One update by the gradient of `loss`, with this part of the initial learning rate; the norm of that
+    /// gradient.
+    pub(super) fn step(&mut self, loss: &Tensor, lr: f64) -> Result<f64> {
+        self.optimizer.set_lr(self.lr * lr);
+        Ok(self.optimizer.step(loss)?.grad_norm)
+    }
+}
+
+/// Clips every parameter to ±`limit` (Arjovsky, Chintala & Bottou 2017, algorithm 1).
+pub(super) fn clip(params: &Params, limit: f64) -> Result<()> {
+    for (_, var) in params.named() {
+        var.set(&var.as_detached_tensor().clamp(-limit, limit)?)?;
+    }
+    Ok(())
+}
+
+/// Exponential moving average of parameters.
+pub(super) struct Ema {
+    pub(super) params: Params,
+    decay: f64,
+}
+
+impl Ema {
+    /// From `params` on, which are untrained.
+    pub(super) fn new(params: Params, decay: f64) -> Self {
+        Self { params, decay }
+    }
+
+    /// The `step`-th update, from 0, towards `params`.
+    pub(super) fn update(&self, params: &Params, step: u64) -> Result<()> {
+        Ok(self.params.blend(params, 1.0 - decay(self.decay, step))?)
+    }
+}
+
+/// min(decay, (1 + step)/(10 + step)): the untrained parameters fade quickly.
+pub(super) fn decay(decay: f64, step: u64) -> f64 {
+    decay.min((1.0 + step as f64) / (10.0 + step as f64))
+}

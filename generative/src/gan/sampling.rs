@@ -1,0 +1,86 @@
+//! Samples of the generator.
+use super::config::NoisePrior;
+use super::networks::{Form, joined};
+use crate::data::{Images, Shape, one_hot};
+use anyhow::Result;
+use candle_core::{Device, Module as _, Tensor};
+use nn::Frozen;
+use train::{Rng, pulse};
+
+/// Samples in a forward pass.
+const GROUP: usize = 500;
+
+/// The generator that samples are taken from: its exponential moving average, where there is one.
+pub(super) struct Sampler {
+    pub(super) network: Frozen,
+    pub(super) form: Form,
+    /// Z.
+    pub(super) latents: usize,
+    pub(super) prior: NoisePrior,
+    /// Names of the labels that the networks are conditioned on; none of an unconditional model.
+    pub(super) classes: Vec<String>,
+    pub(super) device: Device,
+}
+
+impl Sampler {
+    /// z of `n` samples, `[n, Z]`.
+    pub(super) fn noise(&self, n: usize, rng: &mut Rng) -> Vec<f32> {
+        let mut z = vec![0.0; n * self.latents];
+        self.prior.fill(&mut z, rng);
+        z
+    }
+
+    /// `[n, L]` for n `labels`; none for none.
+    pub(super) fn one_hot(&self, labels: &[u32]) -> Result<Option<Tensor>> {
+        if labels.is_empty() {
+            return Ok(None);
+        }
+        let labels = Tensor::from_slice(labels, labels.len(), &self.device)?; // [n]
+        Ok(Some(one_hot(&labels, self.classes.len())?))
+    }
+
+    /// G(z) as rows `[n, D]`, for z `[n, Z]` and `labels`, of which there may be none.
+    pub(super) fn generate(&self, z: &[f32], labels: &[u32]) -> Result<Vec<f32>> {
+        let latents = self.latents;
+        let mut all = Vec::with_capacity(z.len() / latents * self.form.len());
+        for (i, z) in z.chunks(GROUP * latents).enumerate() {
+            pulse::check()?;
+            let n = z.len() / latents;
+            let z = Tensor::from_slice(z, (n, latents), &self.device)?;
+            let labels = labels.get(i * GROUP..i * GROUP + n).unwrap_or_default();
+            let samples = self.network.forward(&joined(&z, self.one_hot(labels)?.as_ref())?)?;
+            all.extend(samples.flatten_all()?.to_vec1::<f32>()?);
+        }
+        Ok(all)
+    }
+
+    /// `n` images with these labels; `None` of a model of points.
+    pub(super) fn images(&self, n: usize, labels: &[u32], rng: &mut Rng) -> Result<Option<Images>> {
+        let Form::Image(shape) = self.form else { return Ok(None) };
+        Ok(Some(images(shape, &self.generate(&self.noise(n, rng), labels)?)?))
+    }
+
+    /// `n` points with these labels; `None` of a model of images.
+    pub(super) fn points(
+        &self,
+        n: usize,
+        labels: &[u32],
+        rng: &mut Rng,
+    ) -> Result<Option<Vec<[f32; 2]>>> {
+        if self.form != Form::Point {
+            return Ok(None);
+        }
+        Ok(Some(self.generate(&self.noise(n, rng), labels)?.as_chunks().0.to_vec()))
+    }
+
+    /// `n` labels, the classes in turn; none of an unconditional model.
+    pub(super) fn labels_in_turn(&self, n: usize) -> Vec<u32> {
+        (0..self.classes.len() as u32).cycle().take(n).collect()
+    }
+}
+
+/// Images of the values of a network, −1 to 1, row by row.
+pub(super) fn images(shape: Shape, values: &[f32]) -> Result<Images> {
+    let pixels = values.iter().map(|x| (127.5 * (x + 1.0)).round() as u8).collect();
+    Images::new(shape, 256, pixels, None)
+}

@@ -1,0 +1,116 @@
+//! Hyper-parameters, and which go together.
+use crate::LikelihoodName;
+use crate::data::{Binarisation, Images, Shape};
+use crate::memory;
+use serde::{Deserialize, Serialize};
+use train::{BadValue, Memory, above};
+
+train::hyper_parameters! {
+    /// Hyper-parameters of [`VqVae`](super::VqVae).
+    pub struct VqVaeConfig {
+        /// Codes in the codebook; a grid of at most 256 different ones is a picture that other models can
+        /// learn
+        codes: usize = 128, in 2..=256;
+        /// Numbers in a code
+        dims: usize = 16, in 1..=1 << 12;
+        /// How codes follow what chose them: ema (running means) or loss (a term of the loss)
+        codebook: CodebookRule = CodebookRule::Ema;
+        /// Decay of the running means (γ), of ema
+        decay: f64 = 0.99, in 0.0..1.0;
+        /// A code that is chosen less often than this part of its even share moves to where the encoder
+        /// is, of ema; 0 for never
+        restart: f64 = 0.1, in 0.0..=1.0;
+        /// Weight of the encoder's distance from the codes it chose (β)
+        beta: f64 = 0.25, in 0.0..;
+        /// What a pixel is, given the codes: bernoulli (black or white), gaussian, or logistic (one of the
+        /// grey levels)
+        likelihood: LikelihoodName = LikelihoodName::Bernoulli;
+        /// Standard deviation of a gaussian pixel, where black is 0 and white 1
+        sigma: f64 = 0.1, in 1e-3..;
+        /// Black and white pictures from grey ones: static, dynamic (drawn anew each time) or none
+        binarisation: Binarisation = Binarisation::Dynamic;
+        /// Channels of the layers on the grid; those at half the picture's size have half as many
+        channels: usize = 64, in 1..=1 << 12;
+        /// Residual layers on each side of the codes
+        residual: usize = 2, in 0..=64;
+        /// Learning rate
+        lr: f64 = 1e-3, in above(0.0);
+        /// Batch size, in pictures
+        batch: usize = 128, in 1..=1 << 20;
+    }
+}
+
+/// How the codebook of a [`VqVae`](super::VqVae) learns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CodebookRule {
+    /// Codes are running means of what chose them.
+    Ema,
+    /// Their distance from it is a term of the loss.
+    Loss,
+}
+
+impl VqVaeConfig {
+    /// What all of it takes for such pictures, of each number of which so many `outputs` are said.
+    pub(super) fn memory(&self, shape: Shape, outputs: usize) -> Memory {
+        let Self { channels, dims, residual, codes, batch, .. } = *self;
+        let mut memory = Memory::default();
+        let kernels = memory::sum([
+            channels.saturating_mul(16 + 18 * residual),
+            dims.saturating_mul(10),
+            16 * shape.channels * (1 + outputs),
+        ]);
+        memory::learned(
+            &mut memory,
+            ("channels", channels),
+            &[("residual", residual), ("dims", dims)],
+            [channels, kernels],
+        );
+        memory::learned(
+            &mut memory,
+            ("codes", codes),
+            &[("residual", residual), ("dims", dims)],
+            [codes, dims],
+        );
+        let grid = shape.height * shape.width / 16;
+        // Half the channels on four times the grid, on either side.
+        let maps = memory::sum([
+            channels.saturating_mul(6 + 2 * residual),
+            dims.saturating_mul(4),
+            codes,
+            16 * shape.channels * (2 + outputs),
+        ]);
+        memory::pass(
+            &mut memory,
+            batch,
+            &[("channels", channels), ("residual", residual), ("dims", dims), ("codes", codes)],
+            [grid, maps],
+        );
+        memory
+    }
+
+    /// Refuses what can't be, for such pictures.
+    pub(super) fn check_for(&self, images: &Images) -> Result<(), BadValue> {
+        self.check()?;
+        let grey = self.binarisation == Binarisation::None && images.levels() > 2;
+        if grey && self.likelihood == LikelihoodName::Bernoulli {
+            let expected = "a pixel that is black or white has no likelihood of a grey; give static or \
+                            dynamic, or --likelihood logistic";
+            return Err(BadValue::new("binarisation", "none", expected));
+        }
+        let default = Self::default();
+        let counts =
+            [("decay", self.decay, default.decay), ("restart", self.restart, default.restart)];
+        for (name, value, default) in counts {
+            if self.codebook != CodebookRule::Ema && value != default {
+                return Err(BadValue::new(name, value, "it is --codebook ema that counts"));
+            }
+        }
+        let Shape { height, width, .. } = images.shape();
+        if ![height, width].iter().all(|side| side.is_multiple_of(4)) {
+            let expected = "the networks halve height and width twice: both must be multiples of 4";
+            return Err(BadValue::new("data", format!("of {height}×{width}"), expected));
+        }
+        Ok(())
+    }
+}

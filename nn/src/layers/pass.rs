@@ -1,0 +1,9 @@
+//! What a layer is asked for.
+use crate::ops::{Reader, Signal};
+use candle_core::Result;
+
+/// A layer as a network passes signals through it; alone it is a [`Module`].
+pub trait Pass {
+    /// The result for x, for `reader`.
+    fn pass(&self, x: &Signal, reader: Reader) -> Result<Signal>;
+}

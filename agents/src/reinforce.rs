@@ -5,12 +5,12 @@
 //! unbiased estimate of the gradient of the expected return where γ = 1 and b does not depend on the
 //! action. G is what the step earned from then on, or with `--returns whole` what the episode earned.
 //! Where we leave the book: several episodes per step, no factor γᵗ, Adam.
-use crate::agent::longest;
-use crate::policy_head::{Head, Policy};
-use crate::policy_net::{critic_network, policy_network};
-use crate::returns::{Weights, discounted_return, normalise, rewards_to_go};
-use crate::rollout::Rollout;
-use crate::scaling::Scaler;
+use crate::evaluation::longest;
+use crate::on_policy::heads::{Head, Policy};
+use crate::on_policy::nets::{critic_network, policy_network};
+use crate::on_policy::returns::{Weights, discounted_return, normalise, rewards_to_go};
+use crate::on_policy::rollout::Rollout;
+use crate::on_policy::scaling::Scaler;
 use crate::{Agent, MakeEnv, OptimizerName, evaluate, memory};
 use anyhow::Result;
 use candle_core::{Device, Module as _, Tensor};

@@ -35,14 +35,14 @@ macro_rules! policy_parameters {
         }
 
         impl $name {
-            fn shape(&self) -> $crate::policy_net::Shape {
+            fn shape(&self) -> $crate::on_policy::nets::Shape {
                 let Self { hidden, init: start, log_std, .. } = *self;
-                $crate::policy_net::Shape { hidden, start, log_std }
+                $crate::on_policy::nets::Shape { hidden, start, log_std }
             }
 
-            fn scaling(&self) -> $crate::scaling::Scaling {
+            fn scaling(&self) -> $crate::on_policy::scaling::Scaling {
                 let Self { normalize_obs, clip_obs, normalize_reward, clip_reward, gamma, .. } = *self;
-                $crate::scaling::Scaling {
+                $crate::on_policy::scaling::Scaling {
                     normalize_obs, clip_obs, normalize_reward, clip_reward, gamma,
                 }
             }
@@ -58,7 +58,7 @@ macro_rules! policy_parameters {
     };
 }
 
-/// The same for learners that are an [`Actor`](crate::actor::Actor): the own ones must have
+/// The same for learners that are an [`OnPolicyTrainer`](crate::on_policy::trainer::OnPolicyTrainer): the own ones must have
 /// `rollout`, `entropy_coef`, `optimizer` and `lr`, whose defaults differ.
 macro_rules! actor_parameters {
     ($(#[$meta:meta])* pub struct $name:ident { $($own:tt)* }) => {
@@ -91,11 +91,11 @@ macro_rules! actor_parameters {
                 ::train::check_learning_rate(self.lr_end, self.lr_steps, first)
             }
 
-            fn setup(&self, critic: $crate::Critic) -> $crate::actor::Setup {
+            fn setup(&self, critic: $crate::Critic) -> $crate::on_policy::trainer::Setup {
                 let Self { n_envs, rollout, network: sharing, .. } = *self;
                 let Self { value_coef, entropy_coef, lr, lr_end, lr_steps, .. } = *self;
                 let Self { optimizer, optimizer_eps, max_grad_norm, .. } = *self;
-                $crate::actor::Setup {
+                $crate::on_policy::trainer::Setup {
                     n_envs,
                     rollout,
                     critic,

@@ -1,5 +1,5 @@
 //! The networks of policy-gradient learners: one says how to act, one what a state is worth.
-use crate::policy_head::{Head, Policy};
+use crate::on_policy::heads::{Head, Policy};
 use candle_core::{Module, Result, Tensor, bail};
 use clap::ValueEnum;
 use envs::Spec;

@@ -1,5 +1,5 @@
 //! What happened while a policy acted, kept until it learns from it.
-use crate::returns::Steps;
+use crate::on_policy::returns::Steps;
 use anyhow::{Result, ensure};
 use bytemuck::{Pod, Zeroable, cast_slice_mut};
 use envs::{Action, End, Spec, Transition};

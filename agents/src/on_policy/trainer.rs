@@ -1,9 +1,9 @@
 //! What actor-critic learners share: networks, environments, the rollout under way, and the step on
 //! L = L_π + c_v·L_v − c_e·mean H(π(·|s)).
-use crate::policy_head::Policy;
-use crate::policy_net::{ActorCriticNet, Shape, Sharing};
-use crate::rollout::Rollout;
-use crate::scaling::{Scaler, Scaling};
+use crate::on_policy::heads::Policy;
+use crate::on_policy::nets::{ActorCriticNet, Shape, Sharing};
+use crate::on_policy::rollout::Rollout;
+use crate::on_policy::scaling::{Scaler, Scaling};
 use crate::tabular::{Model, Table};
 use crate::{MakeEnv, discrete_actions, evaluate, memory};
 use anyhow::Result;
@@ -14,7 +14,7 @@ use nn::{Frozen, HostTensor, Optimizer, OptimizerConfig, Params, Sequential};
 use serde::{Deserialize, Serialize};
 use train::{BadValue, Checkpoint, FirstUpdate, Linear, Log, MODEL, Memory, Rng, stream};
 
-/// What an [`Actor`] is made from.
+/// What an [`OnPolicyTrainer`] is made from.
 pub(crate) struct Setup {
     /// N, environments stepped together.
     pub(crate) n_envs: usize,
@@ -67,7 +67,7 @@ pub enum Critic {
 }
 
 /// Acts by its policy and remembers what came of it, until a learner takes the rollout. `B` is T·N.
-pub(crate) struct Actor {
+pub(crate) struct OnPolicyTrainer {
     pub(crate) make: MakeEnv,
     pub(crate) params: Params,
     pub(crate) net: ActorCriticNet<Sequential>,
@@ -90,7 +90,7 @@ pub(crate) struct Actor {
     rng: Rng,
 }
 
-impl Actor {
+impl OnPolicyTrainer {
     /// At the start of the first episodes, untrained.
     pub(crate) fn new(make: MakeEnv, setup: Setup, seed: u64, device: &Device) -> Result<Self> {
         let n = setup.n_envs;

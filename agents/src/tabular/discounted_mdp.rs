@@ -1,80 +1,15 @@
-//! What planners share.
-use super::model::{Endless, Rests, Way, Worth, larger};
-use super::{Choice, Model, Table};
+//! An MDP with its discount, which planners solve and policies are evaluated in.
+use super::choice::Choice;
+use super::discount::Discount;
+use super::model::{Endless, Model, Rests, Way, Worth};
+use super::table::Table;
 use anyhow::{Context, Result, bail, ensure};
 use envs::Mdp;
-use serde::{Deserialize, Serialize};
-use std::fmt;
-use std::str::FromStr;
 use std::sync::OnceLock;
-use train::{Evaluation, Measure, Text};
-
-/// γ as a hyper-parameter: a number, or the one the problem is usually stated with.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "train::Text")]
-pub enum Discount {
-    /// `own`: what [`Mdp::discount`] says.
-    #[default]
-    Own,
-    /// This number, between 0 and 1.
-    Of(f64),
-}
-
-impl FromStr for Discount {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.parse() {
-            Ok(gamma) if (0.0..=1.0).contains(&gamma) => Ok(Self::Of(gamma)),
-            _ if text == "own" => Ok(Self::Own),
-            _ => Err("a number between 0 and 1 is expected, or `own`".to_owned()),
-        }
-    }
-}
-
-impl fmt::Display for Discount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Own => f.write_str("own"),
-            Self::Of(gamma) => write!(f, "{gamma}"),
-        }
-    }
-}
-
-impl From<Discount> for String {
-    fn from(discount: Discount) -> Self {
-        discount.to_string()
-    }
-}
-
-impl TryFrom<Text> for Discount {
-    type Error = String;
-
-    fn try_from(text: Text) -> Result<Self, String> {
-        text.to_string().parse()
-    }
-}
-
-/// By how much less than 1 learners of control with a table take γ = 1 to be.
-pub(crate) const TABLE_HASTE: f64 = 1e-9;
-
-/// The same of those whose values are approximate: more than their errors, or these decide.
-pub(crate) const APPROXIMATE_HASTE: f64 = 1e-2;
-
-/// γ as learners of control take it: a little less where it is 1.
-///
-/// Where a loop costs nothing, the equation of optimal values has more than one solution at γ = 1: what its
-/// states are thought to be worth beyond the best way to an end holds itself up, and an error once made
-/// stays; and going round for ever ties with ending. Of γ a little below 1 there is one solution, which
-/// comes to that of the ways to an end as γ goes to 1, and in which sooner is better (the perturbation of
-/// Bertsekas 2018, "Proper Policies in Infinite-State Stochastic Shortest Path Problems", by a discount in
-/// place of a cost, so that the unit of rewards does not matter).
-pub(crate) fn hastened(gamma: f64, haste: f64) -> f64 {
-    if gamma == 1.0 { 1.0 - haste } else { gamma }
-}
+use train::{Evaluation, Measure};
 
 /// An MDP with its discount.
-pub struct Problem {
+pub struct DiscountedMdp {
     /// The transitions.
     pub model: Model,
     /// γ.
@@ -87,7 +22,7 @@ pub struct Problem {
     played: OnceLock<Vec<Option<usize>>>,
 }
 
-impl Problem {
+impl DiscountedMdp {
     /// `mdp` with the discount that was chosen, to evaluate policies.
     ///
     /// # Errors
@@ -260,32 +195,6 @@ impl Problem {
     pub fn evaluation(&self, values: &[f64]) -> Evaluation {
         start_value(&self.model, values)
     }
-}
-
-/// States an MDP may have at most to be solved on the side.
-pub(crate) const LARGEST: usize = 2_000;
-
-/// The states with actions that an episode can visit by the pairs `allowed`.
-pub(crate) fn visited(model: &Model, allowed: impl Fn(usize) -> bool) -> Vec<usize> {
-    let mut found = vec![false; model.n_states()];
-    let mut open: Vec<usize> = model.starts().collect();
-    while let Some(state) = open.pop() {
-        if !std::mem::replace(&mut found[state], true) {
-            let pairs = model.pairs(state).filter(|&pair| allowed(pair));
-            open.extend(pairs.flat_map(|pair| model.entries(pair)).map(|(next, _)| next));
-        }
-    }
-    (0..model.n_states()).filter(|&state| found[state] && !model.pairs(state).is_empty()).collect()
-}
-
-/// The root mean square of `off(s)` over `states`; 0 where there are none. Squares of numbers beyond
-/// 10¹⁵⁴ would not be finite, those below 10⁻¹⁵⁴ not be there.
-pub(crate) fn root_mean_square(states: &[usize], off: impl Fn(usize) -> f64) -> f64 {
-    let largest = states.iter().map(|&state| off(state).abs()).fold(0.0, larger);
-    // A power of two, by which a quotient is not rounded.
-    let unit = if largest.is_normal() { largest.log2().floor().exp2() } else { 1.0 };
-    let squares: f64 = states.iter().map(|&state| (off(state) / unit).powi(2)).sum();
-    unit * (squares / states.len().max(1) as f64).sqrt()
 }
 
 /// The evaluation of one measure, `value_start`: the value under the start distribution.

@@ -33,8 +33,8 @@ fn pendulum() -> Box<dyn envs::Env> {
 }
 
 /// Both copies of a pendulum, `steps` steps on.
-fn played(steps: usize) -> Actor {
-    let mut actor = Actor::new(Box::new(pendulum), setup(), 1, &Device::Cpu).unwrap();
+fn played(steps: usize) -> OnPolicyTrainer {
+    let mut actor = OnPolicyTrainer::new(Box::new(pendulum), setup(), 1, &Device::Cpu).unwrap();
     (0..steps).for_each(|_| assert!(!actor.step(&mut Log::default()).unwrap()));
     actor
 }
@@ -94,7 +94,7 @@ fn the_model_alone_acts_alike() {
     let mut checkpoint = Checkpoint::create(&path).unwrap();
     actor.state(&mut checkpoint).unwrap();
     checkpoint.commit().unwrap();
-    let act = |actor: &Actor| {
+    let act = |actor: &OnPolicyTrainer| {
         let mut action = [0.0];
         actor.act_continuous(&[0.3, -0.9, 4.0], &mut action).unwrap();
         action
@@ -134,7 +134,7 @@ fn the_step_is_on_the_whole_loss() {
         let schedule = Setup { lr: 1.0, lr_end: 0.0, lr_steps: 16, optimizer, ..setup() };
         let setup = Setup { entropy_coef, value_coef: 0.25, ..schedule };
         let make: MakeEnv = Box::new(|| Box::new(CartPole::default()));
-        let mut actor = Actor::new(make, setup, 1, &Device::Cpu).unwrap();
+        let mut actor = OnPolicyTrainer::new(make, setup, 1, &Device::Cpu).unwrap();
         (0..4).for_each(|_| _ = actor.step(&mut Log::default()).unwrap());
         let (policy, critic) = actor.net.forward(&actor.obs().unwrap()).unwrap();
         let actions = actor.actions().unwrap();
@@ -160,6 +160,7 @@ fn the_step_is_on_the_whole_loss() {
 #[test]
 fn a_critic_of_actions_needs_them_numbered() {
     let setup = Setup { critic: Critic::Q, ..setup() };
-    let error = Actor::new(Box::new(pendulum), setup, 1, &Device::Cpu).err().unwrap().to_string();
+    let error =
+        OnPolicyTrainer::new(Box::new(pendulum), setup, 1, &Device::Cpu).err().unwrap().to_string();
     assert!(error.starts_with("--critic q: has one output for each action"), "{error}");
 }

@@ -4,11 +4,15 @@
 //! r + γ·q₂(s', argmax_a' q₁(s', a')): one says which action is best, the other what it is worth, so
 //! that luck in one is not taken for worth. Actions are ε-greedy in their mean. One step is a
 //! transition.
-use super::estimates::{Estimates, StepSize};
-use super::explorer::{Explorer, best, control_parameters};
-use super::world::{Task, World};
-use super::{Model, Table};
+use super::estimates::Estimates;
+use super::explorer::{Explorer, control_parameters};
+use super::problem::Problem;
+use super::step_size::StepSize;
+use super::tabular_env::TabularEnv;
 use crate::Agent;
+use crate::tabular::greedy::best;
+use crate::tabular::model::Model;
+use crate::tabular::table::Table;
 use anyhow::Result;
 use rand::Rng as _;
 use train::{Checkpoint, Evaluation, Learner, Log, Progress, Rng, Split, stream};
@@ -33,7 +37,7 @@ pub fn double_q_target(reward: f64, gamma: f64, next: Option<(&[f64], &[f64])>) 
 /// Double Q-learning in the environment it learns in.
 pub struct DoubleQLearning {
     config: DoubleQLearningConfig,
-    world: World,
+    env: TabularEnv,
     tables: [Estimates; 2],
     /// (q₁ + q₂) / 2, `[S, A]`: what is acted by.
     mean: Estimates,
@@ -46,30 +50,30 @@ impl DoubleQLearning {
     ///
     /// # Errors
     /// [`BadValue`](train::BadValue) where a hyper-parameter is out of range.
-    pub fn new(task: Task, config: DoubleQLearningConfig, seed: u64) -> Result<Self> {
+    pub fn new(problem: Problem, config: DoubleQLearningConfig, seed: u64) -> Result<Self> {
         config.check()?;
-        let world = World::new(task, config.gamma, seed)?;
-        let table = || Estimates::of_actions(&world.states, config.initial, config.alpha);
+        let env = TabularEnv::new(problem, config.gamma, seed)?;
+        let table = || Estimates::of_actions(&env.states, config.initial, config.alpha);
         let (tables, mean) = ([table(), table()], table());
         let explorer = Explorer::new(config.epsilon(), seed);
-        Ok(Self { config, world, tables, mean, explorer, coin: stream(seed, "coin") })
+        Ok(Self { config, env, tables, mean, explorer, coin: stream(seed, "coin") })
     }
 }
 
 impl Learner for DoubleQLearning {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
-        let Self { world, tables, mean, explorer, coin, .. } = self;
-        log.scalar("train/epsilon", explorer.epsilon(world.seen));
-        let action = explorer.choose(mean.row(world.state), world.seen);
-        let moved = world.step(action, log)?;
+        let Self { env, tables, mean, explorer, coin, .. } = self;
+        log.scalar("train/epsilon", explorer.epsilon(env.seen));
+        let action = explorer.choose(mean.row(env.state), env.seen);
+        let transition = env.step(action, log)?;
         let [one, two] = tables;
         for table in [&mut *one, &mut *two, &mut *mean] {
-            table.grow(&world.states);
+            table.grow(&env.states);
         }
         let (learning, other) = if coin.random() { (one, two) } else { (two, one) };
-        let next = moved.next.map(|state| (learning.row(state), other.row(state)));
-        let target = double_q_target(moved.reward, world.gamma, next);
-        let index = learning.index(moved.state, action);
+        let next = transition.next_state.map(|state| (learning.row(state), other.row(state)));
+        let target = double_q_target(transition.reward, env.gamma, next);
+        let index = learning.index(transition.state, action);
         log.scalar("train/td_error", learning.learn(index, target).abs());
         log.updated();
         mean.values[index] = (learning.values[index] + other.values[index]) / 2.0;
@@ -77,15 +81,15 @@ impl Learner for DoubleQLearning {
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        self.world.evaluate(self, self.config.episodes(), split)
+        self.env.evaluate(self, self.config.episodes(), split)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
-        self.world.state(checkpoint)?;
-        self.mean.state(&self.world.states, checkpoint)?;
+        self.env.state(checkpoint)?;
+        self.mean.state(&self.env.states, checkpoint)?;
         let [one, two] = &mut self.tables;
-        one.state_as("one", &self.world.states, checkpoint)?;
-        two.state_as("two", &self.world.states, checkpoint)?;
+        one.state_as("one", &self.env.states, checkpoint)?;
+        two.state_as("two", &self.env.states, checkpoint)?;
         self.explorer.state(checkpoint)?;
         checkpoint.value("coin", &mut self.coin)
     }
@@ -93,15 +97,15 @@ impl Learner for DoubleQLearning {
 
 impl Agent for DoubleQLearning {
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.mean.act(&self.world.states, obs, actions)
+        self.mean.act(&self.env.states, obs, actions)
     }
 
     fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
-        self.mean.draw(&self.world.states, obs, rngs, actions)
+        self.mean.draw(&self.env.states, obs, rngs, actions)
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
-        Ok(self.mean.table(&self.world.states, model))
+        Ok(self.mean.table(&self.env.states, model))
     }
 }
 
@@ -115,7 +119,7 @@ mod tests {
     #[test]
     fn each_table_learns_from_the_other() {
         // `chain` from cell 2 or 3: left to a cell where the tables disagree; γ = α = ½.
-        let mut moved = [0, 0];
+        let mut transition = [0, 0];
         for seed in 1..=40 {
             let mdp = GridWorld::new(&GridConfig::of(Layout::Chain)).unwrap();
             let config = DoubleQLearningConfig {
@@ -126,8 +130,8 @@ mod tests {
                 ..Default::default()
             };
             let mut learner =
-                DoubleQLearning::new(Task::of(Arc::new(mdp), 10), config, seed).unwrap();
-            let state = learner.world.state;
+                DoubleQLearning::new(Problem::of(Arc::new(mdp), 10), config, seed).unwrap();
+            let state = learner.env.state;
             if state == 1 {
                 continue;
             }
@@ -140,13 +144,13 @@ mod tests {
             // The first finds right best, of which the second thinks −2: ½·½·(−2). The second finds
             // left best, of which the first thinks 1: ½·½·1. Q-learning would find 1 and 2¼.
             match left {
-                [-0.5, 0.0] => moved[0] += 1,
-                [0.0, 0.25] => moved[1] += 1,
+                [-0.5, 0.0] => transition[0] += 1,
+                [0.0, 0.25] => transition[1] += 1,
                 _ => panic!("{left:?}"),
             }
             assert_eq!(learner.mean.values[here], (left[0] + left[1]) / 2.0);
         }
-        assert!(moved[0] > 3 && moved[1] > 3, "{moved:?}");
+        assert!(transition[0] > 3 && transition[1] > 3, "{transition:?}");
     }
 
     #[test]

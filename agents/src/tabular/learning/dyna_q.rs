@@ -5,13 +5,16 @@
 //! last: where outcomes are random, model-based keeps count of them instead. With `--kappa` above 0,
 //! planning adds κ·√τ to the reward of what has not been tried for τ transitions, and takes what was
 //! never tried in a state that was visited to lead back there with reward 0. One step is a transition.
-use super::estimates::{Estimates, StepSize};
+use super::estimates::Estimates;
 use super::explorer::{Explorer, control_parameters};
+use super::problem::Problem;
 use super::q_learning::q_learning_target;
 use super::states::States;
-use super::world::{Moved, Task, World};
-use super::{Model, Table};
+use super::step_size::StepSize;
+use super::tabular_env::{TabularEnv, Transition};
 use crate::Agent;
+use crate::tabular::model::Model;
+use crate::tabular::table::Table;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use rand::Rng as _;
@@ -62,12 +65,18 @@ impl Memory {
         self.tried.resize(n, 0);
     }
 
-    fn remember(&mut self, moved: Moved, row: std::ops::Range<usize>, index: usize, now: u64) {
+    fn remember(
+        &mut self,
+        transition: Transition,
+        row: std::ops::Range<usize>,
+        index: usize,
+        now: u64,
+    ) {
         if self.next[row].iter().all(|next| *next == NEVER) {
-            self.visited.push(moved.state);
+            self.visited.push(transition.state);
         }
-        self.rewards[index] = moved.reward;
-        self.next[index] = moved.next.map_or(END, |state| state as u32);
+        self.rewards[index] = transition.reward;
+        self.next[index] = transition.next_state.map_or(END, |state| state as u32);
         self.tried[index] = now;
     }
 
@@ -112,7 +121,7 @@ impl Memory {
 /// Dyna-Q in the environment it learns in.
 pub struct DynaQ {
     config: DynaQConfig,
-    world: World,
+    env: TabularEnv,
     q: Estimates,
     memory: Memory,
     explorer: Explorer,
@@ -124,29 +133,29 @@ impl DynaQ {
     ///
     /// # Errors
     /// [`BadValue`](train::BadValue) where a hyper-parameter is out of range.
-    pub fn new(task: Task, config: DynaQConfig, seed: u64) -> Result<Self> {
+    pub fn new(problem: Problem, config: DynaQConfig, seed: u64) -> Result<Self> {
         config.check()?;
-        let world = World::new(task, config.gamma, seed)?;
-        let q = Estimates::of_actions(&world.states, config.initial, config.alpha);
+        let env = TabularEnv::new(problem, config.gamma, seed)?;
+        let q = Estimates::of_actions(&env.states, config.initial, config.alpha);
         let explorer = Explorer::new(config.epsilon(), seed);
         let mut memory = Memory::default();
         memory.grow(q.values.len());
-        Ok(Self { config, world, q, memory, explorer, plan: stream(seed, "plan") })
+        Ok(Self { config, env, q, memory, explorer, plan: stream(seed, "plan") })
     }
 
     /// Learns once from what is remembered.
     fn plan(&mut self) {
-        let Self { config, world, q, memory, plan, .. } = self;
+        let Self { config, env, q, memory, plan, .. } = self;
         let state = memory.visited[plan.random_range(0..memory.visited.len())];
         let first = q.index(state, 0);
         // Dyna-Q+ thinks of every action there is, Dyna-Q of those it has tried.
         let thinkable = |action: &usize| match config.kappa {
             0.0 => memory.next[first + action] != NEVER,
-            _ => world.states.allows(state, *action),
+            _ => env.states.allows(state, *action),
         };
-        let n = (0..world.states.n_actions()).filter(thinkable).count();
+        let n = (0..env.states.n_actions()).filter(thinkable).count();
         let drawn = plan.random_range(0..n.max(1));
-        let Some(action) = (0..world.states.n_actions()).filter(thinkable).nth(drawn) else {
+        let Some(action) = (0..env.states.n_actions()).filter(thinkable).nth(drawn) else {
             return;
         };
         let index = first + action;
@@ -155,27 +164,31 @@ impl DynaQ {
             NEVER => Some(state),
             next => Some(next as usize),
         };
-        let elapsed = world.seen - memory.tried[index];
+        let elapsed = env.seen - memory.tried[index];
         let reward = bonus_reward(memory.rewards[index], config.kappa, elapsed);
-        let target = q_learning_target(reward, world.gamma, next.map(|state| q.row(state)));
+        let target = q_learning_target(reward, env.gamma, next.map(|state| q.row(state)));
         q.learn(index, target);
     }
 }
 
 impl Learner for DynaQ {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
-        let Self { config, world, q, memory, explorer, .. } = self;
-        log.scalar("train/epsilon", explorer.epsilon(world.seen));
-        let action = explorer.choose(q.row(world.state), world.seen);
-        let moved = world.step(action, log)?;
-        q.grow(&world.states);
+        let Self { config, env, q, memory, explorer, .. } = self;
+        log.scalar("train/epsilon", explorer.epsilon(env.seen));
+        let action = explorer.choose(q.row(env.state), env.seen);
+        let transition = env.step(action, log)?;
+        q.grow(&env.states);
         memory.grow(q.values.len());
-        let target = q_learning_target(moved.reward, world.gamma, moved.next.map(|s| q.row(s)));
-        let index = q.index(moved.state, action);
+        let target = q_learning_target(
+            transition.reward,
+            env.gamma,
+            transition.next_state.map(|s| q.row(s)),
+        );
+        let index = q.index(transition.state, action);
         log.scalar("train/td_error", q.learn(index, target).abs());
         log.updated();
-        let row = q.index(moved.state, 0)..q.index(moved.state + 1, 0);
-        memory.remember(moved, row, index, world.seen);
+        let row = q.index(transition.state, 0)..q.index(transition.state + 1, 0);
+        memory.remember(transition, row, index, env.seen);
         for _ in 0..config.planning {
             self.plan();
             log.updated();
@@ -184,31 +197,31 @@ impl Learner for DynaQ {
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        self.world.evaluate(self, self.config.episodes(), split)
+        self.env.evaluate(self, self.config.episodes(), split)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
-        self.world.state(checkpoint)?;
-        self.q.state(&self.world.states, checkpoint)?;
+        self.env.state(checkpoint)?;
+        self.q.state(&self.env.states, checkpoint)?;
         self.explorer.state(checkpoint)?;
         self.memory.grow(self.q.values.len());
         self.memory.state(checkpoint)?;
-        self.memory.check(checkpoint, &self.world.states, self.world.seen)?;
+        self.memory.check(checkpoint, &self.env.states, self.env.seen)?;
         checkpoint.value("plan", &mut self.plan)
     }
 }
 
 impl Agent for DynaQ {
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.q.act(&self.world.states, obs, actions)
+        self.q.act(&self.env.states, obs, actions)
     }
 
     fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
-        self.q.draw(&self.world.states, obs, rngs, actions)
+        self.q.draw(&self.env.states, obs, rngs, actions)
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
-        Ok(self.q.table(&self.world.states, model))
+        Ok(self.q.table(&self.env.states, model))
     }
 }
 
@@ -228,15 +241,15 @@ mod tests {
             kappa,
             ..Default::default()
         };
-        let mut learner = DynaQ::new(Task::of(Arc::new(mdp), 10), config, 1).unwrap();
-        let mut moved = |state, action, reward, next, now| {
-            let moved = Moved { state, reward, next, ended: false };
+        let mut learner = DynaQ::new(Problem::of(Arc::new(mdp), 10), config, 1).unwrap();
+        let mut transition = |state, action, reward, next, now| {
+            let transition = Transition { state, reward, next_state: next, ended: false };
             let row = learner.q.index(state, 0)..learner.q.index(state + 1, 0);
-            learner.memory.remember(moved, row.clone(), row.start + action, now);
+            learner.memory.remember(transition, row.clone(), row.start + action, now);
         };
-        moved(0, 2, 10.0, None, 1);
-        moved(1, 0, 2.0, Some(0), 2);
-        learner.world.seen = 18;
+        transition(0, 2, 10.0, None, 1);
+        transition(1, 0, 2.0, Some(0), 2);
+        learner.env.seen = 18;
         learner
     }
 

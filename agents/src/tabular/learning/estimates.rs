@@ -1,78 +1,13 @@
-//! Values that are learned bit by bit: step sizes, tables that grow with the states met, eligibility
-//! traces.
-use super::explorer::{any_best, best};
+//! Tables of learned values, which grow with the states met.
 use super::states::States;
-use super::{Model, Table};
+use super::step_size::StepSize;
+use crate::tabular::greedy::{any_best, best};
+use crate::tabular::model::Model;
+use crate::tabular::table::Table;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
-use clap::ValueEnum;
 use rand::Rng as _;
-use serde::{Deserialize, Serialize};
-use std::fmt;
-use std::str::FromStr;
-use train::{Checkpoint, MODEL, Rng, Text};
-
-/// α as a hyper-parameter.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "train::Text")]
-pub enum StepSize {
-    /// The same always.
-    Of(f64),
-    /// 1/n^w at the nth visit: with w = 1 the mean of what has been seen. Where ½ < w ≤ 1 the values
-    /// converge (Robbins & Monro 1951).
-    Visits(f64),
-}
-
-impl StepSize {
-    /// α at the `n`th visit, counted from 1.
-    pub fn at(self, n: u32) -> f64 {
-        match self {
-            Self::Of(alpha) => alpha,
-            Self::Visits(1.0) => f64::from(n).recip(),
-            Self::Visits(power) => f64::from(n).powf(-power),
-        }
-    }
-}
-
-impl FromStr for StepSize {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let positive = |text: &str| text.parse().ok().filter(|x| *x > 0.0 && *x <= 1.0);
-        let size = match text.strip_prefix("1/n") {
-            Some("") => Some(Self::Visits(1.0)),
-            Some(power) => power.strip_prefix('^').and_then(positive).map(Self::Visits),
-            None => positive(text).map(Self::Of),
-        };
-        size.ok_or_else(|| {
-            "a number above 0 and at most 1 is expected, or `1/n`, or `1/n^0.8`".to_owned()
-        })
-    }
-}
-
-impl fmt::Display for StepSize {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Of(alpha) => write!(f, "{alpha}"),
-            Self::Visits(1.0) => f.write_str("1/n"),
-            Self::Visits(power) => write!(f, "1/n^{power}"),
-        }
-    }
-}
-
-impl From<StepSize> for String {
-    fn from(size: StepSize) -> Self {
-        size.to_string()
-    }
-}
-
-impl TryFrom<Text> for StepSize {
-    type Error = String;
-
-    fn try_from(text: Text) -> Result<Self, String> {
-        text.to_string().parse()
-    }
-}
+use train::{Checkpoint, MODEL, Rng};
 
 /// What is estimated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -238,113 +173,5 @@ impl Estimates {
     ) -> Result<()> {
         let expected = format!("places among {} values are expected", self.values.len());
         checkpoint.check(name, &expected, || indices.all(|index| index < self.values.len()))
-    }
-}
-
-/// What a visit does to a trace that is still there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum TraceKind {
-    /// z ← z + 1.
-    Accumulating,
-    /// z ← 1.
-    Replacing,
-}
-
-/// Traces smaller than this are dropped, which is an approximation: each moves its value by less than
-/// α·|δ|·10⁻⁹ at a step, and by less than α·max|δ|·10⁻⁹ / (1 − γλ) for ever after.
-const FORGOTTEN: f64 = 1e-9;
-
-/// Eligibility traces z (Sutton & Barto, chapter 12): how much each value has to do with what happens
-/// now. Only those that are not 0 are kept.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct Traces(Vec<Trace>);
-
-impl Traces {
-    /// Saves or loads what was visited among the values of `estimates`.
-    pub(super) fn state(
-        &mut self,
-        estimates: &Estimates,
-        checkpoint: &mut Checkpoint,
-    ) -> Result<()> {
-        checkpoint.value("traces", self)?;
-        let finite = |trace: &Trace| trace.alpha.is_finite() && trace.z.is_finite();
-        checkpoint.check("traces", "finite numbers are expected", || self.0.iter().all(finite))?;
-        estimates.check(checkpoint, "traces", self.0.iter().map(|trace| trace.index))
-    }
-}
-
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Trace {
-    index: usize,
-    /// Step size of the last visit.
-    alpha: f64,
-    z: f64,
-}
-
-impl Traces {
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    /// A visit, with its step size.
-    pub(super) fn visit(&mut self, index: usize, alpha: f64, kind: TraceKind) {
-        match self.0.iter_mut().find(|trace| trace.index == index) {
-            Some(trace) => {
-                trace.alpha = alpha;
-                trace.z = if kind == TraceKind::Replacing { 1.0 } else { trace.z + 1.0 };
-            }
-            None => self.0.push(Trace { index, alpha, z: 1.0 }),
-        }
-    }
-
-    /// value ← value + α·δ·z, then z ← z·`decay`, which is γλ.
-    pub(super) fn learn(&mut self, values: &mut [f64], delta: f64, decay: f64) {
-        for trace in &mut self.0 {
-            values[trace.index] += trace.alpha * delta * trace.z;
-            trace.z *= decay;
-        }
-        self.0.retain(|trace| trace.z > FORGOTTEN);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn step_sizes() {
-        let parse = |text: &str| text.parse::<StepSize>();
-        for (text, size, second) in [
-            ("0.1", StepSize::Of(0.1), 0.1),
-            ("1/n", StepSize::Visits(1.0), 0.5),
-            ("1/n^0.5", StepSize::Visits(0.5), 0.5f64.sqrt()),
-        ] {
-            assert_eq!((parse(text).unwrap(), size.to_string()), (size, text.to_owned()));
-            assert!((size.at(2) - second).abs() < 1e-15 && (text == "0.1" || size.at(1) == 1.0));
-        }
-        for wrong in ["0", "1.5", "-0.1", "NaN", "1/n^", "1/n^2", "1/n0.8", "n"] {
-            assert!(parse(wrong).unwrap_err().contains("1/n^0.8"), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn traces_by_hand() {
-        for (kind, third) in [(TraceKind::Accumulating, 1.25), (TraceKind::Replacing, 1.0)] {
-            let (mut traces, mut values) = (Traces::default(), [0.0; 3]);
-            traces.visit(0, 0.1, kind);
-            traces.learn(&mut values, 1.0, 0.5);
-            traces.visit(2, 0.2, kind);
-            traces.learn(&mut values, 10.0, 0.5);
-            // z is now ¼ and ½; a visit sets the first.
-            traces.visit(0, 0.1, kind);
-            traces.learn(&mut values, 100.0, 0.5);
-            let expected = [0.1 + 0.1 * 10.0 * 0.5 + 0.1 * 100.0 * third, 0.0, 2.0 + 10.0];
-            for (value, expected) in values.iter().zip(expected) {
-                assert!((value - expected).abs() < 1e-12, "{kind:?}: {values:?}");
-            }
-            (0..60).for_each(|_| traces.learn(&mut values, 0.0, 0.5));
-            assert!(traces.0.is_empty());
-        }
     }
 }

@@ -4,12 +4,16 @@
 //! q(s, a) ← q(s, a) + α·[ r + γ·Σ_a' π(a' | s')·q(s', a') − q(s, a) ], where π is the ε-greedy policy
 //! that is followed. With `--n`, the return of n steps takes the place of the first reward and what
 //! follows. One step is a transition.
-use super::estimates::{Estimates, StepSize};
-use super::explorer::{Explorer, control_parameters, expected_value};
-use super::returns::Recent;
-use super::world::{Task, World};
-use super::{Model, Table};
+use super::estimates::Estimates;
+use super::explorer::{Explorer, control_parameters};
+use super::n_step::NStep;
+use super::problem::Problem;
+use super::step_size::StepSize;
+use super::tabular_env::TabularEnv;
 use crate::Agent;
+use crate::tabular::greedy::expected_value;
+use crate::tabular::model::Model;
+use crate::tabular::table::Table;
 use anyhow::Result;
 use train::{Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split};
 
@@ -28,9 +32,9 @@ control_parameters! {
 /// Expected Sarsa in the environment it learns in.
 pub struct ExpectedSarsa {
     config: ExpectedSarsaConfig,
-    world: World,
+    env: TabularEnv,
     q: Estimates,
-    recent: Recent,
+    recent: NStep,
     explorer: Explorer,
 }
 
@@ -39,43 +43,50 @@ impl ExpectedSarsa {
     ///
     /// # Errors
     /// [`BadValue`](train::BadValue) where a hyper-parameter is out of range.
-    pub fn new(task: Task, config: ExpectedSarsaConfig, seed: u64) -> Result<Self> {
+    pub fn new(problem: Problem, config: ExpectedSarsaConfig, seed: u64) -> Result<Self> {
         config.check()?;
-        let world = World::new(task, config.gamma, seed)?;
-        let q = Estimates::of_actions(&world.states, config.initial, config.alpha);
+        let env = TabularEnv::new(problem, config.gamma, seed)?;
+        let q = Estimates::of_actions(&env.states, config.initial, config.alpha);
         let explorer = Explorer::new(config.epsilon(), seed);
-        Ok(Self { config, world, q, recent: Recent::default(), explorer })
+        Ok(Self { config, env, q, recent: NStep::default(), explorer })
     }
 }
 
 impl Learner for ExpectedSarsa {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
-        let Self { config, world, q, recent, explorer } = self;
-        log.scalar("train/epsilon", explorer.epsilon(world.seen));
-        let action = explorer.choose(q.row(world.state), world.seen);
-        let moved = world.step(action, log)?;
-        q.grow(&world.states);
-        let epsilon = explorer.epsilon(world.seen);
-        let expected = moved.next.map_or(0.0, |state| expected_value(q.row(state), epsilon));
-        let (index, bootstrap) = (q.index(moved.state, action), (world.gamma, expected));
-        recent.push((index, moved.reward), config.n, moved.ended, bootstrap, |index, target| {
-            log.scalar("train/td_error", q.learn(index, target).abs());
-            log.updated();
-        });
+        let Self { config, env, q, recent, explorer } = self;
+        log.scalar("train/epsilon", explorer.epsilon(env.seen));
+        let action = explorer.choose(q.row(env.state), env.seen);
+        let transition = env.step(action, log)?;
+        q.grow(&env.states);
+        let epsilon = explorer.epsilon(env.seen);
+        let expected =
+            transition.next_state.map_or(0.0, |state| expected_value(q.row(state), epsilon));
+        let (index, bootstrap) = (q.index(transition.state, action), (env.gamma, expected));
+        recent.push(
+            (index, transition.reward),
+            config.n,
+            transition.ended,
+            bootstrap,
+            |index, target| {
+                log.scalar("train/td_error", q.learn(index, target).abs());
+                log.updated();
+            },
+        );
         Ok(Progress::Advanced(1))
     }
 
     fn first_update(&self) -> FirstUpdate {
-        self.world.first_update(Some(self.config.n))
+        self.env.first_update(Some(self.config.n))
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        self.world.evaluate(self, self.config.episodes(), split)
+        self.env.evaluate(self, self.config.episodes(), split)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
-        self.world.state(checkpoint)?;
-        self.q.state(&self.world.states, checkpoint)?;
+        self.env.state(checkpoint)?;
+        self.q.state(&self.env.states, checkpoint)?;
         self.explorer.state(checkpoint)?;
         self.recent.state(&self.q, checkpoint)
     }
@@ -83,14 +94,14 @@ impl Learner for ExpectedSarsa {
 
 impl Agent for ExpectedSarsa {
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.q.act(&self.world.states, obs, actions)
+        self.q.act(&self.env.states, obs, actions)
     }
 
     fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
-        self.q.draw(&self.world.states, obs, rngs, actions)
+        self.q.draw(&self.env.states, obs, rngs, actions)
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
-        Ok(self.q.table(&self.world.states, model))
+        Ok(self.q.table(&self.env.states, model))
     }
 }

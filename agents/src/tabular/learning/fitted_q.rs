@@ -6,13 +6,14 @@
 //! observation. One step is a regression.
 mod samples;
 
-use super::explorer::{any_best, best};
 use super::linear_q::{features, linear, mask};
-use super::model::{larger, moves};
+use super::problem::Problem;
 use super::q_learning::q_learning_target;
 use super::states::States;
-use super::world::Task;
-use super::{APPROXIMATE_HASTE, Discount, Model, TABLE_HASTE, Table, hastened};
+use crate::tabular::discount::{APPROXIMATE_HASTE, Discount, TABLE_HASTE, hastened};
+use crate::tabular::greedy::{any_best, best};
+use crate::tabular::model::{Model, larger, moves};
+use crate::tabular::table::Table;
 use crate::{Agent, discrete_actions, evaluate};
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
@@ -62,7 +63,7 @@ pub enum Approximation {
 /// Fitted Q-iteration on what it collects.
 pub struct FittedQ {
     config: FittedQConfig,
-    task: Task,
+    problem: Problem,
     gamma: f64,
     seed: u64,
     obs_len: usize,
@@ -104,9 +105,9 @@ impl FittedQ {
     /// # Errors
     /// [`BadValue`] where a hyper-parameter is out of range, or a table can't hold the observations;
     /// where actions are vectors.
-    pub fn new(task: Task, config: FittedQConfig, seed: u64) -> Result<Self> {
+    pub fn new(problem: Problem, config: FittedQConfig, seed: u64) -> Result<Self> {
         config.check()?;
-        let spec = (task.make)().spec();
+        let spec = (problem.make)().spec();
         let table = config.values == Approximation::Table;
         if table && spec.element == Element::Float {
             let why = "the observations of this environment are real numbers; give linear";
@@ -115,18 +116,18 @@ impl FittedQ {
         let haste = if table { TABLE_HASTE } else { APPROXIMATE_HASTE };
         let (obs_len, n_actions) = (spec.obs_len(), discrete_actions(&spec)?);
         config.memory(&spec, n_actions).check()?;
-        let states = match &task.mdp {
+        let states = match &problem.mdp {
             Some(mdp) => Some(States::known(mdp)),
             None => table.then(|| States::to_be_met(n_actions, obs_len)),
         };
         Ok(Self {
-            gamma: hastened(task.gamma(config.gamma)?, haste),
+            gamma: hastened(problem.gamma(config.gamma)?, haste),
             samples: Samples::default(),
             weights: Vec::new(),
             factors: Vec::new(),
             converged: false,
             config,
-            task,
+            problem,
             seed,
             obs_len,
             n_actions,
@@ -151,7 +152,7 @@ impl FittedQ {
     }
 
     fn collect(&mut self, log: &mut Log) -> Result<()> {
-        let mut env = VecEnv::new(vec![stream(self.seed, "env/0")], &self.task.make);
+        let mut env = VecEnv::new(vec![stream(self.seed, "env/0")], &self.problem.make);
         let mut explore = stream(self.seed, "explore");
         let mut samples = Samples::default();
         let (mut now, mut next) = (Vec::new(), Vec::new());
@@ -275,7 +276,7 @@ impl Learner for FittedQ {
             Split::Validation => self.config.eval_episodes,
             Split::Test => self.config.test_episodes,
         };
-        evaluate(self, &self.task.make, episodes, split, self.seed)
+        evaluate(self, &self.problem.make, episodes, split, self.seed)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
@@ -383,7 +384,7 @@ mod tests {
     fn targets_by_hand() {
         let make: crate::MakeEnv = Box::new(|| Box::new(envs::Catch::default()) as Box<dyn Env>);
         let config = FittedQConfig { gamma: Discount::Of(0.5), ..Default::default() };
-        let mut learner = FittedQ::new(Task { make, mdp: None }, config, 1).unwrap();
+        let mut learner = FittedQ::new(Problem { make, mdp: None }, config, 1).unwrap();
         learner.weights = vec![1.0, 2.0, 8.0, 4.0, 5.0, 6.0];
         learner.samples.rewards = vec![1.0, 1.0, 1.0];
         learner.samples.next.push([(0, 1.0)].into_iter());

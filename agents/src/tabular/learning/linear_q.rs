@@ -4,12 +4,15 @@
 //! q(s, a) = w_a·x(s) + b_a, where x is the observation, flattened. Semi-gradient step:
 //! w_a ← w_a + α·δ·x(s), b_a ← b_a + α·δ with δ = r + γ·max_a' q(s', a') − q(s, a). With one-hot
 //! observations that is a table; else it may diverge. One step is a transition.
-use super::explorer::{Explorer, any_best, best, control_parameters};
-use super::planner::state_of;
+use super::explorer::{Explorer, control_parameters};
+use super::problem::Problem;
 use super::q_learning::q_learning_target;
 use super::states::States;
-use super::world::Task;
-use super::{APPROXIMATE_HASTE, Model, Table, hastened};
+use crate::tabular::discount::{APPROXIMATE_HASTE, hastened};
+use crate::tabular::discounted_mdp::state_of;
+use crate::tabular::greedy::{any_best, best};
+use crate::tabular::model::Model;
+use crate::tabular::table::Table;
 use crate::{Agent, discrete_actions, evaluate};
 use anyhow::{Result, ensure};
 use bytemuck::cast_slice_mut;
@@ -55,7 +58,7 @@ pub(super) fn mask(states: Option<&States>, obs: &[f32], q: &mut [f64]) -> Resul
 /// Linear Q-learning in the environment it learns in.
 pub struct LinearQ {
     config: LinearQConfig,
-    task: Task,
+    problem: Problem,
     gamma: f64,
     seed: u64,
     env: VecEnv,
@@ -77,20 +80,20 @@ impl LinearQ {
     /// # Errors
     /// [`BadValue`](train::BadValue) where a hyper-parameter is out of range; where actions are
     /// vectors.
-    pub fn new(task: Task, config: LinearQConfig, seed: u64) -> Result<Self> {
+    pub fn new(problem: Problem, config: LinearQConfig, seed: u64) -> Result<Self> {
         config.check()?;
-        let env = VecEnv::new(vec![stream(seed, "env/0")], &task.make);
+        let env = VecEnv::new(vec![stream(seed, "env/0")], &problem.make);
         let (obs_len, n_actions) = (env.spec().obs_len(), discrete_actions(env.spec())?);
         Ok(Self {
-            gamma: hastened(task.gamma(config.gamma)?, APPROXIMATE_HASTE),
-            states: task.mdp.as_deref().map(States::known),
+            gamma: hastened(problem.gamma(config.gamma)?, APPROXIMATE_HASTE),
+            states: problem.mdp.as_deref().map(States::known),
             weights: vec![0.0; (obs_len + 1) * n_actions],
             q: vec![0.0; n_actions],
             next_q: vec![0.0; n_actions],
             explorer: Explorer::new(config.epsilon(), seed),
             seen: 0,
             config,
-            task,
+            problem,
             seed,
             env,
         })
@@ -147,7 +150,7 @@ impl Learner for LinearQ {
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        evaluate(self, &self.task.make, self.config.episodes().of(split), split, self.seed)
+        evaluate(self, &self.problem.make, self.config.episodes().of(split), split, self.seed)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
@@ -203,7 +206,7 @@ mod tests {
     fn a_step_by_hand() {
         let make: MakeEnv = Box::new(|| Box::new(CartPole::default()) as Box<dyn Env>);
         let config = LinearQConfig { gamma: Discount::Of(0.5), lr: 0.1, ..Default::default() };
-        let mut learner = LinearQ::new(Task { make, mdp: None }, config, 1).unwrap();
+        let mut learner = LinearQ::new(Problem { make, mdp: None }, config, 1).unwrap();
         // Biases 4 and 2: the greedy action is 0, the target 1 + ½·4 whatever the cart does.
         (learner.weights[8], learner.weights[9]) = (4.0, 2.0);
         learner.config.epsilon_start = 0.0;

@@ -7,12 +7,18 @@
 //! `ordinary`, Σ ρ·G / n. One step is a transition. Where a time limit cuts an episode off, the value
 //! of the last state stands in for what is missing of the return, which so is off by what that estimate
 //! is off.
-use super::estimates::{Estimates, StepSize};
+use super::estimates::Estimates;
 use super::monte_carlo::{Visits, weighted_mean};
 use super::prediction::Prediction;
-use super::world::{Task, World};
-use super::{Discount, Model, Policy, PolicyName, Table};
+use super::problem::Problem;
+use super::step_size::StepSize;
+use super::tabular_env::TabularEnv;
 use crate::Agent;
+use crate::tabular::discount::Discount;
+use crate::tabular::model::Model;
+use crate::tabular::policy::Policy;
+use crate::tabular::policy_name::PolicyName;
+use crate::tabular::table::Table;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use clap::ValueEnum;
@@ -104,7 +110,7 @@ struct Visit {
 /// Monte Carlo prediction in the environment it learns in.
 pub struct McPrediction {
     config: McPredictionConfig,
-    world: World,
+    env: TabularEnv,
     prediction: Prediction,
     v: Estimates,
     /// Σ ρ, `[S]`.
@@ -120,7 +126,7 @@ impl McPrediction {
     /// # Errors
     /// [`BadValue`] where a hyper-parameter is out of range; what [`PolicyName::read`] finds; where
     /// the outcomes are not known, or the policy that is followed leaves out what the other does.
-    pub fn new(task: Task, config: McPredictionConfig, seed: u64) -> Result<Self> {
+    pub fn new(problem: Problem, config: McPredictionConfig, seed: u64) -> Result<Self> {
         config.check()?;
         let behaviour = match &config.behaviour {
             Behaviour::Own => None,
@@ -131,21 +137,21 @@ impl McPrediction {
             let why = "with --sampling weighted, weighted means are taken: leave it at 1/n";
             return Err(BadValue::new("alpha", config.alpha, why).into());
         }
-        let prediction = Prediction::new(&task, config.gamma, &config.policy, behaviour, seed)?;
-        let world = World::of_policy(task, config.gamma, seed)?;
-        let v = Estimates::of_states(&world.states, config.initial, config.alpha);
+        let prediction = Prediction::new(&problem, config.gamma, &config.policy, behaviour, seed)?;
+        let env = TabularEnv::of_policy(problem, config.gamma, seed)?;
+        let v = Estimates::of_states(&env.states, config.initial, config.alpha);
         let (weights, visited) = (vec![0.0; v.values.len()], vec![false; v.values.len()]);
-        Ok(Self { config, world, prediction, v, weights, episode: Vec::new(), visited })
+        Ok(Self { config, env, prediction, v, weights, episode: Vec::new(), visited })
     }
 
     /// Learns from the episode that has ended, going back from its last transition; `ret` stands for
     /// what came after that.
     fn learn(&mut self, mut ret: f64, log: &mut Log) {
-        let Self { config, world, prediction, v, weights, episode, visited } = self;
+        let Self { config, env, prediction, v, weights, episode, visited } = self;
         let weighted = prediction.is_off_policy() && config.sampling == Sampling::Weighted;
         let mut weight = 1.0;
         for &Visit { state, reward, first, ratio } in episode.iter().rev() {
-            ret = reward + world.gamma * ret;
+            ret = reward + env.gamma * ret;
             weight *= ratio;
             visited[state] = false;
             if !first && config.visits != Visits::Every {
@@ -165,21 +171,21 @@ impl McPrediction {
 
 impl Learner for McPrediction {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
-        let Self { world, prediction, v, episode, visited, .. } = self;
-        let action = prediction.choose(world.state);
-        let moved = world.step(action, log)?;
-        let first = !std::mem::replace(&mut visited[moved.state], true);
-        let ratio = prediction.ratio(moved.state, action);
-        episode.push(Visit { state: moved.state, reward: moved.reward, first, ratio });
-        if moved.ended {
-            let after = moved.next.map_or(0.0, |state| v.values[state]);
+        let Self { env, prediction, v, episode, visited, .. } = self;
+        let action = prediction.choose(env.state);
+        let transition = env.step(action, log)?;
+        let first = !std::mem::replace(&mut visited[transition.state], true);
+        let ratio = prediction.ratio(transition.state, action);
+        episode.push(Visit { state: transition.state, reward: transition.reward, first, ratio });
+        if transition.ended {
+            let after = transition.next_state.map_or(0.0, |state| v.values[state]);
             self.learn(after, log);
         }
         Ok(Progress::Advanced(1))
     }
 
     fn first_update(&self) -> FirstUpdate {
-        self.world.first_update(None)
+        self.env.first_update(None)
     }
 
     fn evaluate(&mut self, _: Split) -> Result<Evaluation> {
@@ -187,15 +193,15 @@ impl Learner for McPrediction {
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
-        self.world.state(checkpoint)?;
-        self.v.state(&self.world.states, checkpoint)?;
+        self.env.state(checkpoint)?;
+        self.v.state(&self.env.states, checkpoint)?;
         self.prediction.state(checkpoint)?;
         checkpoint.bytes("weights", cast_slice_mut(&mut self.weights))?;
         checkpoint.check("weights", "finite numbers, none negative, are expected", || {
             self.weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0)
         })?;
         checkpoint.value("episode", &mut self.episode)?;
-        let n = self.world.states.n();
+        let n = self.env.states.n();
         let sound = |visit: &Visit| {
             visit.state < n
                 && visit.reward.is_finite()
@@ -240,7 +246,7 @@ mod tests {
     fn learned(config: McPredictionConfig) -> [f64; 2] {
         let mdp = GridWorld::new(&GridConfig::of(Layout::Chain)).unwrap();
         let config = McPredictionConfig { gamma: Discount::Of(0.5), ..config };
-        let mut learner = McPrediction::new(Task::of(Arc::new(mdp), 10), config, 1).unwrap();
+        let mut learner = McPrediction::new(Problem::of(Arc::new(mdp), 10), config, 1).unwrap();
         let visit = |state, reward, first, ratio| Visit { state, reward, first, ratio };
         learner.episode =
             vec![visit(1, 1.0, true, 2.0), visit(2, 2.0, true, 0.5), visit(1, 4.0, false, 4.0)];

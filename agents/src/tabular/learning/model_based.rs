@@ -5,12 +5,15 @@
 //! Every `--plan-every` transitions q(s, a) ← r̂(s, a) + γ·Σ_s' p̂(s' | s, a)·max_a' q(s', a') is swept
 //! over all pairs that were tried until it hardly changes, from what it was; the others keep
 //! `--initial`. One step is a transition.
-use super::estimates::{Estimates, StepSize};
-use super::explorer::{Explorer, control_parameters, max};
-use super::model::{larger, moves};
-use super::world::{Task, World};
-use super::{Model, Table};
+use super::estimates::Estimates;
+use super::explorer::{Explorer, control_parameters};
+use super::problem::Problem;
+use super::step_size::StepSize;
+use super::tabular_env::TabularEnv;
 use crate::Agent;
+use crate::tabular::greedy::max;
+use crate::tabular::model::{Model, larger, moves};
+use crate::tabular::table::Table;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use train::{Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split};
@@ -54,7 +57,7 @@ fn after(outcomes: &[(Option<u32>, u32)], value: impl Fn(usize) -> f64) -> f64 {
 /// A model, and the values planned in it.
 pub struct ModelBased {
     config: ModelBasedConfig,
-    world: World,
+    env: TabularEnv,
     q: Estimates,
     /// Sum of rewards, `[S, A]`.
     rewards: Vec<f64>,
@@ -70,20 +73,20 @@ impl ModelBased {
     ///
     /// # Errors
     /// [`BadValue`](train::BadValue) where a hyper-parameter is out of range.
-    pub fn new(task: Task, config: ModelBasedConfig, seed: u64) -> Result<Self> {
+    pub fn new(problem: Problem, config: ModelBasedConfig, seed: u64) -> Result<Self> {
         config.check()?;
-        let world = World::new(task, config.gamma, seed)?;
-        let q = Estimates::of_actions(&world.states, config.initial, StepSize::Of(1.0));
+        let env = TabularEnv::new(problem, config.gamma, seed)?;
+        let q = Estimates::of_actions(&env.states, config.initial, StepSize::Of(1.0));
         let explorer = Explorer::new(config.epsilon(), seed);
         let (rewards, visits, outcomes) = (Vec::new(), Vec::new(), Vec::new());
-        let mut learner = Self { config, world, q, rewards, visits, outcomes, explorer };
+        let mut learner = Self { config, env, q, rewards, visits, outcomes, explorer };
         learner.grow();
         Ok(learner)
     }
 
     /// Makes room for states that have been met since.
     fn grow(&mut self) {
-        self.q.grow(&self.world.states);
+        self.q.grow(&self.env.states);
         let n = self.q.values.len();
         self.rewards.resize(n, 0.0);
         self.visits.resize(n, 0);
@@ -102,8 +105,8 @@ impl ModelBased {
 
     /// Sweeps until the values hardly change, and returns by how much they still did.
     fn plan(&mut self) -> f64 {
-        let Self { config, world, q, rewards, visits, outcomes, .. } = self;
-        let (n_states, n_actions) = (world.states.n(), world.states.n_actions());
+        let Self { config, env, q, rewards, visits, outcomes, .. } = self;
+        let (n_states, n_actions) = (env.states.n(), env.states.n_actions());
         let tried: Vec<usize> = (0..visits.len()).filter(|&index| visits[index] > 0).collect();
         let mut values: Vec<f64> = (0..n_states).map(|state| max(q.row(state))).collect();
         let mut residual = 0.0;
@@ -112,7 +115,7 @@ impl ModelBased {
             residual = 0.0;
             for &index in &tried {
                 let seen = (rewards[index], visits[index]);
-                let (old, gamma) = (q.values[index], world.gamma);
+                let (old, gamma) = (q.values[index], env.gamma);
                 let new = estimated_q(seen, &outcomes[index], gamma, &values);
                 let magnitude = || {
                     let after = after(&outcomes[index], |state| values[state].abs());
@@ -134,14 +137,14 @@ impl ModelBased {
 
 impl Learner for ModelBased {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
-        let Self { config, world, q, explorer, .. } = self;
-        let action = explorer.choose(q.row(world.state), world.seen);
-        log.scalar("train/epsilon", explorer.epsilon(world.seen));
-        let moved = world.step(action, log)?;
-        let due = world.seen.is_multiple_of(config.plan_every);
+        let Self { config, env, q, explorer, .. } = self;
+        let action = explorer.choose(q.row(env.state), env.seen);
+        log.scalar("train/epsilon", explorer.epsilon(env.seen));
+        let transition = env.step(action, log)?;
+        let due = env.seen.is_multiple_of(config.plan_every);
         self.grow();
-        let index = self.q.index(moved.state, action);
-        self.remember(index, moved.reward, moved.next);
+        let index = self.q.index(transition.state, action);
+        self.remember(index, transition.reward, transition.next_state);
         if due {
             log.scalar("train/residual", self.plan());
             log.updated();
@@ -157,12 +160,12 @@ impl Learner for ModelBased {
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        self.world.evaluate(self, self.config.episodes(), split)
+        self.env.evaluate(self, self.config.episodes(), split)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
-        self.world.state(checkpoint)?;
-        self.q.state(&self.world.states, checkpoint)?;
+        self.env.state(checkpoint)?;
+        self.q.state(&self.env.states, checkpoint)?;
         self.explorer.state(checkpoint)?;
         self.grow();
         checkpoint.bytes("rewards", cast_slice_mut(&mut self.rewards))?;
@@ -170,7 +173,7 @@ impl Learner for ModelBased {
             self.rewards.iter().all(|reward| reward.is_finite())
         })?;
         checkpoint.value("outcomes", &mut self.outcomes)?;
-        let (n, rows) = (self.world.states.n(), self.rewards.len());
+        let (n, rows) = (self.env.states.n(), self.rewards.len());
         let known = |(next, count): &(Option<u32>, u32)| {
             *count > 0 && next.is_none_or(|state| (state as usize) < n)
         };
@@ -188,15 +191,15 @@ impl Learner for ModelBased {
 
 impl Agent for ModelBased {
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.q.act(&self.world.states, obs, actions)
+        self.q.act(&self.env.states, obs, actions)
     }
 
     fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
-        self.q.draw(&self.world.states, obs, rngs, actions)
+        self.q.draw(&self.env.states, obs, rngs, actions)
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
-        Ok(self.q.table(&self.world.states, model))
+        Ok(self.q.table(&self.env.states, model))
     }
 }
 
@@ -220,7 +223,7 @@ mod tests {
         let mdp = GridWorld::new(&GridConfig::of(Layout::Chain)).unwrap();
         let config =
             ModelBasedConfig { gamma: Discount::Of(0.5), initial: 6.0, ..Default::default() };
-        let mut learner = ModelBased::new(Task::of(Arc::new(mdp), 10), config, 1).unwrap();
+        let mut learner = ModelBased::new(Problem::of(Arc::new(mdp), 10), config, 1).unwrap();
         learner.remember(2, 10.0, None);
         for next in [0, 0, 1, 0] {
             learner.remember(3, 1.0, Some(next));

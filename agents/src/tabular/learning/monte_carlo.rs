@@ -11,13 +11,15 @@
 //! section 5.7). Where the greedy policy goes round for ever, no episode has such a tail and nothing tells
 //! it so: on AIMA's grid, whose (4,1) is worth less than the initial 0, errors of 0.1 stay for millions of
 //! steps. An `--initial` below all returns keeps what was never tried from being greedy.
-use super::estimates::{Estimates, StepSize};
-use super::explorer::{
-    Explorer, all_tie, best, control_parameters, epsilon_greedy, expected_value,
-};
-use super::world::{Task, World};
-use super::{Model, Table};
+use super::estimates::Estimates;
+use super::explorer::{Explorer, control_parameters};
+use super::problem::Problem;
+use super::step_size::StepSize;
+use super::tabular_env::TabularEnv;
 use crate::Agent;
+use crate::tabular::greedy::{all_tie, best, epsilon_greedy, expected_value};
+use crate::tabular::model::Model;
+use crate::tabular::table::Table;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use clap::ValueEnum;
@@ -90,7 +92,7 @@ struct Visit {
 /// Monte Carlo control in the environment it learns in.
 pub struct MonteCarlo {
     config: MonteCarloConfig,
-    world: World,
+    env: TabularEnv,
     q: Estimates,
     /// C, `[S, A]`.
     weights: Vec<f64>,
@@ -106,7 +108,7 @@ impl MonteCarlo {
     /// # Errors
     /// [`BadValue`] where a hyper-parameter is out of range; where the outcomes are not known, which
     /// exploring starts need.
-    pub fn new(task: Task, config: MonteCarloConfig, seed: u64) -> Result<Self> {
+    pub fn new(problem: Problem, config: MonteCarloConfig, seed: u64) -> Result<Self> {
         config.check()?;
         let off_policy = config.method == MonteCarloMethod::OffPolicy;
         if off_policy && config.visits == Visits::First {
@@ -117,36 +119,36 @@ impl MonteCarlo {
             let why = "off-policy, weighted means are taken: leave it at 1/n";
             return Err(BadValue::new("alpha", config.alpha, why).into());
         }
-        let (world, epsilon) = match config.method {
+        let (env, epsilon) = match config.method {
             MonteCarloMethod::ExploringStarts => {
                 let never = Linear { from: 0.0, to: 0.0, over: 0 };
-                (World::starting_anywhere(task, config.gamma, seed)?, never)
+                (TabularEnv::starting_anywhere(problem, config.gamma, seed)?, never)
             }
-            _ => (World::new(task, config.gamma, seed)?, config.epsilon()),
+            _ => (TabularEnv::new(problem, config.gamma, seed)?, config.epsilon()),
         };
-        let q = Estimates::of_actions(&world.states, config.initial, config.alpha);
+        let q = Estimates::of_actions(&env.states, config.initial, config.alpha);
         let explorer = Explorer::new(epsilon, seed);
         let (weights, visited) = (vec![0.0; q.values.len()], vec![false; q.values.len()]);
-        Ok(Self { config, world, q, weights, episode: Vec::new(), visited, explorer })
+        Ok(Self { config, env, q, weights, episode: Vec::new(), visited, explorer })
     }
 
     fn choose(&mut self) -> usize {
-        let row = self.q.row(self.world.state);
+        let row = self.q.row(self.env.state);
         match self.config.method {
             MonteCarloMethod::ExploringStarts if self.episode.is_empty() => {
                 self.explorer.uniform(row)
             }
-            _ => self.explorer.choose(row, self.world.seen),
+            _ => self.explorer.choose(row, self.env.seen),
         }
     }
 
     /// Learns from the episode that has ended, going back from its last transition; `ret` stands for
     /// what came after that.
     fn learn(&mut self, mut ret: f64, log: &mut Log) {
-        let Self { config, world, q, weights, episode, visited, .. } = self;
+        let Self { config, env, q, weights, episode, visited, .. } = self;
         let mut weight = 1.0;
         for &Visit { state, action, reward, first, prob } in episode.iter().rev() {
-            ret = reward + world.gamma * ret;
+            ret = reward + env.gamma * ret;
             let index = q.index(state, action);
             visited[index] = false;
             if config.method == MonteCarloMethod::OffPolicy {
@@ -169,35 +171,42 @@ impl MonteCarlo {
 impl Learner for MonteCarlo {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
         let action = self.choose();
-        let Self { config, world, q, weights, episode, visited, explorer } = self;
-        let epsilon = explorer.epsilon(world.seen);
-        let prob = epsilon_greedy(q.row(world.state), action, epsilon);
-        let moved = world.step(action, log)?;
-        q.grow(&world.states);
+        let Self { config, env, q, weights, episode, visited, explorer } = self;
+        let epsilon = explorer.epsilon(env.seen);
+        let prob = epsilon_greedy(q.row(env.state), action, epsilon);
+        let transition = env.step(action, log)?;
+        q.grow(&env.states);
         weights.resize(q.values.len(), 0.0);
         visited.resize(q.values.len(), false);
-        let first = !std::mem::replace(&mut visited[q.index(moved.state, action)], true);
-        episode.push(Visit { state: moved.state, action, reward: moved.reward, first, prob });
+        let first = !std::mem::replace(&mut visited[q.index(transition.state, action)], true);
+        episode.push(Visit {
+            state: transition.state,
+            action,
+            reward: transition.reward,
+            first,
+            prob,
+        });
         log.scalar("train/epsilon", epsilon);
-        if moved.ended {
+        if transition.ended {
             let epsilon = if config.method == MonteCarloMethod::OffPolicy { 0.0 } else { epsilon };
-            let after = moved.next.map_or(0.0, |state| expected_value(q.row(state), epsilon));
+            let after =
+                transition.next_state.map_or(0.0, |state| expected_value(q.row(state), epsilon));
             self.learn(after, log);
         }
         Ok(Progress::Advanced(1))
     }
 
     fn first_update(&self) -> FirstUpdate {
-        self.world.first_update(None)
+        self.env.first_update(None)
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        self.world.evaluate(self, self.config.episodes(), split)
+        self.env.evaluate(self, self.config.episodes(), split)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
-        self.world.state(checkpoint)?;
-        self.q.state(&self.world.states, checkpoint)?;
+        self.env.state(checkpoint)?;
+        self.q.state(&self.env.states, checkpoint)?;
         self.explorer.state(checkpoint)?;
         self.weights.resize(self.q.values.len(), 0.0);
         checkpoint.bytes("weights", cast_slice_mut(&mut self.weights))?;
@@ -205,7 +214,7 @@ impl Learner for MonteCarlo {
             self.weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0)
         })?;
         checkpoint.value("episode", &mut self.episode)?;
-        let states = &self.world.states;
+        let states = &self.env.states;
         let sound = |visit: &Visit| {
             visit.state < states.n()
                 && visit.action < states.n_actions()
@@ -228,19 +237,19 @@ impl Learner for MonteCarlo {
 
 impl Agent for MonteCarlo {
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.q.act(&self.world.states, obs, actions)
+        self.q.act(&self.env.states, obs, actions)
     }
 
     fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
         if self.config.method != MonteCarloMethod::OffPolicy {
-            return self.q.draw(&self.world.states, obs, rngs, actions);
+            return self.q.draw(&self.env.states, obs, rngs, actions);
         }
         // What is learned is about the policy that takes the first of equally good actions: where nothing
         // is preferred, there is none.
-        self.q.draw(&self.world.states, obs, rngs, actions)?;
+        self.q.draw(&self.env.states, obs, rngs, actions)?;
         let (obs_len, mut key) = (obs.len() / actions.len().max(1), Vec::new());
         for (obs, action) in obs.chunks_exact(obs_len.max(1)).zip(actions) {
-            let Some(state) = self.world.states.find(obs, &mut key)? else { continue };
+            let Some(state) = self.env.states.find(obs, &mut key)? else { continue };
             let row = self.q.row(state);
             if !all_tie(row) {
                 *action = best(row).unwrap_or(0);
@@ -250,7 +259,7 @@ impl Agent for MonteCarlo {
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
-        Ok(self.q.table(&self.world.states, model))
+        Ok(self.q.table(&self.env.states, model))
     }
 }
 
@@ -263,7 +272,7 @@ mod tests {
     /// `chain` from the left: exit 10, three cells, exit 1, end; actions left, right, exit.
     fn learner(config: MonteCarloConfig) -> MonteCarlo {
         let mdp = GridWorld::new(&GridConfig::of(Layout::Chain)).unwrap();
-        MonteCarlo::new(Task::of(Arc::new(mdp), 10), config, 1).unwrap()
+        MonteCarlo::new(Problem::of(Arc::new(mdp), 10), config, 1).unwrap()
     }
 
     fn visit(state: usize, action: usize, reward: f64, first: bool, prob: f64) -> Visit {
@@ -333,7 +342,7 @@ mod tests {
             ),
         ] {
             let mdp = GridWorld::new(&GridConfig::of(Layout::Chain)).unwrap();
-            let error = MonteCarlo::new(Task::of(Arc::new(mdp), 10), config, 1).err().unwrap();
+            let error = MonteCarlo::new(Problem::of(Arc::new(mdp), 10), config, 1).err().unwrap();
             assert!(error.to_string().contains(told), "{error}");
         }
     }

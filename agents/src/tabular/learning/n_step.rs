@@ -8,7 +8,7 @@ use train::Checkpoint;
 /// a pair), and the reward that followed. A return costs the same however large n is: the older
 /// transitions know their rewards up to a certain one, and of what came after it there is one sum.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Recent {
+pub(super) struct NStep {
     /// The older transitions, the oldest one last.
     old: Vec<Summed>,
     /// The newer ones, with their rewards, in order.
@@ -29,13 +29,13 @@ struct Summed {
     decay: f64,
 }
 
-impl Default for Recent {
+impl Default for NStep {
     fn default() -> Self {
         Self { old: Vec::new(), new: Vec::new(), ret: 0.0, decay: 1.0 }
     }
 }
 
-impl Recent {
+impl NStep {
     /// Saves or loads transitions among the values of `estimates`.
     pub(super) fn state(
         &mut self,
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn returns_by_hand() {
         // Two steps: a transition is learned from with the next, at an end all are.
-        let (mut recent, mut learned) = (Recent::default(), Vec::new());
+        let (mut recent, mut learned) = (NStep::default(), Vec::new());
         for (index, reward, ended, bootstrap) in
             [(7, 1.0, false, 4.0), (8, 2.0, false, 4.0), (9, 8.0, true, 0.0)]
         {
@@ -110,7 +110,7 @@ mod tests {
     fn returns_are_what_their_formula_says() {
         let mut rng = stream(1, "test");
         for n in [1, 2, 3, 7] {
-            let (mut recent, mut rewards) = (Recent::default(), Vec::new());
+            let (mut recent, mut rewards) = (NStep::default(), Vec::new());
             let mut next = 0;
             for step in 0..200 {
                 let (reward, bootstrap) = (rng.random_range(-1.0..1.0), rng.random());

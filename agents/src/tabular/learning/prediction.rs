@@ -1,14 +1,19 @@
 //! What those share who learn from experience what a given policy is worth.
-use super::planner::{LARGEST, root_mean_square, start_value, visited};
-use super::world::Task;
-use super::{Discount, Model, Policy, PolicyName, Problem, Table};
+use super::problem::Problem;
+use crate::tabular::discount::Discount;
+use crate::tabular::discounted_mdp::{DiscountedMdp, start_value};
+use crate::tabular::distance::{LARGEST, root_mean_square, visited};
+use crate::tabular::model::Model;
+use crate::tabular::policy::Policy;
+use crate::tabular::policy_name::PolicyName;
+use crate::tabular::table::Table;
 use anyhow::Result;
 use envs::Mdp;
 use train::{BadValue, Checkpoint, Evaluation, Measure, Rng, stream};
 
 /// A policy that is evaluated, and the one that is followed for it.
 pub(super) struct Prediction {
-    problem: Problem,
+    mdp: DiscountedMdp,
     pub(super) policy: Policy,
     name: PolicyName,
     /// The policy that is followed, and its name; `None` where it is the one that is evaluated.
@@ -25,31 +30,31 @@ impl Prediction {
     /// What [`PolicyName::read`] and [`Policy::check_proper`] find; where the outcomes are not known;
     /// where an action of the policy is never taken by the one that is followed.
     pub(super) fn new(
-        task: &Task,
+        problem: &Problem,
         gamma: Discount,
         policy: &PolicyName,
         behaviour: Option<&PolicyName>,
         seed: u64,
     ) -> Result<Self> {
-        let mdp = task.known("policy", policy)?;
-        let problem = Problem::new(mdp, gamma)?;
-        let (name, policy) = (policy.clone(), policy.read("policy", mdp, &problem.model)?);
-        policy.check_proper(&problem)?;
+        let known = problem.known("policy", policy)?;
+        let mdp = DiscountedMdp::new(known, gamma)?;
+        let (name, policy) = (policy.clone(), policy.read("policy", known, &mdp.model)?);
+        policy.check_proper(&mdp)?;
         let behaviour = match behaviour {
             Some(name) => {
-                let followed = name.read("behaviour", mdp, &problem.model)?;
-                check_covers(&followed, name, &policy, mdp, &problem.model)?;
+                let followed = name.read("behaviour", known, &mdp.model)?;
+                check_covers(&followed, name, &policy, known, &mdp.model)?;
                 Some((followed, name.clone()))
             }
             None => None,
         };
-        let exact = match problem.model.n_states() <= LARGEST {
-            true => Some(policy.values(&problem)?),
+        let exact = match mdp.model.n_states() <= LARGEST {
+            true => Some(policy.values(&mdp)?),
             false => None,
         };
         let followed = behaviour.as_ref().map_or(&policy, |(followed, _)| followed);
-        let visited = visited(&problem.model, |pair| followed.prob(pair) > 0.0);
-        Ok(Self { problem, policy, name, behaviour, rng: stream(seed, "explore"), visited, exact })
+        let visited = visited(&mdp.model, |pair| followed.prob(pair) > 0.0);
+        Ok(Self { mdp, policy, name, behaviour, rng: stream(seed, "explore"), visited, exact })
     }
 
     /// Whether another policy is followed than the one that is evaluated.
@@ -60,30 +65,30 @@ impl Prediction {
     /// The action that is taken in a state.
     pub(super) fn choose(&mut self, state: usize) -> usize {
         let followed = self.behaviour.as_ref().map_or(&self.policy, |(followed, _)| followed);
-        followed.draw(&self.problem.model, state, &mut self.rng).unwrap_or(0)
+        followed.draw(&self.mdp.model, state, &mut self.rng).unwrap_or(0)
     }
 
     /// ρ = π(a | s) / b(a | s); 1 where the policy itself is followed.
     pub(super) fn ratio(&self, state: usize, action: usize) -> f64 {
         let Some((behaviour, _)) = &self.behaviour else { return 1.0 };
-        let model = &self.problem.model;
+        let model = &self.mdp.model;
         let pair = model.pairs(state).find(|pair| model.action(*pair) == action);
         pair.map_or(0.0, |pair| self.policy.prob(pair) / behaviour.prob(pair))
     }
 
     /// The likeliest actions of the policy that is evaluated.
     pub(super) fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.policy.act_likeliest(&self.problem.model, obs, actions)
+        self.policy.act_likeliest(&self.mdp.model, obs, actions)
     }
 
     /// Draws from the policy that is evaluated.
     pub(super) fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
-        self.policy.act(&self.problem.model, obs, rngs, actions)
+        self.policy.act(&self.mdp.model, obs, rngs, actions)
     }
 
     /// v, and the policy; q is not known without the outcomes.
     pub(super) fn table(&self, values: &[f64]) -> Table {
-        let model = &self.problem.model;
+        let model = &self.mdp.model;
         let mut table = Table::unknown(model);
         table.values.copy_from_slice(values);
         for (state, choice) in table.policy.iter_mut().enumerate() {
@@ -97,7 +102,7 @@ impl Prediction {
     /// `values_error`: root mean square of v(s) − v^π(s); where there are too many states to know v^π,
     /// `values_residual`: that of Σ_a π(a | s)·[ r(s, a) + γ·Σ_s' p(s' | s, a)·v(s') ] − v(s).
     pub(super) fn evaluation(&self, values: &[f64]) -> Evaluation {
-        let Problem { model, gamma, .. } = &self.problem;
+        let DiscountedMdp { model, gamma, .. } = &self.mdp;
         let (name, error) = match &self.exact {
             Some(exact) => {
                 let error = root_mean_square(&self.visited, |s| values[s] - exact[s]);

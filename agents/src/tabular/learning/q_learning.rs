@@ -4,11 +4,16 @@
 //! q(s, a) ← q(s, a) + α·[ r + γ·max_a' q(s', a') − q(s, a) ]. With λ above 0 the error goes to all
 //! pairs by their traces, which are cut where an action is taken that is not greedy. One step is a
 //! transition.
-use super::estimates::{Estimates, StepSize, TraceKind, Traces};
-use super::explorer::{Explorer, control_parameters, is_greedy, max};
-use super::world::{Task, World};
-use super::{Model, Table};
+use super::estimates::Estimates;
+use super::explorer::{Explorer, control_parameters};
+use super::problem::Problem;
+use super::step_size::StepSize;
+use super::tabular_env::TabularEnv;
+use super::traces::{TraceKind, Traces};
 use crate::Agent;
+use crate::tabular::greedy::{is_greedy, max};
+use crate::tabular::model::Model;
+use crate::tabular::table::Table;
 use anyhow::Result;
 use train::{Checkpoint, Evaluation, Learner, Log, Progress, Rng, Split};
 
@@ -36,7 +41,7 @@ pub fn q_learning_target(reward: f64, gamma: f64, next: Option<&[f64]>) -> f64 {
 /// Q-learning in the environment it learns in.
 pub struct QLearning {
     config: QLearningConfig,
-    world: World,
+    env: TabularEnv,
     q: Estimates,
     traces: Traces,
     explorer: Explorer,
@@ -47,37 +52,41 @@ impl QLearning {
     ///
     /// # Errors
     /// [`BadValue`](train::BadValue) where a hyper-parameter is out of range.
-    pub fn new(task: Task, config: QLearningConfig, seed: u64) -> Result<Self> {
+    pub fn new(problem: Problem, config: QLearningConfig, seed: u64) -> Result<Self> {
         config.check()?;
-        let world = World::new(task, config.gamma, seed)?;
-        let q = Estimates::of_actions(&world.states, config.initial, config.alpha);
+        let env = TabularEnv::new(problem, config.gamma, seed)?;
+        let q = Estimates::of_actions(&env.states, config.initial, config.alpha);
         let explorer = Explorer::new(config.epsilon(), seed);
-        Ok(Self { config, world, q, traces: Traces::default(), explorer })
+        Ok(Self { config, env, q, traces: Traces::default(), explorer })
     }
 }
 
 impl Learner for QLearning {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
-        let Self { config, world, q, traces, explorer } = self;
-        let row = q.row(world.state);
-        log.scalar("train/epsilon", explorer.epsilon(world.seen));
-        let action = explorer.choose(row, world.seen);
+        let Self { config, env, q, traces, explorer } = self;
+        let row = q.row(env.state);
+        log.scalar("train/epsilon", explorer.epsilon(env.seen));
+        let action = explorer.choose(row, env.seen);
         if !is_greedy(row, action) {
             traces.clear();
         }
-        let moved = world.step(action, log)?;
-        q.grow(&world.states);
-        let target = q_learning_target(moved.reward, world.gamma, moved.next.map(|s| q.row(s)));
-        let index = q.index(moved.state, action);
+        let transition = env.step(action, log)?;
+        q.grow(&env.states);
+        let target = q_learning_target(
+            transition.reward,
+            env.gamma,
+            transition.next_state.map(|s| q.row(s)),
+        );
+        let index = q.index(transition.state, action);
         let error = if config.lambda == 0.0 {
             q.learn(index, target)
         } else {
             let error = target - q.values[index];
             traces.visit(index, q.visit(index), config.traces);
-            traces.learn(&mut q.values, error, world.gamma * config.lambda);
+            traces.learn(&mut q.values, error, env.gamma * config.lambda);
             error
         };
-        if moved.ended {
+        if transition.ended {
             traces.clear();
         }
         log.scalar("train/td_error", error.abs());
@@ -86,12 +95,12 @@ impl Learner for QLearning {
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        self.world.evaluate(self, self.config.episodes(), split)
+        self.env.evaluate(self, self.config.episodes(), split)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
-        self.world.state(checkpoint)?;
-        self.q.state(&self.world.states, checkpoint)?;
+        self.env.state(checkpoint)?;
+        self.q.state(&self.env.states, checkpoint)?;
         self.explorer.state(checkpoint)?;
         self.traces.state(&self.q, checkpoint)
     }
@@ -99,15 +108,15 @@ impl Learner for QLearning {
 
 impl Agent for QLearning {
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.q.act(&self.world.states, obs, actions)
+        self.q.act(&self.env.states, obs, actions)
     }
 
     fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
-        self.q.draw(&self.world.states, obs, rngs, actions)
+        self.q.draw(&self.env.states, obs, rngs, actions)
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
-        Ok(self.q.table(&self.world.states, model))
+        Ok(self.q.table(&self.env.states, model))
     }
 }
 
@@ -135,10 +144,10 @@ mod tests {
             epsilon_steps: 0,
             ..Default::default()
         };
-        let mut learner = QLearning::new(Task::of(Arc::new(mdp), 50), config, 1).unwrap();
+        let mut learner = QLearning::new(Problem::of(Arc::new(mdp), 50), config, 1).unwrap();
         let (mut alone, mut along) = (0, 0);
         for _ in 0..2_000 {
-            let (state, before) = (learner.world.state, learner.q.values.clone());
+            let (state, before) = (learner.env.state, learner.q.values.clone());
             learner.step(&mut Log::default()).unwrap();
             let pairs = before.iter().zip(&learner.q.values).enumerate();
             let changed: Vec<usize> =

@@ -4,12 +4,16 @@
 //! q(s, a) ← q(s, a) + α·[ r + γ·q(s', a') − q(s, a) ], where a' is the action taken next. With
 //! `--n`, the return of n steps takes the place of r + γ·q(s', a'); with `--lambda`, the error goes to
 //! all pairs by their traces. One step is a transition.
-use super::estimates::{Estimates, StepSize, TraceKind, Traces};
+use super::estimates::Estimates;
 use super::explorer::{Explorer, control_parameters};
-use super::returns::Recent;
-use super::world::{Task, World};
-use super::{Model, Table};
+use super::n_step::NStep;
+use super::problem::Problem;
+use super::step_size::StepSize;
+use super::tabular_env::TabularEnv;
+use super::traces::{TraceKind, Traces};
 use crate::Agent;
+use crate::tabular::model::Model;
+use crate::tabular::table::Table;
 use anyhow::Result;
 use train::{BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split};
 
@@ -38,9 +42,9 @@ pub fn sarsa_bootstrap(next: Option<(&[f64], usize)>) -> f64 {
 /// Sarsa in the environment it learns in.
 pub struct Sarsa {
     config: SarsaConfig,
-    world: World,
+    env: TabularEnv,
     q: Estimates,
-    recent: Recent,
+    recent: NStep,
     traces: Traces,
     explorer: Explorer,
     /// The action chosen for the present state.
@@ -52,47 +56,47 @@ impl Sarsa {
     ///
     /// # Errors
     /// [`BadValue`] where a hyper-parameter is out of range.
-    pub fn new(task: Task, config: SarsaConfig, seed: u64) -> Result<Self> {
+    pub fn new(problem: Problem, config: SarsaConfig, seed: u64) -> Result<Self> {
         config.check()?;
         if config.n > 1 && config.lambda > 0.0 {
             let why = "is for one-step returns: give --n or --lambda";
             return Err(BadValue::new("lambda", config.lambda, why).into());
         }
-        let world = World::new(task, config.gamma, seed)?;
-        let q = Estimates::of_actions(&world.states, config.initial, config.alpha);
+        let env = TabularEnv::new(problem, config.gamma, seed)?;
+        let q = Estimates::of_actions(&env.states, config.initial, config.alpha);
         let explorer = Explorer::new(config.epsilon(), seed);
-        let (recent, traces) = (Recent::default(), Traces::default());
-        Ok(Self { config, world, q, recent, traces, explorer, chosen: None })
+        let (recent, traces) = (NStep::default(), Traces::default());
+        Ok(Self { config, env, q, recent, traces, explorer, chosen: None })
     }
 }
 
 impl Learner for Sarsa {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
-        let Self { config, world, q, recent, traces, explorer, chosen } = self;
-        log.scalar("train/epsilon", explorer.epsilon(world.seen));
+        let Self { config, env, q, recent, traces, explorer, chosen } = self;
+        log.scalar("train/epsilon", explorer.epsilon(env.seen));
         let chosen_now = chosen.take();
-        let action = chosen_now.unwrap_or_else(|| explorer.choose(q.row(world.state), world.seen));
-        let moved = world.step(action, log)?;
-        q.grow(&world.states);
-        let next = moved.next.map(|state| {
+        let action = chosen_now.unwrap_or_else(|| explorer.choose(q.row(env.state), env.seen));
+        let transition = env.step(action, log)?;
+        q.grow(&env.states);
+        let next = transition.next_state.map(|state| {
             let row = q.row(state);
-            (row, explorer.choose(row, world.seen))
+            (row, explorer.choose(row, env.seen))
         });
-        *chosen = next.map(|(_, action)| action).filter(|_| !moved.ended);
+        *chosen = next.map(|(_, action)| action).filter(|_| !transition.ended);
         let bootstrap = sarsa_bootstrap(next);
-        let index = q.index(moved.state, action);
+        let index = q.index(transition.state, action);
         if config.lambda > 0.0 {
-            let error = moved.reward + world.gamma * bootstrap - q.values[index];
+            let error = transition.reward + env.gamma * bootstrap - q.values[index];
             traces.visit(index, q.visit(index), config.traces);
-            traces.learn(&mut q.values, error, world.gamma * config.lambda);
+            traces.learn(&mut q.values, error, env.gamma * config.lambda);
             log.scalar("train/td_error", error.abs());
             log.updated();
         } else {
-            let bootstrap = (world.gamma, bootstrap);
+            let bootstrap = (env.gamma, bootstrap);
             recent.push(
-                (index, moved.reward),
+                (index, transition.reward),
                 config.n,
-                moved.ended,
+                transition.ended,
                 bootstrap,
                 |index, target| {
                     log.scalar("train/td_error", q.learn(index, target).abs());
@@ -100,28 +104,28 @@ impl Learner for Sarsa {
                 },
             );
         }
-        if moved.ended {
+        if transition.ended {
             traces.clear();
         }
         Ok(Progress::Advanced(1))
     }
 
     fn first_update(&self) -> FirstUpdate {
-        self.world.first_update(Some(self.config.n))
+        self.env.first_update(Some(self.config.n))
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        self.world.evaluate(self, self.config.episodes(), split)
+        self.env.evaluate(self, self.config.episodes(), split)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
-        self.world.state(checkpoint)?;
-        self.q.state(&self.world.states, checkpoint)?;
+        self.env.state(checkpoint)?;
+        self.q.state(&self.env.states, checkpoint)?;
         self.explorer.state(checkpoint)?;
         self.recent.state(&self.q, checkpoint)?;
         self.traces.state(&self.q, checkpoint)?;
         checkpoint.value("chosen", &mut self.chosen)?;
-        let (states, state) = (&self.world.states, self.world.state);
+        let (states, state) = (&self.env.states, self.env.state);
         let has = |action: usize| action < states.n_actions() && states.allows(state, action);
         checkpoint.check("chosen", "an action of the present state is expected", || {
             self.chosen.is_none_or(has)
@@ -131,15 +135,15 @@ impl Learner for Sarsa {
 
 impl Agent for Sarsa {
     fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.q.act(&self.world.states, obs, actions)
+        self.q.act(&self.env.states, obs, actions)
     }
 
     fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
-        self.q.draw(&self.world.states, obs, rngs, actions)
+        self.q.draw(&self.env.states, obs, rngs, actions)
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
-        Ok(self.q.table(&self.world.states, model))
+        Ok(self.q.table(&self.env.states, model))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A state is met by its observation. Where the outcomes are known, observations are one-hot and
 //! their index is the state; elsewhere states are numbered in the order in which they are met.
-use super::planner::state_of;
+use crate::tabular::discounted_mdp::state_of;
 use anyhow::Result;
 use envs::{Env, Mdp};
 use std::collections::BTreeMap;

@@ -4,12 +4,19 @@
 //! v(s) ← v(s) + α·[ r + γ·v(s') − v(s) ], for a given policy π, which is followed. With `--n`, the
 //! return of n steps takes the place of r + γ·v(s'); with `--lambda`, the error goes to all states by
 //! their traces. One step is a transition.
-use super::estimates::{Estimates, StepSize, TraceKind, Traces};
+use super::estimates::Estimates;
+use super::n_step::NStep;
 use super::prediction::Prediction;
-use super::returns::Recent;
-use super::world::{Task, World};
-use super::{Discount, Model, Policy, PolicyName, Table};
+use super::problem::Problem;
+use super::step_size::StepSize;
+use super::tabular_env::TabularEnv;
+use super::traces::{TraceKind, Traces};
 use crate::Agent;
+use crate::tabular::discount::Discount;
+use crate::tabular::model::Model;
+use crate::tabular::policy::Policy;
+use crate::tabular::policy_name::PolicyName;
+use crate::tabular::table::Table;
 use anyhow::Result;
 use train::{BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split};
 
@@ -37,10 +44,10 @@ train::hyper_parameters! {
 /// TD prediction in the environment it learns in.
 pub struct Td {
     config: TdConfig,
-    world: World,
+    env: TabularEnv,
     prediction: Prediction,
     v: Estimates,
-    recent: Recent,
+    recent: NStep,
     traces: Traces,
 }
 
@@ -50,47 +57,47 @@ impl Td {
     /// # Errors
     /// [`BadValue`] where a hyper-parameter is out of range; what [`PolicyName::read`] finds; where
     /// the outcomes are not known, so that a policy can't say which state it is about.
-    pub fn new(task: Task, config: TdConfig, seed: u64) -> Result<Self> {
+    pub fn new(problem: Problem, config: TdConfig, seed: u64) -> Result<Self> {
         config.check()?;
         if config.n > 1 && config.lambda > 0.0 {
             let why = "is for one-step returns: give --n or --lambda";
             return Err(BadValue::new("lambda", config.lambda, why).into());
         }
-        let prediction = Prediction::new(&task, config.gamma, &config.policy, None, seed)?;
-        let world = World::of_policy(task, config.gamma, seed)?;
-        let v = Estimates::of_states(&world.states, config.initial, config.alpha);
-        let (recent, traces) = (Recent::default(), Traces::default());
-        Ok(Self { config, world, prediction, v, recent, traces })
+        let prediction = Prediction::new(&problem, config.gamma, &config.policy, None, seed)?;
+        let env = TabularEnv::of_policy(problem, config.gamma, seed)?;
+        let v = Estimates::of_states(&env.states, config.initial, config.alpha);
+        let (recent, traces) = (NStep::default(), Traces::default());
+        Ok(Self { config, env, prediction, v, recent, traces })
     }
 }
 
 impl Learner for Td {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
-        let Self { config, world, prediction, v, recent, traces } = self;
-        let action = prediction.choose(world.state);
-        let moved = world.step(action, log)?;
-        let bootstrap = moved.next.map_or(0.0, |state| v.values[state]);
+        let Self { config, env, prediction, v, recent, traces } = self;
+        let action = prediction.choose(env.state);
+        let transition = env.step(action, log)?;
+        let bootstrap = transition.next_state.map_or(0.0, |state| v.values[state]);
         if config.lambda > 0.0 {
-            let error = moved.reward + world.gamma * bootstrap - v.values[moved.state];
-            traces.visit(moved.state, v.visit(moved.state), config.traces);
-            traces.learn(&mut v.values, error, world.gamma * config.lambda);
+            let error = transition.reward + env.gamma * bootstrap - v.values[transition.state];
+            traces.visit(transition.state, v.visit(transition.state), config.traces);
+            traces.learn(&mut v.values, error, env.gamma * config.lambda);
             log.scalar("train/td_error", error.abs());
             log.updated();
         } else {
-            let (step, bootstrap) = ((moved.state, moved.reward), (world.gamma, bootstrap));
-            recent.push(step, config.n, moved.ended, bootstrap, |state, target| {
+            let (step, bootstrap) = ((transition.state, transition.reward), (env.gamma, bootstrap));
+            recent.push(step, config.n, transition.ended, bootstrap, |state, target| {
                 log.scalar("train/td_error", v.learn(state, target).abs());
                 log.updated();
             });
         }
-        if moved.ended {
+        if transition.ended {
             traces.clear();
         }
         Ok(Progress::Advanced(1))
     }
 
     fn first_update(&self) -> FirstUpdate {
-        self.world.first_update(Some(self.config.n))
+        self.env.first_update(Some(self.config.n))
     }
 
     fn evaluate(&mut self, _: Split) -> Result<Evaluation> {
@@ -98,8 +105,8 @@ impl Learner for Td {
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
-        self.world.state(checkpoint)?;
-        self.v.state(&self.world.states, checkpoint)?;
+        self.env.state(checkpoint)?;
+        self.v.state(&self.env.states, checkpoint)?;
         self.prediction.state(checkpoint)?;
         self.recent.state(&self.v, checkpoint)?;
         self.traces.state(&self.v, checkpoint)

@@ -1,43 +1,32 @@
-//! A finite MDP as arrays: what planners sweep over.
-mod components;
-mod ends;
-mod gain;
-mod rest;
-mod sweep;
-mod worth;
-
+//! A finite MDP in compressed sparse rows.
 use anyhow::{Result, bail, ensure};
 use envs::Mdp;
 use std::ops::Range;
 
-pub(super) use ends::{Predecessors, Way};
-pub(super) use gain::Endless;
-pub(super) use rest::Rests;
-use sweep::CHUNK;
-pub(super) use sweep::{larger, sweep};
-pub(super) use worth::{ROUNDING, Settling, Worth, moves};
-
 /// Actions whose learned values differ by less than this part of the larger one are tied. What
 /// planners compute is known better: see [`Worth::beats`].
 const TIE: f64 = 1e-9;
+
+/// States that are computed together where they are alike.
+pub(super) const LANES: usize = 8;
 
 /// An MDP in compressed sparse rows: a row per available action of a state (a *pair*), an entry per
 /// transition from which the episode goes on. Memory is linear in the number of transitions.
 #[derive(Debug, Clone)]
 pub struct Model {
     /// Pairs of state s: `state_pairs[s]..state_pairs[s + 1]`; none where s is terminal.
-    state_pairs: Vec<u32>,
-    pair_action: Vec<u16>,
+    pub(super) state_pairs: Vec<u32>,
+    pub(super) pair_action: Vec<u16>,
     /// Expected reward of a pair.
-    pair_reward: Vec<f64>,
+    pub(super) pair_reward: Vec<f64>,
     /// Entries of pair p: `pair_entries[p]..pair_entries[p + 1]`.
-    pair_entries: Vec<u32>,
-    entry_next: Vec<u32>,
-    entry_prob: Vec<f64>,
+    pub(super) pair_entries: Vec<u32>,
+    pub(super) entry_next: Vec<u32>,
+    pub(super) entry_prob: Vec<f64>,
     starts: Vec<(usize, f64)>,
     n_actions: usize,
     /// States one after the other that are alike.
-    runs: Vec<Range<u32>>,
+    pub(super) runs: Vec<Range<u32>>,
 }
 
 impl Model {
@@ -173,7 +162,7 @@ impl Model {
     }
 
     /// The least learned value that ties with `best`.
-    pub(super) fn tied(best: f64) -> f64 {
+    pub(in crate::tabular) fn tied(best: f64) -> f64 {
         best - TIE * best.abs()
     }
 
@@ -185,5 +174,29 @@ impl Model {
     /// Σ_s start(s)·v(s).
     pub fn start_value(&self, values: &[f64]) -> f64 {
         self.starts.iter().map(|&(state, prob)| prob * values[state]).sum()
+    }
+
+    /// Every run of at least [`LANES`] states, in order.
+    fn find_runs(&self) -> Vec<Range<u32>> {
+        let (mut runs, mut first) = (Vec::new(), 0);
+        for end in 1..=self.n_states() {
+            if end == self.n_states() || !self.is_like_the_one_before(end) {
+                if end - first >= LANES {
+                    runs.push(first as u32..end as u32);
+                }
+                first = end;
+            }
+        }
+        runs
+    }
+
+    fn is_like_the_one_before(&self, state: usize) -> bool {
+        let (before, pairs) = (self.pairs(state - 1), self.pairs(state));
+        before.len() == pairs.len()
+            && before.zip(pairs).all(|(before, pair)| {
+                let shifted = self.entries(before).map(|(next, prob)| (next + 1, prob));
+                self.pair_reward[before].to_bits() == self.pair_reward[pair].to_bits()
+                    && shifted.eq(self.entries(pair))
+            })
     }
 }

@@ -2,9 +2,13 @@
 //!
 //! v(s) ← Σ_a π(a | s)·[ r(s, a) + γ·Σ_s' p(s' | s, a)·v(s') ], in sweeps, or solved at once. One
 //! step is a sweep; with `--steps` as many as one likes.
-use super::model::{Settling, larger, moves, sweep};
-use super::{Discount, Model, Policy, PolicyName, Problem, Table};
 use crate::Agent;
+use crate::tabular::discount::Discount;
+use crate::tabular::discounted_mdp::DiscountedMdp;
+use crate::tabular::model::{Model, Settling, larger, moves, sweep};
+use crate::tabular::policy::Policy;
+use crate::tabular::policy_name::PolicyName;
+use crate::tabular::table::Table;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use clap::ValueEnum;
@@ -42,7 +46,7 @@ pub enum Method {
 /// A policy and what it is worth.
 pub struct PolicyEvaluation {
     config: PolicyEvaluationConfig,
-    problem: Problem,
+    problem: DiscountedMdp,
     policy: Policy,
     /// v, `[S]`.
     values: Vec<f64>,
@@ -56,10 +60,10 @@ impl PolicyEvaluation {
     /// All values 0.
     ///
     /// # Errors
-    /// What [`Problem::new`] and [`PolicyName::read`] find; where γ = 1 and the policy never ends.
+    /// What [`DiscountedMdp::new`] and [`PolicyName::read`] find; where γ = 1 and the policy never ends.
     pub fn new(mdp: &dyn Mdp, config: PolicyEvaluationConfig) -> Result<Self> {
         config.check()?;
-        let problem = Problem::new(mdp, config.gamma)?;
+        let problem = DiscountedMdp::new(mdp, config.gamma)?;
         let policy = config.policy.read("policy", mdp, &problem.model)?;
         policy.check_proper(&problem)?;
         let values = vec![0.0; problem.model.n_states()];

@@ -7,11 +7,13 @@
 //! At γ = 1 a policy may also stay for ever where nothing is paid, which the argmax does not see: to
 //! stay is then worth what the policy is worth that left. So where a set of such states is worth less
 //! than 0, it rests.
-use super::model::{Rests, Settling, Worth, moves, sweep};
-use super::planner::act;
-use super::policy::solve;
-use super::{Choice, Discount, Model, Problem, Table};
 use crate::Agent;
+use crate::tabular::choice::Choice;
+use crate::tabular::discount::Discount;
+use crate::tabular::discounted_mdp::{DiscountedMdp, act};
+use crate::tabular::model::{Model, Rests, Settling, Worth, moves, sweep};
+use crate::tabular::policy::solve;
+use crate::tabular::table::Table;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use clap::ValueEnum;
@@ -52,7 +54,7 @@ pub enum Evaluate {
 /// A policy and its values.
 pub struct PolicyIteration {
     config: PolicyIterationConfig,
-    problem: Problem,
+    problem: DiscountedMdp,
     /// The pair taken in each state, `[S]`; [`NONE`] where it is terminal.
     policy: Vec<u32>,
     /// v, `[S]`.
@@ -73,11 +75,11 @@ impl PolicyIteration {
     /// Every state's first action, or the one to start with; with γ = 1 one that leads to an end.
     ///
     /// # Errors
-    /// What [`Problem::to_solve`] finds; [`BadValue`] where no action has the name to start with, or
+    /// What [`DiscountedMdp::to_solve`] finds; [`BadValue`] where no action has the name to start with, or
     /// where γ = 1 and to take it never ends.
     pub fn new(mdp: &dyn Mdp, config: PolicyIterationConfig) -> Result<Self> {
         config.check()?;
-        let problem = Problem::to_solve(mdp, config.gamma)?;
+        let problem = DiscountedMdp::to_solve(mdp, config.gamma)?;
         let policy = first_policy(mdp, &problem, &config.start)?;
         let policy = policy.into_iter().map(|pair| pair.map_or(NONE, |pair| pair as u32)).collect();
         let values = vec![0.0; problem.model.n_states()];
@@ -202,7 +204,7 @@ fn rest(model: &Model, rests: &Rests, values: &[f64], policy: &mut [u32]) {
 }
 
 /// The pair that is taken in each state at first.
-fn first_policy(mdp: &dyn Mdp, problem: &Problem, start: &str) -> Result<Vec<Option<usize>>> {
+fn first_policy(mdp: &dyn Mdp, problem: &DiscountedMdp, start: &str) -> Result<Vec<Option<usize>>> {
     let model = &problem.model;
     if start == "first" && problem.rests.is_some() {
         return Ok(problem.ending_policy());

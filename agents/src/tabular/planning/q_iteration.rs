@@ -2,9 +2,11 @@
 //!
 //! q(s, a) ← r(s, a) + γ·Σ_s' p(s' | s, a)·max_a' q(s', a'). After the same number of sweeps
 //! max_a q(s, a) is the v(s) of synchronous value iteration. One step is a sweep.
-use super::model::{Settling, Worth, moves, sweep};
-use super::{Discount, Model, Problem, Table};
 use crate::Agent;
+use crate::tabular::discount::Discount;
+use crate::tabular::discounted_mdp::DiscountedMdp;
+use crate::tabular::model::{Model, Settling, Worth, moves, sweep};
+use crate::tabular::table::Table;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use envs::Mdp;
@@ -23,7 +25,7 @@ train::hyper_parameters! {
 /// The values of the pairs of an MDP, and how they are improved.
 pub struct QIteration {
     config: QIterationConfig,
-    problem: Problem,
+    problem: DiscountedMdp,
     /// q, `[P]`.
     q: Vec<f64>,
     /// q of the sweep before, `[P]`.
@@ -40,10 +42,10 @@ impl QIteration {
     /// All values 0.
     ///
     /// # Errors
-    /// What [`Problem::to_solve`] finds.
+    /// What [`DiscountedMdp::to_solve`] finds.
     pub fn new(mdp: &dyn Mdp, config: QIterationConfig) -> Result<Self> {
         config.check()?;
-        let problem = Problem::to_solve(mdp, config.gamma)?;
+        let problem = DiscountedMdp::to_solve(mdp, config.gamma)?;
         let q = vec![0.0; problem.model.n_pairs()];
         let values = vec![0.0; problem.model.n_states()];
         let settling = Settling::default();
@@ -57,7 +59,7 @@ impl QIteration {
     }
 
     fn maximise(&mut self) {
-        let Self { problem: Problem { model, .. }, q, values, .. } = self;
+        let Self { problem: DiscountedMdp { model, .. }, q, values, .. } = self;
         let best = |state: usize| match &q[model.pairs(state)] {
             [] => 0.0,
             row => row.iter().copied().fold(f64::NEG_INFINITY, f64::max),
@@ -78,7 +80,8 @@ impl QIteration {
     /// Lowers the values of rests, where they are too high, and those of the pairs that have them;
     /// whether that moved any of them.
     fn lower(&mut self) -> bool {
-        let Self { config, problem: Problem { model, gamma, rests, .. }, q, values, .. } = self;
+        let Self { config, problem: DiscountedMdp { model, gamma, rests, .. }, q, values, .. } =
+            self;
         let Some(rests) = rests else { return false };
         let worth =
             |pair: usize, values: &[f64]| Worth { q: q[pair], ..model.worth(pair, values, *gamma) };
@@ -96,14 +99,15 @@ impl Learner for QIteration {
             return Ok(Progress::Converged);
         }
         self.problem.forget_policy();
-        let Self { problem: Problem { model, gamma, .. }, q, before, values, .. } = self;
+        let Self { problem: DiscountedMdp { model, gamma, .. }, q, before, values, .. } = self;
         std::mem::swap(q, before);
         let residual = sweep(before, q, |pair| model.q(pair, values, *gamma));
         self.problem.check_finite(residual)?;
         log.scalar("train/residual", residual);
         log.updated();
         self.maximise();
-        let Self { config, problem: Problem { model, gamma, .. }, q, before, values, .. } = self;
+        let Self { config, problem: DiscountedMdp { model, gamma, .. }, q, before, values, .. } =
+            self;
         let settled = self.settling.settled(q, residual, |pair| {
             let magnitude = || model.worth(pair, values, *gamma).magnitude;
             moves(q[pair], before[pair], config.tolerance, magnitude)

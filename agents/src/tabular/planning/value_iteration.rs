@@ -2,9 +2,11 @@
 //!
 //! v(s) ← max_a [ r(s, a) + γ·Σ_s' p(s' | s, a)·v(s') ], in one of four orders. One step is a sweep:
 //! as many backups as there are states.
-use super::model::{Predecessors, Settling, larger};
-use super::{Discount, Model, Problem, Table};
 use crate::Agent;
+use crate::tabular::discount::Discount;
+use crate::tabular::discounted_mdp::DiscountedMdp;
+use crate::tabular::model::{Model, Predecessors, Settling, larger};
+use crate::tabular::table::Table;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use clap::ValueEnum;
@@ -45,7 +47,7 @@ pub enum Order {
 /// The values of an MDP, and how they are improved.
 pub struct ValueIteration {
     config: ValueIterationConfig,
-    problem: Problem,
+    problem: DiscountedMdp,
     /// v, `[S]`.
     values: Vec<f64>,
     /// v of the sweep before, `[S]`, where the order needs it.
@@ -62,10 +64,10 @@ impl ValueIteration {
     /// All values 0.
     ///
     /// # Errors
-    /// What [`Problem::to_solve`] finds.
+    /// What [`DiscountedMdp::to_solve`] finds.
     pub fn new(mdp: &dyn Mdp, config: ValueIterationConfig, seed: u64) -> Result<Self> {
         config.check()?;
-        let problem = Problem::to_solve(mdp, config.gamma)?;
+        let problem = DiscountedMdp::to_solve(mdp, config.gamma)?;
         let values = vec![0.0; problem.model.n_states()];
         let queue = match config.order {
             Order::Prioritized => Queue::new(&problem, &values),
@@ -205,7 +207,7 @@ struct Queue {
 }
 
 impl Queue {
-    fn new(problem: &Problem, values: &[f64]) -> Self {
+    fn new(problem: &DiscountedMdp, values: &[f64]) -> Self {
         let n = values.len();
         let predecessors = problem.model.predecessors();
         let mut queue = Self { changes: vec![0.0; n], heap: BinaryHeap::new(), predecessors };
@@ -214,11 +216,11 @@ impl Queue {
     }
 
     /// Has every state wait whose value would change.
-    fn refill(&mut self, problem: &Problem, values: &[f64]) {
+    fn refill(&mut self, problem: &DiscountedMdp, values: &[f64]) {
         (0..values.len()).for_each(|state| self.push(state, problem, values));
     }
 
-    fn push(&mut self, state: usize, problem: &Problem, values: &[f64]) {
+    fn push(&mut self, state: usize, problem: &DiscountedMdp, values: &[f64]) {
         let new = problem.model.backup(state, values, problem.gamma);
         let change = (new - values[state]).abs();
         self.changes[state] = change;
@@ -237,7 +239,7 @@ impl Queue {
         }
     }
 
-    fn push_predecessors(&mut self, state: usize, problem: &Problem, values: &[f64]) {
+    fn push_predecessors(&mut self, state: usize, problem: &DiscountedMdp, values: &[f64]) {
         for i in self.predecessors.of(state) {
             self.push(self.predecessors.state(i), problem, values);
         }

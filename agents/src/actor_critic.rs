@@ -10,14 +10,16 @@
 use crate::on_policy::heads::{Policy, numbers};
 use crate::on_policy::returns::{Weights, gae, n_step_returns, normalise};
 use crate::on_policy::trainer::{Critic, OnPolicyTrainer, state_values};
-use crate::tabular::{Model, Table};
-use crate::{Agent, MakeEnv, OptimizerName};
+use crate::tabular::{self, Model, Table};
+use crate::{ActionBatch, Agent, MakeEnv, Mode, OptimizerName};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use clap::ValueEnum;
 use nn::{loss, select};
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Split, above};
+use train::{
+    BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split, above,
+};
 
 actor_parameters! {
     /// Hyper-parameters of [`ActorCritic`].
@@ -193,16 +195,22 @@ impl ActorCritic {
 }
 
 impl Agent for ActorCritic {
-    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.trainer.act(obs, actions)
-    }
-
-    fn act_continuous(&self, obs: &[f32], actions: &mut [f32]) -> Result<()> {
-        self.trainer.act_continuous(obs, actions)
+    fn act(
+        &self,
+        obs: &[f32],
+        mode: Mode,
+        rngs: &mut [Rng],
+        actions: &mut ActionBatch,
+    ) -> Result<()> {
+        self.trainer.act(obs, mode, rngs, actions)
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
         self.trainer.table(model).map(Some)
+    }
+
+    fn evaluates(&self) -> Option<&tabular::Policy> {
+        None
     }
 }
 

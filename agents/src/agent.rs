@@ -8,48 +8,56 @@ use train::{Learner, Rng};
 pub type MakeEnv = Box<dyn Fn() -> Box<dyn Env>>;
 
 /// A learner that acts in an environment.
+///
+/// No method has a body here, so that a wrapper can't forget to forward one.
 pub trait Agent: Learner {
-    /// Writes the actions the agent would take if it no longer explored: `actions` is `[N]`, `obs`
-    /// `[N, obs_len]`.
+    /// Chooses an action for each of N observations, `[N, obs_len]`. `actions` has N rows; random choices
+    /// of row `i` draw from `rngs[i]`, `[N]`.
     ///
     /// # Errors
-    /// What the network reports.
-    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()>;
+    /// Where `actions` are of the other kind; what the network reports.
+    fn act(
+        &self,
+        obs: &[f32],
+        mode: Mode,
+        rngs: &mut [Rng],
+        actions: &mut ActionBatch,
+    ) -> Result<()>;
 
-    /// The same where they are drawn: action `i` from `rngs[i]`, `[N]`, the generator of its episode.
-    ///
-    /// # Errors
-    /// What the network reports.
-    fn draw(&self, obs: &[f32], _rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
-        self.act(obs, actions)
-    }
-
-    /// The same where actions are vectors: `actions` is `[N, action_len]`, row-major.
-    ///
-    /// # Errors
-    /// Where the agent's actions are numbered; what the network reports.
-    fn act_continuous(&self, _obs: &[f32], _actions: &mut [f32]) -> Result<()> {
-        bail!("this agent's actions are numbered, and those of the environment are vectors")
-    }
-
-    /// What the agent thinks of every state of the MDP it acts in, whose states are seen one-hot;
+    /// Values and actions of every state of the MDP the agent acts in, whose observations are one-hot;
     /// `None` where it has no values.
     ///
     /// # Errors
     /// What the network reports.
-    fn table(&self, _model: &Model) -> Result<Option<Table>> {
-        Ok(None)
-    }
+    fn table(&self, model: &Model) -> Result<Option<Table>>;
 
-    /// The policy of which the agent learns what it is worth; `None` where it looks for the best.
-    fn evaluates(&self) -> Option<&Policy> {
-        None
+    /// The policy whose value function the agent learns; `None` where it looks for the best policy.
+    fn evaluates(&self) -> Option<&Policy>;
+}
+
+/// How an agent chooses among its actions. Neither mode explores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The best action. A learner with a table, or with values linear in the observation, draws among
+    /// those that tie.
+    Greedy,
+    /// An action drawn from π(·|s), where the agent has a stochastic policy; else as `Greedy`.
+    Sampled,
+}
+
+impl Mode {
+    /// The mode in which an agent is evaluated and shown: a given policy is sampled, a learned one greedy.
+    pub fn of_evaluation(agent: &dyn Agent) -> Self {
+        match agent.evaluates() {
+            Some(_) => Self::Sampled,
+            None => Self::Greedy,
+        }
     }
 }
 
-/// What an agent does next, in some copies of an environment: numbered actions or vectors, as the
-/// environment takes them.
-pub enum Chosen {
+/// An action for each of N copies of an environment, numbered or vectors, as the environment takes them.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ActionBatch {
     /// `[N]`.
     Discrete(Vec<usize>),
     /// `[N, action_len]`, row-major.
@@ -61,8 +69,8 @@ pub enum Chosen {
     },
 }
 
-impl Chosen {
-    /// Room for actions of the kind that the environment takes.
+impl ActionBatch {
+    /// No actions yet, of the kind that the environment takes.
     pub fn new(spec: &Spec) -> Self {
         match &spec.actions {
             Actions::Discrete(_) => Self::Discrete(Vec::new()),
@@ -72,24 +80,48 @@ impl Chosen {
         }
     }
 
-    /// Has the agent choose for observations `[N, obs_len]`; what is drawn comes from `rngs`, `[N]`.
+    /// Numbered actions to write, `[N]`, for agents that choose among these.
+    ///
+    /// # Errors
+    /// Where the environment takes vectors.
+    pub fn numbers(&mut self) -> Result<&mut [usize]> {
+        match self {
+            Self::Discrete(actions) => Ok(actions),
+            Self::Continuous { .. } => {
+                bail!("this agent's actions are numbered, and those of the environment are vectors")
+            }
+        }
+    }
+
+    /// Vectors to write, `[N, action_len]`, for agents that choose these.
+    ///
+    /// # Errors
+    /// Where the environment takes numbered actions.
+    pub fn vectors(&mut self) -> Result<&mut [f32]> {
+        match self {
+            Self::Continuous { actions, .. } => Ok(actions),
+            Self::Discrete(_) => {
+                bail!("this agent's actions are vectors, and those of the environment are numbered")
+            }
+        }
+    }
+
+    /// Has the agent act on observations `[N, obs_len]` as it is evaluated; random choices draw from
+    /// `rngs`, `[N]`.
     ///
     /// # Errors
     /// What the agent reports.
     pub fn choose(&mut self, agent: &dyn Agent, obs: &[f32], rngs: &mut [Rng]) -> Result<()> {
         match self {
-            Self::Discrete(actions) => {
-                actions.resize(rngs.len(), 0);
-                agent.draw(obs, rngs, actions)
-            }
+            Self::Discrete(actions) => actions.resize(rngs.len(), 0),
             Self::Continuous { actions, action_len } => {
                 actions.resize(rngs.len() * *action_len, 0.0);
-                agent.act_continuous(obs, actions)
             }
         }
+        agent.act(obs, Mode::of_evaluation(agent), rngs, self)
     }
 
-    /// Steps an environment of one copy by the action chosen for observation `i`.
+    /// Steps an environment of one copy with action `i`.
     pub fn step(&self, i: usize, env: &mut VecEnv, visit: impl FnMut(Transition<'_>)) {
         match self {
             Self::Discrete(actions) => env.step(&actions[i..=i], visit),

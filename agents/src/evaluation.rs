@@ -1,5 +1,5 @@
 //! Evaluation of agents by episodes without exploration.
-use crate::agent::{Agent, Chosen};
+use crate::agent::{ActionBatch, Agent};
 use crate::memory;
 use anyhow::Result;
 use envs::{End, Env, Episode, Spec, VecEnv};
@@ -101,17 +101,17 @@ fn played(
     let mut playing: Vec<(usize, VecEnv)> =
         rngs.into_iter().map(|rng| VecEnv::new(vec![rng], make)).enumerate().collect();
     let (mut obs, mut going) = (Vec::new(), Vec::new());
-    let mut chosen = Chosen::new(&make().spec());
+    let mut actions = ActionBatch::new(&make().spec());
     while !playing.is_empty() {
         tell(finished.len() - playing.len())?;
         obs.clear();
         playing.iter().for_each(|(_, env)| obs.extend_from_slice(env.obs()));
-        chosen.choose(agent, &obs, &mut drawing)?;
+        actions.choose(agent, &obs, &mut drawing)?;
         let mut place = 0;
         // Each plays once: going on until `n` episodes have ended would favour short ones.
         playing.retain_mut(|(i, env)| {
             let mut over = false;
-            chosen.step(place, env, |transition| {
+            actions.step(place, env, |transition| {
                 if let Some(episode) = transition.episode {
                     (finished[*i], over) = ((episode, transition.end), true);
                 }

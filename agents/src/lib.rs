@@ -23,7 +23,7 @@ mod watched;
 pub use actor_critic::{
     ActorCritic, ActorCriticConfig, Estimator, Weighed, all_actions_loss, policy_loss,
 };
-pub use agent::{Agent, Chosen, MakeEnv, discrete_actions};
+pub use agent::{ActionBatch, Agent, MakeEnv, Mode, discrete_actions};
 pub use dqn::{Dqn, DqnConfig, Loss, td_target};
 pub use evaluation::{actions_rng, episodes, evaluate};
 pub use net::q_network;

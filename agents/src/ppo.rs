@@ -6,8 +6,8 @@
 //! L = −mean min(ρ·Â, clip(ρ, 1 ± ε)·Â) + c_v·L_v − c_e·mean H(π(·|s)), with ρ = π(a|s) / π_old(a|s).
 use crate::on_policy::returns::{Weights, gae, normalise};
 use crate::on_policy::trainer::{Critic, OnPolicyTrainer, state_values};
-use crate::tabular::{Model, Table};
-use crate::{Agent, MakeEnv, OptimizerName};
+use crate::tabular::{Model, Policy, Table};
+use crate::{ActionBatch, Agent, MakeEnv, Mode, OptimizerName};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use clap::ValueEnum;
@@ -269,16 +269,22 @@ impl Ppo {
 }
 
 impl Agent for Ppo {
-    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.trainer.act(obs, actions)
-    }
-
-    fn act_continuous(&self, obs: &[f32], actions: &mut [f32]) -> Result<()> {
-        self.trainer.act_continuous(obs, actions)
+    fn act(
+        &self,
+        obs: &[f32],
+        mode: Mode,
+        rngs: &mut [Rng],
+        actions: &mut ActionBatch,
+    ) -> Result<()> {
+        self.trainer.act(obs, mode, rngs, actions)
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
         self.trainer.table(model).map(Some)
+    }
+
+    fn evaluates(&self) -> Option<&Policy> {
+        None
     }
 }
 

@@ -11,7 +11,8 @@ use crate::on_policy::nets::{critic_network, policy_network};
 use crate::on_policy::returns::{Weights, discounted_return, normalise, rewards_to_go};
 use crate::on_policy::rollout::Rollout;
 use crate::on_policy::scaling::Scaler;
-use crate::{Agent, MakeEnv, OptimizerName, evaluate, memory};
+use crate::tabular::{self, Model, Table};
+use crate::{ActionBatch, Agent, MakeEnv, Mode, OptimizerName, evaluate, memory};
 use anyhow::Result;
 use candle_core::{Device, Module as _, Tensor};
 use clap::ValueEnum;
@@ -441,12 +442,22 @@ fn episodes(rollout: &Rollout) -> Vec<Vec<usize>> {
 }
 
 impl Agent for Reinforce {
-    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        Ok(self.head.act(&self.outputs(obs)?, actions)?)
+    fn act(
+        &self,
+        obs: &[f32],
+        mode: Mode,
+        rngs: &mut [Rng],
+        actions: &mut ActionBatch,
+    ) -> Result<()> {
+        self.head.act(&self.outputs(obs)?, mode, rngs, actions)
     }
 
-    fn act_continuous(&self, obs: &[f32], actions: &mut [f32]) -> Result<()> {
-        Ok(self.head.act_continuous(&self.outputs(obs)?, actions)?)
+    fn table(&self, _: &Model) -> Result<Option<Table>> {
+        Ok(None)
+    }
+
+    fn evaluates(&self) -> Option<&tabular::Policy> {
+        None
     }
 }
 

@@ -292,6 +292,7 @@ impl Learner for Watched {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ActionBatch;
     use crate::tabular::{Problem, Td, TdConfig};
     use envs::{GridConfig, GridWorld, Layout, Reward};
     use std::sync::Arc;
@@ -305,10 +306,10 @@ mod tests {
         let mut obs = vec![0.0; mdp.n_states()];
         obs[mdp.starts()[0].0] = 1.0;
         let drawn = |agent: &dyn Agent| {
-            let (mut rngs, mut action) = ([stream(1, "test")], [0]);
+            let (mut rngs, mut action) = ([stream(1, "test")], ActionBatch::Discrete(Vec::new()));
             let mut draw = |_| {
-                agent.draw(&obs, &mut rngs, &mut action).unwrap();
-                action[0]
+                action.choose(agent, &obs, &mut rngs).unwrap();
+                action.clone()
             };
             (0..50).map(&mut draw).collect::<Vec<_>>()
         };

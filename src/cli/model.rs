@@ -5,7 +5,7 @@ use crate::gif::Animation;
 use crate::registry::{Algorithm, Build};
 use crate::usage::Usage;
 use ::train::{ConfigChanged, Learner, Rng, RunDir, Which, load_model};
-use agents::{Agent, Chosen, MakeEnv, actions_rng};
+use agents::{ActionBatch, Agent, MakeEnv, actions_rng};
 use anyhow::{Context, Result, anyhow};
 use candle_core::Device;
 use envs::{Rgb, Spec, Transition, VecEnv};
@@ -143,11 +143,11 @@ pub(super) fn play(
     mut rng: Rng,
     mut visit: impl FnMut(&Transition<'_>) -> Result<bool>,
 ) -> Result<()> {
-    let mut chosen = Chosen::new(env.spec());
+    let mut actions = ActionBatch::new(env.spec());
     loop {
-        chosen.choose(agent, env.obs(), std::slice::from_mut(&mut rng))?;
+        actions.choose(agent, env.obs(), std::slice::from_mut(&mut rng))?;
         let mut on = Ok(true);
-        chosen.step(0, env, |transition| {
+        actions.step(0, env, |transition| {
             on = visit(&transition).map(|on| on && transition.episode.is_none());
         });
         if !on? {

@@ -6,7 +6,7 @@ use candle_core::Var;
 use envs::{CartPole, Catch, End, FrozenLake, FrozenLakeConfig, Mdp, MdpEnv, Pendulum};
 use std::sync::Arc;
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
-use train::{Outcome, Plan, Run, fit};
+use train::{Outcome, Plan, Run, fit, stream};
 
 fn catch(config: ActorCriticConfig) -> Result<ActorCritic> {
     ActorCritic::new(Box::new(|| Box::new(Catch::default())), config, 1, &Device::Cpu)
@@ -237,9 +237,9 @@ fn its_table_is_what_the_networks_say_of_each_state() {
         assert_eq!((table.values[5], &table.policy[5]), (0.0, &None));
         let mut obs = vec![0f32; 16];
         obs[6] = 1.0;
-        let mut action = [0];
-        agent.act(&obs, &mut action).unwrap();
-        assert_eq!(table.action(6), Some(action[0]));
+        let mut action = ActionBatch::Discrete(vec![0]);
+        agent.act(&obs, Mode::Greedy, &mut [stream(1, "test")], &mut action).unwrap();
+        assert_eq!(table.action(6), Some(action.numbers().unwrap()[0]));
         let obs = Tensor::from_vec(obs, (1, 16), &Device::Cpu).unwrap();
         let (policy, said) = agent.trainer.acting.forward(&obs).unwrap();
         let value = state_values(&policy, &said).unwrap();

@@ -1,7 +1,6 @@
 use super::*;
-use crate::MakeEnv;
-use crate::tabular::{Problem, QLearning, QLearningConfig, StepSize};
-use anyhow::bail;
+use crate::tabular::{Model, Policy, Problem, QLearning, QLearningConfig, StepSize, Table};
+use crate::{MakeEnv, Mode};
 use envs::{Bandit, BanditConfig, CartPole, Pendulum};
 use train::{Checkpoint, Learner, Log, Progress};
 
@@ -23,15 +22,19 @@ impl Learner for Brake {
 }
 
 impl Agent for Brake {
-    fn act(&self, _: &[f32], _: &mut [usize]) -> Result<()> {
-        bail!("a brake has no numbered actions")
-    }
-
-    fn act_continuous(&self, obs: &[f32], actions: &mut [f32]) -> Result<()> {
-        for (obs, action) in obs.chunks_exact(3).zip(actions) {
+    fn act(&self, obs: &[f32], _: Mode, _: &mut [Rng], actions: &mut ActionBatch) -> Result<()> {
+        for (obs, action) in obs.chunks_exact(3).zip(actions.vectors()?) {
             *action = -obs[2];
         }
         Ok(())
+    }
+
+    fn table(&self, _: &Model) -> Result<Option<Table>> {
+        Ok(None)
+    }
+
+    fn evaluates(&self) -> Option<&Policy> {
+        None
     }
 }
 
@@ -52,7 +55,7 @@ fn episodes_are_played_with_the_actions_that_the_environment_takes() {
     assert_eq!(episodes(&Brake, &make, rngs()).unwrap(), by_hand);
     let cartpole = || -> Box<dyn Env> { Box::new(CartPole::default()) };
     let refused = episodes(&Brake, &cartpole, rngs()).unwrap_err();
-    assert_eq!(refused.to_string(), "a brake has no numbered actions");
+    assert!(refused.to_string().contains("actions are vectors"), "{refused}");
 }
 
 #[test]
@@ -70,9 +73,9 @@ fn the_best_arm_of_a_bandit_is_found_and_worth_its_mean() {
     };
     let mut agent = QLearning::new(Problem::new(make, None).unwrap(), config, 1).unwrap();
     (0..20_000).for_each(|_| _ = agent.step(&mut Log::default()).unwrap());
-    let mut chosen = [0];
-    agent.act(&[1.0], &mut chosen).unwrap();
-    assert_eq!(chosen, [best]);
+    let mut actions = ActionBatch::Discrete(vec![0]);
+    agent.act(&[1.0], Mode::Greedy, &mut [stream(1, "test")], &mut actions).unwrap();
+    assert_eq!(actions, ActionBatch::Discrete(vec![best]));
     // Four standard errors of 10,000 episodes.
     let mean = agent.evaluate(Split::Test).unwrap().value();
     assert!((mean - expected).abs() < 0.04, "{mean}, not {expected}");

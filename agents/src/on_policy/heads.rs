@@ -8,6 +8,7 @@ mod gaussian;
 pub use categorical::{Categorical, mode, sample};
 pub use gaussian::Gaussian;
 
+use crate::agent::{ActionBatch, Mode};
 use candle_core::{DType, Result, Tensor, bail};
 use envs::{Actions, Spec};
 use nn::{Init, Params};
@@ -90,28 +91,40 @@ impl Head {
         Ok(())
     }
 
-    /// The most probable numbered action of each row of `outputs`: `[rows]`.
+    /// An action for each of N rows of `outputs`: the most probable one, or one that `rngs[i]` draws.
     ///
     /// # Errors
-    /// Where actions are vectors.
-    pub fn act(&self, outputs: &[f32], actions: &mut [usize]) -> Result<()> {
-        let Self::Categorical { actions: n } = self else {
-            bail!("this policy's actions are vectors, and those of the environment are numbered")
-        };
-        let rows = outputs.chunks_exact(*n);
-        actions.iter_mut().zip(rows).for_each(|(action, logits)| *action = mode(logits));
-        Ok(())
-    }
-
-    /// The most probable vector of each row of `outputs`: `[rows, D]`.
-    ///
-    /// # Errors
-    /// Where actions are numbered.
-    pub fn act_continuous(&self, outputs: &[f32], actions: &mut [f32]) -> Result<()> {
-        let Self::Gaussian { .. } = self else {
-            bail!("this policy's actions are numbered, and those of the environment are vectors")
-        };
-        actions.copy_from_slice(outputs);
+    /// Where `actions` are of the other kind; what the device reports.
+    pub fn act(
+        &self,
+        outputs: &[f32],
+        mode: Mode,
+        rngs: &mut [Rng],
+        actions: &mut ActionBatch,
+    ) -> anyhow::Result<()> {
+        match self {
+            Self::Categorical { actions: n } => {
+                let rows = outputs.chunks_exact(*n).zip(rngs);
+                for (action, (logits, rng)) in actions.numbers()?.iter_mut().zip(rows) {
+                    *action = match mode {
+                        Mode::Greedy => categorical::mode(logits),
+                        Mode::Sampled => sample(logits, rng),
+                    };
+                }
+            }
+            Self::Gaussian { log_std } => {
+                let actions = actions.vectors()?;
+                if mode == Mode::Greedy {
+                    actions.copy_from_slice(outputs);
+                    return Ok(());
+                }
+                let log_std: Vec<f32> = log_std.to_vec1()?;
+                let means = outputs.chunks_exact(log_std.len()).zip(rngs);
+                for (action, (mean, rng)) in actions.chunks_exact_mut(log_std.len()).zip(means) {
+                    gaussian::sample(mean, &log_std, rng, action);
+                }
+            }
+        }
         Ok(())
     }
 }
@@ -199,16 +212,26 @@ mod tests {
         let mut rows = [9f32; 2];
         numbered.sample(&[-100.0, 100.0, 100.0, -100.0], &mut rng, &mut rows).unwrap();
         assert_eq!(rows, [1.0, 0.0]);
-        let (mut actions, mut torques) = ([9; 2], [9f32; 2]);
-        numbered.act(&[-1.0, 1.0, 1.0, -1.0], &mut actions).unwrap();
-        assert_eq!(actions, [1, 0]);
-        assert!(numbered.act_continuous(&[0.0; 2], &mut torques).is_err());
+        let mut rngs = [stream(1, "a"), stream(1, "b")];
+        let mut actions = ActionBatch::Discrete(vec![9; 2]);
+        let mut torques = ActionBatch::Continuous { actions: vec![9.0; 2], action_len: 1 };
+        let greedy = Mode::Greedy;
+        numbered.act(&[-1.0, 1.0, 1.0, -1.0], greedy, &mut rngs, &mut actions).unwrap();
+        assert_eq!(actions, ActionBatch::Discrete(vec![1, 0]));
+        assert!(numbered.act(&[0.0; 4], greedy, &mut rngs, &mut torques).is_err());
 
         vectors.sample(&[-50.0, 50.0], &mut rng, &mut rows).unwrap();
         assert!(rows[0] < -45.0 && rows[1] > 45.0 && rows[0] != -rows[1], "{rows:?}");
-        vectors.act_continuous(&[-5.0, 0.25], &mut torques).unwrap();
-        assert_eq!(torques, [-5.0, 0.25]);
-        assert!(vectors.act(&[0.0; 2], &mut actions).is_err());
+        vectors.act(&[-5.0, 0.25], greedy, &mut rngs, &mut torques).unwrap();
+        assert_eq!(torques.vectors().unwrap(), [-5.0, 0.25]);
+        assert!(vectors.act(&[0.0; 2], greedy, &mut rngs, &mut actions).is_err());
+
+        // Each row is drawn by a generator of its own.
+        numbered.act(&[-50.0, 50.0, 50.0, -50.0], Mode::Sampled, &mut rngs, &mut actions).unwrap();
+        assert_eq!(actions, ActionBatch::Discrete(vec![1, 0]));
+        vectors.act(&[-50.0, 50.0], Mode::Sampled, &mut rngs, &mut torques).unwrap();
+        let [low, high] = [torques.vectors().unwrap()[0], torques.vectors().unwrap()[1]];
+        assert!(low < -45.0 && high > 45.0 && low != -50.0 && low != -high, "{low} {high}");
 
         let outputs = Tensor::new(&[[0f32], [1.0]], &Device::Cpu).unwrap();
         let rows = Tensor::new(&[[0f32], [1.5]], &Device::Cpu).unwrap();

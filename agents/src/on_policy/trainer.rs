@@ -1,5 +1,6 @@
 //! What actor-critic learners share: networks, environments, the rollout under way, and the step on
 //! L = L_π + c_v·L_v − c_e·mean H(π(·|s)).
+use crate::agent::{ActionBatch, Mode};
 use crate::on_policy::heads::Policy;
 use crate::on_policy::nets::{ActorCriticNet, Shape, Sharing};
 use crate::on_policy::rollout::Rollout;
@@ -234,14 +235,15 @@ impl OnPolicyTrainer {
         Ok(self.acting.head.policy(&self.acting.outputs(&self.tensor(obs)?)?)?)
     }
 
-    /// See [`Agent::act`](crate::Agent::act): the most probable actions.
-    pub(crate) fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        Ok(self.acting.head.act(&self.outputs(obs)?, actions)?)
-    }
-
-    /// The same where actions are vectors.
-    pub(crate) fn act_continuous(&self, obs: &[f32], actions: &mut [f32]) -> Result<()> {
-        Ok(self.acting.head.act_continuous(&self.outputs(obs)?, actions)?)
+    /// See [`Agent::act`](crate::Agent::act).
+    pub(crate) fn act(
+        &self,
+        obs: &[f32],
+        mode: Mode,
+        rngs: &mut [Rng],
+        actions: &mut ActionBatch,
+    ) -> Result<()> {
+        self.acting.head.act(&self.outputs(obs)?, mode, rngs, actions)
     }
 
     /// What the policy's network says of observations as the environment shows them, row by row.

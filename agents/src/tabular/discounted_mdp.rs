@@ -3,6 +3,7 @@ use super::choice::Choice;
 use super::discount::Discount;
 use super::model::{Endless, Model, Rests, Way, Worth};
 use super::table::Table;
+use crate::agent::ActionBatch;
 use anyhow::{Context, Result, bail, ensure};
 use envs::Mdp;
 use std::sync::OnceLock;
@@ -175,15 +176,17 @@ impl DiscountedMdp {
     pub(super) fn act(
         &self,
         obs: &[f32],
-        actions: &mut [usize],
+        actions: &mut ActionBatch,
         worth: impl Fn(usize) -> Worth + Sync,
     ) -> Result<()> {
-        let model = &self.model;
+        let (model, actions) = (&self.model, actions.numbers()?);
+        let action = |pair: usize| model.action(pair);
         let Some(rests) = &self.rests else {
-            return act(model, obs, actions, |state| model.first_best(state, &worth));
+            let best = |_, state| model.first_best(state, &worth).map(action);
+            return act_by_state(model, obs, actions, best);
         };
         let policy = self.played.get_or_init(|| model.policy(Some(rests), &worth));
-        act(model, obs, actions, |state| policy[state])
+        act_by_state(model, obs, actions, |_, state| policy[state].map(action))
     }
 
     /// Has the policy found anew when next it is played: values have changed.
@@ -202,16 +205,17 @@ pub(super) fn start_value(model: &Model, values: &[f64]) -> Evaluation {
     Evaluation::maximise("value_start", Measure::single(model.start_value(values)))
 }
 
-/// The actions `choose` gives for one-hot observations, `[N, S]`; 0 in a terminal state, where none
-/// is taken.
-pub(super) fn act(
+/// Writes `act(row, state)` for each of N one-hot observations, `[N, S]`; 0 in a terminal state, where no
+/// action is taken.
+pub(super) fn act_by_state(
     model: &Model,
     obs: &[f32],
     actions: &mut [usize],
-    choose: impl Fn(usize) -> Option<usize>,
+    mut act: impl FnMut(usize, usize) -> Option<usize>,
 ) -> Result<()> {
-    for (obs, action) in obs.chunks_exact(model.n_states()).zip(actions) {
-        *action = choose(state_of(obs)?).map_or(0, |pair| model.action(pair));
+    let rows = obs.chunks_exact(model.n_states()).zip(actions);
+    for (row, (obs, action)) in rows.enumerate() {
+        *action = act(row, state_of(obs)?).unwrap_or(0);
     }
     Ok(())
 }

@@ -4,9 +4,10 @@ mod solve;
 pub(crate) use solve::solve;
 
 use super::choice::Choice;
-use super::discounted_mdp::{DiscountedMdp, state_of};
+use super::discounted_mdp::DiscountedMdp;
 use super::model::Model;
 use super::table::Table;
+use crate::agent::Mode;
 use anyhow::{Result, anyhow, bail};
 use bytemuck::cast_slice_mut;
 use envs::Mdp;
@@ -168,22 +169,6 @@ impl Policy {
         table
     }
 
-    /// Draws an action for each one-hot observation, `[N, S]`, action `i` from `rngs[i]`; 0 in a
-    /// terminal state.
-    pub(super) fn act(
-        &self,
-        model: &Model,
-        obs: &[f32],
-        rngs: &mut [Rng],
-        actions: &mut [usize],
-    ) -> Result<()> {
-        let obs = obs.chunks_exact(model.n_states());
-        for ((obs, rng), action) in obs.zip(rngs).zip(actions) {
-            *action = self.draw(model, state_of(obs)?, rng).unwrap_or(0);
-        }
-        Ok(())
-    }
-
     /// The first of the most probable actions of a state; `None` where it is terminal.
     pub fn likeliest(&self, model: &Model, state: usize) -> Option<usize> {
         let more = |best: usize, pair: usize| match self.probs[pair] > self.probs[best] {
@@ -193,17 +178,19 @@ impl Policy {
         model.pairs(state).reduce(more).map(|pair| model.action(pair))
     }
 
-    /// [`likeliest`](Self::likeliest) for each one-hot observation, `[N, S]`.
-    pub(super) fn act_likeliest(
+    /// Its action in a state: the most probable one, or one that `rng` draws. `None` where the state is
+    /// terminal.
+    pub(super) fn act(
         &self,
         model: &Model,
-        obs: &[f32],
-        actions: &mut [usize],
-    ) -> Result<()> {
-        for (obs, action) in obs.chunks_exact(model.n_states()).zip(actions) {
-            *action = self.likeliest(model, state_of(obs)?).unwrap_or(0);
+        state: usize,
+        mode: Mode,
+        rng: &mut Rng,
+    ) -> Option<usize> {
+        match mode {
+            Mode::Greedy => self.likeliest(model, state),
+            Mode::Sampled => self.draw(model, state, rng),
         }
-        Ok(())
     }
 
     /// Saves the policy as `file`, or refuses to go on where another was saved: its file, `name`, given

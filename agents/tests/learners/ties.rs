@@ -1,7 +1,7 @@
 //! Greedy play where values tie, and where nothing tells sooner from later.
 use super::{Script, after, grid, lake};
 use agents::tabular::*;
-use agents::{Agent, Watched, evaluate};
+use agents::{ActionBatch, Agent, Mode, Watched, evaluate};
 use anyhow::Result;
 use envs::*;
 use std::sync::Arc;
@@ -195,8 +195,8 @@ fn a_tie_does_not_depend_on_the_unit_of_rewards() {
         let learner = QLearning::new(Problem::of(Arc::clone(&mdp), 10), config, 1).unwrap();
         let learner = after(Box::new(learner), 50);
         let mut rngs: Vec<_> = (0..20).map(|i| stream(i, "test")).collect();
-        let mut actions = [0; 20];
-        learner.draw(&[1.0, 0.0].repeat(20), &mut rngs, &mut actions).unwrap();
-        assert_eq!(actions, [1; 20], "in units of {unit}");
+        let mut actions = ActionBatch::Discrete(vec![0; 20]);
+        learner.act(&[1.0, 0.0].repeat(20), Mode::Greedy, &mut rngs, &mut actions).unwrap();
+        assert_eq!(actions, ActionBatch::Discrete(vec![1; 20]), "in units of {unit}");
     }
 }

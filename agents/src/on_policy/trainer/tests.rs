@@ -39,6 +39,10 @@ fn played(steps: usize) -> OnPolicyTrainer {
     actor
 }
 
+fn vector() -> ActionBatch {
+    ActionBatch::Continuous { actions: vec![0.0], action_len: 1 }
+}
+
 #[test]
 fn a_rollout_holds_what_the_networks_saw() {
     // The limit is 200 steps: the last ones are of second episodes.
@@ -78,12 +82,14 @@ fn a_rollout_holds_what_the_networks_saw() {
     assert!(next_values[..2 * 199].iter().all(|value| *value == 0.0));
 
     let raw = [1.0, 0.0, -7.5];
-    let mut action = [0.0];
-    actor.act_continuous(&raw, &mut action).unwrap();
+    let mut action = vector();
+    let mut rngs = [stream(1, "test")];
+    actor.act(&raw, Mode::Greedy, &mut rngs, &mut action).unwrap();
     let seen = Tensor::from_vec(seen(&norm, &raw), (1, 3), &Device::Cpu).unwrap();
     let said = actor.acting.outputs(&seen).unwrap();
-    assert_eq!(said.to_vec2::<f32>().unwrap(), [action]);
-    assert!(actor.act(&raw, &mut [0]).is_err());
+    assert_eq!(said.to_vec2::<f32>().unwrap()[0], action.vectors().unwrap());
+    let mut number = ActionBatch::Discrete(vec![0]);
+    assert!(actor.act(&raw, Mode::Greedy, &mut rngs, &mut number).is_err());
 }
 
 #[test]
@@ -95,8 +101,9 @@ fn the_model_alone_acts_alike() {
     actor.state(&mut checkpoint).unwrap();
     checkpoint.commit().unwrap();
     let act = |actor: &OnPolicyTrainer| {
-        let mut action = [0.0];
-        actor.act_continuous(&[0.3, -0.9, 4.0], &mut action).unwrap();
+        let mut action = vector();
+        let obs = [0.3, -0.9, 4.0];
+        actor.act(&obs, Mode::Greedy, &mut [stream(1, "test")], &mut action).unwrap();
         action
     };
     let mut other = played(0);

@@ -4,15 +4,13 @@
 //! r + γ·q₂(s', argmax_a' q₁(s', a')): one says which action is best, the other what it is worth, so
 //! that luck in one is not taken for worth. Actions are ε-greedy in their mean. One step is a
 //! transition.
+use super::control::{Control, ControlLearner};
 use super::estimates::Estimates;
 use super::explorer::{Explorer, control_parameters};
 use super::problem::Problem;
 use super::step_size::StepSize;
-use super::tabular_env::TabularEnv;
-use crate::Agent;
+use super::tabular_env::{TabularEnv, Transition};
 use crate::tabular::greedy::best;
-use crate::tabular::model::Model;
-use crate::tabular::table::Table;
 use anyhow::Result;
 use rand::Rng as _;
 use train::{Checkpoint, Evaluation, Learner, Log, Progress, Rng, Split, stream};
@@ -36,12 +34,9 @@ pub fn double_q_target(reward: f64, gamma: f64, next: Option<(&[f64], &[f64])>) 
 
 /// Double Q-learning in the environment it learns in.
 pub struct DoubleQLearning {
-    config: DoubleQLearningConfig,
-    env: TabularEnv,
+    /// Its q is (q₁ + q₂) / 2.
+    control: Control,
     tables: [Estimates; 2],
-    /// (q₁ + q₂) / 2, `[S, A]`: what is acted by.
-    mean: Estimates,
-    explorer: Explorer,
     coin: Rng,
 }
 
@@ -54,26 +49,25 @@ impl DoubleQLearning {
         config.check()?;
         let env = TabularEnv::new(problem, config.gamma, seed)?;
         let table = || Estimates::of_actions(&env.states, config.initial, config.alpha);
-        let (tables, mean) = ([table(), table()], table());
+        let (tables, q) = ([table(), table()], table());
         let explorer = Explorer::new(config.epsilon(), seed);
-        Ok(Self { config, env, tables, mean, explorer, coin: stream(seed, "coin") })
+        let control = Control { env, q, explorer, episodes: config.episodes() };
+        Ok(Self { control, tables, coin: stream(seed, "coin") })
     }
 }
 
 impl Learner for DoubleQLearning {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
-        let Self { env, tables, mean, explorer, coin, .. } = self;
-        log.scalar("train/epsilon", explorer.epsilon(env.seen));
-        let action = explorer.choose(mean.row(env.state), env.seen);
-        let transition = env.step(action, log)?;
+        let Self { control, tables, coin } = self;
+        let action = control.explore(log);
+        let Transition { state, reward, next_state, .. } = control.step(action, log)?;
+        let Control { env, q: mean, .. } = control;
+        tables.iter_mut().for_each(|table| table.grow(&env.states));
         let [one, two] = tables;
-        for table in [&mut *one, &mut *two, &mut *mean] {
-            table.grow(&env.states);
-        }
         let (learning, other) = if coin.random() { (one, two) } else { (two, one) };
-        let next = transition.next_state.map(|state| (learning.row(state), other.row(state)));
-        let target = double_q_target(transition.reward, env.gamma, next);
-        let index = learning.index(transition.state, action);
+        let next = next_state.map(|state| (learning.row(state), other.row(state)));
+        let target = double_q_target(reward, env.gamma, next);
+        let index = learning.index(state, action);
         log.scalar("train/td_error", learning.learn(index, target).abs());
         log.updated();
         mean.values[index] = (learning.values[index] + other.values[index]) / 2.0;
@@ -81,31 +75,21 @@ impl Learner for DoubleQLearning {
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        self.env.evaluate(self, self.config.episodes(), split)
+        self.control.evaluate(self, split)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
-        self.env.state(checkpoint)?;
-        self.mean.state(&self.env.states, checkpoint)?;
+        self.control.state(checkpoint)?;
         let [one, two] = &mut self.tables;
-        one.state_as("one", &self.env.states, checkpoint)?;
-        two.state_as("two", &self.env.states, checkpoint)?;
-        self.explorer.state(checkpoint)?;
+        one.state_as("one", &self.control.env.states, checkpoint)?;
+        two.state_as("two", &self.control.env.states, checkpoint)?;
         checkpoint.value("coin", &mut self.coin)
     }
 }
 
-impl Agent for DoubleQLearning {
-    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.mean.act(&self.env.states, obs, actions)
-    }
-
-    fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
-        self.mean.draw(&self.env.states, obs, rngs, actions)
-    }
-
-    fn table(&self, model: &Model) -> Result<Option<Table>> {
-        Ok(self.mean.table(&self.env.states, model))
+impl ControlLearner for DoubleQLearning {
+    fn control(&self) -> &Control {
+        &self.control
     }
 }
 
@@ -131,14 +115,15 @@ mod tests {
             };
             let mut learner =
                 DoubleQLearning::new(Problem::of(Arc::new(mdp), 10), config, seed).unwrap();
-            let state = learner.env.state;
+            let state = learner.control.env.state;
             if state == 1 {
                 continue;
             }
-            let (here, there) = (learner.mean.index(state, 0), learner.mean.index(state - 1, 0));
+            let (here, there) =
+                (learner.control.q.index(state, 0), learner.control.q.index(state - 1, 0));
             learner.tables[0].values[there..there + 2].copy_from_slice(&[1.0, 4.0]);
             learner.tables[1].values[there..there + 2].copy_from_slice(&[9.0, -2.0]);
-            learner.mean.values[here] = 1.0;
+            learner.control.q.values[here] = 1.0;
             learner.step(&mut Log::default()).unwrap();
             let left = [0, 1].map(|table| learner.tables[table].values[here]);
             // The first finds right best, of which the second thinks −2: ½·½·(−2). The second finds
@@ -148,7 +133,7 @@ mod tests {
                 [0.0, 0.25] => transition[1] += 1,
                 _ => panic!("{left:?}"),
             }
-            assert_eq!(learner.mean.values[here], (left[0] + left[1]) / 2.0);
+            assert_eq!(learner.control.q.values[here], (left[0] + left[1]) / 2.0);
         }
         assert!(transition[0] > 3 && transition[1] > 3, "{transition:?}");
     }

@@ -5,6 +5,7 @@
 //! last: where outcomes are random, model-based keeps count of them instead. With `--kappa` above 0,
 //! planning adds κ·√τ to the reward of what has not been tried for τ transitions, and takes what was
 //! never tried in a state that was visited to lead back there with reward 0. One step is a transition.
+use super::control::{Control, ControlLearner};
 use super::estimates::Estimates;
 use super::explorer::{Explorer, control_parameters};
 use super::problem::Problem;
@@ -12,9 +13,6 @@ use super::q_learning::q_learning_target;
 use super::states::States;
 use super::step_size::StepSize;
 use super::tabular_env::{TabularEnv, Transition};
-use crate::Agent;
-use crate::tabular::model::Model;
-use crate::tabular::table::Table;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use rand::Rng as _;
@@ -121,10 +119,8 @@ impl Memory {
 /// Dyna-Q in the environment it learns in.
 pub struct DynaQ {
     config: DynaQConfig,
-    env: TabularEnv,
-    q: Estimates,
+    control: Control,
     memory: Memory,
-    explorer: Explorer,
     plan: Rng,
 }
 
@@ -138,14 +134,15 @@ impl DynaQ {
         let env = TabularEnv::new(problem, config.gamma, seed)?;
         let q = Estimates::of_actions(&env.states, config.initial, config.alpha);
         let explorer = Explorer::new(config.epsilon(), seed);
+        let control = Control { env, q, explorer, episodes: config.episodes() };
         let mut memory = Memory::default();
-        memory.grow(q.values.len());
-        Ok(Self { config, env, q, memory, explorer, plan: stream(seed, "plan") })
+        memory.grow(control.q.values.len());
+        Ok(Self { config, control, memory, plan: stream(seed, "plan") })
     }
 
     /// Learns once from what is remembered.
     fn plan(&mut self) {
-        let Self { config, env, q, memory, plan, .. } = self;
+        let Self { config, control: Control { env, q, .. }, memory, plan } = self;
         let state = memory.visited[plan.random_range(0..memory.visited.len())];
         let first = q.index(state, 0);
         // Dyna-Q+ thinks of every action there is, Dyna-Q of those it has tried.
@@ -173,21 +170,17 @@ impl DynaQ {
 
 impl Learner for DynaQ {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
-        let Self { config, env, q, memory, explorer, .. } = self;
-        log.scalar("train/epsilon", explorer.epsilon(env.seen));
-        let action = explorer.choose(q.row(env.state), env.seen);
-        let transition = env.step(action, log)?;
-        q.grow(&env.states);
+        let Self { config, control, memory, .. } = self;
+        let action = control.explore(log);
+        let transition = control.step(action, log)?;
+        let Control { env, q, .. } = control;
         memory.grow(q.values.len());
-        let target = q_learning_target(
-            transition.reward,
-            env.gamma,
-            transition.next_state.map(|s| q.row(s)),
-        );
-        let index = q.index(transition.state, action);
+        let Transition { state, reward, next_state, .. } = transition;
+        let target = q_learning_target(reward, env.gamma, next_state.map(|s| q.row(s)));
+        let index = q.index(state, action);
         log.scalar("train/td_error", q.learn(index, target).abs());
         log.updated();
-        let row = q.index(transition.state, 0)..q.index(transition.state + 1, 0);
+        let row = q.index(state, 0)..q.index(state + 1, 0);
         memory.remember(transition, row, index, env.seen);
         for _ in 0..config.planning {
             self.plan();
@@ -197,31 +190,22 @@ impl Learner for DynaQ {
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        self.env.evaluate(self, self.config.episodes(), split)
+        self.control.evaluate(self, split)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
-        self.env.state(checkpoint)?;
-        self.q.state(&self.env.states, checkpoint)?;
-        self.explorer.state(checkpoint)?;
-        self.memory.grow(self.q.values.len());
+        self.control.state(checkpoint)?;
+        let Control { env, q, .. } = &self.control;
+        self.memory.grow(q.values.len());
         self.memory.state(checkpoint)?;
-        self.memory.check(checkpoint, &self.env.states, self.env.seen)?;
+        self.memory.check(checkpoint, &env.states, env.seen)?;
         checkpoint.value("plan", &mut self.plan)
     }
 }
 
-impl Agent for DynaQ {
-    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.q.act(&self.env.states, obs, actions)
-    }
-
-    fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
-        self.q.draw(&self.env.states, obs, rngs, actions)
-    }
-
-    fn table(&self, model: &Model) -> Result<Option<Table>> {
-        Ok(self.q.table(&self.env.states, model))
+impl ControlLearner for DynaQ {
+    fn control(&self) -> &Control {
+        &self.control
     }
 }
 
@@ -244,12 +228,12 @@ mod tests {
         let mut learner = DynaQ::new(Problem::of(Arc::new(mdp), 10), config, 1).unwrap();
         let mut transition = |state, action, reward, next, now| {
             let transition = Transition { state, reward, next_state: next, ended: false };
-            let row = learner.q.index(state, 0)..learner.q.index(state + 1, 0);
+            let row = learner.control.q.index(state, 0)..learner.control.q.index(state + 1, 0);
             learner.memory.remember(transition, row.clone(), row.start + action, now);
         };
         transition(0, 2, 10.0, None, 1);
         transition(1, 0, 2.0, Some(0), 2);
-        learner.env.seen = 18;
+        learner.control.env.seen = 18;
         learner
     }
 
@@ -257,7 +241,7 @@ mod tests {
     fn plans_from_what_it_remembers() {
         let mut learner = learner(0.0);
         (0..200).for_each(|_| learner.plan());
-        let q = |state, action| learner.q.row(state)[action];
+        let q = |state, action| learner.control.q.row(state)[action];
         // The exit is worth 10, left of cell 1 2 + ½·10; what was not tried stays.
         assert!((q(0, 2) - 10.0).abs() < 1e-9 && (q(1, 0) - 7.0).abs() < 1e-9);
         assert_eq!([q(1, 1), q(2, 0)], [0.0, 0.0]);
@@ -269,7 +253,7 @@ mod tests {
         assert_eq!(bonus_reward(2.0, 0.5, 16), 4.0);
         let mut learner = learner(0.5);
         (0..2_000).for_each(|_| learner.plan());
-        let q = |state, action| learner.q.row(state)[action];
+        let q = |state, action| learner.control.q.row(state)[action];
         // 10 + ½·√17 and 2 + ½·√16 + ½ of that; right of cell 1 leads back, with ½·√18.
         let exit = 10.0 + 0.5 * 17f64.sqrt();
         let left = 4.0 + 0.5 * exit;

@@ -1,7 +1,7 @@
 //! Tables of learned values, which grow with the states met.
 use super::states::States;
 use super::step_size::StepSize;
-use crate::tabular::greedy::{any_best, best};
+use crate::tabular::greedy::any_best;
 use crate::tabular::model::Model;
 use crate::tabular::table::Table;
 use anyhow::Result;
@@ -95,19 +95,9 @@ impl Estimates {
         error
     }
 
-    /// The greedy action for each observation, `[N, obs_len]`; 0 in a state that was never met.
-    pub(super) fn act(&self, states: &States, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        let obs_len = obs.len() / actions.len().max(1);
-        let mut key = Vec::new();
-        for (obs, action) in obs.chunks_exact(obs_len.max(1)).zip(actions) {
-            *action =
-                states.find(obs, &mut key)?.and_then(|state| best(self.row(state))).unwrap_or(0);
-        }
-        Ok(())
-    }
-
-    /// The same, drawn where greedy actions tie, `rngs` `[N]`; any action in a state that was never met.
-    pub(super) fn draw(
+    /// A greedy action for each observation, `[N, obs_len]`, action `i` drawn by `rngs[i]` where several
+    /// tie; any action in a state that was never met.
+    pub(super) fn act(
         &self,
         states: &States,
         obs: &[f32],
@@ -126,7 +116,7 @@ impl Estimates {
         Ok(())
     }
 
-    /// max_a q(s, a), and who has it; `None` where states are numbered as they are met.
+    /// max_a q(s, a) and the greedy actions; `None` where states are numbered as they are met.
     pub(super) fn table(&self, states: &States, model: &Model) -> Option<Table> {
         states.are_known().then(|| {
             let mut table = Table::unknown(model);

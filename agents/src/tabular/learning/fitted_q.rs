@@ -10,11 +10,13 @@ use super::linear_q::{features, linear, mask};
 use super::problem::Problem;
 use super::q_learning::q_learning_target;
 use super::states::States;
+use crate::agent::{ActionBatch, Agent, Mode, discrete_actions};
+use crate::evaluation::evaluate;
 use crate::tabular::discount::{APPROXIMATE_HASTE, Discount, TABLE_HASTE, hastened};
-use crate::tabular::greedy::{any_best, best};
+use crate::tabular::greedy::any_best;
 use crate::tabular::model::{Model, larger, moves};
+use crate::tabular::policy::Policy;
 use crate::tabular::table::Table;
-use crate::{Agent, discrete_actions, evaluate};
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use clap::ValueEnum;
@@ -312,7 +314,7 @@ impl Learner for FittedQ {
 }
 
 impl FittedQ {
-    /// Has `choose` say what is done by q(s, ·) for each observation, `[N, obs_len]`, by its place.
+    /// Writes `choose(row, q(s, ·))` for each observation, `[N, obs_len]`.
     fn choose(
         &self,
         obs: &[f32],
@@ -348,12 +350,8 @@ impl FittedQ {
 }
 
 impl Agent for FittedQ {
-    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.choose(obs, actions, |_, q| best(q))
-    }
-
-    fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
-        self.choose(obs, actions, |i, q| any_best(q, &mut rngs[i]))
+    fn act(&self, obs: &[f32], _: Mode, rngs: &mut [Rng], actions: &mut ActionBatch) -> Result<()> {
+        self.choose(obs, actions.numbers()?, |row, q| any_best(q, &mut rngs[row]))
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
@@ -373,6 +371,10 @@ impl Agent for FittedQ {
             table.set(model, state, |action| q[action]);
         }
         Ok(Some(table))
+    }
+
+    fn evaluates(&self) -> Option<&Policy> {
+        None
     }
 }
 

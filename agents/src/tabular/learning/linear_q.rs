@@ -8,12 +8,14 @@ use super::explorer::{Explorer, control_parameters};
 use super::problem::Problem;
 use super::q_learning::q_learning_target;
 use super::states::States;
+use crate::agent::{ActionBatch, Agent, Mode, discrete_actions};
+use crate::evaluation::evaluate;
 use crate::tabular::discount::{APPROXIMATE_HASTE, hastened};
 use crate::tabular::discounted_mdp::state_of;
-use crate::tabular::greedy::{any_best, best};
+use crate::tabular::greedy::any_best;
 use crate::tabular::model::Model;
+use crate::tabular::policy::Policy;
 use crate::tabular::table::Table;
-use crate::{Agent, discrete_actions, evaluate};
 use anyhow::{Result, ensure};
 use bytemuck::cast_slice_mut;
 use envs::{End, VecEnv};
@@ -101,7 +103,7 @@ impl LinearQ {
 }
 
 impl LinearQ {
-    /// Has `choose` say what is done by q(s, ·) for each observation, `[N, obs_len]`, by its place.
+    /// Writes `choose(row, q(s, ·))` for each observation, `[N, obs_len]`.
     fn choose(
         &self,
         obs: &[f32],
@@ -165,12 +167,8 @@ impl Learner for LinearQ {
 }
 
 impl Agent for LinearQ {
-    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.choose(obs, actions, |_, q| best(q))
-    }
-
-    fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
-        self.choose(obs, actions, |i, q| any_best(q, &mut rngs[i]))
+    fn act(&self, obs: &[f32], _: Mode, rngs: &mut [Rng], actions: &mut ActionBatch) -> Result<()> {
+        self.choose(obs, actions.numbers()?, |row, q| any_best(q, &mut rngs[row]))
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
@@ -183,6 +181,10 @@ impl Agent for LinearQ {
             table.set(model, state, |action| q[action]);
         }
         Ok(Some(table))
+    }
+
+    fn evaluates(&self) -> Option<&Policy> {
+        None
     }
 }
 

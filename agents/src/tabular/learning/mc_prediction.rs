@@ -13,7 +13,7 @@ use super::prediction::Prediction;
 use super::problem::Problem;
 use super::step_size::StepSize;
 use super::tabular_env::TabularEnv;
-use crate::Agent;
+use crate::agent::{ActionBatch, Agent, Mode};
 use crate::tabular::discount::Discount;
 use crate::tabular::model::Model;
 use crate::tabular::policy::Policy;
@@ -218,12 +218,14 @@ impl Learner for McPrediction {
 }
 
 impl Agent for McPrediction {
-    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.prediction.act(obs, actions)
-    }
-
-    fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
-        self.prediction.draw(obs, rngs, actions)
+    fn act(
+        &self,
+        obs: &[f32],
+        mode: Mode,
+        rngs: &mut [Rng],
+        actions: &mut ActionBatch,
+    ) -> Result<()> {
+        self.prediction.act(obs, mode, rngs, actions)
     }
 
     fn table(&self, _: &Model) -> Result<Option<Table>> {

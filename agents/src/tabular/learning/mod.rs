@@ -1,4 +1,5 @@
 //! Learners with a table, or with values linear in the observation.
+mod control;
 mod double_q_learning;
 mod dyna_q;
 mod estimates;

@@ -5,18 +5,17 @@
 //! Every `--plan-every` transitions q(s, a) ← r̂(s, a) + γ·Σ_s' p̂(s' | s, a)·max_a' q(s', a') is swept
 //! over all pairs that were tried until it hardly changes, from what it was; the others keep
 //! `--initial`. One step is a transition.
+use super::control::{Control, ControlLearner};
 use super::estimates::Estimates;
 use super::explorer::{Explorer, control_parameters};
 use super::problem::Problem;
 use super::step_size::StepSize;
-use super::tabular_env::TabularEnv;
-use crate::Agent;
+use super::tabular_env::{TabularEnv, Transition};
 use crate::tabular::greedy::max;
-use crate::tabular::model::{Model, larger, moves};
-use crate::tabular::table::Table;
+use crate::tabular::model::{larger, moves};
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
-use train::{Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split};
+use train::{Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Split};
 
 control_parameters! {
     /// Hyper-parameters of [`ModelBased`].
@@ -57,15 +56,13 @@ fn after(outcomes: &[(Option<u32>, u32)], value: impl Fn(usize) -> f64) -> f64 {
 /// A model, and the values planned in it.
 pub struct ModelBased {
     config: ModelBasedConfig,
-    env: TabularEnv,
-    q: Estimates,
+    control: Control,
     /// Sum of rewards, `[S, A]`.
     rewards: Vec<f64>,
     /// How often each was tried, `[S, A]`.
     visits: Vec<u32>,
     /// `[S, A]`.
     outcomes: Vec<Outcomes>,
-    explorer: Explorer,
 }
 
 impl ModelBased {
@@ -78,16 +75,16 @@ impl ModelBased {
         let env = TabularEnv::new(problem, config.gamma, seed)?;
         let q = Estimates::of_actions(&env.states, config.initial, StepSize::Of(1.0));
         let explorer = Explorer::new(config.epsilon(), seed);
+        let control = Control { env, q, explorer, episodes: config.episodes() };
         let (rewards, visits, outcomes) = (Vec::new(), Vec::new(), Vec::new());
-        let mut learner = Self { config, env, q, rewards, visits, outcomes, explorer };
+        let mut learner = Self { config, control, rewards, visits, outcomes };
         learner.grow();
         Ok(learner)
     }
 
     /// Makes room for states that have been met since.
     fn grow(&mut self) {
-        self.q.grow(&self.env.states);
-        let n = self.q.values.len();
+        let n = self.control.q.values.len();
         self.rewards.resize(n, 0.0);
         self.visits.resize(n, 0);
         self.outcomes.resize(n, Vec::new());
@@ -105,7 +102,7 @@ impl ModelBased {
 
     /// Sweeps until the values hardly change, and returns by how much they still did.
     fn plan(&mut self) -> f64 {
-        let Self { config, env, q, rewards, visits, outcomes, .. } = self;
+        let Self { config, control: Control { env, q, .. }, rewards, visits, outcomes } = self;
         let (n_states, n_actions) = (env.states.n(), env.states.n_actions());
         let tried: Vec<usize> = (0..visits.len()).filter(|&index| visits[index] > 0).collect();
         let mut values: Vec<f64> = (0..n_states).map(|state| max(q.row(state))).collect();
@@ -137,15 +134,12 @@ impl ModelBased {
 
 impl Learner for ModelBased {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
-        let Self { config, env, q, explorer, .. } = self;
-        let action = explorer.choose(q.row(env.state), env.seen);
-        log.scalar("train/epsilon", explorer.epsilon(env.seen));
-        let transition = env.step(action, log)?;
-        let due = env.seen.is_multiple_of(config.plan_every);
+        let action = self.control.explore(log);
+        let Transition { state, reward, next_state, .. } = self.control.step(action, log)?;
         self.grow();
-        let index = self.q.index(transition.state, action);
-        self.remember(index, transition.reward, transition.next_state);
-        if due {
+        let index = self.control.q.index(state, action);
+        self.remember(index, reward, next_state);
+        if self.control.env.seen.is_multiple_of(self.config.plan_every) {
             log.scalar("train/residual", self.plan());
             log.updated();
         }
@@ -160,20 +154,18 @@ impl Learner for ModelBased {
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        self.env.evaluate(self, self.config.episodes(), split)
+        self.control.evaluate(self, split)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
-        self.env.state(checkpoint)?;
-        self.q.state(&self.env.states, checkpoint)?;
-        self.explorer.state(checkpoint)?;
+        self.control.state(checkpoint)?;
         self.grow();
         checkpoint.bytes("rewards", cast_slice_mut(&mut self.rewards))?;
         checkpoint.check("rewards", "finite numbers are expected", || {
             self.rewards.iter().all(|reward| reward.is_finite())
         })?;
         checkpoint.value("outcomes", &mut self.outcomes)?;
-        let (n, rows) = (self.env.states.n(), self.rewards.len());
+        let (n, rows) = (self.control.env.states.n(), self.rewards.len());
         let known = |(next, count): &(Option<u32>, u32)| {
             *count > 0 && next.is_none_or(|state| (state as usize) < n)
         };
@@ -189,17 +181,9 @@ impl Learner for ModelBased {
     }
 }
 
-impl Agent for ModelBased {
-    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.q.act(&self.env.states, obs, actions)
-    }
-
-    fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
-        self.q.draw(&self.env.states, obs, rngs, actions)
-    }
-
-    fn table(&self, model: &Model) -> Result<Option<Table>> {
-        Ok(self.q.table(&self.env.states, model))
+impl ControlLearner for ModelBased {
+    fn control(&self) -> &Control {
+        &self.control
     }
 }
 
@@ -230,7 +214,7 @@ mod tests {
         }
         learner.plan();
         // Of cell 1 to the left: q = 1 + ½·(¾·10 + ¼·max(q, 6)), the 6 being what is hoped of the right.
-        assert_eq!(learner.q.row(0), [f64::NEG_INFINITY, f64::NEG_INFINITY, 10.0]);
-        assert_eq!(learner.q.row(1), [5.5, 6.0, f64::NEG_INFINITY]);
+        assert_eq!(learner.control.q.row(0), [f64::NEG_INFINITY, f64::NEG_INFINITY, 10.0]);
+        assert_eq!(learner.control.q.row(1), [5.5, 6.0, f64::NEG_INFINITY]);
     }
 }

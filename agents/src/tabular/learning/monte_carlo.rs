@@ -11,14 +11,16 @@
 //! section 5.7). Where the greedy policy goes round for ever, no episode has such a tail and nothing tells
 //! it so: on AIMA's grid, whose (4,1) is worth less than the initial 0, errors of 0.1 stay for millions of
 //! steps. An `--initial` below all returns keeps what was never tried from being greedy.
+use super::control::Control;
 use super::estimates::Estimates;
 use super::explorer::{Explorer, control_parameters};
 use super::problem::Problem;
 use super::step_size::StepSize;
-use super::tabular_env::TabularEnv;
-use crate::Agent;
+use super::tabular_env::{TabularEnv, Transition};
+use crate::agent::{ActionBatch, Agent, Mode};
 use crate::tabular::greedy::{all_tie, best, epsilon_greedy, expected_value};
 use crate::tabular::model::Model;
+use crate::tabular::policy::Policy;
 use crate::tabular::table::Table;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
@@ -92,14 +94,12 @@ struct Visit {
 /// Monte Carlo control in the environment it learns in.
 pub struct MonteCarlo {
     config: MonteCarloConfig,
-    env: TabularEnv,
-    q: Estimates,
+    control: Control,
     /// C, `[S, A]`.
     weights: Vec<f64>,
     episode: Vec<Visit>,
     /// Whether a pair was visited in the episode under way, `[S, A]`.
     visited: Vec<bool>,
-    explorer: Explorer,
 }
 
 impl MonteCarlo {
@@ -129,23 +129,23 @@ impl MonteCarlo {
         let q = Estimates::of_actions(&env.states, config.initial, config.alpha);
         let explorer = Explorer::new(epsilon, seed);
         let (weights, visited) = (vec![0.0; q.values.len()], vec![false; q.values.len()]);
-        Ok(Self { config, env, q, weights, episode: Vec::new(), visited, explorer })
+        let control = Control { env, q, explorer, episodes: config.episodes() };
+        Ok(Self { config, control, weights, episode: Vec::new(), visited })
     }
 
     fn choose(&mut self) -> usize {
-        let row = self.q.row(self.env.state);
+        let Control { env, q, explorer, .. } = &mut self.control;
+        let row = q.row(env.state);
         match self.config.method {
-            MonteCarloMethod::ExploringStarts if self.episode.is_empty() => {
-                self.explorer.uniform(row)
-            }
-            _ => self.explorer.choose(row, self.env.seen),
+            MonteCarloMethod::ExploringStarts if self.episode.is_empty() => explorer.uniform(row),
+            _ => explorer.choose(row, env.seen),
         }
     }
 
     /// Learns from the episode that has ended, going back from its last transition; `ret` stands for
     /// what came after that.
     fn learn(&mut self, mut ret: f64, log: &mut Log) {
-        let Self { config, env, q, weights, episode, visited, .. } = self;
+        let Self { config, control: Control { env, q, .. }, weights, episode, visited } = self;
         let mut weight = 1.0;
         for &Visit { state, action, reward, first, prob } in episode.iter().rev() {
             ret = reward + env.gamma * ret;
@@ -171,50 +171,42 @@ impl MonteCarlo {
 impl Learner for MonteCarlo {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
         let action = self.choose();
-        let Self { config, env, q, weights, episode, visited, explorer } = self;
-        let epsilon = explorer.epsilon(env.seen);
-        let prob = epsilon_greedy(q.row(env.state), action, epsilon);
-        let transition = env.step(action, log)?;
-        q.grow(&env.states);
+        let Self { config, control, weights, episode, visited } = self;
+        let epsilon = control.explorer.epsilon(control.env.seen);
+        let prob = epsilon_greedy(control.q.row(control.env.state), action, epsilon);
+        let Transition { state, reward, next_state, ended } = control.step(action, log)?;
+        let q = &control.q;
         weights.resize(q.values.len(), 0.0);
         visited.resize(q.values.len(), false);
-        let first = !std::mem::replace(&mut visited[q.index(transition.state, action)], true);
-        episode.push(Visit {
-            state: transition.state,
-            action,
-            reward: transition.reward,
-            first,
-            prob,
-        });
+        let first = !std::mem::replace(&mut visited[q.index(state, action)], true);
+        episode.push(Visit { state, action, reward, first, prob });
         log.scalar("train/epsilon", epsilon);
-        if transition.ended {
+        if ended {
             let epsilon = if config.method == MonteCarloMethod::OffPolicy { 0.0 } else { epsilon };
-            let after =
-                transition.next_state.map_or(0.0, |state| expected_value(q.row(state), epsilon));
+            let after = next_state.map_or(0.0, |state| expected_value(q.row(state), epsilon));
             self.learn(after, log);
         }
         Ok(Progress::Advanced(1))
     }
 
     fn first_update(&self) -> FirstUpdate {
-        self.env.first_update(None)
+        self.control.env.first_update(None)
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        self.env.evaluate(self, self.config.episodes(), split)
+        self.control.evaluate(self, split)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
-        self.env.state(checkpoint)?;
-        self.q.state(&self.env.states, checkpoint)?;
-        self.explorer.state(checkpoint)?;
-        self.weights.resize(self.q.values.len(), 0.0);
+        self.control.state(checkpoint)?;
+        let Control { env, q, .. } = &self.control;
+        self.weights.resize(q.values.len(), 0.0);
         checkpoint.bytes("weights", cast_slice_mut(&mut self.weights))?;
         checkpoint.check("weights", "finite numbers, none negative, are expected", || {
             self.weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0)
         })?;
         checkpoint.value("episode", &mut self.episode)?;
-        let states = &self.env.states;
+        let states = &env.states;
         let sound = |visit: &Visit| {
             visit.state < states.n()
                 && visit.action < states.n_actions()
@@ -227,30 +219,26 @@ impl Learner for MonteCarlo {
             self.episode.iter().all(sound)
         })?;
         self.visited.clear();
-        self.visited.resize(self.q.values.len(), false);
+        self.visited.resize(q.values.len(), false);
         for visit in &self.episode {
-            self.visited[self.q.index(visit.state, visit.action)] = true;
+            self.visited[q.index(visit.state, visit.action)] = true;
         }
         Ok(())
     }
 }
 
 impl Agent for MonteCarlo {
-    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.q.act(&self.env.states, obs, actions)
-    }
-
-    fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
+    fn act(&self, obs: &[f32], _: Mode, rngs: &mut [Rng], actions: &mut ActionBatch) -> Result<()> {
+        let (Control { env, q, .. }, actions) = (&self.control, actions.numbers()?);
+        q.act(&env.states, obs, rngs, actions)?;
         if self.config.method != MonteCarloMethod::OffPolicy {
-            return self.q.draw(&self.env.states, obs, rngs, actions);
+            return Ok(());
         }
-        // What is learned is about the policy that takes the first of equally good actions: where nothing
-        // is preferred, there is none.
-        self.q.draw(&self.env.states, obs, rngs, actions)?;
+        // The policy that is learned takes the first of equally good actions; where all tie there is none.
         let (obs_len, mut key) = (obs.len() / actions.len().max(1), Vec::new());
         for (obs, action) in obs.chunks_exact(obs_len.max(1)).zip(actions) {
-            let Some(state) = self.env.states.find(obs, &mut key)? else { continue };
-            let row = self.q.row(state);
+            let Some(state) = env.states.find(obs, &mut key)? else { continue };
+            let row = q.row(state);
             if !all_tie(row) {
                 *action = best(row).unwrap_or(0);
             }
@@ -259,91 +247,13 @@ impl Agent for MonteCarlo {
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
-        Ok(self.q.table(&self.env.states, model))
+        Ok(self.control.q.table(&self.control.env.states, model))
+    }
+
+    fn evaluates(&self) -> Option<&Policy> {
+        None
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use envs::{GridConfig, GridWorld, Layout};
-    use std::sync::Arc;
-
-    /// `chain` from the left: exit 10, three cells, exit 1, end; actions left, right, exit.
-    fn learner(config: MonteCarloConfig) -> MonteCarlo {
-        let mdp = GridWorld::new(&GridConfig::of(Layout::Chain)).unwrap();
-        MonteCarlo::new(Problem::of(Arc::new(mdp), 10), config, 1).unwrap()
-    }
-
-    fn visit(state: usize, action: usize, reward: f64, first: bool, prob: f64) -> Visit {
-        Visit { state, action, reward, first, prob }
-    }
-
-    /// In cell 1 right, back left, right once more, then left twice and out with 10.
-    fn episode() -> Vec<Visit> {
-        vec![
-            visit(1, 1, 1.0, true, 0.5),
-            visit(2, 0, 2.0, true, 0.25),
-            visit(1, 1, 4.0, false, 0.5),
-            visit(2, 0, 8.0, false, 0.25),
-            visit(1, 0, 16.0, true, 0.5),
-            visit(0, 2, 32.0, true, 1.0),
-        ]
-    }
-
-    fn learned(config: MonteCarloConfig, after: f64) -> MonteCarlo {
-        let config = MonteCarloConfig { gamma: crate::tabular::Discount::Of(0.5), ..config };
-        let mut learner = learner(config);
-        learner.episode = episode();
-        learner.learn(after, &mut Log::default());
-        learner
-    }
-
-    #[test]
-    fn returns_of_first_and_every_visit_by_hand() {
-        // G from the back: 32, 32, 24, 16, 10, 6.
-        let first = learned(MonteCarloConfig::default(), 0.0);
-        assert_eq!([first.q.row(0)[2], first.q.row(1)[0]], [32.0, 32.0]);
-        assert_eq!([first.q.row(1)[1], first.q.row(2)[0]], [6.0, 10.0]);
-        let every = MonteCarloConfig { visits: Visits::Every, ..Default::default() };
-        let every = learned(every, 0.0);
-        assert_eq!([every.q.row(1)[1], every.q.row(2)[0]], [11.0, 17.0]);
-        assert_eq!(every.q.row(0)[0], f64::NEG_INFINITY);
-        // Cut off where 64 would follow: 32 + ½·64.
-        assert_eq!(learned(MonteCarloConfig::default(), 64.0).q.row(0)[2], 64.0);
-    }
-
-    #[test]
-    fn weighted_importance_sampling_by_hand() {
-        let config = MonteCarloConfig { method: MonteCarloMethod::OffPolicy, ..Default::default() };
-        let learner = learned(config, 0.0);
-        let weight = |state, action| learner.weights[learner.q.index(state, action)];
-        // The exit with W = 1; left in 1 with 1 / 1; left in 2 with 1 / ½; right in 1 with 2 / ¼,
-        // after which left is still greedy in 1, so that nothing before it counts.
-        assert_eq!([weight(0, 2), weight(1, 0), weight(2, 0), weight(1, 1)], [1.0, 1.0, 2.0, 8.0]);
-        assert_eq!([learner.q.row(2)[0], learner.q.row(1)[1]], [24.0, 16.0]);
-        let (mut total, q) = (3.0, weighted_mean(0.0, &mut 0.0, 3.0, 5.0));
-        assert_eq!((weighted_mean(q, &mut total, 1.0, 9.0), total), (6.0, 4.0));
-        assert_eq!(weighted_mean(7.0, &mut 0.0, 0.0, 9.0), 7.0);
-    }
-
-    #[test]
-    fn what_weighted_means_leave_no_choice_of_is_refused() {
-        let method = MonteCarloMethod::OffPolicy;
-        let off_policy = || MonteCarloConfig { method, ..Default::default() };
-        for (config, told) in [
-            (
-                MonteCarloConfig { alpha: StepSize::Of(0.1), ..off_policy() },
-                "--alpha 0.1: off-policy",
-            ),
-            (
-                MonteCarloConfig { visits: Visits::First, ..off_policy() },
-                "--visits first: off-policy",
-            ),
-        ] {
-            let mdp = GridWorld::new(&GridConfig::of(Layout::Chain)).unwrap();
-            let error = MonteCarlo::new(Problem::of(Arc::new(mdp), 10), config, 1).err().unwrap();
-            assert!(error.to_string().contains(told), "{error}");
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,8 @@
 //! What those share who learn from experience what a given policy is worth.
 use super::problem::Problem;
+use crate::agent::{ActionBatch, Mode};
 use crate::tabular::discount::Discount;
-use crate::tabular::discounted_mdp::{DiscountedMdp, start_value};
+use crate::tabular::discounted_mdp::{DiscountedMdp, act_by_state, start_value};
 use crate::tabular::distance::{LARGEST, root_mean_square, visited};
 use crate::tabular::model::Model;
 use crate::tabular::policy::Policy;
@@ -76,14 +77,17 @@ impl Prediction {
         pair.map_or(0.0, |pair| self.policy.prob(pair) / behaviour.prob(pair))
     }
 
-    /// The likeliest actions of the policy that is evaluated.
-    pub(super) fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.policy.act_likeliest(&self.mdp.model, obs, actions)
-    }
-
-    /// Draws from the policy that is evaluated.
-    pub(super) fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
-        self.policy.act(&self.mdp.model, obs, rngs, actions)
+    /// Actions of the policy that is evaluated.
+    pub(super) fn act(
+        &self,
+        obs: &[f32],
+        mode: Mode,
+        rngs: &mut [Rng],
+        actions: &mut ActionBatch,
+    ) -> Result<()> {
+        let (model, actions) = (&self.mdp.model, actions.numbers()?);
+        let act = |row: usize, state| self.policy.act(model, state, mode, &mut rngs[row]);
+        act_by_state(model, obs, actions, act)
     }
 
     /// v, and the policy; q is not known without the outcomes.

@@ -4,18 +4,16 @@
 //! q(s, a) ← q(s, a) + α·[ r + γ·max_a' q(s', a') − q(s, a) ]. With λ above 0 the error goes to all
 //! pairs by their traces, which are cut where an action is taken that is not greedy. One step is a
 //! transition.
+use super::control::{Control, ControlLearner};
 use super::estimates::Estimates;
 use super::explorer::{Explorer, control_parameters};
 use super::problem::Problem;
 use super::step_size::StepSize;
-use super::tabular_env::TabularEnv;
+use super::tabular_env::{TabularEnv, Transition};
 use super::traces::{TraceKind, Traces};
-use crate::Agent;
 use crate::tabular::greedy::{is_greedy, max};
-use crate::tabular::model::Model;
-use crate::tabular::table::Table;
 use anyhow::Result;
-use train::{Checkpoint, Evaluation, Learner, Log, Progress, Rng, Split};
+use train::{Checkpoint, Evaluation, Learner, Log, Progress, Split};
 
 control_parameters! {
     /// Hyper-parameters of [`QLearning`].
@@ -41,10 +39,8 @@ pub fn q_learning_target(reward: f64, gamma: f64, next: Option<&[f64]>) -> f64 {
 /// Q-learning in the environment it learns in.
 pub struct QLearning {
     config: QLearningConfig,
-    env: TabularEnv,
-    q: Estimates,
+    control: Control,
     traces: Traces,
-    explorer: Explorer,
 }
 
 impl QLearning {
@@ -57,27 +53,22 @@ impl QLearning {
         let env = TabularEnv::new(problem, config.gamma, seed)?;
         let q = Estimates::of_actions(&env.states, config.initial, config.alpha);
         let explorer = Explorer::new(config.epsilon(), seed);
-        Ok(Self { config, env, q, traces: Traces::default(), explorer })
+        let control = Control { env, q, explorer, episodes: config.episodes() };
+        Ok(Self { config, control, traces: Traces::default() })
     }
 }
 
 impl Learner for QLearning {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
-        let Self { config, env, q, traces, explorer } = self;
-        let row = q.row(env.state);
-        log.scalar("train/epsilon", explorer.epsilon(env.seen));
-        let action = explorer.choose(row, env.seen);
-        if !is_greedy(row, action) {
+        let Self { config, control, traces } = self;
+        let action = control.explore(log);
+        if !is_greedy(control.q.row(control.env.state), action) {
             traces.clear();
         }
-        let transition = env.step(action, log)?;
-        q.grow(&env.states);
-        let target = q_learning_target(
-            transition.reward,
-            env.gamma,
-            transition.next_state.map(|s| q.row(s)),
-        );
-        let index = q.index(transition.state, action);
+        let Transition { state, reward, next_state, ended } = control.step(action, log)?;
+        let Control { env, q, .. } = control;
+        let target = q_learning_target(reward, env.gamma, next_state.map(|s| q.row(s)));
+        let index = q.index(state, action);
         let error = if config.lambda == 0.0 {
             q.learn(index, target)
         } else {
@@ -86,7 +77,7 @@ impl Learner for QLearning {
             traces.learn(&mut q.values, error, env.gamma * config.lambda);
             error
         };
-        if transition.ended {
+        if ended {
             traces.clear();
         }
         log.scalar("train/td_error", error.abs());
@@ -95,28 +86,18 @@ impl Learner for QLearning {
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        self.env.evaluate(self, self.config.episodes(), split)
+        self.control.evaluate(self, split)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
-        self.env.state(checkpoint)?;
-        self.q.state(&self.env.states, checkpoint)?;
-        self.explorer.state(checkpoint)?;
-        self.traces.state(&self.q, checkpoint)
+        self.control.state(checkpoint)?;
+        self.traces.state(&self.control.q, checkpoint)
     }
 }
 
-impl Agent for QLearning {
-    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.q.act(&self.env.states, obs, actions)
-    }
-
-    fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
-        self.q.draw(&self.env.states, obs, rngs, actions)
-    }
-
-    fn table(&self, model: &Model) -> Result<Option<Table>> {
-        Ok(self.q.table(&self.env.states, model))
+impl ControlLearner for QLearning {
+    fn control(&self) -> &Control {
+        &self.control
     }
 }
 
@@ -147,13 +128,13 @@ mod tests {
         let mut learner = QLearning::new(Problem::of(Arc::new(mdp), 50), config, 1).unwrap();
         let (mut alone, mut along) = (0, 0);
         for _ in 0..2_000 {
-            let (state, before) = (learner.env.state, learner.q.values.clone());
+            let (state, before) = (learner.control.env.state, learner.control.q.values.clone());
             learner.step(&mut Log::default()).unwrap();
-            let pairs = before.iter().zip(&learner.q.values).enumerate();
+            let pairs = before.iter().zip(&learner.control.q.values).enumerate();
             let changed: Vec<usize> =
                 pairs.filter(|(_, (old, new))| old != new).map(|(index, _)| index).collect();
-            let first = learner.q.index(state, 0);
-            let row = &before[first..learner.q.index(state + 1, 0)];
+            let first = learner.control.q.index(state, 0);
+            let row = &before[first..learner.control.q.index(state + 1, 0)];
             let here: Vec<_> =
                 changed.iter().filter(|i| (first..first + row.len()).contains(*i)).collect();
             if here.iter().any(|index| is_greedy(row, **index - first)) {

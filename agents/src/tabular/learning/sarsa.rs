@@ -4,18 +4,16 @@
 //! q(s, a) ← q(s, a) + α·[ r + γ·q(s', a') − q(s, a) ], where a' is the action taken next. With
 //! `--n`, the return of n steps takes the place of r + γ·q(s', a'); with `--lambda`, the error goes to
 //! all pairs by their traces. One step is a transition.
+use super::control::{Control, ControlLearner};
 use super::estimates::Estimates;
 use super::explorer::{Explorer, control_parameters};
 use super::n_step::NStep;
 use super::problem::Problem;
 use super::step_size::StepSize;
-use super::tabular_env::TabularEnv;
+use super::tabular_env::{TabularEnv, Transition};
 use super::traces::{TraceKind, Traces};
-use crate::Agent;
-use crate::tabular::model::Model;
-use crate::tabular::table::Table;
 use anyhow::Result;
-use train::{BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split};
+use train::{BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Split};
 
 control_parameters! {
     /// Hyper-parameters of [`Sarsa`].
@@ -42,13 +40,11 @@ pub fn sarsa_bootstrap(next: Option<(&[f64], usize)>) -> f64 {
 /// Sarsa in the environment it learns in.
 pub struct Sarsa {
     config: SarsaConfig,
-    env: TabularEnv,
-    q: Estimates,
-    recent: NStep,
+    control: Control,
+    n_step: NStep,
     traces: Traces,
-    explorer: Explorer,
-    /// The action chosen for the present state.
-    chosen: Option<usize>,
+    /// a' of the last transition, which is taken next; `None` where an episode starts.
+    next_action: Option<usize>,
 }
 
 impl Sarsa {
@@ -65,85 +61,74 @@ impl Sarsa {
         let env = TabularEnv::new(problem, config.gamma, seed)?;
         let q = Estimates::of_actions(&env.states, config.initial, config.alpha);
         let explorer = Explorer::new(config.epsilon(), seed);
-        let (recent, traces) = (NStep::default(), Traces::default());
-        Ok(Self { config, env, q, recent, traces, explorer, chosen: None })
+        let control = Control { env, q, explorer, episodes: config.episodes() };
+        let (n_step, traces) = (NStep::default(), Traces::default());
+        Ok(Self { config, control, n_step, traces, next_action: None })
     }
 }
 
 impl Learner for Sarsa {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
-        let Self { config, env, q, recent, traces, explorer, chosen } = self;
-        log.scalar("train/epsilon", explorer.epsilon(env.seen));
-        let chosen_now = chosen.take();
-        let action = chosen_now.unwrap_or_else(|| explorer.choose(q.row(env.state), env.seen));
-        let transition = env.step(action, log)?;
-        q.grow(&env.states);
-        let next = transition.next_state.map(|state| {
+        let Self { config, control, n_step, traces, next_action } = self;
+        let action = match next_action.take() {
+            Some(action) => {
+                log.scalar("train/epsilon", control.explorer.epsilon(control.env.seen));
+                action
+            }
+            None => control.explore(log),
+        };
+        let Transition { state, reward, next_state, ended } = control.step(action, log)?;
+        let Control { env, q, explorer, .. } = control;
+        let next = next_state.map(|state| {
             let row = q.row(state);
             (row, explorer.choose(row, env.seen))
         });
-        *chosen = next.map(|(_, action)| action).filter(|_| !transition.ended);
+        *next_action = next.map(|(_, action)| action).filter(|_| !ended);
         let bootstrap = sarsa_bootstrap(next);
-        let index = q.index(transition.state, action);
+        let index = q.index(state, action);
         if config.lambda > 0.0 {
-            let error = transition.reward + env.gamma * bootstrap - q.values[index];
+            let error = reward + env.gamma * bootstrap - q.values[index];
             traces.visit(index, q.visit(index), config.traces);
             traces.learn(&mut q.values, error, env.gamma * config.lambda);
             log.scalar("train/td_error", error.abs());
             log.updated();
         } else {
             let bootstrap = (env.gamma, bootstrap);
-            recent.push(
-                (index, transition.reward),
-                config.n,
-                transition.ended,
-                bootstrap,
-                |index, target| {
-                    log.scalar("train/td_error", q.learn(index, target).abs());
-                    log.updated();
-                },
-            );
+            n_step.push((index, reward), config.n, ended, bootstrap, |index, target| {
+                log.scalar("train/td_error", q.learn(index, target).abs());
+                log.updated();
+            });
         }
-        if transition.ended {
+        if ended {
             traces.clear();
         }
         Ok(Progress::Advanced(1))
     }
 
     fn first_update(&self) -> FirstUpdate {
-        self.env.first_update(Some(self.config.n))
+        self.control.env.first_update(Some(self.config.n))
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        self.env.evaluate(self, self.config.episodes(), split)
+        self.control.evaluate(self, split)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
-        self.env.state(checkpoint)?;
-        self.q.state(&self.env.states, checkpoint)?;
-        self.explorer.state(checkpoint)?;
-        self.recent.state(&self.q, checkpoint)?;
-        self.traces.state(&self.q, checkpoint)?;
-        checkpoint.value("chosen", &mut self.chosen)?;
-        let (states, state) = (&self.env.states, self.env.state);
-        let has = |action: usize| action < states.n_actions() && states.allows(state, action);
+        self.control.state(checkpoint)?;
+        self.n_step.state(&self.control.q, checkpoint)?;
+        self.traces.state(&self.control.q, checkpoint)?;
+        checkpoint.value("chosen", &mut self.next_action)?;
+        let TabularEnv { states, state, .. } = &self.control.env;
+        let has = |action: usize| action < states.n_actions() && states.allows(*state, action);
         checkpoint.check("chosen", "an action of the present state is expected", || {
-            self.chosen.is_none_or(has)
+            self.next_action.is_none_or(has)
         })
     }
 }
 
-impl Agent for Sarsa {
-    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.q.act(&self.env.states, obs, actions)
-    }
-
-    fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
-        self.q.draw(&self.env.states, obs, rngs, actions)
-    }
-
-    fn table(&self, model: &Model) -> Result<Option<Table>> {
-        Ok(self.q.table(&self.env.states, model))
+impl ControlLearner for Sarsa {
+    fn control(&self) -> &Control {
+        &self.control
     }
 }
 

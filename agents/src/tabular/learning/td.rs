@@ -11,7 +11,7 @@ use super::problem::Problem;
 use super::step_size::StepSize;
 use super::tabular_env::TabularEnv;
 use super::traces::{TraceKind, Traces};
-use crate::Agent;
+use crate::agent::{ActionBatch, Agent, Mode};
 use crate::tabular::discount::Discount;
 use crate::tabular::model::Model;
 use crate::tabular::policy::Policy;
@@ -47,7 +47,7 @@ pub struct Td {
     env: TabularEnv,
     prediction: Prediction,
     v: Estimates,
-    recent: NStep,
+    n_step: NStep,
     traces: Traces,
 }
 
@@ -66,14 +66,14 @@ impl Td {
         let prediction = Prediction::new(&problem, config.gamma, &config.policy, None, seed)?;
         let env = TabularEnv::of_policy(problem, config.gamma, seed)?;
         let v = Estimates::of_states(&env.states, config.initial, config.alpha);
-        let (recent, traces) = (NStep::default(), Traces::default());
-        Ok(Self { config, env, prediction, v, recent, traces })
+        let (n_step, traces) = (NStep::default(), Traces::default());
+        Ok(Self { config, env, prediction, v, n_step, traces })
     }
 }
 
 impl Learner for Td {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
-        let Self { config, env, prediction, v, recent, traces } = self;
+        let Self { config, env, prediction, v, n_step, traces } = self;
         let action = prediction.choose(env.state);
         let transition = env.step(action, log)?;
         let bootstrap = transition.next_state.map_or(0.0, |state| v.values[state]);
@@ -85,7 +85,7 @@ impl Learner for Td {
             log.updated();
         } else {
             let (step, bootstrap) = ((transition.state, transition.reward), (env.gamma, bootstrap));
-            recent.push(step, config.n, transition.ended, bootstrap, |state, target| {
+            n_step.push(step, config.n, transition.ended, bootstrap, |state, target| {
                 log.scalar("train/td_error", v.learn(state, target).abs());
                 log.updated();
             });
@@ -108,18 +108,20 @@ impl Learner for Td {
         self.env.state(checkpoint)?;
         self.v.state(&self.env.states, checkpoint)?;
         self.prediction.state(checkpoint)?;
-        self.recent.state(&self.v, checkpoint)?;
+        self.n_step.state(&self.v, checkpoint)?;
         self.traces.state(&self.v, checkpoint)
     }
 }
 
 impl Agent for Td {
-    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.prediction.act(obs, actions)
-    }
-
-    fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
-        self.prediction.draw(obs, rngs, actions)
+    fn act(
+        &self,
+        obs: &[f32],
+        mode: Mode,
+        rngs: &mut [Rng],
+        actions: &mut ActionBatch,
+    ) -> Result<()> {
+        self.prediction.act(obs, mode, rngs, actions)
     }
 
     fn table(&self, _: &Model) -> Result<Option<Table>> {

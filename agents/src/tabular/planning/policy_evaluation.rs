@@ -2,9 +2,9 @@
 //!
 //! v(s) ← Σ_a π(a | s)·[ r(s, a) + γ·Σ_s' p(s' | s, a)·v(s') ], in sweeps, or solved at once. One
 //! step is a sweep; with `--steps` as many as one likes.
-use crate::Agent;
+use crate::agent::{ActionBatch, Agent, Mode};
 use crate::tabular::discount::Discount;
-use crate::tabular::discounted_mdp::DiscountedMdp;
+use crate::tabular::discounted_mdp::{DiscountedMdp, act_by_state};
 use crate::tabular::model::{Model, Settling, larger, moves, sweep};
 use crate::tabular::policy::Policy;
 use crate::tabular::policy_name::PolicyName;
@@ -146,12 +146,16 @@ impl Learner for PolicyEvaluation {
 }
 
 impl Agent for PolicyEvaluation {
-    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.policy.act_likeliest(&self.problem.model, obs, actions)
-    }
-
-    fn draw(&self, obs: &[f32], rngs: &mut [Rng], actions: &mut [usize]) -> Result<()> {
-        self.policy.act(&self.problem.model, obs, rngs, actions)
+    fn act(
+        &self,
+        obs: &[f32],
+        mode: Mode,
+        rngs: &mut [Rng],
+        actions: &mut ActionBatch,
+    ) -> Result<()> {
+        let (model, actions) = (&self.problem.model, actions.numbers()?);
+        let act = |row: usize, state| self.policy.act(model, state, mode, &mut rngs[row]);
+        act_by_state(model, obs, actions, act)
     }
 
     fn table(&self, _: &Model) -> Result<Option<Table>> {

@@ -7,19 +7,19 @@
 //! At γ = 1 a policy may also stay for ever where nothing is paid, which the argmax does not see: to
 //! stay is then worth what the policy is worth that left. So where a set of such states is worth less
 //! than 0, it rests.
-use crate::Agent;
+use crate::agent::{ActionBatch, Agent, Mode};
 use crate::tabular::choice::Choice;
 use crate::tabular::discount::Discount;
-use crate::tabular::discounted_mdp::{DiscountedMdp, act};
+use crate::tabular::discounted_mdp::{DiscountedMdp, act_by_state};
 use crate::tabular::model::{Model, Rests, Settling, Worth, moves, sweep};
-use crate::tabular::policy::solve;
+use crate::tabular::policy::{Policy, solve};
 use crate::tabular::table::Table;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use clap::ValueEnum;
 use envs::Mdp;
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Split, pulse};
+use train::{BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split, pulse};
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`PolicyIteration`].
@@ -282,13 +282,20 @@ impl Learner for PolicyIteration {
 }
 
 impl Agent for PolicyIteration {
-    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        let taken =
-            |state: usize| (self.policy[state] != NONE).then_some(self.policy[state] as usize);
-        act(&self.problem.model, obs, actions, taken)
+    fn act(&self, obs: &[f32], _: Mode, _: &mut [Rng], actions: &mut ActionBatch) -> Result<()> {
+        let model = &self.problem.model;
+        let taken = |_, state: usize| {
+            let pair = self.policy[state];
+            (pair != NONE).then(|| model.action(pair as usize))
+        };
+        act_by_state(model, obs, actions.numbers()?, taken)
     }
 
     fn table(&self, _: &Model) -> Result<Option<Table>> {
         Ok(Some(self.answer()))
+    }
+
+    fn evaluates(&self) -> Option<&Policy> {
+        None
     }
 }

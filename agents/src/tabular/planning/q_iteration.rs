@@ -2,15 +2,16 @@
 //!
 //! q(s, a) ← r(s, a) + γ·Σ_s' p(s' | s, a)·max_a' q(s', a'). After the same number of sweeps
 //! max_a q(s, a) is the v(s) of synchronous value iteration. One step is a sweep.
-use crate::Agent;
+use crate::agent::{ActionBatch, Agent, Mode};
 use crate::tabular::discount::Discount;
 use crate::tabular::discounted_mdp::DiscountedMdp;
 use crate::tabular::model::{Model, Settling, Worth, moves, sweep};
+use crate::tabular::policy::Policy;
 use crate::tabular::table::Table;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use envs::Mdp;
-use train::{Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Split};
+use train::{Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split};
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`QIteration`].
@@ -137,11 +138,15 @@ impl Learner for QIteration {
 }
 
 impl Agent for QIteration {
-    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
+    fn act(&self, obs: &[f32], _: Mode, _: &mut [Rng], actions: &mut ActionBatch) -> Result<()> {
         self.problem.act(obs, actions, self.worth())
     }
 
     fn table(&self, _: &Model) -> Result<Option<Table>> {
         Ok(Some(self.problem.table(&self.values, self.worth())))
+    }
+
+    fn evaluates(&self) -> Option<&Policy> {
+        None
     }
 }

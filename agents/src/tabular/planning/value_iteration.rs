@@ -2,10 +2,11 @@
 //!
 //! v(s) ← max_a [ r(s, a) + γ·Σ_s' p(s' | s, a)·v(s') ], in one of four orders. One step is a sweep:
 //! as many backups as there are states.
-use crate::Agent;
+use crate::agent::{ActionBatch, Agent, Mode};
 use crate::tabular::discount::Discount;
 use crate::tabular::discounted_mdp::DiscountedMdp;
 use crate::tabular::model::{Model, Predecessors, Settling, larger};
+use crate::tabular::policy::Policy;
 use crate::tabular::table::Table;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
@@ -263,11 +264,15 @@ impl Queue {
 }
 
 impl Agent for ValueIteration {
-    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
+    fn act(&self, obs: &[f32], _: Mode, _: &mut [Rng], actions: &mut ActionBatch) -> Result<()> {
         self.problem.act(obs, actions, self.problem.worth(&self.values))
     }
 
     fn table(&self, _: &Model) -> Result<Option<Table>> {
         Ok(Some(self.problem.table(&self.values, self.problem.worth(&self.values))))
+    }
+
+    fn evaluates(&self) -> Option<&Policy> {
+        None
     }
 }

@@ -7,16 +7,18 @@
 //! with the critic C = V(s) and w = Â, or C = Q(s, a) and w = Q(s, a); G and w are constants. Where we
 //! leave the paper: environments are stepped together, not by threads of their own; ε of RMSProp is
 //! outside the root; two networks instead of one (`--network shared` has one).
-use crate::actor::{Actor, Critic, state_values};
-use crate::policy_head::{Policy, numbers};
-use crate::returns::{Weights, gae, n_step_returns, normalise};
-use crate::tabular::{Model, Table};
-use crate::{Agent, MakeEnv, OptimizerName};
+use crate::on_policy::heads::{Policy, numbers};
+use crate::on_policy::returns::{Weights, gae, n_step_returns, normalise};
+use crate::on_policy::trainer::{Critic, OnPolicyTrainer, state_values};
+use crate::tabular::{self, Model, Table};
+use crate::{ActionBatch, Agent, MakeEnv, Mode, OptimizerName};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use nn::{loss, select};
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Split, above};
+use train::{
+    BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split, above,
+};
 
 actor_parameters! {
     /// Hyper-parameters of [`ActorCritic`].
@@ -86,7 +88,7 @@ pub fn all_actions_loss(policy: &Policy, q: &Tensor) -> candle_core::Result<Tens
 /// An actor-critic agent and the environments it learns in.
 pub struct ActorCritic {
     config: ActorCriticConfig,
-    actor: Actor,
+    trainer: OnPolicyTrainer,
 }
 
 impl ActorCritic {
@@ -121,7 +123,10 @@ impl ActorCritic {
             let expected = "actions are weighed by Q, which would learn nothing: give more than 0";
             return Err(BadValue::new("value_coef", 0, expected).into());
         }
-        Ok(Self { actor: Actor::new(make, config.setup(config.critic), seed, device)?, config })
+        Ok(Self {
+            trainer: OnPolicyTrainer::new(make, config.setup(config.critic), seed, device)?,
+            config,
+        })
     }
 
     /// The policy for observations one after the other, B of them.
@@ -129,14 +134,14 @@ impl ActorCritic {
     /// # Errors
     /// Where `obs` are not whole observations.
     pub fn policy(&self, obs: &[f32]) -> Result<Policy> {
-        self.actor.policy(obs)
+        self.trainer.policy(obs)
     }
 
     /// Returns G and advantages G − V(s) of the rollout, `[B]` each, for V(s) `[B]`.
     fn returns(&self, values: &[f32]) -> Result<(Vec<f32>, Vec<f32>)> {
         let ActorCriticConfig { gamma, lambda, n_step, .. } = self.config;
-        let next_values = self.actor.next_values()?;
-        let steps = self.actor.rollout.steps(self.actor.n(), values, &next_values);
+        let next_values = self.trainer.next_values()?;
+        let steps = self.trainer.rollout.steps(self.trainer.n(), values, &next_values);
         let (mut returns, mut advantages) = (vec![0.0; values.len()], vec![0.0; values.len()]);
         match self.config.estimator {
             Estimator::Gae => {
@@ -156,9 +161,9 @@ impl ActorCritic {
 
     /// One step of the optimiser on the rollout.
     fn update(&mut self, log: &mut Log) -> Result<()> {
-        let actor = &self.actor;
-        let actions = actor.actions()?; // [B, W]
-        let (policy, critic) = actor.net.forward(&actor.obs()?)?; // critic [B, 1] or [B, A]
+        let trainer = &self.trainer;
+        let actions = trainer.actions()?; // [B, W]
+        let (policy, critic) = trainer.net.forward(&trainer.obs()?)?; // critic [B, 1] or [B, A]
         let values = state_values(&policy, &critic)?; // [B]
         let (returns, advantages) = self.returns(&values.to_vec1()?)?;
         let (predicted, mut weights) = match self.config.critic {
@@ -174,47 +179,53 @@ impl ActorCritic {
         }
         let policy_loss = match (self.config.critic, self.config.weighed) {
             (Critic::Q, Weighed::All) => all_actions_loss(&policy, &critic)?,
-            _ => policy_loss(&policy.log_prob(&actions)?, &actor.column(&weights)?)?,
+            _ => policy_loss(&policy.log_prob(&actions)?, &trainer.column(&weights)?)?,
         };
-        let value_loss = loss::mse(&predicted, &actor.column(&returns)?)?;
-        self.actor.descend(&policy_loss, &value_loss, &policy, log)?;
-        self.actor.rollout.clear();
+        let value_loss = loss::mse(&predicted, &trainer.column(&returns)?)?;
+        self.trainer.descend(&policy_loss, &value_loss, &policy, log)?;
+        self.trainer.rollout.clear();
         Ok(())
     }
 }
 
 impl Agent for ActorCritic {
-    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.actor.act(obs, actions)
-    }
-
-    fn act_continuous(&self, obs: &[f32], actions: &mut [f32]) -> Result<()> {
-        self.actor.act_continuous(obs, actions)
+    fn act(
+        &self,
+        obs: &[f32],
+        mode: Mode,
+        rngs: &mut [Rng],
+        actions: &mut ActionBatch,
+    ) -> Result<()> {
+        self.trainer.act(obs, mode, rngs, actions)
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
-        self.actor.table(model).map(Some)
+        self.trainer.table(model).map(Some)
+    }
+
+    fn evaluates(&self) -> Option<&tabular::Policy> {
+        None
     }
 }
 
 impl Learner for ActorCritic {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
-        if self.actor.step(log)? {
+        if self.trainer.step(log)? {
             self.update(log)?;
         }
-        Ok(Progress::Advanced(self.actor.n() as u64))
+        Ok(Progress::Advanced(self.trainer.n() as u64))
     }
 
     fn first_update(&self) -> FirstUpdate {
-        self.actor.first_update()
+        self.trainer.first_update()
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        self.actor.evaluate(self, self.config.episodes_of(split), split)
+        self.trainer.evaluate(self, self.config.episodes_of(split), split)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
-        self.actor.state(checkpoint)
+        self.trainer.state(checkpoint)
     }
 }
 

@@ -5,8 +5,11 @@
 //! has it), a learning rate that may fall, several environments stepped together, no clipping of
 //! rewards, γ = 1 learned as 0.99 (see [`hastened`]).
 use crate::memory;
-use crate::tabular::{APPROXIMATE_HASTE, Model, Table, hastened};
-use crate::{Agent, Batch, MakeEnv, OptimizerName, Replay, discrete_actions, evaluate, q_network};
+use crate::tabular::{APPROXIMATE_HASTE, Model, Policy, Table, hastened};
+use crate::{
+    ActionBatch, Agent, Batch, MakeEnv, Mode, OptimizerName, Replay, discrete_actions, evaluate,
+    q_network,
+};
 use anyhow::Result;
 use candle_core::{D, Device, Module as _, Tensor};
 use envs::{Spec, VecEnv};
@@ -180,10 +183,20 @@ impl Dqn {
         Linear { from: epsilon_start, to: epsilon_end, over: epsilon_steps }.at(self.seen)
     }
 
+    /// argmax_a Q(s, a), the first of several, for each observation `[N, obs_len]`.
+    fn greedy(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
+        let shape: Vec<_> =
+            [actions.len()].iter().chain(&self.envs.spec().obs_shape).copied().collect();
+        let q = self.acting.forward(&Tensor::from_slice(obs, shape, &self.device)?)?; // [N, A]
+        let best: Vec<u32> = q.argmax(D::Minus1)?.to_vec1()?; // [N]
+        actions.iter_mut().zip(best).for_each(|(action, best)| *action = best as usize);
+        Ok(())
+    }
+
     /// With probability ε a uniformly random action, else the greedy one.
     fn choose(&mut self, epsilon: f64) -> Result<()> {
         let mut actions = std::mem::take(&mut self.actions);
-        self.act(self.envs.obs(), &mut actions)?;
+        self.greedy(self.envs.obs(), &mut actions)?;
         for action in &mut actions {
             if self.explore.random_bool(epsilon) {
                 *action = self.explore.random_range(0..self.envs.spec().n_actions());
@@ -222,13 +235,8 @@ impl Dqn {
 }
 
 impl Agent for Dqn {
-    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        let shape: Vec<_> =
-            [actions.len()].iter().chain(&self.envs.spec().obs_shape).copied().collect();
-        let q = self.acting.forward(&Tensor::from_slice(obs, shape, &self.device)?)?; // [N, A]
-        let best: Vec<u32> = q.argmax(D::Minus1)?.to_vec1()?; // [N]
-        actions.iter_mut().zip(best).for_each(|(action, best)| *action = best as usize);
-        Ok(())
+    fn act(&self, obs: &[f32], _: Mode, _: &mut [Rng], actions: &mut ActionBatch) -> Result<()> {
+        self.greedy(obs, actions.numbers()?)
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
@@ -245,6 +253,10 @@ impl Agent for Dqn {
             }
         }
         Ok(Some(table))
+    }
+
+    fn evaluates(&self) -> Option<&Policy> {
+        None
     }
 }
 

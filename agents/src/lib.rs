@@ -5,37 +5,34 @@
 //! each in a rollout, `A` numbered actions, `D` numbers in an action that is a vector, `W` numbers in a
 //! row that holds either.
 #[macro_use]
-mod policy_config;
+mod on_policy;
 
-mod actor;
 mod actor_critic;
 mod agent;
 mod dqn;
+mod evaluation;
 mod memory;
 mod net;
 mod optimizer;
-pub mod policy_head;
-pub mod policy_net;
 mod ppo;
 mod reinforce;
 mod replay;
-pub mod returns;
-mod rollout;
-mod scaling;
 pub mod tabular;
 mod watched;
 
-pub use actor::Critic;
 pub use actor_critic::{
     ActorCritic, ActorCriticConfig, Estimator, Weighed, all_actions_loss, policy_loss,
 };
-pub use agent::{Agent, Chosen, MakeEnv, actions_rng, discrete_actions, episodes, evaluate};
+pub use agent::{ActionBatch, Agent, MakeEnv, Mode, discrete_actions};
 pub use dqn::{Dqn, DqnConfig, Loss, td_target};
+pub use evaluation::{actions_rng, episodes, evaluate};
 pub use net::q_network;
+pub use on_policy::nets::{Sharing, Start};
+pub use on_policy::rollout::Rollout;
+pub use on_policy::trainer::Critic;
+pub use on_policy::{heads as policy_head, nets as policy_net, returns};
 pub use optimizer::OptimizerName;
-pub use policy_net::{Sharing, Start};
 pub use ppo::{Ppo, PpoConfig, ValueLoss, clipped_objective, clipped_value_loss, divergence};
 pub use reinforce::{Baseline, Reinforce, ReinforceConfig, Returns, reinforce_loss};
 pub use replay::{Batch, Replay};
-pub use rollout::Rollout;
 pub use watched::{Moment, Watched};

@@ -4,10 +4,10 @@
 //!
 //! After T steps of N environments, several epochs over the rollout in shuffled batches, each a step on
 //! L = −mean min(ρ·Â, clip(ρ, 1 ± ε)·Â) + c_v·L_v − c_e·mean H(π(·|s)), with ρ = π(a|s) / π_old(a|s).
-use crate::actor::{Actor, Critic, state_values};
-use crate::returns::{Weights, gae, normalise};
-use crate::tabular::{Model, Table};
-use crate::{Agent, MakeEnv, OptimizerName};
+use crate::on_policy::returns::{Weights, gae, normalise};
+use crate::on_policy::trainer::{Critic, OnPolicyTrainer, state_values};
+use crate::tabular::{Model, Policy, Table};
+use crate::{ActionBatch, Agent, MakeEnv, Mode, OptimizerName};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use envs::Spec;
@@ -141,7 +141,7 @@ impl Batch {
     }
 
     /// Takes the transitions in `rows`, `[M]`.
-    fn fill(&mut self, rows: &[usize], actor: &Actor, targets: &Targets) -> Result<()> {
+    fn fill(&mut self, rows: &[usize], actor: &OnPolicyTrainer, targets: &Targets) -> Result<()> {
         let (obs_len, width) = (actor.spec().obs_len(), actor.spec().action_width());
         self.obs.fill(|to| pick(&actor.rollout.obs, rows, obs_len, to))?;
         self.actions.fill(|to| pick(&actor.rollout.actions, rows, width, to))?;
@@ -163,7 +163,7 @@ fn pick(from: &[f32], rows: &[usize], width: usize, to: &mut [f32]) {
 /// A PPO agent and the environments it learns in.
 pub struct Ppo {
     config: PpoConfig,
-    actor: Actor,
+    trainer: OnPolicyTrainer,
     batch: Batch,
     /// The transitions of a rollout in the order they are learned from.
     order: Vec<usize>,
@@ -189,28 +189,28 @@ impl Ppo {
                         --batch of 2 or more, or --advantages raw";
             return Err(BadValue::new("batch", 1, fits).into());
         }
-        let actor = Actor::new(make, config.setup(Critic::Advantage), seed, device)?;
+        let trainer = OnPolicyTrainer::new(make, config.setup(Critic::Advantage), seed, device)?;
         Ok(Self {
-            batch: Batch::new(config.batch, actor.spec(), device)?,
+            batch: Batch::new(config.batch, trainer.spec(), device)?,
             order: (0..full).collect(),
             shuffle: stream(seed, "shuffle"),
-            actor,
+            trainer,
             config,
         })
     }
 
     /// What the rollout is learned from: by the networks as they were while it was made.
     fn targets(&self) -> Result<Targets> {
-        let actor = &self.actor;
-        let (policy, critic) = actor.acting.forward(&actor.obs()?)?; // critic [B, 1]
+        let trainer = &self.trainer;
+        let (policy, critic) = trainer.acting.forward(&trainer.obs()?)?; // critic [B, 1]
         let values: Vec<f32> = state_values(&policy, &critic)?.to_vec1()?;
-        let next_values = actor.next_values()?;
-        let steps = actor.rollout.steps(actor.n(), &values, &next_values);
+        let next_values = trainer.next_values()?;
+        let steps = trainer.rollout.steps(trainer.n(), &values, &next_values);
         let mut advantages = vec![0.0; values.len()];
         gae(&steps, self.config.gamma, self.config.lambda, &mut advantages);
         let returns = advantages.iter().zip(&values).map(|(advantage, value)| advantage + value);
         Ok(Targets {
-            log_probs: policy.log_prob(&actor.actions()?)?.to_vec1()?,
+            log_probs: policy.log_prob(&trainer.actions()?)?.to_vec1()?,
             returns: returns.collect(),
             advantages,
             values,
@@ -226,13 +226,13 @@ impl Ppo {
             self.order.shuffle(&mut self.shuffle);
             for first in (0..self.order.len()).step_by(self.config.batch) {
                 let rows = &self.order[first..][..self.config.batch];
-                self.batch.fill(rows, &self.actor, &targets)?;
+                self.batch.fill(rows, &self.trainer, &targets)?;
                 if !self.learn(log)? {
                     break 'epochs;
                 }
             }
         }
-        self.actor.rollout.clear();
+        self.trainer.rollout.clear();
         Ok(())
     }
 
@@ -244,7 +244,7 @@ impl Ppo {
         }
         let Batch { obs, actions, log_probs: old, values: old_values, advantages, returns } =
             &self.batch;
-        let (policy, critic) = self.actor.net.forward(obs.tensor())?; // critic [M, 1]
+        let (policy, critic) = self.trainer.net.forward(obs.tensor())?; // critic [M, 1]
         let log_probs = policy.log_prob(actions.tensor())?; // [M]
         let (old, returns) = (old.tensor(), returns.tensor());
         let (kl, clipped) = divergence(&log_probs.to_vec1()?, &old.to_vec1()?, clip);
@@ -259,43 +259,49 @@ impl Ppo {
             ValueLoss::Clipped => clipped_value_loss(&values, old_values.tensor(), returns, clip)?,
             ValueLoss::Mse => loss::mse(&values, returns)?,
         };
-        self.actor.descend(&objective.neg()?, &value_loss, &policy, log)?;
+        self.trainer.descend(&objective.neg()?, &value_loss, &policy, log)?;
         Ok(true)
     }
 }
 
 impl Agent for Ppo {
-    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        self.actor.act(obs, actions)
-    }
-
-    fn act_continuous(&self, obs: &[f32], actions: &mut [f32]) -> Result<()> {
-        self.actor.act_continuous(obs, actions)
+    fn act(
+        &self,
+        obs: &[f32],
+        mode: Mode,
+        rngs: &mut [Rng],
+        actions: &mut ActionBatch,
+    ) -> Result<()> {
+        self.trainer.act(obs, mode, rngs, actions)
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
-        self.actor.table(model).map(Some)
+        self.trainer.table(model).map(Some)
+    }
+
+    fn evaluates(&self) -> Option<&Policy> {
+        None
     }
 }
 
 impl Learner for Ppo {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
-        if self.actor.step(log)? {
+        if self.trainer.step(log)? {
             self.update(log)?;
         }
-        Ok(Progress::Advanced(self.actor.n() as u64))
+        Ok(Progress::Advanced(self.trainer.n() as u64))
     }
 
     fn first_update(&self) -> FirstUpdate {
-        self.actor.first_update()
+        self.trainer.first_update()
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        self.actor.evaluate(self, self.config.episodes_of(split), split)
+        self.trainer.evaluate(self, self.config.episodes_of(split), split)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
-        self.actor.state(checkpoint)?;
+        self.trainer.state(checkpoint)?;
         checkpoint.value("shuffle", &mut self.shuffle)
     }
 }

@@ -5,13 +5,14 @@
 //! unbiased estimate of the gradient of the expected return where γ = 1 and b does not depend on the
 //! action. G is what the step earned from then on, or with `--returns whole` what the episode earned.
 //! Where we leave the book: several episodes per step, no factor γᵗ, Adam.
-use crate::agent::longest;
-use crate::policy_head::{Head, Policy};
-use crate::policy_net::{critic_network, policy_network};
-use crate::returns::{Weights, discounted_return, normalise, rewards_to_go};
-use crate::rollout::Rollout;
-use crate::scaling::Scaler;
-use crate::{Agent, MakeEnv, OptimizerName, evaluate, memory};
+use crate::evaluation::longest;
+use crate::on_policy::heads::{Head, Policy};
+use crate::on_policy::nets::{critic_network, policy_network};
+use crate::on_policy::returns::{Weights, discounted_return, normalise, rewards_to_go};
+use crate::on_policy::rollout::Rollout;
+use crate::on_policy::scaling::Scaler;
+use crate::tabular::{self, Model, Table};
+use crate::{ActionBatch, Agent, MakeEnv, Mode, OptimizerName, evaluate, memory};
 use anyhow::Result;
 use candle_core::{Device, Module as _, Tensor};
 use envs::{End, Spec, VecEnv};
@@ -436,12 +437,22 @@ fn episodes(rollout: &Rollout) -> Vec<Vec<usize>> {
 }
 
 impl Agent for Reinforce {
-    fn act(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        Ok(self.head.act(&self.outputs(obs)?, actions)?)
+    fn act(
+        &self,
+        obs: &[f32],
+        mode: Mode,
+        rngs: &mut [Rng],
+        actions: &mut ActionBatch,
+    ) -> Result<()> {
+        self.head.act(&self.outputs(obs)?, mode, rngs, actions)
     }
 
-    fn act_continuous(&self, obs: &[f32], actions: &mut [f32]) -> Result<()> {
-        Ok(self.head.act_continuous(&self.outputs(obs)?, actions)?)
+    fn table(&self, _: &Model) -> Result<Option<Table>> {
+        Ok(None)
+    }
+
+    fn evaluates(&self) -> Option<&tabular::Policy> {
+        None
     }
 }
 

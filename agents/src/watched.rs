@@ -1,8 +1,9 @@
 //! An agent beside the exact answer, where its problem has one.
 use crate::Agent;
 use crate::tabular::{
-    Choice, Discount, Evaluate, LARGEST, Model, Policy, PolicyIteration, PolicyIterationConfig,
-    Problem, TABLE_HASTE, Table, hastened, least_tied, root_mean_square, solve, visited,
+    Choice, Discount, DiscountedMdp, Evaluate, LARGEST, Model, Policy, PolicyIteration,
+    PolicyIterationConfig, TABLE_HASTE, Table, hastened, least_tied, root_mean_square, solve,
+    visited,
 };
 use anyhow::Result;
 use envs::Mdp;
@@ -212,7 +213,7 @@ impl Known {
 
 /// v^π and q^π.
 fn value_of(policy: &Policy, mdp: &dyn Mdp, gamma: Discount) -> Result<Table> {
-    let problem = Problem::new(mdp, gamma)?;
+    let problem = DiscountedMdp::new(mdp, gamma)?;
     Ok(policy.table(&problem, &policy.values(&problem)?))
 }
 
@@ -291,7 +292,8 @@ impl Learner for Watched {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tabular::{Task, Td, TdConfig};
+    use crate::ActionBatch;
+    use crate::tabular::{Problem, Td, TdConfig};
     use envs::{GridConfig, GridWorld, Layout, Reward};
     use std::sync::Arc;
     use train::stream;
@@ -299,15 +301,15 @@ mod tests {
     #[test]
     fn a_policy_that_draws_its_actions_draws_them_here_too() {
         let mdp: Arc<dyn Mdp> = Arc::new(GridWorld::new(&GridConfig::of(Layout::Open)).unwrap());
-        let agent = || Td::new(Task::of(Arc::clone(&mdp), 10), TdConfig::default(), 1).unwrap();
+        let agent = || Td::new(Problem::of(Arc::clone(&mdp), 10), TdConfig::default(), 1).unwrap();
         let watched = Watched::new(Box::new(agent()), Some(&*mdp), Discount::Own, 1).unwrap();
         let mut obs = vec![0.0; mdp.n_states()];
         obs[mdp.starts()[0].0] = 1.0;
         let drawn = |agent: &dyn Agent| {
-            let (mut rngs, mut action) = ([stream(1, "test")], [0]);
+            let (mut rngs, mut action) = ([stream(1, "test")], ActionBatch::Discrete(Vec::new()));
             let mut draw = |_| {
-                agent.draw(&obs, &mut rngs, &mut action).unwrap();
-                action[0]
+                action.choose(agent, &obs, &mut rngs).unwrap();
+                action.clone()
             };
             (0..50).map(&mut draw).collect::<Vec<_>>()
         };

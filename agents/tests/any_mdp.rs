@@ -329,7 +329,7 @@ proptest! {
             if right.iter().any(|value| value.abs() > BEYOND) || wavers(&mdp, &policy, &right) {
                 continue;
             }
-            let Ok(problem) = Problem::new(&mdp, Discount::Own) else { continue };
+            let Ok(problem) = DiscountedMdp::new(&mdp, Discount::Own) else { continue };
             let choices = policy.iter().map(|action| Some(Choice::Action(*action)));
             let choices: Vec<_> = choices.chain([None]).collect();
             let policy = Policy::of(&choices, &mdp, &problem.model).unwrap();

@@ -246,7 +246,7 @@ fn values_that_grow_for_ever_are_refused_before_they_are_reported() {
 #[test]
 fn policies_may_stay_for_ever_where_nothing_is_paid() {
     let mdp = grid("S . -1", 0.0, 0.0);
-    let problem = Problem::new(&mdp, Discount::Of(1.0)).unwrap();
+    let problem = DiscountedMdp::new(&mdp, Discount::Of(1.0)).unwrap();
     for (action, worth) in [(0, 0.0), (3, -1.0)] {
         let choices = [action, action, 4].map(|action| Some(Choice::Action(action)));
         let choices = [&choices[..], &[None]].concat();

@@ -1,7 +1,7 @@
 //! Planners against each other, against published values, and against what theory promises.
 #![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
 use agents::tabular::*;
-use agents::{Agent, MakeEnv, Watched, episodes};
+use agents::{ActionBatch, Agent, MakeEnv, Mode, Watched, episodes};
 use envs::*;
 use std::sync::Arc;
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits, trained};
@@ -245,8 +245,9 @@ fn policies_end_where_going_round_for_ever_ties() {
         // It also acts so.
         let mut obs = vec![0.0; model.n_states() * model.n_states()];
         (0..model.n_states()).for_each(|state| obs[state * model.n_states() + state] = 1.0);
-        let mut actions = vec![0; model.n_states()];
-        learner.act(&obs, &mut actions).unwrap();
+        let mut batch = ActionBatch::Discrete(vec![0; model.n_states()]);
+        learner.act(&obs, Mode::Greedy, &mut [], &mut batch).unwrap();
+        let actions = batch.numbers().unwrap();
         let acts = |state: usize| table.action(state).is_none_or(|taken| taken == actions[state]);
         let policy = &table.policy;
         assert!((0..model.n_states()).all(acts), "planner {i}: {policy:?} {actions:?}");

@@ -128,7 +128,7 @@ fn playing_draws_from_the_policy() {
 /// Agents that evaluate a policy of `mdp`.
 fn agents(mdp: &Arc<dyn Mdp>, policy: PolicyName) -> anyhow::Result<[Box<dyn Agent>; 3]> {
     let config = PolicyEvaluationConfig { policy: policy.clone(), ..Default::default() };
-    let (own, task) = (policy.clone(), || Task::of(Arc::clone(mdp), 100));
+    let (own, task) = (policy.clone(), || Problem::of(Arc::clone(mdp), 100));
     Ok([
         Box::new(PolicyEvaluation::new(mdp, config)?),
         Box::new(Td::new(task(), TdConfig { policy, ..Default::default() }, 1)?),
@@ -169,7 +169,7 @@ fn a_policy_that_has_changed_since_is_refused() {
         let behaviour = Behaviour::Other(file.clone());
         let policy = PolicyName::File(dir.path().join("up.json"));
         let config = McPredictionConfig { policy, behaviour, ..Default::default() };
-        let off_policy = McPrediction::new(Task::of(Arc::clone(&mdp), 9), config, 1).unwrap();
+        let off_policy = McPrediction::new(Problem::of(Arc::clone(&mdp), 9), config, 1).unwrap();
         let mut all = Vec::from(agents(&mdp, file).unwrap());
         all.push(Box::new(off_policy));
         all
@@ -213,7 +213,7 @@ fn a_policy_that_never_ends_is_explained() {
     let config = PolicyEvaluationConfig { policy: policy.clone(), ..Default::default() };
     let td = TdConfig { policy: policy.clone(), ..Default::default() };
     let mc = McPredictionConfig { policy, ..Default::default() };
-    let task = || Task::of(Arc::new(grid(Layout::Sutton4x4)), 100);
+    let task = || Problem::of(Arc::new(grid(Layout::Sutton4x4)), 100);
     for error in [
         PolicyEvaluation::new(&mdp, config.clone()).err(),
         Td::new(task(), td, 1).err(),
@@ -257,7 +257,7 @@ fn the_score_of_an_estimate_is_how_far_off_it_is() {
     // Noise 0, γ = ½, both ways in the middle: v^π = −10, 0, 10. All values 2 are 12, 2 and 8 off.
     let mdp: Arc<dyn Mdp> = Arc::new(grid(Layout::Tiny));
     let config = TdConfig { initial: 2.0, ..Default::default() };
-    let mut learner = Td::new(Task::of(Arc::clone(&mdp), 9), config, 1).unwrap();
+    let mut learner = Td::new(Problem::of(Arc::clone(&mdp), 9), config, 1).unwrap();
     let evaluation = learner.evaluate(Split::Validation).unwrap();
     let error = ((12f64.powi(2) + 2f64.powi(2) + 8f64.powi(2)) / 3.0).sqrt();
     assert!((evaluation.value() - error).abs() < 1e-12, "{evaluation:?}");

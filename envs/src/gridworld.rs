@@ -3,10 +3,12 @@
 mod config;
 mod layouts;
 mod map;
+mod rules;
 
-pub use self::config::{GridConfig, Moves, Reward, Rules, Wind};
+pub use self::config::GridConfig;
 pub use self::layouts::Layout;
 pub use self::map::{GridMap, Tile, parse_map};
+pub use self::rules::{Moves, Reward, Rules, Wind};
 use crate::{Arrow, CellKind, Grid, GridCell, Mdp, Outcome};
 
 /// Stands where a cell has no state.

@@ -22,6 +22,7 @@ mod minatar;
 mod norm;
 mod picture;
 mod random_walk;
+mod rng;
 mod short_corridor;
 mod toy_text;
 mod vec_env;
@@ -47,10 +48,7 @@ pub use minatar::{ActionSet, Breakout, BreakoutConfig, Side};
 pub use norm::{ObsNorm, RewardNorm};
 pub use picture::{Cell, CellShape, Cells, Rgb};
 pub use random_walk::{RandomWalk, RandomWalkConfig};
+pub use rng::Rng;
 pub use short_corridor::ShortCorridor;
 pub use toy_text::{CliffWalking, FrozenLake, FrozenLakeConfig, Taxi};
 pub use vec_env::{End, Episode, Transition, VecEnv};
-
-/// The generator of every environment: portable, so that a seed means the same everywhere, and
-/// serialisable, so that a resumed run continues its sequence.
-pub type Rng = rand_chacha::ChaCha8Rng;

@@ -4,8 +4,8 @@ use agents::tabular::{
     DoubleQLearning, DoubleQLearningConfig, DynaQ, DynaQConfig, ExpectedSarsa, ExpectedSarsaConfig,
     FittedQ, FittedQConfig, LinearQ, LinearQConfig, McPrediction, McPredictionConfig, ModelBased,
     ModelBasedConfig, MonteCarlo, MonteCarloConfig, PolicyEvaluation, PolicyEvaluationConfig,
-    PolicyIteration, PolicyIterationConfig, QIteration, QIterationConfig, QLearning,
-    QLearningConfig, Sarsa, SarsaConfig, Task, Td, TdConfig, ValueIteration, ValueIterationConfig,
+    PolicyIteration, PolicyIterationConfig, Problem, QIteration, QIterationConfig, QLearning,
+    QLearningConfig, Sarsa, SarsaConfig, Td, TdConfig, ValueIteration, ValueIterationConfig,
 };
 use agents::{
     ActorCritic, ActorCriticConfig, Agent, Dqn, DqnConfig, Ppo, PpoConfig, Reinforce,
@@ -189,7 +189,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         build: Build::Agent(|job| {
             job.needs_discrete_actions()?;
             let (config, seed) = (job.config()?, job.seed);
-            Ok(Box::new(FittedQ::new(Task::of_any_obs(job.make, job.mdp), config, seed)?))
+            Ok(Box::new(FittedQ::new(Problem::of_any_obs(job.make, job.mdp), config, seed)?))
         }),
     },
     Algorithm {
@@ -234,7 +234,7 @@ pub const ALGORITHMS: &[Algorithm] = &[
         build: Build::Agent(|job| {
             job.needs_discrete_actions()?;
             let (config, seed) = (job.config()?, job.seed);
-            Ok(Box::new(LinearQ::new(Task::of_any_obs(job.make, job.mdp), config, seed)?))
+            Ok(Box::new(LinearQ::new(Problem::of_any_obs(job.make, job.mdp), config, seed)?))
         }),
     },
     Algorithm {

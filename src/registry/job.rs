@@ -1,7 +1,7 @@
 //! What learners are made from.
 use super::{DATA, ENVS, Fields, Options, Source};
 use crate::usage::Usage;
-use agents::tabular::Task;
+use agents::tabular::Problem;
 use agents::{MakeEnv, discrete_actions};
 use anyhow::Result;
 use candle_core::Device;
@@ -106,8 +106,8 @@ impl Job<'_> {
     }
 
     /// What a learner with a table learns in.
-    pub(super) fn task(self) -> Result<Task> {
-        Ok(Task::new(self.make, self.mdp).map_err(|error| Usage(error.to_string()))?)
+    pub(super) fn task(self) -> Result<Problem> {
+        Ok(Problem::new(self.make, self.mdp).map_err(|error| Usage(error.to_string()))?)
     }
 
     /// Some algorithms choose an action from a list.

@@ -1,6 +1,6 @@
 //! Episodes of a trained agent: played, and recorded as an animation.
 use crate::render::gif::Animation;
-use agents::{Agent, Chosen, MakeEnv, actions_rng};
+use agents::{ActionBatch, Agent, MakeEnv, actions_rng};
 use anyhow::Result;
 use envs::{Rgb, Spec, Transition, VecEnv};
 use train::Rng;
@@ -13,11 +13,11 @@ pub(crate) fn play(
     mut rng: Rng,
     mut visit: impl FnMut(&Transition<'_>) -> Result<bool>,
 ) -> Result<()> {
-    let mut chosen = Chosen::new(env.spec());
+    let mut actions = ActionBatch::new(env.spec());
     loop {
-        chosen.choose(agent, env.obs(), std::slice::from_mut(&mut rng))?;
+        actions.choose(agent, env.obs(), std::slice::from_mut(&mut rng))?;
         let mut on = Ok(true);
-        chosen.step(0, env, |transition| {
+        actions.step(0, env, |transition| {
             on = visit(&transition).map(|on| on && transition.episode.is_none());
         });
         if !on? {

@@ -1,12 +1,12 @@
 //! The rule by hand, the learner by its three promises.
 use super::*;
 use crate::Sharing;
-use crate::policy_head::Categorical;
+use crate::on_policy::heads::Categorical;
 use candle_core::Var;
 use envs::{CartPole, Catch, End, FrozenLake, FrozenLakeConfig, Mdp, MdpEnv, Pendulum};
 use std::sync::Arc;
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
-use train::{Outcome, Plan, Run, fit};
+use train::{Outcome, Plan, Run, fit, stream};
 
 fn catch(config: ActorCriticConfig) -> Result<ActorCritic> {
     ActorCritic::new(Box::new(|| Box::new(Catch::default())), config, 1, &Device::Cpu)
@@ -62,7 +62,7 @@ fn all_actions_at_once_are_the_mean_over_those_that_may_be_drawn() {
 /// A full rollout of 12 steps, of which the one in the third row of the second copy was truncated.
 fn played(config: ActorCriticConfig) -> ActorCritic {
     let mut agent = catch(config).unwrap();
-    let rollout = &mut agent.actor.rollout;
+    let rollout = &mut agent.trainer.rollout;
     rollout.rewards = (0..12).map(|i| i as f32).collect();
     rollout.ends = vec![End::Not; 12];
     rollout.ends[7] = End::Truncated;
@@ -75,13 +75,13 @@ fn played(config: ActorCriticConfig) -> ActorCritic {
 fn bootstraps_from_the_final_and_from_the_present_observations() {
     for critic in [Critic::Advantage, Critic::Q] {
         let agent = played(ActorCriticConfig { critic, gamma: 0.5, ..small() });
-        let acting = &agent.actor.acting;
+        let acting = &agent.trainer.acting;
         let value = |obs: &[f32]| -> Vec<f32> {
             let obs = Tensor::from_slice(obs, (obs.len() / 50, 50), &Device::Cpu).unwrap();
             let (policy, critic) = acting.forward(&obs).unwrap();
             state_values(&policy, &critic).unwrap().to_vec1().unwrap()
         };
-        let cut = value(&agent.actor.rollout.finals)[0];
+        let cut = value(&agent.trainer.rollout.finals)[0];
         // The environments have not moved: each shows its first observation.
         let mut envs = Vec::new();
         for i in 0..3 {
@@ -122,8 +122,8 @@ fn both_estimators_look_to_the_end_of_the_rollout() {
 fn q_of_the_action_taken_is_learned() {
     let agent = catch(ActorCriticConfig { critic: Critic::Q, ..small() }).unwrap();
     let obs = Tensor::ones((2, 50), candle_core::DType::F32, &Device::Cpu).unwrap();
-    let (policy, q) = agent.actor.net.forward(&obs).unwrap();
-    let logits = agent.actor.net.outputs(&obs).unwrap();
+    let (policy, q) = agent.trainer.net.forward(&obs).unwrap();
+    let logits = agent.trainer.net.outputs(&obs).unwrap();
     assert_eq!(q.dims(), [2, 3]);
     let values = state_values(&policy, &q).unwrap().to_vec1::<f32>().unwrap();
     let (logits, q) = (logits.to_vec2::<f32>().unwrap(), q.to_vec2::<f32>().unwrap());
@@ -137,7 +137,7 @@ fn updates_come_once_per_rollout() {
     let mut agent = catch(small()).unwrap();
     let weights = |agent: &ActorCritic| -> Vec<Vec<f32>> {
         let flat = |var: &Var| var.flatten_all().unwrap().to_vec1().unwrap();
-        agent.actor.params.named().iter().map(|(_, var)| flat(var)).collect()
+        agent.trainer.params.named().iter().map(|(_, var)| flat(var)).collect()
     };
     let first = weights(&agent);
     for _ in 0..3 {
@@ -146,7 +146,7 @@ fn updates_come_once_per_rollout() {
     }
     agent.step(&mut Log::default()).unwrap();
     assert_ne!(weights(&agent), first);
-    assert!(agent.actor.rollout.is_empty());
+    assert!(agent.trainer.rollout.is_empty());
 }
 
 #[test]
@@ -237,11 +237,11 @@ fn its_table_is_what_the_networks_say_of_each_state() {
         assert_eq!((table.values[5], &table.policy[5]), (0.0, &None));
         let mut obs = vec![0f32; 16];
         obs[6] = 1.0;
-        let mut action = [0];
-        agent.act(&obs, &mut action).unwrap();
-        assert_eq!(table.action(6), Some(action[0]));
+        let mut action = ActionBatch::Discrete(vec![0]);
+        agent.act(&obs, Mode::Greedy, &mut [stream(1, "test")], &mut action).unwrap();
+        assert_eq!(table.action(6), Some(action.numbers().unwrap()[0]));
         let obs = Tensor::from_vec(obs, (1, 16), &Device::Cpu).unwrap();
-        let (policy, said) = agent.actor.acting.forward(&obs).unwrap();
+        let (policy, said) = agent.trainer.acting.forward(&obs).unwrap();
         let value = state_values(&policy, &said).unwrap();
         let value = f64::from(value.to_vec1::<f32>().unwrap()[0]);
         assert!((table.values[6] - value).abs() < 1e-6);

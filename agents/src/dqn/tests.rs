@@ -132,7 +132,7 @@ fn splits_are_other_episodes_each_of_its_own_number() {
 fn explores_with_probability_epsilon() {
     let mut agent = catch(DqnConfig { n_envs: 1, ..small() }).unwrap();
     let mut greedy = [0];
-    agent.act(agent.envs.obs(), &mut greedy).unwrap();
+    agent.greedy(agent.envs.obs(), &mut greedy).unwrap();
     let mut differ = |epsilon| {
         let chosen = (0..3_000).filter(|_| {
             agent.choose(epsilon).unwrap();
@@ -188,7 +188,9 @@ fn vectors_are_neither_chosen_from_nor_made() {
     let make: MakeEnv = Box::new(|| Box::new(Pendulum::default()));
     let refused = Dqn::new(make, small(), 1, &Device::Cpu).map(|_| ()).unwrap_err();
     assert!(refused.to_string().contains("vectors of real numbers"), "{refused}");
-    let refused = catch(small()).unwrap().act_continuous(&[0.0; 50], &mut [0.0]).unwrap_err();
+    let mut vectors = ActionBatch::Continuous { actions: vec![0.0], action_len: 1 };
+    let (agent, mut rngs) = (catch(small()).unwrap(), [stream(1, "test")]);
+    let refused = agent.act(&[0.0; 50], Mode::Greedy, &mut rngs, &mut vectors).unwrap_err();
     assert!(refused.to_string().contains("actions are numbered"), "{refused}");
 }
 

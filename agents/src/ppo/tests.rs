@@ -1,6 +1,6 @@
 //! The losses by hand and by differences, the learner by its three promises.
 use super::*;
-use crate::policy_head::Categorical;
+use crate::on_policy::heads::Categorical;
 use crate::{Sharing, Start};
 use candle_core::{DType, Var};
 use envs::{Breakout, CartPole, Catch, Pendulum};
@@ -111,14 +111,14 @@ fn the_divergence_by_hand() {
 
 fn weights(agent: &Ppo) -> Vec<Vec<f32>> {
     let flat = |var: &Var| var.flatten_all().unwrap().to_vec1().unwrap();
-    agent.actor.params.named().iter().map(|(_, var)| flat(var)).collect()
+    agent.trainer.params.named().iter().map(|(_, var)| flat(var)).collect()
 }
 
 /// An agent that has just learned from its first rollout.
 fn updated(config: PpoConfig) -> Ppo {
     let mut agent = catch(config).unwrap();
     (0..16).for_each(|_| _ = agent.step(&mut Log::default()).unwrap());
-    assert!(agent.actor.rollout.is_empty());
+    assert!(agent.trainer.rollout.is_empty());
     agent
 }
 

@@ -1,6 +1,6 @@
 //! The rule by enumeration, the learner by its three promises.
 use super::*;
-use crate::policy_head::Categorical;
+use crate::on_policy::heads::Categorical;
 use End::{Not, Terminated, Truncated};
 use candle_core::Var;
 use envs::{Bandit, BanditConfig, CartPole, Catch, Pendulum};

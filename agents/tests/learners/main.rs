@@ -66,7 +66,7 @@ fn lake() -> Arc<dyn Mdp> {
     Arc::new(FrozenLake::new(&config).unwrap())
 }
 
-type Makes = Vec<(&'static str, fn(Task, u64) -> Result<Box<dyn Agent>>)>;
+type Makes = Vec<(&'static str, fn(Problem, u64) -> Result<Box<dyn Agent>>)>;
 
 /// Every learner of control as it comes.
 fn learners() -> Makes {

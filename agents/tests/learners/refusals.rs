@@ -8,9 +8,9 @@ use std::sync::Arc;
 fn without_a_discount_there_must_be_a_way_to_an_end() {
     let garnet = || -> Arc<dyn Mdp> { Arc::new(Garnet::new(GarnetConfig::default()).unwrap()) };
     let config = QLearningConfig { gamma: Discount::Of(1.0), ..Default::default() };
-    let error = QLearning::new(Task::of(garnet(), 100), config, 1).err().unwrap().to_string();
+    let error = QLearning::new(Problem::of(garnet(), 100), config, 1).err().unwrap().to_string();
     assert!(error.starts_with("no action ever ends an episode from state"), "{error}");
-    assert!(QLearning::new(Task::of(garnet(), 100), Default::default(), 1).is_ok());
+    assert!(QLearning::new(Problem::of(garnet(), 100), Default::default(), 1).is_ok());
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn an_mdp_without_actions_is_refused() {
             "episodes start in state 0, which has no action",
         ),
     ] {
-        let task = Task::of(Arc::new(script), 10);
+        let task = Problem::of(Arc::new(script), 10);
         let error = QLearning::new(task, Default::default(), 1).err().unwrap().to_string();
         assert!(error.contains(told), "{error}");
     }

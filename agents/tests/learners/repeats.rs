@@ -11,10 +11,10 @@ use train::testing::{resume_changes_nothing, same_seed_same_bits, trained};
 fn same_bits_and_resumes() {
     let catch = || {
         let make: MakeEnv = Box::new(|| Box::new(Catch::default()));
-        Task::new(make, None).unwrap()
+        Problem::new(make, None).unwrap()
     };
     for (name, make) in learners() {
-        let tasks: [&dyn Fn() -> Task; 2] = [&|| Task::of(grid(Layout::Aima), 30), &catch];
+        let tasks: [&dyn Fn() -> Problem; 2] = [&|| Problem::of(grid(Layout::Aima), 30), &catch];
         for task in tasks {
             let make = || -> Result<Box<dyn Learner>> { Ok(make(task(), 3)?) };
             let dir = tempfile::tempdir().unwrap();
@@ -27,10 +27,10 @@ fn same_bits_and_resumes() {
 
 #[test]
 fn fitted_values_repeat_and_resume() {
-    let grid = || Task::of(grid(Layout::Aima), 30);
-    let poles = || Task::of_any_obs(Box::new(|| Box::new(CartPole::default())), None);
-    let catch = || Task::of_any_obs(Box::new(|| Box::new(Catch::default())), None);
-    let tasks: [(&dyn Fn() -> Task, Approximation); 4] = [
+    let grid = || Problem::of(grid(Layout::Aima), 30);
+    let poles = || Problem::of_any_obs(Box::new(|| Box::new(CartPole::default())), None);
+    let catch = || Problem::of_any_obs(Box::new(|| Box::new(Catch::default())), None);
+    let tasks: [(&dyn Fn() -> Problem, Approximation); 4] = [
         (&grid, Approximation::Table),
         (&catch, Approximation::Table),
         (&grid, Approximation::Linear),
@@ -60,7 +60,7 @@ fn fitted_values_repeat_and_resume() {
 #[test]
 fn real_numbers_have_linear_values() {
     let make = || -> Result<Box<dyn Learner>> {
-        let task = Task::of_any_obs(Box::new(|| Box::new(CartPole::default())), None);
+        let task = Problem::of_any_obs(Box::new(|| Box::new(CartPole::default())), None);
         let config = LinearQConfig { epsilon_start: 1.0, epsilon_steps: 900, ..Default::default() };
         Ok(Box::new(LinearQ::new(task, config, 1)?))
     };
@@ -71,7 +71,7 @@ fn real_numbers_have_linear_values() {
 
 #[test]
 fn what_needs_known_outcomes_repeats_and_resumes() {
-    let task = || Task::of(grid(Layout::Aima), 30);
+    let task = || Problem::of(grid(Layout::Aima), 30);
     let policies = tempfile::tempdir().unwrap();
     let best = best_policy(&grid(Layout::Aima), policies.path());
     type Make<'a> = &'a dyn Fn() -> Result<Box<dyn Learner>>;

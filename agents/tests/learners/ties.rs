@@ -1,14 +1,14 @@
 //! Greedy play where values tie, and where nothing tells sooner from later.
 use super::{Script, after, grid, lake};
 use agents::tabular::*;
-use agents::{Agent, Watched, evaluate};
+use agents::{ActionBatch, Agent, Mode, Watched, evaluate};
 use anyhow::Result;
 use envs::*;
 use std::sync::Arc;
 use train::testing::trained;
 use train::{Learner, Split, stream};
 
-type Make = fn(Task) -> Result<Box<dyn Agent>>;
+type Make = fn(Problem) -> Result<Box<dyn Agent>>;
 
 /// Every learner of control, without a discount.
 fn undiscounted() -> Vec<(&'static str, Make)> {
@@ -142,7 +142,7 @@ fn undiscounted() -> Vec<(&'static str, Make)> {
 fn greedy_play_comes_to_an_end_where_going_round_for_ever_ties() {
     for (name, make) in undiscounted() {
         let steps = if name.ends_with("fitted-q") { 60 } else { 60_000 };
-        let mut learner = after(make(Task::of(lake(), 100)).unwrap(), steps);
+        let mut learner = after(make(Problem::of(lake(), 100)).unwrap(), steps);
         assert_eq!(learner.evaluate(Split::Test).unwrap().value(), 1.0, "{name}");
     }
 }
@@ -150,7 +150,7 @@ fn greedy_play_comes_to_an_end_where_going_round_for_ever_ties() {
 /// The last `oracle/policy_error` of a run.
 fn policy_error(mdp: &Arc<dyn Mdp>, steps: u64, make: Make) -> f64 {
     let make = || -> Result<Box<dyn Learner>> {
-        let agent = make(Task::of(Arc::clone(mdp), 100))?;
+        let agent = make(Problem::of(Arc::clone(mdp), 100))?;
         Ok(Box::new(Watched::new(agent, Some(mdp), Discount::Of(1.0), steps / 4)?))
     };
     let (_, rows) = trained(&make, &[steps], None).unwrap();
@@ -171,7 +171,7 @@ fn what_is_played_is_what_the_oracle_sees() {
 #[test]
 fn who_knows_nothing_plays_at_random() {
     for (name, make) in undiscounted() {
-        let learner = make(Task::of(grid(Layout::Chain), 1_000)).unwrap();
+        let learner = make(Problem::of(grid(Layout::Chain), 1_000)).unwrap();
         let make = || -> Box<dyn Env> { Box::new(MdpEnv::new(grid(Layout::Chain), Some(1_000))) };
         let score = evaluate(&*learner, &make, 50, Split::Test, 1).unwrap().value();
         assert!((2.0..9.0).contains(&score), "{name}: {score}");
@@ -192,11 +192,11 @@ fn a_tie_does_not_depend_on_the_unit_of_rewards() {
             epsilon_end: 1.0,
             ..Default::default()
         };
-        let learner = QLearning::new(Task::of(Arc::clone(&mdp), 10), config, 1).unwrap();
+        let learner = QLearning::new(Problem::of(Arc::clone(&mdp), 10), config, 1).unwrap();
         let learner = after(Box::new(learner), 50);
         let mut rngs: Vec<_> = (0..20).map(|i| stream(i, "test")).collect();
-        let mut actions = [0; 20];
-        learner.draw(&[1.0, 0.0].repeat(20), &mut rngs, &mut actions).unwrap();
-        assert_eq!(actions, [1; 20], "in units of {unit}");
+        let mut actions = ActionBatch::Discrete(vec![0; 20]);
+        learner.act(&[1.0, 0.0].repeat(20), Mode::Greedy, &mut rngs, &mut actions).unwrap();
+        assert_eq!(actions, ActionBatch::Discrete(vec![1; 20]), "in units of {unit}");
     }
 }

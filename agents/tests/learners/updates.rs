@@ -8,19 +8,19 @@ use std::sync::Arc;
 use train::Log;
 
 /// The values after `steps` steps through rewards 1, 2, 8, cut off after `limit`.
-fn walked<L: Agent>(make: impl Fn(Task) -> Result<L>, limit: u32, steps: usize) -> Vec<f64> {
+fn walked<L: Agent>(make: impl Fn(Problem) -> Result<L>, limit: u32, steps: usize) -> Vec<f64> {
     values_of(Script::corridor(&[1.0, 2.0, 8.0]), make, limit, steps)
 }
 
 /// The values of the states of `script`, without the end, after `steps` steps.
 fn values_of<L: Agent>(
     script: Script,
-    make: impl Fn(Task) -> Result<L>,
+    make: impl Fn(Problem) -> Result<L>,
     limit: u32,
     steps: usize,
 ) -> Vec<f64> {
     let mdp: Arc<dyn Mdp> = Arc::new(script);
-    let mut learner = make(Task::of(Arc::clone(&mdp), limit)).unwrap();
+    let mut learner = make(Problem::of(Arc::clone(&mdp), limit)).unwrap();
     (0..steps).for_each(|_| _ = learner.step(&mut Log::default()).unwrap());
     let table = learner.table(&Model::new(&*mdp).unwrap()).unwrap().unwrap();
     table.values[..mdp.n_states() - 1].to_vec()
@@ -120,7 +120,7 @@ fn traces_by_hand() {
         assert_eq!(walked(|task| Td::new(task, config.clone(), 1), limit, steps), values);
     }
     let config = SarsaConfig { n: 2, lambda: 0.5, ..Default::default() };
-    let task = Task::of(Arc::new(Script::corridor(&[1.0])), 9);
+    let task = Problem::of(Arc::new(Script::corridor(&[1.0])), 9);
     let error = Sarsa::new(task, config, 1).err().unwrap().to_string();
     assert_eq!(error, "--lambda 0.5: is for one-step returns: give --n or --lambda");
 }

@@ -11,7 +11,7 @@ use train::{BadValue, Learner, Split};
 #[test]
 fn learners_find_their_way() {
     for (name, make) in learners() {
-        let mut learner = after(make(Task::of(lake(), 100), 1).unwrap(), 30_000);
+        let mut learner = after(make(Problem::of(lake(), 100), 1).unwrap(), 30_000);
         let score = learner.evaluate(Split::Test).unwrap().value();
         assert_eq!(score, 1.0, "{name} on frozen-lake without slipping");
     }
@@ -23,7 +23,7 @@ fn the_cliff_is_walked_along_by_those_who_learn_off_policy() {
     let cliff: Arc<dyn Mdp> = Arc::new(CliffWalking::default());
     let score =
         |learner: Box<dyn Agent>| after(learner, 60_000).evaluate(Split::Test).unwrap().value();
-    let task = || Task::of(Arc::clone(&cliff), 1_000);
+    let task = || Problem::of(Arc::clone(&cliff), 1_000);
     let q = QLearning::new(task(), Default::default(), 1).unwrap();
     assert_eq!(score(Box::new(q)), -13.0);
     let sarsa = score(Box::new(Sarsa::new(task(), Default::default(), 1).unwrap()));
@@ -34,12 +34,12 @@ fn the_cliff_is_walked_along_by_those_who_learn_off_policy() {
 fn states_are_numbered_where_outcomes_are_not_known() {
     let make = || -> MakeEnv { Box::new(|| Box::new(Catch::default())) };
     let config = QLearningConfig { alpha: StepSize::Of(0.5), ..Default::default() };
-    let learner = QLearning::new(Task::new(make(), None).unwrap(), config, 1).unwrap();
+    let learner = QLearning::new(Problem::new(make(), None).unwrap(), config, 1).unwrap();
     let score = after(Box::new(learner), 60_000).evaluate(Split::Test).unwrap().value();
     assert!(score > 0.95, "{score}");
     let poles = || -> MakeEnv { Box::new(|| Box::new(CartPole::default())) };
-    let learner = QLearning::new(Task::of_any_obs(poles(), None), Default::default(), 1);
-    for error in [Task::new(poles(), None).err(), learner.err()] {
+    let learner = QLearning::new(Problem::of_any_obs(poles(), None), Default::default(), 1);
+    for error in [Problem::new(poles(), None).err(), learner.err()] {
         let error = error.unwrap().to_string();
         assert!(error.starts_with("--env: a table needs states"), "{error}");
     }
@@ -49,10 +49,10 @@ fn states_are_numbered_where_outcomes_are_not_known() {
 fn value_error(
     mdp: &Arc<dyn Mdp>,
     steps: u64,
-    make: impl Fn(Task) -> Result<Box<dyn Agent>>,
+    make: impl Fn(Problem) -> Result<Box<dyn Agent>>,
 ) -> f64 {
     let make = || -> Result<Box<dyn Learner>> {
-        let agent = make(Task::of(Arc::clone(mdp), 100))?;
+        let agent = make(Problem::of(Arc::clone(mdp), 100))?;
         Ok(Box::new(Watched::new(agent, Some(mdp), Discount::Own, steps / 4)?))
     };
     let (_, rows) = trained(&make, &[steps], None).unwrap();
@@ -198,6 +198,6 @@ fn a_policy_is_learned_from_another() {
     }
     // What the random policy would have to do is never done by one that does not explore.
     let config = McPredictionConfig { behaviour: Behaviour::Other(policy), ..Default::default() };
-    let error = McPrediction::new(Task::of(mdp, 100), config, 1).err().unwrap();
+    let error = McPrediction::new(Problem::of(mdp, 100), config, 1).err().unwrap();
     assert!(error.is::<BadValue>() && error.to_string().contains(": it never takes action "));
 }

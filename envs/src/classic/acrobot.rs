@@ -5,7 +5,8 @@ use std::f64::consts::{FRAC_PI_2, PI};
 use rand::{Rng as _, RngCore};
 use serde::{Deserialize, Serialize};
 
-use super::{rods_view, squared};
+use super::numbers::{is_possible, squared};
+use super::rods_view;
 use crate::{Action, Cells, Element, Env, Rgb, Spec, Step};
 
 /// Metres per second squared.
@@ -147,7 +148,7 @@ impl Env for Acrobot {
     }
 
     fn is_possible(&self) -> bool {
-        super::is_possible(&self.state)
+        is_possible(&self.state)
     }
 
     fn reset(&mut self, rng: &mut dyn RngCore) {

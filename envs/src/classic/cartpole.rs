@@ -5,7 +5,9 @@ use std::f64::consts::PI;
 use rand::{Rng as _, RngCore};
 use serde::{Deserialize, Serialize};
 
+use super::cartpole_track::MAX_POSITION;
 use super::cartpole_view;
+use super::numbers::is_possible;
 use crate::{Action, Cells, Element, Env, Rgb, Spec, Step};
 
 /// Metres per second squared.
@@ -21,8 +23,6 @@ const POLE_MOMENT: f64 = POLE_MASS * HALF_LENGTH;
 const FORCE: f64 = 10.0;
 /// Seconds per step.
 const TAU: f64 = 0.02;
-/// Metres from the middle of the track.
-pub(super) const MAX_POSITION: f64 = 2.4;
 /// Radians: 12 degrees.
 const MAX_ANGLE: f64 = 12.0 * 2.0 * PI / 360.0;
 /// Every component of the state starts within this distance of 0.
@@ -88,7 +88,7 @@ impl Env for CartPole {
     }
 
     fn is_possible(&self) -> bool {
-        super::is_possible(&[self.position, self.velocity, self.angle, self.angular_velocity])
+        is_possible(&[self.position, self.velocity, self.angle, self.angular_velocity])
     }
 
     fn reset(&mut self, rng: &mut dyn RngCore) {

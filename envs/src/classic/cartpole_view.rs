@@ -1,6 +1,6 @@
 //! Drawings of the cart-pole.
 
-use super::cartpole::MAX_POSITION;
+use super::cartpole_track::MAX_POSITION;
 use crate::canvas::Canvas;
 use crate::{Cell, CellShape, Cells, Rgb};
 

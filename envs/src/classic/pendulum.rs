@@ -6,7 +6,8 @@ use std::hint::black_box;
 use rand::{Rng as _, RngCore};
 use serde::{Deserialize, Serialize};
 
-use super::{rods_view, squared};
+use super::numbers::{is_possible, squared};
+use super::rods_view;
 use crate::{Action, Actions, Cells, Element, Env, Rgb, Spec, Step};
 
 /// Metres per second squared.
@@ -88,7 +89,7 @@ impl Env for Pendulum {
     }
 
     fn is_possible(&self) -> bool {
-        super::is_possible(&[self.angle, self.velocity])
+        is_possible(&[self.angle, self.velocity])
     }
 
     fn reset(&mut self, rng: &mut dyn RngCore) {

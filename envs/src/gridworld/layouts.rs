@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{GridMap, Moves, Reward, Rules, Tile, Wind, parse_map};
+use super::map::{GridMap, Tile, parse_map};
+use super::rules::{Moves, Reward, Rules, Wind};
 
 /// A known grid, with its published rules. Where a layout has no start, episodes start anywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

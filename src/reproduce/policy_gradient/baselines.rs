@@ -7,7 +7,7 @@ use crate::claim::Claim;
 use crate::render::plot::{Panel, Scale, Stroke};
 use crate::reproduce::{Findings, Setting};
 use crate::told::interval;
-use agents::tabular::{Discount, Problem};
+use agents::tabular::{Discount, DiscountedMdp};
 use agents::{Baseline, Reinforce, ReinforceConfig};
 use anyhow::Result;
 use envs::Mdp;
@@ -112,7 +112,7 @@ fn less_own_part(episode: &Episode) -> Vec<f64> {
 /// Q^π, `[S·A]`, of the agent's policy.
 fn action_values(mdp: &Arc<dyn Mdp>, agent: &Reinforce) -> Result<Vec<f64>> {
     let scores = super::exact::Scores::new(agent, &**mdp)?;
-    let problem = Problem::new(&**mdp, Discount::Of(1.0))?;
+    let problem = DiscountedMdp::new(&**mdp, Discount::Of(1.0))?;
     let policy = super::critic::policy(&scores.log_probs, &**mdp, &problem)?;
     Ok(policy.table(&problem, &policy.values(&problem)?).q)
 }

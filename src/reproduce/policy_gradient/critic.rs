@@ -12,7 +12,7 @@ use crate::claim::Claim;
 use crate::render::plot::{Curve, Panel, Scale, Stroke};
 use crate::reproduce::{Findings, Setting};
 use agents::policy_head;
-use agents::tabular::{Choice, Discount, Policy, Problem, Table};
+use agents::tabular::{Choice, Discount, DiscountedMdp, Policy, Table};
 use agents::{ActorCritic, ActorCriticConfig, Agent as _, Critic, MakeEnv, OptimizerName};
 use anyhow::{Context as _, Result};
 use candle_core::{Device, Tensor};
@@ -102,7 +102,7 @@ fn watch(
     let played = Arc::clone(mdp);
     let make: MakeEnv = Box::new(move || Box::new(MdpEnv::new(Arc::clone(&played), Some(1_000))));
     let mut agent = ActorCritic::new(make, config, seed, &Device::Cpu)?;
-    let problem = Problem::new(&**mdp, Discount::Of(1.0))?;
+    let problem = DiscountedMdp::new(&**mdp, Discount::Of(1.0))?;
     let mut watched = Watched { errors: Vec::new(), pairs: Vec::new() };
     let part = steps / MOMENTS;
     let plan = Plan {
@@ -134,7 +134,7 @@ fn beside(
     agent: &ActorCritic,
     critic: Critic,
     mdp: &dyn Mdp,
-    problem: &Problem,
+    problem: &DiscountedMdp,
 ) -> Result<Vec<(f64, f64)>> {
     let (states, actions) = (mdp.n_states(), mdp.n_actions());
     let log_probs = log_probs(&agent.policy(&all_states(states))?, states, actions)?;
@@ -168,7 +168,7 @@ fn log_probs(policy: &policy_head::Policy, states: usize, actions: usize) -> Res
 }
 
 /// The policy that has these log-probabilities, `[S·A]`; terminal states have none.
-pub(super) fn policy(log_probs: &[f64], mdp: &dyn Mdp, problem: &Problem) -> Result<Policy> {
+pub(super) fn policy(log_probs: &[f64], mdp: &dyn Mdp, problem: &DiscountedMdp) -> Result<Policy> {
     let choice = |(state, row): (usize, &[f64])| {
         let total: f64 = row.iter().map(|log_prob| log_prob.exp()).sum();
         let probs = row.iter().map(|log_prob| log_prob.exp() / total).collect();
@@ -217,7 +217,7 @@ mod tests {
     fn exact_values_are_those_of_the_policy() {
         let grid = GridConfig::of(Layout::Sutton4x4);
         let mdp = GridWorld::new(&grid).unwrap();
-        let problem = Problem::new(&mdp, Discount::Of(1.0)).unwrap();
+        let problem = DiscountedMdp::new(&mdp, Discount::Of(1.0)).unwrap();
         let log_probs = vec![0.25f64.ln(); mdp.n_states() * 4];
         let policy = policy(&log_probs, &mdp, &problem).unwrap();
         let values = policy.values(&problem).unwrap();

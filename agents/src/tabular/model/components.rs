@@ -1,5 +1,5 @@
 //! End components: states between which one can go round for ever (de Alfaro 1997).
-use super::Model;
+use super::sparse::Model;
 use std::ops::Range;
 
 /// No component.

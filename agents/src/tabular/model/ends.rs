@@ -1,5 +1,5 @@
 //! Which states come to an end, and by which way.
-use super::Model;
+use super::sparse::Model;
 use std::collections::VecDeque;
 use std::ops::Range;
 

@@ -1,6 +1,6 @@
 //! Whether values are finite without a discount: what is earned by going round for ever.
-use super::Model;
 use super::components::Components;
+use super::sparse::Model;
 use super::worth::Worth;
 use anyhow::Result;
 use faer::linalg::solvers::Solve as _;

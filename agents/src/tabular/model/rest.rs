@@ -1,8 +1,8 @@
 //! Coming to rest: without a discount, staying for ever where nothing is paid is worth 0, which may be
 //! more than any end.
-use super::Model;
 use super::components::Components;
 use super::ends::Way;
+use super::sparse::Model;
 use super::worth::{Worth, moves};
 
 /// The maximal sets of states in which one can go round for ever without a reward, at γ = 1.

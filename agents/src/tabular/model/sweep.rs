@@ -4,15 +4,12 @@
 //! probabilities, and next states that lie as far off. Of such a *run* of states the rows are read
 //! once, and values lie side by side, so that the compiler computes several at once. The numbers are
 //! those of [`Model::backup`], to the last bit.
-use super::Model;
+use super::sparse::{LANES, Model};
 use rayon::prelude::*;
 use std::ops::Range;
 
 /// States in a piece of work for one thread.
 pub(super) const CHUNK: usize = 1 << 12;
-
-/// States that are computed together where they are alike.
-const LANES: usize = 8;
 
 /// Writes `f(i)` to each `to[i]` and returns the largest change from `old[i]`, NaN where a number is
 /// not finite. Which thread does
@@ -143,30 +140,6 @@ impl Model {
         let run = |run: &Range<u32>| rows(run.start as usize..run.end as usize);
         let values = 16 * self.n_states();
         values + rows(0..self.n_states()) - self.runs.iter().map(run).sum::<usize>()
-    }
-
-    /// Every run of at least [`LANES`] states, in order.
-    pub(super) fn find_runs(&self) -> Vec<Range<u32>> {
-        let (mut runs, mut first) = (Vec::new(), 0);
-        for end in 1..=self.n_states() {
-            if end == self.n_states() || !self.is_like_the_one_before(end) {
-                if end - first >= LANES {
-                    runs.push(first as u32..end as u32);
-                }
-                first = end;
-            }
-        }
-        runs
-    }
-
-    fn is_like_the_one_before(&self, state: usize) -> bool {
-        let (before, pairs) = (self.pairs(state - 1), self.pairs(state));
-        before.len() == pairs.len()
-            && before.zip(pairs).all(|(before, pair)| {
-                let shifted = self.entries(before).map(|(next, prob)| (next + 1, prob));
-                self.pair_reward[before].to_bits() == self.pair_reward[pair].to_bits()
-                    && shifted.eq(self.entries(pair))
-            })
     }
 }
 

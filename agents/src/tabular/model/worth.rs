@@ -4,7 +4,8 @@
 //! Both are judged beside the numbers that were added up for a value, |r| + γ·Σ p·|v(s')|, and never
 //! beside a number of their own: who counts rewards in another unit gets the same policy after the
 //! same sweeps, and a value of 10⁻¹¹ next to one of 10⁻¹⁰ is as far from it as 1 from 10.
-use super::Model;
+use super::sparse::Model;
+use super::sweep::{CHUNK, larger};
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use rayon::prelude::*;
@@ -82,7 +83,7 @@ impl Settling {
         if self.moving < numbers.len() && moves(self.moving) {
             return false;
         }
-        let all = (0..numbers.len()).into_par_iter().with_min_len(super::CHUNK);
+        let all = (0..numbers.len()).into_par_iter().with_min_len(CHUNK);
         // Any will do: which one is found shows nowhere.
         let found = all.find_any(|i| moves(*i));
         self.moving = found.unwrap_or(0);
@@ -168,7 +169,7 @@ impl Model {
         &self,
         worth: impl Fn(usize) -> Worth + Sync,
     ) -> Vec<Option<usize>> {
-        let states = (0..self.n_states()).into_par_iter().with_min_len(super::CHUNK);
+        let states = (0..self.n_states()).into_par_iter().with_min_len(CHUNK);
         states.map(|state| self.first_best(state, &worth)).collect()
     }
 
@@ -179,14 +180,14 @@ impl Model {
         gamma: f64,
         tolerance: f64,
     ) -> (f64, bool) {
-        let states = (0..self.n_states()).into_par_iter().with_min_len(super::CHUNK);
+        let states = (0..self.n_states()).into_par_iter().with_min_len(CHUNK);
         let look = |(largest, moving): (f64, bool), state: usize| {
             let new = self.backup(state, values, gamma);
             let moving =
                 moving || self.moved(state, [new, values[state]], values, gamma, tolerance);
-            (super::larger(largest, (new - values[state]).abs()), moving)
+            (larger(largest, (new - values[state]).abs()), moving)
         };
-        let both = |a: (f64, bool), b: (f64, bool)| (super::larger(a.0, b.0), a.1 || b.1);
+        let both = |a: (f64, bool), b: (f64, bool)| (larger(a.0, b.0), a.1 || b.1);
         states.fold(|| (0.0, false), look).reduce(|| (0.0, false), both)
     }
 

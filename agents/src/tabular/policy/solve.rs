@@ -1,6 +1,5 @@
 //! The values of a policy, by its linear equations.
-use crate::tabular::Model;
-use crate::tabular::model::{ROUNDING, larger};
+use crate::tabular::model::{Model, ROUNDING, larger};
 use anyhow::{Result, anyhow, bail};
 use faer::linalg::solvers::Solve as _;
 use faer::sparse::{SparseColMat, Triplet};
@@ -73,7 +72,7 @@ const CORRECTIONS: usize = 32;
 
 #[cfg(test)]
 mod tests {
-    use crate::tabular::{Discount, Policy, Problem};
+    use crate::tabular::{Discount, DiscountedMdp, Policy};
     use envs::Mdp;
 
     /// State 0 goes round three times in four and earns little, state 1 earns much and goes to it as often
@@ -119,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_small_value_is_as_exact_as_a_large_one() {
-        let problem = Problem::new(&Unequal, Discount::Own).unwrap();
+        let problem = DiscountedMdp::new(&Unequal, Discount::Own).unwrap();
         let values = Policy::uniform(&problem.model).values(&problem).unwrap();
         // v(0) = 10⁻¹⁰⁰ / (1 − 0.9·0.75), v(1) = 1 / (1 − 0.9·0.5).
         let right = [1e-100 / 0.325, 1.0 / 0.55];

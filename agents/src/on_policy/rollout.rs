@@ -1,0 +1,218 @@
+//! What happened while a policy acted, kept until it learns from it.
+use crate::on_policy::returns::Steps;
+use anyhow::{Result, ensure};
+use bytemuck::{Pod, Zeroable, cast_slice_mut};
+use envs::{Action, End, Spec, Transition};
+use train::Checkpoint;
+
+/// Transitions in the order they were made. Room for a rollout is taken at first and kept.
+pub struct Rollout {
+    obs_len: usize,
+    width: usize,
+    /// Observations acted on, `[len, obs_len]`.
+    pub obs: Vec<f32>,
+    /// Actions taken, `[len, W]`: the number of each alone in its row, or its vector.
+    pub actions: Vec<f32>,
+    /// Rewards received, `[len]`.
+    pub rewards: Vec<f32>,
+    /// Whether the episode ended, and how, `[len]`.
+    pub ends: Vec<End>,
+    /// Which copy of the environment it was, `[len]`.
+    pub copies: Vec<u32>,
+    /// The final observations of the episodes that were truncated, in order, `[K, obs_len]`: what
+    /// would have followed is worth V of them.
+    pub finals: Vec<f32>,
+}
+
+impl Rollout {
+    /// Room for `len` transitions with observations of `obs_len` and actions of `width` numbers; more
+    /// may come.
+    pub fn new(len: usize, obs_len: usize, width: usize) -> Self {
+        Self {
+            obs_len,
+            width,
+            obs: Vec::with_capacity(len * obs_len),
+            actions: Vec::with_capacity(len * width),
+            rewards: Vec::with_capacity(len),
+            ends: Vec::with_capacity(len),
+            copies: Vec::with_capacity(len),
+            finals: Vec::new(),
+        }
+    }
+
+    /// Transitions held.
+    pub fn len(&self) -> usize {
+        self.rewards.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rewards.is_empty()
+    }
+
+    /// Adds a transition of copy `copy`.
+    pub fn push(&mut self, transition: &Transition<'_>, copy: usize) {
+        self.obs.extend_from_slice(transition.obs);
+        match transition.action {
+            Action::Discrete(number) => self.actions.push(number as f32),
+            Action::Continuous(vector) => self.actions.extend_from_slice(vector),
+        }
+        self.rewards.push(transition.reward);
+        self.ends.push(transition.end);
+        self.copies.push(copy as u32);
+        if transition.end == End::Truncated {
+            self.finals.extend_from_slice(transition.next_obs);
+        }
+    }
+
+    /// Forgets all transitions.
+    pub fn clear(&mut self) {
+        self.obs.clear();
+        self.actions.clear();
+        self.rewards.clear();
+        self.ends.clear();
+        self.copies.clear();
+        self.finals.clear();
+    }
+
+    /// Puts V of the states that [`Steps::next_values`] asks for in their places, for a rollout of
+    /// `T` steps of each of `N` copies: `finals` is V of the final observations, `[K]`, `current` V
+    /// of the states the copies are in now, `[N]`.
+    pub fn next_values(&self, finals: &[f32], current: &[f32], next_values: &mut [f32]) {
+        next_values.fill(0.0);
+        let last = self.len().saturating_sub(current.len());
+        next_values[last..].copy_from_slice(current);
+        let truncated =
+            self.ends.iter().zip(next_values).filter(|(end, _)| **end == End::Truncated);
+        truncated.zip(finals).for_each(|((_, next), value)| *next = *value);
+    }
+
+    /// The rollout as `T` steps of each of `n` copies, with V of the states.
+    pub fn steps<'a>(&'a self, n: usize, values: &'a [f32], next_values: &'a [f32]) -> Steps<'a> {
+        Steps { n, rewards: &self.rewards, ends: &self.ends, values, next_values }
+    }
+
+    /// Saves or loads the transitions held, of `copies` copies of an environment like `spec`.
+    ///
+    /// # Errors
+    /// Names the file.
+    pub fn state(
+        &mut self,
+        name: &str,
+        (spec, copies): (&Spec, usize),
+        checkpoint: &mut Checkpoint,
+    ) -> Result<()> {
+        let mut held = (self.len(), self.finals.len());
+        checkpoint.value(&format!("{name}-len"), &mut held)?;
+        let (len, finals) = held;
+        let rows = |width: usize| len.saturating_mul(width);
+        checkpoint.check_len(&format!("{name}-obs"), rows(self.obs_len), size_of::<f32>())?;
+        checkpoint.check_len(&format!("{name}-actions"), rows(self.width), size_of::<f32>())?;
+        checkpoint.check_len(&format!("{name}-rewards"), len, size_of::<f32>())?;
+        checkpoint.check_len(&format!("{name}-ends"), len, 1)?;
+        checkpoint.check_len(&format!("{name}-copies"), len, size_of::<u32>())?;
+        checkpoint.check_len(&format!("{name}-finals"), finals, size_of::<f32>())?;
+        let mut ends: Vec<u8> = self.ends.iter().map(|end| *end as u8).collect();
+        part(checkpoint, &format!("{name}-obs"), &mut self.obs, len * self.obs_len)?;
+        part(checkpoint, &format!("{name}-actions"), &mut self.actions, len * self.width)?;
+        part(checkpoint, &format!("{name}-rewards"), &mut self.rewards, len)?;
+        part(checkpoint, &format!("{name}-ends"), &mut ends, len)?;
+        part(checkpoint, &format!("{name}-copies"), &mut self.copies, len)?;
+        part(checkpoint, &format!("{name}-finals"), &mut self.finals, finals)?;
+        const ENDS: [End; 3] = [End::Not, End::Terminated, End::Truncated];
+        let known = ends.iter().map_while(|end| ENDS.iter().find(|known| **known as u8 == *end));
+        let known: Vec<End> = known.copied().collect();
+        ensure!(known.len() == len, "{name}-ends.bin: 0, 1 and 2 are expected");
+        self.ends.clone_from(&known);
+        let known = |copy: &u32| (*copy as usize) < copies;
+        let expected = format!("copies below {copies} are expected");
+        checkpoint.check(&format!("{name}-copies"), &expected, || self.copies.iter().all(known))?;
+        let n = spec.n_actions();
+        let numbered = |action: &f32| spec.action_len() > 0 || (0..n).any(|i| i as f32 == *action);
+        let actions = || self.actions.iter().all(|action| action.is_finite() && numbered(action));
+        checkpoint.check(&format!("{name}-actions"), "actions there are, are expected", actions)?;
+        let numbers = self.obs.iter().chain(&self.rewards).chain(&self.finals);
+        checkpoint.check(name, "finite rewards and observations are expected", || {
+            numbers.clone().all(|number| number.is_finite())
+        })?;
+        let cut = self.ends.iter().filter(|end| **end == End::Truncated).count();
+        checkpoint.check(&format!("{name}-finals"), "one of each truncated episode", || {
+            Some(self.finals.len()) == cut.checked_mul(self.obs_len)
+        })
+    }
+}
+
+/// Saves or loads one list.
+fn part<T: Pod + Zeroable>(
+    checkpoint: &mut Checkpoint,
+    name: &str,
+    values: &mut Vec<T>,
+    len: usize,
+) -> Result<()> {
+    values.resize(len, T::zeroed());
+    checkpoint.bytes(name, cast_slice_mut(values))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use envs::{Catch, Element, Env};
+
+    fn push(rollout: &mut Rollout, i: usize, end: End) {
+        let env: &dyn Env = &Catch::default();
+        let (obs, next_obs) = ([i as f32; 2], [10.0 + i as f32; 2]);
+        let transition = Transition {
+            index: 0,
+            obs: &obs,
+            action: Action::Discrete(i + 3),
+            reward: i as f32,
+            next_obs: &next_obs,
+            end,
+            episode: None,
+            env,
+        };
+        rollout.push(&transition, i % 2);
+    }
+
+    fn rollout() -> Rollout {
+        let mut rollout = Rollout::new(6, 2, 1);
+        let ends = [End::Not, End::Truncated, End::Not, End::Terminated, End::Not, End::Truncated];
+        ends.into_iter().enumerate().for_each(|(i, end)| push(&mut rollout, i, end));
+        rollout
+    }
+
+    #[test]
+    fn values_of_what_follows_find_their_places() {
+        let rollout = rollout();
+        assert_eq!(rollout.finals, [11.0, 11.0, 15.0, 15.0]);
+        assert_eq!(rollout.actions, [3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
+        let mut next_values = [9.0; 6];
+        rollout.next_values(&[1.5, 2.5], &[7.0, 8.0], &mut next_values);
+        // The last row is the copies' present states, but a truncated episode's final one goes first.
+        assert_eq!(next_values, [0.0, 1.5, 0.0, 0.0, 7.0, 2.5]);
+    }
+
+    #[test]
+    fn comes_back_from_a_checkpoint() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("step-1");
+        let mut rollout = rollout();
+        let mut checkpoint = Checkpoint::create(&path).unwrap();
+        let spec = Spec {
+            obs_shape: vec![2],
+            element: Element::Float,
+            actions: Spec::names(&["a"; 12]),
+            time_limit: None,
+            two_returns: None,
+        };
+        rollout.state("rollout", (&spec, 2), &mut checkpoint).unwrap();
+        checkpoint.commit().unwrap();
+        let mut other = Rollout::new(0, 2, 1);
+        (0..9).for_each(|i| push(&mut other, i, End::Truncated));
+        let mut checkpoint = Checkpoint::open(&path, train::Scope::All).unwrap();
+        other.state("rollout", (&spec, 2), &mut checkpoint).unwrap();
+        assert_eq!((&other.obs, &other.finals), (&rollout.obs, &rollout.finals));
+        assert_eq!((&other.actions, &other.copies), (&rollout.actions, &rollout.copies));
+        assert_eq!((&other.rewards, &other.ends), (&rollout.rewards, &rollout.ends));
+    }
+}

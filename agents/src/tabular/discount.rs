@@ -1,0 +1,69 @@
+//! Discount γ as a hyper-parameter.
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+use train::Text;
+
+/// γ as a hyper-parameter: a number, or the one the problem is usually stated with.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "train::Text")]
+pub enum Discount {
+    /// `own`: what [`Mdp::discount`] says.
+    #[default]
+    Own,
+    /// This number, between 0 and 1.
+    Of(f64),
+}
+
+impl FromStr for Discount {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(gamma) if (0.0..=1.0).contains(&gamma) => Ok(Self::Of(gamma)),
+            _ if text == "own" => Ok(Self::Own),
+            _ => Err("a number between 0 and 1 is expected, or `own`".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Discount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own => f.write_str("own"),
+            Self::Of(gamma) => write!(f, "{gamma}"),
+        }
+    }
+}
+
+impl From<Discount> for String {
+    fn from(discount: Discount) -> Self {
+        discount.to_string()
+    }
+}
+
+impl TryFrom<Text> for Discount {
+    type Error = String;
+
+    fn try_from(text: Text) -> Result<Self, String> {
+        text.to_string().parse()
+    }
+}
+
+/// By how much less than 1 learners of control with a table take γ = 1 to be.
+pub(crate) const TABLE_HASTE: f64 = 1e-9;
+
+/// The same of those whose values are approximate: more than their errors, or these decide.
+pub(crate) const APPROXIMATE_HASTE: f64 = 1e-2;
+
+/// γ as learners of control take it: a little less where it is 1.
+///
+/// Where a loop costs nothing, the equation of optimal values has more than one solution at γ = 1: what its
+/// states are thought to be worth beyond the best way to an end holds itself up, and an error once made
+/// stays; and going round for ever ties with ending. Of γ a little below 1 there is one solution, which
+/// comes to that of the ways to an end as γ goes to 1, and in which sooner is better (the perturbation of
+/// Bertsekas 2018, "Proper Policies in Infinite-State Stochastic Shortest Path Problems", by a discount in
+/// place of a cost, so that the unit of rewards does not matter).
+pub(crate) fn hastened(gamma: f64, haste: f64) -> f64 {
+    if gamma == 1.0 { 1.0 - haste } else { gamma }
+}

@@ -1,0 +1,396 @@
+//! Fitted Q-iteration (Ernst et al. 2005, algorithm 1).
+//!
+//! First `--samples` transitions are collected by actions drawn uniformly. Then, on these same
+//! transitions (s, a, r, s'), again and again: y = r + γ·max_a' q(s', a'), and q is regressed on y,
+//! `table` by the mean of y for each pair, `linear` by least squares, q(s, a) = w_a·x(s) + b_a with x the
+//! observation. One step is a regression.
+mod samples;
+
+use super::linear_q::{features, linear, mask};
+use super::problem::Problem;
+use super::q_learning::q_learning_target;
+use super::states::States;
+use crate::agent::{ActionBatch, Agent, Mode, discrete_actions};
+use crate::evaluation::evaluate;
+use crate::tabular::discount::{APPROXIMATE_HASTE, Discount, TABLE_HASTE, hastened};
+use crate::tabular::greedy::any_best;
+use crate::tabular::model::{Model, larger, moves};
+use crate::tabular::policy::Policy;
+use crate::tabular::table::Table;
+use anyhow::Result;
+use bytemuck::cast_slice_mut;
+use envs::{Element, End, Env, Spec, VecEnv};
+use faer::linalg::solvers::Llt;
+use rand::Rng as _;
+use samples::{Samples, factor, least_squares, means};
+use serde::{Deserialize, Serialize};
+use train::{
+    BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Memory, Progress, Rng, Split, stream,
+};
+
+train::hyper_parameters! {
+    /// Hyper-parameters of [`FittedQ`].
+    pub struct FittedQConfig {
+        /// Discount γ, or `own` for the problem's, which is 0.99 where it does not say
+        gamma: Discount = Discount::Own;
+        /// What q is: table (of states), or linear (in the observation)
+        values: Approximation = Approximation::Table;
+        /// Transitions that are collected
+        samples: usize = 50_000, in 1..=1 << 28;
+        /// Value of q before anything is known, and of what was never tried (table)
+        initial: f64 = 0.0, in f64::MIN..;
+        /// Added to the squares of least squares, so that they can be solved (linear)
+        ridge: f64 = 1e-6, in 0.0..;
+        /// Converged once no sample's value changes by more than this part of itself
+        tolerance: f64 = 1e-6, in 0.0..;
+        /// Episodes of an evaluation during training
+        eval_episodes: usize = 20, in 1..=1_000_000;
+        /// Episodes of the evaluation at the end
+        test_episodes: usize = 100, in 1..=1_000_000;
+    }
+}
+
+/// What q is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Approximation {
+    /// A number for each action in each state.
+    Table,
+    /// w_a·x(s) + b_a.
+    Linear,
+}
+
+/// Fitted Q-iteration on what it collects.
+pub struct FittedQ {
+    config: FittedQConfig,
+    problem: Problem,
+    gamma: f64,
+    seed: u64,
+    obs_len: usize,
+    n_actions: usize,
+    /// States by number, where a table needs them or where they tell which actions there are.
+    states: Option<States>,
+    samples: Samples,
+    /// w, `[D, A]`: of a table the values themselves, D = S; else D = the observation's length + 1.
+    weights: Vec<f64>,
+    /// For each action, of X'X + ridge·I over its samples.
+    factors: Vec<Llt<f64>>,
+    converged: bool,
+}
+
+impl FittedQConfig {
+    /// What all of it takes in an environment like `spec`.
+    fn memory(&self, spec: &Spec, n_actions: usize) -> Memory {
+        let dims = spec.obs_len() + 1;
+        let mut memory = Memory::default();
+        // Of numbers most are there; of bits, few.
+        let features = match (self.values, spec.element) {
+            (Approximation::Table, _) => 1,
+            (Approximation::Linear, Element::Float) => dims,
+            (Approximation::Linear, Element::Bit | Element::Byte) => dims.min(8),
+        };
+        let row = 2 * (size_of::<(usize, f64)>() * features + size_of::<usize>());
+        memory.part("samples", self.samples, [self.samples, row + 2 * size_of::<f64>()]);
+        if self.values == Approximation::Linear {
+            let squares = [dims, dims, n_actions + 1, size_of::<f64>()];
+            memory.part("values", format!("linear in {dims} numbers"), squares);
+        }
+        memory
+    }
+}
+
+impl FittedQ {
+    /// Nothing collected yet.
+    ///
+    /// # Errors
+    /// [`BadValue`] where a hyper-parameter is out of range, or a table can't hold the observations;
+    /// where actions are vectors.
+    pub fn new(problem: Problem, config: FittedQConfig, seed: u64) -> Result<Self> {
+        config.check()?;
+        let spec = (problem.make)().spec();
+        let table = config.values == Approximation::Table;
+        if table && spec.element == Element::Float {
+            let why = "the observations of this environment are real numbers; give linear";
+            return Err(BadValue::new("values", "table", why).into());
+        }
+        let haste = if table { TABLE_HASTE } else { APPROXIMATE_HASTE };
+        let (obs_len, n_actions) = (spec.obs_len(), discrete_actions(&spec)?);
+        config.memory(&spec, n_actions).check()?;
+        let states = match &problem.mdp {
+            Some(mdp) => Some(States::known(mdp)),
+            None => table.then(|| States::to_be_met(n_actions, obs_len)),
+        };
+        Ok(Self {
+            gamma: hastened(problem.gamma(config.gamma)?, haste),
+            samples: Samples::default(),
+            weights: Vec::new(),
+            factors: Vec::new(),
+            converged: false,
+            config,
+            problem,
+            seed,
+            obs_len,
+            n_actions,
+            states,
+        })
+    }
+
+    fn is_table(&self) -> bool {
+        self.config.values == Approximation::Table
+    }
+
+    /// x(s) of the state that `obs` shows, `env` standing in it.
+    fn features(&mut self, obs: &[f32], env: &dyn Env, row: &mut Vec<(usize, f64)>) -> Result<()> {
+        row.clear();
+        match &mut self.states {
+            Some(states) if self.config.values == Approximation::Table => {
+                row.push((states.meet(obs, env)?, 1.0));
+            }
+            _ => row.extend(features(obs)),
+        }
+        Ok(())
+    }
+
+    fn collect(&mut self, log: &mut Log) -> Result<()> {
+        let mut env = VecEnv::new(vec![stream(self.seed, "env/0")], &self.problem.make);
+        let mut explore = stream(self.seed, "explore");
+        let mut samples = Samples::default();
+        let (mut now, mut next) = (Vec::new(), Vec::new());
+        for sample in 0..self.config.samples {
+            self.features(env.obs(), env.env(0), &mut now)?;
+            samples.now.push(now.iter().copied());
+            let action = any_action(env.env(0), self.n_actions, &mut explore);
+            let mut result = Ok(());
+            env.step(&[action], |transition| {
+                samples.actions.push(action);
+                samples.rewards.push(transition.reward.into());
+                next.clear();
+                if transition.end != End::Terminated {
+                    result = self.features(transition.next_obs, transition.env, &mut next);
+                    let all = 0..self.n_actions;
+                    let missing = all.filter(|action| !transition.env.allows(*action));
+                    samples.unavailable.extend(missing.map(|action| (sample, action)));
+                }
+                if let Some(episode) = transition.episode {
+                    log.scalar("train/return", episode.ret);
+                    log.scalar("train/length", f64::from(episode.len));
+                }
+            });
+            result?;
+            samples.next.push(next.iter().copied());
+        }
+        self.samples = samples;
+        self.weights = match &self.states {
+            Some(states) if self.is_table() => (0..states.n() * self.n_actions)
+                .map(|i| match states.allows(i / self.n_actions, i % self.n_actions) {
+                    true => self.config.initial,
+                    false => f64::NEG_INFINITY,
+                })
+                .collect(),
+            _ => vec![0.0; (self.obs_len + 1) * self.n_actions],
+        };
+        Ok(())
+    }
+
+    /// y of every sample, `[N]`.
+    fn targets(&self) -> Vec<f64> {
+        let Self { samples, weights, gamma, n_actions, .. } = self;
+        let mut q = vec![0.0; *n_actions];
+        let mut unavailable = samples.unavailable.iter().peekable();
+        let mut target = |(sample, reward): (usize, &f64)| {
+            let row = samples.next.row(sample);
+            linear(row.iter().copied(), weights, &mut q);
+            while let Some((_, action)) = unavailable.next_if(|(i, _)| *i == sample) {
+                q[*action] = f64::NEG_INFINITY;
+            }
+            q_learning_target(*reward, *gamma, (!row.is_empty()).then_some(&q[..]))
+        };
+        samples.rewards.iter().enumerate().map(&mut target).collect()
+    }
+
+    /// The weights that fit `targets`, `[N]`, best.
+    fn regress(&mut self, targets: &[f64]) -> Result<Vec<f64>> {
+        if self.is_table() {
+            return Ok(means(&self.samples, targets, &self.weights, self.n_actions));
+        }
+        if self.factors.is_empty() {
+            let dims = self.obs_len + 1;
+            let factor = |action| factor(&self.samples, action, dims, self.config.ridge);
+            self.factors = (0..self.n_actions).map(factor).collect::<Result<_>>()?;
+        }
+        Ok(least_squares(&self.samples, targets, &self.factors, self.obs_len + 1))
+    }
+
+    /// q(s, a) of a sample by `weights`.
+    fn prediction(&self, sample: usize, weights: &[f64]) -> f64 {
+        let action = self.samples.actions[sample];
+        let row = self.samples.now.row(sample).iter();
+        row.map(|(i, x)| x * weights[i * self.n_actions + action]).sum()
+    }
+
+    /// What is added up for it, without signs.
+    fn magnitude(&self, sample: usize) -> f64 {
+        let action = self.samples.actions[sample];
+        let row = self.samples.now.row(sample).iter();
+        row.map(|(i, x)| (x * self.weights[i * self.n_actions + action]).abs()).sum()
+    }
+}
+
+/// An action that is available, all equally probable.
+fn any_action(env: &dyn Env, n_actions: usize, rng: &mut Rng) -> usize {
+    let n = (0..n_actions).filter(|action| env.allows(*action)).count();
+    let drawn = rng.random_range(0..n.max(1));
+    (0..n_actions).filter(|action| env.allows(*action)).nth(drawn).unwrap_or(0)
+}
+
+impl Learner for FittedQ {
+    fn step(&mut self, log: &mut Log) -> Result<Progress> {
+        if self.converged {
+            return Ok(Progress::Converged);
+        }
+        if self.samples.actions.is_empty() {
+            self.collect(log)?;
+        }
+        let targets = self.targets();
+        let before = std::mem::take(&mut self.weights);
+        self.weights = before.clone();
+        self.weights = self.regress(&targets)?;
+        let (mut residual, mut squares, mut moving) = (0.0, 0.0, false);
+        for (sample, y) in targets.iter().enumerate() {
+            let q = self.prediction(sample, &self.weights);
+            let old = self.prediction(sample, &before);
+            let magnitude = || self.magnitude(sample).max(y.abs());
+            moving = moving || moves(q, old, self.config.tolerance, magnitude);
+            residual = larger(residual, (q - old).abs());
+            squares += (y - q).powi(2);
+        }
+        log.scalar("train/residual", residual);
+        log.updated();
+        log.scalar("train/error", (squares / targets.len() as f64).sqrt());
+        self.converged = !moving;
+        Ok(Progress::towards_convergence(self.converged))
+    }
+
+    fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
+        let episodes = match split {
+            Split::Validation => self.config.eval_episodes,
+            Split::Test => self.config.test_episodes,
+        };
+        evaluate(self, &self.problem.make, episodes, split, self.seed)
+    }
+
+    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
+        if let Some(states) = &mut self.states {
+            states.state(checkpoint)?;
+        }
+        let mut n = self.weights.len();
+        checkpoint.value("model.weights", &mut n)?;
+        let states = self.states.as_ref().filter(|_| self.is_table());
+        let whole = (states.map_or(self.obs_len + 1, States::n)) * self.n_actions;
+        checkpoint.check("model.weights", &format!("0 or {whole} is expected"), || {
+            n == 0 || n == whole
+        })?;
+        self.weights.resize(n, 0.0);
+        checkpoint.bytes(MODEL, cast_slice_mut(&mut self.weights))?;
+        let sound = |weight: &f64| !weight.is_nan() && *weight < f64::INFINITY;
+        checkpoint.check(MODEL, "weights, none of them infinite, are expected", || {
+            self.weights.iter().all(sound)
+        })?;
+        checkpoint.value("samples", &mut self.samples)?;
+        let features = whole / self.n_actions;
+        let size = [self.config.samples, features, self.n_actions];
+        let collected = self.samples.fit(size, self.is_table()) && n == whole;
+        checkpoint.check(
+            "samples",
+            "as many as --samples, of known states, are expected",
+            || collected || self.samples.actions.is_empty() && n == 0,
+        )?;
+        // They are those of the samples.
+        self.factors.clear();
+        checkpoint.value("converged", &mut self.converged)
+    }
+}
+
+impl FittedQ {
+    /// Writes `choose(row, q(s, ·))` for each observation, `[N, obs_len]`.
+    fn choose(
+        &self,
+        obs: &[f32],
+        actions: &mut [usize],
+        mut choose: impl FnMut(usize, &[f64]) -> Option<usize>,
+    ) -> Result<()> {
+        let (mut q, mut key) = (vec![0.0; self.n_actions], Vec::new());
+        let obs = obs.chunks_exact(self.obs_len);
+        for (i, (obs, action)) in obs.zip(actions).enumerate() {
+            q.fill(0.0);
+            match &self.states {
+                Some(states) if self.is_table() => {
+                    let state = states.find(obs, &mut key)?;
+                    match state {
+                        Some(state) if !self.weights.is_empty() => {
+                            linear([(state, 1.0)].into_iter(), &self.weights, &mut q);
+                        }
+                        Some(_) if states.are_known() => mask(Some(states), obs, &mut q)?,
+                        _ => {}
+                    }
+                }
+                states => {
+                    if !self.weights.is_empty() {
+                        linear(features(obs), &self.weights, &mut q);
+                    }
+                    mask(states.as_ref(), obs, &mut q)?;
+                }
+            }
+            *action = choose(i, &q).unwrap_or(0);
+        }
+        Ok(())
+    }
+}
+
+impl Agent for FittedQ {
+    fn act(&self, obs: &[f32], _: Mode, rngs: &mut [Rng], actions: &mut ActionBatch) -> Result<()> {
+        self.choose(obs, actions.numbers()?, |row, q| any_best(q, &mut rngs[row]))
+    }
+
+    fn table(&self, model: &Model) -> Result<Option<Table>> {
+        let mut table = Table::unknown(model);
+        if self.weights.is_empty() {
+            return Ok(None);
+        }
+        let mut q = vec![0.0; self.n_actions];
+        for state in 0..model.n_states() {
+            match self.is_table() {
+                true => linear([(state, 1.0)].into_iter(), &self.weights, &mut q),
+                false => {
+                    let features = [(state, 1.0), (self.obs_len, 1.0)];
+                    linear(features.into_iter(), &self.weights, &mut q);
+                }
+            }
+            table.set(model, state, |action| q[action]);
+        }
+        Ok(Some(table))
+    }
+
+    fn evaluates(&self) -> Option<&Policy> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_by_hand() {
+        let make: crate::MakeEnv = Box::new(|| Box::new(envs::Catch::default()) as Box<dyn Env>);
+        let config = FittedQConfig { gamma: Discount::Of(0.5), ..Default::default() };
+        let mut learner = FittedQ::new(Problem { make, mdp: None }, config, 1).unwrap();
+        learner.weights = vec![1.0, 2.0, 8.0, 4.0, 5.0, 6.0];
+        learner.samples.rewards = vec![1.0, 1.0, 1.0];
+        learner.samples.next.push([(0, 1.0)].into_iter());
+        learner.samples.next.push([].into_iter());
+        learner.samples.next.push([(1, 1.0)].into_iter());
+        learner.samples.unavailable = vec![(0, 2), (2, 0), (2, 2)];
+        assert_eq!(learner.targets(), [2.0, 1.0, 3.5]);
+    }
+}

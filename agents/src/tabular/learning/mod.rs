@@ -1,0 +1,37 @@
+//! Learners with a table, or with values linear in the observation.
+mod control;
+mod double_q_learning;
+mod dyna_q;
+mod estimates;
+mod expected_sarsa;
+mod explorer;
+mod fitted_q;
+mod linear_q;
+mod mc_prediction;
+mod model_based;
+mod monte_carlo;
+mod n_step;
+mod prediction;
+mod problem;
+mod q_learning;
+mod sarsa;
+mod states;
+mod step_size;
+mod tabular_env;
+mod td;
+mod traces;
+
+pub use double_q_learning::{DoubleQLearning, DoubleQLearningConfig, double_q_target};
+pub use dyna_q::{DynaQ, DynaQConfig, bonus_reward};
+pub use expected_sarsa::{ExpectedSarsa, ExpectedSarsaConfig};
+pub use fitted_q::{Approximation, FittedQ, FittedQConfig};
+pub use linear_q::{LinearQ, LinearQConfig, linear};
+pub use mc_prediction::{Behaviour, McPrediction, McPredictionConfig, Sampling};
+pub use model_based::{ModelBased, ModelBasedConfig, estimated_q};
+pub use monte_carlo::{MonteCarlo, MonteCarloConfig, MonteCarloMethod, Visits, weighted_mean};
+pub use problem::Problem;
+pub use q_learning::{QLearning, QLearningConfig, q_learning_target};
+pub use sarsa::{Sarsa, SarsaConfig, sarsa_bootstrap};
+pub use step_size::StepSize;
+pub use td::{Td, TdConfig};
+pub use traces::TraceKind;

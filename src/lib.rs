@@ -9,15 +9,18 @@
 //! # fn main() -> anyhow::Result<()> {
 //! let make: MakeEnv = Box::new(|| Box::new(Catch::default()));
 //! let mut agent = Dqn::new(make, DqnConfig::default(), 1, &Device::Cpu)?;
-//! let plan = Plan { steps: 600, log_every: 100, eval_every: 300, save_every: 0, target: None, patience: None };
+//! let plan = Plan { steps: 600, ..Plan::default() };
 //! let report = fit(&mut agent, &plan, &mut Run::default())?;
 //! assert_eq!(report.steps, 600);
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! [`App`] is the command line with environments, algorithms and data sets of your own.
+mod app;
 pub mod checks;
 pub mod claim;
-pub mod cli;
+mod cli;
 pub mod registry;
 pub mod render;
 pub mod reproduce;
@@ -25,12 +28,41 @@ mod run;
 mod told;
 pub mod usage;
 
-pub use {agents, envs, generative, nn, train};
+pub use app::App;
+pub use {agents, candle_core, envs, generative, nn, params, rand, train};
 
-/// What a program that trains something needs.
+/// Everything that a program or a notebook needs to train, and to define environments, algorithms and models.
 pub mod prelude {
-    pub use agents::{Agent, Dqn, DqnConfig, MakeEnv};
-    pub use candle_core::{Device, Tensor};
-    pub use envs::{Breakout, BreakoutConfig, CartPole, Catch, Env, VecEnv};
-    pub use train::{Learner, Outcome, Plan, Report, Run, Split, fit, stream};
+    pub use crate::App;
+    pub use crate::registry::{Algorithm, Build, DataJob, EnvEntry, Job};
+    pub use agents::tabular::*;
+    pub use agents::{
+        ActionBatch, ActorCritic, ActorCriticConfig, Agent, Baseline, Dqn, DqnConfig, MakeEnv,
+        Mode, OptimizerName, Ppo, PpoConfig, Reinforce, ReinforceConfig, Replay, discrete_actions,
+        evaluate,
+    };
+    pub use anyhow::Result;
+    pub use candle_core::{DType, Device, Module, Tensor};
+    pub use envs::{
+        Acrobot, Action, Actions, Blackjack, Breakout, BreakoutConfig, CartPole, Catch, Cell,
+        CellShape, Cells, CliffWalking, Element, End, Env, FrozenLake, FrozenLakeConfig,
+        GridConfig, GridWorld, Mdp, MdpEnv, Outcome, Pendulum, Rgb, Spec, Step, Taxi, Transition,
+        VecEnv, check_env, check_mdp,
+    };
+    pub use generative::data::{
+        BarsConfig, CoinsConfig, Dataset, GlyphsConfig, Images, Parts, PlanarConfig, Points, bars,
+        coins, gaussians_8, glyphs, mnist, stripes, two_moons,
+    };
+    pub use generative::{
+        Gan, GanConfig, Generative, ImageTransformerConfig, MadeConfig, PixelCnnConfig, Vae,
+        VaeConfig, VqVae, VqVaeConfig, image_transformer, made, pixelcnn,
+    };
+    pub use nn::{Activation, Optimizer, OptimizerConfig, Params, Sequential};
+    pub use params::{Parameters, parameters};
+    pub use rand::{Rng as _, RngCore};
+    pub use serde::{Deserialize, Serialize};
+    pub use train::{
+        Checkpoint, Evaluation, Learner, Log, MODEL, Measure, Plan, Progress, Report, Run, Split,
+        fit, stream,
+    };
 }

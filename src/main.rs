@@ -2,6 +2,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    lab::nn::prepare_process();
-    lab::cli::main()
+    lab::App::new().run()
 }

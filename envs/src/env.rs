@@ -4,6 +4,7 @@ use rand::RngCore;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+use crate::shades;
 use crate::{Cells, Rgb};
 
 /// A simulator, moved on by actions that are numbered from 0 or that are vectors: see [`Actions`].
@@ -35,11 +36,17 @@ pub trait Env: Snapshot {
     /// Writes all of the current observation, row-major, laid out as [`Spec::obs_shape`] says.
     fn observe(&self, obs: &mut [f32]);
 
-    /// Draws the current state; the picture's size never changes.
-    fn render(&self) -> Rgb;
+    /// Draws the current state; the size of the image never changes. Unless an environment has a drawing of its
+    /// own, its observation is shown, in shades of grey.
+    fn render(&self) -> Rgb {
+        shades::render(&self.spec(), |obs| self.observe(obs))
+    }
 
-    /// Draws the current state for a terminal; the picture's size never changes.
-    fn cells(&self) -> Cells;
+    /// Draws the current state for a terminal; the size never changes. Unless an environment has a drawing of its
+    /// own, its observation is shown.
+    fn cells(&self) -> Cells {
+        shades::cells(&self.spec(), |obs| self.observe(obs))
+    }
 }
 
 /// What never changes about an environment.

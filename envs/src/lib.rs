@@ -23,6 +23,7 @@ mod norm;
 mod picture;
 mod random_walk;
 mod rng;
+mod shades;
 mod short_corridor;
 mod toy_text;
 mod vec_env;

@@ -120,7 +120,7 @@ pub(super) fn write_line(line: &Claim, out: &mut dyn Write) -> Result<()> {
 mod tests {
     use super::*;
     use crate::cli::{command, train};
-    use crate::registry::ALGORITHMS;
+    use crate::registry;
 
     #[test]
     fn every_command_is_one() {
@@ -128,7 +128,7 @@ mod tests {
             let matches = command().try_get_matches_from(check.command.split_whitespace());
             let matches = matches.unwrap_or_else(|error| panic!("{}: {error}", check.name));
             let (name, matches) = matches.subcommand().unwrap();
-            let algorithm = find("algorithm", name, ALGORITHMS, |a| a.name).unwrap();
+            let algorithm = registry::algorithm(name).unwrap();
             train::config(algorithm, matches).unwrap_or_else(|e| panic!("{}: {e}", check.name));
         }
     }

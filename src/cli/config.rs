@@ -1,6 +1,6 @@
 //! `lab config`: what a training command would run.
 use super::train;
-use crate::registry::{ALGORITHMS, Algorithm};
+use crate::registry::{self, Algorithm, algorithms};
 use crate::run::config::Config;
 use crate::run::layer::{Source, fields};
 use anyhow::{Context, Result};
@@ -16,12 +16,12 @@ pub(super) fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand_value_name("ALGORITHM")
-        .subcommands(ALGORITHMS.iter().map(train::command))
+        .subcommands(algorithms().iter().map(train::command))
 }
 
 pub(super) fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<()> {
     let (name, matches) = matches.subcommand().context("no algorithm")?;
-    let algorithm = crate::registry::find("algorithm", name, ALGORITHMS, |a| a.name)?;
+    let algorithm = registry::algorithm(name)?;
     let config = train::config(algorithm, matches)?;
     write!(out, "{}", toml(algorithm, &config)?)?;
     Ok(())

@@ -1,6 +1,6 @@
 //! `lab list`: algorithms, environments, data sets, presets, checks and reproductions.
 use crate::checks;
-use crate::registry::{ALGORITHMS, DATA, ENVS, PRESETS, find};
+use crate::registry::{self, PRESETS, algorithms, data_sets, envs, find};
 use crate::reproduce::TARGETS;
 use crate::usage::Usage;
 use anyhow::Result;
@@ -41,12 +41,12 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             write!(out, "{}", preset.text)?;
         }
         (What::Envs, Some(name)) => {
-            let entry = find("environment", name, ENVS, |entry| entry.name)?;
+            let entry = registry::env(name)?;
             named(out, entry.name, entry.about)?;
             explained(&(entry.options)(), out)?;
         }
         (What::Data, Some(name)) => {
-            let entry = find("data set", name, DATA, |entry| entry.name)?;
+            let entry = registry::data_set(name)?;
             named(out, entry.name, entry.about)?;
             explained(&(entry.options)(), out)?;
         }
@@ -70,18 +70,18 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
 fn all(what: What, out: &mut dyn Write) -> Result<()> {
     match what {
         What::Envs => {
-            for entry in ENVS {
+            for entry in envs() {
                 named(out, entry.name, entry.about)?;
                 options(&(entry.options)(), out)?;
             }
         }
         What::Algorithms => {
-            for entry in ALGORITHMS {
+            for entry in algorithms() {
                 named(out, entry.name, entry.about)?;
             }
         }
         What::Data => {
-            for entry in DATA {
+            for entry in data_sets() {
                 named(out, entry.name, entry.about)?;
                 options(&(entry.options)(), out)?;
             }

@@ -14,7 +14,7 @@ mod resume;
 mod sample;
 mod train;
 
-use crate::registry::{ALGORITHMS, BadOption};
+use crate::registry::{self, BadOption, Tables, algorithms};
 use crate::run::machine::Verbosity;
 use crate::usage::Usage;
 use ::train::{BadValue, ConfigChanged};
@@ -40,8 +40,12 @@ impl From<Verbose> for Verbosity {
     }
 }
 
-/// Runs the program on the process's arguments.
-pub fn main() -> ExitCode {
+/// Runs the program, with entries of a user's own, on the process's arguments.
+pub(crate) fn main(own: Tables) -> ExitCode {
+    if let Err(error) = registry::add(own) {
+        let _ = writeln!(std::io::stderr(), "error: {error}");
+        return ExitCode::from(2);
+    }
     let matches = command().get_matches();
     let mut out = std::io::stdout().lock();
     match run(&matches, &mut out).and_then(|code| Ok(out.flush().map(|()| code)?)) {
@@ -69,7 +73,7 @@ fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .max_term_width(100);
-    let training = ALGORITHMS.iter().map(train::command);
+    let training = algorithms().iter().map(train::command);
     let others = [
         resume::Args::augment_args(Command::new("resume")),
         eval::Args::augment_args(Command::new("eval")),
@@ -112,7 +116,7 @@ fn run(matches: &clap::ArgMatches, out: &mut dyn Write) -> Result<ExitCode> {
         "check" => check::run(&check::Args::from_arg_matches(matches)?, out),
         "reproduce" => reproduce::run(&reproduce::Args::from_arg_matches(matches)?, out),
         name => {
-            let algorithm = crate::registry::find("algorithm", name, ALGORITHMS, |a| a.name)?;
+            let algorithm = registry::algorithm(name)?;
             train::run(algorithm, matches, out)
         }
     }

@@ -5,7 +5,6 @@
 mod mutate;
 mod readers;
 
-use crate::run::config;
 use ::train::stream;
 use mutate::mutated;
 use readers::{Reader, readers};
@@ -73,7 +72,7 @@ fn every_reader_answers_or_refuses() {
 fn every_algorithm_is_among_the_readers() {
     let dir = tempfile::tempdir().unwrap();
     let names: Vec<_> = readers(dir.path()).iter().map(|reader| reader.name).collect();
-    for algorithm in crate::registry::ALGORITHMS {
+    for algorithm in crate::registry::algorithms() {
         assert!(names.contains(&algorithm.name), "{}", algorithm.name);
     }
 }

@@ -1,7 +1,7 @@
 //! `lab resume`: go on exactly where a run stopped.
 use super::{Verbose, train};
-use crate::registry::Subject;
-use crate::run::config::{self, Config};
+use crate::registry::{self, Subject};
+use crate::run::config::Config;
 use crate::run::layer::Layer;
 use crate::run::machine::{Machine, Verbosity};
 use crate::run::session::Session;
@@ -41,7 +41,7 @@ pub(super) struct Args {
 pub(super) fn run(args: Args, out: &mut dyn Write) -> Result<ExitCode> {
     let begun = Instant::now();
     let (dir, mut info) = RunDir::open(&args.run)?;
-    let algorithm = config::algorithm(&info.algorithm)?;
+    let algorithm = registry::algorithm(&info.algorithm)?;
     let before = Config::saved(info.config, algorithm)?;
     let mut more = train::parse(algorithm, &args.options)?;
     if let Some(steps) = args.steps {

@@ -20,6 +20,7 @@ use params::Parameters as _;
 use train::Plan;
 
 /// An algorithm by name.
+#[derive(Clone)]
 pub struct Algorithm {
     /// The subcommand.
     pub name: &'static str,
@@ -106,8 +107,8 @@ const ON_POLICY: Plan = Plan {
     patience: None,
 };
 
-/// The algorithms.
-pub const ALGORITHMS: &[Algorithm] = &[
+/// The algorithms of lab.
+pub(super) const ALGORITHMS: &[Algorithm] = &[
     Algorithm {
         name: "actor-critic",
         aliases: &["a2c"],

@@ -1,5 +1,5 @@
 //! The data sets.
-use super::{Fields, Options, find};
+use super::{Fields, Options};
 use crate::usage::Usage;
 use anyhow::Result;
 use generative::data::{
@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use train::Memory;
 
 /// A data set by name.
+#[derive(Clone, Copy)]
 pub struct DataEntry {
     /// What `--data` takes, before the colon.
     pub name: &'static str,
@@ -26,6 +27,7 @@ pub struct DataEntry {
 }
 
 /// Where a data set comes from.
+#[derive(Clone, Copy)]
 pub enum DataSource {
     /// It is drawn, from its options alone.
     Drawn(fn(&Options) -> Result<Dataset>),
@@ -33,8 +35,8 @@ pub enum DataSource {
     Files(fn(&Path, &Options) -> Result<Stored>),
 }
 
-/// The data sets.
-pub const DATA: &[DataEntry] = &[
+/// The data sets of lab.
+pub(super) const DATA: &[DataEntry] = &[
     DataEntry {
         name: "bars",
         about: "White rows and columns, each drawn by itself (Földiák 1990); entropy known",
@@ -168,7 +170,7 @@ impl<'a> DataName<'a> {
             Some((name, path)) => (name, Some(path)),
             None => (text, None),
         };
-        let entry = find("data set", name, DATA, |entry| entry.name)?;
+        let entry = super::data_set(name)?;
         match (&entry.source, path) {
             (DataSource::Drawn(_), Some(_)) => Err(Usage(format!(
                 "--data {text}: {name} is drawn and has no path; give --data {name}"
@@ -235,7 +237,7 @@ mod tests {
     fn names_are_unique_and_sorted_and_what_is_fetched_can_be_read() {
         assert!(DATA.is_sorted_by(|a, b| a.name < b.name));
         for download in DOWNLOADS {
-            let entry = find("data set", download.name, DATA, |entry| entry.name).unwrap();
+            let entry = crate::registry::data_set(download.name).unwrap();
             assert!(matches!(entry.source, DataSource::Files(_)));
         }
     }

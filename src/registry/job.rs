@@ -1,5 +1,5 @@
 //! What learners are made from.
-use super::{DATA, ENVS, Fields, Options, Source};
+use super::{Fields, Options, Source, data_sets, envs};
 use crate::usage::Usage;
 use agents::tabular::Problem;
 use agents::{MakeEnv, discrete_actions};
@@ -48,8 +48,8 @@ impl Subject {
     /// All there are: the name, and the options.
     pub fn all(self) -> Vec<(&'static str, Fields)> {
         match self {
-            Self::Env => ENVS.iter().map(|entry| (entry.name, entry.options)).collect(),
-            Self::Data => DATA.iter().map(|entry| (entry.name, entry.options)).collect(),
+            Self::Env => envs().iter().map(|entry| (entry.name, entry.options)).collect(),
+            Self::Data => data_sets().iter().map(|entry| (entry.name, entry.options)).collect(),
         }
     }
 }
@@ -68,11 +68,18 @@ pub struct DataJob<'a> {
 
 impl DataJob<'_> {
     /// For a model of pictures.
-    pub(super) fn images(self) -> Result<Parts<Images>> {
+    ///
+    /// # Errors
+    /// If the data are points.
+    pub fn images(self) -> Result<Parts<Images>> {
         Ok(self.data.images().map_err(|error| Usage(error.to_string()))?)
     }
 
-    pub(super) fn config<C: DeserializeOwned>(&self) -> Result<C> {
+    /// The hyper-parameters as the struct that they are stated in.
+    ///
+    /// # Errors
+    /// If they are not those of `C`.
+    pub fn config<C: DeserializeOwned>(&self) -> Result<C> {
         Ok(serde_json::from_value(Value::Object(self.options.clone()))?)
     }
 }
@@ -92,9 +99,13 @@ pub struct Job<'a> {
 }
 
 impl Job<'_> {
-    pub(super) fn mdp(&self) -> Result<&dyn Mdp> {
+    /// The outcomes, for a planner.
+    ///
+    /// # Errors
+    /// If they are not known.
+    pub fn mdp(&self) -> Result<&dyn Mdp> {
         self.mdp.as_deref().ok_or_else(|| {
-            let known = ENVS.iter().filter(|entry| matches!(entry.source, Source::Mdp(..)));
+            let known = envs().iter().filter(|entry| matches!(entry.source, Source::Mdp(..)));
             let known: Vec<_> = known.map(|entry| entry.name).collect();
             Usage(format!(
                 "--env: a planner needs to know the outcomes of every action, and this environment \
@@ -105,19 +116,28 @@ impl Job<'_> {
         })
     }
 
-    /// What a learner with a table learns in.
-    pub(super) fn task(self) -> Result<Problem> {
+    /// The problem that a learner with a table learns in.
+    ///
+    /// # Errors
+    /// If states can not be told apart.
+    pub fn task(self) -> Result<Problem> {
         Ok(Problem::new(self.make, self.mdp).map_err(|error| Usage(error.to_string()))?)
     }
 
     /// Some algorithms choose an action from a list.
-    pub(super) fn needs_discrete_actions(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// If actions are vectors.
+    pub fn needs_discrete_actions(&self) -> Result<()> {
         let actions = discrete_actions(&(self.make)().spec());
         Ok(actions.map(|_| ()).map_err(|error| Usage(error.to_string()))?)
     }
 
     /// A network has an output for every action, and takes all of them for allowed in every state.
-    pub(super) fn needs_every_action(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// If a state lacks one.
+    pub fn needs_every_action(&self) -> Result<()> {
         let Some(mdp) = &self.mdp else { return Ok(()) };
         for state in 0..mdp.n_states() {
             let allowed = (0..mdp.n_actions()).filter(|action| mdp.allows(state, *action)).count();
@@ -134,7 +154,10 @@ impl Job<'_> {
     }
 
     /// The gradient of a policy that has one action to take is 0.
-    pub(super) fn needs_a_choice(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// If there is one action only.
+    pub fn needs_a_choice(&self) -> Result<()> {
         let spec = (self.make)().spec();
         if spec.action_len() == 0 && spec.n_actions() == 1 {
             let sentence = "--env: this environment has one action only, so that a policy has nothing \
@@ -144,7 +167,11 @@ impl Job<'_> {
         Ok(())
     }
 
-    pub(super) fn config<C: DeserializeOwned>(&self) -> Result<C> {
+    /// The hyper-parameters as the struct that they are stated in.
+    ///
+    /// # Errors
+    /// If they are not those of `C`.
+    pub fn config<C: DeserializeOwned>(&self) -> Result<C> {
         Ok(serde_json::from_value(Value::Object(self.options.clone()))?)
     }
 }

@@ -1,7 +1,7 @@
 //! From a configuration to an untrained learner.
 use super::config::Config;
 use super::trainee::Trainee;
-use crate::registry::{Algorithm, Build, DataJob, ENVS, Job, Source, Subject, find};
+use crate::registry::{self, Algorithm, Build, DataJob, Job, Source, Subject};
 use crate::usage::Usage;
 use agents::tabular::Discount;
 use agents::{Agent, MakeEnv, Watched};
@@ -24,7 +24,7 @@ pub(crate) fn agent(
         let sentence = format!("{} learns from data; it does not act", algorithm.name);
         return Err(Usage(sentence).into());
     };
-    let entry = find("environment", config.subject(), ENVS, |entry| entry.name)?;
+    let entry = registry::env(config.subject())?;
     let args = config.args(Subject::Env);
     let (make, mdp) = (entry.make(&args)?, entry.mdp(&args)?);
     build(Job { options: &config.options(), make, mdp, seed: config.seed(), device })
@@ -80,19 +80,19 @@ pub(crate) fn watched(
 
 /// The problem of a run, where its outcomes are known.
 pub(crate) fn problem(config: &Config) -> Result<Option<Arc<dyn Mdp>>> {
-    let entry = find("environment", config.subject(), ENVS, |entry| entry.name)?;
+    let entry = registry::env(config.subject())?;
     entry.mdp(&config.args(Subject::Env))
 }
 
 /// Makes copies of the environment of a run.
 pub(crate) fn environment(config: &Config) -> Result<MakeEnv> {
-    let entry = find("environment", config.subject(), ENVS, |entry| entry.name)?;
+    let entry = registry::env(config.subject())?;
     entry.make(&config.args(Subject::Env))
 }
 
 /// How episodes of a run get more time, where its environment lets one choose.
 pub(crate) fn raise_limit(config: &Config) -> Result<&'static str> {
-    let entry = find("environment", config.subject(), ENVS, |entry| entry.name)?;
+    let entry = registry::env(config.subject())?;
     Ok(match entry.source {
         Source::Mdp(..) => "; a run with a larger --time-limit lets them go on",
         Source::Env(_) => "",

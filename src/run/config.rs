@@ -1,8 +1,6 @@
 //! The configuration of a run: flag > config file > preset > default.
 use super::layer::{Layer, Source, TARGET_UPDATE_INTERVAL, fields};
-use crate::registry::{
-    ALGORITHMS, Algorithm, BadOption, DataName, ENVS, Options, PRESETS, Subject, find,
-};
+use crate::registry::{self, Algorithm, BadOption, DataName, Options, PRESETS, Subject, find};
 use crate::usage::Usage;
 use anyhow::Result;
 use params::{BadValue, Field, Parameters as _, plain};
@@ -110,8 +108,8 @@ impl Config {
         };
         let (named, fields) = match kind {
             Subject::Env => {
-                let entry = find(kind.what(), named, ENVS, |entry| entry.name)?;
-                (named.to_owned(), (entry.options)())
+                let entry = registry::env(named)?;
+                (entry.name.to_owned(), (entry.options)())
             }
             Subject::Data => {
                 let data = DataName::parse(named)?;
@@ -270,9 +268,4 @@ fn bare(named: &str) -> &str {
 
 fn is_plan(key: &str) -> bool {
     Plan::fields().iter().any(|field| field.name == key)
-}
-
-/// The algorithm a run was trained by.
-pub(crate) fn algorithm(name: &str) -> Result<&'static Algorithm> {
-    Ok(find("algorithm", name, ALGORITHMS, |algorithm| algorithm.name)?)
 }

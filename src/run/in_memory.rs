@@ -2,7 +2,7 @@
 use super::build;
 use super::config::Config;
 use super::line::configured;
-use crate::registry::{Algorithm, ENVS, Subject, find};
+use crate::registry::{self, Algorithm, Subject};
 use agents::Watched;
 use agents::tabular::{Discount, Solution};
 use anyhow::{Context, Result};
@@ -80,7 +80,7 @@ pub(crate) fn watch(command: &str) -> Result<Solved> {
 
 fn run(command: &str, build: fn(&Algorithm, &Config) -> Result<Watched>) -> Result<Solved> {
     let (algorithm, config) = configured(command)?;
-    let entry = find("environment", config.subject(), ENVS, |entry| entry.name)?;
+    let entry = registry::env(config.subject())?;
     let mdp = entry
         .mdp(&config.args(Subject::Env))?
         .context("the environment's outcomes are not known")?;

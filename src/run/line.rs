@@ -1,7 +1,7 @@
 //! A training command as a line of text: `lab ALGORITHM --env NAME --steps 1000`.
-use super::config::{Config, algorithm};
+use super::config::Config;
 use super::layer::Layer;
-use crate::registry::{ALGORITHMS, Algorithm};
+use crate::registry::{self, Algorithm};
 use crate::usage::Usage;
 use anyhow::{Context, Result};
 use std::path::Path;
@@ -14,10 +14,7 @@ pub(crate) fn configured(line: &str) -> Result<(&'static Algorithm, Config)> {
     let mut words = line.split_whitespace().peekable();
     words.next_if_eq(&"lab");
     let name = words.next().context("an algorithm is expected")?;
-    let algorithm = match ALGORITHMS.iter().find(|algorithm| algorithm.aliases.contains(&name)) {
-        Some(algorithm) => algorithm,
-        None => algorithm(name)?,
-    };
+    let algorithm = registry::algorithm(name)?;
     let (mut typed, mut preset, mut file) = (Vec::new(), None, None);
     while let Some(word) = words.next() {
         let flag =

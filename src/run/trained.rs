@@ -1,7 +1,7 @@
 //! Trained models, loaded from their runs.
-use super::config::{self, Config};
+use super::config::Config;
 use super::{build, data};
-use crate::registry::{Algorithm, Build};
+use crate::registry::{self, Algorithm, Build};
 use crate::usage::Usage;
 use agents::{Agent, MakeEnv};
 use anyhow::{Context, Result, anyhow};
@@ -62,7 +62,7 @@ impl Trained {
         moved: Option<&str>,
     ) -> Result<Self> {
         let info = RunDir::info(run)?;
-        let algorithm = config::algorithm(&info.algorithm)?;
+        let algorithm = registry::algorithm(&info.algorithm)?;
         let config = Config::saved(info.config, algorithm)?;
         let mut learned = match algorithm.build {
             Build::Agent(_) => Learned::Agent(

@@ -1,6 +1,6 @@
 //! Data that are read from files: what a run remembers of them, and what files may not do.
 use super::*;
-use lab::registry::{ALGORITHMS, Subject};
+use lab::registry::{Subject, algorithms};
 
 /// A variational auto-encoder of the pictures in `pictures` that is trained in a moment.
 const RUN: &str = "vae --data folder:pictures --steps 256 --log-every 128 --eval-every 128 --save-every 128 \
@@ -149,7 +149,7 @@ fn a_run_that_does_not_remember_its_data_says_what_it_needs() {
 fn every_model_draws_without_its_data() {
     let lab = Lab::new();
     pictures(&lab);
-    let models = ALGORITHMS.iter().filter(|algorithm| algorithm.subject() == Subject::Data);
+    let models = algorithms().iter().filter(|algorithm| algorithm.subject() == Subject::Data);
     let models: Vec<_> = models.map(|algorithm| algorithm.name).collect();
     let options = |name: &str| match name {
         "gan" => "--batch 8 --hidden 8 --latents 2",

@@ -32,7 +32,7 @@ fn a_time_limit_is_named_grows_with_the_map_and_can_be_chosen() {
     assert!(!told.contains("cut off"), "{told}");
     let limit = |options: &[(&str, &str)]| {
         let options = options.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value)));
-        let entry = lab::registry::ENVS.iter().find(|entry| entry.name == "frozen-lake").unwrap();
+        let entry = lab::registry::envs().iter().find(|entry| entry.name == "frozen-lake").unwrap();
         let options = params::resolve(&(entry.options)(), &options.collect()).unwrap();
         entry.make(&options).unwrap()().spec().time_limit
     };

@@ -1,13 +1,13 @@
 //! What the binary is told, and how it answers.
 use super::*;
-use lab::registry::{ALGORITHMS, Subject};
+use lab::registry::{Subject, algorithms};
 
 /// A learning rate of 0 would leave every parameter where it is.
 #[test]
 fn a_learning_rate_of_0_is_refused_by_every_algorithm_that_has_one() {
     let lab = Lab::new();
     let mut refused = Vec::new();
-    for algorithm in ALGORITHMS {
+    for algorithm in algorithms() {
         let options = params::resolve(&(algorithm.hyper)(), &Default::default()).unwrap();
         let subject = match algorithm.subject() {
             Subject::Env => "--env catch",

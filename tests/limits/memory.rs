@@ -1,6 +1,6 @@
 //! Huge numbers.
 use super::*;
-use lab::registry::{ALGORITHMS, Algorithm, DATA, DataSource, ENVS, Options, Subject};
+use lab::registry::{Algorithm, DataSource, Options, Subject, algorithms, data_sets, envs};
 
 #[test]
 fn a_number_too_large_gets_the_memory_that_it_would_need() {
@@ -106,12 +106,12 @@ fn numbers() -> Vec<(String, String)> {
         options.into_iter().filter(|(_, value)| value.is_u64() || value.is_null())
     };
     let mut all = Vec::new();
-    for algorithm in ALGORITHMS {
+    for algorithm in algorithms() {
         for (key, _) in whole(params::resolve(&(algorithm.hyper)(), &Default::default()).unwrap()) {
             all.push((quick(algorithm), key));
         }
     }
-    for entry in ENVS {
+    for entry in envs() {
         for (key, _) in whole(params::resolve(&(entry.options)(), &Default::default()).unwrap()) {
             if !["map", "reward", "noise", "living_reward", "discount"].contains(&key.as_str()) {
                 let open = if key == "width" || key == "height" { " --layout open" } else { "" };
@@ -122,7 +122,7 @@ fn numbers() -> Vec<(String, String)> {
             }
         }
     }
-    for entry in DATA.iter().filter(|entry| matches!(entry.source, DataSource::Drawn(_))) {
+    for entry in data_sets().iter().filter(|entry| matches!(entry.source, DataSource::Drawn(_))) {
         let command = match entry.name {
             name if name.starts_with("gaussians") || name == "two-moons" => {
                 format!("gan --data {name} --steps 1 --hidden 4")

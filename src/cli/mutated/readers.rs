@@ -1,6 +1,6 @@
 //! The readers, and what they read where it is sound.
 use super::*;
-use crate::registry::{DataName, Options};
+use crate::registry::{self, DataName, Options};
 use crate::render::plot;
 use crate::run::config::Config;
 use crate::run::layer::Layer;
@@ -61,7 +61,7 @@ fn bytes(texts: &[&str]) -> Vec<Vec<u8>> {
 
 /// The configuration of a command.
 fn configured(algorithm: &str, options: Value) -> Config {
-    let algorithm = config::algorithm(algorithm).unwrap();
+    let algorithm = registry::algorithm(algorithm).unwrap();
     let options: Options = serde_json::from_value(options).unwrap();
     Config::saved(options, algorithm).unwrap()
 }
@@ -69,7 +69,7 @@ fn configured(algorithm: &str, options: Value) -> Config {
 /// `--config`, and `--policy`.
 fn texts(dir: &Path) -> Vec<Reader> {
     let config = |path: &Path| {
-        let dqn = config::algorithm("dqn").unwrap();
+        let dqn = registry::algorithm("dqn").unwrap();
         Config::resolve(dqn, Layer::default(), None, Some(path)).is_ok()
     };
     let toml = "env = \"catch\"\nlr = 0.01\nbatch = 32\nseed = 3\ntarget = 1.0\n";
@@ -77,7 +77,7 @@ fn texts(dir: &Path) -> Vec<Reader> {
     let json = r#"{"config": {"env": "catch", "lr": 0.5, "replay": 1000}, "seed": 1}"#;
     let policy = r#"{"policy": [null, 0, [1.0], 0, [1.0], 0, null], "values": [0, 1.5, 2]}"#;
     let policy_of = |path: &Path| {
-        let algorithm = config::algorithm("policy-evaluation").unwrap();
+        let algorithm = registry::algorithm("policy-evaluation").unwrap();
         let options = json!({ "env": "random-walk", "policy": path.to_str().unwrap() });
         let options = serde_json::from_value(options).unwrap();
         let config = Config::saved(options, algorithm);
@@ -100,7 +100,7 @@ fn run(dir: &Path) -> Vec<Reader> {
     let info_of = |path: &Path| {
         let info = RunDir::info(path.parent().unwrap());
         let config =
-            info.and_then(|info| Config::saved(info.config, config::algorithm(&info.algorithm)?));
+            info.and_then(|info| Config::saved(info.config, registry::algorithm(&info.algorithm)?));
         config.is_ok()
     };
     let rows =
@@ -215,7 +215,7 @@ fn checkpoint(dir: &Path, learner: (&'static str, &str)) -> Reader {
 /// A checkpoint of a learner that has learned a little, and the learner.
 fn saved(dir: &Path, (algorithm, options): (&str, &str)) -> (PathBuf, Trainee) {
     let config = configured(algorithm, serde_json::from_str(options).unwrap());
-    let algorithm = config::algorithm(algorithm).unwrap();
+    let algorithm = registry::algorithm(algorithm).unwrap();
     let load = || Ok(run_data::first(&config)?.dataset);
     let mut trainee = build::trainee(algorithm, &config, &Device::Cpu, load).unwrap();
     for _ in 0..13 {

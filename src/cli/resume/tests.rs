@@ -1,6 +1,6 @@
 //! Every algorithm, interrupted wherever something in it asks.
 use crate::cli::{command, train};
-use crate::registry::{ALGORITHMS, find};
+use crate::registry::{self, algorithms};
 use crate::run::trainee::Trainee;
 use crate::run::{build, data as run_data};
 use ::train::testing::interrupting_changes_nothing;
@@ -37,7 +37,7 @@ fn every_algorithm_goes_on_as_if_it_had_not_been_interrupted() {
         let words = ["lab"].into_iter().chain(line.split_whitespace());
         let matches = command().try_get_matches_from(words).unwrap();
         let (name, matches) = matches.subcommand().unwrap();
-        let algorithm = find("algorithm", name, ALGORITHMS, |algorithm| algorithm.name).unwrap();
+        let algorithm = registry::algorithm(name).unwrap();
         let config = train::config(algorithm, matches).unwrap();
         let make = || -> Result<Box<dyn Learner>> {
             let load = || Ok(run_data::first(&config)?.dataset);
@@ -48,5 +48,5 @@ fn every_algorithm_goes_on_as_if_it_had_not_been_interrupted() {
             .unwrap_or_else(|error| panic!("{name}: {error:#}"));
         names.push(algorithm.name);
     }
-    assert_eq!(names, ALGORITHMS.iter().map(|algorithm| algorithm.name).collect::<Vec<_>>());
+    assert_eq!(names, algorithms().iter().map(|algorithm| algorithm.name).collect::<Vec<_>>());
 }

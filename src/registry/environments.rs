@@ -4,9 +4,9 @@ use agents::MakeEnv;
 use anyhow::Result;
 use envs::{
     Acrobot, Bandit, BanditConfig, Blackjack, Breakout, BreakoutConfig, CartPole, Catch,
-    CliffWalking, FiveStep, FrozenLake, FrozenLakeConfig, GamblersConfig, GamblersProblem, Garnet,
-    GarnetConfig, GridConfig, GridWorld, JacksCarRental, JacksConfig, Mdp, MdpEnv, Pendulum,
-    RandomWalk, RandomWalkConfig, ShortCorridor, Taxi,
+    CliffWalking, Env, FiveStep, FrozenLake, FrozenLakeConfig, GamblersConfig, GamblersProblem,
+    Garnet, GarnetConfig, GridConfig, GridWorld, JacksCarRental, JacksConfig, Mdp, MdpEnv,
+    Pendulum, RandomWalk, RandomWalkConfig, ShortCorridor, Taxi,
 };
 use params::{Field, Parameters};
 use serde_json::Value;
@@ -14,9 +14,12 @@ use std::sync::Arc;
 use train::Memory;
 
 /// An environment by name.
+#[derive(Clone, Copy)]
 pub struct EnvEntry {
-    /// What `--env` takes.
+    /// The name that `--env` takes.
     pub name: &'static str,
+    /// Its names elsewhere, as Gymnasium's `CartPole-v1`; `--env` takes them in any case.
+    pub ids: &'static [&'static str],
     /// One line about it.
     pub about: &'static str,
     /// Its options.
@@ -26,6 +29,7 @@ pub struct EnvEntry {
 }
 
 /// How an environment is made from its options.
+#[derive(Clone, Copy)]
 pub enum Source {
     /// Outcomes can only be drawn.
     Env(fn(&Options) -> Result<MakeEnv>),
@@ -38,6 +42,41 @@ pub enum Source {
 pub const TIME_LIMIT: &str = "time_limit";
 
 impl EnvEntry {
+    /// An environment without options.
+    pub const fn of<E: Env + Default + 'static>(name: &'static str, about: &'static str) -> Self {
+        let source = Source::Env(|_| Ok(Box::new(|| Box::new(E::default()))));
+        Self { name, ids: &[], about, options: no_options, source }
+    }
+
+    /// An environment that is made from its options `C`.
+    pub const fn with_options<C, E>(name: &'static str, about: &'static str) -> Self
+    where
+        C: Parameters + Clone + 'static,
+        E: Env + From<C> + 'static,
+    {
+        let source = Source::Env(|options| {
+            let config = config::<C>(options)?;
+            Ok(Box::new(move || Box::new(E::from(config.clone()))))
+        });
+        Self { name, ids: &[], about, options: C::fields, source }
+    }
+
+    /// A problem without options whose outcomes are known, which planners solve and learners play, for
+    /// `time_limit` steps at most unless told otherwise.
+    pub const fn known<M: Mdp + Default + 'static>(
+        name: &'static str,
+        about: &'static str,
+        time_limit: u32,
+    ) -> Self {
+        let source = Source::Mdp(|_| Ok(Arc::new(M::default())), time_limit);
+        Self { name, ids: &[], about, options: limited_alone, source }
+    }
+
+    /// Whether it goes by `name`.
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.ids.iter().any(|id| id.eq_ignore_ascii_case(name))
+    }
+
     /// How to make copies with these options.
     ///
     /// # Errors
@@ -99,16 +138,18 @@ fn limited_alone() -> Vec<Field> {
     vec![limit]
 }
 
-/// The environments. Limits are Gymnasium's where it has one.
-pub const ENVS: &[EnvEntry] = &[
+/// The environments of lab. Limits are Gymnasium's where it has one.
+pub(super) const ENVS: &[EnvEntry] = &[
     EnvEntry {
         name: "acrobot",
+        ids: &["Acrobot-v1"],
         about: "Acrobot-v1: swing two joined rods up (6 numbers, at most 500 steps)",
         options: no_options,
         source: Source::Env(|_| Ok(Box::new(|| Box::new(Acrobot::default())))),
     },
     EnvEntry {
         name: "bandit",
+        ids: &[],
         about: "Bandit: find the best of several arms (Sutton & Barto, section 2.3)",
         options: BanditConfig::fields,
         source: Source::Env(|options| {
@@ -122,12 +163,14 @@ pub const ENVS: &[EnvEntry] = &[
     },
     EnvEntry {
         name: "blackjack",
+        ids: &["Blackjack-v1"],
         about: "Blackjack with an infinite deck (Sutton & Barto, example 5.1)",
         options: limited_alone,
         source: Source::Mdp(|_| Ok(Arc::new(Blackjack::default())), 100),
     },
     EnvEntry {
         name: "breakout",
+        ids: &["MinAtar/Breakout-v1"],
         about: "MinAtar's Breakout: keep the ball in play, clear the bricks (10×10, 4 channels)",
         options: BreakoutConfig::fields,
         source: Source::Env(|options| {
@@ -138,30 +181,35 @@ pub const ENVS: &[EnvEntry] = &[
     },
     EnvEntry {
         name: "cartpole",
+        ids: &["CartPole-v1"],
         about: "CartPole-v1: balance a pole on a cart (4 numbers, at most 500 steps)",
         options: no_options,
         source: Source::Env(|_| Ok(Box::new(|| Box::new(CartPole::default())))),
     },
     EnvEntry {
         name: "catch",
+        ids: &[],
         about: "bsuite's Catch: move a paddle under a falling ball (10×5)",
         options: no_options,
         source: Source::Env(|_| Ok(Box::new(|| Box::new(Catch::default())))),
     },
     EnvEntry {
         name: "cliff-walking",
+        ids: &["CliffWalking-v1"],
         about: "CliffWalking-v1 of Gymnasium: along the cliff, not into it (4×12)",
         options: limited::<CliffWalking>,
         source: Source::Mdp(|options| known(options, |c: CliffWalking| Ok(c)), 1_000),
     },
     EnvEntry {
         name: "five-step",
+        ids: &[],
         about: "The test environment of CS234's DQN assignment: five steps, best return 4.1",
         options: no_options,
         source: Source::Mdp(|_| Ok(Arc::new(FiveStep {})), 5),
     },
     EnvEntry {
         name: "frozen-lake",
+        ids: &["FrozenLake-v1"],
         about: "FrozenLake-v1 of Gymnasium: over the ice, not into a hole (4×4 or a map of your own)",
         options: limited::<FrozenLakeConfig>,
         source: Source::Mdp(
@@ -171,6 +219,7 @@ pub const ENVS: &[EnvEntry] = &[
     },
     EnvEntry {
         name: "frozen-lake-8x8",
+        ids: &["FrozenLake8x8-v1"],
         about: "FrozenLake8x8-v1 of Gymnasium",
         options: || {
             let large = |field: Field| match field.name {
@@ -186,6 +235,7 @@ pub const ENVS: &[EnvEntry] = &[
     },
     EnvEntry {
         name: "gamblers-problem",
+        ids: &[],
         about: "Gambler's problem: stake on coin flips to reach a goal (Sutton & Barto, example 4.3)",
         options: limited::<GamblersConfig>,
         source: Source::Mdp(
@@ -200,6 +250,7 @@ pub const ENVS: &[EnvEntry] = &[
     },
     EnvEntry {
         name: "garnet",
+        ids: &[],
         about: "A random MDP of any size (Archibald et al. 1995)",
         options: limited::<GarnetConfig>,
         source: Source::Mdp(
@@ -215,6 +266,7 @@ pub const ENVS: &[EnvEntry] = &[
     },
     EnvEntry {
         name: "gridworld",
+        ids: &[],
         about: "A grid of the literature (layout) or of your own (map)",
         options: limited::<GridConfig>,
         source: Source::Mdp(
@@ -229,6 +281,7 @@ pub const ENVS: &[EnvEntry] = &[
     },
     EnvEntry {
         name: "jacks-car-rental",
+        ids: &[],
         about: "Jack's car rental: move cars between two lots (Sutton & Barto, example 4.2)",
         options: limited::<JacksConfig>,
         source: Source::Mdp(
@@ -238,12 +291,14 @@ pub const ENVS: &[EnvEntry] = &[
     },
     EnvEntry {
         name: "pendulum",
+        ids: &["Pendulum-v1"],
         about: "Pendulum-v1: swing a rod up by a weak motor (3 numbers, a torque, 200 steps)",
         options: no_options,
         source: Source::Env(|_| Ok(Box::new(|| Box::new(Pendulum::default())))),
     },
     EnvEntry {
         name: "random-walk",
+        ids: &[],
         about: "A random walk to be predicted (Sutton & Barto, example 6.2)",
         options: limited::<RandomWalkConfig>,
         source: Source::Mdp(
@@ -253,12 +308,14 @@ pub const ENVS: &[EnvEntry] = &[
     },
     EnvEntry {
         name: "short-corridor",
+        ids: &[],
         about: "Short corridor with switched actions (Sutton & Barto, example 13.1)",
         options: limited_alone,
         source: Source::Mdp(|_| Ok(Arc::new(ShortCorridor {})), 1_000),
     },
     EnvEntry {
         name: "taxi",
+        ids: &["Taxi-v3"],
         about: "Taxi-v3 of Gymnasium: fetch a passenger and bring him where he wants (500 states)",
         options: limited_alone,
         source: Source::Mdp(|_| Ok(Arc::new(Taxi {})), 200),

@@ -1,17 +1,20 @@
-//! The one table of what lab has: name → how to make it.
+//! The one table of environments, algorithms, data sets and presets: name → how to make it.
 //!
-//! To add an environment, an algorithm or a preset is to add its line here.
+//! To add one inside lab is to add its line here; a crate of a user's own adds its own by [`App`](crate::App).
 mod algorithms;
+mod all;
 mod bad_option;
 mod data;
-mod envs;
+mod environments;
 mod job;
 mod presets;
 
-pub use algorithms::{ALGORITHMS, Algorithm, Build};
+pub use algorithms::{Algorithm, Build};
+pub(crate) use all::{Tables, add};
+pub use all::{algorithm, algorithms, data_set, data_sets, env, envs};
 pub(crate) use bad_option::BadOption;
-pub use data::{DATA, DataEntry, DataName, DataSource, Loaded};
-pub use envs::{ENVS, EnvEntry, Source, TIME_LIMIT};
+pub use data::{DataEntry, DataName, DataSource, Loaded};
+pub use environments::{EnvEntry, Source, TIME_LIMIT};
 pub use job::{DataJob, Job, Subject};
 pub use presets::{PRESETS, Preset};
 
@@ -50,7 +53,7 @@ mod tests {
 
     #[test]
     fn every_environment_keeps_the_interface() {
-        for entry in ENVS {
+        for entry in envs() {
             let make =
                 entry.make(&params::resolve(&(entry.options)(), &Options::new()).unwrap()).unwrap();
             ::envs::check_env(&*make, 2_000).unwrap_or_else(|why| panic!("{}: {why}", entry.name));
@@ -58,9 +61,20 @@ mod tests {
     }
 
     #[test]
+    fn gymnasiums_ids_are_taken_in_any_case() {
+        for id in ["CartPole-v1", "cartpole-v1", "CARTPOLE-V1"] {
+            assert_eq!(env(id).unwrap().name, "cartpole");
+        }
+        assert_eq!(env("MinAtar/Breakout-v1").unwrap().name, "breakout");
+        let error = env("CartPole-v0").err().unwrap().to_string();
+        assert_eq!(error, "unknown environment `CartPole-v0`; did you mean `CartPole-v1`?");
+    }
+
+    #[test]
     fn names_are_unique_and_sorted() {
-        assert!(ENVS.is_sorted_by(|a, b| a.name < b.name));
-        assert!(ALGORITHMS.is_sorted_by(|a, b| a.name < b.name));
+        assert!(envs().is_sorted_by(|a, b| a.name < b.name));
+        assert!(algorithms().is_sorted_by(|a, b| a.name < b.name));
+        assert!(data_sets().is_sorted_by(|a, b| a.name < b.name));
         assert!(PRESETS.is_sorted_by(|a, b| a.name < b.name));
     }
 }

@@ -1,0 +1,50 @@
+//! An environment of your own on lab's command line:
+//!
+//! ```text
+//! cargo run --release --example own_environment -- dqn --env line --steps 20k --out runs/line
+//! cargo run --release --example own_environment -- play runs/line
+//! cargo run --release --example own_environment -- resume runs/line --steps 30k
+//! ```
+use lab::prelude::*;
+
+/// A walk along a line of nine places towards either end. The right end pays 1, the left end nothing.
+///
+/// - **Observation** `[1]`: the place, from −1 at the left end to 1 at the right end.
+/// - **Actions** left, right.
+/// - **End** at either end; an episode is cut off after 50 steps.
+#[derive(Default, Serialize, Deserialize)]
+struct Line {
+    place: i32,
+}
+
+const ENDS: i32 = 4;
+
+impl Env for Line {
+    fn spec(&self) -> Spec {
+        Spec {
+            obs_shape: vec![1],
+            element: Element::Float,
+            actions: Spec::names(&["left", "right"]),
+            time_limit: Some(50),
+            two_returns: Some([0.0, 1.0]),
+        }
+    }
+
+    fn reset(&mut self, rng: &mut dyn RngCore) {
+        self.place = rng.random_range(-1..=1);
+    }
+
+    fn step(&mut self, action: Action<'_>, _: &mut dyn RngCore) -> Step {
+        self.place += if action.discrete() == 1 { 1 } else { -1 };
+        let reward = if self.place == ENDS { 1.0 } else { 0.0 };
+        Step { reward, terminated: self.place.abs() == ENDS }
+    }
+
+    fn observe(&self, obs: &mut [f32]) {
+        obs[0] = self.place as f32 / ENDS as f32;
+    }
+}
+
+fn main() -> std::process::ExitCode {
+    lab::App::new().env::<Line>("line", "A walk along a line; the right end pays").run()
+}

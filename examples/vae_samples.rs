@@ -1,0 +1,18 @@
+//! Samples from a VAE as an image: `cargo run --release --example vae_samples`.
+#![expect(clippy::print_stdout, reason = "a program may print")]
+use lab::prelude::*;
+use lab::render::sheet;
+
+fn main() -> Result<()> {
+    let data = bars(&BarsConfig { n_train: 5_000, n_test: 500, ..BarsConfig::default() })?;
+    let config = VaeConfig { latents: 8, hidden: 64, ..VaeConfig::default() };
+    let mut model = Vae::new(data.images()?, config, 1, &Device::Cpu)?;
+    let plan = Plan { steps: 50_000, eval_every: 0, log_every: 0, ..Plan::default() };
+    fit(&mut model, &plan, &mut Run::default())?;
+    if let Some(images) = model.sample(64, &mut stream(1, "samples"))? {
+        let path = std::env::temp_dir().join("vae-samples.png");
+        sheet::write(&path, &images, 8)?;
+        println!("64 samples in {}", path.display());
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! All there is: the tables of lab, and the entries of a user's own.
+use super::algorithms::{ALGORITHMS, Algorithm};
+use super::data::{DATA, DataEntry};
+use super::environments::{ENVS, EnvEntry};
+use crate::usage::Usage;
+use std::sync::OnceLock;
+
+static ALL: OnceLock<Tables> = OnceLock::new();
+
+/// Entries, each table by name.
+#[derive(Default, Clone)]
+pub(crate) struct Tables {
+    pub(crate) envs: Vec<EnvEntry>,
+    pub(crate) algorithms: Vec<Algorithm>,
+    pub(crate) data: Vec<DataEntry>,
+}
+
+impl Tables {
+    /// The tables of lab, and `own`.
+    fn with(own: Self) -> Self {
+        let mut all =
+            Self { envs: ENVS.to_vec(), algorithms: ALGORITHMS.to_vec(), data: DATA.to_vec() };
+        all.envs.extend(own.envs);
+        all.algorithms.extend(own.algorithms);
+        all.data.extend(own.data);
+        all.envs.sort_by_key(|entry| entry.name);
+        all.algorithms.sort_by_key(|entry| entry.name);
+        all.data.sort_by_key(|entry| entry.name);
+        all
+    }
+}
+
+fn all() -> &'static Tables {
+    ALL.get_or_init(|| Tables::with(Tables::default()))
+}
+
+/// Adds entries of a user's own, before any is looked up.
+///
+/// # Errors
+/// If a name is taken, or the tables were read before.
+pub(crate) fn add(own: Tables) -> Result<(), Usage> {
+    let all = Tables::with(own);
+    let twice = |names: Vec<&'static str>| {
+        let twice = names.windows(2).find(|pair| pair[0] == pair[1]);
+        twice.map_or(Ok(()), |pair| Err(Usage(format!("the name {} is taken", pair[0]))))
+    };
+    twice(all.envs.iter().map(|entry| entry.name).collect())?;
+    twice(all.algorithms.iter().map(|entry| entry.name).collect())?;
+    twice(all.data.iter().map(|entry| entry.name).collect())?;
+    ALL.set(all).map_err(|_| Usage("entries are added before the first run".to_owned()))
+}
+
+/// Every environment, by name.
+pub fn envs() -> &'static [EnvEntry] {
+    &all().envs
+}
+
+/// Every algorithm, by name.
+pub fn algorithms() -> &'static [Algorithm] {
+    &all().algorithms
+}
+
+/// Every data set, by name.
+pub fn data_sets() -> &'static [DataEntry] {
+    &all().data
+}
+
+/// The environment that goes by `name`, here or in Gymnasium.
+///
+/// # Errors
+/// [`Usage`], with the nearest name.
+pub fn env(name: &str) -> Result<&'static EnvEntry, Usage> {
+    let found = envs().iter().find(|entry| entry.is_called(name));
+    found.ok_or_else(|| {
+        // A name in the style of an id is near an id.
+        let ids = envs().iter().flat_map(|entry| entry.ids).copied();
+        let (version, names) = (name.contains("-v"), envs().iter().map(|entry| entry.name));
+        let known: Vec<_> = if version { ids.collect() } else { names.collect() };
+        Usage::unknown("environment", name, known.into_iter())
+    })
+}
+
+/// The algorithm `name`.
+///
+/// # Errors
+/// [`Usage`], with the nearest name.
+pub fn algorithm(name: &str) -> Result<&'static Algorithm, Usage> {
+    let known =
+        |algorithm: &&Algorithm| algorithm.name == name || algorithm.aliases.contains(&name);
+    let names = algorithms().iter().map(|algorithm| algorithm.name);
+    algorithms().iter().find(known).ok_or_else(|| Usage::unknown("algorithm", name, names))
+}
+
+/// The data set `name`.
+///
+/// # Errors
+/// [`Usage`], with the nearest name.
+pub fn data_set(name: &str) -> Result<&'static DataEntry, Usage> {
+    super::find("data set", name, data_sets(), |entry| entry.name)
+}

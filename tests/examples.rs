@@ -1,0 +1,51 @@
+//! The programs of `examples/` do what they say.
+#![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// An example in a directory of its own; `cargo test` has built it.
+fn example(name: &str, args: &str, dir: &Path) -> Output {
+    let mut program = std::env::current_exe().unwrap();
+    program.pop();
+    program.pop();
+    let program: PathBuf = program.join("examples").join(name);
+    let output = Command::new(&program).args(args.split_whitespace()).current_dir(dir).output();
+    output.unwrap_or_else(|error| panic!("{}: {error}; cargo build --examples", program.display()))
+}
+
+fn ok(name: &str, args: &str, dir: &Path) -> String {
+    let output = example(name, args, dir);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{name} {args}: {told}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn an_environment_of_ones_own_trains_plays_is_scored_resumed_and_drawn() {
+    let dir = tempfile::tempdir().unwrap();
+    let own = |args: &str| ok("own_environment", args, dir.path());
+    let train = "dqn --env line --quiet --test-episodes 20";
+    own(&format!("{train} --steps 3000 --out whole"));
+    let told = own(&format!("{train} --steps 2000 --out parts"));
+    assert!(told.starts_with("dqn on line: return "), "{told}");
+    own("resume parts --steps 3000 --quiet");
+    let hash = |run: &str| {
+        let text = std::fs::read_to_string(dir.path().join(run).join("result.json")).unwrap();
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()["params_hash"].clone()
+    };
+    assert_eq!(hash("whole"), hash("parts"));
+    assert!(own("eval parts --episodes 5").starts_with("return "));
+    assert!(own("play parts").contains("episode 1: return "));
+    assert!(own("play parts --gif line.gif").contains("line.gif"));
+    assert!(own("list envs").contains("line                    A walk along a line"));
+    let wrong = example("own_environment", "dqn --env lime", dir.path());
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("did you mean `line`?"));
+}
+
+#[test]
+fn a_dqn_is_trained_and_a_vae_sampled_in_a_few_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    let told = ok("dqn", "", dir.path());
+    assert!(told.starts_with("mean return 1.00 after 10000 transitions"), "{told}");
+    assert!(ok("vae_samples", "", dir.path()).starts_with("64 samples in "));
+}

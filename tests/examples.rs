@@ -9,8 +9,8 @@ fn example(name: &str, args: &str, dir: &Path) -> Output {
     program.pop();
     program.pop();
     let program: PathBuf = program.join("examples").join(name);
-    let output = Command::new(&program).args(args.split_whitespace()).current_dir(dir).output();
-    output.unwrap_or_else(|error| panic!("{}: {error}; cargo build --examples", program.display()))
+    assert!(program.exists(), "no {}: cargo build --examples", program.display());
+    Command::new(&program).args(args.split_whitespace()).current_dir(dir).output().unwrap()
 }
 
 fn ok(name: &str, args: &str, dir: &Path) -> String {

@@ -4,6 +4,7 @@ use rand::RngCore;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+use crate::element::Element;
 use crate::shades;
 use crate::{Cells, Rgb};
 
@@ -39,13 +40,15 @@ pub trait Env: Snapshot {
     /// Draws the current state; the size of the image never changes. Unless an environment has a drawing of its
     /// own, its observation is shown, in shades of grey.
     fn render(&self) -> Rgb {
-        shades::render(&self.spec(), |obs| self.observe(obs))
+        let Spec { obs_shape, element, .. } = self.spec();
+        shades::render(&obs_shape, element, |obs| self.observe(obs))
     }
 
     /// Draws the current state for a terminal; the size never changes. Unless an environment has a drawing of its
     /// own, its observation is shown.
     fn cells(&self) -> Cells {
-        shades::cells(&self.spec(), |obs| self.observe(obs))
+        let Spec { obs_shape, element, .. } = self.spec();
+        shades::cells(&obs_shape, element, |obs| self.observe(obs))
     }
 }
 
@@ -143,28 +146,6 @@ impl<'a> Action<'a> {
     }
 }
 
-/// The values an observation is made of, so that a replay memory can store it small.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Element {
-    /// 0 or 1.
-    Bit,
-    /// Whole numbers from 0 to 255.
-    Byte,
-    /// Any finite number.
-    Float,
-}
-
-impl Element {
-    /// Whether `value` is one of these values.
-    pub fn contains(self, value: f32) -> bool {
-        match self {
-            Self::Bit => value == 0.0 || value == 1.0,
-            Self::Byte => value.fract() == 0.0 && (0.0..=255.0).contains(&value),
-            Self::Float => value.is_finite(),
-        }
-    }
-}
-
 /// What a step returns. Cutting an episode off for time is not the environment's business.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
@@ -191,19 +172,5 @@ impl<T: Serialize + DeserializeOwned + Send> Snapshot for T {
     fn restore(&mut self, saved: Value) -> serde_json::Result<()> {
         *self = serde_json::from_value(saved)?;
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_element_holds_its_values_only() {
-        let values = [0.0, 1.0, 2.0, 255.0, 256.0, -1.0, 0.5, f32::NAN, f32::INFINITY];
-        let holds = |element: Element| values.map(|value| u8::from(element.contains(value)));
-        assert_eq!(holds(Element::Bit), [1, 1, 0, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(holds(Element::Byte), [1, 1, 1, 1, 0, 0, 0, 0, 0]);
-        assert_eq!(holds(Element::Float), [1, 1, 1, 1, 1, 1, 1, 0, 0]);
     }
 }

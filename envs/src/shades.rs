@@ -1,5 +1,5 @@
 //! Observations in shades of grey, for environments without a drawing of their own.
-use crate::env::{Element, Spec};
+use crate::element::Element;
 use crate::picture::{Cell, CellShape, Cells, Rgb};
 
 /// Pixels of a number's side.
@@ -9,17 +9,21 @@ const SIDE: usize = 16;
 const COLUMNS: usize = 16;
 
 /// Width and height in numbers, and the shade of each, row-major; of several channels the lightest.
-fn shades(spec: &Spec, observe: impl Fn(&mut [f32])) -> (usize, usize, Vec<u8>) {
-    let mut obs = vec![0.0; spec.obs_len()];
+fn shades(
+    shape: &[usize],
+    element: Element,
+    observe: impl Fn(&mut [f32]),
+) -> (usize, usize, Vec<u8>) {
+    let mut obs = vec![0.0; shape.iter().product()];
     observe(&mut obs);
-    let shade = |value: &f32| match spec.element {
+    let shade = |value: &f32| match element {
         Element::Bit => 255.0 * value,
         Element::Byte => *value,
         // Every size of number has a shade: 0 is in the middle.
         Element::Float => 127.5 * (1.0 + value / (1.0 + value.abs())),
     };
     let all = obs.iter().map(|value| shade(value).round() as u8);
-    match *spec.obs_shape {
+    match *shape {
         [_, height, width] => {
             let mut lightest = vec![0; height * width];
             for (i, shade) in all.enumerate() {
@@ -38,8 +42,8 @@ fn shades(spec: &Spec, observe: impl Fn(&mut [f32])) -> (usize, usize, Vec<u8>) 
 }
 
 /// Draws an observation, which `observe` writes.
-pub(crate) fn render(spec: &Spec, observe: impl Fn(&mut [f32])) -> Rgb {
-    let (width, height, shades) = shades(spec, observe);
+pub(crate) fn render(shape: &[usize], element: Element, observe: impl Fn(&mut [f32])) -> Rgb {
+    let (width, height, shades) = shades(shape, element, observe);
     let mut pixels = Vec::with_capacity(3 * width * height * SIDE * SIDE);
     for row in 0..height * SIDE {
         for column in 0..width * SIDE {
@@ -50,8 +54,8 @@ pub(crate) fn render(spec: &Spec, observe: impl Fn(&mut [f32])) -> Rgb {
 }
 
 /// Draws an observation, which `observe` writes, for a terminal.
-pub(crate) fn cells(spec: &Spec, observe: impl Fn(&mut [f32])) -> Cells {
-    let (width, height, shades) = shades(spec, observe);
+pub(crate) fn cells(shape: &[usize], element: Element, observe: impl Fn(&mut [f32])) -> Cells {
+    let (width, height, shades) = shades(shape, element, observe);
     let glyph = |shade: u8| [' ', '.', ':', 'o', '#'][usize::from(shade) * 4 / 255];
     let cell = |shade: &u8| Cell { glyph: glyph(*shade), color: [*shade; 3] };
     Cells { width, height, cells: shades.iter().map(cell).collect(), shape: CellShape::Square }
@@ -61,19 +65,14 @@ pub(crate) fn cells(spec: &Spec, observe: impl Fn(&mut [f32])) -> Cells {
 mod tests {
     use super::*;
 
-    fn spec(obs_shape: Vec<usize>, element: Element) -> Spec {
-        let actions = Spec::names(&["stay"]);
-        Spec { obs_shape, element, actions, time_limit: None, two_returns: None }
-    }
-
     #[test]
     fn numbers_are_shades_and_of_channels_the_lightest_counts() {
-        let image = render(&spec(vec![2, 1, 2], Element::Bit), |obs| {
+        let image = render(&[2, 1, 2], Element::Bit, |obs| {
             obs.copy_from_slice(&[0.0, 1.0, 0.0, 0.0]);
         });
         assert_eq!([image.width, image.height], [32, 16]);
         assert_eq!([image.pixels[0], image.pixels[3 * 16]], [0, 255]);
-        let row = cells(&spec(vec![3], Element::Float), |obs| {
+        let row = cells(&[3], Element::Float, |obs| {
             obs.copy_from_slice(&[-1e9, 0.0, 1e9]);
         });
         assert_eq!(row.to_string(), " :#\n");

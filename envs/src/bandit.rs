@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Action, Actions, Cell, CellShape, Cells, Element, Env, Rgb, Rng, Spec, Step};
 
-/// What can be chosen about a [`Bandit`].
+/// Options of a [`Bandit`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BanditConfig {
@@ -14,7 +14,7 @@ pub struct BanditConfig {
     pub arms: usize,
     /// Pulls in an episode.
     pub horizon: u32,
-    /// Which of all such bandits.
+    /// Seed: the number of the bandit among all such ones.
     pub seed: u64,
 }
 
@@ -53,7 +53,7 @@ const ARM: Cell = Cell { glyph: '#', color: [56, 189, 248] };
 const PULLED: Cell = Cell { glyph: '@', color: [250, 204, 21] };
 
 impl Bandit {
-    /// The bandit of these options, or what is wrong with them.
+    /// The bandit of these options, or the error in them.
     pub fn new(config: BanditConfig) -> Result<Self, String> {
         if config.arms == 0 || config.horizon == 0 {
             return Err("a bandit needs an arm and a pull".into());

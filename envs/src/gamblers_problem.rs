@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Chart, ChartAmounts, ChartAxis, ChartPanel, Mdp, Outcome};
 
-/// What can be chosen about [`GamblersProblem`].
+/// Options of [`GamblersProblem`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GamblersConfig {
@@ -34,7 +34,7 @@ pub struct GamblersProblem {
 }
 
 impl GamblersProblem {
-    /// The problem with these options, or what is wrong with them.
+    /// The problem with these options, or the error in them.
     pub fn new(config: GamblersConfig) -> Result<Self, String> {
         if !(0.0..=1.0).contains(&config.heads) {
             let heads = config.heads;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Mdp, Outcome, Rng};
 
-/// What can be chosen about a [`Garnet`].
+/// Options of a [`Garnet`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GarnetConfig {
@@ -15,7 +15,7 @@ pub struct GarnetConfig {
     pub actions: usize,
     /// Number of states an action may lead to.
     pub branching: usize,
-    /// Which of all such MDPs.
+    /// Seed: the number of the MDP among all such ones.
     pub seed: u64,
     /// The discount.
     pub discount: f64,
@@ -48,7 +48,7 @@ pub struct Garnet {
 }
 
 impl Garnet {
-    /// The MDP of these options, or what is wrong with them.
+    /// The MDP of these options, or the error in them.
     pub fn new(config: GarnetConfig) -> Result<Self, String> {
         check(&config)?;
         let pairs = config.states * config.actions;

@@ -19,11 +19,11 @@ const MOVE: f64 = 2.0;
 const PARKING: f64 = 4.0;
 const FREE_PARKING: usize = 10;
 
-/// What can be chosen about [`JacksCarRental`].
+/// Options of [`JacksCarRental`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct JacksConfig {
-    /// Which statement of the problem.
+    /// Version of the problem.
     pub version: JacksVersion,
 }
 
@@ -77,7 +77,7 @@ impl JacksCarRental {
         Self { config, days }
     }
 
-    /// What the night costs.
+    /// Cost of the night.
     fn cost(&self, moved: i64, mornings: [usize; 2]) -> f64 {
         match self.config.version {
             JacksVersion::Example => MOVE * moved.abs() as f64,

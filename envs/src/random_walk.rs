@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{CellKind, Grid, GridCell, Mdp, Outcome};
 
-/// What can be chosen about [`RandomWalk`].
+/// Options of [`RandomWalk`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RandomWalkConfig {
@@ -37,7 +37,7 @@ pub struct RandomWalk {
 }
 
 impl RandomWalk {
-    /// The walk of these options, or what is wrong with them.
+    /// The walk of these options, or the error in them.
     pub fn new(config: RandomWalkConfig) -> Result<Self, String> {
         if config.cells == 0 || config.cells > 1 << 24 {
             return Err(format!("cells must be 1 to {}, not {}", 1 << 24, config.cells));

@@ -16,7 +16,7 @@ const ARROWS: [Arrow; 4] = [Arrow::Up, Arrow::Right, Arrow::Down, Arrow::Left];
 /// `CliffWalking-v1` of Gymnasium, after example 6.6 of Sutton & Barto, *Reinforcement Learning*.
 ///
 /// - **States** the squares of 4 rows and 12 columns, row by row from the top left. Squares 37 to 46
-///   are the cliff; nobody is ever on it, though Gymnasium's table says what would follow.
+///   are the cliff; the agent is never on it, though Gymnasium's table says what would follow.
 /// - **Actions** up, right, down, left: a step to the next square, or none at the edge. On a slippery
 ///   cliff the step goes with a third each where it should, and to either side at a right angle.
 /// - **Reward** −1 a step; −100 for a step off the cliff, which leads back to the start.
@@ -34,7 +34,7 @@ fn is_cliff(square: usize) -> bool {
     (START + 1..GOAL).contains(&square)
 }
 
-/// What comes of a step, with probability `prob`.
+/// Outcome of a step, with probability `prob`.
 fn step(state: usize, [columns, rows]: [isize; 2], prob: f64) -> Outcome {
     let column = (state % WIDTH).saturating_add_signed(columns).min(WIDTH - 1);
     let row = (state / WIDTH).saturating_add_signed(rows).min(HEIGHT - 1);

@@ -7,7 +7,7 @@ use crate::{Arrow, CellKind, Grid, GridCell, Mdp, Outcome};
 const SMALL: &str = "SFFF FHFH FFFH HFFG";
 const LARGE: &str = "SFFFFFFF FFFFFFFF FFFHFFFF FFFFFHFF FFFHFFFF FHHFFFHF FHFFHFHF FFFHFFFG";
 
-/// What can be chosen about [`FrozenLake`].
+/// Options of [`FrozenLake`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FrozenLakeConfig {

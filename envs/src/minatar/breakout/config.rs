@@ -1,8 +1,8 @@
-//! What can be chosen about Breakout.
+//! Options of Breakout.
 
 use serde::{Deserialize, Serialize};
 
-/// What can be chosen about [`Breakout`](super::Breakout).
+/// Options of [`Breakout`](super::Breakout).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BreakoutConfig {
@@ -29,7 +29,7 @@ impl BreakoutConfig {
     }
 }
 
-/// Which of MinAtar's six actions an agent may take.
+/// Subset of MinAtar's six actions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ActionSet {

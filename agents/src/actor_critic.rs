@@ -4,8 +4,8 @@
 //!
 //! After T steps of N environments, one step on the gradient of
 //! L = −mean log π(a|s)·w + c_v·mean (C − G)² − c_e·mean H(π(·|s)),
-//! with the critic C = V(s) and w = Â, or C = Q(s, a) and w = Q(s, a); G and w are constants. Where we
-//! leave the paper: environments are stepped together, not by threads of their own; ε of RMSProp is
+//! with the critic C = V(s) and w = Â, or C = Q(s, a) and w = Q(s, a); G and w are constants. Deviations
+//! from the paper: environments are stepped together, not by threads of their own; ε of RMSProp is
 //! outside the root; two networks instead of one (`--network shared` has one).
 use crate::on_policy::heads::{Policy, numbers};
 use crate::on_policy::returns::{Weights, gae, n_step_returns, normalise};
@@ -46,7 +46,7 @@ actor_parameters! {
     }
 }
 
-/// Which actions Q weighs.
+/// Actions that Q weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Weighed {
@@ -141,7 +141,8 @@ impl ActorCritic {
     fn returns(&self, values: &[f32]) -> Result<(Vec<f32>, Vec<f32>)> {
         let ActorCriticConfig { gamma, lambda, n_step, .. } = self.config;
         let next_values = self.trainer.next_values()?;
-        let steps = self.trainer.rollout.steps(self.trainer.n(), values, &next_values);
+        let steps =
+            self.trainer.collector.rollout.steps(self.trainer.collector.n(), values, &next_values);
         let (mut returns, mut advantages) = (vec![0.0; values.len()], vec![0.0; values.len()]);
         match self.config.estimator {
             Estimator::Gae => {
@@ -162,8 +163,8 @@ impl ActorCritic {
     /// One step of the optimiser on the rollout.
     fn update(&mut self, log: &mut Log) -> Result<()> {
         let trainer = &self.trainer;
-        let actions = trainer.actions()?; // [B, W]
-        let (policy, critic) = trainer.net.forward(&trainer.obs()?)?; // critic [B, 1] or [B, A]
+        let actions = trainer.collector.actions()?; // [B, W]
+        let (policy, critic) = trainer.net.forward(&trainer.collector.obs()?)?; // critic [B, 1] or [B, A]
         let values = state_values(&policy, &critic)?; // [B]
         let (returns, advantages) = self.returns(&values.to_vec1()?)?;
         let (predicted, mut weights) = match self.config.critic {
@@ -179,11 +180,11 @@ impl ActorCritic {
         }
         let policy_loss = match (self.config.critic, self.config.weighed) {
             (Critic::Q, Weighed::All) => all_actions_loss(&policy, &critic)?,
-            _ => policy_loss(&policy.log_prob(&actions)?, &trainer.column(&weights)?)?,
+            _ => policy_loss(&policy.log_prob(&actions)?, &trainer.collector.column(&weights)?)?,
         };
-        let value_loss = loss::mse(&predicted, &trainer.column(&returns)?)?;
+        let value_loss = loss::mse(&predicted, &trainer.collector.column(&returns)?)?;
         self.trainer.descend(&policy_loss, &value_loss, &policy, log)?;
-        self.trainer.rollout.clear();
+        self.trainer.collector.clear();
         Ok(())
     }
 }
@@ -213,15 +214,15 @@ impl Learner for ActorCritic {
         if self.trainer.step(log)? {
             self.update(log)?;
         }
-        Ok(Progress::Advanced(self.trainer.n() as u64))
+        Ok(Progress::Advanced(self.trainer.collector.n() as u64))
     }
 
     fn first_update(&self) -> FirstUpdate {
-        self.trainer.first_update()
+        self.trainer.collector.first_update()
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        self.trainer.evaluate(self, self.config.episodes_of(split), split)
+        self.trainer.collector.evaluate(self, self.config.episodes_of(split), split)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {

@@ -1,7 +1,8 @@
 //! Interface of an agent.
+use crate::actions::{ActionBatch, Mode};
 use crate::tabular::{Model, Policy, Table};
-use anyhow::{Result, bail};
-use envs::{Actions, Env, Spec, Transition, VecEnv};
+use anyhow::Result;
+use envs::Env;
 use train::{Learner, Rng};
 
 /// Makes one more copy of an environment.
@@ -15,7 +16,7 @@ pub trait Agent: Learner {
     /// of row `i` draw from `rngs[i]`, `[N]`.
     ///
     /// # Errors
-    /// Where `actions` are of the other kind; what the network reports.
+    /// Where `actions` are of the other kind; errors of the network.
     fn act(
         &self,
         obs: &[f32],
@@ -28,21 +29,11 @@ pub trait Agent: Learner {
     /// `None` where it has no values.
     ///
     /// # Errors
-    /// What the network reports.
+    /// Errors of the network.
     fn table(&self, model: &Model) -> Result<Option<Table>>;
 
     /// The policy whose value function the agent learns; `None` where it looks for the best policy.
     fn evaluates(&self) -> Option<&Policy>;
-}
-
-/// How an agent chooses among its actions. Neither mode explores.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// The best action. A learner with a table, or with values linear in the observation, draws among
-    /// those that tie.
-    Greedy,
-    /// An action drawn from π(·|s), where the agent has a stochastic policy; else as `Greedy`.
-    Sampled,
 }
 
 impl Mode {
@@ -55,62 +46,12 @@ impl Mode {
     }
 }
 
-/// An action for each of N copies of an environment, numbered or vectors, as the environment takes them.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ActionBatch {
-    /// `[N]`.
-    Discrete(Vec<usize>),
-    /// `[N, action_len]`, row-major.
-    Continuous {
-        /// The vectors.
-        actions: Vec<f32>,
-        /// Their length.
-        action_len: usize,
-    },
-}
-
 impl ActionBatch {
-    /// No actions yet, of the kind that the environment takes.
-    pub fn new(spec: &Spec) -> Self {
-        match &spec.actions {
-            Actions::Discrete(_) => Self::Discrete(Vec::new()),
-            Actions::Box { low, .. } => {
-                Self::Continuous { actions: Vec::new(), action_len: low.len() }
-            }
-        }
-    }
-
-    /// Numbered actions to write, `[N]`, for agents that choose among these.
+    /// The agent's actions for observations `[N, obs_len]` in its mode of evaluation; random choices draw
+    /// from `rngs`, `[N]`.
     ///
     /// # Errors
-    /// Where the environment takes vectors.
-    pub fn numbers(&mut self) -> Result<&mut [usize]> {
-        match self {
-            Self::Discrete(actions) => Ok(actions),
-            Self::Continuous { .. } => {
-                bail!("this agent's actions are numbered, and those of the environment are vectors")
-            }
-        }
-    }
-
-    /// Vectors to write, `[N, action_len]`, for agents that choose these.
-    ///
-    /// # Errors
-    /// Where the environment takes numbered actions.
-    pub fn vectors(&mut self) -> Result<&mut [f32]> {
-        match self {
-            Self::Continuous { actions, .. } => Ok(actions),
-            Self::Discrete(_) => {
-                bail!("this agent's actions are vectors, and those of the environment are numbered")
-            }
-        }
-    }
-
-    /// Has the agent act on observations `[N, obs_len]` as it is evaluated; random choices draw from
-    /// `rngs`, `[N]`.
-    ///
-    /// # Errors
-    /// What the agent reports.
+    /// Errors of the agent.
     pub fn choose(&mut self, agent: &dyn Agent, obs: &[f32], rngs: &mut [Rng]) -> Result<()> {
         match self {
             Self::Discrete(actions) => actions.resize(rngs.len(), 0),
@@ -119,29 +60,5 @@ impl ActionBatch {
             }
         }
         agent.act(obs, Mode::of_evaluation(agent), rngs, self)
-    }
-
-    /// Steps an environment of one copy with action `i`.
-    pub fn step(&self, i: usize, env: &mut VecEnv, visit: impl FnMut(Transition<'_>)) {
-        match self {
-            Self::Discrete(actions) => env.step(&actions[i..=i], visit),
-            Self::Continuous { actions, action_len: len } => {
-                env.step_continuous(&actions[i * len..(i + 1) * len], visit);
-            }
-        }
-    }
-}
-
-/// The number of actions, for agents that choose one from a list.
-///
-/// # Errors
-/// Where actions are vectors.
-pub fn discrete_actions(spec: &Spec) -> Result<usize> {
-    match &spec.actions {
-        Actions::Discrete(names) => Ok(names.len()),
-        Actions::Box { .. } => bail!(
-            "--env: this algorithm chooses among numbered actions, and those of this environment are \
-             vectors of real numbers; give an environment with numbered actions"
-        ),
     }
 }

@@ -1,24 +1,25 @@
 //! Deep Q-network (Mnih et al. 2015, <https://doi.org/10.1038/nature14236>, algorithm 1).
 //!
 //! Q(s, a) is regressed on y = r + γ·max_a' Q̄(s', a'), where Q̄, the target network, is a copy of Q
-//! taken every so often. Where we leave the paper: Adam in place of RMSProp (`--optimizer rmsprop`
+//! taken at an interval. Deviations from the paper: Adam in place of RMSProp (`--optimizer rmsprop`
 //! has it), a learning rate that may fall, several environments stepped together, no clipping of
 //! rewards, γ = 1 learned as 0.99 (see [`hastened`]).
+use crate::evaluation::{Episodes, evaluate};
 use crate::memory;
-use crate::tabular::{APPROXIMATE_HASTE, Model, Policy, Table, hastened};
+use crate::net::Net;
+use crate::tabular::{APPROXIMATE_HASTE, Model, Policy, Table, hastened, one_hot_batches};
 use crate::{
-    ActionBatch, Agent, Batch, MakeEnv, Mode, OptimizerName, Replay, discrete_actions, evaluate,
-    q_network,
+    ActionBatch, Agent, Batch, MakeEnv, Mode, OptimizerName, Replay, discrete_actions, q_network,
 };
 use anyhow::Result;
 use candle_core::{D, Device, Module as _, Tensor};
-use envs::{Spec, VecEnv};
-use nn::{Frozen, Optimizer, Params, Sequential, loss, select};
+use envs::VecEnv;
+use nn::{Optimizer, Params, loss, select};
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use train::{
-    BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Linear, Log, MODEL, Memory, Progress,
-    Rng, Split, above, check_learning_rate, stream,
+    BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Linear, Log, MODEL, Progress, Rng,
+    Split, above, check_learning_rate, stream,
 };
 
 train::hyper_parameters! {
@@ -65,7 +66,7 @@ train::hyper_parameters! {
     }
 }
 
-/// How far Q(s, a) is from y.
+/// Loss of Q(s, a) − y.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Loss {
@@ -101,36 +102,15 @@ pub struct Dqn {
     actions: Vec<usize>,
     replay: Replay,
     batch: Batch,
-    params: Params,
-    online: Sequential,
-    acting: Frozen,
-    target_params: Params,
-    target: Frozen,
+    /// Q
+    q: Net,
+    /// Q̄
+    target: Net,
     optimizer: Optimizer,
     explore: Rng,
     sample: Rng,
     seen: u64,
     updates: u64,
-}
-
-impl DqnConfig {
-    /// What all of it takes in an environment like `spec`.
-    fn memory(&self, spec: &Spec) -> Memory {
-        let Self { replay, batch, hidden, n_envs, .. } = *self;
-        let mut memory = Memory::default();
-        memory.part("replay", replay, [replay, Replay::bytes_of_one(spec)]);
-        memory::copies(&mut memory, n_envs, spec);
-        // The target's parameters alone; the others with their gradient and moments.
-        memory::networks(&mut memory, hidden, (spec, spec.n_actions()), 5);
-        memory::pass(
-            &mut memory,
-            ("batch", batch),
-            &[("hidden", hidden)],
-            [batch, 2],
-            (spec, hidden),
-        );
-        memory
-    }
 }
 
 impl Dqn {
@@ -145,16 +125,21 @@ impl Dqn {
             let fits = "must not be more than --replay holds";
             return Err(BadValue::new("warmup", config.warmup, fits).into());
         }
-        config.memory(&make().spec()).check()?;
+        let spec = make().spec();
+        let (sizes, row) = ([config.replay, config.batch], Replay::bytes_of_one(&spec));
+        memory::off_policy(&spec, sizes, row, [config.n_envs, config.hidden]).check()?;
         check_learning_rate(config.lr_end, config.lr_steps, config.warmup as u64)?;
         let rngs = (0..config.n_envs).map(|i| stream(seed, &format!("env/{i}"))).collect();
         let envs = VecEnv::new(rngs, &make);
         let spec = envs.spec();
         discrete_actions(spec)?;
         // One seed and the same names: Q̄ starts as a copy of Q.
-        let (params, target_params) = (Params::new(seed, device), Params::new(seed, device));
-        let online = q_network(&params, spec, config.hidden)?;
-        let target = q_network(&target_params, spec, config.hidden)?.frozen();
+        let net = || -> Result<Net> {
+            let params = Params::new(seed, device);
+            let q = q_network(&params, spec, config.hidden)?;
+            Ok(Net::new(params, q))
+        };
+        let (q, target) = (net()?, net()?);
         let optimizer = config.optimizer.config(config.lr, config.max_grad_norm);
         Ok(Self {
             seed,
@@ -162,12 +147,9 @@ impl Dqn {
             actions: vec![0; config.n_envs],
             replay: Replay::new(config.replay, spec)?,
             batch: Batch::new(config.batch, spec, device)?,
-            acting: online.frozen(),
-            online,
+            optimizer: Optimizer::new(&q.params, optimizer)?,
+            q,
             target,
-            optimizer: Optimizer::new(&params, optimizer)?,
-            params,
-            target_params,
             explore: stream(seed, "explore"),
             sample: stream(seed, "replay"),
             seen: 0,
@@ -185,9 +167,8 @@ impl Dqn {
 
     /// argmax_a Q(s, a), the first of several, for each observation `[N, obs_len]`.
     fn greedy(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
-        let shape: Vec<_> =
-            [actions.len()].iter().chain(&self.envs.spec().obs_shape).copied().collect();
-        let q = self.acting.forward(&Tensor::from_slice(obs, shape, &self.device)?)?; // [N, A]
+        let shape = self.envs.spec().batch_shape(actions.len());
+        let q = self.q.frozen.forward(&Tensor::from_slice(obs, shape, &self.device)?)?; // [N, A]
         let best: Vec<u32> = q.argmax(D::Minus1)?.to_vec1()?; // [N]
         actions.iter_mut().zip(best).for_each(|(action, best)| *action = best as usize);
         Ok(())
@@ -211,10 +192,10 @@ impl Dqn {
         let DqnConfig { gamma, lr, lr_end, lr_steps, target_every, .. } = self.config;
         self.replay.sample(&mut self.batch, &mut self.sample)?;
         let Batch { obs, actions, rewards, next_obs, continues, .. } = &self.batch;
-        let next_q = self.target.forward(next_obs.tensor())?; // [B, A]
+        let next_q = self.target.frozen.forward(next_obs.tensor())?; // [B, A]
         let gamma = hastened(gamma, APPROXIMATE_HASTE);
         let y = td_target(rewards.tensor(), continues.tensor(), &next_q, gamma)?; // [B]
-        let q = select(&self.online.forward(obs.tensor())?, actions.tensor())?; // [B]
+        let q = select(&self.q.online.forward(obs.tensor())?, actions.tensor())?; // [B]
         let loss = match self.config.loss {
             Loss::Huber => loss::huber(&q, &y, 1.0)?,
             Loss::Mse => loss::mse(&q, &y)?,
@@ -228,7 +209,7 @@ impl Dqn {
         self.updates += 1;
         log.updated();
         if self.updates.is_multiple_of(target_every) {
-            self.target_params.copy_from(&self.params)?;
+            self.target.params.copy_from(&self.q.params)?;
         }
         Ok(())
     }
@@ -242,12 +223,9 @@ impl Agent for Dqn {
     fn table(&self, model: &Model) -> Result<Option<Table>> {
         let (states, actions) = (model.n_states(), model.n_actions());
         let mut table = Table::unknown(model);
-        for first in (0..states).step_by(self.config.batch) {
-            let rows = self.config.batch.min(states - first);
-            let mut obs = vec![0f32; rows * states];
-            (0..rows).for_each(|row| obs[row * states + first + row] = 1.0);
-            let obs = Tensor::from_vec(obs, (rows, states), &self.device)?;
-            let q: Vec<f32> = self.acting.forward(&obs)?.flatten_all()?.to_vec1()?; // [rows·A]
+        for (first, obs) in one_hot_batches(states, self.config.batch) {
+            let obs = Tensor::from_slice(&obs, (obs.len() / states, states), &self.device)?;
+            let q: Vec<f32> = self.q.frozen.forward(&obs)?.flatten_all()?.to_vec1()?; // [rows·A]
             for (row, q) in q.chunks_exact(actions).enumerate() {
                 table.set(model, first + row, |action| f64::from(q[action]));
             }
@@ -302,16 +280,13 @@ impl Learner for Dqn {
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        let episodes = match split {
-            Split::Validation => self.config.eval_episodes,
-            Split::Test => self.config.test_episodes,
-        };
-        evaluate(self, &self.make, episodes, split, self.seed)
+        let DqnConfig { eval_episodes: eval, test_episodes: test, .. } = self.config;
+        evaluate(self, &self.make, Episodes { eval, test }.of(split), split, self.seed)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
-        self.params.state(MODEL, checkpoint)?;
-        self.target_params.state("target", checkpoint)?;
+        self.q.params.state(MODEL, checkpoint)?;
+        self.target.params.state("target", checkpoint)?;
         self.optimizer.state("optimizer", checkpoint)?;
         self.replay.state("replay", self.envs.spec().n_actions(), checkpoint)?;
         checkpoint.exchange("envs", self.envs.snapshot()?, |saved| self.envs.restore(saved))?;

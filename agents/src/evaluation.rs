@@ -1,5 +1,6 @@
 //! Evaluation of agents by episodes without exploration.
-use crate::agent::{ActionBatch, Agent};
+use crate::actions::ActionBatch;
+use crate::agent::Agent;
 use crate::memory;
 use anyhow::Result;
 use envs::{End, Env, Episode, Spec, VecEnv};
@@ -34,7 +35,7 @@ const GROUP: usize = 256;
 /// whatever `n` is: its start and every draw in it come from a stream of its own.
 ///
 /// # Errors
-/// What the agent reports; [`Interrupted`](train::Interrupted).
+/// Errors of the agent; [`Interrupted`](train::Interrupted).
 pub fn evaluate(
     agent: &dyn Agent,
     make: &dyn Fn() -> Box<dyn Env>,
@@ -68,8 +69,7 @@ pub fn evaluate(
     Ok(evaluation)
 }
 
-/// What the actions of an episode are drawn from, where its environment draws from `rng`: a stream
-/// beside that one.
+/// Generator of an episode's actions, where its environment draws from `rng`: a stream beside that one.
 pub fn actions_rng(rng: &Rng) -> Rng {
     let mut rng = rng.clone();
     rng.set_stream(rng.get_stream().wrapping_add(1));
@@ -79,7 +79,7 @@ pub fn actions_rng(rng: &Rng) -> Rng {
 /// Plays one episode for each generator, all at once, and returns them in order.
 ///
 /// # Errors
-/// What the agent reports; [`Interrupted`](train::Interrupted).
+/// Errors of the agent; [`Interrupted`](train::Interrupted).
 pub fn episodes(
     agent: &dyn Agent,
     make: &dyn Fn() -> Box<dyn Env>,
@@ -89,7 +89,7 @@ pub fn episodes(
     Ok(all.into_iter().map(|(episode, _)| episode).collect())
 }
 
-/// [`episodes`]; `tell` hears after each step how many are finished, and may put an end to it.
+/// [`episodes`]; `tell` is called after each step with the number of finished ones, and may interrupt.
 fn played(
     agent: &dyn Agent,
     make: &dyn Fn() -> Box<dyn Env>,

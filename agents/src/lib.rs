@@ -7,6 +7,7 @@
 #[macro_use]
 mod on_policy;
 
+mod actions;
 mod actor_critic;
 mod agent;
 mod dqn;
@@ -20,19 +21,21 @@ mod replay;
 pub mod tabular;
 mod watched;
 
+pub use actions::{ActionBatch, Mode, discrete_actions};
 pub use actor_critic::{
     ActorCritic, ActorCriticConfig, Estimator, Weighed, all_actions_loss, policy_loss,
 };
-pub use agent::{ActionBatch, Agent, MakeEnv, Mode, discrete_actions};
+pub use agent::{Agent, MakeEnv};
 pub use dqn::{Dqn, DqnConfig, Loss, td_target};
 pub use evaluation::{actions_rng, episodes, evaluate};
 pub use net::q_network;
 pub use on_policy::nets::{Sharing, Start};
+pub use on_policy::returns::{Baseline, Returns};
 pub use on_policy::rollout::Rollout;
 pub use on_policy::trainer::Critic;
 pub use on_policy::{heads as policy_head, nets as policy_net, returns};
 pub use optimizer::OptimizerName;
 pub use ppo::{Ppo, PpoConfig, ValueLoss, clipped_objective, clipped_value_loss, divergence};
-pub use reinforce::{Baseline, Reinforce, ReinforceConfig, Returns, reinforce_loss};
+pub use reinforce::{Reinforce, ReinforceConfig, reinforce_loss};
 pub use replay::{Batch, Replay};
-pub use watched::{Moment, Watched};
+pub use watched::{Snapshot, Watched};

@@ -1,7 +1,22 @@
-//! The networks agents learn with.
+//! Networks of agents.
 use candle_core::{Result, bail};
 use envs::Spec;
-use nn::{Activation, Conv2d, Conv2dConfig, Flatten, Linear, Params, Sequential};
+use nn::{Activation, Conv2d, Conv2dConfig, Flatten, Frozen, Linear, Params, Sequential};
+
+/// A network with its parameters.
+pub(crate) struct Net {
+    pub(crate) params: Params,
+    pub(crate) online: Sequential,
+    /// The network without gradients, always with the current parameters: see [`Sequential::frozen`].
+    pub(crate) frozen: Frozen,
+}
+
+impl Net {
+    /// The network `online`, whose parameters are `params`.
+    pub(crate) fn new(params: Params, online: Sequential) -> Self {
+        Self { frozen: online.frozen(), params, online }
+    }
+}
 
 /// A network from observations `[B, …]` to one value per action, `[B, A]`, chosen by the
 /// observation's shape:

@@ -25,7 +25,7 @@ impl OptimizerName {
         OptimizerConfig { rule, max_norm: (max_norm > 0.0).then_some(max_norm) }
     }
 
-    /// The same as policy gradients take them: Adam with this ε, RMSProp not centred, with decay 0.99
+    /// The rule for policy gradients: Adam with this ε, RMSProp not centred, with decay 0.99
     /// and ε outside the root (Mnih et al. 2016 have it inside, their programs outside), SGD without
     /// momentum.
     pub fn on_policy(self, lr: f64, eps: f64, max_norm: f64) -> OptimizerConfig {

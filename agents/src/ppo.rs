@@ -4,14 +4,14 @@
 //!
 //! After T steps of N environments, several epochs over the rollout in shuffled batches, each a step on
 //! L = −mean min(ρ·Â, clip(ρ, 1 ± ε)·Â) + c_v·L_v − c_e·mean H(π(·|s)), with ρ = π(a|s) / π_old(a|s).
+use crate::on_policy::minibatch::{Minibatch, Targets};
 use crate::on_policy::returns::{Weights, gae, normalise};
 use crate::on_policy::trainer::{Critic, OnPolicyTrainer, state_values};
 use crate::tabular::{Model, Policy, Table};
 use crate::{ActionBatch, Agent, MakeEnv, Mode, OptimizerName};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use envs::Spec;
-use nn::{HostTensor, loss};
+use nn::loss;
 use rand::seq::SliceRandom as _;
 use serde::{Deserialize, Serialize};
 use train::{
@@ -47,7 +47,7 @@ actor_parameters! {
     }
 }
 
-/// How far V is from the returns.
+/// Loss of V − G.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ValueLoss {
@@ -57,8 +57,8 @@ pub enum ValueLoss {
     Mse,
 }
 
-/// mean min(ρ·Â, clip(ρ, 1 − ε, 1 + ε)·Â) with ρ = e^(`log_probs` − `old_log_probs`): what the policy
-/// is to make large (Schulman et al. 2017, equation 7). Everything is `[B]`; only `log_probs` takes a
+/// mean min(ρ·Â, clip(ρ, 1 − ε, 1 + ε)·Â) with ρ = e^(`log_probs` − `old_log_probs`): the policy's
+/// objective, to be maximised (Schulman et al. 2017, equation 7). Everything is `[B]`; only `log_probs` takes a
 /// gradient.
 ///
 /// # Errors
@@ -105,66 +105,11 @@ pub fn divergence(log_probs: &[f32], old_log_probs: &[f32], clip: f64) -> (f64, 
     (kl / n, clipped as f64 / n)
 }
 
-/// What an epoch's batches are filled from, `[B]` each.
-struct Targets {
-    log_probs: Vec<f32>,
-    values: Vec<f32>,
-    advantages: Vec<f32>,
-    returns: Vec<f32>,
-}
-
-/// A part of a rollout, refilled in place. `M` is its size.
-struct Batch {
-    /// `[M, …]`
-    obs: HostTensor<f32>,
-    /// `[M, W]`
-    actions: HostTensor<f32>,
-    /// `[M]`, like those that follow.
-    log_probs: HostTensor<f32>,
-    values: HostTensor<f32>,
-    advantages: HostTensor<f32>,
-    returns: HostTensor<f32>,
-}
-
-impl Batch {
-    fn new(size: usize, spec: &Spec, device: &Device) -> Result<Self> {
-        let obs_shape: Vec<_> = [size].iter().chain(&spec.obs_shape).copied().collect();
-        let column = || HostTensor::<f32>::new(size, device);
-        Ok(Self {
-            obs: HostTensor::new(obs_shape, device)?,
-            actions: HostTensor::new((size, spec.action_width()), device)?,
-            log_probs: column()?,
-            values: column()?,
-            advantages: column()?,
-            returns: column()?,
-        })
-    }
-
-    /// Takes the transitions in `rows`, `[M]`.
-    fn fill(&mut self, rows: &[usize], actor: &OnPolicyTrainer, targets: &Targets) -> Result<()> {
-        let (obs_len, width) = (actor.spec().obs_len(), actor.spec().action_width());
-        self.obs.fill(|to| pick(&actor.rollout.obs, rows, obs_len, to))?;
-        self.actions.fill(|to| pick(&actor.rollout.actions, rows, width, to))?;
-        self.log_probs.fill(|to| pick(&targets.log_probs, rows, 1, to))?;
-        self.values.fill(|to| pick(&targets.values, rows, 1, to))?;
-        self.advantages.fill(|to| pick(&targets.advantages, rows, 1, to))?;
-        self.returns.fill(|to| pick(&targets.returns, rows, 1, to))?;
-        Ok(())
-    }
-}
-
-/// Copies the rows `rows` of `width` numbers each.
-fn pick(from: &[f32], rows: &[usize], width: usize, to: &mut [f32]) {
-    for (to, &row) in to.chunks_exact_mut(width).zip(rows) {
-        to.copy_from_slice(&from[row * width..][..width]);
-    }
-}
-
 /// A PPO agent and the environments it learns in.
 pub struct Ppo {
     config: PpoConfig,
     trainer: OnPolicyTrainer,
-    batch: Batch,
+    batch: Minibatch,
     /// The transitions of a rollout in the order they are learned from.
     order: Vec<usize>,
     shuffle: Rng,
@@ -191,7 +136,7 @@ impl Ppo {
         }
         let trainer = OnPolicyTrainer::new(make, config.setup(Critic::Advantage), seed, device)?;
         Ok(Self {
-            batch: Batch::new(config.batch, trainer.spec(), device)?,
+            batch: Minibatch::new(config.batch, trainer.collector.spec(), device)?,
             order: (0..full).collect(),
             shuffle: stream(seed, "shuffle"),
             trainer,
@@ -199,18 +144,18 @@ impl Ppo {
         })
     }
 
-    /// What the rollout is learned from: by the networks as they were while it was made.
+    /// Targets of the rollout, by the networks as they were while it was made.
     fn targets(&self) -> Result<Targets> {
         let trainer = &self.trainer;
-        let (policy, critic) = trainer.acting.forward(&trainer.obs()?)?; // critic [B, 1]
+        let (policy, critic) = trainer.frozen.forward(&trainer.collector.obs()?)?; // critic [B, 1]
         let values: Vec<f32> = state_values(&policy, &critic)?.to_vec1()?;
         let next_values = trainer.next_values()?;
-        let steps = trainer.rollout.steps(trainer.n(), &values, &next_values);
+        let steps = trainer.collector.rollout.steps(trainer.collector.n(), &values, &next_values);
         let mut advantages = vec![0.0; values.len()];
         gae(&steps, self.config.gamma, self.config.lambda, &mut advantages);
         let returns = advantages.iter().zip(&values).map(|(advantage, value)| advantage + value);
         Ok(Targets {
-            log_probs: policy.log_prob(&trainer.actions()?)?.to_vec1()?,
+            log_probs: policy.log_prob(&trainer.collector.actions()?)?.to_vec1()?,
             returns: returns.collect(),
             advantages,
             values,
@@ -226,13 +171,13 @@ impl Ppo {
             self.order.shuffle(&mut self.shuffle);
             for first in (0..self.order.len()).step_by(self.config.batch) {
                 let rows = &self.order[first..][..self.config.batch];
-                self.batch.fill(rows, &self.trainer, &targets)?;
+                self.batch.fill(rows, &self.trainer.collector.rollout, &targets)?;
                 if !self.learn(log)? {
                     break 'epochs;
                 }
             }
         }
-        self.trainer.rollout.clear();
+        self.trainer.collector.clear();
         Ok(())
     }
 
@@ -242,7 +187,7 @@ impl Ppo {
         if self.config.advantages == Weights::Normalised {
             self.batch.advantages.fill(normalise)?;
         }
-        let Batch { obs, actions, log_probs: old, values: old_values, advantages, returns } =
+        let Minibatch { obs, actions, log_probs: old, values: old_values, advantages, returns } =
             &self.batch;
         let (policy, critic) = self.trainer.net.forward(obs.tensor())?; // critic [M, 1]
         let log_probs = policy.log_prob(actions.tensor())?; // [M]
@@ -289,15 +234,15 @@ impl Learner for Ppo {
         if self.trainer.step(log)? {
             self.update(log)?;
         }
-        Ok(Progress::Advanced(self.trainer.n() as u64))
+        Ok(Progress::Advanced(self.trainer.collector.n() as u64))
     }
 
     fn first_update(&self) -> FirstUpdate {
-        self.trainer.first_update()
+        self.trainer.collector.first_update()
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        self.trainer.evaluate(self, self.config.episodes_of(split), split)
+        self.trainer.collector.evaluate(self, self.config.episodes_of(split), split)
     }
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {

@@ -1,4 +1,4 @@
-//! An agent beside the exact answer, where its problem has one.
+//! An agent observed beside the exact solution, where its problem has one.
 use crate::Agent;
 use crate::tabular::{
     Choice, Discount, DiscountedMdp, Evaluate, LARGEST, Model, Policy, PolicyIteration,
@@ -10,13 +10,13 @@ use envs::Mdp;
 use serde::{Deserialize, Serialize};
 use train::{Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Split};
 
-/// Moments remembered at most; beyond that every other one is forgotten.
-const MOMENTS: usize = 64;
+/// Snapshots kept at most; beyond that every other one is dropped.
+const SNAPSHOTS: usize = 64;
 
-/// States of the largest problem of which moments are kept: a hundred megabytes of them.
+/// States of the largest problem of which snapshots are kept: a hundred megabytes of them.
 const REMEMBERED: usize = 1 << 16;
 
-/// An agent and what can be known of its problem. Where the MDP is known and small, two metrics are
+/// An agent with the exact solution of its problem. Where the MDP is known and small, two metrics are
 /// logged with every row due by `--log-every`, over the states `s` an episode can visit:
 ///
 /// - `oracle/value_error`: root mean square of v(s) − v*(s);
@@ -26,8 +26,8 @@ const REMEMBERED: usize = 1 << 16;
 ///
 /// An agent that evaluates a policy π is compared with v^π(s), and takes no greedy action.
 ///
-/// It is a [`Learner`] and no [`Agent`]: who acts is [`agent`](Self::agent), so that nothing an agent can
-/// do may be forgotten here.
+/// It is a [`Learner`] and no [`Agent`]: [`agent`](Self::agent) acts, so that no method of it can be
+/// missed here.
 pub struct Watched {
     agent: Box<dyn Agent>,
     known: Option<Known>,
@@ -36,7 +36,7 @@ pub struct Watched {
     history: History,
 }
 
-/// The problem and its answer.
+/// The problem and its exact solution.
 struct Known {
     model: Model,
     gamma: f64,
@@ -45,23 +45,24 @@ struct Known {
     remembers: bool,
 }
 
-/// What an agent thought at some moments.
+/// Timeline of snapshots.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct History {
-    /// Rows from one moment to the next.
+    /// Rows from one snapshot to the next.
     stride: u64,
     rows: u64,
-    moments: Vec<Moment>,
+    #[serde(rename = "moments")]
+    snapshots: Vec<Snapshot>,
 }
 
-/// What an agent thought of all states at one step.
+/// Values and actions of all states at one step of training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Moment {
+pub struct Snapshot {
     /// Units trained so far.
     pub step: u64,
     /// v, `[S]`.
     pub values: Vec<f64>,
-    /// What is done in each state, `[S]`; `None` where it is terminal.
+    /// Action of each state, `[S]`; `None` where it is terminal.
     pub policy: Vec<Option<Choice>>,
 }
 
@@ -91,10 +92,10 @@ impl Watched {
         &*self.agent
     }
 
-    /// What the agent thinks now of every state of its MDP, `mdp`; `None` where it has no values.
+    /// Current values and actions of every state of the agent's MDP, `mdp`; `None` where it has no values.
     ///
     /// # Errors
-    /// What the agent reports.
+    /// Errors of the agent.
     pub fn thinks(&self, mdp: &dyn Mdp) -> Result<Option<Table>> {
         match &self.known {
             Some(known) => self.agent.table(&known.model),
@@ -107,9 +108,9 @@ impl Watched {
         self.known.as_ref()?.exact.as_ref()
     }
 
-    /// What the agent thought on the way here, where the states lie on a grid or along one axis.
-    pub fn moments(&self) -> &[Moment] {
-        &self.history.moments
+    /// Snapshots so far, where the states lie on a grid or along one axis.
+    pub fn snapshots(&self) -> &[Snapshot] {
+        &self.history.snapshots
     }
 
     fn look(&mut self, log: &mut Log) -> Result<()> {
@@ -122,7 +123,7 @@ impl Watched {
             }
         }
         if known.remembers {
-            self.history.push(Moment {
+            self.history.push(Snapshot {
                 step: self.seen,
                 values: table.values,
                 policy: table.policy,
@@ -226,15 +227,15 @@ fn best(mdp: &dyn Mdp, gamma: Discount) -> Result<Table> {
 }
 
 impl History {
-    fn push(&mut self, moment: Moment) {
+    fn push(&mut self, snapshot: Snapshot) {
         if self.rows.is_multiple_of(self.stride.max(1)) {
-            self.moments.push(moment);
+            self.snapshots.push(snapshot);
         }
         self.rows += 1;
-        if self.moments.len() > MOMENTS {
+        if self.snapshots.len() > SNAPSHOTS {
             self.stride = self.stride.max(1) * 2;
             let mut place = 0;
-            self.moments.retain(|_| {
+            self.snapshots.retain(|_| {
                 place += 1;
                 place % 2 == 1
             });
@@ -265,114 +266,29 @@ impl Learner for Watched {
         self.agent.state(checkpoint)?;
         checkpoint.count("watched", &mut self.seen)?;
         checkpoint.value("moments", &mut self.history)?;
-        let History { stride, rows, moments } = &self.history;
+        let History { stride, rows, snapshots } = &self.history;
         let model = self.known.as_ref().map(|known| &known.model);
         let [n, n_actions] = model.map_or([0; 2], |model| [model.n_states(), model.n_actions()]);
         let sound = |choice: &Choice| match choice {
             Choice::Action(action) => *action < n_actions,
             Choice::Probabilities(probs) => probs.len() == n_actions,
         };
-        let whole = |moment: &Moment| {
-            moment.values.len() == n
-                && moment.policy.len() == n
-                && moment.policy.iter().flatten().all(sound)
+        let whole = |snapshot: &Snapshot| {
+            snapshot.values.len() == n
+                && snapshot.policy.len() == n
+                && snapshot.policy.iter().flatten().all(sound)
         };
         checkpoint.check(
             "moments",
             &format!("values and actions of {n} states are expected"),
             || {
-                moments.len() <= MOMENTS + 1
+                snapshots.len() <= SNAPSHOTS + 1
                     && stride.max(rows) < &(1 << 62)
-                    && moments.iter().all(whole)
+                    && snapshots.iter().all(whole)
             },
         )
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ActionBatch;
-    use crate::tabular::{Problem, Td, TdConfig};
-    use envs::{GridConfig, GridWorld, Layout, Reward};
-    use std::sync::Arc;
-    use train::stream;
-
-    #[test]
-    fn a_policy_that_draws_its_actions_draws_them_here_too() {
-        let mdp: Arc<dyn Mdp> = Arc::new(GridWorld::new(&GridConfig::of(Layout::Open)).unwrap());
-        let agent = || Td::new(Problem::of(Arc::clone(&mdp), 10), TdConfig::default(), 1).unwrap();
-        let watched = Watched::new(Box::new(agent()), Some(&*mdp), Discount::Own, 1).unwrap();
-        let mut obs = vec![0.0; mdp.n_states()];
-        obs[mdp.starts()[0].0] = 1.0;
-        let drawn = |agent: &dyn Agent| {
-            let (mut rngs, mut action) = ([stream(1, "test")], ActionBatch::Discrete(Vec::new()));
-            let mut draw = |_| {
-                action.choose(agent, &obs, &mut rngs).unwrap();
-                action.clone()
-            };
-            (0..50).map(&mut draw).collect::<Vec<_>>()
-        };
-        let actions = drawn(watched.agent());
-        assert_eq!(actions, drawn(&agent()));
-        assert!(actions.iter().any(|action| *action != actions[0]), "{actions:?}");
-    }
-
-    /// `policy_error` without a discount of who thinks `q`, `[S, 4]` (up, down, left, right), of a map.
-    fn policy_error(map: &str, q: &[[f64; 4]]) -> f64 {
-        let config = GridConfig {
-            map: Some(map.to_owned()),
-            discount: Some(1.0),
-            living_reward: Some(0.0),
-            noise: Some(0.0),
-            reward: Some(Reward::Entering),
-            ..Default::default()
-        };
-        let mdp = GridWorld::new(&config).unwrap();
-        let known = Known::new(&mdp, Discount::Own, None).unwrap();
-        let mut table = Table::unknown(&known.model);
-        for (state, q) in q.iter().enumerate() {
-            table.set(&known.model, state, |action| q[action]);
-        }
-        known.policy_error(&table, known.exact.as_ref().unwrap()).unwrap()
-    }
-
-    #[test]
-    fn who_never_ends_is_wrong_where_ending_pays() {
-        // Every action of the three cells is worth 10, but the way into the exit that pays 1.
-        let (exit, map) = ([0.0; 4], "10 . S . 1");
-        let left = [9.0, 9.0, 10.0, 9.0];
-        let right = [9.0, 9.0, 9.0, 10.0];
-        let wall = [10.0, 9.0, 9.0, 9.0];
-        let any = [10.0; 4];
-        let not_right = [10.0, 10.0, 10.0, 1.0];
-        for (cells, wrong) in [
-            ([left, left, left], 0.0),
-            // Issue 15, P9: to and fro between two cells.
-            ([right, left, left], 3.0),
-            ([wall, wall, wall], 3.0),
-            ([left, wall, left], 2.0),
-            ([left, left, right], 1.0),
-            // Play draws among those that tie, and comes to an end.
-            ([any, any, not_right], 0.0),
-            ([any, any, any], 1.0),
-        ] {
-            let [a, b, c] = cells;
-            let error = policy_error(map, &[exit, a, b, c, exit]);
-            assert!((error - wrong / 3.0).abs() < 1e-12, "{cells:?}: {error}");
-        }
-        // To stay is worth 0 and to end less.
-        assert_eq!(policy_error("S . -1", &[wall, wall, exit]), 0.0);
-        assert_eq!(policy_error("S . -1", &[wall, right, exit]), 0.5);
-    }
-
-    #[test]
-    fn every_other_moment_is_forgotten() {
-        let mut history = History::default();
-        for step in 1..=300 {
-            history.push(Moment { step, values: Vec::new(), policy: Vec::new() });
-        }
-        let steps: Vec<u64> = history.moments.iter().map(|moment| moment.step).collect();
-        assert_eq!(steps, (0..38).map(|i| 1 + 8 * i).collect::<Vec<_>>());
-    }
-}
+mod tests;

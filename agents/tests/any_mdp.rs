@@ -105,7 +105,7 @@ fn eliminate(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
 const NEARLY: f64 = 1.0 - 1e-9;
 const BEYOND: f64 = 1e5;
 
-/// What a policy is worth in each state but the end.
+/// Value of a policy in each state but the end.
 fn worth(mdp: &Small, policy: &[usize]) -> Vec<f64> {
     let gamma = mdp.discount.min(NEARLY);
     let n = mdp.end();
@@ -212,7 +212,7 @@ fn near(a: f64, b: f64) -> bool {
     (a - b).abs() < 1e-6 * a.abs().max(b.abs()).max(1.0)
 }
 
-/// What is wrong with what a planner found, if anything.
+/// The error in a planner's solution, if any.
 fn wrong(mdp: &Small, make: Make) -> Option<String> {
     let (found, right) = (solve(mdp, make), best(mdp));
     let (table, right) = match (found, right) {

@@ -40,7 +40,7 @@ fn planned(mdp: &dyn Mdp, gamma: Discount, make: Make) -> Result<(Box<dyn Agent>
     Ok((planner, Solution::new(mdp, table)))
 }
 
-/// What all planners find, one after the other.
+/// Solutions of all planners, one after the other.
 fn all(mdp: &dyn Mdp, gamma: f64, check: impl Fn(&str, &dyn Agent, &Solution)) {
     for (name, make) in PLANNERS {
         let (planner, solution) = planned(mdp, Discount::Of(gamma), make).unwrap();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Action, Actions, Cell, CellShape, Cells, Element, Env, Rgb, Rng, Spec, Step};
 
 params::parameters! {
-    /// What can be chosen about a [`Bandit`].
+    /// Options of a [`Bandit`].
     #[derive(Copy)]
     pub struct BanditConfig {
         /// Number of arms
@@ -48,7 +48,7 @@ const ARM: Cell = Cell { glyph: '#', color: [56, 189, 248] };
 const PULLED: Cell = Cell { glyph: '@', color: [250, 204, 21] };
 
 impl Bandit {
-    /// The bandit of these options, or what is wrong with them.
+    /// The bandit of these options, or the error in them.
     pub fn new(config: BanditConfig) -> Result<Self, String> {
         if config.arms == 0 || config.horizon == 0 {
             return Err("a bandit needs an arm and a pull".into());

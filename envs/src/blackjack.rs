@@ -23,7 +23,7 @@ const HIT: usize = 1;
 /// Cards are drawn with replacement: 2 to 9, four kinds worth 10, and the ace, worth 11 where that
 /// does not bust (it is *usable*), else 1. Player and dealer get two cards, one of the dealer's is
 /// seen. The player draws until sticking or going over 21, which loses. Then the dealer draws up to
-/// 17 or more. Who is over 21 loses, else the higher sum wins.
+/// 17 or more. A hand over 21 loses, else the higher sum wins.
 ///
 /// - **States** the player's sum from 12 to 21, the dealer's card, and whether the player has a
 ///   usable ace: `(sum,card,ace)`, 200. Ten more are naturals, 21 with the first two cards, by the

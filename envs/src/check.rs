@@ -1,4 +1,4 @@
-//! What every environment must do, whatever its rules.
+//! Requirements on every environment.
 
 use rand::{Rng as _, SeedableRng};
 
@@ -66,7 +66,7 @@ struct Walk {
     spec: Spec,
     /// Steps of the episode under way.
     len: u32,
-    /// What it has earned so far.
+    /// Return so far.
     ret: f64,
     /// Whether the next step begins an episode: the last state of one is looked at too.
     ended: bool,

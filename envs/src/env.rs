@@ -1,4 +1,4 @@
-//! What an environment is.
+//! Interface of an environment.
 
 use rand::RngCore;
 use serde::{Serialize, de::DeserializeOwned};
@@ -10,7 +10,7 @@ use crate::{Cells, Rgb};
 
 /// A simulator, moved on by actions that are numbered from 0 or that are vectors: see [`Actions`].
 ///
-/// [`check_env`](crate::check_env) tests what is promised here.
+/// [`check_env`](crate::check_env) tests the promises made here.
 pub trait Env: Snapshot {
     /// Shapes, actions and limit: constant over the environment's life.
     fn spec(&self) -> Spec;
@@ -52,7 +52,7 @@ pub trait Env: Snapshot {
     }
 }
 
-/// What never changes about an environment.
+/// Shapes, actions and time limit of an environment; they never change.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spec {
     /// `[features]`, or `[channels, height, width]`.
@@ -77,6 +77,11 @@ impl Spec {
     /// Number of floats in an observation.
     pub fn obs_len(&self) -> usize {
         self.obs_shape.iter().product()
+    }
+
+    /// Shape of `n` observations, `[n, …]`.
+    pub fn batch_shape(&self, n: usize) -> Vec<usize> {
+        [n].iter().chain(&self.obs_shape).copied().collect()
     }
 
     /// Number of actions; 0 where they are vectors.
@@ -115,7 +120,7 @@ pub enum Actions {
     },
 }
 
-/// What is done in a step.
+/// Action of a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Action<'a> {
     /// One of [`Actions::Discrete`], by its number.
@@ -146,7 +151,7 @@ impl<'a> Action<'a> {
     }
 }
 
-/// What a step returns. Cutting an episode off for time is not the environment's business.
+/// Result of a step. Time limits are not the environment's business.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
     /// Reward of the transition.

@@ -3,7 +3,7 @@
 use crate::{Chart, ChartAmounts, ChartAxis, ChartPanel, Mdp, Outcome};
 
 params::parameters! {
-    /// What can be chosen about [`GamblersProblem`].
+    /// Options of [`GamblersProblem`].
     #[derive(Copy)]
     pub struct GamblersConfig {
         /// Capital that wins
@@ -27,7 +27,7 @@ pub struct GamblersProblem {
 }
 
 impl GamblersProblem {
-    /// The problem with these options, or what is wrong with them.
+    /// The problem with these options, or the error in them.
     pub fn new(config: GamblersConfig) -> Result<Self, String> {
         if !(0.0..=1.0).contains(&config.heads) {
             let heads = config.heads;

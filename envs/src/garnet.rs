@@ -5,7 +5,7 @@ use rand::{Rng as _, SeedableRng};
 use crate::{Mdp, Outcome, Rng};
 
 params::parameters! {
-    /// What can be chosen about a [`Garnet`].
+    /// Options of a [`Garnet`].
     #[derive(Copy)]
     pub struct GarnetConfig {
         /// Number of states
@@ -42,7 +42,7 @@ pub struct Garnet {
 }
 
 impl Garnet {
-    /// The MDP of these options, or what is wrong with them.
+    /// The MDP of these options, or the error in them.
     pub fn new(config: GarnetConfig) -> Result<Self, String> {
         check(&config)?;
         let pairs = config.states * config.actions;

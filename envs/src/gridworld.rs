@@ -46,7 +46,7 @@ pub struct GridWorld {
 }
 
 impl GridWorld {
-    /// The world of these options, or what is wrong with them.
+    /// The world of these options, or the error in them.
     pub fn new(config: &GridConfig) -> Result<Self, String> {
         let (map, rules) = config.resolve()?;
         Self::build(map, rules)
@@ -76,7 +76,7 @@ impl GridWorld {
         Ok(Self { map, rules, cells, states, end, start })
     }
 
-    /// What can happen on the way from `cell`, as changes of column and row and their probability.
+    /// Possible moves from `cell`, as changes of column and row with their probability.
     fn steps(&self, cell: usize, action: usize, visit: &mut dyn FnMut([i64; 2], f64)) {
         let [columns, rows] = self.rules.moves.steps()[action];
         let noise = self.rules.noise;
@@ -92,7 +92,7 @@ impl GridWorld {
         }
     }
 
-    /// What comes of trying to move from `cell`, a cell with a state.
+    /// Outcome of a move from `cell`, a cell with a state.
     fn land(&self, cell: usize, step: [i64; 2], prob: f64) -> Outcome {
         let GridMap { width, height, .. } = self.map;
         let column = ((cell % width) as i64 + step[0]).clamp(0, width as i64 - 1);

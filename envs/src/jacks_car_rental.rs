@@ -20,7 +20,7 @@ const PARKING: f64 = 4.0;
 const FREE_PARKING: usize = 10;
 
 params::parameters! {
-    /// What can be chosen about [`JacksCarRental`].
+    /// Options of [`JacksCarRental`].
     #[derive(Copy, Eq)]
     pub struct JacksConfig {
         /// Statement of the problem: example-4.2 or exercise-4.7
@@ -78,7 +78,7 @@ impl JacksCarRental {
         Self { config, days }
     }
 
-    /// What the night costs.
+    /// Cost of the night.
     fn cost(&self, moved: i64, mornings: [usize; 2]) -> f64 {
         match self.config.version {
             JacksVersion::Example => MOVE * moved.abs() as f64,

@@ -1,4 +1,4 @@
-//! Markov decision processes: what can happen is known, with its probability.
+//! Markov decision processes: all outcomes are known, with their probabilities.
 
 mod chart;
 mod check;
@@ -27,7 +27,7 @@ pub struct Outcome {
 
 /// A finite Markov decision process: planners ask for its outcomes, [`MdpEnv`] draws them.
 ///
-/// [`check_mdp`] tests what is promised here.
+/// [`check_mdp`] tests the promises made here.
 pub trait Mdp: Send + Sync {
     /// States are numbered from 0.
     fn n_states(&self) -> usize;
@@ -42,11 +42,11 @@ pub trait Mdp: Send + Sync {
     /// Where episodes start: states and their probabilities, which sum to 1.
     fn starts(&self) -> Vec<(usize, f64)>;
 
-    /// What the literature calls a state: `(column,row)` on a grid, counted from 1 at the bottom
+    /// Name of a state in the literature: `(column,row)` on a grid, counted from 1 at the bottom
     /// left; in Gymnasium's tables its number.
     fn state_name(&self, state: usize) -> String;
 
-    /// What the literature calls an action.
+    /// Name of an action in the literature.
     fn action_name(&self, action: usize) -> String;
 
     /// The discount this problem is usually stated with.
@@ -93,7 +93,7 @@ pub struct Grid {
     pub arrows: Vec<Option<Arrow>>,
 }
 
-/// What is at a place of a [`Grid`].
+/// Content of a place of a [`Grid`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GridCell {
     /// Nothing can stand here.
@@ -102,14 +102,14 @@ pub enum GridCell {
     State {
         /// The state that is being here.
         state: usize,
-        /// What it means to be here.
+        /// Role of the place.
         kind: CellKind,
     },
     /// No state is being here, though it is no wall: a cliff one never stays on.
     Empty,
 }
 
-/// What it means to be at a place of a [`Grid`].
+/// Role of a place of a [`Grid`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CellKind {
     /// Nothing special.

@@ -16,7 +16,7 @@ pub struct Rgb {
 /// One place of a [`Cells`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cell {
-    /// What stands for the thing in plain text; a space where there is nothing.
+    /// Character for plain text; a space where there is nothing.
     pub glyph: char,
     /// Red, green and blue.
     pub color: [u8; 3],

@@ -3,7 +3,7 @@
 use crate::{CellKind, Grid, GridCell, Mdp, Outcome};
 
 params::parameters! {
-    /// What can be chosen about [`RandomWalk`].
+    /// Options of [`RandomWalk`].
     #[derive(Copy)]
     pub struct RandomWalkConfig {
         /// Cells between the two ends
@@ -30,7 +30,7 @@ pub struct RandomWalk {
 }
 
 impl RandomWalk {
-    /// The walk of these options, or what is wrong with them.
+    /// The walk of these options, or the error in them.
     pub fn new(config: RandomWalkConfig) -> Result<Self, String> {
         if config.cells == 0 || config.cells > 1 << 24 {
             return Err(format!("cells must be 1 to {}, not {}", 1 << 24, config.cells));

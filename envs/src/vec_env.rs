@@ -27,7 +27,7 @@ pub struct Episode {
 
 /// One transition of one copy.
 pub struct Transition<'a> {
-    /// Which copy.
+    /// Number of the copy.
     pub index: usize,
     /// Observation acted on, `[obs_len]`.
     pub obs: &'a [f32],
@@ -128,7 +128,7 @@ impl VecEnv {
         self.advance(actions.iter().map(|&action| Action::Discrete(action)), visit);
     }
 
-    /// The same where actions are vectors, `[n, action_len]`, row-major. Panics unless they are.
+    /// [`step`](Self::step) for actions that are vectors, `[n, action_len]`, row-major. Panics unless they are.
     pub fn step_continuous(&mut self, actions: &[f32], visit: impl FnMut(Transition<'_>)) {
         let len = self.spec.action_len();
         assert_ne!(len, 0, "these actions are numbered: use step");
@@ -136,7 +136,7 @@ impl VecEnv {
         self.advance(actions.chunks_exact(len).map(Action::Continuous), visit);
     }
 
-    /// The same for actions of either kind as rows of numbers, `[n, action_width]`: a vector, or the
+    /// [`step`](Self::step) for actions of either kind as rows of numbers, `[n, action_width]`: a vector, or the
     /// number of an action alone in its row. Panics unless there is a row for each copy.
     pub fn step_rows(&mut self, rows: &[f32], visit: impl FnMut(Transition<'_>)) {
         match self.spec.actions {

@@ -101,7 +101,7 @@ struct BreakoutRow {
     view: View,
 }
 
-/// What an observation shows.
+/// Content of an observation.
 #[derive(Deserialize)]
 struct View {
     paddle_column: usize,

@@ -11,7 +11,7 @@ use crate::render::gif::{self, Animation};
 use crate::render::{plot, sheet};
 use crate::told;
 use agents::tabular::Table;
-use agents::{Agent, Moment, Watched};
+use agents::{Agent, Snapshot, Watched};
 use anyhow::Result;
 use envs::{Rgb, Spec};
 use generative::film::COLUMNS;
@@ -180,8 +180,8 @@ impl Figures<'_> {
         };
         let exact = agent.exact().filter(|exact| differs(table, exact));
         let title_of = |step| format!("{name} after {step} {unit}");
-        let before = agent.moments().iter().filter(|moment| moment.step < report.steps);
-        let moment = |moment: &Moment| {
+        let before = agent.snapshots().iter().filter(|moment| moment.step < report.steps);
+        let moment = |moment: &Snapshot| {
             let (values, policy) = (moment.values.clone(), moment.policy.clone());
             (title_of(moment.step), Table { values, q: vec![f64::NAN; table.q.len()], policy })
         };

@@ -62,12 +62,12 @@ fn all_actions_at_once_are_the_mean_over_those_that_may_be_drawn() {
 /// A full rollout of 12 steps, of which the one in the third row of the second copy was truncated.
 fn played(config: ActorCriticConfig) -> ActorCritic {
     let mut agent = catch(config).unwrap();
-    let rollout = &mut agent.trainer.rollout;
+    let rollout = &mut agent.trainer.collector.rollout;
     rollout.rewards = (0..12).map(|i| i as f32).collect();
     rollout.ends = vec![End::Not; 12];
     rollout.ends[7] = End::Truncated;
     rollout.ends[8] = End::Terminated;
-    rollout.finals = (0..50).map(|i| i as f32 / 50.0).collect();
+    rollout.truncated_obs = (0..50).map(|i| i as f32 / 50.0).collect();
     agent
 }
 
@@ -75,13 +75,13 @@ fn played(config: ActorCriticConfig) -> ActorCritic {
 fn bootstraps_from_the_final_and_from_the_present_observations() {
     for critic in [Critic::Advantage, Critic::Q] {
         let agent = played(ActorCriticConfig { critic, gamma: 0.5, ..small() });
-        let acting = &agent.trainer.acting;
+        let acting = &agent.trainer.frozen;
         let value = |obs: &[f32]| -> Vec<f32> {
             let obs = Tensor::from_slice(obs, (obs.len() / 50, 50), &Device::Cpu).unwrap();
             let (policy, critic) = acting.forward(&obs).unwrap();
             state_values(&policy, &critic).unwrap().to_vec1().unwrap()
         };
-        let cut = value(&agent.trainer.rollout.finals)[0];
+        let cut = value(&agent.trainer.collector.rollout.truncated_obs)[0];
         // The environments have not moved: each shows its first observation.
         let mut envs = Vec::new();
         for i in 0..3 {
@@ -146,7 +146,7 @@ fn updates_come_once_per_rollout() {
     }
     agent.step(&mut Log::default()).unwrap();
     assert_ne!(weights(&agent), first);
-    assert!(agent.trainer.rollout.is_empty());
+    assert!(agent.trainer.collector.rollout.is_empty());
 }
 
 #[test]
@@ -241,14 +241,14 @@ fn its_table_is_what_the_networks_say_of_each_state() {
         agent.act(&obs, Mode::Greedy, &mut [stream(1, "test")], &mut action).unwrap();
         assert_eq!(table.action(6), Some(action.numbers().unwrap()[0]));
         let obs = Tensor::from_vec(obs, (1, 16), &Device::Cpu).unwrap();
-        let (policy, said) = agent.trainer.acting.forward(&obs).unwrap();
-        let value = state_values(&policy, &said).unwrap();
+        let (policy, predicted) = agent.trainer.frozen.forward(&obs).unwrap();
+        let value = state_values(&policy, &predicted).unwrap();
         let value = f64::from(value.to_vec1::<f32>().unwrap()[0]);
         assert!((table.values[6] - value).abs() < 1e-6);
-        let said = said.to_vec2::<f32>().unwrap();
+        let predicted = predicted.to_vec2::<f32>().unwrap();
         match critic {
             Critic::Advantage => assert!(table.q.iter().all(|q| q.is_nan())),
-            Critic::Q => assert!((table.q[6 * 4 + 1] - f64::from(said[0][1])).abs() < 1e-6),
+            Critic::Q => assert!((table.q[6 * 4 + 1] - f64::from(predicted[0][1])).abs() < 1e-6),
         }
     }
 }
@@ -257,15 +257,18 @@ fn its_table_is_what_the_networks_say_of_each_state() {
 fn what_would_learn_nothing_is_refused() {
     let single =
         |rollout, n_envs, weights| ActorCriticConfig { rollout, n_envs, weights, ..small() };
-    let told = catch(single(1, 1, Weights::Normalised)).err().unwrap().to_string();
-    assert!(told.starts_with("--rollout 1: one weight less its own mean is 0"), "{told}");
-    assert!(told.ends_with("a --rollout or --n-envs of 2 or more, or --weights raw"), "{told}");
+    let message = catch(single(1, 1, Weights::Normalised)).err().unwrap().to_string();
+    assert!(message.starts_with("--rollout 1: one weight less its own mean is 0"), "{message}");
+    assert!(
+        message.ends_with("a --rollout or --n-envs of 2 or more, or --weights raw"),
+        "{message}"
+    );
     for (rollout, n_envs, weights) in
         [(1, 1, Weights::Raw), (2, 1, Weights::Normalised), (1, 2, Weights::Normalised)]
     {
         assert!(catch(single(rollout, n_envs, weights)).is_ok());
     }
     let unlearned = ActorCriticConfig { critic: Critic::Q, value_coef: 0.0, ..small() };
-    let told = catch(unlearned).err().unwrap().to_string();
-    assert!(told.starts_with("--value-coef 0: actions are weighed by Q"), "{told}");
+    let message = catch(unlearned).err().unwrap().to_string();
+    assert!(message.starts_with("--value-coef 0: actions are weighed by Q"), "{message}");
 }

@@ -48,17 +48,17 @@ fn terminal_states_are_worth_nothing() {
 fn the_target_is_copied_at_its_interval_only() {
     let mut agent =
         catch(DqnConfig { n_envs: 1, train_every: 1, target_every: 5, ..small() }).unwrap();
-    let first = weights(&agent.target_params);
-    assert_eq!(first, weights(&agent.params));
+    let first = weights(&agent.target.params);
+    assert_eq!(first, weights(&agent.q.params));
     while agent.updates < 4 {
         agent.step(&mut Log::default()).unwrap();
     }
-    assert_eq!(weights(&agent.target_params), first);
-    assert_ne!(weights(&agent.params), first);
+    assert_eq!(weights(&agent.target.params), first);
+    assert_ne!(weights(&agent.q.params), first);
     agent.step(&mut Log::default()).unwrap();
-    assert_eq!(weights(&agent.target_params), weights(&agent.params));
+    assert_eq!(weights(&agent.target.params), weights(&agent.q.params));
     agent.step(&mut Log::default()).unwrap();
-    assert_ne!(weights(&agent.target_params), weights(&agent.params));
+    assert_ne!(weights(&agent.target.params), weights(&agent.q.params));
 }
 
 #[test]
@@ -84,10 +84,10 @@ fn targets_come_from_the_target_network() {
         if other_target {
             let other = Params::new(7, &Device::Cpu);
             q_network(&other, agent.envs.spec(), agent.config.hidden).unwrap();
-            agent.target_params.copy_from(&other).unwrap();
+            agent.target.params.copy_from(&other).unwrap();
         }
         agent.update(&mut log).unwrap();
-        weights(&agent.params)
+        weights(&agent.q.params)
     };
     assert_eq!(updated(false), updated(false));
     assert_ne!(updated(false), updated(true));
@@ -105,9 +105,9 @@ fn epsilon_and_the_learning_rate_follow_their_schedules() {
         agent.step(&mut log).unwrap();
     }
     assert_eq!(agent.epsilon(), 0.05);
-    let before = weights(&agent.params);
+    let before = weights(&agent.q.params);
     agent.update(&mut log).unwrap();
-    assert_eq!(weights(&agent.params), before, "the learning rate has come to 0");
+    assert_eq!(weights(&agent.q.params), before, "the learning rate has come to 0");
 }
 
 #[test]

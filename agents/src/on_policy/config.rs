@@ -55,8 +55,8 @@ macro_rules! policy_parameters {
     };
 }
 
-/// The same for learners that are an [`OnPolicyTrainer`](crate::on_policy::trainer::OnPolicyTrainer): the own ones must have
-/// `rollout`, `entropy_coef`, `optimizer` and `lr`, whose defaults differ.
+/// `policy_parameters` for learners that have an [`OnPolicyTrainer`](crate::on_policy::trainer::OnPolicyTrainer):
+/// their own ones must have `rollout`, `entropy_coef`, `optimizer` and `lr`, whose defaults differ.
 macro_rules! actor_parameters {
     ($(#[$meta:meta])* pub struct $name:ident { $($own:tt)* }) => {
         policy_parameters! {

@@ -1,4 +1,4 @@
-//! From what a network says of a state to an action.
+//! Policy heads: from the outputs of a network to actions.
 //!
 //! Algorithms see an action as a row of numbers, whatever its kind: a vector as it is, a numbered
 //! action as its number alone. `W`, the width of such a row, is [`Spec::action_width`].
@@ -8,13 +8,13 @@ mod gaussian;
 pub use categorical::{Categorical, mode, sample};
 pub use gaussian::Gaussian;
 
-use crate::agent::{ActionBatch, Mode};
+use crate::actions::{ActionBatch, Mode};
 use candle_core::{DType, Result, Tensor, bail};
 use envs::{Actions, Spec};
 use nn::{Init, Params};
 use train::Rng;
 
-/// What a network's outputs say of actions; made by what the environment takes.
+/// Meaning of a network's outputs, by the kind of actions that the environment takes.
 pub enum Head {
     /// Logits of numbered actions.
     Categorical {
@@ -42,7 +42,7 @@ impl Head {
         })
     }
 
-    /// The same without gradients, and with the present parameters at any time.
+    /// The head without gradients, always with the current parameters.
     pub fn frozen(&self) -> Self {
         match self {
             Self::Categorical { actions } => Self::Categorical { actions: *actions },
@@ -72,7 +72,7 @@ impl Head {
     /// Draws an action for each row of `outputs`, in turn: `actions` is `[rows, W]`.
     ///
     /// # Errors
-    /// What the device reports.
+    /// Errors of the device.
     pub fn sample(&self, outputs: &[f32], rng: &mut Rng, actions: &mut [f32]) -> Result<()> {
         match self {
             Self::Categorical { actions: n } => {
@@ -94,7 +94,7 @@ impl Head {
     /// An action for each of N rows of `outputs`: the most probable one, or one that `rngs[i]` draws.
     ///
     /// # Errors
-    /// Where `actions` are of the other kind; what the device reports.
+    /// Where `actions` are of the other kind; errors of the device.
     pub fn act(
         &self,
         outputs: &[f32],
@@ -152,7 +152,7 @@ impl Policy {
     /// H(π(·|s)), which may be negative where actions are vectors: `[B]`.
     ///
     /// # Errors
-    /// What the device reports.
+    /// Errors of the device.
     pub fn entropy(&self) -> Result<Tensor> {
         match self {
             Self::Categorical(policy) => policy.entropy(),
@@ -235,18 +235,19 @@ mod tests {
 
         let outputs = Tensor::new(&[[0f32], [1.0]], &Device::Cpu).unwrap();
         let rows = Tensor::new(&[[0f32], [1.5]], &Device::Cpu).unwrap();
-        let said = vectors.policy(&outputs).unwrap().log_prob(&rows).unwrap();
+        let log_prob = vectors.policy(&outputs).unwrap().log_prob(&rows).unwrap();
         // σ = ½: 1/(σ·√2π), and e^−½ of it one deviation off.
         let density = (2.0 / std::f32::consts::TAU.sqrt()).ln();
-        for (said, expected) in said.to_vec1::<f32>().unwrap().iter().zip([density, density - 0.5])
+        for (log_prob, expected) in
+            log_prob.to_vec1::<f32>().unwrap().iter().zip([density, density - 0.5])
         {
-            assert!((said - expected).abs() < 1e-6, "{said}, not {expected}");
+            assert!((log_prob - expected).abs() < 1e-6, "{log_prob}, not {expected}");
         }
         let logits = Tensor::new(&[[0f32, 3f32.ln()]; 2], &Device::Cpu).unwrap();
         let rows = Tensor::new(&[[0f32], [1.0]], &Device::Cpu).unwrap();
-        let said = numbered.policy(&logits).unwrap().log_prob(&rows).unwrap();
-        for (said, expected) in said.to_vec1::<f32>().unwrap().iter().zip([0.25f32, 0.75]) {
-            assert!((said - expected.ln()).abs() < 1e-6, "{said}, not log {expected}");
+        let log_prob = numbered.policy(&logits).unwrap().log_prob(&rows).unwrap();
+        for (log_prob, expected) in log_prob.to_vec1::<f32>().unwrap().iter().zip([0.25f32, 0.75]) {
+            assert!((log_prob - expected.ln()).abs() < 1e-6, "{log_prob}, not log {expected}");
         }
     }
 }

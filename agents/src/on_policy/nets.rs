@@ -1,11 +1,11 @@
-//! The networks of policy-gradient learners: one says how to act, one what a state is worth.
+//! Policy and critic networks of policy-gradient learners.
 use crate::on_policy::heads::{Head, Policy};
 use candle_core::{Module, Result, Tensor, bail};
 use envs::Spec;
 use nn::{Activation, Conv2d, Conv2dConfig, Flatten, Frozen, Layer, Linear, Params, Sequential};
 use serde::{Deserialize, Serialize};
 
-/// What a policy and its critic have in common.
+/// Layers that policy and critic share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sharing {
@@ -15,7 +15,7 @@ pub enum Sharing {
     Shared,
 }
 
-/// What weights start from.
+/// Initialisation of weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Start {
@@ -26,12 +26,12 @@ pub enum Start {
     FanIn,
 }
 
-/// How large networks are and where they start.
+/// Size and initialisation of networks.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
     /// Units in each hidden layer.
     pub hidden: usize,
-    /// What weights start from.
+    /// Initialisation of weights.
     pub start: Start,
     /// log σ at first, where actions are vectors.
     pub log_std: f64,
@@ -43,13 +43,12 @@ const POLICY_GAIN: f64 = 0.01;
 /// Gain of the critic's last layer.
 const CRITIC_GAIN: f64 = 1.0;
 
-/// What a policy says of actions, `[B, A]` logits or `[B, D]` means, and a critic's values
-/// `[B, outputs]`.
+/// A policy's outputs, `[B, A]` logits or `[B, D]` means, and a critic's values `[B, outputs]`.
 pub struct ActorCriticNet<N> {
     trunk: N,
     policy: N,
     critic: N,
-    /// How actions follow from what the policy says.
+    /// Head of the policy.
     pub head: Head,
 }
 
@@ -86,7 +85,7 @@ impl ActorCriticNet<Sequential> {
         })
     }
 
-    /// The same networks without gradients: see [`Sequential::frozen`].
+    /// The networks without gradients: see [`Sequential::frozen`].
     pub fn frozen(&self) -> ActorCriticNet<Frozen> {
         ActorCriticNet {
             trunk: self.trunk.frozen(),
@@ -101,17 +100,17 @@ impl<N: Module> ActorCriticNet<N> {
     /// π(·|s) and values `[B, outputs]` for observations `[B, …]`.
     ///
     /// # Errors
-    /// What the layers report.
+    /// Errors of the layers.
     pub fn forward(&self, obs: &Tensor) -> Result<(Policy, Tensor)> {
         let features = self.trunk.forward(obs)?;
         let policy = self.head.policy(&self.policy.forward(&features)?)?;
         Ok((policy, self.critic.forward(&features)?))
     }
 
-    /// What the policy says alone, for its [`Head`]: `[B, A]` or `[B, D]`.
+    /// Outputs of the policy alone, for its [`Head`]: `[B, A]` or `[B, D]`.
     ///
     /// # Errors
-    /// What the layers report.
+    /// Errors of the layers.
     pub fn outputs(&self, obs: &Tensor) -> Result<Tensor> {
         self.policy.forward(&self.trunk.forward(obs)?)
     }
@@ -177,7 +176,7 @@ fn body(params: &Params, name: &str, spec: &Spec, shape: Shape) -> Result<Vec<La
     }
 }
 
-/// What a fully connected layer is like.
+/// Activation and initialisation of a fully connected layer.
 struct Form {
     activation: Activation,
     /// That of an orthogonal start; another one has none.
@@ -218,12 +217,12 @@ mod tests {
                 let dims: Vec<_> = [5].iter().chain(&spec.obs_shape).copied().collect();
                 let obs = Tensor::ones(dims, candle_core::DType::F32, &Device::Cpu).unwrap();
                 let (policy, values) = net.forward(&obs).unwrap();
-                let said = net.outputs(&obs).unwrap();
-                assert_eq!(said.dims(), [5, outputs_of_policy]);
+                let logits = net.outputs(&obs).unwrap();
+                assert_eq!(logits.dims(), [5, outputs_of_policy]);
                 assert_eq!(values.dims(), [5, outputs]);
                 let frozen = net.frozen();
                 let bits = |t: &Tensor| t.to_vec2::<f32>().unwrap();
-                assert_eq!(bits(&frozen.outputs(&obs).unwrap()), bits(&said));
+                assert_eq!(bits(&frozen.outputs(&obs).unwrap()), bits(&logits));
                 let (frozen_policy, frozen_values) = frozen.forward(&obs).unwrap();
                 assert_eq!(bits(&frozen_values), bits(&values));
                 let entropy = |policy: &Policy| policy.entropy().unwrap();
@@ -231,7 +230,7 @@ mod tests {
                 assert_eq!(bits(&entropy(&frozen_policy)), bits(&entropy(&policy)));
                 assert!(entropy(&policy).track_op() && !entropy(&frozen_policy).track_op());
                 // Every action is nearly as probable as every other.
-                let largest = said.abs().unwrap().max_all().unwrap();
+                let largest = logits.abs().unwrap().max_all().unwrap();
                 assert!(largest.to_scalar::<f32>().unwrap() < 0.1);
                 let names: Vec<_> = params.named().into_iter().map(|(name, _)| name).collect();
                 let bodies = names.iter().filter(|name| name.ends_with("weight")).count();

@@ -1,4 +1,4 @@
-//! What a step turned out to be worth (Sutton & Barto, chapters 3, 7 and 12; Schulman et al. 2016,
+//! Returns and advantages, GAE among them (Sutton & Barto, chapters 3, 7 and 12; Schulman et al. 2016,
 //! "High-Dimensional Continuous Control Using Generalized Advantage Estimation").
 //!
 //! All of it is computed in `f64` from the last step back to the first.
@@ -82,7 +82,29 @@ pub fn discounted_return(rewards: &[f32], gamma: f64, after: f64) -> f64 {
     rewards.iter().rev().fold(after, |later, reward| f64::from(*reward) + gamma * later)
 }
 
-/// What becomes of the weights of actions before they are used.
+/// Return that an action is given credit for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Returns {
+    /// The discounted rewards from then on: the others do not depend on the action.
+    ToGo,
+    /// The discounted return of its episode.
+    Whole,
+}
+
+/// Baseline that is subtracted from the returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Baseline {
+    /// Nothing.
+    None,
+    /// Their mean over all steps of the update.
+    Mean,
+    /// V(s), which is regressed on them. Truncated episodes bootstrap from it.
+    Value,
+}
+
+/// Normalisation of advantages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Weights {

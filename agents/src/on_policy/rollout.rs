@@ -1,11 +1,11 @@
-//! What happened while a policy acted, kept until it learns from it.
-use crate::on_policy::returns::Steps;
+//! Rollouts: transitions of the current policy, kept until the update.
+use super::returns::{Steps, discounted_return, rewards_to_go};
 use anyhow::{Result, ensure};
 use bytemuck::{Pod, Zeroable, cast_slice_mut};
 use envs::{Action, End, Spec, Transition};
 use train::Checkpoint;
 
-/// Transitions in the order they were made. Room for a rollout is taken at first and kept.
+/// Transitions in the order they were made. Memory for a rollout is allocated once.
 pub struct Rollout {
     obs_len: usize,
     width: usize,
@@ -17,11 +17,10 @@ pub struct Rollout {
     pub rewards: Vec<f32>,
     /// Whether the episode ended, and how, `[len]`.
     pub ends: Vec<End>,
-    /// Which copy of the environment it was, `[len]`.
+    /// Copy of the environment, `[len]`.
     pub copies: Vec<u32>,
-    /// The final observations of the episodes that were truncated, in order, `[K, obs_len]`: what
-    /// would have followed is worth V of them.
-    pub finals: Vec<f32>,
+    /// Truncated final observations, in order, `[K, obs_len]`: returns bootstrap from V of them.
+    pub truncated_obs: Vec<f32>,
 }
 
 impl Rollout {
@@ -36,7 +35,7 @@ impl Rollout {
             rewards: Vec::with_capacity(len),
             ends: Vec::with_capacity(len),
             copies: Vec::with_capacity(len),
-            finals: Vec::new(),
+            truncated_obs: Vec::new(),
         }
     }
 
@@ -61,7 +60,7 @@ impl Rollout {
         self.ends.push(transition.end);
         self.copies.push(copy as u32);
         if transition.end == End::Truncated {
-            self.finals.extend_from_slice(transition.next_obs);
+            self.truncated_obs.extend_from_slice(transition.next_obs);
         }
     }
 
@@ -72,24 +71,55 @@ impl Rollout {
         self.rewards.clear();
         self.ends.clear();
         self.copies.clear();
-        self.finals.clear();
+        self.truncated_obs.clear();
     }
 
     /// Puts V of the states that [`Steps::next_values`] asks for in their places, for a rollout of
-    /// `T` steps of each of `N` copies: `finals` is V of the final observations, `[K]`, `current` V
+    /// `T` steps of each of `N` copies: `truncated` is V of [`truncated_obs`](Self::truncated_obs), `[K]`, `current` V
     /// of the states the copies are in now, `[N]`.
-    pub fn next_values(&self, finals: &[f32], current: &[f32], next_values: &mut [f32]) {
+    pub fn next_values(&self, truncated: &[f32], current: &[f32], next_values: &mut [f32]) {
         next_values.fill(0.0);
         let last = self.len().saturating_sub(current.len());
         next_values[last..].copy_from_slice(current);
-        let truncated =
-            self.ends.iter().zip(next_values).filter(|(end, _)| **end == End::Truncated);
-        truncated.zip(finals).for_each(|((_, next), value)| *next = *value);
+        let ends = self.ends.iter().zip(next_values).filter(|(end, _)| **end == End::Truncated);
+        ends.zip(truncated).for_each(|((_, next), value)| *next = *value);
     }
 
     /// The rollout as `T` steps of each of `n` copies, with V of the states.
     pub fn steps<'a>(&'a self, n: usize, values: &'a [f32], next_values: &'a [f32]) -> Steps<'a> {
         Steps { n, rewards: &self.rewards, ends: &self.ends, values, next_values }
+    }
+
+    /// The rows of each finished episode, first step first.
+    pub fn episodes(&self) -> Vec<Vec<usize>> {
+        let mut finished = Vec::new();
+        let copies = self.copies.iter().max().map_or(0, |&last| last as usize + 1);
+        let mut open = vec![Vec::new(); copies];
+        for (row, (&copy, end)) in self.copies.iter().zip(&self.ends).enumerate() {
+            let episode = &mut open[copy as usize];
+            episode.push(row);
+            if *end != End::Not {
+                finished.push(std::mem::take(episode));
+            }
+        }
+        finished
+    }
+
+    /// For each step the return of its whole episode and the one from then on, `[len]` each; `bootstrap` is
+    /// V of the state an episode was cut off in, at its last step, and 0 elsewhere, `[len]`.
+    pub fn episode_returns(&self, gamma: f64, bootstrap: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let (mut whole, mut to_go) = (vec![0.0; self.len()], vec![0.0; self.len()]);
+        for episode in self.episodes() {
+            let after = episode.last().map_or(0.0, |&last| f64::from(bootstrap[last]));
+            let rewards: Vec<f32> = episode.iter().map(|&row| self.rewards[row]).collect();
+            let mut returns = vec![0.0; rewards.len()];
+            rewards_to_go(&rewards, gamma, after, &mut returns);
+            let ret = discounted_return(&rewards, gamma, after) as f32;
+            for (&row, ret_to_go) in episode.iter().zip(returns) {
+                (whole[row], to_go[row]) = (ret, ret_to_go);
+            }
+        }
+        (whole, to_go)
     }
 
     /// Saves or loads the transitions held, of `copies` copies of an environment like `spec`.
@@ -102,23 +132,23 @@ impl Rollout {
         (spec, copies): (&Spec, usize),
         checkpoint: &mut Checkpoint,
     ) -> Result<()> {
-        let mut held = (self.len(), self.finals.len());
+        let mut held = (self.len(), self.truncated_obs.len());
         checkpoint.value(&format!("{name}-len"), &mut held)?;
-        let (len, finals) = held;
+        let (len, truncated) = held;
         let rows = |width: usize| len.saturating_mul(width);
         checkpoint.check_len(&format!("{name}-obs"), rows(self.obs_len), size_of::<f32>())?;
         checkpoint.check_len(&format!("{name}-actions"), rows(self.width), size_of::<f32>())?;
         checkpoint.check_len(&format!("{name}-rewards"), len, size_of::<f32>())?;
         checkpoint.check_len(&format!("{name}-ends"), len, 1)?;
         checkpoint.check_len(&format!("{name}-copies"), len, size_of::<u32>())?;
-        checkpoint.check_len(&format!("{name}-finals"), finals, size_of::<f32>())?;
+        checkpoint.check_len(&format!("{name}-finals"), truncated, size_of::<f32>())?;
         let mut ends: Vec<u8> = self.ends.iter().map(|end| *end as u8).collect();
         part(checkpoint, &format!("{name}-obs"), &mut self.obs, len * self.obs_len)?;
         part(checkpoint, &format!("{name}-actions"), &mut self.actions, len * self.width)?;
         part(checkpoint, &format!("{name}-rewards"), &mut self.rewards, len)?;
         part(checkpoint, &format!("{name}-ends"), &mut ends, len)?;
         part(checkpoint, &format!("{name}-copies"), &mut self.copies, len)?;
-        part(checkpoint, &format!("{name}-finals"), &mut self.finals, finals)?;
+        part(checkpoint, &format!("{name}-finals"), &mut self.truncated_obs, truncated)?;
         const ENDS: [End; 3] = [End::Not, End::Terminated, End::Truncated];
         let known = ends.iter().map_while(|end| ENDS.iter().find(|known| **known as u8 == *end));
         let known: Vec<End> = known.copied().collect();
@@ -131,13 +161,13 @@ impl Rollout {
         let numbered = |action: &f32| spec.action_len() > 0 || (0..n).any(|i| i as f32 == *action);
         let actions = || self.actions.iter().all(|action| action.is_finite() && numbered(action));
         checkpoint.check(&format!("{name}-actions"), "actions there are, are expected", actions)?;
-        let numbers = self.obs.iter().chain(&self.rewards).chain(&self.finals);
+        let numbers = self.obs.iter().chain(&self.rewards).chain(&self.truncated_obs);
         checkpoint.check(name, "finite rewards and observations are expected", || {
             numbers.clone().all(|number| number.is_finite())
         })?;
         let cut = self.ends.iter().filter(|end| **end == End::Truncated).count();
         checkpoint.check(&format!("{name}-finals"), "one of each truncated episode", || {
-            Some(self.finals.len()) == cut.checked_mul(self.obs_len)
+            Some(self.truncated_obs.len()) == cut.checked_mul(self.obs_len)
         })
     }
 }
@@ -184,7 +214,7 @@ mod tests {
     #[test]
     fn values_of_what_follows_find_their_places() {
         let rollout = rollout();
-        assert_eq!(rollout.finals, [11.0, 11.0, 15.0, 15.0]);
+        assert_eq!(rollout.truncated_obs, [11.0, 11.0, 15.0, 15.0]);
         assert_eq!(rollout.actions, [3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
         let mut next_values = [9.0; 6];
         rollout.next_values(&[1.5, 2.5], &[7.0, 8.0], &mut next_values);
@@ -211,7 +241,7 @@ mod tests {
         (0..9).for_each(|i| push(&mut other, i, End::Truncated));
         let mut checkpoint = Checkpoint::open(&path, train::Scope::All).unwrap();
         other.state("rollout", (&spec, 2), &mut checkpoint).unwrap();
-        assert_eq!((&other.obs, &other.finals), (&rollout.obs, &rollout.finals));
+        assert_eq!((&other.obs, &other.truncated_obs), (&rollout.obs, &rollout.truncated_obs));
         assert_eq!((&other.actions, &other.copies), (&rollout.actions, &rollout.copies));
         assert_eq!((&other.rewards, &other.ends), (&rollout.rewards, &rollout.ends));
     }

@@ -1,9 +1,9 @@
-//! Observations and rewards as a learner sees them: brought to a common size, and clipped.
+//! Normalisation and clipping of observations and rewards.
 use anyhow::Result;
 use envs::{End, ObsNorm, RewardNorm, Transition};
 use train::{Checkpoint, MODEL};
 
-/// What is done to observations and rewards.
+/// Normalisation and clipping of observations and rewards.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scaling {
     pub(crate) normalize_obs: bool,
@@ -16,13 +16,13 @@ pub(crate) struct Scaling {
     pub(crate) gamma: f64,
 }
 
-/// Does it, by what was collected so far.
+/// Normalises by the statistics so far, and clips.
 pub(crate) struct Scaler {
     obs: Option<ObsNorm>,
     reward: Option<RewardNorm>,
     clip_obs: f32,
     clip_reward: f32,
-    /// What is seen of the final observation of an episode, `[obs_len]`.
+    /// Scaled final observation of a truncated episode, `[obs_len]`.
     last: Vec<f32>,
 }
 
@@ -42,14 +42,14 @@ impl Scaler {
         }
     }
 
-    /// Takes observations that are about to be acted on into account: `[rows, obs_len]`.
+    /// Updates the statistics by observations that are about to be acted on, `[rows, obs_len]`.
     pub(crate) fn update(&mut self, obs: &[f32]) {
         if let Some(norm) = &mut self.obs {
             norm.update(obs);
         }
     }
 
-    /// Writes what the networks see for `obs`, both `[rows, obs_len]`.
+    /// Scales `obs` into `seen`, both `[rows, obs_len]`.
     pub(crate) fn obs(&self, obs: &[f32], seen: &mut [f32]) {
         match &self.obs {
             Some(norm) => norm.apply(obs, seen),
@@ -60,8 +60,8 @@ impl Scaler {
         }
     }
 
-    /// The transition of copy `copy` as it is learned from, where the networks saw `seen` `[obs_len]` of
-    /// its first state; its reward is taken into account.
+    /// Scales the transition of copy `copy`, whose observation was scaled to `seen`, `[obs_len]`; its reward
+    /// updates the statistics.
     pub(crate) fn transition<'a>(
         &'a mut self,
         transition: Transition<'a>,
@@ -75,7 +75,7 @@ impl Scaler {
             }
             None => transition.reward.clamp(-self.clip_reward, self.clip_reward),
         };
-        // Nobody asks for the others.
+        // Only truncated transitions bootstrap from `next_obs`.
         if transition.end == End::Truncated {
             let mut last = std::mem::take(&mut self.last);
             self.obs(transition.next_obs, &mut last);
@@ -84,8 +84,8 @@ impl Scaler {
         Transition { obs: seen, reward, next_obs: &self.last, ..transition }
     }
 
-    /// Saves or loads what was collected. A policy can't act without that of observations, so that is
-    /// part of the model.
+    /// Saves or loads the statistics. A policy can't act without those of observations, so they are part of
+    /// the model.
     pub(crate) fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
         if let Some(norm) = &mut self.obs {
             let (now, name) = (norm.clone(), format!("{MODEL}.obs-norm"));
@@ -129,7 +129,7 @@ mod tests {
         seen
     }
 
-    /// What is learned of a transition to `next_obs`: its first number, its reward, its last one.
+    /// First number, reward and last number of a scaled transition to `next_obs`.
     fn learned(scaler: &mut Scaler, reward: f32, next_obs: f32, end: End) -> [f32; 3] {
         let env: &dyn Env = &Catch::default();
         let (obs, next_obs, action) = ([99.0], [next_obs], Action::Discrete(1));
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(learned(&mut scaler, -4.0, 5.0, End::Truncated), [7.0, -1.0, 2.0]);
     }
 
-    /// What the normalisations themselves do is tested beside them.
+    /// The normalisations themselves are tested beside them.
     #[test]
     fn normalised_by_what_was_collected() {
         let scaling = Scaling { normalize_obs: true, clip_obs: 1.5, normalize_reward: true, ..RAW };

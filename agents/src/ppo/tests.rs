@@ -118,7 +118,7 @@ fn weights(agent: &Ppo) -> Vec<Vec<f32>> {
 fn updated(config: PpoConfig) -> Ppo {
     let mut agent = catch(config).unwrap();
     (0..16).for_each(|_| _ = agent.step(&mut Log::default()).unwrap());
-    assert!(agent.trainer.rollout.is_empty());
+    assert!(agent.trainer.collector.rollout.is_empty());
     agent
 }
 
@@ -164,15 +164,18 @@ fn what_is_out_of_range_is_named() {
 fn what_would_learn_nothing_is_refused() {
     // Issue 15, L1: one advantage less its own mean is 0.
     let single = |advantages| PpoConfig { batch: 1, advantages, ..small() };
-    let told = catch(single(Weights::Normalised)).err().unwrap().to_string();
-    assert!(told.starts_with("--batch 1: one advantage less its own mean is 0"), "{told}");
-    assert!(told.ends_with("give a --batch of 2 or more, or --advantages raw"), "{told}");
+    let message = catch(single(Weights::Normalised)).err().unwrap().to_string();
+    assert!(message.starts_with("--batch 1: one advantage less its own mean is 0"), "{message}");
+    assert!(message.ends_with("give a --batch of 2 or more, or --advantages raw"), "{message}");
     assert!(catch(single(Weights::Raw)).is_ok());
     assert!(catch(PpoConfig { batch: 2, ..small() }).is_ok());
     // 48 transitions are there when the first update is made.
     let falling = |lr_steps| PpoConfig { lr_end: 0.0, lr_steps, ..small() };
-    let told = catch(falling(48)).err().unwrap().to_string();
-    assert!(told.starts_with("--lr-end 0: with --lr-steps 48 the learning rate is 0"), "{told}");
+    let message = catch(falling(48)).err().unwrap().to_string();
+    assert!(
+        message.starts_with("--lr-end 0: with --lr-steps 48 the learning rate is 0"),
+        "{message}"
+    );
     assert!(catch(falling(49)).is_ok());
 }
 

@@ -1,8 +1,9 @@
 //! The rule by enumeration, the learner by its three promises.
 use super::*;
 use crate::on_policy::heads::Categorical;
-use End::{Not, Terminated, Truncated};
+use crate::on_policy::returns::{discounted_return, rewards_to_go};
 use candle_core::Var;
+use envs::End::{Not, Terminated, Truncated};
 use envs::{Bandit, BanditConfig, CartPole, Catch, Pendulum};
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
 use train::{Outcome, Plan, Run, fit};
@@ -88,11 +89,11 @@ fn the_expected_gradient_is_that_of_the_expected_return() {
 /// Two copies; the second is truncated, and begins another episode.
 fn played(config: ReinforceConfig) -> Reinforce {
     let mut agent = catch(config).unwrap();
-    let rollout = &mut agent.rollout;
+    let rollout = &mut agent.collector.rollout;
     rollout.rewards = vec![1.0, 10.0, 2.0, 20.0, 4.0, 40.0];
     rollout.copies = vec![0, 1, 0, 1, 0, 1];
     rollout.ends = vec![Not, Not, Not, Truncated, Terminated, Terminated];
-    rollout.finals = (0..50).map(|i| i as f32 / 50.0).collect();
+    rollout.truncated_obs = (0..50).map(|i| i as f32 / 50.0).collect();
     agent
 }
 
@@ -112,7 +113,7 @@ fn returns_are_by_episode_by_hand() {
 #[test]
 fn a_learned_value_says_what_a_time_limit_cut_off() {
     let agent = played(ReinforceConfig { gamma: 0.5, ..small() });
-    let value = agent.values(&agent.rollout.finals).unwrap()[0];
+    let value = agent.values(&agent.collector.rollout.truncated_obs).unwrap()[0];
     assert!(value.abs() > 1e-3);
     let (_, to_go) = agent.returns().unwrap();
     assert_eq!(to_go[3], 20.0 + 0.5 * value);
@@ -125,15 +126,29 @@ fn every_episode_that_is_begun_is_finished_and_counts() {
     let make: MakeEnv = Box::new(|| Box::new(CartPole::default()));
     let mut agent = Reinforce::new(make, small(), 1, &Device::Cpu).unwrap();
     let mut units = 0;
-    while agent.playing.contains(&true) {
+    while !agent.collector.is_full() {
         units += agent.play(&mut Log::default()).unwrap();
     }
-    assert_eq!(units, agent.rollout.len());
-    let finished = episodes(&agent.rollout);
+    assert_eq!(units, agent.collector.rollout.len());
+    let finished = agent.collector.rollout.episodes();
     assert_eq!(finished.len(), 5);
     assert_eq!(finished.iter().map(Vec::len).sum::<usize>(), units);
     agent.update(&mut Log::default()).unwrap();
-    assert!(agent.rollout.is_empty() && agent.playing == [true; 3] && agent.begun == 3);
+    assert!(agent.collector.rollout.is_empty() && !agent.collector.is_full());
+}
+
+/// Uphill on the loss of an update's episodes, `[P]`, with `less` taken off each advantage.
+fn ascent(agent: &mut Reinforce, less: f32) -> Vec<f32> {
+    let loss = |agent: &Reinforce, _: &Rollout, mut advantages: Vec<f32>| {
+        advantages.iter_mut().for_each(|advantage| *advantage -= less);
+        agent.loss(&advantages, &mut Log::default())
+    };
+    let downhill = agent.play_episodes(loss).unwrap().backward().unwrap();
+    let slopes = |(_, var): (String, Var)| {
+        let slopes = downhill.get(&var).unwrap().flatten_all().unwrap();
+        slopes.neg().unwrap().to_vec1::<f32>().unwrap()
+    };
+    agent.params().named().into_iter().flat_map(slopes).collect()
 }
 
 /// Of whole episodes drawn anew each time, and of the same ones the update's own.
@@ -142,14 +157,14 @@ fn the_gradient_is_what_an_update_follows() {
     let config = || ReinforceConfig { optimizer: OptimizerName::Sgd, lr: 1.0, ..small() };
     let (mut agent, mut updated) = (catch(config()).unwrap(), catch(config()).unwrap());
     let flat = |agent: &Reinforce| -> Vec<f32> {
-        let vars = agent.params.named();
+        let vars = agent.params().named();
         let flat = |(_, var): &(String, Var)| var.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         vars.iter().flat_map(flat).collect()
     };
     let before = flat(&agent);
-    let gradient = agent.gradient(&|_, _| 0.0).unwrap();
+    let gradient = ascent(&mut agent, 0.0);
     assert_eq!(flat(&agent), before, "nothing is learned");
-    while updated.playing.contains(&true) {
+    while !updated.collector.is_full() {
         updated.play(&mut Log::default()).unwrap();
     }
     updated.update(&mut Log::default()).unwrap();
@@ -162,8 +177,8 @@ fn the_gradient_is_what_an_update_follows() {
     // episodes.
     let less = |c: f32| {
         let mut agent = catch(config()).unwrap();
-        let first = agent.gradient(&|_, _| c).unwrap();
-        assert_ne!(first, agent.gradient(&|_, _| c).unwrap());
+        let first = ascent(&mut agent, c);
+        assert_ne!(first, ascent(&mut agent, c));
         first
     };
     let (none, one, minus_one) = (less(0.0), less(1.0), less(-1.0));
@@ -232,12 +247,12 @@ fn what_would_learn_nothing_is_refused() {
         n_envs: 1,
         ..small()
     };
-    for (baseline, weights, told) in [
+    for (baseline, weights, message) in [
         (Baseline::Mean, Weights::Raw, "--baseline mean: the steps of one episode"),
         (Baseline::None, Weights::Normalised, "--weights normalised: the steps of one episode"),
     ] {
         let error = catch(single(Returns::Whole, baseline, weights)).err().unwrap().to_string();
-        assert!(error.starts_with(told), "{error}");
+        assert!(error.starts_with(message), "{error}");
         assert!(catch(single(Returns::ToGo, baseline, weights)).is_ok());
     }
     assert!(catch(single(Returns::Whole, Baseline::Value, Weights::Normalised)).is_ok());
@@ -259,8 +274,11 @@ fn updates_of_one_step_whose_weight_is_0_are_told_of() {
         (Baseline::Mean, Weights::Raw, "--baseline mean: "),
         (Baseline::Value, Weights::Normalised, "--weights normalised: "),
     ] {
-        let told = steps(bandit(baseline, weights)).unwrap();
-        assert!(told.starts_with(flag) && told.ends_with("give --episodes 2 or more"), "{told}");
+        let message = steps(bandit(baseline, weights)).unwrap();
+        assert!(
+            message.starts_with(flag) && message.ends_with("give --episodes 2 or more"),
+            "{message}"
+        );
     }
     assert_eq!(steps(bandit(Baseline::Value, Weights::Raw)), None);
 }

@@ -1,7 +1,7 @@
 //! Choice of an action, certain or random.
 use serde::{Deserialize, Serialize};
 
-/// What a policy does in a state.
+/// Action of a policy in a state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Choice {

@@ -8,7 +8,7 @@ use train::Text;
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "train::Text")]
 pub enum Discount {
-    /// `own`: what [`Mdp::discount`] says.
+    /// `own`: [`Mdp::discount`](envs::Mdp::discount).
     #[default]
     Own,
     /// This number, between 0 and 1.
@@ -50,19 +50,18 @@ impl TryFrom<Text> for Discount {
     }
 }
 
-/// By how much less than 1 learners of control with a table take γ = 1 to be.
+/// 1 − γ that tabular learners of control take for γ = 1.
 pub(crate) const TABLE_HASTE: f64 = 1e-9;
 
-/// The same of those whose values are approximate: more than their errors, or these decide.
+/// 1 − γ that learners with approximate values take for γ = 1: more than their errors, or these decide.
 pub(crate) const APPROXIMATE_HASTE: f64 = 1e-2;
 
 /// γ as learners of control take it: a little less where it is 1.
 ///
-/// Where a loop costs nothing, the equation of optimal values has more than one solution at γ = 1: what its
-/// states are thought to be worth beyond the best way to an end holds itself up, and an error once made
-/// stays; and going round for ever ties with ending. Of γ a little below 1 there is one solution, which
-/// comes to that of the ways to an end as γ goes to 1, and in which sooner is better (the perturbation of
-/// Bertsekas 2018, "Proper Policies in Infinite-State Stochastic Shortest Path Problems", by a discount in
+/// Where a loop costs nothing, the equation of optimal values has more than one solution at γ = 1: an
+/// overestimate of its states sustains itself, and going round for ever ties with ending. With γ a little
+/// below 1 there is one solution, which comes to that of the ways to an end as γ goes to 1, and in which
+/// sooner is better (the perturbation of Bertsekas 2018, "Proper Policies in Infinite-State Stochastic Shortest Path Problems", by a discount in
 /// place of a cost, so that the unit of rewards does not matter).
 pub(crate) fn hastened(gamma: f64, haste: f64) -> f64 {
     if gamma == 1.0 { 1.0 - haste } else { gamma }

@@ -3,7 +3,7 @@ use super::choice::Choice;
 use super::discount::Discount;
 use super::model::{Endless, Model, Rests, Way, Worth};
 use super::table::Table;
-use crate::agent::ActionBatch;
+use crate::actions::ActionBatch;
 use anyhow::{Context, Result, bail, ensure};
 use envs::Mdp;
 use std::sync::OnceLock;
@@ -15,7 +15,7 @@ pub struct DiscountedMdp {
     pub model: Model,
     /// γ.
     pub gamma: f64,
-    /// Where nothing is lost by staying for ever; where γ < 1, nobody asks.
+    /// Sets of states where staying for ever costs nothing; `None` where γ < 1.
     pub(super) rests: Option<Rests>,
     states: Vec<String>,
     actions: Vec<String>,
@@ -27,17 +27,17 @@ impl DiscountedMdp {
     /// `mdp` with the discount that was chosen, to evaluate policies.
     ///
     /// # Errors
-    /// What [`Model::new`] finds; where γ = 1 and every policy loses more and more from some state.
+    /// Those of [`Model::new`]; where γ = 1 and every policy loses more and more from some state.
     pub fn new(mdp: &dyn Mdp, discount: Discount) -> Result<Self> {
         let problem = Self::read(mdp, discount)?;
         problem.check_ends()?;
         Ok(problem)
     }
 
-    /// The same, to look for the best policy.
+    /// `mdp` with the discount that was chosen, to look for the best policy.
     ///
     /// # Errors
-    /// What [`new`](Self::new) finds; where γ = 1 and one can go round for ever so that what has been
+    /// Those of [`new`](Self::new); where γ = 1 and one can go round for ever so that what has been
     /// earned grows, or never settles.
     pub fn to_solve(mdp: &dyn Mdp, discount: Discount) -> Result<Self> {
         let problem = Self::read(mdp, discount)?;
@@ -146,12 +146,12 @@ impl DiscountedMdp {
         )
     }
 
-    /// What a state is called.
+    /// Name of a state.
     pub fn state_name(&self, state: usize) -> &str {
         &self.states[state]
     }
 
-    /// What pairs are worth by `values`, `[S]`, a step ahead.
+    /// Worth of pairs by `values`, `[S]`, one step ahead.
     pub(super) fn worth(&self, values: &[f64]) -> impl Fn(usize) -> Worth + Sync {
         move |pair| self.model.worth(pair, values, self.gamma)
     }
@@ -189,7 +189,7 @@ impl DiscountedMdp {
         act_by_state(model, obs, actions, |_, state| policy[state].map(action))
     }
 
-    /// Has the policy found anew when next it is played: values have changed.
+    /// Drops the cached policy: values have changed.
     pub(super) fn forget_policy(&mut self) {
         self.played.take();
     }

@@ -1,8 +1,8 @@
 //! Known MDPs and tables: planners, and learners without a network.
 //!
 //! Letters: s, s' states; a action; v `[S]` values of states; q values of pairs, a pair being an
-//! action that is available in its state. Planners keep them by pair, `[P]`; learners, who may not
-//! know yet what there is, by state and action, `[S, A]`, with −∞ where there is no such pair.
+//! action that is available in its state. Planners keep them by pair, `[P]`; learners, which may not
+//! know all states yet, by state and action, `[S, A]`, with −∞ where there is no such pair.
 mod choice;
 mod discount;
 mod discounted_mdp;
@@ -38,4 +38,5 @@ pub use planning::{
 pub use policy::Policy;
 pub(crate) use policy::solve;
 pub use policy_name::PolicyName;
+pub(crate) use table::one_hot_batches;
 pub use table::{Solution, Table};

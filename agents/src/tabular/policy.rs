@@ -1,4 +1,4 @@
-//! A given policy π(a | s), for those who evaluate one.
+//! A given policy π(a | s), to be evaluated.
 mod solve;
 
 pub(crate) use solve::solve;
@@ -7,7 +7,7 @@ use super::choice::Choice;
 use super::discounted_mdp::DiscountedMdp;
 use super::model::Model;
 use super::table::Table;
-use crate::agent::Mode;
+use crate::actions::Mode;
 use anyhow::{Result, anyhow, bail};
 use bytemuck::cast_slice_mut;
 use envs::Mdp;
@@ -37,7 +37,7 @@ impl Policy {
         Self { probs }
     }
 
-    /// What `choices` say, `[S]`; a terminal state has none.
+    /// The policy of `choices`, `[S]`; a terminal state has none.
     ///
     /// # Errors
     /// Where there are not as many choices as states; names the first state whose choice is none,
@@ -97,7 +97,7 @@ impl Policy {
         self.probs[pair]
     }
 
-    /// What is done in a state; `None` where it is terminal.
+    /// Action of a state; `None` where it is terminal.
     pub fn choice(&self, model: &Model, state: usize) -> Option<Choice> {
         let mut probs = vec![0.0; model.n_actions()];
         for pair in model.pairs(state) {
@@ -130,7 +130,7 @@ impl Policy {
         taken.map(|pair| self.probs[pair] * model.q(pair, values, gamma)).sum()
     }
 
-    /// What numbers a backup of a state adds up come to without their signs.
+    /// Sum of the magnitudes that a backup of a state adds up.
     pub(super) fn magnitude(&self, model: &Model, state: usize, values: &[f64], gamma: f64) -> f64 {
         let worth = |pair| self.probs[pair] * model.worth(pair, values, gamma).magnitude;
         model.pairs(state).filter(|&pair| self.probs[pair] > 0.0).map(worth).sum()
@@ -139,7 +139,7 @@ impl Policy {
     /// v^π, `[S]`, exactly.
     ///
     /// # Errors
-    /// What [`check_proper`](Self::check_proper) finds.
+    /// Those of [`check_proper`](Self::check_proper).
     pub fn values(&self, problem: &DiscountedMdp) -> Result<Vec<f64>> {
         self.check_proper(problem)?;
         solve(&problem.model, problem.gamma, &self.probs)
@@ -204,7 +204,8 @@ impl Policy {
         let mut saved = self.probs.clone();
         checkpoint.bytes(file, cast_slice_mut(&mut saved))?;
         if saved != self.probs {
-            let why = "it is no longer the policy that this run was started with: put that one back,                        or start a new run";
+            let why = "it is no longer the policy that this run was started with: put that one back, \
+                       or start a new run";
             return Err(BadValue::new(flag, name, why).into());
         }
         Ok(())

@@ -56,7 +56,7 @@ impl From<PolicyName> for String {
 }
 
 impl PolicyName {
-    /// The policy that goes by this name, for the problem `mdp`; `flag` is what it was given by.
+    /// The policy of this name, for the problem `mdp`, given by `flag`.
     ///
     /// # Errors
     /// [`BadValue`] where the file can't be read or does not fit the problem.

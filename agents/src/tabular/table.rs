@@ -1,4 +1,4 @@
-//! What is known, or thought, of every state of an MDP.
+//! Values and actions of every state of an MDP.
 use super::{Choice, Model, least_tied};
 use envs::Mdp;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ pub struct Table {
     pub values: Vec<f64>,
     /// q, `[S, A]`, row-major; NaN where an action is not available, or has no value here.
     pub q: Vec<f64>,
-    /// What is done in each state, `[S]`; `None` where it is terminal, and there alone.
+    /// Action of each state, `[S]`; `None` where it is terminal, and there alone.
     pub policy: Vec<Option<Choice>>,
 }
 
@@ -30,8 +30,8 @@ impl Table {
         self.policy[state].as_ref()?.action()
     }
 
-    /// Sets what is thought of a state to `q(a)`, its largest and the first action that has it; a terminal
-    /// state stays as it is.
+    /// Sets q(s, ·) of a state to `q(a)`, v(s) to its maximum and the policy to the first action that
+    /// attains it; a terminal state stays as it is.
     pub fn set(&mut self, model: &Model, state: usize, q: impl Fn(usize) -> f64) {
         let q = |pair| q(model.action(pair));
         let most = model.pairs(state).map(q).fold(f64::NEG_INFINITY, f64::max);
@@ -45,6 +45,17 @@ impl Table {
     }
 }
 
+/// One-hot observations of `n` states in batches of at most `rows`, each with the number of its first
+/// state: `[rows, S]`.
+pub(crate) fn one_hot_batches(n: usize, rows: usize) -> impl Iterator<Item = (usize, Vec<f32>)> {
+    (0..n).step_by(rows).map(move |first| {
+        let rows = rows.min(n - first);
+        let mut obs = vec![0.0; rows * n];
+        (0..rows).for_each(|row| obs[row * n + first + row] = 1.0);
+        (first, obs)
+    })
+}
+
 /// `solution.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Solution {
@@ -54,7 +65,7 @@ pub struct Solution {
     pub actions: Vec<String>,
     /// Value of each state.
     pub values: Vec<f64>,
-    /// What is done in each state: the action's number, or the probability of each action where one is
+    /// Action of each state: its number, or the probability of each action where one is
     /// drawn; `None` where the state is terminal.
     pub policy: Vec<Option<Choice>>,
     /// Value of each action in each state; `None` where it is not available.

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use train::{Learner, Log, Progress};
 
-/// What each action of each state pays, and the state it leads to; the one after the last is the end.
+/// Reward and next state of each action of each state; the state after the last is the end.
 struct Script(Vec<Vec<(f64, usize)>>);
 
 impl Script {

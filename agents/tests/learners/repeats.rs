@@ -1,4 +1,4 @@
-//! The same seed has the same bits, and a run that is resumed those of one that never stopped.
+//! Equal seeds give equal bits, and a resumed run those of one that never stopped.
 use super::{best_policy, grid, learners};
 use agents::MakeEnv;
 use agents::tabular::*;

@@ -1,4 +1,4 @@
-//! What a few transitions do to the values, by hand.
+//! Effect of a few transitions on the values, by hand.
 use super::Script;
 use agents::Agent;
 use agents::tabular::*;

@@ -1,4 +1,4 @@
-//! What is learned in the end.
+//! Values learned in the end.
 use super::{after, best_policy, grid, lake, learners};
 use agents::tabular::*;
 use agents::{Agent, MakeEnv, Watched};

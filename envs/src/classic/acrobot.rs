@@ -125,7 +125,7 @@ fn integrate(state: [f64; 4], torque: f64) -> [f64; 4] {
     moved(TAU / 6.0, std::array::from_fn(|i| k1[i] + 2.0 * k2[i] + 2.0 * k3[i] + k4[i]))
 }
 
-/// The same angle within ±π.
+/// The angle wrapped into ±π.
 fn wrapped(mut angle: f64) -> f64 {
     while angle > PI {
         angle -= 2.0 * PI;

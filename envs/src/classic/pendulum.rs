@@ -72,7 +72,7 @@ impl Pendulum {
     }
 }
 
-/// The same angle from −π up to π.
+/// The angle wrapped into [−π, π).
 fn normalized(angle: f64) -> f64 {
     (angle + PI).rem_euclid(2.0 * PI) - PI
 }

@@ -34,7 +34,7 @@ pub(super) fn render(ends: &[[f64; 2]], goal: Option<f64>) -> Rgb {
     canvas.into_rgb()
 }
 
-/// The same with characters: `o` the joints, `*` the rods.
+/// Draws with characters: `o` the joints, `*` the rods.
 pub(super) fn cells(ends: &[[f64; 2]], goal: Option<f64>) -> Cells {
     const HEIGHT: usize = 23;
     const WIDTH: usize = 45; // A character is twice as high as it is wide.

@@ -5,7 +5,7 @@ use super::map::{GridMap, parse_map};
 use super::rules::{Reward, Rules};
 
 params::parameters! {
-    /// What can be chosen about a [`GridWorld`](super::GridWorld).
+    /// Options of a [`GridWorld`](super::GridWorld).
     pub struct GridConfig {
         /// Grid of the literature, as docs/environments.md lists them
         layout: Layout = Layout::default();

@@ -49,7 +49,7 @@ pub enum Layout {
     #[serde(rename = "sutton-4x4")]
     Sutton4x4,
     /// The cliff of example 6.6 of Sutton & Barto: −1 a step, −100 and back to the start for
-    /// stepping on the cliff, no discount. Nobody stays on the cliff, so it is no state.
+    /// stepping on the cliff, no discount. The agent never stays on the cliff, so it is no state.
     #[serde(rename = "sutton-cliff")]
     SuttonCliff,
     /// The maze of example 8.1 of Sutton & Barto, figure 8.2: 1 for reaching the goal and 0 else, no
@@ -174,7 +174,7 @@ impl Layout {
         Self::Open,
     ];
 
-    /// What it is called on the command line and in files.
+    /// Name on the command line and in files.
     pub fn name(self) -> &'static str {
         match self {
             Self::Aima => "aima",

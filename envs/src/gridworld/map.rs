@@ -1,6 +1,6 @@
 //! Maps of grid worlds, and how to write them down.
 
-/// What is in a cell.
+/// Content of a cell.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Tile {
     /// Cannot be entered.
@@ -11,13 +11,13 @@ pub enum Tile {
     Start,
     /// Episodes end here, for this reward.
     Exit(f64),
-    /// Who steps on it gets this reward and is back at the start.
+    /// A step on it pays this reward and leads back to the start.
     Cliff(f64),
     /// Every action leads from here to the same cell.
     Leap {
         /// Index of that cell, which is no exit.
         to: u32,
-        /// What it pays.
+        /// Its reward.
         reward: f64,
     },
 }
@@ -143,7 +143,7 @@ fn parse_row(line: &str) -> Result<Vec<Tile>, (usize, String)> {
     Ok(tiles)
 }
 
-/// Rewards are played in single precision: who learns must see what planners count with.
+/// Rewards are played in single precision: learners must see those that planners count with.
 pub(super) fn check_reward(value: f64) -> Result<(), String> {
     let played = value as f32;
     if !played.is_finite() {

@@ -16,7 +16,7 @@ pub enum Reward {
     Entering,
 }
 
-/// What holds all over a grid. The defaults are those of CS188's `gridworld.py`.
+/// Rules of a whole grid. The defaults are those of CS188's `gridworld.py`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rules {
     /// Probability of slipping, half of it to either side.
@@ -31,7 +31,7 @@ pub struct Rules {
     pub discount: f64,
     /// The actions.
     pub moves: Moves,
-    /// What carries the agent away.
+    /// The wind that carries the agent away.
     pub wind: Wind,
 }
 

@@ -1,4 +1,4 @@
-//! What comes of a step, by hand, and what is refused.
+//! Outcomes of steps, by hand, and refusals.
 
 use super::*;
 use crate::check_mdp;
@@ -11,14 +11,14 @@ fn layout(layout: Layout) -> GridWorld {
     world(&GridConfig::of(layout))
 }
 
-/// An outcome with the names of what it is about.
+/// An outcome with its names.
 type Seen = (f64, String, f64, bool);
 
 fn seen(prob: f64, next: &str, reward: f64) -> Seen {
     (prob, next.into(), reward, false)
 }
 
-/// What comes of an action, both by name.
+/// Outcomes of an action, both by name.
 fn outcomes(world: &GridWorld, state: &str, action: &str) -> Vec<Seen> {
     let state = (0..world.n_states()).find(|i| world.state_name(*i) == state).unwrap();
     let action = (0..world.n_actions()).find(|i| world.action_name(*i) == action).unwrap();

@@ -3,9 +3,9 @@
 /// Figures of an MDP whose states are counts of something: what is drawn along which axis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chart {
-    /// What is counted to the right.
+    /// Axis to the right.
     pub across: ChartAxis,
-    /// What is counted upwards; without it values are a curve.
+    /// Axis upwards; without it values are a curve.
     pub up: Option<ChartAxis>,
     /// The parts of the figure.
     pub panels: Vec<ChartPanel>,
@@ -13,19 +13,19 @@ pub struct Chart {
     pub amounts: Option<ChartAmounts>,
 }
 
-/// What is counted along an axis.
+/// Axis of a chart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChartAxis {
-    /// What it is.
+    /// Label.
     pub label: String,
-    /// What is written at each place, `[places]`.
+    /// Text at each place, `[places]`.
     pub places: Vec<String>,
 }
 
 /// One part of a figure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChartPanel {
-    /// What its states have in common; empty where it is the only one.
+    /// Title of the panel; empty where it is the only one.
     pub title: String,
     /// `[up, across]`, row-major from the bottom left.
     pub states: Vec<usize>,
@@ -34,7 +34,7 @@ pub struct ChartPanel {
 /// Actions as numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChartAmounts {
-    /// What they are numbers of.
+    /// Unit of the amounts.
     pub label: String,
     /// The number that each action is, `[n_actions]`.
     pub of: Vec<f64>,

@@ -1,4 +1,4 @@
-//! What every MDP must do, whatever it is about.
+//! Requirements on every MDP.
 
 use crate::{Mdp, Outcome};
 
@@ -28,7 +28,7 @@ pub fn check_mdp(mdp: &dyn Mdp) -> Result<(), String> {
     check_starts(mdp, &live).map_err(|error| format!("starts: {error}"))
 }
 
-/// Which states have an action, `[n_states]`: the others are terminal.
+/// Whether a state has an action, `[n_states]`: the others are terminal.
 fn live_states(mdp: &dyn Mdp) -> Vec<bool> {
     let live = |state| (0..mdp.n_actions()).any(|action| mdp.allows(state, action));
     (0..mdp.n_states()).map(live).collect()

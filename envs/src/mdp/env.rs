@@ -23,7 +23,7 @@ pub struct MdpEnv<M> {
     starts: Vec<(usize, f64)>,
     time_limit: Option<u32>,
     state: usize,
-    /// What its pictures have in common; made when the first one is drawn.
+    /// Scene shared by all pictures; made when the first one is drawn.
     scene: OnceCell<Scene>,
 }
 
@@ -41,7 +41,7 @@ impl<M: Mdp> MdpEnv<M> {
         Self { mdp, starts, time_limit, state, scene: OnceCell::new() }
     }
 
-    /// The same, but an episode starts in any state that has an action, all equally probable
+    /// The environment of an MDP whose episodes start in any state that has an action, all equally probable
     /// (*exploring starts*: Sutton & Barto 2018, section 5.3).
     pub fn starting_anywhere(mdp: M, time_limit: Option<u32>) -> Self {
         let live = |state: &usize| (0..mdp.n_actions()).any(|action| mdp.allows(*state, action));

@@ -49,7 +49,7 @@ const SIDE: usize = 480;
 /// Pixels of a side of what shows where one is, at least.
 const SEEN: usize = 5;
 
-/// The same as pixels, of a size to look at.
+/// The cells as pixels, of a size to look at.
 pub(super) fn rgb(cells: &Cells) -> Rgb {
     cells.to_rgb(scale(cells.width, cells.height))
 }
@@ -61,7 +61,7 @@ fn scale(width: usize, height: usize) -> usize {
 /// The pictures of a board but for where one is: drawn once, however many there are.
 #[derive(Debug, Clone)]
 pub(super) struct Scene {
-    /// Nobody on it.
+    /// No agent on it.
     empty: Rgb,
     /// The column and row of each state that has a place.
     places: BTreeMap<usize, [usize; 2]>,

@@ -20,7 +20,7 @@ const BALL: Cell = Cell { glyph: 'o', color: [250, 204, 21] };
 const TRAIL: Cell = Cell { glyph: '*', color: [113, 99, 45] };
 const BRICK: Cell = Cell { glyph: '#', color: [225, 87, 89] };
 
-/// Which corner the ball starts from.
+/// Corner from which the ball starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// Column 0, moving down to the right.

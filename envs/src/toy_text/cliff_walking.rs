@@ -33,7 +33,7 @@ fn is_cliff(square: usize) -> bool {
     (START + 1..GOAL).contains(&square)
 }
 
-/// What comes of a step, with probability `prob`.
+/// Outcome of a step, with probability `prob`.
 fn step(state: usize, [columns, rows]: [isize; 2], prob: f64) -> Outcome {
     let column = (state % WIDTH).saturating_add_signed(columns).min(WIDTH - 1);
     let row = (state / WIDTH).saturating_add_signed(rows).min(HEIGHT - 1);

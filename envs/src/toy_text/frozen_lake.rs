@@ -6,7 +6,7 @@ const SMALL: &str = "SFFF FHFH FFFH HFFG";
 const LARGE: &str = "SFFFFFFF FFFFFFFF FFFHFFFF FFFFFHFF FFFHFFFF FHHFFFHF FHFFHFHF FFFHFFFG";
 
 params::parameters! {
-    /// What can be chosen about [`FrozenLake`].
+    /// Options of [`FrozenLake`].
     pub struct FrozenLakeConfig {
         /// Map: 4x4, 8x8, a file, or rows of S start, F ice, H hole, G goal
         map: String = "4x4".into();

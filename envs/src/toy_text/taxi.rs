@@ -179,7 +179,7 @@ impl Mdp for Taxi {
 mod tests {
     use super::*;
 
-    /// What comes of an action: the next state, the reward, whether the episode ends.
+    /// Result of an action: the next state, the reward, whether the episode ends.
     fn step(ride: Ride, action: usize) -> (usize, f64, bool) {
         let mut seen = Vec::new();
         Taxi {}.outcomes(ride.state(), action, &mut |outcome| seen.push(outcome));

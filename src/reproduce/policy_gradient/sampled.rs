@@ -1,15 +1,17 @@
-//! Estimates drawn from a learner, and what they say.
+//! Estimates of the gradient, sampled from a learner, and their statistics.
 use super::exact::dot;
-use agents::Reinforce;
+use agents::{Reinforce, reinforce_loss};
 use anyhow::Result;
+use candle_core::{Device, Tensor};
+use envs::End;
 use train::{Measure, pulse};
 
 /// Independent estimates of the gradient, `[n, P]`.
 pub(super) struct Sampled(Vec<Vec<f64>>);
 
 impl Sampled {
-    /// `n` of the updates that `agent` would make; `baseline` is as in [`Reinforce::gradient`], for
-    /// numbered actions.
+    /// `n` of the updates that `agent` would make; `baseline(obs, action)` is taken off each
+    /// advantage besides.
     pub(super) fn draw(
         agent: &mut Reinforce,
         n: usize,
@@ -18,8 +20,7 @@ impl Sampled {
         let mut all = Vec::with_capacity(n);
         for _ in 0..n {
             pulse::check()?;
-            let estimate = agent.gradient(&|obs, action| baseline(obs, action[0] as usize))?;
-            all.push(estimate.into_iter().map(f64::from).collect());
+            all.push(gradient(agent, baseline)?);
         }
         Ok(Self(all))
     }
@@ -63,6 +64,33 @@ impl Sampled {
     fn measure(&self, of: impl Fn(&[f64]) -> f64) -> Measure {
         Measure::of(&self.0.iter().map(|estimate| of(estimate)).collect::<Vec<_>>())
     }
+}
+
+/// An estimate of the gradient of the expected return by the policy's parameters, in their order, `[P]`: the
+/// direction in which one update would move them.
+fn gradient(agent: &mut Reinforce, baseline: &dyn Fn(&[f32], usize) -> f32) -> Result<Vec<f64>> {
+    let downhill = agent.play_episodes(|agent, rollout, mut advantages| {
+        let (len, obs_len) = (rollout.len(), rollout.obs.len() / rollout.len());
+        let steps = rollout.obs.chunks_exact(obs_len).zip(&rollout.actions);
+        for (advantage, (obs, action)) in advantages.iter_mut().zip(steps) {
+            *advantage -= baseline(obs, *action as usize);
+        }
+        let episodes = rollout.ends.iter().filter(|end| **end != End::Not).count();
+        let actions = Tensor::from_slice(&rollout.actions, (len, 1), &Device::Cpu)?; // [B, 1]
+        let advantages = Tensor::from_vec(advantages, len, &Device::Cpu)?; // [B]
+        let log_probs = agent.policy(&rollout.obs)?.log_prob(&actions)?; // [B]
+        Ok(reinforce_loss(&log_probs, &advantages, episodes)?.backward()?)
+    })?;
+    let mut uphill = Vec::with_capacity(agent.params().count());
+    for (_, var) in agent.params().named() {
+        let Some(slopes) = downhill.get(&var) else {
+            uphill.resize(uphill.len() + var.elem_count(), 0.0);
+            continue;
+        };
+        let slopes: Vec<f32> = slopes.flatten_all()?.neg()?.to_vec1()?;
+        uphill.extend(slopes.into_iter().map(f64::from));
+    }
+    Ok(uphill)
 }
 
 #[cfg(test)]

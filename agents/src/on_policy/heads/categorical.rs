@@ -30,7 +30,7 @@ impl Categorical {
     /// H(π(·|s)) = −Σₐ π(a|s)·log π(a|s): `[B]`.
     ///
     /// # Errors
-    /// What the device reports.
+    /// Errors of the device.
     pub fn entropy(&self) -> Result<Tensor> {
         (self.log_probs.exp()? * &self.log_probs)?.sum(D::Minus1)?.neg()
     }

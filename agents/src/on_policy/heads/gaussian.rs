@@ -44,7 +44,7 @@ impl Gaussian {
     /// H = Σ_d (½ + ½·log 2π + log σ_d) in every state: `[B]`.
     ///
     /// # Errors
-    /// What the device reports.
+    /// Errors of the device.
     pub fn entropy(&self) -> Result<Tensor> {
         self.log_volume(0.5)?.broadcast_as(self.mean.dim(0)?)
     }

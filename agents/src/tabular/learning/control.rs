@@ -2,7 +2,8 @@
 use super::estimates::Estimates;
 use super::explorer::Explorer;
 use super::tabular_env::{TabularEnv, Transition};
-use crate::agent::{ActionBatch, Agent, Mode};
+use crate::actions::{ActionBatch, Mode};
+use crate::agent::Agent;
 use crate::evaluation::Episodes;
 use crate::tabular::model::Model;
 use crate::tabular::policy::Policy;

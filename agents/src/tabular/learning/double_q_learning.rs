@@ -1,9 +1,8 @@
 //! Double Q-learning (van Hasselt 2010; Sutton & Barto 2018, section 6.7).
 //!
 //! Two tables; at each transition one of them, drawn by a fair coin, moves towards
-//! r + γ·q₂(s', argmax_a' q₁(s', a')): one says which action is best, the other what it is worth, so
-//! that luck in one is not taken for worth. Actions are ε-greedy in their mean. One step is a
-//! transition.
+//! r + γ·q₂(s', argmax_a' q₁(s', a')): one selects the action, the other evaluates it, which avoids
+//! maximisation bias. Actions are ε-greedy in their mean. One step is a transition.
 use super::control::{Control, ControlLearner};
 use super::estimates::Estimates;
 use super::explorer::{Explorer, control_parameters};

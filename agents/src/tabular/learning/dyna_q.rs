@@ -1,8 +1,8 @@
 //! Dyna-Q and Dyna-Q+ (Sutton 1990; Sutton & Barto 2018, sections 8.2 and 8.3).
 //!
-//! Q-learning from each transition, which is also remembered; then `--planning` times Q-learning from
-//! what is remembered of a state and an action drawn at random. What is remembered is what happened
-//! last: where outcomes are random, model-based keeps count of them instead. With `--kappa` above 0,
+//! Q-learning from each transition, which is also stored; then `--planning` times Q-learning from the
+//! stored outcome of a state and an action drawn at random. The last outcome is stored: where outcomes
+//! are random, model-based keeps count of them instead. With `--kappa` above 0,
 //! planning adds κ·√τ to the reward of what has not been tried for τ transitions, and takes what was
 //! never tried in a state that was visited to lead back there with reward 0. One step is a transition.
 use super::control::{Control, ControlLearner};
@@ -38,7 +38,7 @@ pub fn bonus_reward(reward: f64, kappa: f64, elapsed: u64) -> f64 {
     reward + kappa * (elapsed as f64).sqrt()
 }
 
-/// What happened last.
+/// Model: the last outcome of each pair.
 #[derive(Default)]
 struct Memory {
     /// Reward, `[S, A]`.
@@ -125,7 +125,7 @@ pub struct DynaQ {
 }
 
 impl DynaQ {
-    /// All values `initial`, nothing remembered.
+    /// All values `initial`, nothing stored.
     ///
     /// # Errors
     /// [`BadValue`](train::BadValue) where a hyper-parameter is out of range.
@@ -140,7 +140,7 @@ impl DynaQ {
         Ok(Self { config, control, memory, plan: stream(seed, "plan") })
     }
 
-    /// Learns once from what is remembered.
+    /// One planning update, from a stored outcome.
     fn plan(&mut self) {
         let Self { config, control: Control { env, q, .. }, memory, plan } = self;
         let state = memory.visited[plan.random_range(0..memory.visited.len())];

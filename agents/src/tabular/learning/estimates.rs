@@ -9,7 +9,7 @@ use bytemuck::cast_slice_mut;
 use rand::Rng as _;
 use train::{Checkpoint, MODEL, Rng};
 
-/// What is estimated.
+/// Kind of value function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Of {
     /// v: a number for each state.
@@ -77,7 +77,7 @@ impl Estimates {
         &self.values[state * self.width..(state + 1) * self.width]
     }
 
-    /// Where a state's action has its value.
+    /// Index of a state's action in `values`.
     pub(super) fn index(&self, state: usize, action: usize) -> usize {
         state * self.width + action
     }
@@ -130,7 +130,7 @@ impl Estimates {
         self.state_as(MODEL, states, checkpoint)
     }
 
-    /// The same for a table that goes by another name than the model's.
+    /// [`state`](Self::state) under another name than the model's.
     pub(super) fn state_as(
         &mut self,
         name: &str,

@@ -10,8 +10,9 @@ use super::linear_q::{features, linear, mask};
 use super::problem::Problem;
 use super::q_learning::q_learning_target;
 use super::states::States;
-use crate::agent::{ActionBatch, Agent, Mode, discrete_actions};
-use crate::evaluation::evaluate;
+use crate::actions::{ActionBatch, Mode, discrete_actions};
+use crate::agent::Agent;
+use crate::evaluation::{Episodes, evaluate};
 use crate::tabular::discount::{APPROXIMATE_HASTE, Discount, TABLE_HASTE, hastened};
 use crate::tabular::greedy::any_best;
 use crate::tabular::model::{Model, larger, moves};
@@ -19,14 +20,11 @@ use crate::tabular::policy::Policy;
 use crate::tabular::table::Table;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
-use envs::{Element, End, Env, Spec, VecEnv};
+use envs::{Element, Env, VecEnv};
 use faer::linalg::solvers::Llt;
-use rand::Rng as _;
-use samples::{Samples, factor, least_squares, means};
+use samples::{Samples, collect, factor, least_squares, means};
 use serde::{Deserialize, Serialize};
-use train::{
-    BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Memory, Progress, Rng, Split, stream,
-};
+use train::{BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split, stream};
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`FittedQ`].
@@ -50,7 +48,7 @@ train::hyper_parameters! {
     }
 }
 
-/// What q is.
+/// Form of q.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Approximation {
@@ -60,7 +58,7 @@ pub enum Approximation {
     Linear,
 }
 
-/// Fitted Q-iteration on what it collects.
+/// Fitted Q-iteration on transitions that it collects.
 pub struct FittedQ {
     config: FittedQConfig,
     problem: Problem,
@@ -76,27 +74,6 @@ pub struct FittedQ {
     /// For each action, of X'X + ridge·I over its samples.
     factors: Vec<Llt<f64>>,
     converged: bool,
-}
-
-impl FittedQConfig {
-    /// What all of it takes in an environment like `spec`.
-    fn memory(&self, spec: &Spec, n_actions: usize) -> Memory {
-        let dims = spec.obs_len() + 1;
-        let mut memory = Memory::default();
-        // Of numbers most are there; of bits, few.
-        let features = match (self.values, spec.element) {
-            (Approximation::Table, _) => 1,
-            (Approximation::Linear, Element::Float) => dims,
-            (Approximation::Linear, Element::Bit | Element::Byte) => dims.min(8),
-        };
-        let row = 2 * (size_of::<(usize, f64)>() * features + size_of::<usize>());
-        memory.part("samples", self.samples, [self.samples, row + 2 * size_of::<f64>()]);
-        if self.values == Approximation::Linear {
-            let squares = [dims, dims, n_actions + 1, size_of::<f64>()];
-            memory.part("values", format!("linear in {dims} numbers"), squares);
-        }
-        memory
-    }
 }
 
 impl FittedQ {
@@ -115,7 +92,8 @@ impl FittedQ {
         }
         let haste = if table { TABLE_HASTE } else { APPROXIMATE_HASTE };
         let (obs_len, n_actions) = (spec.obs_len(), discrete_actions(&spec)?);
-        config.memory(&spec, n_actions).check()?;
+        let dims = (!table).then_some(obs_len + 1);
+        samples::memory(&spec, config.samples, dims, n_actions).check()?;
         let states = match &problem.mdp {
             Some(mdp) => Some(States::known(mdp)),
             None => table.then(|| States::to_be_met(n_actions, obs_len)),
@@ -152,34 +130,10 @@ impl FittedQ {
     }
 
     fn collect(&mut self, log: &mut Log) -> Result<()> {
-        let mut env = VecEnv::new(vec![stream(self.seed, "env/0")], &self.problem.make);
-        let mut explore = stream(self.seed, "explore");
-        let mut samples = Samples::default();
-        let (mut now, mut next) = (Vec::new(), Vec::new());
-        for sample in 0..self.config.samples {
-            self.features(env.obs(), env.env(0), &mut now)?;
-            samples.now.push(now.iter().copied());
-            let action = any_action(env.env(0), self.n_actions, &mut explore);
-            let mut result = Ok(());
-            env.step(&[action], |transition| {
-                samples.actions.push(action);
-                samples.rewards.push(transition.reward.into());
-                next.clear();
-                if transition.end != End::Terminated {
-                    result = self.features(transition.next_obs, transition.env, &mut next);
-                    let all = 0..self.n_actions;
-                    let missing = all.filter(|action| !transition.env.allows(*action));
-                    samples.unavailable.extend(missing.map(|action| (sample, action)));
-                }
-                if let Some(episode) = transition.episode {
-                    log.scalar("train/return", episode.ret);
-                    log.scalar("train/length", f64::from(episode.len));
-                }
-            });
-            result?;
-            samples.next.push(next.iter().copied());
-        }
-        self.samples = samples;
+        let env = VecEnv::new(vec![stream(self.seed, "env/0")], &self.problem.make);
+        let (n, explore) = (self.config.samples, stream(self.seed, "explore"));
+        let features = |obs: &[f32], env: &dyn Env, row: &mut Vec<_>| self.features(obs, env, row);
+        self.samples = collect(env, explore, n, features, log)?;
         self.weights = match &self.states {
             Some(states) if self.is_table() => (0..states.n() * self.n_actions)
                 .map(|i| match states.allows(i / self.n_actions, i % self.n_actions) {
@@ -220,27 +174,6 @@ impl FittedQ {
         }
         Ok(least_squares(&self.samples, targets, &self.factors, self.obs_len + 1))
     }
-
-    /// q(s, a) of a sample by `weights`.
-    fn prediction(&self, sample: usize, weights: &[f64]) -> f64 {
-        let action = self.samples.actions[sample];
-        let row = self.samples.now.row(sample).iter();
-        row.map(|(i, x)| x * weights[i * self.n_actions + action]).sum()
-    }
-
-    /// What is added up for it, without signs.
-    fn magnitude(&self, sample: usize) -> f64 {
-        let action = self.samples.actions[sample];
-        let row = self.samples.now.row(sample).iter();
-        row.map(|(i, x)| (x * self.weights[i * self.n_actions + action]).abs()).sum()
-    }
-}
-
-/// An action that is available, all equally probable.
-fn any_action(env: &dyn Env, n_actions: usize, rng: &mut Rng) -> usize {
-    let n = (0..n_actions).filter(|action| env.allows(*action)).count();
-    let drawn = rng.random_range(0..n.max(1));
-    (0..n_actions).filter(|action| env.allows(*action)).nth(drawn).unwrap_or(0)
 }
 
 impl Learner for FittedQ {
@@ -255,11 +188,13 @@ impl Learner for FittedQ {
         let before = std::mem::take(&mut self.weights);
         self.weights = before.clone();
         self.weights = self.regress(&targets)?;
+        let samples = &self.samples;
         let (mut residual, mut squares, mut moving) = (0.0, 0.0, false);
         for (sample, y) in targets.iter().enumerate() {
-            let q = self.prediction(sample, &self.weights);
-            let old = self.prediction(sample, &before);
-            let magnitude = || self.magnitude(sample).max(y.abs());
+            let q = samples.prediction(sample, &self.weights, self.n_actions);
+            let old = samples.prediction(sample, &before, self.n_actions);
+            let magnitude =
+                || samples.magnitude(sample, &self.weights, self.n_actions).max(y.abs());
             moving = moving || moves(q, old, self.config.tolerance, magnitude);
             residual = larger(residual, (q - old).abs());
             squares += (y - q).powi(2);
@@ -272,10 +207,8 @@ impl Learner for FittedQ {
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        let episodes = match split {
-            Split::Validation => self.config.eval_episodes,
-            Split::Test => self.config.test_episodes,
-        };
+        let FittedQConfig { eval_episodes: eval, test_episodes: test, .. } = self.config;
+        let episodes = Episodes { eval, test }.of(split);
         evaluate(self, &self.problem.make, episodes, split, self.seed)
     }
 
@@ -359,13 +292,8 @@ impl Agent for FittedQ {
         }
         let mut q = vec![0.0; self.n_actions];
         for state in 0..model.n_states() {
-            match self.is_table() {
-                true => linear([(state, 1.0)].into_iter(), &self.weights, &mut q),
-                false => {
-                    let features = [(state, 1.0), (self.obs_len, 1.0)];
-                    linear(features.into_iter(), &self.weights, &mut q);
-                }
-            }
+            let bias = (!self.is_table()).then_some((self.obs_len, 1.0));
+            linear([(state, 1.0)].into_iter().chain(bias), &self.weights, &mut q);
             table.set(model, state, |action| q[action]);
         }
         Ok(Some(table))
@@ -377,20 +305,4 @@ impl Agent for FittedQ {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn targets_by_hand() {
-        let make: crate::MakeEnv = Box::new(|| Box::new(envs::Catch::default()) as Box<dyn Env>);
-        let config = FittedQConfig { gamma: Discount::Of(0.5), ..Default::default() };
-        let mut learner = FittedQ::new(Problem { make, mdp: None }, config, 1).unwrap();
-        learner.weights = vec![1.0, 2.0, 8.0, 4.0, 5.0, 6.0];
-        learner.samples.rewards = vec![1.0, 1.0, 1.0];
-        learner.samples.next.push([(0, 1.0)].into_iter());
-        learner.samples.next.push([].into_iter());
-        learner.samples.next.push([(1, 1.0)].into_iter());
-        learner.samples.unavailable = vec![(0, 2), (2, 0), (2, 2)];
-        assert_eq!(learner.targets(), [2.0, 1.0, 3.5]);
-    }
-}
+mod tests;

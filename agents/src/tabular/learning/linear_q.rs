@@ -8,7 +8,8 @@ use super::explorer::{Explorer, control_parameters};
 use super::problem::Problem;
 use super::q_learning::q_learning_target;
 use super::states::States;
-use crate::agent::{ActionBatch, Agent, Mode, discrete_actions};
+use crate::actions::{ActionBatch, Mode, discrete_actions};
+use crate::agent::Agent;
 use crate::evaluation::evaluate;
 use crate::tabular::discount::{APPROXIMATE_HASTE, hastened};
 use crate::tabular::discounted_mdp::state_of;
@@ -64,7 +65,7 @@ pub struct LinearQ {
     gamma: f64,
     seed: u64,
     env: VecEnv,
-    /// Which actions there are, where that is known.
+    /// Available actions, where they are known.
     states: Option<States>,
     /// w and, last, b: `[D + 1, A]`.
     weights: Vec<f64>,

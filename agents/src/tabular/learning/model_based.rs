@@ -1,9 +1,9 @@
-//! A model of the MDP from what was seen, and planning in it (certainty equivalence: Kumar & Varaiya
+//! A model of the MDP from experience, and planning in it (certainty equivalence: Kumar & Varaiya
 //! 1986; Sutton 1990; optimism about what was never tried as in R-max, Brafman & Tennenholtz 2002).
 //!
 //! p̂(s' | s, a) is the share of the visits of (s, a) after which s' came, r̂(s, a) their mean reward.
 //! Every `--plan-every` transitions q(s, a) ← r̂(s, a) + γ·Σ_s' p̂(s' | s, a)·max_a' q(s', a') is swept
-//! over all pairs that were tried until it hardly changes, from what it was; the others keep
+//! over all pairs that were tried until it hardly changes, from its last values; the others keep
 //! `--initial`. One step is a transition.
 use super::control::{Control, ControlLearner};
 use super::estimates::Estimates;
@@ -31,7 +31,7 @@ control_parameters! {
     }
 }
 
-/// Where a pair led when it was tried, and how often; `None` stands for the end.
+/// Next states of a pair, with the number of times it led there; `None` is the end.
 type Outcomes = Vec<(Option<u32>, u32)>;
 
 /// r̂ + γ·Σ_s' p̂(s')·v(s') of a pair that was tried `visits` times, with the mean of the rewards that

@@ -17,7 +17,8 @@ use super::explorer::{Explorer, control_parameters};
 use super::problem::Problem;
 use super::step_size::StepSize;
 use super::tabular_env::{TabularEnv, Transition};
-use crate::agent::{ActionBatch, Agent, Mode};
+use crate::actions::{ActionBatch, Mode};
+use crate::agent::Agent;
 use crate::tabular::greedy::{all_tie, best, epsilon_greedy, expected_value};
 use crate::tabular::model::Model;
 use crate::tabular::policy::Policy;
@@ -43,7 +44,7 @@ control_parameters! {
     }
 }
 
-/// What Monte Carlo control learns from.
+/// Behaviour and target policy of Monte Carlo control.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MonteCarloMethod {
@@ -57,11 +58,11 @@ pub enum MonteCarloMethod {
     OffPolicy,
 }
 
-/// Which visits of a state, or of its action, in an episode count.
+/// Visits of a state, or of its action, that count in an episode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Visits {
-    /// What the books do: the first; of off-policy control all of them.
+    /// As in the books: the first; for off-policy control all of them.
     Own,
     /// The first.
     First,

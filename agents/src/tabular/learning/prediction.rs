@@ -1,6 +1,6 @@
-//! What those share who learn from experience what a given policy is worth.
+//! Machinery that learners of a given policy's value function share.
 use super::problem::Problem;
-use crate::agent::{ActionBatch, Mode};
+use crate::actions::{ActionBatch, Mode};
 use crate::tabular::discount::Discount;
 use crate::tabular::discounted_mdp::{DiscountedMdp, act_by_state, start_value};
 use crate::tabular::distance::{LARGEST, root_mean_square, visited};
@@ -28,7 +28,7 @@ pub(super) struct Prediction {
 
 impl Prediction {
     /// # Errors
-    /// What [`PolicyName::read`] and [`Policy::check_proper`] find; where the outcomes are not known;
+    /// Those of [`PolicyName::read`] and [`Policy::check_proper`]; where the outcomes are not known;
     /// where an action of the policy is never taken by the one that is followed.
     pub(super) fn new(
         problem: &Problem,
@@ -101,7 +101,7 @@ impl Prediction {
         table
     }
 
-    /// `value_start`: what is thought of the states in which episodes start. A larger estimate is no
+    /// `value_start`: the estimated value of the start distribution. A larger estimate is no
     /// better one: what decides is the other measure, over the states that are visited; the lower, the better.
     /// `values_error`: root mean square of v(s) − v^π(s); where there are too many states to know v^π,
     /// `values_residual`: that of Σ_a π(a | s)·[ r(s, a) + γ·Σ_s' p(s' | s, a)·v(s') ] − v(s).
@@ -131,7 +131,7 @@ impl Prediction {
     }
 }
 
-/// Where `policy` takes an action that `followed`, which goes by `name`, never takes.
+/// Refuses a behaviour policy, `followed`, called `name`, that never takes an action of `policy`.
 fn check_covers(
     followed: &Policy,
     name: &PolicyName,

@@ -28,7 +28,7 @@ impl Problem {
         Ok(Self { make, mdp })
     }
 
-    /// For those who need no table: observations may be real numbers.
+    /// For learners without a table: observations may be real numbers.
     pub fn of_any_obs(make: MakeEnv, mdp: Option<Arc<dyn Mdp>>) -> Self {
         Self { make, mdp }
     }
@@ -58,7 +58,7 @@ impl Problem {
         Ok(gamma)
     }
 
-    /// The outcomes, for those who can't do without; `flag` and its `value` are why.
+    /// The outcomes, for learners that need them because of `flag` and its `value`.
     pub(super) fn known(&self, flag: &str, value: &dyn Display) -> Result<&Arc<dyn Mdp>> {
         let why = "this needs an environment whose outcomes are known, such as gridworld";
         Ok(self.mdp.as_ref().ok_or_else(|| BadValue::new(flag, value, why))?)

@@ -1,6 +1,6 @@
-//! States by number.
+//! Numbering of states.
 //!
-//! A state is met by its observation. Where the outcomes are known, observations are one-hot and
+//! A state is identified by its observation. Where the outcomes are known, observations are one-hot and
 //! their index is the state; elsewhere states are numbered in the order in which they are met.
 use crate::tabular::discounted_mdp::state_of;
 use anyhow::Result;
@@ -60,7 +60,7 @@ impl States {
     }
 
     /// The number of the state that `obs` shows; `None` where it has not been met. `key` is room for an
-    /// observation as bytes, for who looks for many.
+    /// observation as bytes, reused where many are looked up.
     pub(super) fn find(&self, obs: &[f32], key: &mut Vec<u8>) -> Result<Option<usize>> {
         let Some(met) = &self.met else { return Ok(Some(state_of(obs)?)) };
         read_key(obs, key);

@@ -8,7 +8,7 @@ use train::Text;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "train::Text")]
 pub enum StepSize {
-    /// The same always.
+    /// A constant.
     Of(f64),
     /// 1/n^w at the nth visit: with w = 1 the mean of what has been seen. Where ½ < w ≤ 1 the values
     /// converge (Robbins & Monro 1951).

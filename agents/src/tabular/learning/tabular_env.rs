@@ -1,4 +1,4 @@
-//! The environment that learners step through, with its states by number.
+//! An environment with numbered states.
 use super::problem::{Problem, check_countable};
 use super::states::States;
 use crate::Agent;
@@ -9,7 +9,7 @@ use envs::{End, Env, Mdp, MdpEnv, VecEnv};
 use std::sync::Arc;
 use train::{Checkpoint, Evaluation, FirstUpdate, Log, Split, stream};
 
-/// Where there is no action, or none where an episode starts.
+/// Refuses an MDP without actions, or without one where an episode starts.
 fn check_actions(mdp: &dyn Mdp) -> Result<()> {
     ensure!(mdp.n_actions() > 0, "there is no action in this environment: nothing can be learned");
     let live = |state| (0..mdp.n_actions()).any(|action| mdp.allows(state, action));
@@ -32,7 +32,7 @@ pub(super) struct Transition {
     pub(super) ended: bool,
 }
 
-/// The environment a learner steps through, and its states by number.
+/// Environment of a tabular learner, with numbered states.
 pub(super) struct TabularEnv {
     pub(super) problem: Problem,
     pub(super) gamma: f64,
@@ -53,13 +53,14 @@ impl TabularEnv {
         Ok(tabular)
     }
 
-    /// The same for those who learn what a given policy is worth.
+    /// At the start of the first episode, for the evaluation of a given policy: γ as it is.
     pub(super) fn of_policy(problem: Problem, discount: Discount, seed: u64) -> Result<Self> {
         let env = VecEnv::new(vec![stream(seed, "env/0")], &problem.make);
         Self::with(problem, env, discount, seed)
     }
 
-    /// The same, but episodes start in any state that is not terminal, all equally probable.
+    /// At the start of the first episode, for control; episodes start in any state that is not terminal,
+    /// all equally probable.
     pub(super) fn starting_anywhere(
         problem: Problem,
         discount: Discount,

@@ -5,7 +5,7 @@ use std::ops::Range;
 /// No component.
 const NONE: u32 = u32::MAX;
 
-/// What a pair's transitions may lack to 1 and still be sure to go on.
+/// Probability that a pair's transitions may lack to 1 and still be sure to go on.
 const SURE: f64 = 1e-12;
 
 /// The maximal end components by some pairs: sets of states each of which can be reached from each

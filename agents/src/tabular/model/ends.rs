@@ -1,10 +1,10 @@
-//! Which states come to an end, and by which way.
+//! Reachability of an end.
 use super::sparse::Model;
 use std::collections::VecDeque;
 use std::ops::Range;
 
 impl Model {
-    /// Which states lead where.
+    /// Predecessors of every state.
     pub(in crate::tabular) fn predecessors(&self) -> Predecessors {
         let mut offsets = vec![0u32; self.n_states() + 1];
         self.entry_next.iter().for_each(|&next| offsets[next as usize + 1] += 1);

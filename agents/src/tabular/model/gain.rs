@@ -49,7 +49,7 @@ impl Model {
         (0..self.n_states()).find(|state| self.pairs(*state).any(pays))
     }
 
-    /// What going round in a component with gains and losses comes to. Its first state is taken for an
+    /// Gain of going round in a component with gains and losses. Its first state is taken for an
     /// end, and the best way back to it sought by policy iteration: where that never gets there, or
     /// brings back more than nothing, it earns.
     fn goes_round(&self, components: &Components, component: usize) -> Result<Option<Endless>> {
@@ -114,7 +114,7 @@ impl<'a> Round<'a> {
         self.model.entries(pair).map(|(next, prob)| (self.place[next] as usize, prob))
     }
 
-    /// What a pair is worth, beside the largest number of all: the equations mix them.
+    /// Worth of a pair, judged beside the largest number of all: the equations mix them.
     fn worth(&self, pair: usize, values: &[f64]) -> Worth {
         let reward = self.model.reward(pair);
         let after: f64 = self.entries(pair).map(|(next, prob)| prob * values[next]).sum();
@@ -160,7 +160,7 @@ impl<'a> Round<'a> {
         reached.iter().position(|reached| !reached)
     }
 
-    /// What is earned until the first place.
+    /// Reward until the first place.
     fn evaluate(&self, policy: &[usize]) -> Result<Vec<f64>> {
         let n = policy.len();
         let mut rewards = faer::Mat::zeros(n, 1);

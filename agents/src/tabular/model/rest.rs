@@ -33,7 +33,7 @@ impl Rests {
         self.0.of(state).and_then(|_| self.0.staying(model, state))
     }
 
-    /// The state from which a set is best left, with the pair and what it is worth.
+    /// The state from which a set is best left, with the pair and its worth.
     fn way_out(
         &self,
         model: &Model,

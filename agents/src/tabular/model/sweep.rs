@@ -24,7 +24,7 @@ pub(in crate::tabular) fn sweep(
     })
 }
 
-/// The same where `f(i, to)` fills a piece of `to` that begins at `i`.
+/// [`sweep`] by pieces: `f(i, to)` fills a piece of `to` that begins at `i`.
 fn sweep_chunks(old: &[f64], to: &mut [f64], f: impl Fn(usize, &mut [f64]) + Sync) -> f64 {
     let chunks = to.par_chunks_mut(CHUNK).zip(old.par_chunks(CHUNK)).enumerate();
     let largest = chunks.map(|(chunk, (to, old))| {
@@ -78,7 +78,7 @@ impl Model {
         }
     }
 
-    /// The same where all these states are like the first.
+    /// [`backups`](Self::backups) of a run of states that are like the first.
     fn backups_alike(&self, first: usize, values: &[f64], to: &mut [f64], gamma: f64) {
         let pairs = self.pairs(first);
         let (blocks, rest) = to.as_chunks_mut::<LANES>();
@@ -102,8 +102,8 @@ impl Model {
         self.backups_one_by_one(begin, values, rest, gamma);
     }
 
-    /// The same for any states: reads rows one after the other, where to ask for each would cost more
-    /// than to compute it.
+    /// [`backups`](Self::backups) of any states, with rows read one after the other: to look each up would
+    /// cost more than to compute it.
     fn backups_one_by_one(&self, first: usize, values: &[f64], to: &mut [f64], gamma: f64) {
         let pairs = &self.state_pairs[first..=first + to.len()];
         let mut pair = pairs[0] as usize;

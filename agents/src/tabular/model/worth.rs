@@ -1,4 +1,4 @@
-//! What can be told apart in numbers that are rounded: ties between actions, and values that have
+//! Comparison of rounded numbers: ties between actions, and values that have
 //! settled.
 //!
 //! Both are judged beside the numbers that were added up for a value, |r| + γ·Σ p·|v(s')|, and never
@@ -15,7 +15,7 @@ use train::Checkpoint;
 /// last place. What differs by less is a tie, and a finer tolerance than this is not asked for.
 pub(in crate::tabular) const ROUNDING: f64 = 64.0 * f64::EPSILON;
 
-/// The value of a pair, with the magnitude of what it was added up from.
+/// Value of a pair, with the magnitude of its summands.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::tabular) struct Worth {
     /// q(s, a).
@@ -133,7 +133,7 @@ impl Model {
         Worth { q: reward + gamma * expected, magnitude: reward.abs() + gamma * beside }
     }
 
-    /// The best pair of a state, the first of equals, with what it is worth; `None` where the state is
+    /// The best pair of a state, the first of equals, with its worth; `None` where the state is
     /// terminal.
     pub(in crate::tabular) fn largest(
         &self,

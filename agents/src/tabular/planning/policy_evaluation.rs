@@ -2,7 +2,8 @@
 //!
 //! v(s) ← Σ_a π(a | s)·[ r(s, a) + γ·Σ_s' p(s' | s, a)·v(s') ], in sweeps, or solved at once. One
 //! step is a sweep; with `--steps` as many as one likes.
-use crate::agent::{ActionBatch, Agent, Mode};
+use crate::actions::{ActionBatch, Mode};
+use crate::agent::Agent;
 use crate::tabular::discount::Discount;
 use crate::tabular::discounted_mdp::{DiscountedMdp, act_by_state};
 use crate::tabular::model::{Model, Settling, larger, moves, sweep};
@@ -41,7 +42,7 @@ pub enum Method {
     Exact,
 }
 
-/// A policy and what it is worth.
+/// A policy and its value function.
 pub struct PolicyEvaluation {
     config: PolicyEvaluationConfig,
     problem: DiscountedMdp,
@@ -58,7 +59,7 @@ impl PolicyEvaluation {
     /// All values 0.
     ///
     /// # Errors
-    /// What [`DiscountedMdp::new`] and [`PolicyName::read`] find; where γ = 1 and the policy never ends.
+    /// Those of [`DiscountedMdp::new`] and [`PolicyName::read`]; where γ = 1 and the policy never ends.
     pub fn new(mdp: &dyn Mdp, config: PolicyEvaluationConfig) -> Result<Self> {
         config.check()?;
         let problem = DiscountedMdp::new(mdp, config.gamma)?;

@@ -7,7 +7,8 @@
 //! At γ = 1 a policy may also stay for ever where nothing is paid, which the argmax does not see: to
 //! stay is then worth what the policy is worth that left. So where a set of such states is worth less
 //! than 0, it rests.
-use crate::agent::{ActionBatch, Agent, Mode};
+use crate::actions::{ActionBatch, Mode};
+use crate::agent::Agent;
 use crate::tabular::choice::Choice;
 use crate::tabular::discount::Discount;
 use crate::tabular::discounted_mdp::{DiscountedMdp, act_by_state};
@@ -73,7 +74,7 @@ impl PolicyIteration {
     /// Every state's first action, or the one to start with; with γ = 1 one that leads to an end.
     ///
     /// # Errors
-    /// What [`DiscountedMdp::to_solve`] finds; [`BadValue`] where no action has the name to start with, or
+    /// Those of [`DiscountedMdp::to_solve`]; [`BadValue`] where no action has the name to start with, or
     /// where γ = 1 and to take it never ends.
     pub fn new(mdp: &dyn Mdp, config: PolicyIterationConfig) -> Result<Self> {
         config.check()?;
@@ -90,7 +91,7 @@ impl PolicyIteration {
         &self.values
     }
 
-    /// What has been found so far.
+    /// Values and policy found so far.
     pub fn answer(&self) -> Table {
         let model = &self.problem.model;
         let mut table = self.problem.table(&self.values, self.problem.worth(&self.values));
@@ -103,10 +104,8 @@ impl PolicyIteration {
     /// The probability of each pair, `[P]`.
     fn probs(&self) -> Vec<f64> {
         let mut probs = vec![0.0; self.problem.model.n_pairs()];
-        self.policy
-            .iter()
-            .filter(|pair| **pair != NONE)
-            .for_each(|pair| probs[*pair as usize] = 1.0);
+        let taken = self.policy.iter().filter(|pair| **pair != NONE);
+        taken.for_each(|pair| probs[*pair as usize] = 1.0);
         probs
     }
 
@@ -125,11 +124,8 @@ impl PolicyIteration {
         // By sweeps alone, those who never leave a loop would keep the value they came with at γ = 1, and
         // below it come down to what rounding makes of 0.
         let unpaid = model.unpaid(|pair| probs[pair] > 0.0);
-        found
-            .iter_mut()
-            .zip(unpaid)
-            .filter(|(_, unpaid)| *unpaid)
-            .for_each(|(value, _)| *value = 0.0);
+        let unpaid = found.iter_mut().zip(unpaid).filter(|(_, unpaid)| *unpaid);
+        unpaid.for_each(|(value, _)| *value = 0.0);
         let iterative = config.evaluation == Evaluate::Iterative;
         // Where a policy never ends there is no whole.
         let whole = iterative && problem.lost(|pair| probs[pair] > 0.0).is_none();
@@ -189,7 +185,7 @@ impl PolicyIteration {
     }
 }
 
-/// Has the states of sets that are worth less than 0 stay there for ever.
+/// Makes the states of sets that are worth less than 0 rest: they stay there for ever.
 fn rest(model: &Model, rests: &Rests, values: &[f64], policy: &mut [u32]) {
     for set in 0..rests.len() {
         let loses = |state: usize| Worth::of(0.0).beats(Worth::of(values[state]));

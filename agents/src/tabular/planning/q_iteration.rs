@@ -2,7 +2,8 @@
 //!
 //! q(s, a) ← r(s, a) + γ·Σ_s' p(s' | s, a)·max_a' q(s', a'). After the same number of sweeps
 //! max_a q(s, a) is the v(s) of synchronous value iteration. One step is a sweep.
-use crate::agent::{ActionBatch, Agent, Mode};
+use crate::actions::{ActionBatch, Mode};
+use crate::agent::Agent;
 use crate::tabular::discount::Discount;
 use crate::tabular::discounted_mdp::DiscountedMdp;
 use crate::tabular::model::{Model, Settling, Worth, moves, sweep};
@@ -43,7 +44,7 @@ impl QIteration {
     /// All values 0.
     ///
     /// # Errors
-    /// What [`DiscountedMdp::to_solve`] finds.
+    /// Those of [`DiscountedMdp::to_solve`].
     pub fn new(mdp: &dyn Mdp, config: QIterationConfig) -> Result<Self> {
         config.check()?;
         let problem = DiscountedMdp::to_solve(mdp, config.gamma)?;
@@ -72,7 +73,7 @@ impl QIteration {
 }
 
 impl QIteration {
-    /// What pairs are worth.
+    /// Worth of pairs.
     fn worth(&self) -> impl Fn(usize) -> Worth + Sync {
         let ahead = self.problem.worth(&self.values);
         move |pair| Worth { q: self.q[pair], ..ahead(pair) }

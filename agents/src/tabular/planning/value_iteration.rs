@@ -2,7 +2,8 @@
 //!
 //! v(s) ← max_a [ r(s, a) + γ·Σ_s' p(s' | s, a)·v(s') ], in one of four orders. One step is a sweep:
 //! as many backups as there are states.
-use crate::agent::{ActionBatch, Agent, Mode};
+use crate::actions::{ActionBatch, Mode};
+use crate::agent::Agent;
 use crate::tabular::discount::Discount;
 use crate::tabular::discounted_mdp::DiscountedMdp;
 use crate::tabular::model::{Model, Predecessors, Settling, larger};
@@ -29,7 +30,7 @@ train::hyper_parameters! {
     }
 }
 
-/// Which state is backed up when.
+/// Order of backups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
@@ -63,7 +64,7 @@ impl ValueIteration {
     /// All values 0.
     ///
     /// # Errors
-    /// What [`DiscountedMdp::to_solve`] finds.
+    /// Those of [`DiscountedMdp::to_solve`].
     pub fn new(mdp: &dyn Mdp, config: ValueIterationConfig, seed: u64) -> Result<Self> {
         config.check()?;
         let problem = DiscountedMdp::to_solve(mdp, config.gamma)?;
@@ -214,7 +215,7 @@ impl Queue {
         queue
     }
 
-    /// Has every state wait whose value would change.
+    /// Queues every state whose value would change.
     fn refill(&mut self, problem: &DiscountedMdp, values: &[f64]) {
         (0..values.len()).for_each(|state| self.push(state, problem, values));
     }

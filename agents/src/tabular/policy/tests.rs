@@ -50,8 +50,8 @@ fn what_does_not_fit_is_explained() {
     ] {
         let error = read(policy).unwrap_err();
         assert!(error.is::<BadValue>());
-        let told = error.to_string();
-        assert!(told.starts_with("--policy ") && told.contains(why), "{told}");
+        let message = error.to_string();
+        assert!(message.starts_with("--policy ") && message.contains(why), "{message}");
     }
     let none = PolicyName::File("no/such.json".into());
     let error = none.read("behaviour", &tiny(), &Model::new(&tiny()).unwrap()).unwrap_err();

@@ -1,9 +1,9 @@
-//! What can be chosen about Breakout.
+//! Options of Breakout.
 
 use serde::{Deserialize, Serialize};
 
 params::parameters! {
-    /// What can be chosen about [`Breakout`](super::Breakout).
+    /// Options of [`Breakout`](super::Breakout).
     #[derive(Copy)]
     pub struct BreakoutConfig {
         /// Probability, at every step, that the previous action is repeated
@@ -13,7 +13,7 @@ params::parameters! {
     }
 }
 
-/// Which of MinAtar's six actions an agent may take.
+/// Subset of MinAtar's six actions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ActionSet {

@@ -1,8 +1,11 @@
-//! Transitions that were collected, and values that fit them best.
+//! Collected transitions, and the regression of values on them.
 use anyhow::{Result, anyhow};
+use envs::{Element, End, Env, Spec, VecEnv};
 use faer::Side;
 use faer::linalg::solvers::{Llt, Solve as _};
+use rand::Rng as _;
 use serde::{Deserialize, Serialize};
+use train::{Log, Memory, Rng};
 
 /// Features that are not 0, (place, value), row after row.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -46,6 +49,20 @@ pub(super) struct Samples {
 }
 
 impl Samples {
+    /// q(s, a) of a sample by `weights`, `[D, A]`.
+    pub(super) fn prediction(&self, sample: usize, weights: &[f64], n_actions: usize) -> f64 {
+        let action = self.actions[sample];
+        let row = self.now.row(sample).iter();
+        row.map(|(i, x)| x * weights[i * n_actions + action]).sum()
+    }
+
+    /// Sum of the magnitudes that a prediction adds up.
+    pub(super) fn magnitude(&self, sample: usize, weights: &[f64], n_actions: usize) -> f64 {
+        let action = self.actions[sample];
+        let row = self.now.row(sample).iter();
+        row.map(|(i, x)| (x * weights[i * n_actions + action]).abs()).sum()
+    }
+
     /// Whether these are `n` samples, whole, of so many features and actions; where they are `states` by
     /// number, each has one.
     pub(super) fn fit(&self, [n, features, actions]: [usize; 3], states: bool) -> bool {
@@ -59,6 +76,68 @@ impl Samples {
             && self.rewards.iter().all(|reward| reward.is_finite())
             && self.unavailable.iter().all(|(sample, action)| *sample < n && *action < actions)
     }
+}
+
+/// Memory of `n` samples, and of least squares in `dims` features; of a table where these are `None`.
+pub(super) fn memory(spec: &Spec, n: usize, dims: Option<usize>, n_actions: usize) -> Memory {
+    let mut memory = Memory::default();
+    // Most features that are numbers differ from 0, few of bits do.
+    let features = match (dims, spec.element) {
+        (None, _) => 1,
+        (Some(dims), Element::Float) => dims,
+        (Some(dims), Element::Bit | Element::Byte) => dims.min(8),
+    };
+    let row = 2 * (size_of::<(usize, f64)>() * features + size_of::<usize>());
+    memory.part("samples", n, [n, row + 2 * size_of::<f64>()]);
+    if let Some(dims) = dims {
+        let squares = [dims, dims, n_actions + 1, size_of::<f64>()];
+        memory.part("values", format!("linear in {dims} numbers"), squares);
+    }
+    memory
+}
+
+/// Collects `n` transitions of an environment of one copy by actions that `rng` draws uniformly;
+/// `features(obs, env, row)` writes x(s).
+pub(super) fn collect(
+    mut env: VecEnv,
+    mut rng: Rng,
+    n: usize,
+    mut features: impl FnMut(&[f32], &dyn Env, &mut Vec<(usize, f64)>) -> Result<()>,
+    log: &mut Log,
+) -> Result<Samples> {
+    let n_actions = env.spec().n_actions();
+    let mut samples = Samples::default();
+    let (mut now, mut next) = (Vec::new(), Vec::new());
+    for sample in 0..n {
+        features(env.obs(), env.env(0), &mut now)?;
+        samples.now.push(now.iter().copied());
+        let action = any_action(env.env(0), n_actions, &mut rng);
+        let mut result = Ok(());
+        env.step(&[action], |transition| {
+            samples.actions.push(action);
+            samples.rewards.push(transition.reward.into());
+            next.clear();
+            if transition.end != End::Terminated {
+                result = features(transition.next_obs, transition.env, &mut next);
+                let missing = (0..n_actions).filter(|action| !transition.env.allows(*action));
+                samples.unavailable.extend(missing.map(|action| (sample, action)));
+            }
+            if let Some(episode) = transition.episode {
+                log.scalar("train/return", episode.ret);
+                log.scalar("train/length", f64::from(episode.len));
+            }
+        });
+        result?;
+        samples.next.push(next.iter().copied());
+    }
+    Ok(samples)
+}
+
+/// An action that is available, all equally probable.
+fn any_action(env: &dyn Env, n_actions: usize, rng: &mut Rng) -> usize {
+    let n = (0..n_actions).filter(|action| env.allows(*action)).count();
+    let drawn = rng.random_range(0..n.max(1));
+    (0..n_actions).filter(|action| env.allows(*action)).nth(drawn).unwrap_or(0)
 }
 
 /// q(s, a) = the mean of y over the samples of (s, a); as it was in `before`, `[S, A]`, where there is

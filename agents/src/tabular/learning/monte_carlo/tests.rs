@@ -64,12 +64,12 @@ fn weighted_importance_sampling_by_hand() {
 fn what_weighted_means_leave_no_choice_of_is_refused() {
     let method = MonteCarloMethod::OffPolicy;
     let off_policy = || MonteCarloConfig { method, ..Default::default() };
-    for (config, told) in [
+    for (config, message) in [
         (MonteCarloConfig { alpha: StepSize::Of(0.1), ..off_policy() }, "--alpha 0.1: off-policy"),
         (MonteCarloConfig { visits: Visits::First, ..off_policy() }, "--visits first: off-policy"),
     ] {
         let mdp = GridWorld::new(&GridConfig::of(Layout::Chain)).unwrap();
         let error = MonteCarlo::new(Problem::of(Arc::new(mdp), 10), config, 1).err().unwrap();
-        assert!(error.to_string().contains(told), "{error}");
+        assert!(error.to_string().contains(message), "{error}");
     }
 }

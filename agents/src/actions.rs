@@ -1,0 +1,89 @@
+//! Actions of several copies of an environment.
+use anyhow::{Result, bail};
+use envs::{Actions, Spec, Transition, VecEnv};
+
+/// How an agent chooses among its actions. Neither mode explores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The best action. A learner with a table, or with values linear in the observation, draws among
+    /// those that tie.
+    Greedy,
+    /// An action drawn from π(·|s), where the agent has a stochastic policy; else as `Greedy`.
+    Sampled,
+}
+
+/// An action for each of N copies of an environment, numbered or vectors, as the environment takes them.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ActionBatch {
+    /// `[N]`.
+    Discrete(Vec<usize>),
+    /// `[N, action_len]`, row-major.
+    Continuous {
+        /// The vectors.
+        actions: Vec<f32>,
+        /// Their length.
+        action_len: usize,
+    },
+}
+
+impl ActionBatch {
+    /// No actions yet, of the kind that the environment takes.
+    pub fn new(spec: &Spec) -> Self {
+        match &spec.actions {
+            Actions::Discrete(_) => Self::Discrete(Vec::new()),
+            Actions::Box { low, .. } => {
+                Self::Continuous { actions: Vec::new(), action_len: low.len() }
+            }
+        }
+    }
+
+    /// Numbered actions to write, `[N]`, for agents that choose among these.
+    ///
+    /// # Errors
+    /// Where the environment takes vectors.
+    pub fn numbers(&mut self) -> Result<&mut [usize]> {
+        match self {
+            Self::Discrete(actions) => Ok(actions),
+            Self::Continuous { .. } => {
+                bail!("this agent's actions are numbered, and those of the environment are vectors")
+            }
+        }
+    }
+
+    /// Vectors to write, `[N, action_len]`, for agents that choose these.
+    ///
+    /// # Errors
+    /// Where the environment takes numbered actions.
+    pub fn vectors(&mut self) -> Result<&mut [f32]> {
+        match self {
+            Self::Continuous { actions, .. } => Ok(actions),
+            Self::Discrete(_) => {
+                bail!("this agent's actions are vectors, and those of the environment are numbered")
+            }
+        }
+    }
+
+    /// Steps an environment of one copy with action `i`.
+    pub fn step(&self, i: usize, env: &mut VecEnv, visit: impl FnMut(Transition<'_>)) {
+        match self {
+            Self::Discrete(actions) => env.step(&actions[i..=i], visit),
+            Self::Continuous { actions, action_len: len } => {
+                env.step_continuous(&actions[i * len..(i + 1) * len], visit);
+            }
+        }
+    }
+}
+
+/// The number of actions, for agents that choose one from a list.
+///
+/// # Errors
+/// Where actions are vectors.
+pub fn discrete_actions(spec: &Spec) -> Result<usize> {
+    match &spec.actions {
+        Actions::Discrete(names) => Ok(names.len()),
+        Actions::Box { .. } => bail!(
+            "--env: this algorithm chooses among numbered actions, and those of this environment are \
+             vectors of real numbers; give an environment with numbered actions"
+        ),
+    }
+}

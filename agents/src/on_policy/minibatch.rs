@@ -1,0 +1,66 @@
+//! Minibatches of a rollout, for algorithms that pass over it several times.
+use super::rollout::Rollout;
+use anyhow::Result;
+use candle_core::Device;
+use envs::Spec;
+use nn::HostTensor;
+
+/// Targets of a rollout, by the networks that made it: `[B]` each.
+pub(crate) struct Targets {
+    pub(crate) log_probs: Vec<f32>,
+    pub(crate) values: Vec<f32>,
+    pub(crate) advantages: Vec<f32>,
+    pub(crate) returns: Vec<f32>,
+}
+
+/// M transitions of a rollout, refilled in place.
+pub(crate) struct Minibatch {
+    /// `[M, …]`
+    pub(crate) obs: HostTensor<f32>,
+    /// `[M, W]`
+    pub(crate) actions: HostTensor<f32>,
+    /// `[M]`, like those that follow.
+    pub(crate) log_probs: HostTensor<f32>,
+    pub(crate) values: HostTensor<f32>,
+    pub(crate) advantages: HostTensor<f32>,
+    pub(crate) returns: HostTensor<f32>,
+}
+
+impl Minibatch {
+    /// Room for `size` transitions.
+    pub(crate) fn new(size: usize, spec: &Spec, device: &Device) -> Result<Self> {
+        let column = || HostTensor::<f32>::new(size, device);
+        Ok(Self {
+            obs: HostTensor::new(spec.batch_shape(size), device)?,
+            actions: HostTensor::new((size, spec.action_width()), device)?,
+            log_probs: column()?,
+            values: column()?,
+            advantages: column()?,
+            returns: column()?,
+        })
+    }
+
+    /// Takes the transitions in `rows`, `[M]`.
+    pub(crate) fn fill(
+        &mut self,
+        rows: &[usize],
+        rollout: &Rollout,
+        targets: &Targets,
+    ) -> Result<()> {
+        self.obs.fill(|to| pick(&rollout.obs, rows, to))?;
+        self.actions.fill(|to| pick(&rollout.actions, rows, to))?;
+        self.log_probs.fill(|to| pick(&targets.log_probs, rows, to))?;
+        self.values.fill(|to| pick(&targets.values, rows, to))?;
+        self.advantages.fill(|to| pick(&targets.advantages, rows, to))?;
+        self.returns.fill(|to| pick(&targets.returns, rows, to))?;
+        Ok(())
+    }
+}
+
+/// Copies the rows `rows` of a matrix, row-major.
+fn pick(from: &[f32], rows: &[usize], to: &mut [f32]) {
+    let width = to.len() / rows.len().max(1);
+    for (to, &row) in to.chunks_exact_mut(width.max(1)).zip(rows) {
+        to.copy_from_slice(&from[row * width..][..width]);
+    }
+}

@@ -1,4 +1,4 @@
-//! What a model draws in the course of its training.
+//! Snapshots of samples during training.
 use crate::Generative;
 use crate::data::{Images, Shape};
 use crate::work::TRAINED;
@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use train::{Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Split, stream};
 
-/// Pictures in a row of a frame, and rows of it.
+/// Images in a row of a frame, and rows of it.
 pub const COLUMNS: usize = 6;
 
 const PICTURES: usize = COLUMNS * COLUMNS;
@@ -14,8 +14,8 @@ const PICTURES: usize = COLUMNS * COLUMNS;
 /// Frames remembered at most; beyond that every other one is forgotten.
 const FRAMES: usize = 64;
 
-/// A model, and what it has drawn from the same noise before its first step and at each evaluation that
-/// chooses; where drawing takes long, as often as that is a small part of training. A checkpoint holds all
+/// A model with snapshots of its samples, of the same noise, before its first step and at each evaluation that
+/// chooses; where sampling takes long, as often as that is a small part of training. A checkpoint holds all
 /// of it.
 pub struct Filmed {
     model: Box<dyn Generative>,
@@ -33,13 +33,13 @@ struct Film {
     looks: u64,
     /// Units trained before each frame.
     steps: Vec<u64>,
-    /// Channels, height and width of a picture, and its levels.
+    /// Channels, height and width of an image, and its levels.
     form: Option<([usize; 3], u16)>,
-    /// Pictures in a frame.
+    /// Images in a frame.
     each: usize,
 }
 
-/// What was drawn at one step.
+/// The samples of one step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
     /// Units trained so far.
@@ -59,11 +59,11 @@ impl Filmed {
         &*self.model
     }
 
-    /// What it has drawn so far and draws now, each after more steps than the one before; none of a model
-    /// that does not draw.
+    /// All snapshots and one of now, each after more steps than the one before; none of a model
+    /// without samples.
     ///
     /// # Errors
-    /// What the network reports.
+    /// Errors of the network.
     pub fn frames(&self) -> Result<Vec<Frame>> {
         let Some((form, levels)) = self.film.form else { return Ok(Vec::new()) };
         let shape = Shape { channels: form[0], height: form[1], width: form[2] };
@@ -80,7 +80,7 @@ impl Filmed {
         Ok(frames)
     }
 
-    /// Whether one more frame is.
+    /// Whether one more snapshot is a small part of training.
     fn is_affordable(&self) -> bool {
         let work = self.model.work();
         let frame = work.drawing.saturating_mul(PICTURES as u64);
@@ -88,7 +88,7 @@ impl Filmed {
         frames.saturating_mul(frame) <= work.affordable(TRAINED * self.seen)
     }
 
-    /// Pictures, or points as one.
+    /// Image samples, or the plane of points as one image.
     fn drawn(&self) -> Result<Option<Images>> {
         match self.model.sample(PICTURES, &mut stream(self.seed, "film"))? {
             Some(images) => Ok(Some(images)),
@@ -173,7 +173,7 @@ mod tests {
     use train::testing::{Behaviour, Counter, resume_changes_nothing};
     use train::{Rng, Scope};
 
-    /// Draws pictures of one pixel: noise, and the step on top of it.
+    /// Draws images of one pixel: noise, and the step on top of it.
     struct Drawer(Counter, usize);
 
     impl Learner for Drawer {
@@ -210,7 +210,7 @@ mod tests {
         drawing_by(1)
     }
 
-    /// As `filmed`, where drawing a picture takes so many passes.
+    /// As `filmed`, where drawing an image takes so many passes.
     fn drawing_by(passes: usize) -> Filmed {
         let behaviour = Behaviour { stride: 5, ..Behaviour::default() };
         Filmed::new(Box::new(Drawer(Counter::new(1, behaviour).unwrap(), passes)), 1)

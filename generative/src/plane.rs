@@ -1,4 +1,4 @@
-//! What a model of points has learned, in the plane.
+//! A model of points in the plane.
 use crate::data::{Images, Shape};
 use anyhow::{Result, ensure};
 
@@ -112,7 +112,7 @@ const DATA: [u8; 3] = [120, 120, 120];
 const DRAWN: [u8; 3] = [0, 114, 178];
 
 impl Plane {
-    /// A picture of as many pixels as the field has numbers: what the field says, from 0 to 1, as the background,
+    /// An image of as many pixels as the field has numbers: what the field says, from 0 to 1, as the background,
     /// the data grey, what is samples blue.
     ///
     /// # Errors
@@ -121,7 +121,7 @@ impl Plane {
         let side = self.field.side;
         let shape = Shape { channels: 3, height: side, width: side };
         let mut pixels = vec![0; shape.len()];
-        // The highest row of a picture is the first.
+        // The highest row of an image is the first.
         let mut paint = |column: usize, row: usize, colour: [u8; 3]| {
             for (channel, value) in colour.into_iter().enumerate() {
                 pixels[(channel * side + side - 1 - row) * side + column] = value;

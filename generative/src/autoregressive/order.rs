@@ -16,7 +16,7 @@ const ALL: usize = 64;
 /// of a small image, at some of a large one.
 ///
 /// # Errors
-/// Names what moves, and from which place on the picture was changed.
+/// Names what moves, and from which place on the image was changed.
 pub(crate) fn check(
     network: &dyn Network,
     shape: Shape,
@@ -50,11 +50,11 @@ pub(crate) fn check(
     Ok(())
 }
 
-/// Pictures that are changed and looked at together.
+/// Images that are changed and looked at together.
 const TOGETHER: usize = 8;
 
-/// The same for some places `tried` of `all`, by a picture and what it is changed to. `say` gives what is logits
-/// of each number of pictures, `[n, C·H·W, P]`; it may differ by `most`.
+/// The comparison at places `tried` of `all`, of an image and a changed one. `say` gives the logits
+/// of each number of images, `[n, C·H·W, P]`; it may differ by `most`.
 fn check_some(
     shape: Shape,
     (all, tried): (&[Place], &[usize]),

@@ -34,10 +34,10 @@ pub use synthetic::{BarsConfig, CoinsConfig, GridConfig, bars, coins, parity, st
 use anyhow::{Result, bail};
 use train::Split;
 
-/// What a generative model learns from.
+/// The data of a generative model.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Dataset {
-    /// Pictures.
+    /// Images.
     Images(Parts<Images>),
     /// Points in the plane.
     Points(Parts<Points>),
@@ -58,7 +58,7 @@ pub struct Parts<T> {
 }
 
 impl<T> Parts<T> {
-    /// What models are scored on.
+    /// The data of the final evaluation.
     pub fn held_out(&self, split: Split) -> &T {
         match split {
             Split::Validation => &self.validation,
@@ -68,7 +68,7 @@ impl<T> Parts<T> {
 }
 
 impl Dataset {
-    /// The pictures.
+    /// The images.
     ///
     /// # Errors
     /// Where these are points.
@@ -85,7 +85,7 @@ impl Dataset {
     /// The points.
     ///
     /// # Errors
-    /// Where these are pictures.
+    /// Where these are images.
     pub fn points(self) -> Result<Parts<Points>> {
         match self {
             Self::Points(parts) => Ok(parts),

@@ -14,7 +14,7 @@ pub struct Points {
     pub at: Vec<[f32; 2]>,
     /// The component each was drawn from, `[n]`.
     pub labels: Labels,
-    /// What they were drawn from, where that is a mixture of Gaussians.
+    /// Their distribution, where it is a mixture of Gaussians.
     pub mixture: Option<Mixture>,
 }
 

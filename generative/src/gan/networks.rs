@@ -11,12 +11,12 @@ mod residual;
 
 use builder::Builder;
 
-/// What a sample is.
+/// The form of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// A point in the plane, as it is.
     Point,
-    /// A picture, from −1 to 1.
+    /// An image, from −1 to 1.
     Image(Shape),
 }
 
@@ -26,7 +26,7 @@ impl Form {
         self.shape().len()
     }
 
-    /// Of a point, that of a picture of as many numbers.
+    /// Of a point, that of an image of as many numbers.
     pub(super) fn shape(self) -> Shape {
         match self {
             Self::Point => Shape { channels: 1, height: 1, width: 2 },
@@ -34,7 +34,7 @@ impl Form {
         }
     }
 
-    /// What a generator ends with.
+    /// The output activation of a generator.
     fn output(self) -> Activation {
         match self {
             Self::Point => Activation::Linear,
@@ -87,7 +87,7 @@ pub(super) fn discriminator(
         layers = layers.spectral();
     }
     let leaky = Activation::LeakyRelu(config.leak as f32);
-    // Labels are columns of rows, and planes of pictures.
+    // Labels are columns of rows, and planes of images.
     let shape = Shape { channels: form.shape().channels + labels, ..form.shape() };
     match config.network {
         Network::Mlp => {
@@ -106,8 +106,8 @@ pub(super) fn discriminator(
     Ok(layers.done())
 }
 
-/// What is told of samples, beside them: columns after those of rows `[B, N]`, or channels of one number each
-/// after those of pictures `[B, C, H, W]`.
+/// Samples with their one-hot labels: columns after those of rows `[B, N]`, or constant channels
+/// after those of images `[B, C, H, W]`.
 pub(super) fn joined(x: &Tensor, label: Option<&Tensor>) -> Result<Tensor> {
     let Some(label) = label else { return Ok(x.clone()) };
     if x.rank() == 2 {

@@ -1,4 +1,4 @@
-//! What each player minimises, of what the discriminator says.
+//! Losses of the players, by logits of the discriminator.
 //!
 //! `real` are its logits for samples of the data and `fake` those for what was drawn, both `[B, 1]`; D is the
 //! logit itself, σ(D) the probability that a sample is real. Every term is a mean over the batch, and none
@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use nn::loss;
 use serde::{Deserialize, Serialize};
 
-/// What the players want.
+/// The objective of the game.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Objective {
@@ -26,7 +26,7 @@ pub enum Objective {
 }
 
 impl Objective {
-    /// What the discriminator minimises.
+    /// The loss of the discriminator.
     ///
     /// - minimax, non-saturating: −V = mean softplus(−real) + mean softplus(fake), 2·log 2 where it cannot
     ///   tell one from the other
@@ -35,7 +35,7 @@ impl Objective {
     /// - hinge: mean max(0, 1 − real) + mean max(0, 1 + fake)
     ///
     /// # Errors
-    /// What the device reports.
+    /// Errors of the device.
     pub fn discriminator(self, real: &Tensor, fake: &Tensor) -> Result<Tensor> {
         match self {
             Self::Minimax | Self::NonSaturating => softplus(&real.neg()?)? + softplus(fake)?,
@@ -49,7 +49,7 @@ impl Objective {
         }
     }
 
-    /// What the generator minimises.
+    /// The loss of the generator.
     ///
     /// - minimax: −mean softplus(fake), whose gradient goes to 0 where the discriminator is sure that a sample
     ///   was drawn
@@ -58,7 +58,7 @@ impl Objective {
     /// - wasserstein, hinge: −mean fake
     ///
     /// # Errors
-    /// What the device reports.
+    /// Errors of the device.
     pub fn generator(self, fake: &Tensor) -> Result<Tensor> {
         match self {
             Self::Minimax => softplus(fake)?.neg(),

@@ -1,4 +1,4 @@
-//! What is learned from, as the networks take it: pictures from −1 to 1, points as they are.
+//! The data as the networks take them: images from −1 to 1, points as they are.
 use super::config::GanConfig;
 use super::networks::Form;
 use crate::data::{
@@ -12,7 +12,7 @@ use train::{Checkpoint, Rng, Split};
 /// A data set, and the place in it.
 pub(super) struct Source {
     kind: Kind,
-    /// Pictures are asked for as rows of numbers.
+    /// Images are asked for as rows of numbers.
     as_rows: bool,
     /// Labels are told.
     conditional: bool,
@@ -60,7 +60,7 @@ impl Source {
         Ok(Self { kind, as_rows: network.takes_rows(), conditional })
     }
 
-    /// What a sample is.
+    /// The form of a sample.
     pub(super) fn form(&self) -> Form {
         match &self.kind {
             Kind::Images { loader, .. } => Form::Image(loader.images().shape()),
@@ -68,7 +68,7 @@ impl Source {
         }
     }
 
-    /// What the samples to train on are, where that is told.
+    /// Labels of the training data, of a conditional model.
     pub(super) fn labels(&self) -> Option<&Labels> {
         let labels = match &self.kind {
             Kind::Images { loader, .. } => loader.images().labels(),
@@ -77,7 +77,7 @@ impl Source {
         labels.filter(|_| self.conditional)
     }
 
-    /// What points are drawn from, where that is a mixture of Gaussians.
+    /// The distribution of points, where it is a mixture of Gaussians.
     pub(super) fn mixture(&self) -> Option<&Mixture> {
         match &self.kind {
             Kind::Images { .. } => None,

@@ -1,20 +1,20 @@
-//! Looking out for what goes wrong in the game.
+//! Detection of mode collapse and of a discriminator that has won.
 use super::objective::Objective;
 use anyhow::Result;
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 use train::Log;
 
-/// Steps of the discriminator for which something must last to be told.
+/// Steps of the discriminator for which a condition must last to be reported.
 const LASTING: u64 = 1_000;
 
-/// Variance of what is drawn, as a part of the data's, below which the generator has collapsed.
+/// Variance of generated samples, as a part of the data's, below which the generator has collapsed.
 const COLLAPSED: f64 = 0.02;
 
 /// The share of samples that a discriminator knows when it has won.
 const WON: f64 = 0.99;
 
-/// For how many steps in a row it has been so. Each is told once.
+/// Durations of both conditions. Each is reported once.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Watch {
     collapsed: Lasting,
@@ -38,7 +38,7 @@ impl Lasting {
 }
 
 impl Watch {
-    /// `train/spread`: the variance of what is drawn, as a part of that of the data's samples; summed over
+    /// `train/spread`: the variance of generated samples, as a part of that of the data; summed over
     /// their numbers, within a batch of each.
     pub(super) fn spread(&mut self, x: &Tensor, drawn: &Tensor, log: &mut Log) -> Result<()> {
         let spread = variance(drawn)? / variance(x)?;

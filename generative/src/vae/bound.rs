@@ -5,7 +5,7 @@
 //! L_K = E[log 1/K Σ_k w_k], w_k = p(x, z_k) / q(z_k|x), z_1, …, z_K drawn from q(z|x),
 //!
 //! which is the ELBO for K = 1, never falls with K and tends to log p(x). `K` is the number of draws for
-//! a picture; where there are `[K·B, …]` rows, the first B are the first draw for each picture.
+//! an image; where there are `[K·B, …]` rows, the first B are the first draw for each image.
 use super::networks::{Inputs, Networks};
 use crate::Likelihood;
 use candle_core::{Module, Result, Tensor};
@@ -13,7 +13,7 @@ use nn::reparameterise;
 use rand_distr::{Distribution as _, StandardNormal};
 use train::{Rng, pulse};
 
-/// KL(N(mu, e^log_var) ‖ N(0, 1)) of each picture, −½·Σ (1 + log_var − mu² − e^log_var), for `[B, Z]`;
+/// KL(N(mu, e^log_var) ‖ N(0, 1)) of each image, −½·Σ (1 + log_var − mu² − e^log_var), for `[B, Z]`;
 /// the result is `[B]`, in nats.
 ///
 /// # Errors
@@ -22,7 +22,7 @@ pub fn kl(mu: &Tensor, log_var: &Tensor) -> Result<Tensor> {
     kl_of_latents(mu, log_var)?.sum(1)
 }
 
-/// The same of each latent number, `[B, Z]`.
+/// The KL of each latent dimension, `[B, Z]`.
 pub(super) fn kl_of_latents(mu: &Tensor, log_var: &Tensor) -> Result<Tensor> {
     (((mu.sqr()? + log_var.exp()?)? - log_var)? - 1.0)? * 0.5
 }
@@ -48,10 +48,10 @@ pub fn log_weights(nll: &Tensor, z: &Tensor, log_var: &Tensor, noise: &Tensor) -
     (((log_var + noise.sqr()?)? - z.sqr()?)?.sum(1)? * 0.5)? - nll
 }
 
-/// log 1/K Σ_k e^log_w of each picture: `[B]` for `[K, B]`. No exponential overflows.
+/// log 1/K Σ_k e^log_w of each image: `[B]` for `[K, B]`. No exponential overflows.
 ///
 /// # Errors
-/// What the device reports.
+/// Errors of the device.
 pub fn log_mean_exp(log_w: &Tensor) -> Result<Tensor> {
     // A constant: subtracting it changes neither value nor gradient.
     let largest = log_w.max_keepdim(0)?.detach(); // [1, B]
@@ -78,7 +78,7 @@ pub(super) fn normals(n: usize, rng: &mut Rng) -> Vec<f32> {
 /// Rows that are decoded at once.
 const ROWS: usize = 1_000;
 
-/// An estimate of L_K for each of n pictures, in nats, without bias: K fresh draws each.
+/// An estimate of L_K for each of n images, in nats, without bias: K fresh draws each.
 /// log-weights are summed in double precision.
 pub(super) fn importance_weighted<N: Module>(
     networks: &Networks<N>,
@@ -89,7 +89,7 @@ pub(super) fn importance_weighted<N: Module>(
 ) -> anyhow::Result<Vec<f64>> {
     let n = inputs.x.dim(0)?;
     let mut bounds = Vec::with_capacity(n);
-    // Several pictures at once, or a part of the draws for one.
+    // Several images at once, or a part of the draws for one.
     let (pictures, draws) = ((ROWS / k).max(1), k.min(ROWS));
     for first in (0..n).step_by(pictures) {
         let inputs = inputs.narrow(first, pictures.min(n - first))?;

@@ -59,7 +59,7 @@ train::hyper_parameters! {
     }
 }
 
-/// What a [`Vae`](super::Vae) maximises.
+/// The objective of a [`Vae`](super::Vae).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Objective {
@@ -71,7 +71,7 @@ pub enum Objective {
     Reconstruction,
 }
 
-/// What encoder and decoder are made of.
+/// Networks of encoder and decoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Network {
@@ -87,12 +87,12 @@ pub(super) struct Sizes {
     pub(super) shape: Shape,
     /// Classes that the networks are told of.
     pub(super) labels: usize,
-    /// Numbers that the likelihood takes for each one of a picture.
+    /// Numbers that the likelihood takes for each one of an image.
     pub(super) outputs: usize,
 }
 
 impl VaeConfig {
-    /// What all of it takes for pictures of these sizes.
+    /// Memory of training with these sizes.
     pub(super) fn memory(&self, sizes: Sizes) -> Memory {
         let Self { k, latents, hidden, layers, batch, .. } = *self;
         let Sizes { shape, labels, outputs } = sizes;
@@ -115,7 +115,7 @@ impl VaeConfig {
                 );
                 hidden
             }
-            // Its maps are of 32 and 64 channels, a quarter and a sixteenth of the picture.
+            // Its maps are of 32 and 64 channels, a quarter and a sixteenth of the image.
             Network::Conv => {
                 memory::pass(
                     &mut memory,
@@ -141,7 +141,7 @@ impl VaeConfig {
         memory
     }
 
-    /// Refuses what can't be, for such pictures.
+    /// Refuses what can't be, for such images.
     pub(super) fn check_for(&self, images: &Images) -> Result<(), BadValue> {
         self.check()?;
         check_learning_rate(self.lr_end, self.lr_steps, 0)?;

@@ -87,7 +87,7 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// `[B, inputs]` to pictures `[B, C, H, W]`, with ReLU; where `normal`, their batch is normalised before it.
+    /// `[B, inputs]` to images `[B, C, H, W]`, with ReLU; where `normal`, their batch is normalised before it.
     pub(super) fn project(
         &mut self,
         inputs: usize,
@@ -112,7 +112,7 @@ impl<'a> Builder<'a> {
         self.after(&format!("norm{}", i + 1), outputs, Activation::Relu, normal)
     }
 
-    /// What follows a layer with the activation [`before`].
+    /// Batch normalisation and activation after a layer with the activation [`before`].
     pub(super) fn after(
         &mut self,
         name: &str,
@@ -154,7 +154,7 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// What a layer ends with: where a batch is normalised, the activation follows that.
+/// The activation of a layer: where a batch is normalised, the activation follows that.
 pub(super) fn before(activation: Activation, normal: bool) -> Activation {
     if normal { Activation::Linear } else { activation }
 }

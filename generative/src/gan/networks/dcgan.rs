@@ -1,5 +1,5 @@
 //! DCGAN (Radford, Metz & Chintala 2016, section 3), small: two convolutions that halve height and width, and two
-//! that double them, for pictures whose sides are multiples of 4.
+//! that double them, for images whose sides are multiples of 4.
 //!
 //! Its guidelines: strided and fractional-strided convolutions in place of pooling; batch normalisation in both
 //! networks, but not of what the generator says and the discriminator is shown; no hidden dense layers; ReLU in

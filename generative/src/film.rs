@@ -9,7 +9,7 @@ use train::{Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Split, 
 /// Images in a row of a frame, and rows of it.
 pub const COLUMNS: usize = 6;
 
-const PICTURES: usize = COLUMNS * COLUMNS;
+const IMAGES: usize = COLUMNS * COLUMNS;
 
 /// Frames remembered at most; beyond that every other one is forgotten.
 const FRAMES: usize = 64;
@@ -74,7 +74,7 @@ impl Filmed {
             let images = Images::new(shape, levels, pixels.to_vec(), None)?;
             frames.push(Frame { step, images });
         }
-        if let Some(images) = self.drawn()? {
+        if let Some(images) = self.samples()? {
             frames.push(Frame { step: self.seen, images });
         }
         Ok(frames)
@@ -83,23 +83,23 @@ impl Filmed {
     /// Whether one more snapshot is a small part of training.
     fn is_affordable(&self) -> bool {
         let work = self.model.work();
-        let frame = work.drawing.saturating_mul(PICTURES as u64);
+        let frame = work.sampling.saturating_mul(IMAGES as u64);
         let frames = self.film.steps.len() as u64 * self.film.stride.max(1) + 1;
         frames.saturating_mul(frame) <= work.affordable(TRAINED * self.seen)
     }
 
     /// Image samples, or the plane of points as one image.
-    fn drawn(&self) -> Result<Option<Images>> {
-        match self.model.sample(PICTURES, &mut stream(self.seed, "film"))? {
+    fn samples(&self) -> Result<Option<Images>> {
+        match self.model.sample(IMAGES, &mut stream(self.seed, "film"))? {
             Some(images) => Ok(Some(images)),
             None => self.model.plane()?.map(|plane| plane.picture()).transpose(),
         }
     }
 
-    fn look(&mut self) -> Result<()> {
+    fn snapshot(&mut self) -> Result<()> {
         let due = self.film.looks.is_multiple_of(self.film.stride.max(1));
-        // Nothing is changed before: drawing may be interrupted.
-        let drawn = if due && self.is_affordable() { self.drawn()? } else { None };
+        // Nothing is changed before: sampling may be interrupted.
+        let drawn = if due && self.is_affordable() { self.samples()? } else { None };
         self.film.looks += 1;
         let Some(images) = drawn else { return Ok(()) };
         let Shape { channels, height, width } = images.shape();
@@ -120,7 +120,7 @@ impl Filmed {
 impl Learner for Filmed {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
         if self.film.looks == 0 {
-            self.look()?;
+            self.snapshot()?;
         }
         let progress = self.model.step(log)?;
         self.seen += progress.units();
@@ -134,7 +134,7 @@ impl Learner for Filmed {
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
         let evaluation = self.model.evaluate(split)?;
         if split == Split::Validation {
-            self.look()?;
+            self.snapshot()?;
         }
         Ok(evaluation)
     }
@@ -236,7 +236,7 @@ mod tests {
         let noise =
             |frame: &Frame| -> Vec<u8> { frame.images.pixels().chunks(2).map(|p| p[0]).collect() };
         for frame in &frames {
-            assert_eq!(frame.images.len(), PICTURES);
+            assert_eq!(frame.images.len(), IMAGES);
             assert_eq!(noise(frame), noise(&frames[0]));
             assert!(frame.images.pixels().chunks(2).all(|p| u64::from(p[1]) == frame.step));
         }

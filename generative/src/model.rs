@@ -82,7 +82,7 @@ pub trait Generative: Learner {
     }
 
     /// Held-out images in the latent space; `None` where the model has none that can be
-    /// drawn in the plane.
+    /// plotted in the plane.
     ///
     /// # Errors
     /// Errors of the network.

@@ -2,7 +2,7 @@
 //! <https://arxiv.org/abs/1601.06759>).
 //!
 //! log p(x) = Σ_i log p(x_i | x_1 … x_(i−1)) over the numbers of an image, row by row from the top left, at
-//! a pixel red, then green, then blue (section 2.1). A convolutional network says all the conditional
+//! a pixel red, then green, then blue (section 2.1). A convolutional network gives all the conditional
 //! distributions at once; its kernels are masked so that it sees only what comes before (section 3.4): the
 //! first layer by mask A, which hides a number from itself, the others by mask B. Features are in as many
 //! groups as there are colours, and at its own place a group sees the groups before its own, so that green

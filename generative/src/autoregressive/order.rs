@@ -83,15 +83,15 @@ fn check_some(
                 "the network is not autoregressive: what it says of {} moves when only {} and later \
                  numbers change. A mask is wrong; nothing was trained, since its likelihoods would be \
                  none",
-                told(*place, shape),
-                told(all[first], shape)
+                described(*place, shape),
+                described(all[first], shape)
             );
         }
     }
     Ok(())
 }
 
-fn told(Place { row, column, channel }: Place, shape: Shape) -> String {
+fn described(Place { row, column, channel }: Place, shape: Shape) -> String {
     match shape.channels {
         1 => format!("row {row}, column {column}"),
         _ => format!("row {row}, column {column}, channel {channel}"),

@@ -174,7 +174,7 @@ impl GanConfig {
             if self.penalty != Penalty::None {
                 let expected = "the gradient at a sample is not its own where batches are normalised; give \
                                 --batch-norm generator or none";
-                return Err(BadValue::new("penalty", told(self.penalty), expected));
+                return Err(BadValue::new("penalty", flag_value(self.penalty), expected));
             }
             if self.spectral {
                 let expected = "batch normalisation stretches again what is not to be stretched; give \
@@ -214,7 +214,7 @@ impl GanConfig {
             }
             Network::Cs231nFc | Network::Cs231nConv => (1024, 4 * 1024 + 8 * d),
             Network::Dcgan | Network::Residual => {
-                // Of a sixteenth of the image twice as many, which noise, or the dense layer, says.
+                // Of a sixteenth of the image twice as many, which the layer after the noise, or the dense layer, outputs.
                 let least = d / shape.channels.max(1) / 16;
                 let first = if dense > 0 { dense } else { latents };
                 let kernels =
@@ -236,7 +236,7 @@ impl GanConfig {
             }
         };
         memory::learned(&mut memory, ("latents", latents), &[], [latents, rows]);
-        // Both players, and the data's samples beside those that are drawn.
+        // Both players, and samples of the data beside generated ones.
         memory::pass(&mut memory, batch, &all, [3, memory::sum([maps, 2 * d, latents, dense])]);
         memory
     }
@@ -263,7 +263,7 @@ impl GanConfig {
             }
             _ => return Ok(()),
         };
-        Err(BadValue::new("network", told(self.network), &expected))
+        Err(BadValue::new("network", flag_value(self.network), &expected))
     }
 
     /// Whether the discriminator has batch normalisation.
@@ -273,6 +273,6 @@ impl GanConfig {
 }
 
 /// The value as it is given.
-fn told(value: impl ValueEnum) -> String {
+fn flag_value(value: impl ValueEnum) -> String {
     value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }

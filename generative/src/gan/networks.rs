@@ -47,7 +47,7 @@ impl Form {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sizes {
     pub(super) form: Form,
-    /// Classes that the networks are told of.
+    /// Classes that the networks are conditioned on.
     pub(super) labels: usize,
 }
 
@@ -75,7 +75,7 @@ pub(super) fn generator(params: &Params, sizes: Sizes, config: &GanConfig) -> Re
     Ok(layers.done())
 }
 
-/// The layers from samples, and what was told of them, to logits `[B, 1]`.
+/// The layers from samples, with their labels, to logits `[B, 1]`.
 pub(super) fn discriminator(
     params: &Params,
     sizes: Sizes,
@@ -217,12 +217,12 @@ mod tests {
     fn labels_are_columns_or_planes() {
         let label = Tensor::new(&[[0f32, 1.0]], &Device::Cpu).unwrap();
         let rows = Tensor::new(&[[5f32, 6.0, 7.0]], &Device::Cpu).unwrap();
-        let told = joined(&rows, Some(&label)).unwrap();
-        assert_eq!(told.to_vec2::<f32>().unwrap(), [[5.0, 6.0, 7.0, 0.0, 1.0]]);
+        let both = joined(&rows, Some(&label)).unwrap();
+        assert_eq!(both.to_vec2::<f32>().unwrap(), [[5.0, 6.0, 7.0, 0.0, 1.0]]);
         let picture = Tensor::new(&[[[[5f32, 6.0]]]], &Device::Cpu).unwrap();
-        let told = joined(&picture, Some(&label)).unwrap();
-        assert_eq!(told.dims(), [1, 3, 1, 2]);
-        let values: Vec<f32> = told.flatten_all().unwrap().to_vec1().unwrap();
+        let both = joined(&picture, Some(&label)).unwrap();
+        assert_eq!(both.dims(), [1, 3, 1, 2]);
+        let values: Vec<f32> = both.flatten_all().unwrap().to_vec1().unwrap();
         assert_eq!(values, [5.0, 6.0, 0.0, 0.0, 1.0, 1.0]);
         assert_eq!(joined(&rows, None).unwrap().dims(), [1, 3]);
     }

@@ -1,6 +1,6 @@
 //! Losses of the players, by logits of the discriminator.
 //!
-//! `real` are its logits for samples of the data and `fake` those for what was drawn, both `[B, 1]`; D is the
+//! `real` are its logits for samples of the data and `fake` those for generated samples, both `[B, 1]`; D is the
 //! logit itself, σ(D) the probability that a sample is real. Every term is a mean over the batch, and none
 //! overflows: log σ(l) = −softplus(−l) and log(1 − σ(l)) = −softplus(l).
 use candle_core::{Result, Tensor};
@@ -103,7 +103,7 @@ mod tests {
         loss.to_scalar().unwrap()
     }
 
-    /// dloss/dlogit of the generator for one drawn sample.
+    /// dloss/dlogit of the generator for one generated sample.
     fn slope(objective: Objective, logit: f64) -> f64 {
         let fake = var(&[logit]);
         let gradients = objective.generator(&fake).unwrap().backward().unwrap();

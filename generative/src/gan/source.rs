@@ -14,7 +14,7 @@ pub(super) struct Source {
     kind: Kind,
     /// Images are asked for as rows of numbers.
     as_rows: bool,
-    /// Labels are told.
+    /// Whether the networks are conditioned on labels.
     conditional: bool,
 }
 
@@ -27,7 +27,7 @@ enum Kind {
 pub(super) struct Batch {
     /// `[B, D]` or `[B, C, H, W]`.
     pub(super) x: Tensor,
-    /// Which label each has, `[B]`, where they are told.
+    /// Their labels, `[B]`, of a conditional model.
     pub(super) labels: Option<Tensor>,
 }
 
@@ -85,7 +85,7 @@ impl Source {
         }
     }
 
-    /// `n` labels, as often as they are among the samples to train on; none where none are told.
+    /// `n` labels, as frequent as in the training data; none of an unconditional model.
     pub(super) fn sample_labels(&self, n: usize, rng: &mut Rng) -> Vec<u32> {
         let Some(Labels { of, .. }) = self.labels() else { return Vec::new() };
         (0..n).map(|_| of[rng.random_range(0..of.len())]).collect()

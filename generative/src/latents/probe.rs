@@ -109,9 +109,10 @@ pub fn probe_accuracy(
     if labels.names.len() < 2 || x.is_empty() || held_out.is_empty() {
         return Ok(None);
     }
-    let told = Probe::fit(x, labels)?.predict(held_out)?;
-    let hits = told.iter().zip(&right.of).filter(|(told, right)| told == right).count();
-    Ok(Some(Measure::share(hits, told.len())))
+    let predicted = Probe::fit(x, labels)?.predict(held_out)?;
+    let hits =
+        predicted.iter().zip(&right.of).filter(|(predicted, right)| predicted == right).count();
+    Ok(Some(Measure::share(hits, predicted.len())))
 }
 
 #[cfg(test)]

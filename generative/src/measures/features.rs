@@ -18,7 +18,7 @@ use train::{
     Sink, Split, fit, pulse,
 };
 
-/// Numbers that the last layer tells classes apart by.
+/// Features that the last layer classifies by.
 pub const FEATURES: usize = 64;
 
 /// Of the classifier alone, so that it is the same for every run.
@@ -31,7 +31,7 @@ const LR: f64 = 2e-3;
 /// Images looked at together.
 const GROUP: usize = 500;
 
-/// Says how far training is.
+/// Reports the progress of training.
 struct Training;
 
 impl Sink for Training {
@@ -62,7 +62,7 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// A trained one, and the share of the test images whose label it says; `None` where there are not two
+    /// A trained one, and the share of the test images that it classifies correctly; `None` where there are not two
     /// labels at least, or images have a side of less than 4.
     ///
     /// # Errors

@@ -2,10 +2,10 @@
 //! (Burda, Grosse & Salakhutdinov 2016, "Importance weighted autoencoders", equation 8,
 //! <https://arxiv.org/abs/1509.00519>),
 //!
-//! L_K = E[log 1/K Σ_k w_k], w_k = p(x, z_k) / q(z_k|x), z_1, …, z_K drawn from q(z|x),
+//! L_K = E[log 1/K Σ_k w_k], w_k = p(x, z_k) / q(z_k|x), z_1, …, z_K sampled from q(z|x),
 //!
-//! which is the ELBO for K = 1, never falls with K and tends to log p(x). `K` is the number of draws for
-//! an image; where there are `[K·B, …]` rows, the first B are the first draw for each image.
+//! which is the ELBO for K = 1, never falls with K and tends to log p(x). `K` is the number of samples
+//! for an image; where there are `[K·B, …]` rows, the first B are the first sample for each image.
 use super::networks::{Inputs, Networks};
 use crate::Likelihood;
 use candle_core::{Module, Result, Tensor};
@@ -78,7 +78,7 @@ pub(super) fn normals(n: usize, rng: &mut Rng) -> Vec<f32> {
 /// Rows that are decoded at once.
 const ROWS: usize = 1_000;
 
-/// An estimate of L_K for each of n images, in nats, without bias: K fresh draws each.
+/// An estimate of L_K for each of n images, in nats, without bias: K fresh samples of z each.
 /// log-weights are summed in double precision.
 pub(super) fn importance_weighted<N: Module>(
     networks: &Networks<N>,
@@ -89,16 +89,16 @@ pub(super) fn importance_weighted<N: Module>(
 ) -> anyhow::Result<Vec<f64>> {
     let n = inputs.x.dim(0)?;
     let mut bounds = Vec::with_capacity(n);
-    // Several images at once, or a part of the draws for one.
-    let (pictures, draws) = ((ROWS / k).max(1), k.min(ROWS));
-    for first in (0..n).step_by(pictures) {
-        let inputs = inputs.narrow(first, pictures.min(n - first))?;
+    // Several images at once, or a part of the samples for one.
+    let (images, samples) = ((ROWS / k).max(1), k.min(ROWS));
+    for first in (0..n).step_by(images) {
+        let inputs = inputs.narrow(first, images.min(n - first))?;
         let (mu, log_var) = networks.encode(&inputs)?; // [B, Z]
         let (x, (b, latents)) = (inputs.x.flatten_from(1)?, mu.dims2()?); // [B, D]
         let mut log_w = vec![Vec::new(); b];
-        for drawn in (0..k).step_by(draws) {
+        for done in (0..k).step_by(samples) {
             pulse::check()?;
-            let k = draws.min(k - drawn);
+            let k = samples.min(k - done);
             let noise = normals(k * b * latents, rng);
             let noise = Tensor::from_vec(noise, (k * b, latents), x.device())?;
             let (mu, log_var) = (copies(&mu, k)?, copies(&log_var, k)?); // [K·B, Z]

@@ -67,7 +67,7 @@ pub enum Objective {
     Elbo,
     /// The importance-weighted bound.
     Iwae,
-    /// log p(x|μ(x)): an auto-encoder, which can't be drawn from.
+    /// log p(x|μ(x)): a plain auto-encoder, without a prior to sample from.
     Reconstruction,
 }
 
@@ -85,7 +85,7 @@ pub enum Network {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sizes {
     pub(super) shape: Shape,
-    /// Classes that the networks are told of.
+    /// Classes that the networks are conditioned on.
     pub(super) labels: usize,
     /// Numbers that the likelihood takes for each one of an image.
     pub(super) outputs: usize,
@@ -96,7 +96,7 @@ impl VaeConfig {
     pub(super) fn memory(&self, sizes: Sizes) -> Memory {
         let Self { k, latents, hidden, layers, batch, .. } = *self;
         let Sizes { shape, labels, outputs } = sizes;
-        let (d, said) = (shape.len() + labels, shape.len() * outputs);
+        let (d, outputs_each) = (shape.len() + labels, shape.len() * outputs);
         let mut memory = Memory::default();
         let features = match self.network {
             Network::Mlp => {
@@ -105,7 +105,7 @@ impl VaeConfig {
                     &mut memory,
                     ("hidden", hidden),
                     &[("layers", layers)],
-                    [hidden, memory::sum([d, between, said])],
+                    [hidden, memory::sum([d, between, outputs_each])],
                 );
                 memory::pass(
                     &mut memory,
@@ -136,7 +136,7 @@ impl VaeConfig {
             &mut memory,
             batch,
             &[("k", k), ("hidden", hidden), ("layers", layers), ("latents", latents)],
-            [k, memory::sum([d, 2 * said, 4 * latents])],
+            [k, memory::sum([d, 2 * outputs_each, 4 * latents])],
         );
         memory
     }

@@ -148,7 +148,7 @@ impl<'a> Builder<'a> {
         self.layers.push(Unflatten { channels, height, width }.into());
     }
 
-    /// Draws all weights so far from N(0, 0.02²); biases, and what scales normalised batches, stay.
+    /// Initialises all weights so far from N(0, 0.02²); biases and the parameters of batch normalisation stay.
     pub(super) fn small_weights(&self) -> Result<()> {
         self.params.redraw(|_, shape| (shape.len() > 1).then_some(Init::Normal { deviation: 0.02 }))
     }

@@ -1,6 +1,7 @@
 //! Black and white images whose entropy is known exactly: how far a likelihood is from the best
 //! possible one can be told in nats.
-use super::{Dataset, Images, Parts, Shape, numbered};
+use super::parts::numbered;
+use super::{Dataset, Images, Parts, Shape};
 use anyhow::Result;
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};

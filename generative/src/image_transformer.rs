@@ -179,7 +179,8 @@ impl IncrementalForward for Incremental<'_> {
 /// An untrained transformer for `data`.
 ///
 /// # Errors
-/// [`BadValue`](train::BadValue) where a hyper-parameter is out of range, or does not go with another one or the images.
+/// [`BadValue`](train::BadValue) where a hyper-parameter is out of range, or does not go with another one or
+/// with the images.
 pub fn image_transformer(
     data: Parts<Images>,
     config: &ImageTransformerConfig,

@@ -7,9 +7,9 @@
 //! L = −log p(x|e) + ‖sg\[z\] − e‖² + β·‖z − sg\[e\]‖²,
 //!
 //! where sg stops the gradient; that of the first term goes straight from e to z. With `--codebook ema` the
-//! second term is left out, and codes are exponential moving averages of the rows assigned to them (appendix A.1). Where we leave
-//! the paper: the norms are summed over the places of the grid, as log p is over the pixels, in place of
-//! their mean; and residual layers have one convolution each, in place of two.
+//! second term is left out, and codes are exponential moving averages of the rows assigned to them (appendix
+//! A.1). Where we leave the paper: the norms are summed over the places of the grid, as log p is over the pixels,
+//! in place of their mean; and residual layers have one convolution each, in place of two.
 //!
 //! Letters, besides the crate's: `[h, w]` the grid, `E` numbers in a code, `M` codes, `R` = B·h·w rows.
 use crate::data::{ImageLoader, Images, Parts, Shape};
@@ -56,8 +56,8 @@ impl VqVae {
     /// An untrained one for `data`.
     ///
     /// # Errors
-    /// [`BadValue`](train::BadValue) where a hyper-parameter is out of range, or does not go with another one or with the
-    /// images.
+    /// [`BadValue`](train::BadValue) where a hyper-parameter is out of range, or does not go with another one or
+    /// with the images.
     pub fn new(
         data: Parts<Images>,
         config: VqVaeConfig,

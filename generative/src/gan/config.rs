@@ -214,7 +214,7 @@ impl GanConfig {
             }
             Network::Cs231nFc | Network::Cs231nConv => (1024, 4 * 1024 + 8 * d),
             Network::Dcgan | Network::Residual => {
-                // Of a sixteenth of the image twice as many, which the layer after the noise, or the dense layer, outputs.
+                // Of a sixteenth of the image twice as many, the outputs of the first or of the dense layer.
                 let least = d / shape.channels.max(1) / 16;
                 let first = if dense > 0 { dense } else { latents };
                 let kernels =

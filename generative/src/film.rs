@@ -1,4 +1,4 @@
-//! What a model draws in the course of its training.
+//! Snapshots of samples during training.
 use crate::Generative;
 use crate::data::{Images, Shape};
 use crate::work::TRAINED;
@@ -6,16 +6,16 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use train::{Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Split, stream};
 
-/// Pictures in a row of a frame, and rows of it.
+/// Images in a row of a frame, and rows of it.
 pub const COLUMNS: usize = 6;
 
-const PICTURES: usize = COLUMNS * COLUMNS;
+const IMAGES: usize = COLUMNS * COLUMNS;
 
 /// Frames remembered at most; beyond that every other one is forgotten.
 const FRAMES: usize = 64;
 
-/// A model, and what it has drawn from the same noise before its first step and at each evaluation that
-/// chooses; where drawing takes long, as often as that is a small part of training. A checkpoint holds all
+/// A model with snapshots of its samples, of the same noise, before its first step and at each evaluation that
+/// chooses; where sampling takes long, as often as that is a small part of training. A checkpoint holds all
 /// of it.
 pub struct Filmed {
     model: Box<dyn Generative>,
@@ -33,13 +33,13 @@ struct Film {
     looks: u64,
     /// Units trained before each frame.
     steps: Vec<u64>,
-    /// Channels, height and width of a picture, and its levels.
+    /// Channels, height and width of an image, and its levels.
     form: Option<([usize; 3], u16)>,
-    /// Pictures in a frame.
+    /// Images in a frame.
     each: usize,
 }
 
-/// What was drawn at one step.
+/// The samples of one step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
     /// Units trained so far.
@@ -59,11 +59,11 @@ impl Filmed {
         &*self.model
     }
 
-    /// What it has drawn so far and draws now, each after more steps than the one before; none of a model
-    /// that does not draw.
+    /// All snapshots and one of now, each after more steps than the one before; none of a model
+    /// without samples.
     ///
     /// # Errors
-    /// What the network reports.
+    /// Errors of the network.
     pub fn frames(&self) -> Result<Vec<Frame>> {
         let Some((form, levels)) = self.film.form else { return Ok(Vec::new()) };
         let shape = Shape { channels: form[0], height: form[1], width: form[2] };
@@ -74,32 +74,32 @@ impl Filmed {
             let images = Images::new(shape, levels, pixels.to_vec(), None)?;
             frames.push(Frame { step, images });
         }
-        if let Some(images) = self.drawn()? {
+        if let Some(images) = self.samples()? {
             frames.push(Frame { step: self.seen, images });
         }
         Ok(frames)
     }
 
-    /// Whether one more frame is.
+    /// Whether one more snapshot is a small part of training.
     fn is_affordable(&self) -> bool {
         let work = self.model.work();
-        let frame = work.drawing.saturating_mul(PICTURES as u64);
+        let frame = work.sampling.saturating_mul(IMAGES as u64);
         let frames = self.film.steps.len() as u64 * self.film.stride.max(1) + 1;
         frames.saturating_mul(frame) <= work.affordable(TRAINED * self.seen)
     }
 
-    /// Pictures, or points as one.
-    fn drawn(&self) -> Result<Option<Images>> {
-        match self.model.sample(PICTURES, &mut stream(self.seed, "film"))? {
+    /// Image samples, or the plane of points as one image.
+    fn samples(&self) -> Result<Option<Images>> {
+        match self.model.sample(IMAGES, &mut stream(self.seed, "film"))? {
             Some(images) => Ok(Some(images)),
             None => self.model.plane()?.map(|plane| plane.picture()).transpose(),
         }
     }
 
-    fn look(&mut self) -> Result<()> {
+    fn snapshot(&mut self) -> Result<()> {
         let due = self.film.looks.is_multiple_of(self.film.stride.max(1));
-        // Nothing is changed before: drawing may be interrupted.
-        let drawn = if due && self.is_affordable() { self.drawn()? } else { None };
+        // Nothing is changed before: sampling may be interrupted.
+        let drawn = if due && self.is_affordable() { self.samples()? } else { None };
         self.film.looks += 1;
         let Some(images) = drawn else { return Ok(()) };
         let Shape { channels, height, width } = images.shape();
@@ -120,7 +120,7 @@ impl Filmed {
 impl Learner for Filmed {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
         if self.film.looks == 0 {
-            self.look()?;
+            self.snapshot()?;
         }
         let progress = self.model.step(log)?;
         self.seen += progress.units();
@@ -134,7 +134,7 @@ impl Learner for Filmed {
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
         let evaluation = self.model.evaluate(split)?;
         if split == Split::Validation {
-            self.look()?;
+            self.snapshot()?;
         }
         Ok(evaluation)
     }
@@ -173,7 +173,7 @@ mod tests {
     use train::testing::{Behaviour, Counter, resume_changes_nothing};
     use train::{Rng, Scope};
 
-    /// Draws pictures of one pixel: noise, and the step on top of it.
+    /// Draws images of one pixel: noise, and the step on top of it.
     struct Drawer(Counter, usize);
 
     impl Learner for Drawer {
@@ -210,7 +210,7 @@ mod tests {
         drawing_by(1)
     }
 
-    /// As `filmed`, where drawing a picture takes so many passes.
+    /// As `filmed`, where drawing an image takes so many passes.
     fn drawing_by(passes: usize) -> Filmed {
         let behaviour = Behaviour { stride: 5, ..Behaviour::default() };
         Filmed::new(Box::new(Drawer(Counter::new(1, behaviour).unwrap(), passes)), 1)
@@ -236,7 +236,7 @@ mod tests {
         let noise =
             |frame: &Frame| -> Vec<u8> { frame.images.pixels().chunks(2).map(|p| p[0]).collect() };
         for frame in &frames {
-            assert_eq!(frame.images.len(), PICTURES);
+            assert_eq!(frame.images.len(), IMAGES);
             assert_eq!(noise(frame), noise(&frames[0]));
             assert!(frame.images.pixels().chunks(2).all(|p| u64::from(p[1]) == frame.step));
         }

@@ -18,7 +18,7 @@
 //! both players on the label (Mirza & Osindero 2014, "Conditional generative adversarial nets").
 //!
 //! The Lipschitz constraint of the Wasserstein objective: `--clip`, `--spectral` ([`nn::Linear::spectral`]) and,
-//! by second derivatives ([`Sequential::pullback`](nn::Sequential::pullback)), the [`penalty`] on the gradient of D.
+//! by second derivatives ([`nn::Sequential::input_gradient`]), the [`penalty`] on the gradient of D.
 use crate::data::{Dataset, Images, one_hot};
 use crate::{Generative, ImageGrid, Plane, Work};
 use anyhow::Result;

@@ -1,4 +1,4 @@
-//! Images side by side, as one picture.
+//! Images side by side, as one image.
 use crate::data::Images;
 
 /// Images of one size, shown in rows and columns.

@@ -1,4 +1,4 @@
-//! A causal transformer over the numbers of a picture (Chen et al. 2020, "Generative pretraining from pixels";
+//! A causal transformer over the numbers of an image (Chen et al. 2020, "Generative pretraining from pixels";
 //! Vaswani et al. 2017, "Attention is all you need", <https://arxiv.org/abs/1706.03762>).
 //!
 //! log p(x) = Σ_i log p(x_i | x_1 … x_(i−1)) as for [`pixelcnn`](mod@crate::pixelcnn). Position i is given value
@@ -179,7 +179,8 @@ impl IncrementalForward for Incremental<'_> {
 /// An untrained transformer for `data`.
 ///
 /// # Errors
-/// [`BadValue`](train::BadValue) where a hyper-parameter is out of range, or does not go with another one or the pictures.
+/// [`BadValue`](train::BadValue) where a hyper-parameter is out of range, or does not go with another one or
+/// with the images.
 pub fn image_transformer(
     data: Parts<Images>,
     config: &ImageTransformerConfig,

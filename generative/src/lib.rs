@@ -1,7 +1,7 @@
 //! Generative models, one file each, and the data they learn from.
 //!
-//! Letters used for shapes: `B` batch, `C` channels, `H`, `W` height and width, `D` = C·H·W numbers in
-//! a picture, `Z` latent ones, `K` draws for a picture.
+//! Letters used for shapes: `B` batch, `C` channels, `H`, `W` height and width, `D` = C·H·W values of
+//! an image, `Z` latent ones, `K` samples of z for an image.
 pub mod autoregressive;
 pub mod data;
 pub mod film;

@@ -1,4 +1,4 @@
-//! p(x|z): what the decoder's numbers say about a picture.
+//! p(x|z): the distribution of an image, by the outputs of a decoder.
 use candle_core::{Result, Tensor};
 use nn::loss;
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ impl LikelihoodName {
     }
 }
 
-/// p(x|z) of pixels that know nothing of each other once z is known.
+/// p(x|z) of pixels that are independent given z.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Likelihood {
     /// White with probability σ(output), black otherwise.
@@ -47,7 +47,7 @@ pub enum Likelihood {
 }
 
 impl Likelihood {
-    /// Numbers that the decoder says about a pixel: for each picture all the first ones, then all the
+    /// Outputs of the decoder for a pixel: for each image all the first ones, then all the
     /// second ones.
     pub fn outputs(self) -> usize {
         match self {
@@ -64,8 +64,8 @@ impl Likelihood {
         }
     }
 
-    /// −log p(x|z) of each picture, in nats: `[B]`, for pixels x `[B, D]` and what the decoder says
-    /// about them, `[B, outputs·D]`. Of Gaussians it is a density:
+    /// −log p(x|z) of each image, in nats: `[B]`, for pixels x `[B, D]` and decoder outputs
+    /// `[B, outputs·D]`. Of Gaussians it is a density:
     /// Σ ½·((x − output)/sigma)² + log sigma + ½·log 2π.
     ///
     /// # Errors
@@ -81,7 +81,7 @@ impl Likelihood {
         }
     }
 
-    /// The mean of [`nll`](Self::nll) over the pictures: a scalar, to train on.
+    /// The mean of [`nll`](Self::nll) over the images: a scalar, to train on.
     ///
     /// # Errors
     /// Where the shapes don't fit.
@@ -97,8 +97,8 @@ impl Likelihood {
         }
     }
 
-    /// How white each pixel of a picture is on average, 0 to 1: `[D]` for what the decoder says about
-    /// it, `[outputs·D]`.
+    /// The mean of each pixel, 0 to 1: `[D]` for decoder outputs
+    /// `[outputs·D]`.
     pub fn whites(self, output: &[f32]) -> Vec<f32> {
         let (first, second) = output.split_at(output.len() / self.outputs());
         match self {
@@ -119,7 +119,7 @@ const LOG_SCALE: f64 = -7.0;
 /// A logit that stands for ∞.
 const FAR: f64 = 1e5;
 
-/// −log p(x|z) of each picture: `[B]` for output `[B, 2·D]` and x `[B, D]`. With h half the way from a
+/// −log p(x|z) of each image: `[B]` for output `[B, 2·D]` and x `[B, D]`. With h half the way from a
 /// level to the next, m the mean, s the scale, a = (x + h − m)/s and b = (x − h − m)/s, a pixel has
 ///
 /// p(x) = σ(a) − σ(b) = σ(a)·σ(−b)·(1 − e^(b−a)),

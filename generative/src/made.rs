@@ -2,10 +2,10 @@
 //! <https://arxiv.org/abs/1502.03509>).
 //!
 //! log p(x) = Σ_i log p(x_i | x_1 … x_(i−1)) as for [`pixelcnn`](mod@crate::pixelcnn), by dense layers. Every hidden
-//! unit has a degree m in 1 … D − 1 and depends on the first m numbers of a picture alone: a weight from a unit
-//! of degree m' to one of degree m is kept where m ≥ m', one from number i where m ≥ i, and one to what is logits
-//! of number i where i > m ([`sees`]; equations 13 and 14). `--direct` adds weights from number j to what is
-//! said of number i > j (section 6.1).
+//! unit has a degree m in 1 … D − 1 and depends on the first m values of an image alone: a weight from a unit
+//! of degree m' to one of degree m is kept where m ≥ m', one from value i where m ≥ i, and one to the logits of
+//! value i where i > m ([`sees`]; equations 13 and 14). `--direct` adds weights from value j to the logits of
+//! value i > j (section 6.1).
 //!
 //! Where we leave the paper: degrees go round 1 … D − 1 in place of being drawn, in the order of reading, which
 //! is not changed in training (section 4.2 and 4.3 change both); Adam in place of Adadelta.
@@ -140,7 +140,7 @@ impl Network for Made {
 }
 
 impl MadeConfig {
-    /// What all of it takes for such pictures.
+    /// Memory of training on such images.
     fn memory(&self, subject: &Subject) -> Memory {
         let Self { hidden, layers, batch, .. } = *self;
         let (d, logits) = (subject.shape.len(), subject.shape.len() * subject.output.params());

@@ -1,4 +1,4 @@
-//! What models take of the machine's memory, counted before any of it is taken.
+//! The memory of models, counted before any of it is allocated.
 //!
 //! Numbers are of the parts that the user's numbers make large; what is small beside them is left out.
 use train::Memory;
@@ -25,7 +25,7 @@ pub(crate) fn learned(
     memory.part_with(named, with, weights.into_iter().chain([LEARNED]));
 }
 
-/// What becomes of a batch on its way through a network and back: `each` numbers of each sample, as
+/// Activations of a forward and backward pass: `each` numbers of each sample, as
 /// hyper-parameters `with` the batch say.
 pub(crate) fn pass(
     memory: &mut Memory,

@@ -1,4 +1,4 @@
-//! What generative models share.
+//! The interface of generative models.
 use crate::ImageGrid;
 use crate::Work;
 use crate::data::Images;
@@ -7,39 +7,39 @@ use crate::plane::Plane;
 use anyhow::Result;
 use train::{Learner, Measure, Rng, Split};
 
-/// A learner that learns what pictures are like, or points in the plane.
+/// A learner of a distribution of images, or of points in the plane.
 pub trait Generative: Learner {
-    /// Draws `n` pictures; `None` where the model has learned no distribution of pictures to draw from.
+    /// Samples `n` images; `None` of a model without a distribution of images.
     ///
     /// # Errors
-    /// What the network reports.
+    /// Errors of the network.
     fn sample(&self, n: usize, rng: &mut Rng) -> Result<Option<Images>>;
 
-    /// Draws `n` points in the plane; `None` of a model that draws pictures.
+    /// Samples `n` points in the plane; `None` of a model of images.
     ///
     /// # Errors
-    /// What the network reports.
+    /// Errors of the network.
     fn points(&self, _n: usize, _rng: &mut Rng) -> Result<Option<Vec<[f32; 2]>>> {
         Ok(None)
     }
 
-    /// What it can be asked to draw, by the names of the labels it was told; none where it was not.
+    /// Names of the classes of a conditional model; none of an unconditional one.
     fn classes(&self) -> &[String] {
         &[]
     }
 
-    /// The same as [`sample`](Self::sample) of one of [`classes`](Self::classes), by its place there.
+    /// [`sample`](Self::sample) conditioned on one of [`classes`](Self::classes), by its index.
     ///
     /// # Errors
-    /// What the network reports.
+    /// Errors of the network.
     fn sample_class(&self, _class: usize, _n: usize, _rng: &mut Rng) -> Result<Option<Images>> {
         Ok(None)
     }
 
-    /// The same as [`points`](Self::points) of one of [`classes`](Self::classes), by its place there.
+    /// [`points`](Self::points) conditioned on one of [`classes`](Self::classes), by its index.
     ///
     /// # Errors
-    /// What the network reports.
+    /// Errors of the network.
     fn points_of_class(
         &self,
         _class: usize,
@@ -49,43 +49,43 @@ pub trait Generative: Learner {
         Ok(None)
     }
 
-    /// The importance-weighted bound on log p(x), in nats, over the first `n` test pictures with `k` draws
-    /// for each (Burda et al. 2016): the mean over them, and how sure it is. `None` where the model has no
+    /// The importance-weighted bound on log p(x), in nats, over the first `n` test images with `k` samples of z
+    /// for each (Burda et al. 2016): the mean over them, with its error. `None` where the model has no
     /// such bound.
     ///
     /// # Errors
-    /// What the network reports.
+    /// Errors of the network.
     fn importance_weighted(&self, _k: usize, _n: usize) -> Result<Option<Measure>> {
         Ok(None)
     }
 
-    /// The model as one that says one number of a picture after the other; `None` where it is another kind.
+    /// The model as an autoregressive one; `None` of another kind.
     fn autoregressive(&self) -> Option<&dyn AncestralSampling> {
         None
     }
 
-    /// The work of a pass over an image, and of drawing one.
+    /// The cost of a pass over an image, and of sampling one.
     fn work(&self) -> Work;
 
-    /// What the model is looked at with: the same for the same model and seed.
+    /// Figures of the model, a function of its parameters and seed.
     ///
     /// # Errors
-    /// What the network reports.
+    /// Errors of the network.
     fn image_grids(&self) -> Result<Vec<ImageGrid>>;
 
-    /// What a model of points is looked at with, by the same noise each time; `None` of one that learns pictures.
+    /// The plane of a model of points, with the same noise each time; `None` of a model of images.
     ///
     /// # Errors
-    /// What the network reports.
+    /// Errors of the network.
     fn plane(&self) -> Result<Option<Plane>> {
         Ok(None)
     }
 
-    /// Where held-out pictures lie in the latent space; `None` where the model has none that can be
-    /// drawn in the plane.
+    /// Held-out images in the latent space; `None` where the model has none that can be
+    /// plotted in the plane.
     ///
     /// # Errors
-    /// What the network reports.
+    /// Errors of the network.
     fn map(&self) -> Result<Option<Map>> {
         Ok(None)
     }
@@ -97,7 +97,7 @@ pub trait AncestralSampling: Generative {
     /// divided by `temperature`: below 1 it makes likely numbers likelier, and 0 takes the likeliest.
     ///
     /// # Errors
-    /// What the network reports.
+    /// Errors of the network.
     fn sample_at(
         &self,
         n: usize,
@@ -110,7 +110,7 @@ pub trait AncestralSampling: Generative {
     /// that. `None` where there is no image, or no half.
     ///
     /// # Errors
-    /// What the network reports.
+    /// Errors of the network.
     fn completions(
         &self,
         split: Split,

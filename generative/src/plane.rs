@@ -1,8 +1,8 @@
-//! What a model of points has learned, in the plane.
+//! A model of points in the plane.
 use crate::data::{Images, Shape};
 use anyhow::{Result, ensure};
 
-/// Points to learn from and samples ones, and what a network says of every place.
+/// Data points, samples, and the output of a network at every place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plane {
     /// `[n, 2]`
@@ -26,11 +26,11 @@ pub struct Field {
     pub values: Vec<f32>,
 }
 
-/// What of the data's extent is added around it.
+/// Margin around the data, as a part of their extent.
 const MARGIN: f64 = 0.2;
 
 impl Field {
-    /// A square around `points` with a margin, where `f` says the numbers at places `[side·side, 2]`.
+    /// A square around `points` with a margin, where `f` gives the values at places `[side·side, 2]`.
     ///
     /// # Errors
     /// Those of `f`; where there is no point, or not a number for each place.
@@ -102,18 +102,18 @@ impl Field {
     }
 }
 
-/// What the discriminator says is samples along: probabilities that a place is real.
+/// Levels of the contours of the discriminator: probabilities that a place is real.
 pub const LEVELS: [f32; 5] = [0.1, 0.3, 0.5, 0.7, 0.9];
 
-/// Colours of the background where a place is not real and where it is, of the data and of what is samples.
+/// Colours of the background where a place is not real and where it is, of the data and of samples.
 const UNREAL: [f32; 3] = [225.0, 232.0, 244.0];
 const REAL: [f32; 3] = [255.0, 238.0, 214.0];
 const DATA: [u8; 3] = [120, 120, 120];
-const DRAWN: [u8; 3] = [0, 114, 178];
+const SAMPLES: [u8; 3] = [0, 114, 178];
 
 impl Plane {
-    /// A picture of as many pixels as the field has numbers: what the field says, from 0 to 1, as the background,
-    /// the data grey, what is samples blue.
+    /// An image of as many pixels as the field has values: the field, from 0 to 1, as the background, the data grey,
+    /// samples blue.
     ///
     /// # Errors
     /// None for a field made by [`Field::around`].
@@ -121,7 +121,7 @@ impl Plane {
         let side = self.field.side;
         let shape = Shape { channels: 3, height: side, width: side };
         let mut pixels = vec![0; shape.len()];
-        // The highest row of a picture is the first.
+        // The highest row of an image is the first.
         let mut paint = |column: usize, row: usize, colour: [u8; 3]| {
             for (channel, value) in colour.into_iter().enumerate() {
                 pixels[(channel * side + side - 1 - row) * side + column] = value;
@@ -132,7 +132,7 @@ impl Plane {
             let mixed = [0, 1, 2].map(|c| (UNREAL[c] + t * (REAL[c] - UNREAL[c])) as u8);
             paint(i % side, i / side, mixed);
         }
-        for (points, colour) in [(&self.data, DATA), (&self.samples, DRAWN)] {
+        for (points, colour) in [(&self.data, DATA), (&self.samples, SAMPLES)] {
             for at in points {
                 let place = [0, 1].map(|axis| {
                     let (from, to) = (self.field.from[axis], self.field.to[axis]);
@@ -198,7 +198,7 @@ mod tests {
         let at = |column: usize, row: usize| {
             [0, 1, 2].map(|c| picture.image(0)[(c * 3 + row) * 3 + column])
         };
-        assert_eq!((at(0, 2), at(2, 1)), (DATA, DRAWN));
+        assert_eq!((at(0, 2), at(2, 1)), (DATA, SAMPLES));
         assert_eq!(at(1, 1), UNREAL.map(|x| x as u8));
     }
 }

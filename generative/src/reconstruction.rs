@@ -1,13 +1,13 @@
-//! What an auto-encoder makes of a picture, beside the picture.
+//! Reconstructions beside their originals.
 use crate::data::{Images, Shape};
 use crate::{ImageGrid, Likelihood};
 use anyhow::Result;
 use candle_core::Tensor;
 
-/// Pictures in a row of an image grid.
+/// Images in a row of an image grid.
 pub(crate) const COLUMNS: usize = 10;
 
-/// Pictures of how white each pixel is on average, for what a decoder says, `[n, outputs·D]`.
+/// Mean images of p(x|z), for decoder outputs `[n, outputs·D]`.
 pub(crate) fn mean_images(likelihood: Likelihood, output: &Tensor, shape: Shape) -> Result<Images> {
     let output: Vec<f32> = output.flatten_all()?.to_vec1()?;
     let pictures = output.chunks_exact(likelihood.outputs() * shape.len());
@@ -16,8 +16,8 @@ pub(crate) fn mean_images(likelihood: Likelihood, output: &Tensor, shape: Shape)
     Images::new(shape, 256, pixels, None)
 }
 
-/// Mean over the pixels of (x − x̂)² for each picture `[n, D]`, where x̂ is how white a pixel is on average
-/// by what a decoder says, `[n, outputs·D]`.
+/// Mean over the pixels of (x − x̂)² for each image `[n, D]`, where x̂ is the mean of p(x|z)
+/// for decoder outputs `[n, outputs·D]`.
 pub(crate) fn squared_errors(
     likelihood: Likelihood,
     output: &Tensor,
@@ -35,7 +35,7 @@ pub(crate) fn squared_errors(
     Ok(outputs.zip(x.chunks_exact(d)).map(error).collect())
 }
 
-/// Rows of the first of `images`, each above a row of what `through` makes of it; `None` where there are
+/// Rows of the first of `images`, each above a row of its images under `through`; `None` where there are
 /// fewer than a row.
 pub(crate) fn side_by_side(
     name: &'static str,

@@ -7,7 +7,8 @@
 //! through to the encoder. `--conditional` conditions both on the label y, for p(x|y) (Sohn, Lee & Yan 2015,
 //! "Learning structured output representation using deep conditional generative models", with the prior
 //! N(0, 1) for every y). `--objective iwae` maximises a bound that several samples of z make tighter, see
-//! [`bound`]; `--objective reconstruction` is the auto-encoder: z = μ, and no KL. Where we leave the papers: ReLU in place of tanh, and Adam in place of Adagrad.
+//! [`bound`]; `--objective reconstruction` is the auto-encoder: z = μ, and no KL. Where we
+//! leave the papers: ReLU in place of tanh, and Adam in place of Adagrad.
 use crate::data::{ImageLoader, Images, Parts, one_hot};
 use crate::latents::{self, Map, PROBED, latent_measures};
 use crate::{Generative, ImageGrid, Work};

@@ -1,22 +1,22 @@
 //! Vector-quantised variational auto-encoder (van den Oord, Vinyals & Kavukcuoglu 2017, "Neural discrete
 //! representation learning", <https://arxiv.org/abs/1711.00937>).
 //!
-//! The encoder says z, a grid of vectors; each is replaced by the nearest code e of a codebook, and the
-//! decoder says p(x|e). What is minimised is equation 3,
+//! The encoder gives z, a grid of vectors; each is replaced by the nearest code e of a codebook, and the decoder
+//! gives p(x|e). The loss is equation 3,
 //!
 //! L = −log p(x|e) + ‖sg\[z\] − e‖² + β·‖z − sg\[e\]‖²,
 //!
 //! where sg stops the gradient; that of the first term goes straight from e to z. With `--codebook ema` the
-//! second term is left out, and codes are running means of what chose them (appendix A.1). Where we leave
-//! the paper: the norms are summed over the places of the grid, as log p is over the pixels, in place of
-//! their mean; and residual layers have one convolution each, in place of two.
+//! second term is left out, and codes are exponential moving averages of the rows assigned to them (appendix
+//! A.1). Where we leave the paper: the norms are summed over the places of the grid, as log p is over the pixels,
+//! in place of their mean; and residual layers have one convolution each, in place of two.
 //!
 //! Letters, besides the crate's: `[h, w]` the grid, `E` numbers in a code, `M` codes, `R` = B·h·w rows.
 use crate::data::{ImageLoader, Images, Parts, Shape};
 use crate::reconstruction::{mean_images, side_by_side, squared_errors};
 use crate::{Generative, ImageGrid, Likelihood, Work};
 use anyhow::{Result, ensure};
-use candle_core::{Device, Module, Tensor, Var};
+use candle_core::{Device, Module, Tensor};
 use nn::{Frozen, Init, Optimizer, OptimizerConfig, Params, Sequential, nearest};
 use train::{
     Checkpoint, Evaluation, Learner, Log, MODEL, Measure, POSITIVE, Progress, Rng, Split, pulse,
@@ -27,11 +27,14 @@ pub mod codebook;
 mod config;
 mod networks;
 
-use codebook::{RunningMeans, codebook_loss, commitment_loss, perplexity, straight_through};
+use codebook::{
+    EmaCodebook, RunningMeans, codebook_loss, commitment_loss, counted, perplexity,
+    straight_through,
+};
 pub use config::{CodebookRule, VqVaeConfig};
-use networks::Networks;
+use networks::{Networks, grid, rows};
 
-/// A vector-quantised auto-encoder and the pictures it learns from.
+/// A vector-quantised auto-encoder and the images it learns from.
 pub struct VqVae {
     config: VqVaeConfig,
     likelihood: Likelihood,
@@ -43,41 +46,18 @@ pub struct VqVae {
     params: Params,
     training: Networks<Sequential>,
     frozen: Networks<Frozen>,
-    /// `[M, E]`; it takes a gradient where it does not follow running means.
+    /// `[M, E]`; it takes a gradient unless it is updated by moving averages.
     codebook: Tensor,
-    following: Option<Following>,
+    ema: Option<EmaCodebook>,
     optimizer: Optimizer,
-}
-
-/// Codes that follow running means.
-struct Following {
-    /// The codebook itself.
-    codes: Var,
-    means: RunningMeans,
-    /// Where restarted codes are drawn from.
-    rng: Rng,
-}
-
-impl Following {
-    /// Follows rows z `[R, E]` and the code that each chose, `[R]`. Says how many codes were restarted.
-    fn follow(&mut self, z: &Tensor, chosen: &[u32], config: &VqVaeConfig) -> Result<usize> {
-        let z: Vec<f32> = z.flatten_all()?.to_vec1()?;
-        let mut codes: Vec<f32> = self.codes.flatten_all()?.to_vec1()?;
-        self.means.update(&mut codes, &z, chosen, config.decay);
-        let share = chosen.len() as f64 / config.codes as f64;
-        let least = config.restart * share;
-        let restarted = self.means.restart(&mut codes, &z, least, &mut self.rng);
-        self.codes.set(&Tensor::from_vec(codes, self.codes.shape(), self.codes.device())?)?;
-        Ok(restarted)
-    }
 }
 
 impl VqVae {
     /// An untrained one for `data`.
     ///
     /// # Errors
-    /// [`BadValue`](train::BadValue) where a hyper-parameter is out of range, or does not go with another one or with the
-    /// pictures.
+    /// [`BadValue`](train::BadValue) where a hyper-parameter is out of range, or does not go with another one or
+    /// with the images.
     pub fn new(
         data: Parts<Images>,
         config: VqVaeConfig,
@@ -93,12 +73,12 @@ impl VqVae {
         let training = Networks::new(&params, shape, likelihood.outputs(), &config)?;
         let (size, init) =
             ((config.codes, config.dims), Init::FanInUniform { fan_in: config.dims });
-        let (codebook, following) = match config.codebook {
+        let (codebook, ema) = match config.codebook {
             CodebookRule::Loss => (params.var("codebook", size, init)?, None),
             CodebookRule::Ema => {
                 let codes = params.buffer("codebook", size, init)?;
                 let (means, rng) = (RunningMeans::new(config.codes), stream(seed, "restart"));
-                (codes.as_detached_tensor(), Some(Following { codes, means, rng }))
+                (codes.as_detached_tensor(), Some(EmaCodebook { codes, means, rng }))
             }
         };
         let loader = ImageLoader::new(data.train, config.batch, config.binarisation, seed, device)?;
@@ -112,7 +92,7 @@ impl VqVae {
             frozen: training.frozen(),
             training,
             codebook,
-            following,
+            ema,
             optimizer: Optimizer::new(&params, OptimizerConfig::adam(config.lr))?,
             params,
             config,
@@ -127,7 +107,7 @@ impl VqVae {
     /// The codes of each of `images`, `[n, 1, h, w]` with M levels, labels and all.
     ///
     /// # Errors
-    /// Pictures of another shape than it learned from; what the network reports.
+    /// Images of another shape than it learned from; what the network reports.
     pub fn codes(&self, images: &Images) -> Result<Images> {
         ensure!(
             images.shape() == self.shape,
@@ -146,7 +126,7 @@ impl VqVae {
         Images::new(self.grid(), self.config.codes as u16, codes, images.labels().cloned())
     }
 
-    /// Pictures of how white each pixel is on average, for codes `[n, 1, h, w]`.
+    /// Images of how white each pixel is on average, for codes `[n, 1, h, w]`.
     ///
     /// # Errors
     /// Codes that this model does not have, or in another grid; what the network reports.
@@ -167,7 +147,7 @@ impl VqVae {
         Images::new(self.shape, 256, pixels, codes.labels().cloned())
     }
 
-    /// What the decoder says of codes, `[n, D]`.
+    /// Outputs of the decoder for codes, `[n, outputs·D]`.
     fn output(&self, codes: &Images) -> Result<Tensor> {
         let chosen: Vec<u32> = codes.pixels().iter().map(|code| u32::from(*code)).collect();
         let chosen = Tensor::from_vec(chosen, codes.pixels().len(), &self.device)?;
@@ -177,28 +157,8 @@ impl VqVae {
     }
 }
 
-/// Pictures taken through the networks at once.
+/// Images taken through the networks at once.
 const GROUP: usize = 500;
-
-/// The vectors of a grid one below the other: `[B, E, h, w]` to `[R, E]`.
-fn rows(grid: &Tensor) -> candle_core::Result<Tensor> {
-    let (_, e, _, _) = grid.dims4()?;
-    grid.permute((0, 2, 3, 1))?.reshape(((), e)) // [B, h, w, E] → [R, E]
-}
-
-/// The way back: `[R, E]` to `[B, E, h, w]`.
-fn grid(rows: &Tensor, shape: Shape) -> candle_core::Result<Tensor> {
-    let (r, e) = rows.dims2()?;
-    let Shape { height, width, .. } = shape;
-    rows.reshape((r / (height * width), height, width, e))?.permute((0, 3, 1, 2))?.contiguous()
-}
-
-/// How often each of `m` codes was chosen.
-fn counted(chosen: impl IntoIterator<Item = u32>, m: usize) -> Vec<u64> {
-    let mut counts = vec![0; m];
-    chosen.into_iter().for_each(|code| counts[code as usize] += 1);
-    counts
-}
 
 impl Learner for VqVae {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
@@ -214,7 +174,7 @@ impl Learner for VqVae {
         log.tensor("train/commitment", &commitment)?;
         let places = self.grid().len() as f64;
         let mut loss = (nll + (commitment * (self.config.beta * places))?)?;
-        if self.following.is_none() {
+        if self.ema.is_none() {
             loss = (loss + (codebook_loss(&z, &e)? * places)?)?;
         }
         log.tensor("train/loss", &loss)?;
@@ -223,8 +183,8 @@ impl Learner for VqVae {
         let chosen: Vec<u32> = codes.to_vec1()?;
         let counts = counted(chosen.iter().copied(), self.config.codes);
         log.scalar("train/perplexity", perplexity(&counts));
-        if let Some(following) = &mut self.following {
-            let restarted = following.follow(&z, &chosen, &self.config)?;
+        if let Some(ema) = &mut self.ema {
+            let restarted = ema.update(&z, &chosen, &self.config)?;
             log.scalar("train/restarted", restarted as f64);
         }
         Ok(Progress::Advanced(self.config.batch as u64))
@@ -265,7 +225,7 @@ impl Learner for VqVae {
         self.params.state(MODEL, checkpoint)?;
         self.optimizer.state("optimizer", checkpoint)?;
         self.loader.state("data", checkpoint)?;
-        if let Some(Following { means, rng, .. }) = &mut self.following {
+        if let Some(EmaCodebook { means, rng, .. }) = &mut self.ema {
             checkpoint.value("codebook", means)?;
             let codes = self.config.codes;
             let expected = format!("how often each of {codes} codes was chosen is expected");

@@ -2,13 +2,13 @@
 mod batch_norm;
 mod conv;
 mod functions;
+mod input_gradient;
 mod layer;
 mod linear;
 mod masked;
 mod pass;
 mod pixels;
 mod pool;
-mod pullback;
 mod reshape;
 mod spectral;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use ::train::{Evaluation, Measure, Split, Which, pulse, stream};
 use anyhow::Result;
 use generative::Generative;
 use generative::data::{Binarisation, Dataset};
-use generative::measures::{Judge, LEAST};
+use generative::measures::{LEAST, SampleEvaluator};
 use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -154,5 +154,5 @@ fn judged(
     if samples.levels() == 2 && data.test.levels() > 2 {
         (data, set) = (Binarisation::Static.prepare(data)?, format!("{set}-binary"));
     }
-    Judge::new(&set, &data)?.measures(&samples)
+    SampleEvaluator::new(&set, &data)?.measures(&samples)
 }

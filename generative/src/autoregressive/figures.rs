@@ -12,7 +12,7 @@ pub(super) const COLUMNS: usize = 10;
 /// Rows of a grid of samples after passes over so many images: as many as columns, fewer or none where sampling
 /// them would take long.
 pub(super) fn affordable_rows(work: Work, passed: u64) -> usize {
-    let row = work.drawing.saturating_mul(COLUMNS as u64).max(1);
+    let row = work.sampling.saturating_mul(COLUMNS as u64).max(1);
     (work.affordable(passed) / row).min(COLUMNS as u64) as usize
 }
 

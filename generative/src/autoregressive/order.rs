@@ -16,7 +16,7 @@ const ALL: usize = 64;
 /// of a small image, at some of a large one.
 ///
 /// # Errors
-/// Names what moves, and from which place on the picture was changed.
+/// Names what moves, and from which place on the image was changed.
 pub(crate) fn check(
     network: &dyn Network,
     shape: Shape,
@@ -33,7 +33,7 @@ pub(crate) fn check(
     }
     let mut random = || -> Vec<f32> { all.iter().map(|_| rng.random_range(-1.0..1.0)).collect() };
     let (original, other) = (random(), random());
-    let say = |x: Vec<f32>| -> Result<Vec<Vec<Vec<f32>>>> {
+    let logits_of = |x: Vec<f32>| -> Result<Vec<Vec<Vec<f32>>>> {
         let n = x.len() / shape.len();
         let x = Tensor::from_vec(x, (n, shape.channels, shape.height, shape.width), device)?;
         let class = Tensor::zeros(n, DType::U32, device)?;
@@ -45,22 +45,22 @@ pub(crate) fn check(
     // The same sums of the same numbers; a graphics card may round them otherwise.
     let most = if device.is_cpu() { 0.0 } else { 1e-3 };
     for tried in tried.chunks(TOGETHER) {
-        check_some(shape, (&all, tried), [&original, &other], most, &say)?;
+        check_some(shape, (&all, tried), [&original, &other], most, &logits_of)?;
     }
     Ok(())
 }
 
-/// Pictures that are changed and looked at together.
+/// Images that are changed and looked at together.
 const TOGETHER: usize = 8;
 
-/// The same for some places `tried` of `all`, by a picture and what it is changed to. `say` gives what is logits
-/// of each number of pictures, `[n, C·H·W, P]`; it may differ by `most`.
+/// The comparison at places `tried` of `all`, of an image and a changed one. `logits_of` gives the logits
+/// of each value of images, `[n, C·H·W, P]`, which may differ by `most`.
 fn check_some(
     shape: Shape,
     (all, tried): (&[Place], &[usize]),
     [original, other]: [&[f32]; 2],
     most: f32,
-    say: &dyn Fn(Vec<f32>) -> Result<Vec<Vec<Vec<f32>>>>,
+    logits_of: &dyn Fn(Vec<f32>) -> Result<Vec<Vec<Vec<f32>>>>,
 ) -> Result<()> {
     let mut x = original.to_vec();
     for &first in tried {
@@ -70,7 +70,7 @@ fn check_some(
         });
         x.extend(changed);
     }
-    let logits = say(x)?;
+    let logits = logits_of(x)?;
     for (&first, changed) in tried.iter().zip(&logits[1..]) {
         for place in &all[..=first] {
             let index = place.index(shape);
@@ -83,15 +83,15 @@ fn check_some(
                 "the network is not autoregressive: what it says of {} moves when only {} and later \
                  numbers change. A mask is wrong; nothing was trained, since its likelihoods would be \
                  none",
-                told(*place, shape),
-                told(all[first], shape)
+                described(*place, shape),
+                described(all[first], shape)
             );
         }
     }
     Ok(())
 }
 
-fn told(Place { row, column, channel }: Place, shape: Shape) -> String {
+fn described(Place { row, column, channel }: Place, shape: Shape) -> String {
     match shape.channels {
         1 => format!("row {row}, column {column}"),
         _ => format!("row {row}, column {column}, channel {channel}"),

@@ -51,7 +51,7 @@ impl Output {
         }
     }
 
-    /// −log p of images x `[B, C, H, W]`, from 0 to 1, in nats per picture: the mean over them.
+    /// −log p of images x `[B, C, H, W]`, from 0 to 1, in nats per image: the mean over them.
     ///
     /// # Errors
     /// Where the shapes don't fit.
@@ -71,7 +71,7 @@ impl Output {
         }
     }
 
-    /// −log p of each picture, in nats; there is no gradient.
+    /// −log p of each image, in nats; there is no gradient.
     ///
     /// # Errors
     /// Where the shapes don't fit.
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn black_and_white_by_hand() {
-        // Two pictures of two pixels: even odds twice; 3 : 1 for white, and white and black observed.
+        // Two images of two pixels: even odds twice; 3 : 1 for white, and white and black observed.
         let third = 3f32.ln();
         let logits = tensor(&[0.0, 0.0, third, third], &[2, 1, 1, 2]);
         let x = tensor(&[1.0, 0.0, 1.0, 0.0], &[2, 1, 1, 2]);
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn levels_by_hand() {
-        // One picture of two pixels in two colours with three levels. Logits lie as
+        // One image of two pixels in two colours with three levels. Logits lie as
         // [colour][level][pixel]: red 1 : 1 : 2 at both, green certain of its first level, then even.
         let two = 2f32.ln();
         let red = [0.0, 0.0, 0.0, 0.0, two, two];

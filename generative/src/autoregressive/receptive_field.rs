@@ -14,7 +14,7 @@ const IMAGES: usize = 16;
 /// random images.
 ///
 /// # Errors
-/// What the network reports.
+/// Errors of the network.
 pub(crate) fn gradient(
     network: &dyn Network,
     subject: &Subject,

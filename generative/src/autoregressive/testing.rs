@@ -39,10 +39,10 @@ impl Network for Slow {
     }
 }
 
-/// What makes a network of some kind.
+/// Makes a network of some kind.
 pub(crate) type Make<'a> = &'a dyn Fn(&Params, &Subject) -> Result<Box<dyn Network>>;
 
-/// Pictures of `shape` with `levels`, and the first `classes` of them in a class each.
+/// Images of `shape` with `levels`, and the first `classes` of them in a class each.
 pub(crate) fn subject(shape: [usize; 3], levels: u16, classes: usize) -> Subject {
     let [channels, height, width] = shape;
     Subject { shape: Shape { channels, height, width }, output: Output::of(levels, 0), classes }
@@ -109,7 +109,7 @@ pub(crate) fn gradients_agree_with_differences(make: Make<'_>, subject: &Subject
     assert!(error < 1e-2, "{error}");
 }
 
-/// All pictures of 3×3 in black and white.
+/// All images of 3×3 in black and white.
 fn all_pictures() -> Vec<u8> {
     (0..512u32).flat_map(|mask| (0..9).map(move |i| (mask >> i & 1) as u8)).collect()
 }
@@ -128,7 +128,7 @@ fn probabilities(network: &dyn Network, subject: &Subject, class: Option<u32>) -
     subject.output.nll(&logits, &x).unwrap().into_iter().map(|nll| (-nll).exp()).collect()
 }
 
-/// The probabilities of all 512 black and white pictures of 3×3 sum to 1, and as often they are drawn:
+/// The probabilities of all 512 black and white images of 3×3 sum to 1, and as often they are drawn:
 /// by a χ² test, seen once in a thousand times where all is right.
 pub(crate) fn probabilities_sum_to_1_and_are_sampled(make: Make<'_>, classes: usize) {
     let subject = subject([1, 3, 3], 2, classes);
@@ -156,7 +156,7 @@ pub(crate) fn probabilities_sum_to_1_and_are_sampled(make: Make<'_>, classes: us
     for picture in pixels.chunks_exact(9) {
         counts[picture.iter().rev().fold(0, |mask, &x| 2 * mask + usize::from(x))] += 1.0;
     }
-    // Pictures that are expected less than five times count together.
+    // Images that are expected less than five times count together.
     let (mut chi, mut bins, mut rare) = (0.0, 0, [0.0, 0.0]);
     for (count, p) in counts.iter().zip(&probabilities) {
         let expected = p * n as f64;
@@ -209,7 +209,7 @@ pub(crate) fn incremental_passes_agree_with_full_ones(
     }
     drop(walk);
 
-    // As many as make several groups, the last one smaller; half of each picture is given.
+    // As many as make several groups, the last one smaller; half of each image is given.
     let shape = subject.shape;
     let given = shape.len() / 2;
     let start: Vec<u8> = (0..n * shape.len()).map(|i| (i % 2) as u8).collect();
@@ -229,7 +229,7 @@ pub(crate) fn incremental_passes_agree_with_full_ones(
     assert_ne!(fast, start);
 }
 
-/// What a model said of the test pictures, in nats per picture, beside the entropy of the data.
+/// Negative log-likelihood of the test images, in nats per image, beside the entropy of the data.
 pub(crate) fn nll_and_entropy(model: &Autoregressive, data: &Parts<Images>) -> (f64, f64) {
     let log_likelihoods = model.log_likelihoods(&data.test).unwrap();
     let mean = log_likelihoods.iter().sum::<f64>() / log_likelihoods.len() as f64;

@@ -5,7 +5,7 @@ use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use train::{Rng, stream};
 
-/// How grey pictures become black and white. A pixel of grey g, 0 to 1, is white with probability g
+/// How grey images become black and white. A pixel of grey g, 0 to 1, is white with probability g
 /// (Salakhutdinov & Murray 2008, "On the quantitative analysis of deep belief networks", section 5).
 /// Likelihoods under different ones can't be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,16 +15,16 @@ pub enum Binarisation {
     None,
     /// Once, the same in every run.
     Static,
-    /// Anew each time that a picture is trained on; those held out once, the same in every run.
+    /// Anew each time that an image is trained on; those held out once, the same in every run.
     Dynamic,
 }
 
 impl Binarisation {
-    /// The pictures that are learned from and scored on. What is dynamic about the training part is
+    /// The images that are learned from and scored on. What is dynamic about the training part is
     /// left to its [`ImageLoader`](super::ImageLoader).
     ///
     /// # Errors
-    /// None for pictures that are well made.
+    /// None for images that are well made.
     pub fn prepare(self, mut data: Parts<Images>) -> Result<Parts<Images>> {
         data.validation = self.once(&data.validation, "validation")?;
         data.test = self.once(&data.test, "test")?;
@@ -34,11 +34,11 @@ impl Binarisation {
         Ok(data)
     }
 
-    /// Pictures of a part, `train`, `validation` or `test`, as those that are scored on: drawn once, the
+    /// Images of a part, `train`, `validation` or `test`, as those that are scored on: drawn once, the
     /// same in every run, or left as they are.
     ///
     /// # Errors
-    /// None for pictures that are well made.
+    /// None for images that are well made.
     pub fn once(self, images: &Images, part: &str) -> Result<Images> {
         match self {
             Self::None => Ok(images.clone()),
@@ -63,7 +63,7 @@ fn drawn(images: &Images, noise: &Rng) -> Result<Images> {
 /// Numbers drawn at once.
 const CHUNK: usize = 128;
 
-/// The place in a stream from which picture number `number` of `len` pixels is drawn. Every picture
+/// The place in a stream from which image number `number` of `len` pixels is drawn. Every image
 /// has its own, so that neither order nor threads matter.
 pub(super) fn at(noise: &Rng, number: u64, len: usize) -> Rng {
     let mut rng = noise.clone();
@@ -73,7 +73,7 @@ pub(super) fn at(noise: &Rng, number: u64, len: usize) -> Rng {
     rng
 }
 
-/// What each level stands for.
+/// The probability of white at each level.
 pub(super) struct Greys {
     highest: f32,
     /// A number of 16 bits below it makes a pixel of this level white.
@@ -111,7 +111,7 @@ mod tests {
 
     const SHAPE: Shape = Shape { channels: 1, height: 2, width: 2 };
 
-    /// `n` pictures of the greys 0, 51, 204, 255 of 255: 0, 0.2, 0.8, 1.
+    /// `n` images of the greys 0, 51, 204, 255 of 255: 0, 0.2, 0.8, 1.
     fn parts(n: usize) -> Parts<Images> {
         let images = Images::new(SHAPE, 256, [0, 51, 204, 255].repeat(n), None).unwrap();
         Parts { train: images.clone(), validation: images.clone(), test: images, entropy: None }

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 use train::available_memory;
 
-/// Rows and columns of a picture, at most: networks that learn pictures whole take far smaller ones.
+/// Rows and columns of an image, at most: networks that learn images whole take far smaller ones.
 pub(super) const SIDE: usize = 4096;
 
 /// Refuses what does not fit into half of the memory that is free; where the system does not tell how much

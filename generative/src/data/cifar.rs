@@ -30,7 +30,7 @@ const TEST: &str = "test_batch.bin";
 
 const PUBLISHED: Published = Published { train: 50_000, validation: 5_000 };
 
-/// A label and a picture.
+/// A label and an image.
 const RECORD: usize = 1 + 3 * 32 * 32;
 
 /// Bytes of each published file, which a file of the set can't exceed.
@@ -40,14 +40,14 @@ const LONGEST: u64 = 10_000 * RECORD as u64;
 const ARCHIVED: u64 = 256 << 20;
 
 /// Reads CIFAR-10 from the directory that holds its files or its archive, or from the archive itself.
-/// Of the 50,000 training pictures the last 5,000 are the validation part, if each class is among them about as
+/// Of the 50,000 training images the last 5,000 are the validation part, if each class is among them about as
 /// often as among all. Of another number, or sorted by class, the tenth part is, with its share of each
 /// class, and every part is shuffled.
 ///
 /// # Errors
 /// Names the file that is absent, or not what it should be.
 pub fn cifar_10(path: &Path) -> Result<Stored> {
-    // Once as they are read, once as pictures.
+    // Once as they are read, once as images.
     bound::fits(|| "CIFAR-10".to_owned(), Some(2 * 6 * LONGEST))?;
     let mut files = files(path)?;
     let digests = files.iter().map(|(name, bytes)| (name.clone(), digest(bytes))).collect();
@@ -157,7 +157,7 @@ mod tests {
     use flate2::{Compression, write::GzEncoder};
     use std::io::Write as _;
 
-    /// Two pictures in each file; the first bytes of picture `i` are its label and `i`.
+    /// Two images in each file; the first bytes of image `i` are its label and `i`.
     fn bytes(file: u8) -> Vec<u8> {
         let mut all = Vec::new();
         for i in [2 * file, 2 * file + 1] {

@@ -1,7 +1,7 @@
-//! Which pictures a model is chosen by.
+//! Which images a model is chosen by.
 //!
 //! Published sets are shuffled, and everyone holds out the last ones: numbers in papers are of that division.
-//! Other files may be sorted, by class or by anything else, and their last pictures may be all of one kind.
+//! Other files may be sorted, by class or by anything else, and their last images may be all of one kind.
 use super::{Images, Labels, Parts};
 use anyhow::{Result, ensure};
 use rand::seq::SliceRandom as _;
@@ -11,7 +11,7 @@ use train::stream;
 
 /// The division that is published of a set.
 pub(super) struct Published {
-    /// Training pictures.
+    /// Training images.
     pub(super) train: usize,
     /// The last of them, that are held out.
     pub(super) validation: usize,
@@ -70,7 +70,7 @@ fn mixed(of: &[u32], rows: Range<usize>) -> bool {
     })
 }
 
-/// Numbers of the pictures to train on, and of `held` others, among which each class has its share; without
+/// Numbers of the images to train on, and of `held` others, among which each class has its share; without
 /// labels, any. Both are shuffled.
 fn stratified(of: &[u32], n: usize, held: usize) -> [Vec<usize>; 2] {
     let rng = &mut stream(0, "division");
@@ -108,7 +108,7 @@ mod tests {
 
     const PUBLISHED: Published = Published { train: 60, validation: 10 };
 
-    /// Pictures of two pixels: the number, and the class.
+    /// Images of two pixels: the number, and the class.
     fn images(of: Vec<u32>) -> Images {
         let shape = Shape { channels: 1, height: 1, width: 2 };
         let pixels = of.iter().zip(0..).flat_map(|(class, i)| [i, *class as u8]).collect();
@@ -121,7 +121,7 @@ mod tests {
         (0..10).map(|class| of.iter().filter(|of| **of == class).count()).collect()
     }
 
-    /// Number of the picture and class of each.
+    /// Number of the image and class of each.
     fn rows(images: &Images) -> Vec<(u8, u32)> {
         let of = &images.labels().unwrap().of;
         (0..images.len()).map(|i| (images.image(i)[0], of[i])).collect()

@@ -1,6 +1,6 @@
 //! Handwritten signs that need no file: pen strokes, bent and slanted as a hand does it.
 //!
-//! Each picture is made from numbers of its own stream, in this order: which sign, which way to write
+//! Each image is made from numbers of its own stream, in this order: which sign, which way to write
 //! it, the elastic field, slant and turn, the pen. The strokes' points are moved by a smooth random
 //! field (after Simard et al. 2003, "Best practices for convolutional neural networks", which moves
 //! pixels), sheared, turned and scaled, fitted into 20×20 pixels and centred in 28×28 as in MNIST, and
@@ -41,13 +41,13 @@ pub enum Classes {
     All,
 }
 
-/// Rows and columns of a picture.
+/// Rows and columns of an image.
 const SIDE: usize = 28;
 
 /// What a sign is fitted into.
 const BOX: f32 = 20.0;
 
-/// Grey pictures 28×28 of digits and capital letters, as many as one likes, labelled.
+/// Grey images 28×28 of digits and capital letters, as many as one likes, labelled.
 ///
 /// # Errors
 /// Where an option is out of range.
@@ -63,7 +63,7 @@ pub fn glyphs(config: &GlyphsConfig) -> Result<Dataset> {
     }))
 }
 
-/// Picture `i` comes from a stream of its own: it is the same whatever `n` is.
+/// Image `i` comes from a stream of its own: it is the same whatever `n` is.
 fn drawn(config: &GlyphsConfig, purpose: &str, n: usize) -> Result<Images> {
     let signs = match config.classes {
         Classes::Digits => &SIGNS[..10],
@@ -87,10 +87,10 @@ fn drawn(config: &GlyphsConfig, purpose: &str, n: usize) -> Result<Images> {
     Images::new(shape, 256, pixels, Some(Labels { of, names }))
 }
 
-/// Words of the stream from one picture to the next; none takes as many.
+/// Words of the stream from one image to the next; none takes as many.
 const WORDS: u128 = 4096;
 
-/// Writes a sign into a picture of zeros. `curves` is room to work in.
+/// Writes a sign into an image of zeros. `curves` is room to work in.
 fn write(way: &[Stroke], curves: &mut Vec<Vec<Dot>>, image: &mut [u8], rng: &mut Rng) {
     curves.resize(curves.len().max(way.len()), Vec::new());
     let curves = &mut curves[..way.len()];
@@ -189,7 +189,7 @@ impl Field {
     }
 }
 
-/// Scales curves into the box, times `scale`, and moves their middle to that of the picture and on by
+/// Scales curves into the box, times `scale`, and moves their middle to that of the image and on by
 /// `shift` pixels.
 fn fit(curves: &mut [Vec<Dot>], scale: f32, shift: [f32; 2]) {
     let (mut low, mut high) = ([f32::INFINITY; 2], [f32::NEG_INFINITY; 2]);

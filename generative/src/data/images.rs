@@ -1,7 +1,7 @@
-//! Pictures in memory.
+//! Images in memory.
 use anyhow::{Result, ensure};
 
-/// Pictures of one shape, `[n, C, H, W]`, row-major, one byte a number.
+/// Images of one shape, `[n, C, H, W]`, row-major, one byte a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Images {
     shape: Shape,
@@ -10,7 +10,7 @@ pub struct Images {
     labels: Option<Labels>,
 }
 
-/// The shape of one picture.
+/// The shape of one image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
     /// 1 for grey, 3 for red, green and blue.
@@ -22,7 +22,7 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// Numbers in a picture, D.
+    /// Numbers in an image, D.
     pub fn len(self) -> usize {
         self.channels * self.height * self.width
     }
@@ -33,7 +33,7 @@ impl Shape {
     }
 }
 
-/// What each sample shows.
+/// Labels of samples.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Labels {
     /// Which of `names`, `[n]`.
@@ -49,7 +49,7 @@ impl Labels {
 }
 
 impl Images {
-    /// Pictures whose numbers lie in `0..levels`, 2 to 256 of them.
+    /// Images whose numbers lie in `0..levels`, 2 to 256 of them.
     ///
     /// # Errors
     /// Says what does not fit together.
@@ -78,7 +78,7 @@ impl Images {
         self.shape
     }
 
-    /// How many different numbers there may be, `0..levels`.
+    /// Grey levels: values lie in `0..levels`.
     pub fn levels(&self) -> u16 {
         self.levels
     }
@@ -93,7 +93,7 @@ impl Images {
         self.pixels.is_empty()
     }
 
-    /// Picture `i`, `[C, H, W]`.
+    /// Image `i`, `[C, H, W]`.
     pub fn image(&self, i: usize) -> &[u8] {
         &self.pixels[i * self.shape.len()..][..self.shape.len()]
     }
@@ -103,7 +103,7 @@ impl Images {
         &self.pixels
     }
 
-    /// What they show, where that is known.
+    /// Their labels, if known.
     pub fn labels(&self) -> Option<&Labels> {
         self.labels.as_ref()
     }

@@ -25,7 +25,7 @@ impl Order {
         Self { seed, drawn: 0, rows: vec![0; n], shuffled: None }
     }
 
-    /// How many were drawn so far.
+    /// Samples taken so far.
     pub fn drawn(&self) -> u64 {
         self.drawn
     }
@@ -54,7 +54,7 @@ impl Order {
     }
 }
 
-/// Draws batches of pictures to train on, into tensors that are refilled in place.
+/// Draws batches of images to train on, into tensors that are refilled in place.
 pub struct ImageLoader {
     images: Images,
     greys: Greys,
@@ -70,7 +70,7 @@ impl ImageLoader {
     /// Batches of `batch` out of `images`.
     ///
     /// # Errors
-    /// [`BadValue`] where there is no picture, or no room for a batch; what the device reports.
+    /// [`BadValue`] where there is no image, or no room for a batch; what the device reports.
     pub fn new(
         images: Images,
         batch: usize,
@@ -93,12 +93,12 @@ impl ImageLoader {
         })
     }
 
-    /// The pictures it draws from.
+    /// The images it draws from.
     pub fn images(&self) -> &Images {
         &self.images
     }
 
-    /// How many pictures were drawn so far.
+    /// Images taken so far.
     pub fn drawn(&self) -> u64 {
         self.order.drawn()
     }
@@ -106,7 +106,7 @@ impl ImageLoader {
     /// The next batch, `[B, C, H, W]`, from 0 to 1. It is overwritten by the call after this one.
     ///
     /// # Errors
-    /// What the device reports.
+    /// Errors of the device.
     pub fn next_batch(&mut self) -> Result<&Tensor> {
         let Self { images, greys, noise, order, rows, pixels, labels } = self;
         let (len, first) = (images.shape().len(), order.drawn());
@@ -127,7 +127,7 @@ impl ImageLoader {
         Ok(pixels.tensor())
     }
 
-    /// What the pictures of the last batch show, `[B]`, where that is known.
+    /// Labels of the last batch, `[B]`, if known.
     pub fn labels(&self) -> Option<&Tensor> {
         self.labels.as_ref().map(HostTensor::tensor)
     }
@@ -174,7 +174,7 @@ impl PointLoader {
     /// The next batch, `[B, 2]`. It is overwritten by the call after this one.
     ///
     /// # Errors
-    /// What the device reports.
+    /// Errors of the device.
     pub fn next_batch(&mut self) -> Result<&Tensor> {
         let Self { points, order, rows, batch, labels } = self;
         order.next(rows);
@@ -211,10 +211,10 @@ fn check(batch: usize, n: usize) -> Result<(), BadValue> {
 }
 
 impl Images {
-    /// Pictures `rows` from 0 to 1, `[n, C, H, W]`: for evaluation, which goes through them in order.
+    /// Images `rows` from 0 to 1, `[n, C, H, W]`: for evaluation, which goes through them in order.
     ///
     /// # Errors
-    /// What the device reports.
+    /// Errors of the device.
     pub fn tensor(&self, rows: std::ops::Range<usize>, device: &Device) -> Result<Tensor> {
         let (shape, n) = (self.shape(), rows.len());
         let pixels = &self.pixels()[rows.start * shape.len()..rows.end * shape.len()];

@@ -1,30 +1,11 @@
-//! Points in the plane: what a model has learned of them can be seen.
-use super::{Dataset, Labels, Parts, numbered};
+//! Synthetic sets of points in the plane, in which a model can be plotted.
+use super::parts::numbered;
+use super::{Dataset, Labels, Mixture, Parts, Points};
 use anyhow::Result;
 use rand::Rng as _;
 use rand_distr::{Distribution as _, StandardNormal};
 use std::f64::consts::{E, PI};
 use train::{BadValue, Rng, stream};
-
-/// Points (x, y).
-#[derive(Debug, Clone, PartialEq)]
-pub struct Points {
-    /// `[n, 2]`
-    pub at: Vec<[f32; 2]>,
-    /// The component each was drawn from, `[n]`.
-    pub labels: Labels,
-    /// What they were drawn from, where that is a mixture of Gaussians.
-    pub mixture: Option<Mixture>,
-}
-
-/// Equally likely Gaussians N(centre, σ²) in the plane.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Mixture {
-    /// Their centres, `[M, 2]`.
-    pub centres: Vec<[f64; 2]>,
-    /// Their standard deviation σ in every direction.
-    pub sigma: f64,
-}
 
 params::parameters! {
     /// Options of the sets in the plane.

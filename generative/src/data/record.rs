@@ -9,38 +9,38 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A set that was read from files.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored {
-    /// The pictures.
+    /// The images.
     pub parts: Parts<Images>,
     /// What a run remembers of them.
     pub record: Record,
-    /// Sentences for the user: entries that were passed over, what was done to pictures.
+    /// Sentences for the user: entries that were passed over, what was done to images.
     pub notes: Vec<String>,
 }
 
-/// What a run remembers of the files that it learns from: enough to find out that they have changed, and to
+/// A run's record of its data files: enough to detect that they have changed, and to
 /// build a model of them when they are gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// The set, as `--data` names it before the colon.
     pub name: String,
-    /// SHA-256 of the pictures and labels of the three parts as a model sees them.
+    /// SHA-256 of the images and labels of the three parts as a model sees them.
     pub fingerprint: String,
-    /// Pictures in each part.
+    /// Images in each part.
     pub counts: Counts,
     /// How they were divided into parts.
     pub split: String,
-    /// Channels, height and width of a picture.
+    /// Channels, height and width of an image.
     pub shape: [usize; 3],
     /// Different numbers that a pixel may be.
     pub levels: u16,
-    /// Names of the classes, where pictures have labels.
+    /// Names of the classes, where images have labels.
     pub classes: Option<Vec<String>>,
     /// Beginning of the SHA-256 of what each file holds; where there are more than [`NAMED`], of what each
     /// of their directories holds.
     pub files: BTreeMap<String, String>,
 }
 
-/// Pictures in each part.
+/// Images in each part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// To learn from.
@@ -134,7 +134,7 @@ impl Record {
         Some(all.join("; "))
     }
 
-    /// Three parts of two black pictures each, of which a model of the same form can be built.
+    /// Three parts of two black images each, of which a model of the same form can be built.
     ///
     /// # Errors
     /// Where the record is damaged.
@@ -180,11 +180,9 @@ pub(super) fn digest(contents: &[u8]) -> String {
 }
 
 fn short(hash: Sha256) -> String {
-    hex(&hash.finalize()[..8])
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut hex = format!("{:x}", hash.finalize());
+    hex.truncate(16);
+    hex
 }
 
 fn fingerprint(parts: &Parts<Images>) -> String {
@@ -200,7 +198,7 @@ fn fingerprint(parts: &Parts<Images>) -> String {
             names.iter().for_each(|name| add(&mut hash, name.as_bytes()));
         }
     }
-    hex(&hash.finalize())
+    format!("{:x}", hash.finalize())
 }
 
 /// Adds the length of `bytes` and the digests of its pieces, which threads compute side by side.

@@ -1,6 +1,7 @@
-//! Black and white pictures whose entropy is known exactly: how far a likelihood is from the best
+//! Black and white images whose entropy is known exactly: how far a likelihood is from the best
 //! possible one can be told in nats.
-use super::{Dataset, Images, Parts, Shape, numbered};
+use super::parts::numbered;
+use super::{Dataset, Images, Parts, Shape};
 use anyhow::Result;
 use rand::Rng as _;
 use std::f64::consts::LN_2;
@@ -78,7 +79,7 @@ pub fn bars(config: &BarsConfig) -> Result<Dataset> {
 /// Where an option is out of range.
 pub fn stripes(config: &GridConfig) -> Result<Dataset> {
     let side = config.side;
-    // 2^(side + 1) equally likely choices, of which two give the white picture and two the black one.
+    // 2^(side + 1) equally likely choices, of which two give the white image and two the black one.
     let entropy = (side as f64 + 1.0 - 2f64.powf(1.0 - side as f64)) * LN_2;
     draw(config, "stripes", entropy, |image, rng| {
         let first = if rng.random() { side } else { 0 };
@@ -139,9 +140,9 @@ fn bit(p: f64) -> f64 {
     term(p) + term(1.0 - p)
 }
 
-/// Entropy of a picture of bars.
+/// Entropy of an image of bars.
 ///
-/// It is that of 2s coins, h(p) each, less what the picture does not tell of them. It tells all, unless
+/// It is that of 2s coins, h(p) each, less what the image does not tell of them. It tells all, unless
 /// it is white: a row that is not white shows which columns are, and a column which rows. White it is
 /// where all rows are or all columns, with q = 2·p^s − p^(2s), so that
 /// H = 2s·h(p) + Σ_white P·log P − q·log q.
@@ -205,7 +206,7 @@ mod tests {
         }
     }
 
-    /// −Σ P·log P over the pictures of all choices, each with its probability.
+    /// −Σ P·log P over the images of all choices, each with its probability.
     fn enumerated(choices: impl Iterator<Item = (Vec<u8>, f64)>) -> f64 {
         let mut of = BTreeMap::<Vec<u8>, f64>::new();
         choices.for_each(|(image, p)| *of.entry(image).or_default() += p);
@@ -213,7 +214,7 @@ mod tests {
         -of.values().map(|p| p * p.ln()).sum::<f64>()
     }
 
-    /// The picture in which the lines of a bit mask are white.
+    /// The image in which the lines of a bit mask are white.
     fn lines(side: usize, mask: u32) -> Vec<u8> {
         let mut image = vec![0; side * side];
         (0..2 * side)
@@ -247,8 +248,8 @@ mod tests {
         assert!((even - 6.0 * LN_2).abs() < 1e-12);
     }
 
-    /// The entropy of how often pictures are drawn is the stated one, less a bias of about
-    /// (pictures − 1) / 2n (Miller 1955), below 0.002 here.
+    /// The entropy of how often images are drawn is the stated one, less a bias of about
+    /// (images − 1) / 2n (Miller 1955), below 0.002 here.
     #[test]
     fn what_is_drawn_has_the_stated_entropy() {
         let GridConfig { side, n_train, n_test, seed } = SMALL;
@@ -264,7 +265,7 @@ mod tests {
             let counted =
                 enumerated((0..of.len()).map(|i| (of.image(i).to_vec(), 1.0 / of.len() as f64)));
             let stated = parts.entropy.unwrap();
-            // Four standard errors, of at most 1.5 nats a picture.
+            // Four standard errors, of at most 1.5 nats an image.
             assert!(
                 (counted - stated).abs() < 4.0 * 1.5 / 200_000f64.sqrt() + 0.002,
                 "{counted} {stated}"

@@ -72,7 +72,7 @@ train::hyper_parameters! {
     }
 }
 
-/// What generator and discriminator are made of.
+/// Networks of generator and discriminator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Network {
@@ -86,7 +86,7 @@ pub enum Network {
     /// The dense networks of CS231n's assignment on GANs.
     #[serde(rename = "cs231n-fc")]
     Cs231nFc,
-    /// The convolutional ones, for pictures of 28×28.
+    /// The convolutional ones, for images of 28×28.
     #[serde(rename = "cs231n-conv")]
     Cs231nConv,
 }
@@ -103,7 +103,7 @@ pub enum BatchNorm {
     None,
 }
 
-/// How a discriminator makes pictures smaller.
+/// Downsampling in a discriminator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Downsample {
@@ -114,13 +114,13 @@ pub enum Downsample {
 }
 
 impl Network {
-    /// Whether samples are rows of numbers for it, not pictures.
+    /// Whether it takes samples as rows of values, not as images.
     pub(super) fn takes_rows(self) -> bool {
         matches!(self, Self::Mlp | Self::Cs231nFc)
     }
 }
 
-/// What a sample is made of.
+/// The prior of z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoisePrior {
@@ -173,7 +173,7 @@ impl GanConfig {
         Ok(())
     }
 
-    /// What all of it takes for samples like those of `data`.
+    /// Memory of training on samples like those of `data`.
     pub(super) fn memory(&self, data: &Dataset) -> Memory {
         let Self { hidden, layers, channels, dense, latents, batch, .. } = *self;
         let shape = match data {
@@ -202,7 +202,7 @@ impl GanConfig {
             }
             Network::Cs231nFc | Network::Cs231nConv => (1024, 4 * 1024 + 8 * d),
             Network::Dcgan | Network::Residual => {
-                // Of a sixteenth of the picture twice as many, which noise, or the dense layer, says.
+                // Of a sixteenth of the image twice as many, the outputs of the first or of the dense layer.
                 let least = d / shape.channels.max(1) / 16;
                 let first = if dense > 0 { dense } else { latents };
                 let kernels =
@@ -224,12 +224,12 @@ impl GanConfig {
             }
         };
         memory::learned(&mut memory, ("latents", latents), &[], [latents, rows]);
-        // Both players, and the data's samples beside those that are drawn.
+        // Both players, and samples of the data beside generated ones.
         memory::pass(&mut memory, batch, &all, [3, memory::sum([maps, 2 * d, latents, dense])]);
         memory
     }
 
-    /// For pictures of this shape, or points.
+    /// For images of this shape, or points.
     fn check_network(&self, shape: Option<Shape>) -> Result<(), BadValue> {
         let expected = match (self.network, shape) {
             (Network::Mlp, _) => return Ok(()),

@@ -1,5 +1,5 @@
-//! How far two sets of samples are from each other.
-use crate::measures::apart;
+//! The energy distance between two sets of samples.
+use crate::measures::squared_distance;
 use rayon::prelude::*;
 
 /// The energy distance 2·E‖x − y‖ − E‖x − x'‖ − E‖y − y'‖ of rows x and y of `d` numbers (Székely & Rizzo 2013,
@@ -13,7 +13,9 @@ pub(super) fn energy_distance(x: &[f32], y: &[f32], d: usize) -> f64 {
 
 /// Σ ‖a − b‖ over all pairs, in an order that no thread changes.
 fn distances(a: &[f32], b: &[f32], d: usize) -> f64 {
-    let from = |a: &[f32]| b.chunks_exact(d).map(|b| f64::from(apart(a, b)).sqrt()).sum::<f64>();
+    let from = |a: &[f32]| {
+        b.chunks_exact(d).map(|b| f64::from(squared_distance(a, b)).sqrt()).sum::<f64>()
+    };
     a.par_chunks_exact(d).map(from).collect::<Vec<_>>().iter().sum()
 }
 

@@ -37,7 +37,7 @@ impl GradientPenalty {
         log: &mut Log,
     ) -> Result<Tensor> {
         let at = self.points.sample(x, fake, &mut self.rng)?; // as x
-        let (_, gradient) = discriminator.pullback(&joined(&at, label)?)?;
+        let (_, gradient) = discriminator.input_gradient(&joined(&at, label)?)?;
         // The gradient for the label is free.
         let norms = norms(&gradient.narrow(1, 0, x.dim(1)?)?)?; // [B]
         log.tensor("train/d_slope", &norms.mean_all()?)?;

@@ -11,12 +11,12 @@ mod residual;
 
 use builder::Builder;
 
-/// What a sample is.
+/// The form of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// A point in the plane, as it is.
     Point,
-    /// A picture, from −1 to 1.
+    /// An image, from −1 to 1.
     Image(Shape),
 }
 
@@ -26,7 +26,7 @@ impl Form {
         self.shape().len()
     }
 
-    /// Of a point, that of a picture of as many numbers.
+    /// Of a point, that of an image of as many numbers.
     pub(super) fn shape(self) -> Shape {
         match self {
             Self::Point => Shape { channels: 1, height: 1, width: 2 },
@@ -34,7 +34,7 @@ impl Form {
         }
     }
 
-    /// What a generator ends with.
+    /// The output activation of a generator.
     fn output(self) -> Activation {
         match self {
             Self::Point => Activation::Linear,
@@ -47,7 +47,7 @@ impl Form {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sizes {
     pub(super) form: Form,
-    /// Classes that the networks are told of.
+    /// Classes that the networks are conditioned on.
     pub(super) labels: usize,
 }
 
@@ -75,7 +75,7 @@ pub(super) fn generator(params: &Params, sizes: Sizes, config: &GanConfig) -> Re
     Ok(layers.done())
 }
 
-/// The layers from samples, and what was told of them, to logits `[B, 1]`.
+/// The layers from samples, with their labels, to logits `[B, 1]`.
 pub(super) fn discriminator(
     params: &Params,
     sizes: Sizes,
@@ -87,7 +87,7 @@ pub(super) fn discriminator(
         layers = layers.spectral();
     }
     let leaky = Activation::LeakyRelu(config.leak as f32);
-    // Labels are columns of rows, and planes of pictures.
+    // Labels are columns of rows, and planes of images.
     let shape = Shape { channels: form.shape().channels + labels, ..form.shape() };
     match config.network {
         Network::Mlp => {
@@ -106,8 +106,8 @@ pub(super) fn discriminator(
     Ok(layers.done())
 }
 
-/// What is told of samples, beside them: columns after those of rows `[B, N]`, or channels of one number each
-/// after those of pictures `[B, C, H, W]`.
+/// Samples with their one-hot labels: columns after those of rows `[B, N]`, or constant channels
+/// after those of images `[B, C, H, W]`.
 pub(super) fn joined(x: &Tensor, label: Option<&Tensor>) -> Result<Tensor> {
     let Some(label) = label else { return Ok(x.clone()) };
     if x.rank() == 2 {
@@ -216,12 +216,12 @@ mod tests {
     fn labels_are_columns_or_planes() {
         let label = Tensor::new(&[[0f32, 1.0]], &Device::Cpu).unwrap();
         let rows = Tensor::new(&[[5f32, 6.0, 7.0]], &Device::Cpu).unwrap();
-        let told = joined(&rows, Some(&label)).unwrap();
-        assert_eq!(told.to_vec2::<f32>().unwrap(), [[5.0, 6.0, 7.0, 0.0, 1.0]]);
+        let both = joined(&rows, Some(&label)).unwrap();
+        assert_eq!(both.to_vec2::<f32>().unwrap(), [[5.0, 6.0, 7.0, 0.0, 1.0]]);
         let picture = Tensor::new(&[[[[5f32, 6.0]]]], &Device::Cpu).unwrap();
-        let told = joined(&picture, Some(&label)).unwrap();
-        assert_eq!(told.dims(), [1, 3, 1, 2]);
-        let values: Vec<f32> = told.flatten_all().unwrap().to_vec1().unwrap();
+        let both = joined(&picture, Some(&label)).unwrap();
+        assert_eq!(both.dims(), [1, 3, 1, 2]);
+        let values: Vec<f32> = both.flatten_all().unwrap().to_vec1().unwrap();
         assert_eq!(values, [5.0, 6.0, 0.0, 0.0, 1.0, 1.0]);
         assert_eq!(joined(&rows, None).unwrap().dims(), [1, 3]);
     }

@@ -1,13 +1,13 @@
-//! What each player minimises, of what the discriminator says.
+//! Losses of the players, by logits of the discriminator.
 //!
-//! `real` are its logits for samples of the data and `fake` those for what was drawn, both `[B, 1]`; D is the
+//! `real` are its logits for samples of the data and `fake` those for generated samples, both `[B, 1]`; D is the
 //! logit itself, σ(D) the probability that a sample is real. Every term is a mean over the batch, and none
 //! overflows: log σ(l) = −softplus(−l) and log(1 − σ(l)) = −softplus(l).
 use candle_core::{Result, Tensor};
 use nn::loss;
 use serde::{Deserialize, Serialize};
 
-/// What the players want.
+/// The objective of the game.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Objective {
@@ -25,7 +25,7 @@ pub enum Objective {
 }
 
 impl Objective {
-    /// What the discriminator minimises.
+    /// The loss of the discriminator.
     ///
     /// - minimax, non-saturating: −V = mean softplus(−real) + mean softplus(fake), 2·log 2 where it cannot
     ///   tell one from the other
@@ -34,7 +34,7 @@ impl Objective {
     /// - hinge: mean max(0, 1 − real) + mean max(0, 1 + fake)
     ///
     /// # Errors
-    /// What the device reports.
+    /// Errors of the device.
     pub fn discriminator(self, real: &Tensor, fake: &Tensor) -> Result<Tensor> {
         match self {
             Self::Minimax | Self::NonSaturating => softplus(&real.neg()?)? + softplus(fake)?,
@@ -48,7 +48,7 @@ impl Objective {
         }
     }
 
-    /// What the generator minimises.
+    /// The loss of the generator.
     ///
     /// - minimax: −mean softplus(fake), whose gradient goes to 0 where the discriminator is sure that a sample
     ///   was drawn
@@ -57,7 +57,7 @@ impl Objective {
     /// - wasserstein, hinge: −mean fake
     ///
     /// # Errors
-    /// What the device reports.
+    /// Errors of the device.
     pub fn generator(self, fake: &Tensor) -> Result<Tensor> {
         match self {
             Self::Minimax => softplus(fake)?.neg(),
@@ -102,7 +102,7 @@ mod tests {
         loss.to_scalar().unwrap()
     }
 
-    /// dloss/dlogit of the generator for one drawn sample.
+    /// dloss/dlogit of the generator for one generated sample.
     fn slope(objective: Objective, logit: f64) -> f64 {
         let fake = var(&[logit]);
         let gradients = objective.generator(&fake).unwrap().backward().unwrap();

@@ -25,7 +25,7 @@ use train::Rng;
 pub enum Penalty {
     /// Nowhere.
     None,
-    /// Between samples of the data and drawn ones.
+    /// Between samples of the data and generated ones.
     Interpolates,
     /// Around samples of the data.
     Noise,
@@ -103,10 +103,10 @@ mod tests {
     use super::*;
     use train::stream;
 
-    fn points(penalty: Penalty, x: &Tensor, drawn: &Tensor) -> Vec<Vec<f32>> {
+    fn points(penalty: Penalty, x: &Tensor, fake: &Tensor) -> Vec<Vec<f32>> {
         let mut points = Points::new(penalty, x.dims(), &Device::Cpu).unwrap();
         let mut rng = stream(1, "test");
-        points.sample(x, drawn, &mut rng).unwrap().to_vec2().unwrap()
+        points.sample(x, fake, &mut rng).unwrap().to_vec2().unwrap()
     }
 
     #[test]
@@ -115,10 +115,10 @@ mod tests {
         // (1, 2) and (3, −2) have a standard deviation of √(18/4 − 1) = √3.5.
         let x = Tensor::new(&[[1f32, 2.0], [3.0, -2.0]], &Device::Cpu).unwrap();
         let x = x.repeat((n / 2, 1)).unwrap();
-        let drawn = Tensor::new(&[[5f32, 6.0]], &Device::Cpu).unwrap().repeat((n, 1)).unwrap();
-        assert_eq!(points(Penalty::Real, &x, &drawn), x.to_vec2::<f32>().unwrap());
+        let fake = Tensor::new(&[[5f32, 6.0]], &Device::Cpu).unwrap().repeat((n, 1)).unwrap();
+        assert_eq!(points(Penalty::Real, &x, &fake), x.to_vec2::<f32>().unwrap());
         let (mut sum, mut squares) = (0.0, 0.0);
-        for (i, at) in points(Penalty::Interpolates, &x, &drawn).iter().enumerate() {
+        for (i, at) in points(Penalty::Interpolates, &x, &fake).iter().enumerate() {
             let x = [[1.0, 2.0], [3.0, -2.0]][i % 2];
             let t = [0, 1].map(|axis| (at[axis] - [5.0, 6.0][axis]) / (x[axis] - [5.0, 6.0][axis]));
             assert!((t[0] - t[1]).abs() < 1e-5 && (0.0..=1.0).contains(&t[0]), "{t:?}");
@@ -129,7 +129,7 @@ mod tests {
             (sum / n as f32 - 0.5).abs() < 0.02 && (squares / n as f32 - 1.0 / 3.0).abs() < 0.02
         );
         let (mut sum, mut squares) = (0.0, 0.0);
-        for (at, x) in points(Penalty::Noise, &x, &drawn).iter().zip(x.to_vec2::<f32>().unwrap()) {
+        for (at, x) in points(Penalty::Noise, &x, &fake).iter().zip(x.to_vec2::<f32>().unwrap()) {
             let noise = at[0] - x[0];
             (sum, squares) = (sum + noise, squares + noise * noise);
         }

@@ -1,4 +1,4 @@
-//! What is learned from, as the networks take it: pictures from −1 to 1, points as they are.
+//! The data as the networks take them: images from −1 to 1, points as they are.
 use super::config::GanConfig;
 use super::networks::Form;
 use crate::data::{
@@ -12,9 +12,9 @@ use train::{Checkpoint, Rng, Split};
 /// A data set, and the place in it.
 pub(super) struct Source {
     kind: Kind,
-    /// Pictures are asked for as rows of numbers.
+    /// Images are asked for as rows of numbers.
     as_rows: bool,
-    /// Labels are told.
+    /// Whether the networks are conditioned on labels.
     conditional: bool,
 }
 
@@ -27,7 +27,7 @@ enum Kind {
 pub(super) struct Batch {
     /// `[B, D]` or `[B, C, H, W]`.
     pub(super) x: Tensor,
-    /// Which label each has, `[B]`, where they are told.
+    /// Their labels, `[B]`, of a conditional model.
     pub(super) labels: Option<Tensor>,
 }
 
@@ -60,7 +60,7 @@ impl Source {
         Ok(Self { kind, as_rows: network.takes_rows(), conditional })
     }
 
-    /// What a sample is.
+    /// The form of a sample.
     pub(super) fn form(&self) -> Form {
         match &self.kind {
             Kind::Images { loader, .. } => Form::Image(loader.images().shape()),
@@ -68,7 +68,7 @@ impl Source {
         }
     }
 
-    /// What the samples to train on are, where that is told.
+    /// Labels of the training data, of a conditional model.
     pub(super) fn labels(&self) -> Option<&Labels> {
         let labels = match &self.kind {
             Kind::Images { loader, .. } => loader.images().labels(),
@@ -77,7 +77,7 @@ impl Source {
         labels.filter(|_| self.conditional)
     }
 
-    /// What points are drawn from, where that is a mixture of Gaussians.
+    /// The distribution of points, where it is a mixture of Gaussians.
     pub(super) fn mixture(&self) -> Option<&Mixture> {
         match &self.kind {
             Kind::Images { .. } => None,
@@ -85,7 +85,7 @@ impl Source {
         }
     }
 
-    /// `n` labels, as often as they are among the samples to train on; none where none are told.
+    /// `n` labels, as frequent as in the training data; none of an unconditional model.
     pub(super) fn sample_labels(&self, n: usize, rng: &mut Rng) -> Vec<u32> {
         let Some(Labels { of, .. }) = self.labels() else { return Vec::new() };
         (0..n).map(|_| of[rng.random_range(0..of.len())]).collect()

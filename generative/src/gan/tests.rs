@@ -18,7 +18,7 @@ fn points(at: &[[f32; 2]]) -> Dataset {
     Dataset::Points(Parts { train: part(), validation: part(), test: part(), entropy: None })
 }
 
-/// Four pictures, each with a label of its own.
+/// Four images, each with a label of its own.
 fn four() -> Dataset {
     let shape = Shape { channels: 1, height: 4, width: 4 };
     let pixels = [[0, 0, 1, 1], [0, 1, 0, 1], [1, 1, 1, 0], [1, 0, 0, 0]].map(|x| x.repeat(4));

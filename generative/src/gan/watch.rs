@@ -1,20 +1,20 @@
-//! Looking out for what goes wrong in the game.
+//! Detection of mode collapse and of a discriminator that has won.
 use super::objective::Objective;
 use anyhow::Result;
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 use train::Log;
 
-/// Steps of the discriminator for which something must last to be told.
+/// Steps of the discriminator for which a condition must last to be reported.
 const LASTING: u64 = 1_000;
 
-/// Variance of what is drawn, as a part of the data's, below which the generator has collapsed.
+/// Variance of generated samples, as a part of the data's, below which the generator has collapsed.
 const COLLAPSED: f64 = 0.02;
 
 /// The share of samples that a discriminator knows when it has won.
 const WON: f64 = 0.99;
 
-/// For how many steps in a row it has been so. Each is told once.
+/// Durations of both conditions. Each is reported once.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Watch {
     collapsed: Lasting,
@@ -38,10 +38,10 @@ impl Lasting {
 }
 
 impl Watch {
-    /// `train/spread`: the variance of what is drawn, as a part of that of the data's samples; summed over
+    /// `train/spread`: the variance of generated samples, as a part of that of the data; summed over
     /// their numbers, within a batch of each.
-    pub(super) fn spread(&mut self, x: &Tensor, drawn: &Tensor, log: &mut Log) -> Result<()> {
-        let spread = variance(drawn)? / variance(x)?;
+    pub(super) fn spread(&mut self, x: &Tensor, fake: &Tensor, log: &mut Log) -> Result<()> {
+        let spread = variance(fake)? / variance(x)?;
         // A batch may be the same sample again and again.
         if !spread.is_finite() {
             return Ok(());
@@ -105,10 +105,10 @@ mod tests {
         let (mut watch, mut log) = (Watch::default(), Log::default());
         // Variances 1 + 4 and ¼ + 0.
         let x = tensor(&[1.0, 2.0, 3.0, 6.0], (2, 2));
-        let drawn = tensor(&[1.0, 7.0, 2.0, 7.0], (2, 2));
-        watch.spread(&x, &drawn, &mut log).unwrap();
-        watch.spread(&drawn, &drawn.zeros_like().unwrap(), &mut log).unwrap();
-        watch.spread(&drawn.zeros_like().unwrap(), &drawn, &mut log).unwrap();
+        let fake = tensor(&[1.0, 7.0, 2.0, 7.0], (2, 2));
+        watch.spread(&x, &fake, &mut log).unwrap();
+        watch.spread(&fake, &fake.zeros_like().unwrap(), &mut log).unwrap();
+        watch.spread(&fake.zeros_like().unwrap(), &fake, &mut log).unwrap();
         let (real, fake) = (tensor(&[0.4, 0.6, 2.0, 3.0], (4, 1)), tensor(&[0.2, 0.7], (2, 1)));
         watch.accuracy(Objective::LeastSquares, &real, &fake, &mut log).unwrap();
         watch.accuracy(Objective::Wasserstein, &real, &fake, &mut log).unwrap();
@@ -142,11 +142,11 @@ mod tests {
     fn what_is_nearly_so_is_not_told() {
         let (mut watch, mut log) = (Watch::default(), Log::default());
         let x = tensor(&[1.0, -1.0], (2, 1));
-        let drawn = (&x * 0.03f64.sqrt()).unwrap();
+        let fake = (&x * 0.03f64.sqrt()).unwrap();
         let real: Vec<f32> = (0..100).map(|i| if i < 98 { 1.0 } else { -1.0 }).collect();
         let real = tensor(&real, (100, 1));
         for _ in 0..2 * LASTING {
-            watch.spread(&x, &drawn, &mut log).unwrap();
+            watch.spread(&x, &fake, &mut log).unwrap();
             watch.accuracy(Objective::Hinge, &real, &real.neg().unwrap(), &mut log).unwrap();
         }
         assert_eq!(log.take_notes(), Vec::<String>::new());

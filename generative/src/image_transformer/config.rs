@@ -37,7 +37,7 @@ train::hyper_parameters! {
 }
 
 impl ImageTransformerConfig {
-    /// What all of it takes for such pictures.
+    /// Memory of training on such images.
     pub(super) fn memory(&self, subject: &Subject) -> Memory {
         let Self { features, heads, blocks, batch, .. } = *self;
         let (t, params) = (subject.shape.len(), subject.output.params());

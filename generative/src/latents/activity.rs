@@ -1,7 +1,7 @@
-//! Which latent numbers say something about the picture.
+//! Active latent dimensions.
 use super::Vectors;
 
-/// A latent number whose mean given the picture varies more than this from picture to picture is active
+/// A latent dimension whose mean given the image varies more than this from image to image is active
 /// (Burda, Grosse & Salakhutdinov 2016, "Importance weighted autoencoders", section 5.2).
 pub const ACTIVE: f64 = 0.01;
 
@@ -20,7 +20,7 @@ pub fn spread(z: &Vectors) -> (Vec<f64>, Vec<f64>) {
     (mean, variance)
 }
 
-/// How many numbers are active, A_u = Var_x(E_q(u|x)\[u\]) > 0.01, for the mean vectors of pictures
+/// The number of active dimensions, A_u = Var_x(E_q(u|x)\[u\]) > 0.01, for the mean vectors of images
 /// `[n, Z]`.
 pub fn active_units(z: &Vectors) -> usize {
     spread(z).1.iter().filter(|variance| **variance > ACTIVE).count()

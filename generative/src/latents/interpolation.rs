@@ -1,10 +1,10 @@
-//! From one picture to another.
+//! From one image to another.
 use super::Vectors;
 use crate::ImageGrid;
 use crate::data::Images;
 use anyhow::Result;
 
-/// Pairs of pictures, and pictures from one to the other, both of them included.
+/// Pairs of images, and images from one to the other, both of them included.
 const SIDE: usize = 12;
 
 /// (1 − t)·a + t·b.

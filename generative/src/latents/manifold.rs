@@ -1,10 +1,10 @@
-//! The whole plane of two latent numbers in one picture.
+//! The whole plane of two latent numbers in one image.
 use super::activity::spread;
 use super::{LatentSpace, Vectors};
 use crate::ImageGrid;
 use anyhow::Result;
 
-/// Pictures in a row, and rows.
+/// Images in a row, and rows.
 const SIDE: usize = 20;
 
 /// Φ⁻¹(p): the number that a draw of N(0, 1) lies below with probability p, within 0..1, to about one part
@@ -30,7 +30,7 @@ pub fn normal_quantile(p: f64) -> f64 {
     q.signum() * polynomial(r, &above) / polynomial(r, &below)
 }
 
-/// Pictures at a grid of two latent numbers, evenly spaced in probability: Φ⁻¹ of the middles of equal parts
+/// Images at a grid of two latent numbers, evenly spaced in probability: Φ⁻¹ of the middles of equal parts
 /// of 0..1, the first number from left to right, the second from below (Kingma & Welling 2014, figure 4).
 /// Where vectors are not drawn from N(0, 1), it has the mean and the standard deviation of `z`. `None` for
 /// another number than two.

@@ -7,14 +7,14 @@ use anyhow::Result;
 /// More latent numbers than this take too long to decompose.
 const MOST: usize = 512;
 
-/// Where pictures lie.
+/// Where images lie.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Map {
     /// `[n, 2]`
     pub at: Vec<[f32; 2]>,
-    /// What each axis is.
+    /// Labels of the axes.
     pub axes: [&'static str; 2],
-    /// What the pictures show, where that is known.
+    /// Labels of the images, if known.
     pub labels: Option<Labels>,
 }
 
@@ -23,14 +23,14 @@ pub struct Map {
 /// more than 512.
 ///
 /// # Errors
-/// What the network reports.
+/// Errors of the network.
 pub fn map(space: &dyn LatentSpace, images: &Images) -> Result<Option<Map>> {
     let images = images.take(0..images.len().min(ENCODED));
     let z = space.encode(&images)?;
     let (at, axes) = match z.size() {
         2 => (z.rows().map(|row| [row[0], row[1]]).collect(), ["first number", "second number"]),
         3..=MOST => {
-            let at = Pca::new(&z).project(&z).iter().map(|at| at.map(|x| x as f32)).collect();
+            let at = Pca::new(&z)?.project(&z).iter().map(|at| at.map(|x| x as f32)).collect();
             (at, ["first principal component", "second principal component"])
         }
         _ => return Ok(None),

@@ -17,7 +17,7 @@ const LARGE: usize = 4_096;
 /// means and of the pixels.
 ///
 /// # Errors
-/// What the network reports.
+/// Errors of the network.
 pub(crate) fn latent_measures(
     space: &dyn LatentSpace,
     train: Option<&Images>,

@@ -12,7 +12,7 @@ const STEPS: usize = 500;
 /// The largest element of a gradient that counts as none.
 const FLAT: f64 = 1e-5;
 
-/// Where `f`, which says its value and gradient, is least: L-BFGS (Nocedal & Wright 2006, "Numerical
+/// The minimum of `f`, which returns its value and gradient: L-BFGS (Nocedal & Wright 2006, "Numerical
 /// optimization", algorithm 7.5) with steps halved until they bring a ten-thousandth of what the slope
 /// promises. It ends where no element of the gradient is larger than 1e-5, where rounding hides what a
 /// further step brings, or after 500 steps.
@@ -75,7 +75,7 @@ fn direction(gradient: &[f64], memory: &VecDeque<Change>) -> Vec<f64> {
     q
 }
 
-/// A point and what `f` says there.
+/// A point with value and gradient of `f`.
 type Found = (Vec<f64>, (f64, Vec<f64>));
 
 /// A point in a direction that is low enough; `None` where even a short way brings nothing.

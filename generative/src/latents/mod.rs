@@ -1,6 +1,6 @@
-//! Looking at the latent vectors of a model: pictures of them, and what can be read off them.
+//! Latent vectors of a model: figures and measures.
 //!
-//! Every model that gives a picture a vector of Z numbers, and a vector a picture, is a [`LatentSpace`];
+//! Every model that encodes images to vectors of Z numbers, and decodes them, is a [`LatentSpace`];
 //! nothing here knows more of it.
 mod activity;
 mod interpolation;
@@ -32,11 +32,11 @@ use crate::data::Images;
 use anyhow::Result;
 use space::ENCODED;
 
-/// What a latent space is looked at with, by means of pictures that were not learned from: interpolations,
+/// Figures of a latent space, from held-out images: interpolations,
 /// traversals and, where there are two latent numbers, the manifold.
 ///
 /// # Errors
-/// What the network reports.
+/// Errors of the network.
 pub fn image_grids(space: &dyn LatentSpace, held_out: &Images) -> Result<Vec<ImageGrid>> {
     let z = space.encode(&held_out.take(0..held_out.len().min(ENCODED)))?;
     if z.len() < 2 {

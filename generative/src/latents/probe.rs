@@ -1,4 +1,4 @@
-//! What can be read off vectors by a linear function: multinomial logistic regression (Alain & Bengio
+//! Linear probes: multinomial logistic regression (Alain & Bengio
 //! 2017, "Understanding intermediate layers using linear classifier probes", <https://arxiv.org/abs/1610.01644>).
 //!
 //! Minimised is −mean log softmax(W·x + b) at the label + ‖W‖² / 2n, over n vectors x: the penalty is a prior
@@ -46,7 +46,7 @@ impl Probe {
     /// The class of each of `x`, `[n]`; of several that are equally likely the first.
     ///
     /// # Errors
-    /// What the device reports.
+    /// Errors of the device.
     pub fn predict(&self, x: &Vectors) -> Result<Vec<u32>> {
         let logits: Vec<Vec<f32>> = self.layer.forward(&self.inputs(x)?)?.detach().to_vec2()?; // [n, C]
         let largest = |row: Vec<f32>| {
@@ -74,7 +74,7 @@ impl Probe {
         Ok(())
     }
 
-    /// What is minimised, and its gradient.
+    /// The loss and its gradient.
     fn loss(&self, theta: &[f64], x: &Tensor, labels: &Tensor) -> Result<(f64, Vec<f64>)> {
         self.set(theta)?;
         let loss = loss::softmax_cross_entropy(&self.layer.forward(x)?, labels)?;
@@ -100,7 +100,7 @@ fn biases(parameters: usize, size: usize) -> usize {
 /// The share of `test` that a probe of `train` gets right: `None` where either has no labels, or only one.
 ///
 /// # Errors
-/// What the device reports.
+/// Errors of the device.
 pub fn probe_accuracy(
     train: (&Vectors, Option<&Labels>),
     test: (&Vectors, Option<&Labels>),
@@ -109,9 +109,10 @@ pub fn probe_accuracy(
     if labels.names.len() < 2 || x.is_empty() || held_out.is_empty() {
         return Ok(None);
     }
-    let told = Probe::fit(x, labels)?.predict(held_out)?;
-    let hits = told.iter().zip(&right.of).filter(|(told, right)| told == right).count();
-    Ok(Some(Measure::share(hits, told.len())))
+    let predicted = Probe::fit(x, labels)?.predict(held_out)?;
+    let hits =
+        predicted.iter().zip(&right.of).filter(|(predicted, right)| predicted == right).count();
+    Ok(Some(Measure::share(hits, predicted.len())))
 }
 
 #[cfg(test)]

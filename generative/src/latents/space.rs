@@ -1,23 +1,23 @@
-//! What a latent space is asked for.
+//! Latent spaces.
 use super::Vectors;
 use crate::data::Images;
 use anyhow::Result;
 
-/// A model that gives a picture a latent vector, and a vector a picture.
+/// An encoder of images to latent vectors, and a decoder of vectors to images.
 pub trait LatentSpace {
-    /// The vector of each of `images`, `[n, Z]`; where the model says a distribution, its mean.
+    /// The vector of each of `images`, `[n, Z]`; of a distribution q(z|x) its mean.
     ///
     /// # Errors
-    /// What the network reports.
+    /// Errors of the network.
     fn encode(&self, images: &Images) -> Result<Vectors>;
 
-    /// A picture for each of `z` `[n, Z]`.
+    /// An image for each of `z` `[n, Z]`.
     ///
     /// # Errors
-    /// What the network reports.
+    /// Errors of the network.
     fn decode(&self, z: &Vectors) -> Result<Images>;
 
-    /// Whether vectors are drawn from N(0, 1) before a picture is known.
+    /// Whether the prior of vectors is N(0, 1).
     fn is_normal(&self) -> bool;
 }
 

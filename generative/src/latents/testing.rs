@@ -3,7 +3,7 @@ use super::{LatentSpace, Vectors};
 use crate::data::{Images, Shape};
 use anyhow::Result;
 
-/// A picture is its latent vector, two pixels from 0 to 1.
+/// An image is its latent vector, two pixels from 0 to 1.
 pub(crate) struct Identity;
 
 impl LatentSpace for Identity {

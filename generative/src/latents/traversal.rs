@@ -7,12 +7,12 @@ use anyhow::Result;
 /// Rows of a grid at most, one for each number.
 const ROWS: usize = 10;
 
-/// Pictures in a row, from −3σ to 3σ; the middle one has 0.
+/// Images in a row, from −3σ to 3σ; the middle one has 0.
 const COLUMNS: usize = 13;
 const REACH: f64 = 3.0;
 
-/// What each of the most active numbers of vectors z `[n, Z]` does on its way from −3σ to 3σ, a row each:
-/// `traversals` with all others at their mean, `traversals-of-one` with them where the first picture has
+/// Traversals of the most active dimensions of vectors z `[n, Z]` from −3σ to 3σ, a row each:
+/// `traversals` with all others at their mean, `traversals-of-one` with them where the first image has
 /// them. Mean and σ are 0 and 1 where that is what vectors are drawn from, else those over `z`.
 pub(super) fn image_grids(space: &dyn LatentSpace, z: &Vectors) -> Result<Vec<ImageGrid>> {
     let (mean, variance) = spread(z);
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
     use crate::data::{Images, Shape};
 
-    /// A picture is its vector, three numbers in tenths from −12.
+    /// An image is its vector, three numbers in tenths from −12.
     struct Tenths(bool);
 
     impl LatentSpace for Tenths {

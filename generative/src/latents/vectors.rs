@@ -35,7 +35,7 @@ impl Vectors {
     /// As a tensor `[n, Z]`.
     ///
     /// # Errors
-    /// What the device reports.
+    /// Errors of the device.
     pub fn tensor(&self, device: &Device) -> Result<Tensor> {
         Ok(Tensor::from_slice(&self.values, (self.len(), self.size), device)?)
     }

@@ -1,10 +1,10 @@
-//! A small classifier that is trained on the labels of a data set, whose features stand for what pictures show.
+//! A small classifier that is trained on the labels of a data set, whose features stand for what images show.
 //!
-//! Fréchet and kernel distances of pictures are published over features of a network that was trained on
+//! Fréchet and kernel distances of images are published over features of a network that was trained on
 //! photographs (Heusel et al. 2017, Bińkowski et al. 2018). This one is trained here, on the training part of the
 //! data themselves, by a seed of its own: it is the same for every model of a data set, on every device. Numbers over
 //! its features are named after it and are compared with each other, never with published ones.
-use super::Seen;
+use super::ClassifierOutput;
 use crate::data::{Binarisation, ImageLoader, Images, Labels, Parts};
 use crate::latents::Vectors;
 use anyhow::{Result, ensure};
@@ -18,20 +18,20 @@ use train::{
     Sink, Split, fit, pulse,
 };
 
-/// Numbers that the last layer tells classes apart by.
+/// Features that the last layer classifies by.
 pub const FEATURES: usize = 64;
 
 /// Of the classifier alone, so that it is the same for every run.
 const SEED: u64 = 0x6c61_6265_6c73;
 const BATCH: usize = 128;
-/// Pictures to train on, whatever their number.
+/// Images to train on, whatever their number.
 const BUDGET: u64 = 1000 * BATCH as u64;
 /// Learning rate, which falls to 0 over the budget.
 const LR: f64 = 2e-3;
-/// Pictures looked at together.
+/// Images looked at together.
 const GROUP: usize = 500;
 
-/// Says how far training is.
+/// Reports the progress of training.
 struct Training;
 
 impl Sink for Training {
@@ -45,7 +45,7 @@ impl Sink for Training {
 }
 
 /// Two convolutions that halve height and width, a dense layer of 64 features, and one number for each class.
-/// Whole pictures are seen from 0 to 1.
+/// Whole images are seen from 0 to 1.
 pub struct Classifier {
     loader: ImageLoader,
     validation: Images,
@@ -57,16 +57,16 @@ pub struct Classifier {
     head: Linear,
     frozen: Frozen,
     optimizer: Optimizer,
-    /// What features are multiplied by.
+    /// The factor of the features.
     scale: f64,
 }
 
 impl Classifier {
-    /// A trained one, and the share of the test pictures whose label it says; `None` where there are not two
-    /// labels at least, or pictures have a side of less than 4.
+    /// A trained one, and the share of the test images that it classifies correctly; `None` where there are not two
+    /// labels at least, or images have a side of less than 4.
     ///
     /// # Errors
-    /// What training reports.
+    /// Errors of training.
     pub fn trained(data: &Parts<Images>) -> Result<Option<(Self, Measure)>> {
         let Some(mut classifier) = Self::new(data)? else { return Ok(None) };
         let plan = Plan {
@@ -119,33 +119,33 @@ impl Classifier {
         }))
     }
 
-    /// What it says of `images`.
+    /// Features and class probabilities of `images`.
     ///
     /// # Errors
     /// Where their shape is not that of the data; what the network reports.
-    pub fn see(&self, images: &Images) -> Result<Seen> {
+    pub fn classify(&self, images: &Images) -> Result<ClassifierOutput> {
         let (own, other) = (self.test.shape(), images.shape());
         ensure!(own == other, "the classifier looks at pictures of {own:?}, not {other:?}");
         let (head, mut features, mut classes) = (self.head.detached(), Vec::new(), Vec::new());
         for first in (0..images.len()).step_by(GROUP) {
             pulse::progress("classifying", first, images.len())?;
             let rows = first..images.len().min(first + GROUP);
-            let seen = self.frozen.forward(&images.tensor(rows, &Device::Cpu)?)?; // [n, 64]
-            let said = log_softmax(&head.forward(&seen)?)?.exp()?; // [n, classes]
-            features.extend((seen * self.scale)?.flatten_all()?.to_vec1::<f32>()?);
-            classes.extend(said.flatten_all()?.to_vec1::<f32>()?);
+            let output = self.frozen.forward(&images.tensor(rows, &Device::Cpu)?)?; // [n, 64]
+            let probabilities = log_softmax(&head.forward(&output)?)?.exp()?; // [n, classes]
+            features.extend((output * self.scale)?.flatten_all()?.to_vec1::<f32>()?);
+            classes.extend(probabilities.flatten_all()?.to_vec1::<f32>()?);
         }
         let names = self.labels().map_or(0, |labels| labels.names.len());
-        Ok(Seen {
+        Ok(ClassifierOutput {
             features: Vectors::new(FEATURES, features)?,
             classes: Vectors::new(names, classes)?,
         })
     }
 
-    /// By which the mean square of a feature is 1 over pictures that were not trained on: the kernel
+    /// By which the mean square of a feature is 1 over images that were not trained on: the kernel
     /// distance is not the same in every unit.
     fn common_size(&self) -> Result<f64> {
-        let features = self.see(&self.validation)?.features;
+        let features = self.classify(&self.validation)?.features;
         let squares: f64 = features.rows().flatten().map(|x| f64::from(*x).powi(2)).sum();
         let mean = squares / (features.len() * FEATURES) as f64;
         Ok(if mean > 0.0 { mean.sqrt().recip() } else { 1.0 })
@@ -156,10 +156,11 @@ impl Classifier {
     }
 
     fn accuracy(&self, images: &Images) -> Result<Measure> {
-        let told = self.see(images)?.likeliest();
+        let predicted = self.classify(images)?.likeliest();
         let right = images.labels().map_or(&[][..], |labels| &labels.of);
-        let hits = told.iter().zip(right).filter(|(told, right)| told == right).count();
-        Ok(Measure::share(hits, told.len().min(right.len())))
+        let hits =
+            predicted.iter().zip(right).filter(|(predicted, right)| predicted == right).count();
+        Ok(Measure::share(hits, predicted.len().min(right.len())))
     }
 }
 
@@ -171,8 +172,8 @@ impl Learner for Classifier {
         let Some(labels) = self.loader.labels() else {
             anyhow::bail!("the pictures have no labels")
         };
-        let said = self.head.forward(&self.body.forward(&x)?)?; // [B, classes]
-        let loss: Tensor = loss::softmax_cross_entropy(&said, labels)?;
+        let logits = self.head.forward(&self.body.forward(&x)?)?; // [B, classes]
+        let loss: Tensor = loss::softmax_cross_entropy(&logits, labels)?;
         log.tensor("train/loss", &loss)?;
         self.optimizer.step(&loss)?;
         log.updated();
@@ -211,16 +212,19 @@ mod tests {
         let data = digits(2000, 500);
         let (classifier, accuracy) = Classifier::trained(&data).unwrap().unwrap();
         assert!(accuracy.mean > 0.9 && accuracy.n == 500, "{accuracy:?}");
-        let seen = classifier.see(&data.test).unwrap();
-        assert_eq!((seen.features.len(), seen.features.size(), seen.classes.size()), (500, 64, 10));
-        assert!(seen.classes.rows().all(|row| (row.iter().sum::<f32>() - 1.0).abs() < 1e-5));
-        assert!((seen.label_entropy() - 10f64.ln()).abs() < 0.05, "{}", seen.label_entropy());
-        // What a picture shows does not depend on the others.
-        let one = classifier.see(&data.test.take(7..8)).unwrap();
-        for (one, other) in one.features.row(0).iter().zip(seen.features.row(7)) {
+        let output = classifier.classify(&data.test).unwrap();
+        assert_eq!(
+            (output.features.len(), output.features.size(), output.classes.size()),
+            (500, 64, 10)
+        );
+        assert!(output.classes.rows().all(|row| (row.iter().sum::<f32>() - 1.0).abs() < 1e-5));
+        assert!((output.label_entropy() - 10f64.ln()).abs() < 0.05, "{}", output.label_entropy());
+        // What an image shows does not depend on the others.
+        let one = classifier.classify(&data.test.take(7..8)).unwrap();
+        for (one, other) in one.features.row(0).iter().zip(output.features.row(7)) {
             assert!((one - other).abs() < 1e-5, "{one} {other}");
         }
-        let all = classifier.see(&data.validation).unwrap().features;
+        let all = classifier.classify(&data.validation).unwrap().features;
         let squares: f64 = all.rows().flatten().map(|x| f64::from(*x).powi(2)).sum();
         assert!((squares / (500.0 * 64.0) - 1.0).abs() < 1e-4, "{squares}");
     }
@@ -237,10 +241,12 @@ mod tests {
         };
         for (height, width) in [(4, 4), (5, 7), (11, 6), (32, 32)] {
             let classifier = made(height, width, &["a", "b"]).unwrap();
-            let seen = classifier.see(&classifier.test).unwrap();
-            assert_eq!((seen.features.len(), seen.classes.size()), (4, 2));
+            let output = classifier.classify(&classifier.test).unwrap();
+            assert_eq!((output.features.len(), output.classes.size()), (4, 2));
             let other = digits(1, 1).test;
-            assert!(classifier.see(&other).unwrap_err().to_string().contains("looks at pictures"));
+            assert!(
+                classifier.classify(&other).unwrap_err().to_string().contains("looks at pictures")
+            );
         }
         assert!(made(3, 9, &["a", "b"]).is_none() && made(8, 8, &["a"]).is_none());
     }

@@ -1,4 +1,4 @@
-//! How far apart two sets of vectors are, as Gaussians (Fréchet 1957; Dowson & Landau 1982; Heusel et al. 2017,
+//! The Fréchet distance of two sets of vectors, as Gaussians (Fréchet 1957; Dowson & Landau 1982; Heusel et al. 2017,
 //! "GANs trained by a two time-scale update rule", <https://arxiv.org/abs/1706.08500>, equation 6).
 use crate::latents::Vectors;
 use anyhow::{Result, anyhow, ensure};

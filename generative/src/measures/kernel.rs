@@ -1,4 +1,4 @@
-//! How far apart two sets of vectors are, by a kernel (Gretton et al. 2012, "A kernel two-sample test"; Bińkowski et
+//! The distance of two sets of vectors, by a kernel (Gretton et al. 2012, "A kernel two-sample test"; Bińkowski et
 //! al. 2018, "Demystifying MMD GANs", <https://arxiv.org/abs/1801.01401>, section 4).
 use crate::latents::Vectors;
 use anyhow::{Result, ensure};

@@ -7,12 +7,12 @@ use train::Measure;
 /// Standard deviations within which a sample is good. Of the mixture itself 1 − exp(−9/2) = 98.9 % are.
 const WITHIN: f64 = 3.0;
 
-/// What samples in the plane reach of a mixture with M components.
+/// Coverage of a mixture with M components by samples in the plane.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Modes {
-    /// How many good samples are nearest to each component, `[M]`.
+    /// Good samples that are nearest to each component, `[M]`.
     pub good: Vec<usize>,
-    /// How many samples are, `[M]`.
+    /// All samples that are, `[M]`.
     pub all: Vec<usize>,
 }
 

@@ -41,7 +41,8 @@ pub fn precision_recall(real: &Vectors, samples: &Vectors, k: usize) -> Result<P
 /// The share of x that lies where `set` is.
 fn share_within(x: &[&[f32]], set: &[&[f32]], k: usize) -> Measure {
     let radii: Vec<f32> = (0..set.len()).into_par_iter().map(|i| radius(set, i, k)).collect();
-    let within = |x: &[f32]| set.iter().zip(&radii).any(|(at, radius)| apart(x, at) <= *radius);
+    let within =
+        |x: &[f32]| set.iter().zip(&radii).any(|(at, radius)| squared_distance(x, at) <= *radius);
     Measure::share(x.par_iter().filter(|x| within(x)).count(), x.len())
 }
 
@@ -49,18 +50,18 @@ fn share_within(x: &[&[f32]], set: &[&[f32]], k: usize) -> Measure {
 fn radius(set: &[&[f32]], i: usize, k: usize) -> f32 {
     let mut least = vec![f32::INFINITY; k];
     for (_, other) in set.iter().enumerate().filter(|(j, _)| *j != i) {
-        let apart = apart(set[i], other);
-        if apart < least[k - 1] {
-            let at = least.partition_point(|least| *least <= apart);
+        let distance = squared_distance(set[i], other);
+        if distance < least[k - 1] {
+            let at = least.partition_point(|least| *least <= distance);
             least[at..].rotate_right(1);
-            least[at] = apart;
+            least[at] = distance;
         }
     }
     least[k - 1]
 }
 
 /// ‖a − b‖², in lanes that a processor adds side by side.
-pub(crate) fn apart(a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
     let ((a, rest_a), (b, rest_b)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     let mut lanes = [0f32; 8];
     for (a, b) in a.iter().zip(b) {
@@ -72,7 +73,7 @@ pub(crate) fn apart(a: &[f32], b: &[f32]) -> f32 {
     lanes.into_iter().chain(rest).sum()
 }
 
-/// A picture and how far away it is.
+/// An image and how far away it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Near {
     /// Which it is.
@@ -81,7 +82,7 @@ pub struct Near {
     pub squared: f64,
 }
 
-/// Pictures compared at once, and what they are compared with.
+/// Images compared at once, and what they are compared with.
 const GROUPS: [usize; 2] = [500, 2000];
 
 /// For each of `images` the nearest of `among`, of several that are equally near, but for rounding, the first.
@@ -113,7 +114,7 @@ pub fn nearest_pictures(images: &Images, among: &Images) -> Result<Vec<Near>> {
     Ok(best)
 }
 
-/// Rows of the first `samples`, 50 at most, each above a row of the pictures of `train` that are nearest to
+/// Rows of the first `samples`, 50 at most, each above a row of the images of `train` that are nearest to
 /// them; `None` where there are fewer than ten.
 ///
 /// # Errors
@@ -226,7 +227,7 @@ mod tests {
             let least = among.chunks_exact(8).map(squared).min().unwrap() as f64;
             assert!((found.squared * 65025.0 - least).abs() < 1e-2, "{found:?} {least}");
         }
-        // White is 1 in pictures of two levels too.
+        // White is 1 in images of two levels too.
         let white = nearest_pictures(&of(&[1; 8], 2), &of(&[255; 8], 256)).unwrap();
         assert_eq!(white, [Near { row: 0, squared: 0.0 }]);
         // Black is nearest to black, what is mostly white to white.

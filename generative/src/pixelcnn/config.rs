@@ -59,7 +59,7 @@ impl PixelCnnConfig {
         settings!(self, self.conditional)
     }
 
-    /// What all of it takes for such pictures.
+    /// Memory of training on such images.
     pub(super) fn memory(&self, subject: &Subject) -> Memory {
         let Self { features, blocks, first_kernel, kernel, hidden, batch, .. } = *self;
         let (shape, params) = (subject.shape, subject.output.params());
@@ -108,7 +108,7 @@ impl PixelCnnConfig {
         Self { features, hidden, ..self.clone() }
     }
 
-    /// What the ranges of the hyper-parameters don't say.
+    /// Conditions beyond the ranges of the hyper-parameters.
     pub(super) fn check_for(&self, channels: usize) -> Result<(), BadValue> {
         self.check()?;
         for (name, side) in [("first_kernel", self.first_kernel), ("kernel", self.kernel)] {

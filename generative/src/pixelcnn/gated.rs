@@ -32,11 +32,11 @@ pub(super) struct Gated {
 /// v ← gate(V ⋆ v), h ← h + U·gate(W ⋆ h + L·(V ⋆ v)), each gate with a shift of its own for every class.
 #[derive(Clone)]
 struct Layer {
-    /// V: F features, or the picture, to 2F.
+    /// V: F features, or the image, to 2F.
     vertical: Conv2d,
     /// L: 2F to 2F.
     link: Conv2d,
-    /// W: F features, or the picture, to 2F.
+    /// W: F features, or the image, to 2F.
     horizontal: Conv2d,
     /// U: F to F.
     out: Conv2d,

@@ -38,7 +38,7 @@ fn make(
 /// Places, (row, column).
 type Places = BTreeSet<(isize, isize)>;
 
-/// What all of `places` see by a kernel whose taps are `taps`, (down, right), in a picture of `size`.
+/// What all of `places` see by a kernel whose taps are `taps`, (down, right), in an image of `size`.
 fn seen(places: &Places, taps: &[(isize, isize)], [height, width]: [isize; 2]) -> Places {
     let moved = places.iter().flat_map(|(row, column)| {
         taps.iter().map(move |(down, right)| (row + down, column + right))
@@ -152,7 +152,7 @@ fn a_class_changes_what_is_said_and_sums_to_1_too() {
     assert!(logits[0] != logits[1] && logits[1] == logits[2]);
 }
 
-/// Pictures that are black in one class and white in the other: nothing is left to say of a pixel to those
+/// Images that are black in one class and white in the other: nothing is left to say of a pixel to those
 /// who know the class, and log 2 of the first one to those who don't.
 #[test]
 fn classes_are_learned() {
@@ -258,7 +258,7 @@ fn p_below_7(first: u32, steps: u32) -> f64 {
     (0..1u32 << steps).filter(heads).count() as f64 / f64::from(1u32 << steps)
 }
 
-/// Colour pictures of 2×2 whose green is the red and whose blue is a coin of its own where the pixel above
+/// Colour images of 2×2 whose green is the red and whose blue is a coin of its own where the pixel above
 /// is dark, and repeats the red otherwise: log 2 for each red, and for each blue in the upper row and below
 /// a dark red.
 #[test]
@@ -319,7 +319,7 @@ fn what_is_measured_is_what_is_trained() {
     let measures = report.evaluation.unwrap().measures;
     let (nats, bits) = (measures["nll_nats"].mean, measures["bits_per_dim"].mean);
     assert!((bits - nats / (784.0 * 2f64.ln())).abs() < 1e-12);
-    // All of the test pictures, of which little is known yet.
+    // All of the test images, of which little is known yet.
     assert!(nats > 100.0 && measures["nll_nats"].n == 10, "{nats}");
 }
 

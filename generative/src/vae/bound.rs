@@ -2,10 +2,10 @@
 //! (Burda, Grosse & Salakhutdinov 2016, "Importance weighted autoencoders", equation 8,
 //! <https://arxiv.org/abs/1509.00519>),
 //!
-//! L_K = E[log 1/K Σ_k w_k], w_k = p(x, z_k) / q(z_k|x), z_1, …, z_K drawn from q(z|x),
+//! L_K = E[log 1/K Σ_k w_k], w_k = p(x, z_k) / q(z_k|x), z_1, …, z_K sampled from q(z|x),
 //!
-//! which is the ELBO for K = 1, never falls with K and tends to log p(x). `K` is the number of draws for
-//! a picture; where there are `[K·B, …]` rows, the first B are the first draw for each picture.
+//! which is the ELBO for K = 1, never falls with K and tends to log p(x). `K` is the number of samples
+//! for an image; where there are `[K·B, …]` rows, the first B are the first sample for each image.
 use super::networks::{Inputs, Networks};
 use crate::Likelihood;
 use candle_core::{Module, Result, Tensor};
@@ -13,7 +13,7 @@ use nn::reparameterise;
 use rand_distr::{Distribution as _, StandardNormal};
 use train::{Rng, pulse};
 
-/// KL(N(mu, e^log_var) ‖ N(0, 1)) of each picture, −½·Σ (1 + log_var − mu² − e^log_var), for `[B, Z]`;
+/// KL(N(mu, e^log_var) ‖ N(0, 1)) of each image, −½·Σ (1 + log_var − mu² − e^log_var), for `[B, Z]`;
 /// the result is `[B]`, in nats.
 ///
 /// # Errors
@@ -22,7 +22,7 @@ pub fn kl(mu: &Tensor, log_var: &Tensor) -> Result<Tensor> {
     kl_of_latents(mu, log_var)?.sum(1)
 }
 
-/// The same of each latent number, `[B, Z]`.
+/// The KL of each latent dimension, `[B, Z]`.
 pub(super) fn kl_of_latents(mu: &Tensor, log_var: &Tensor) -> Result<Tensor> {
     (((mu.sqr()? + log_var.exp()?)? - log_var)? - 1.0)? * 0.5
 }
@@ -48,10 +48,10 @@ pub fn log_weights(nll: &Tensor, z: &Tensor, log_var: &Tensor, noise: &Tensor) -
     (((log_var + noise.sqr()?)? - z.sqr()?)?.sum(1)? * 0.5)? - nll
 }
 
-/// log 1/K Σ_k e^log_w of each picture: `[B]` for `[K, B]`. No exponential overflows.
+/// log 1/K Σ_k e^log_w of each image: `[B]` for `[K, B]`. No exponential overflows.
 ///
 /// # Errors
-/// What the device reports.
+/// Errors of the device.
 pub fn log_mean_exp(log_w: &Tensor) -> Result<Tensor> {
     // A constant: subtracting it changes neither value nor gradient.
     let largest = log_w.max_keepdim(0)?.detach(); // [1, B]
@@ -78,7 +78,7 @@ pub(super) fn normals(n: usize, rng: &mut Rng) -> Vec<f32> {
 /// Rows that are decoded at once.
 const ROWS: usize = 1_000;
 
-/// An estimate of L_K for each of n pictures, in nats, without bias: K fresh draws each.
+/// An estimate of L_K for each of n images, in nats, without bias: K fresh samples of z each.
 /// log-weights are summed in double precision.
 pub(super) fn importance_weighted<N: Module>(
     networks: &Networks<N>,
@@ -89,16 +89,16 @@ pub(super) fn importance_weighted<N: Module>(
 ) -> anyhow::Result<Vec<f64>> {
     let n = inputs.x.dim(0)?;
     let mut bounds = Vec::with_capacity(n);
-    // Several pictures at once, or a part of the draws for one.
-    let (pictures, draws) = ((ROWS / k).max(1), k.min(ROWS));
-    for first in (0..n).step_by(pictures) {
-        let inputs = inputs.narrow(first, pictures.min(n - first))?;
+    // Several images at once, or a part of the samples for one.
+    let (images, samples) = ((ROWS / k).max(1), k.min(ROWS));
+    for first in (0..n).step_by(images) {
+        let inputs = inputs.narrow(first, images.min(n - first))?;
         let (mu, log_var) = networks.encode(&inputs)?; // [B, Z]
         let (x, (b, latents)) = (inputs.x.flatten_from(1)?, mu.dims2()?); // [B, D]
         let mut log_w = vec![Vec::new(); b];
-        for drawn in (0..k).step_by(draws) {
+        for done in (0..k).step_by(samples) {
             pulse::check()?;
-            let k = draws.min(k - drawn);
+            let k = samples.min(k - done);
             let noise = normals(k * b * latents, rng);
             let noise = Tensor::from_vec(noise, (k * b, latents), x.device())?;
             let (mu, log_var) = (copies(&mu, k)?, copies(&log_var, k)?); // [K·B, Z]

@@ -53,7 +53,7 @@ train::hyper_parameters! {
     }
 }
 
-/// What a [`Vae`](super::Vae) maximises.
+/// The objective of a [`Vae`](super::Vae).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Objective {
@@ -61,11 +61,11 @@ pub enum Objective {
     Elbo,
     /// The importance-weighted bound.
     Iwae,
-    /// log p(x|μ(x)): an auto-encoder, which can't be drawn from.
+    /// log p(x|μ(x)): a plain auto-encoder, without a prior to sample from.
     Reconstruction,
 }
 
-/// What encoder and decoder are made of.
+/// Networks of encoder and decoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Network {
@@ -79,18 +79,18 @@ pub enum Network {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sizes {
     pub(super) shape: Shape,
-    /// Classes that the networks are told of.
+    /// Classes that the networks are conditioned on.
     pub(super) labels: usize,
-    /// Numbers that the likelihood takes for each one of a picture.
+    /// Numbers that the likelihood takes for each one of an image.
     pub(super) outputs: usize,
 }
 
 impl VaeConfig {
-    /// What all of it takes for pictures of these sizes.
+    /// Memory of training with these sizes.
     pub(super) fn memory(&self, sizes: Sizes) -> Memory {
         let Self { k, latents, hidden, layers, batch, .. } = *self;
         let Sizes { shape, labels, outputs } = sizes;
-        let (d, said) = (shape.len() + labels, shape.len() * outputs);
+        let (d, outputs_each) = (shape.len() + labels, shape.len() * outputs);
         let mut memory = Memory::default();
         let features = match self.network {
             Network::Mlp => {
@@ -99,7 +99,7 @@ impl VaeConfig {
                     &mut memory,
                     ("hidden", hidden),
                     &[("layers", layers)],
-                    [hidden, memory::sum([d, between, said])],
+                    [hidden, memory::sum([d, between, outputs_each])],
                 );
                 memory::pass(
                     &mut memory,
@@ -109,7 +109,7 @@ impl VaeConfig {
                 );
                 hidden
             }
-            // Its maps are of 32 and 64 channels, a quarter and a sixteenth of the picture.
+            // Its maps are of 32 and 64 channels, a quarter and a sixteenth of the image.
             Network::Conv => {
                 memory::pass(
                     &mut memory,
@@ -130,12 +130,12 @@ impl VaeConfig {
             &mut memory,
             batch,
             &[("k", k), ("hidden", hidden), ("layers", layers), ("latents", latents)],
-            [k, memory::sum([d, 2 * said, 4 * latents])],
+            [k, memory::sum([d, 2 * outputs_each, 4 * latents])],
         );
         memory
     }
 
-    /// Refuses what can't be, for such pictures.
+    /// Refuses what can't be, for such images.
     pub(super) fn check_for(&self, images: &Images) -> Result<(), BadValue> {
         self.check()?;
         check_learning_rate(self.lr_end, self.lr_steps, 0)?;

@@ -1,6 +1,6 @@
-//! Masking noise: what a denoising auto-encoder is shown (Vincent et al. 2008, "Extracting and composing
+//! Masking noise on the inputs of a denoising auto-encoder (Vincent et al. 2008, "Extracting and composing
 //! robust features with denoising autoencoders", section 2.3; 2010, "Stacked denoising autoencoders", section
-//! 3.3). Each number of a picture is black with a probability ν of its own, where the papers blacken νD of
+//! 3.3). Each number of an image is black with a probability ν of its own, where the papers blacken νD of
 //! them.
 use crate::data::Images;
 use anyhow::Result;
@@ -40,7 +40,7 @@ impl Corruption {
     }
 }
 
-/// The same of pictures that are scored.
+/// Corrupted copies of images that are scored.
 pub(super) fn corrupted(images: &Images, rate: f64, mut rng: Rng) -> Result<Images> {
     let mut pixels = images.pixels().to_vec();
     for pixel in &mut pixels {

@@ -58,7 +58,7 @@ impl Networks<Sequential> {
         })
     }
 
-    /// The same without gradients.
+    /// Networks without gradients that share the parameters' storage.
     pub(super) fn frozen(&self) -> Networks<Frozen> {
         Networks {
             network: self.network,
@@ -86,7 +86,7 @@ impl<N: Module> Networks<N> {
         Ok((self.mu.forward(&h)?, self.log_var.forward(&h)?))
     }
 
-    /// What the likelihood is made of, `[B, outputs·D]`, for z `[B, Z]` and labels `[B, L]`.
+    /// Parameters of the likelihood, `[B, outputs·D]`, for z `[B, Z]` and labels `[B, L]`.
     pub(super) fn decode(&self, z: &Tensor, label: Option<&Tensor>) -> Result<Tensor> {
         self.decoder.forward(&joined(z, label)?)
     }
@@ -124,7 +124,7 @@ fn mlp(params: &Params, sizes: Sizes, config: &VaeConfig) -> Result<Parts> {
     Ok(Parts { encoder, features: hidden, decoder })
 }
 
-/// For pictures whose height and width are multiples of 4.
+/// For images whose height and width are multiples of 4.
 fn conv(params: &Params, sizes: Sizes, latents: usize) -> Result<Parts> {
     let Sizes { shape: Shape { channels, height, width }, labels, outputs } = sizes;
     let (height, width) = (height / 4, width / 4);
@@ -188,7 +188,7 @@ mod tests {
         let same = frozen.encode(&inputs).unwrap().0.to_vec2::<f32>().unwrap();
         let mu = mu.to_vec2::<f32>().unwrap();
         assert_eq!(same, mu);
-        // The pictures are the same, and what they show is not.
+        // The images are the same, and what they show is not.
         assert_eq!(mu[0] == mu[1], labels == 0);
         let named = params.named().into_iter().filter(|(name, _)| name.ends_with("weight"));
         named.map(|(name, var)| (name, var.dims().to_vec())).collect()
@@ -215,7 +215,7 @@ mod tests {
         two.insert(1, ("decoder2", &[7, 7]));
         two.insert(3, ("encoder2", &[7, 7]));
         assert_shapes(&VaeConfig { layers: 2, ..config.clone() }, 0, &two);
-        // Four labels, and two numbers for each one of a picture.
+        // Four labels, and two numbers for each one of an image.
         let labelled: [(&str, &[usize]); 5] = [
             ("decoder", &[7, 9]),
             ("encoder", &[7, 292]),

@@ -86,7 +86,7 @@ fn make(config: VaeConfig) -> impl Fn() -> Result<Box<dyn Learner>> {
 /// Stripes of 4×4 have 4.875·log 2 nats (docs/data.md), so no bound of log p(x) exceeds this.
 const MOST: f64 = -3.379;
 
-/// What an encoder and a decoder made by hand have: the 30 pictures lie on a grid of 3×3×4 means, six
+/// What an encoder and a decoder made by hand have: the 30 images lie on a grid of 3×3×4 means, six
 /// standard deviations from one to the next. The KL is ½·log(1 + 36·2/3) twice and ½·log(1 + 36·5/4)
 /// once, 5.13 nats, and one draw of 370 falls beyond the border to a neighbour. Pixels by themselves
 /// have 16·log 2 = 11.1 nats.
@@ -109,7 +109,7 @@ fn learns_stripes() {
 }
 
 /// With σ = ½ a density at its mean has −16·½·log(2π·¼) = −3.61 nats, to which the two bounds above are
-/// added; pictures are 4σ apart or more, so that what they lend each other is less than 0.01. The best
+/// added; images are 4σ apart or more, so that what they lend each other is less than 0.01. The best
 /// linear decoder, whatever its encoder, has less: the covariance of stripes is 1 along one axis, ½
 /// along six and 0 along nine, so that its log p(x), by principal components, is
 /// −½·(log 2π + 1) − 6·½·(log π + 1) − 9·½·log(π/2) = −9.89.
@@ -125,7 +125,7 @@ fn learns_stripes_as_real_numbers() {
     assert!(!evaluation.measures.contains_key("bits_per_dim"), "{evaluation:?}");
 }
 
-/// Where nothing is learned, the mean over the batches is what is told of the model: for pictures whose
+/// Where nothing is learned, the mean over the batches is what is told of the model: for images whose
 /// likelihoods lie far apart, in one batch, with several draws for each.
 #[test]
 fn what_is_trained_on_is_the_bound() {
@@ -159,7 +159,7 @@ fn what_is_trained_on_is_the_bound() {
     }
 }
 
-/// One picture again and again has 0 nats, and of four there are log 4, which no bound exceeds and a
+/// One image again and again has 0 nats, and of four there are log 4, which no bound exceeds and a
 /// Gaussian q does not quite reach.
 #[test]
 fn one_batch_overfits_to_its_entropy() {
@@ -181,7 +181,7 @@ fn one_batch_overfits_to_its_entropy() {
     }
 }
 
-/// Four pictures, each with a label of its own.
+/// Four images, each with a label of its own.
 fn four() -> Parts<Images> {
     let shape = Shape { channels: 1, height: 4, width: 4 };
     let pixels = [[0, 0, 1, 1], [0, 1, 0, 1], [1, 1, 1, 0], [1, 0, 0, 0]].map(|x| x.repeat(4));
@@ -193,7 +193,7 @@ fn four() -> Parts<Images> {
     Parts { train: images(1), validation: images(100), test: images(100), entropy: None }
 }
 
-/// There are log 4 nats in the pictures, and none once their labels are known.
+/// There are log 4 nats in the images, and none once their labels are known.
 #[test]
 fn labels_tell_what_there_is_to_know() {
     for (network, objective) in [
@@ -239,7 +239,7 @@ fn labels_tell_what_there_is_to_know() {
     assert!(small(tiny()).sample_class(0, 1, &mut stream(1, "test")).unwrap().is_none());
 }
 
-/// Three greys, each of four pictures, are log 12 nats together. By hand, on a grid of 3×4 as above, the
+/// Three greys, each of four images, are log 12 nats together. By hand, on a grid of 3×4 as above, the
 /// KL is 1.61 + 1.91 nats; pixels that are right with 97 % are another half. By themselves pixels have
 /// 16·(½·log 2 + ½·log 6) = 19.9.
 #[test]
@@ -279,7 +279,7 @@ fn a_seed_fixes_a_run_and_resuming_changes_nothing() {
     }
 }
 
-/// More draws, a tighter bound, of the first pictures alone, and the same answer every time.
+/// More draws, a tighter bound, of the first images alone, and the same answer every time.
 #[test]
 fn a_trained_model_is_scored_by_several_draws() {
     let mut vae = small(config(Objective::Elbo));

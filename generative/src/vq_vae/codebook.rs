@@ -1,6 +1,6 @@
-//! Quantisation: what becomes of rows z `[R, E]` and the codes e `[R, E]` that they are replaced by, and how
-//! the codebook `[M, E]` follows them.
-use candle_core::{Result, Tensor};
+//! Quantisation of rows z `[R, E]` to codes e `[R, E]`, and updates of the codebook `[M, E]`.
+use super::config::VqVaeConfig;
+use candle_core::{Result, Tensor, Var};
 use nn::loss;
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
@@ -39,8 +39,8 @@ pub fn perplexity(counts: &[u64]) -> f64 {
     (-p.map(|p| p * p.ln()).sum::<f64>()).exp()
 }
 
-/// The codebook as running means of what chose its codes (appendix A.1), over batches whose rows i choose
-/// code c(i), n_m of them code m:
+/// The codebook as exponential moving averages of the rows assigned to its codes (appendix A.1), over batches
+/// whose rows i are assigned to code c(i), n_m of them to code m:
 ///
 /// N_m ← γ·N_m + (1 − γ)·n_m, s_m ← γ·s_m + (1 − γ)·Σ z, e_m = s_m / N_m,
 ///
@@ -104,5 +104,41 @@ impl RunningMeans {
             restarted += 1;
         }
         restarted
+    }
+}
+
+/// How often each of `m` codes was chosen.
+pub(super) fn counted(chosen: impl IntoIterator<Item = u32>, m: usize) -> Vec<u64> {
+    let mut counts = vec![0; m];
+    chosen.into_iter().for_each(|code| counts[code as usize] += 1);
+    counts
+}
+
+/// A codebook updated by exponential moving averages.
+pub(super) struct EmaCodebook {
+    /// `[M, E]`
+    pub(super) codes: Var,
+    pub(super) means: RunningMeans,
+    /// Samples the rows that restarted codes move to.
+    pub(super) rng: Rng,
+}
+
+impl EmaCodebook {
+    /// The EMA update by rows z `[R, E]` and the code that each chose, `[R]`, and restarts of codes that are
+    /// rarely chosen; the number of restarts.
+    pub(super) fn update(
+        &mut self,
+        z: &Tensor,
+        chosen: &[u32],
+        config: &VqVaeConfig,
+    ) -> Result<usize> {
+        let z: Vec<f32> = z.flatten_all()?.to_vec1()?;
+        let mut codes: Vec<f32> = self.codes.flatten_all()?.to_vec1()?;
+        self.means.update(&mut codes, &z, chosen, config.decay);
+        let share = chosen.len() as f64 / config.codes as f64;
+        let least = config.restart * share;
+        let restarted = self.means.restart(&mut codes, &z, least, &mut self.rng);
+        self.codes.set(&Tensor::from_vec(codes, self.codes.shape(), self.codes.device())?)?;
+        Ok(restarted)
     }
 }

@@ -51,7 +51,7 @@ pub enum CodebookRule {
 }
 
 impl VqVaeConfig {
-    /// What all of it takes for such pictures, of each number of which so many `outputs` are said.
+    /// Memory of training on such images, with so many decoder `outputs` for each value.
     pub(super) fn memory(&self, shape: Shape, outputs: usize) -> Memory {
         let Self { channels, dims, residual, codes, batch, .. } = *self;
         let mut memory = Memory::default();
@@ -89,7 +89,7 @@ impl VqVaeConfig {
         memory
     }
 
-    /// Refuses what can't be, for such pictures.
+    /// Refuses what can't be, for such images.
     pub(super) fn check_for(&self, images: &Images) -> Result<(), BadValue> {
         self.check()?;
         let grey = self.binarisation == Binarisation::None && images.levels() > 2;

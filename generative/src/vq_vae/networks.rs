@@ -1,7 +1,7 @@
 //! Encoder and decoder.
 use super::config::VqVaeConfig;
 use crate::data::Shape;
-use candle_core::Result;
+use candle_core::{Result, Tensor};
 use nn::{
     Activation, Conv2d, Conv2dConfig, ConvTranspose2d, Frozen, Layer, Params, Residual, Sequential,
 };
@@ -15,7 +15,7 @@ pub(super) struct Networks<N> {
 }
 
 impl Networks<Sequential> {
-    /// New ones, with their parameters in `params`, for pictures whose height and width are multiples of 4
+    /// New ones, with their parameters in `params`, for images whose height and width are multiples of 4
     /// and a likelihood that takes so many `outputs` for each of their numbers.
     pub(super) fn new(
         params: &Params,
@@ -55,10 +55,23 @@ impl Networks<Sequential> {
         Ok(Self { encoder: Sequential::new(encoder), decoder: Sequential::new(decoder) })
     }
 
-    /// The same without gradients.
+    /// Networks without gradients that share the parameters' storage.
     pub(super) fn frozen(&self) -> Networks<Frozen> {
         Networks { encoder: self.encoder.frozen(), decoder: self.decoder.frozen() }
     }
+}
+
+/// The vectors of a grid as rows, `[B, E, h, w]` to `[R, E]`.
+pub(super) fn rows(grid: &Tensor) -> Result<Tensor> {
+    let (_, e, _, _) = grid.dims4()?;
+    grid.permute((0, 2, 3, 1))?.reshape(((), e)) // [B, h, w, E] → [R, E]
+}
+
+/// Rows as a grid, `[R, E]` to `[B, E, h, w]`.
+pub(super) fn grid(rows: &Tensor, shape: Shape) -> Result<Tensor> {
+    let (r, e) = rows.dims2()?;
+    let Shape { height, width, .. } = shape;
+    rows.reshape((r / (height * width), height, width, e))?.permute((0, 3, 1, 2))?.contiguous()
 }
 
 /// A convolution that keeps height and width.

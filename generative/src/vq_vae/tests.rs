@@ -2,6 +2,7 @@ use super::*;
 use crate::LikelihoodName;
 use crate::data::{Binarisation, GridConfig, stripes};
 use candle_core::DType;
+use candle_core::Var;
 use train::testing::{resume_changes_nothing, same_seed_same_bits, trained};
 
 fn var(values: &[[f64; 2]]) -> Var {
@@ -105,7 +106,7 @@ fn a_code_that_is_chosen_too_seldom_moves_to_a_row() {
 fn a_grid_becomes_rows_and_rows_a_grid() {
     let x = Tensor::arange(0f32, 24.0, &Device::Cpu).unwrap().reshape((2, 3, 1, 4)).unwrap();
     let rows = rows(&x).unwrap();
-    // Channels lie 4 apart, places 1, pictures 12.
+    // Channels lie 4 apart, places 1, images 12.
     assert_eq!(rows.dims(), [8, 3]);
     assert_eq!(values(&rows)[..6], [0.0, 4.0, 8.0, 1.0, 5.0, 9.0]);
     assert_eq!(values(&rows)[12..15], [12.0, 16.0, 20.0]);
@@ -180,7 +181,7 @@ fn with_running_means_a_step_brings_codes_to_the_mean() {
     }
 }
 
-/// 30 pictures and 64 codes: nothing need be lost. Pixels by themselves have 16·log 2 = 11.1 nats; codes that
+/// 30 images and 64 codes: nothing need be lost. Pixels by themselves have 16·log 2 = 11.1 nats; codes that
 /// move by gradients alone leave most of the codebook unused, and get to less than half of that.
 #[test]
 fn learns_stripes() {

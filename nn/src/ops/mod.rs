@@ -10,7 +10,6 @@ mod conv2d;
 mod conv_gradients;
 mod conv_transpose2d;
 mod correlation;
-mod crew;
 mod fresh;
 mod functions;
 mod gate;
@@ -28,6 +27,7 @@ mod product;
 mod scatter;
 mod signal;
 mod sink;
+mod spin_pool;
 mod storage;
 #[cfg(test)]
 mod tests;

@@ -170,11 +170,11 @@ fn layers() -> Vec<Case> {
             cases.push(Case::new("max_pool2d", what.clone(), inputs.clone(), move |x| {
                 super::max_pool2d(&x[0], side)
             }));
-            let pullback = move |x: &[Tensor]| {
+            let input_gradient = move |x: &[Tensor]| {
                 let network = Sequential::new(vec![MaxPool2d::new(side)?.into()]);
-                Ok(network.pullback(&x[0])?.1)
+                Ok(network.input_gradient(&x[0])?.1)
             };
-            cases.push(Case::new("max_pool2d", what + ", back", inputs, pullback).learned(0));
+            cases.push(Case::new("max_pool2d", what + ", back", inputs, input_gradient).learned(0));
         }
     }
     let inputs = [eighths(&[2, 3, 8], 0), eighths(&[2, 3, 8], 1), eighths(&[2, 8], 2)];

@@ -1,4 +1,4 @@
-//! What flows between the layers of a network, and how its gradient gets back.
+//! Activations between layers; gradients go straight to the producer, bypassing Candle's tape.
 //!
 //! Candle's backward pass adds the gradient of every result to a new tensor of zeros, since any result
 //! may have several readers. One that is read by layers only is kept out of Candle's graph: a single
@@ -9,19 +9,19 @@ use super::{on_cpu_f32, read, vectorised};
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Storage, Tensor, bail};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// Gradients of x, weight and bias, as far as somebody asks for them.
+/// Gradients of x, weight and bias, those that are needed.
 pub(super) type Gradients3 = (Option<Tensor>, Option<Tensor>, Option<Tensor>);
 
-/// Who is going to read a result.
+/// The readers of an activation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reader {
-    /// Nobody but other layers.
+    /// Other layers only.
     Layer,
-    /// Anybody, any number of times.
+    /// Any operation, any number of times.
     Anybody,
 }
 
-/// A result inside a network, for the layers that read it: see [`Reader`].
+/// An activation inside a network, for the layers that read it: see [`Reader`].
 #[derive(Debug, Clone)]
 pub struct Signal {
     /// Outside the graph where there is a link.
@@ -29,7 +29,7 @@ pub struct Signal {
     link: Option<Link>,
 }
 
-/// The way back to the layer that a result comes from.
+/// The way back to the layer that an activation comes from.
 #[derive(Debug, Clone)]
 struct Link {
     /// `[1]`, in the graph in place of the result.
@@ -37,7 +37,7 @@ struct Link {
     gradient: Slot,
 }
 
-/// Where a gradient lies from when the first reader has computed it until the writer takes it.
+/// The upstream gradient of an activation: readers add to it, the producer takes it.
 #[derive(Debug, Clone, Default)]
 struct Slot(Arc<Mutex<Option<Tensor>>>);
 
@@ -56,10 +56,10 @@ impl Slot {
     }
 }
 
-/// The numbers that an argument stands for, and where their gradient goes.
+/// The saved activation that an argument stands for, and the slot of its gradient.
 type Input = Option<(Tensor, Slot)>;
 
-/// The numbers that a result stands for, and where their gradient is found.
+/// The saved activation that an output stands for, and the slot of its upstream gradient.
 type Output = Option<(Arc<OnceLock<Tensor>>, Slot)>;
 
 impl From<&Tensor> for Signal {
@@ -74,7 +74,7 @@ impl Signal {
         &self.value
     }
 
-    /// As a tensor that anybody may read.
+    /// As a tensor for any reader.
     pub fn into_tensor(self) -> Result<Tensor> {
         match self.link {
             None => Ok(self.value),
@@ -82,7 +82,7 @@ impl Signal {
         }
     }
 
-    /// What stands for it in the graph, and what for.
+    /// Its stand-in in the graph, and the saved activation.
     fn node(&self) -> Result<(Tensor, Input)> {
         let value = self.value.contiguous()?;
         Ok(match &self.link {
@@ -115,7 +115,7 @@ impl Signal {
 
 /// The operation of a layer, with gradients that know whether x needs one.
 pub(super) trait LayerOp: CustomOp3 + Send + Sync + 'static {
-    /// Those of x, if `asked`, weight and bias, for the result y and its gradient g.
+    /// Those of x, if `asked`, weight and bias, for the output y and its upstream gradient g.
     fn gradients(&self, given: Given, asked: bool) -> Result<Gradients3>;
 }
 
@@ -155,7 +155,7 @@ pub(super) fn apply(
     output.signal(node.apply_op3(&weight, &bias, linked)?)
 }
 
-/// A result that is about to be computed.
+/// An output before it is computed.
 struct Pending(Output);
 
 impl Pending {
@@ -175,8 +175,8 @@ impl Pending {
     }
 }
 
-/// Keeps a result outside the graph and returns what stands for it, or returns it.
-fn kept(output: &Output, y: CpuStorage, shape: Shape) -> Result<(CpuStorage, Shape)> {
+/// Saves an activation outside the graph and returns its stand-in; without `output`, returns it.
+fn save_activation(output: &Output, y: CpuStorage, shape: Shape) -> Result<(CpuStorage, Shape)> {
     let Some((result, _)) = output else { return Ok((y, shape)) };
     let CpuStorage::F32(y) = y else { bail!("layers compute with f32") };
     let y = Tensor::from_vec(y, shape, &candle_core::Device::Cpu)?;
@@ -184,8 +184,8 @@ fn kept(output: &Output, y: CpuStorage, shape: Shape) -> Result<(CpuStorage, Sha
     Ok((CpuStorage::F32(vec![0.0]), Shape::from(1)))
 }
 
-/// A result and its gradient, from where they are.
-fn found(name: &str, output: &Output, y: &Tensor, g: &Tensor) -> Result<(Tensor, Tensor)> {
+/// The saved activation and its upstream gradient; without `output`, those of the graph.
+fn upstream(name: &str, output: &Output, y: &Tensor, g: &Tensor) -> Result<(Tensor, Tensor)> {
     let Some((result, gradient)) = output else { return Ok((y.clone(), g.clone())) };
     match (result.get(), gradient.take()) {
         (Some(y), Some(g)) => Ok((y.clone(), g.reshape(y.shape())?)),
@@ -193,7 +193,7 @@ fn found(name: &str, output: &Output, y: &Tensor, g: &Tensor) -> Result<(Tensor,
     }
 }
 
-/// An operation whose input or result is not in the graph.
+/// An operation whose input or output is not in the graph.
 struct Linked<O> {
     op: O,
     input: Input,
@@ -227,7 +227,7 @@ impl<O: LayerOp> CustomOp3 for Linked<O> {
                 forward(x, layout)?
             }
         };
-        kept(&self.output, y, shape)
+        save_activation(&self.output, y, shape)
     }
 
     fn bwd(
@@ -238,7 +238,7 @@ impl<O: LayerOp> CustomOp3 for Linked<O> {
         y: &Tensor,
         g: &Tensor,
     ) -> Result<Gradients3> {
-        let (y, g) = found(self.name(), &self.output, y, g)?;
+        let (y, g) = upstream(self.name(), &self.output, y, g)?;
         let given = |x| Given { x, weight, bias, y: &y, g: &g };
         let Some((value, gradient)) = &self.input else {
             return self.op.gradients(given(x), x.track_op());
@@ -249,7 +249,7 @@ impl<O: LayerOp> CustomOp3 for Linked<O> {
     }
 }
 
-/// What adding one number costs in multiply-adds of a product, roughly.
+/// Cost of an addition in multiply-adds of a product, roughly.
 const SUM_WORK: usize = 8;
 
 /// Numbers that are added in a tile.
@@ -273,7 +273,7 @@ fn sum_of(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     Tensor::from_vec(sums, a.shape(), a.device())
 }
 
-/// A result that was computed from `inputs`, all on the CPU in `f32`; `gradients` says theirs for its own.
+/// A result that was computed from `inputs`, all on the CPU in `f32`; `gradients` takes its gradient to theirs.
 pub(super) fn computed(
     result: Tensor,
     inputs: [Option<&Signal>; 3],
@@ -291,7 +291,7 @@ pub(super) fn computed(
     pending.signal(a.apply_op3(&b, &c, Computed { result, inputs, output, gradients })?)
 }
 
-/// An operation whose result is there already, from numbers that need not be in the graph.
+/// An operation whose output is computed already, from inputs that need not be in the graph.
 struct Computed<F> {
     result: Tensor,
     inputs: [Input; 3],
@@ -329,7 +329,7 @@ impl<F: Fn(&Tensor) -> Result<[Option<Tensor>; 3]> + Send + Sync> CustomOp3 for 
         y: &Tensor,
         g: &Tensor,
     ) -> Result<Gradients3> {
-        let (_, g) = found(self.name(), &self.output, y, g)?;
+        let (_, g) = upstream(self.name(), &self.output, y, g)?;
         let mut gradients = (self.gradients)(&g)?;
         for ((gradient, input), node) in gradients.iter_mut().zip(&self.inputs).zip([a, b, c]) {
             if let Some((_, slot)) = input {

@@ -1,5 +1,5 @@
 //! Work cut into tiles for several threads, and memory kept from one step to the next.
-use super::crew::share;
+use super::spin_pool::parallel_for;
 use candle_core::Result;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -62,7 +62,7 @@ pub(crate) fn for_each_task<T: Send>(
     }
     let tasks: Vec<_> = tasks.into_iter().map(|task| Mutex::new(Some(task))).collect();
     let error = Mutex::new(None);
-    share(tasks.len(), threads, |index| {
+    parallel_for(tasks.len(), threads, |index| {
         let task = tasks[index].lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(Err(failed)) = task.map(|task| f(index, task)) {
             error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failed);
@@ -93,7 +93,7 @@ pub(crate) fn sum_tiles(count: usize, work: usize, f: impl Fn(usize) -> f64 + Sy
         return (0..count).map(f).sum();
     }
     let sums: Vec<_> = (0..count).map(|_| AtomicU64::new(0)).collect();
-    share(count, threads, |tile| sums[tile].store(f(tile).to_bits(), Ordering::Relaxed));
+    parallel_for(count, threads, |tile| sums[tile].store(f(tile).to_bits(), Ordering::Relaxed));
     sums.into_iter().map(|sum| f64::from_bits(sum.into_inner())).sum()
 }
 

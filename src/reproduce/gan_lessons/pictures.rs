@@ -7,7 +7,7 @@ use crate::run::in_memory::{plan, train};
 use anyhow::Result;
 use generative::data::{Classes, Dataset, GlyphsConfig, Images, Parts, glyphs};
 use generative::gan::{BatchNorm, Downsample, Network};
-use generative::measures::Judge;
+use generative::measures::SampleEvaluator;
 use generative::{Gan, GanConfig, Generative, Vae, VaeConfig};
 use train::{Measure, stream};
 
@@ -32,7 +32,12 @@ fn dcgan(steps: u64) -> GanConfig {
 /// What samples are worth, by name.
 type Measures = Vec<(String, Measure)>;
 
-fn judged(model: &dyn Generative, judge: &Judge, seed: u64, setting: &Setting) -> Result<Measures> {
+fn judged(
+    model: &dyn Generative,
+    judge: &SampleEvaluator,
+    seed: u64,
+    setting: &Setting,
+) -> Result<Measures> {
     let n = setting.pick(2_000, 100);
     let samples = model.sample(n, &mut stream(seed, "lesson"))?;
     judge.measures(&samples.ok_or_else(|| anyhow::anyhow!("the model draws nothing"))?)
@@ -47,7 +52,7 @@ fn of(measures: &[(String, Measure)], begins: &str) -> f64 {
 pub(super) fn guidelines(setting: &Setting) -> Result<Findings> {
     let steps = setting.pick(400_000, 2_000);
     let data = digits(setting)?;
-    let judge = Judge::new("glyphs", &data)?;
+    let judge = SampleEvaluator::new("glyphs", &data)?;
     let base = dcgan(steps);
     // What is changed, and what it is called in the figure.
     let variants = [
@@ -116,7 +121,7 @@ const COMPARED: [(&str, &str); 3] =
 
 pub(super) fn beside_vae(setting: &Setting) -> Result<Findings> {
     let data = digits(setting)?;
-    let judge = Judge::new("glyphs", &data)?;
+    let judge = SampleEvaluator::new("glyphs", &data)?;
     let (for_gan, for_vae) = setting.pick((800_000, 1_000_000), (2_000, 5_000));
     let mut found = [("GAN", Vec::<Measures>::new()), ("VAE", Vec::new())];
     for seed in seeds(setting) {

@@ -161,8 +161,7 @@ impl Remote {
         File::open(path)
             .and_then(|mut file| std::io::copy(&mut file, &mut hash))
             .with_context(|| format!("cannot read {}", path.display()))?;
-        let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(hex == self.sha256)
+        Ok(format!("{:x}", hash.finalize()) == self.sha256)
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) fn is_cut_short(bytes: &[u8]) -> bool {
             (0xff, 0xff) => at += 1,
             // Compressed numbers, among them an escaped 255 and the marks to begin again at.
             (0xff, 0x00 | 0x01 | 0xd0..=0xd7) => at += 2,
-            // A segment with its length, which may hold anything, even a small picture.
+            // A segment with its length, which may hold anything, even a small image.
             (0xff, _) => match bytes.get(at + 2..at + 4) {
                 Some(length) => at += 2 + usize::from(length[0]) * 256 + usize::from(length[1]),
                 None => return true,

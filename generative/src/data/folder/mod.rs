@@ -1,4 +1,4 @@
-//! A folder of pictures of your own.
+//! A folder of images of your own.
 mod jpeg;
 mod parts;
 mod picture;
@@ -22,15 +22,15 @@ params::parameters! {
     }
 }
 
-/// Pictures that are needed.
+/// Images that are needed.
 const LEAST: usize = 10;
 
-/// Pixels of a picture up to which several are read side by side.
+/// Pixels of an image up to which several are read side by side.
 const SMALL: usize = 1 << 20;
 
-/// Reads every picture of a folder and of the folders within it, however deep; the folders directly in it are
+/// Reads every image of a folder and of the folders within it, however deep; the folders directly in it are
 /// classes. They must be of one size, after each was turned upright as its EXIF orientation says. They are
-/// grey if all are, whatever their files could hold, else of three colours; of an animation the first picture
+/// grey if all are, whatever their files could hold, else of three colours; of an animation the first image
 /// counts.
 ///
 /// In an order that is always the same, eight of ten are trained on, one is there to choose by and one to test
@@ -38,7 +38,7 @@ const SMALL: usize = 1 << 20;
 /// classes are the folders within them.
 ///
 /// # Errors
-/// Names the picture that can't be read, or is of another size than the first.
+/// Names the image that can't be read, or is of another size than the first.
 pub fn folder(path: &Path, config: &FolderConfig) -> Result<Stored> {
     let found = walk(path)?;
     let n = found.pictures.len();
@@ -53,7 +53,7 @@ pub fn folder(path: &Path, config: &FolderConfig) -> Result<Stored> {
     let headers = each(&found.pictures, 0, |picture| Header::read(&picture.file))?;
     let (height, width) = one_size(&found.pictures, &headers)?;
     let area = height * width;
-    // Grey pictures may be stored in colours: only their pixels tell.
+    // Grey images may be stored in colours: only their pixels tell.
     let doubtful = found.pictures.iter().zip(&headers).filter(|(_, header)| !header.grey);
     let doubtful: Vec<&Found> = doubtful.map(|(picture, _)| picture).collect();
     let channels = if has_colours(&doubtful, area, config.background)? { 3 } else { 1 };
@@ -84,7 +84,7 @@ pub fn folder(path: &Path, config: &FolderConfig) -> Result<Stored> {
     Ok(Stored { record: Record::new("folder", &parts, divided.split, files), parts, notes })
 }
 
-/// `of` each, side by side unless the pictures are large: decoding takes many times their size.
+/// `of` each, side by side unless the images are large: decoding takes many times their size.
 fn each<T: Send, U: Send>(
     pictures: impl IntoParallelIterator<Item = T> + IntoIterator<Item = T>,
     area: usize,

@@ -1,15 +1,15 @@
-//! Which part and which class a picture of a folder belongs to.
+//! Which part and which class an image of a folder belongs to.
 use super::walk::Found;
 use anyhow::{Result, ensure};
 use rand::seq::SliceRandom as _;
 use std::path::Path;
 use train::stream;
 
-/// Pictures in three parts.
+/// Images in three parts.
 pub(super) struct Divided {
     /// To learn from, to choose by, to test on.
     pub(super) parts: [Vec<Found>; 3],
-    /// By name; `None` where a picture has none.
+    /// By name; `None` where an image has none.
     pub(super) classes: Option<Vec<String>>,
     /// How they were divided.
     pub(super) split: String,
@@ -20,7 +20,7 @@ pub(super) struct Divided {
 }
 
 impl Divided {
-    /// The place of a picture's class.
+    /// The place of an image's class.
     pub(super) fn label(&self, picture: &Found) -> u32 {
         let (class, names) = (folder_of(picture, self.above), self.classes.as_deref());
         let place =
@@ -29,13 +29,13 @@ impl Divided {
     }
 }
 
-/// The folder that a picture lies in, `above` folders down.
+/// The folder that an image lies in, `above` folders down.
 fn folder_of(picture: &Found, above: usize) -> Option<&str> {
     let (_, folders) = picture.within.split_last()?;
     folders.get(above).map(String::as_str)
 }
 
-/// The part that a picture's folder is called by, as its place among the three.
+/// The part that an image's folder is called by, as its place among the three.
 fn part_of(picture: &Found) -> Option<usize> {
     match &*folder_of(picture, 0)?.to_lowercase() {
         "train" | "training" => Some(0),
@@ -46,7 +46,7 @@ fn part_of(picture: &Found) -> Option<usize> {
 }
 
 /// Divides `pictures`, which come from `path`: by the folders `train`, `val` and `test` where those are all there
-/// are, else in the proportion 8 : 1 : 1. A part that has no folder is a tenth of the training pictures.
+/// are, else in the proportion 8 : 1 : 1. A part that has no folder is a tenth of the training images.
 ///
 /// # Errors
 /// Where a part would be empty.

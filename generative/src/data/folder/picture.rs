@@ -1,4 +1,4 @@
-//! One picture.
+//! One image.
 use super::jpeg;
 use crate::data::bound::{SIDE, regular, size};
 use crate::data::record::digest;
@@ -13,7 +13,7 @@ use std::path::Path;
 /// Bytes of a file, at most.
 const LONGEST: u64 = 256 << 20;
 
-/// What lies behind a picture where it is transparent.
+/// What lies behind an image where it is transparent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Background {
@@ -24,10 +24,10 @@ pub enum Background {
     White,
 }
 
-/// What is known of a picture before its pixels are.
+/// What is known of an image before its pixels are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
-    /// Of the picture as it is to be looked at.
+    /// Of the image as it is to be looked at.
     pub(super) width: u32,
     pub(super) height: u32,
     /// Its pixels have one number, by the kind of the file.
@@ -58,7 +58,7 @@ impl Header {
     }
 }
 
-/// A picture, upright and on a background.
+/// An image, upright and on a background.
 pub(super) struct Picture {
     /// `[H, W, 3]`
     pub(super) pixels: Vec<u8>,
@@ -91,7 +91,7 @@ impl Picture {
         self.pixels.chunks_exact(3).all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2])
     }
 
-    /// Fills `[C, H, W]`, of one channel for a picture that is grey.
+    /// Fills `[C, H, W]`, of one channel for an image that is grey.
     pub(super) fn planes(&self, to: &mut [u8]) {
         for (channel, to) in to.chunks_exact_mut(self.pixels.len() / 3).enumerate() {
             let from = self.pixels.iter().skip(channel).step_by(3);
@@ -107,7 +107,7 @@ fn contents(file: &Path) -> Result<Vec<u8>> {
     Ok(fs::read(file)?)
 }
 
-/// The decoder of a picture of at most [`SIDE`] rows and columns.
+/// The decoder of an image of at most [`SIDE`] rows and columns.
 fn decoder(bytes: &[u8]) -> Result<impl ImageDecoder + '_> {
     ensure!(!jpeg::is_cut_short(bytes), "it is cut short");
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;

@@ -16,7 +16,7 @@ fn told(dir: &Path) -> String {
     told
 }
 
-/// `n` pictures 3×2 whose first number is their own.
+/// `n` images 3×2 whose first number is their own.
 fn grey(dir: &Path, n: u8) {
     fs::create_dir_all(dir).unwrap();
     for i in 0..n {
@@ -25,7 +25,7 @@ fn grey(dir: &Path, n: u8) {
     }
 }
 
-/// First number and class of every picture of all parts, in order.
+/// First number and class of every image of all parts, in order.
 fn all(parts: &Parts<Images>) -> Vec<(u8, Option<String>)> {
     let of = |images: &Images, i: usize| {
         images.labels().map(|labels| labels.names[labels.of[i] as usize].clone())
@@ -38,7 +38,7 @@ fn all(parts: &Parts<Images>) -> Vec<(u8, Option<String>)> {
     all
 }
 
-/// The picture whose first number is `first`.
+/// The image whose first number is `first`.
 fn with_first(parts: &Parts<Images>, first: u8) -> Vec<u8> {
     let parts = [&parts.train, &parts.validation, &parts.test];
     let found = parts.into_iter().find_map(|images| {

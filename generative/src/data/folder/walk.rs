@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-/// Endings of the names of pictures.
+/// Endings of the names of images.
 pub(super) const ENDINGS: [&str; 9] =
     ["bmp", "gif", "jpeg", "jpg", "pbm", "pgm", "png", "ppm", "webp"];
 
 /// Entries that are looked at before it is taken for the wrong folder.
 const MOST: usize = 5_000_000;
 
-/// A picture that was found.
+/// An image that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) file: PathBuf,
@@ -33,16 +33,16 @@ pub(super) struct Walk {
     pub(super) pictures: Vec<Found>,
     /// Hidden files and folders, which programs leave behind.
     pub(super) hidden: Vec<String>,
-    /// What is no picture that can be read, by its name or its kind.
+    /// What is no image that can be read, by its name or its kind.
     pub(super) others: Vec<String>,
-    /// Folders that hold no picture.
+    /// Folders that hold no image.
     pub(super) empty: Vec<String>,
 }
 
 /// Everything in `root`, however deep. Links are followed, but not back to a folder that they lie in.
 ///
 /// # Errors
-/// Names the folder that can't be listed, the picture that is a link to nothing, or a folder whose name is no
+/// Names the folder that can't be listed, the image that is a link to nothing, or a folder whose name is no
 /// text.
 pub(super) fn walk(root: &Path) -> Result<Walk> {
     let mut found = Walk::default();
@@ -120,7 +120,7 @@ fn listed(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(all)
 }
 
-/// Whether programs leave it behind beside pictures: a name with a dot before it, and what Windows and
+/// Whether programs leave it behind beside images: a name with a dot before it, and what Windows and
 /// archives from a Mac add.
 fn is_hidden(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase());

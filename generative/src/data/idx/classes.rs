@@ -1,4 +1,4 @@
-//! What labels stand for.
+//! Names of labels.
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! MNIST and what is stored like it: pictures and labels in IDX files, plain or compressed by gzip.
+//! MNIST and what is stored like it: images and labels in IDX files, plain or compressed by gzip.
 //!
 //! An IDX file is a magic number, the length of each dimension and the bytes; all numbers have four
 //! bytes, the highest first (LeCun, Cortes & Burges, "The MNIST database of handwritten digits").
@@ -28,7 +28,7 @@ const PUBLISHED: Published = Published { train: 60_000, validation: 10_000 };
 /// Reads MNIST, or a set in files of the same form such as EMNIST's, from a directory or from files whose names
 /// begin with `path`.
 ///
-/// Of 60,000 training pictures the last 10,000 are the validation part, if each class is among them about as
+/// Of 60,000 training images the last 10,000 are the validation part, if each class is among them about as
 /// often as among all. Else the sixth part is, with its share of each class, and every part is shuffled.
 ///
 /// Labels below 10 are digits. Others are called by their numbers, or by what EMNIST's `mapping.txt` beside
@@ -48,7 +48,7 @@ pub fn fashion_mnist(path: &Path) -> Result<Stored> {
     read(path, "fashion-mnist", CLOTHES)
 }
 
-/// The pictures of a file with their labels.
+/// The images of a file with their labels.
 struct Labelled {
     shape: Shape,
     pixels: Vec<u8>,
@@ -90,7 +90,7 @@ fn read(path: &Path, name: &str, usual: [&str; 10]) -> Result<Stored> {
     Ok(Stored { record: Record::new(name, &parts, split, files), parts, notes: unknown })
 }
 
-/// A note on the classes that only test pictures have.
+/// A note on the classes that only test images have.
 fn absent(train: &[u8], test: &[u8], classes: &Classes) -> Vec<String> {
     let train: BTreeSet<_> = train.iter().collect();
     let only: BTreeSet<_> = test.iter().filter(|label| !train.contains(label)).copied().collect();
@@ -145,7 +145,7 @@ fn mapping(path: &Path) -> Result<Option<(PathBuf, String)>> {
     Ok(Some((file, text)))
 }
 
-/// Pictures and their labels. The labels are read first: there must be as many pictures, whatever their file
+/// Images and their labels. The labels are read first: there must be as many images, whatever their file
 /// claims.
 fn labelled(images: &Path, source: PathBuf) -> Result<Labelled> {
     let labels = file::read(&source, LABELS, "labels", |_| Ok(()))?.contents;

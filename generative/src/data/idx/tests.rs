@@ -17,7 +17,7 @@ fn gz(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Twelve pictures 1×2 to train on, two to test on: two of the files are compressed.
+/// Twelve images 1×2 to train on, two to test on: two of the files are compressed.
 fn small(dir: &Path) {
     let pixels: Vec<u8> = (0..24).collect();
     let labels: Vec<u8> = (0..12).map(|i| i % 10).collect();
@@ -28,7 +28,7 @@ fn small(dir: &Path) {
     write("t10k-labels-idx1-ubyte.gz", &gz(&idx(LABELS, &[2], &[3, 4])));
 }
 
-/// A set of pictures of one pixel, the number of the picture, with these labels.
+/// A set of images of one pixel, the number of the image, with these labels.
 fn labelled_by(dir: &Path, train: &[u8], test: &[u8]) {
     for (part, labels) in [("train", train), ("t10k", test)] {
         let (n, pixels) =
@@ -51,7 +51,7 @@ fn told(path: &Path) -> String {
     told
 }
 
-/// First number and label of each picture, in order of the first.
+/// First number and label of each image, in order of the first.
 fn sorted(images: &Images) -> Vec<(u8, u32)> {
     let of = &images.labels().unwrap().of;
     let mut all: Vec<_> = (0..images.len()).map(|i| (images.image(i)[0], of[i])).collect();

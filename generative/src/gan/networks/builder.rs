@@ -87,7 +87,7 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// `[B, inputs]` to pictures `[B, C, H, W]`, with ReLU; where `normal`, their batch is normalised before it.
+    /// `[B, inputs]` to images `[B, C, H, W]`, with ReLU; where `normal`, their batch is normalised before it.
     pub(super) fn project(
         &mut self,
         inputs: usize,
@@ -112,7 +112,7 @@ impl<'a> Builder<'a> {
         self.after(&format!("norm{}", i + 1), outputs, Activation::Relu, normal)
     }
 
-    /// What follows a layer with the activation [`before`].
+    /// Batch normalisation and activation after a layer with the activation [`before`].
     pub(super) fn after(
         &mut self,
         name: &str,
@@ -148,13 +148,13 @@ impl<'a> Builder<'a> {
         self.layers.push(Unflatten { channels, height, width }.into());
     }
 
-    /// Draws all weights so far from N(0, 0.02²); biases, and what scales normalised batches, stay.
+    /// Initialises all weights so far from N(0, 0.02²); biases and the parameters of batch normalisation stay.
     pub(super) fn small_weights(&self) -> Result<()> {
         self.params.redraw(|_, shape| (shape.len() > 1).then_some(Init::Normal { deviation: 0.02 }))
     }
 }
 
-/// What a layer ends with: where a batch is normalised, the activation follows that.
+/// The activation of a layer: where a batch is normalised, the activation follows that.
 pub(super) fn before(activation: Activation, normal: bool) -> Activation {
     if normal { Activation::Linear } else { activation }
 }

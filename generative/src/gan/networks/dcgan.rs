@@ -1,8 +1,8 @@
 //! DCGAN (Radford, Metz & Chintala 2016, section 3), small: two convolutions that halve height and width, and two
-//! that double them, for pictures whose sides are multiples of 4.
+//! that double them, for images whose sides are multiples of 4.
 //!
 //! Its guidelines: strided and fractional-strided convolutions in place of pooling; batch normalisation in both
-//! networks, but not of what the generator says and the discriminator is shown; no hidden dense layers; ReLU in
+//! networks, but not at the output of the generator and the input of the discriminator; no hidden dense layers; ReLU in
 //! the generator but for tanh at its end; leaky ReLU in the discriminator. Weights are N(0, 0.02²) at first, of the
 //! first layer too, which the paper calls a multiplication of the noise by a matrix.
 use super::builder::{Builder, before, halving};

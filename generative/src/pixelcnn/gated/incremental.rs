@@ -26,7 +26,7 @@ pub(super) struct IncrementalLayer {
     pub(super) link: Pixels,
     pub(super) horizontal: Pixels,
     pub(super) out: Pixels,
-    /// What the class of each picture adds to both stacks, `[n, 2F]`, or nothing.
+    /// What the class of each image adds to both stacks, `[n, 2F]`, or nothing.
     pub(super) shifts: [Vec<f32>; 2],
     /// What the vertical stack gives the row, `[n, W, 2F]`.
     pub(super) linked: Vec<f32>,

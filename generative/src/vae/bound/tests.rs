@@ -188,7 +188,7 @@ fn linear(off: f64, factor: f64) -> Networks<Frozen> {
     }
 }
 
-/// log p(x) − L_K of each picture.
+/// log p(x) − L_K of each image.
 fn gaps(networks: &Networks<Frozen>, pictures: &[[f64; 3]], k: usize) -> Vec<f64> {
     let x = tensor(pictures.as_flattened(), &[pictures.len(), 1, 1, 3]);
     let x = x.to_dtype(DType::F32).unwrap();
@@ -205,7 +205,7 @@ const PICTURES: [[f64; 3]; 4] =
 /// Where q is the posterior every weight is p(x), and the bound is exact for every K and every draw.
 #[test]
 fn the_posterior_gives_log_p_x_itself() {
-    // Pictures at once: all four, and one with its draws in three parts.
+    // Images at once: all four, and one with its draws in three parts.
     for k in [1, 3, 2_500] {
         for gap in gaps(&linear(0.0, 1.0), &PICTURES, k) {
             assert!(gap.abs() < 1e-5, "{k}: {gap}");

@@ -30,7 +30,7 @@ fn what_is_encoded_is_decoded_to_the_reconstruction() {
     let images = vae.validation.clone();
     let z = vae.model.encode(&images).unwrap();
     assert_eq!((z.len(), z.size()), (500, 2));
-    // A picture by itself has the vector that it has among others, up to the order of sums.
+    // An image by itself has the vector that it has among others, up to the order of sums.
     let alone = vae.model.encode(&images.take(499..500)).unwrap();
     assert!(alone.row(0).iter().zip(z.row(499)).all(|(alone, z)| (alone - z).abs() < 1e-6));
     let decoded = vae.model.decode(&z).unwrap();
@@ -39,7 +39,7 @@ fn what_is_encoded_is_decoded_to_the_reconstruction() {
     let names: Vec<_> = grids.iter().map(|grid| grid.name).collect();
     assert_eq!(names[2..4], ["interpolations", "interpolations-spherical"]);
     assert_eq!(names.last(), Some(&"manifold"));
-    // Both ways begin at the first picture and end at the second.
+    // Both ways begin at the first image and end at the second.
     for grid in &grids[2..4] {
         assert_eq!(grid.images.image(0), decoded.image(0));
         assert_eq!(grid.images.image(11), decoded.image(1));

@@ -1,6 +1,7 @@
-//! All measures of samples of pictures, by name.
+//! All measures of image samples, by name.
 use super::{
-    Classifier, Gaussian, Seen, frechet, kernel_distance, nearest_pictures, precision_recall,
+    Classifier, ClassifierOutput, Gaussian, frechet, kernel_distance, nearest_pictures,
+    precision_recall,
 };
 use crate::data::{Images, Parts};
 use crate::latents::Vectors;
@@ -9,55 +10,55 @@ use train::{Measure, POSITIVE};
 
 /// Neighbours by which precision and recall say where a set lies (Kynkäänniemi et al. 2019, section 3).
 const NEIGHBOURS: usize = 3;
-/// Pictures at most whose nearest training picture is looked for.
+/// Images at most whose nearest training image is looked for.
 const NEAREST: usize = 1000;
-/// Samples, and test pictures, at least: fewer say nothing of a distribution.
+/// Samples, and test images, at least: fewer say nothing of a distribution.
 pub const LEAST: usize = 20;
 
-/// Measures samples against the pictures of a data set.
-pub struct Judge {
-    /// What numbers over its features are named after, `lab-SET-cnn`.
+/// Measures samples beside the images of a data set.
+pub struct SampleEvaluator {
+    /// The name of the classifier in the names of measures, `lab-SET-cnn`.
     name: String,
     train: Images,
     test: Images,
-    /// Of the test pictures, to the nearest training ones.
+    /// From the test images to their nearest neighbours in the training images.
     near: Measure,
-    /// None where pictures have no labels.
+    /// None where images have no labels.
     classifier: Option<Features>,
 }
 
 struct Features {
     classifier: Classifier,
-    /// The share of test pictures whose label it says.
+    /// Share of test images that it classifies correctly.
     accuracy: Measure,
-    /// What it says of the test pictures.
-    real: Seen,
+    /// Its output on the test images.
+    real: ClassifierOutput,
 }
 
-impl Judge {
+impl SampleEvaluator {
     /// Trains the classifier of the data set that is called `set`, where it has labels.
     ///
     /// # Errors
-    /// What training reports.
+    /// Errors of training.
     pub fn new(set: &str, data: &Parts<Images>) -> Result<Self> {
         let classifier = match Classifier::trained(data)? {
             Some((classifier, accuracy)) => {
-                let real = classifier.see(&data.test)?;
+                let real = classifier.classify(&data.test)?;
                 Some(Features { classifier, accuracy, real })
             }
             None => None,
         };
         let (train, test) = (data.train.clone(), data.test.clone());
-        let near = nearness(&test, &train)?;
+        let near = nearest_distance(&test, &train)?;
         Ok(Self { name: format!("lab-{set}-cnn"), train, test, near, classifier })
     }
 
-    /// What `samples` are worth, by name; see docs/measures.md. Those over features are there for sets with
-    /// labels only. What training pictures would get in the place of samples stands beside it: no
-    /// model that does not know them by heart can be asked for more.
+    /// The measures of `samples`, by name; see docs/measures.md. Those over features need a data set with labels.
+    /// Beside them stand the measures of training images in the place of samples, which no model exceeds without
+    /// memorising them.
     ///
     /// # Errors
-    /// Where there are fewer than 20 samples or test pictures, or they are of another shape than the data.
+    /// Where there are fewer than 20 samples or test images, or they are of another shape than the data.
     pub fn measures(&self, samples: &Images) -> Result<Vec<(String, Measure)>> {
         let n = samples.len().min(self.test.len());
         ensure!(
@@ -67,7 +68,7 @@ impl Judge {
             self.test.len()
         );
         let mut found = vec![
-            ("nearest_train_mse".to_owned(), nearness(samples, &self.train)?),
+            ("nearest_train_mse".to_owned(), nearest_distance(samples, &self.train)?),
             ("nearest_train_mse_of_test".to_owned(), self.near),
         ];
         if let Some(features) = &self.classifier {
@@ -77,8 +78,8 @@ impl Judge {
     }
 }
 
-/// Mean over pixels of the squared difference of the first of `images` to the nearest of `train`.
-fn nearness(images: &Images, train: &Images) -> Result<Measure> {
+/// Mean squared error per pixel between each of the first `images` and its nearest neighbour in `train`.
+fn nearest_distance(images: &Images, train: &Images) -> Result<Measure> {
     let images = images.take(0..images.len().min(NEAREST));
     let per_pixel = 1.0 / images.shape().len() as f64;
     let near = nearest_pictures(&images, train)?;
@@ -93,23 +94,23 @@ impl Features {
         samples: &Images,
         train: &Images,
     ) -> Result<Vec<(String, Measure)>> {
-        let seen = self.classifier.see(samples)?;
-        let of_train = self.classifier.see(&train.take(0..train.len().min(samples.len())))?;
+        let output = self.classifier.classify(samples)?;
+        let of_train = self.classifier.classify(&train.take(0..train.len().min(samples.len())))?;
         let mut found = vec![(format!("accuracy[{name}]"), self.accuracy)];
-        for (suffix, seen) in [("", &seen), ("_of_train", &of_train)] {
-            found.extend(self.distances(&seen.features, name, suffix)?);
+        for (suffix, output) in [("", &output), ("_of_train", &of_train)] {
+            found.extend(self.distances(&output.features, name, suffix)?);
         }
-        for (suffix, seen) in [("", &seen), ("_of_test", &self.real)] {
-            let entropy = Measure::single(seen.label_entropy());
-            let met = Measure::single(seen.classes_met() as f64);
+        for (suffix, output) in [("", &output), ("_of_test", &self.real)] {
+            let entropy = Measure::single(output.label_entropy());
+            let met = Measure::single(output.classes_met() as f64);
             found.push((format!("label_entropy_nats{suffix}[{name}]"), entropy));
             found.push((format!("classes_met{suffix}[{name}]"), met));
-            found.push((format!("confidence{suffix}[{name}]"), seen.confidence()));
+            found.push((format!("confidence{suffix}[{name}]"), output.confidence()));
         }
         Ok(found)
     }
 
-    /// Of features `[n, 64]` and those of as many test pictures.
+    /// Of features `[n, 64]` and those of as many test images.
     fn distances(
         &self,
         features: &Vectors,
@@ -138,15 +139,16 @@ mod tests {
     use crate::data::{BarsConfig, Classes, GlyphsConfig, bars, glyphs};
     use std::collections::BTreeMap;
 
-    fn told(judge: &Judge, samples: &Images) -> BTreeMap<String, f64> {
-        let found = judge.measures(samples).unwrap();
+    fn measured(evaluator: &SampleEvaluator, samples: &Images) -> BTreeMap<String, f64> {
+        let found = evaluator.measures(samples).unwrap();
         let n = found.len();
-        let told: BTreeMap<_, _> = found.into_iter().map(|(name, of)| (name, of.mean)).collect();
-        assert_eq!(told.len(), n, "a name is there twice");
-        told
+        let measured: BTreeMap<_, _> =
+            found.into_iter().map(|(name, of)| (name, of.mean)).collect();
+        assert_eq!(measured.len(), n, "a name is there twice");
+        measured
     }
 
-    /// Fresh pictures, pictures known by heart, one class alone, and noise: each is told from the others by
+    /// Fresh images, images known by heart, one class alone, and noise: each is measured from the others by
     /// what should tell it.
     #[test]
     fn every_way_to_fail_is_seen_by_some_measure() {
@@ -154,19 +156,19 @@ mod tests {
         let config =
             GlyphsConfig { n_train: 2000, n_test: 400, classes, ..GlyphsConfig::default() };
         let data = glyphs(&config).unwrap().images().unwrap();
-        let judge = Judge::new("glyphs", &data).unwrap();
-        let at = |told: &BTreeMap<String, f64>, name: &str| {
+        let evaluator = SampleEvaluator::new("glyphs", &data).unwrap();
+        let at = |measured: &BTreeMap<String, f64>, name: &str| {
             let suffix = match name.split('_').next() {
                 Some("fid" | "kid" | "precision" | "recall") => "[lab-glyphs-cnn, n = 400]",
                 Some("nearest") => "",
                 _ => "[lab-glyphs-cnn]",
             };
-            told[&format!("{name}{suffix}")]
+            measured[&format!("{name}{suffix}")]
         };
         let other = GlyphsConfig { seed: 2, ..config };
         let other = glyphs(&other).unwrap().images().unwrap();
-        let fresh = told(&judge, &other.test);
-        let known = told(&judge, &data.train.take(0..400));
+        let fresh = measured(&evaluator, &other.test);
+        let known = measured(&evaluator, &data.train.take(0..400));
         assert_eq!(at(&known, "nearest_train_mse"), 0.0);
         assert!(at(&fresh, "nearest_train_mse") > 0.01, "{fresh:?}");
         assert_eq!(at(&known, "fid"), at(&known, "fid_of_train"));
@@ -175,10 +177,12 @@ mod tests {
         let ones: Vec<usize> = (0..2000).filter(|row| labels[*row] == 1).collect();
         let of = |pixels: Vec<u8>| Images::new(data.train.shape(), 256, pixels, None).unwrap();
         let cycle = ones.iter().cycle().take(400);
-        let one =
-            told(&judge, &of(cycle.flat_map(|row| other.train.image(*row)).copied().collect()));
+        let one = measured(
+            &evaluator,
+            &of(cycle.flat_map(|row| other.train.image(*row)).copied().collect()),
+        );
         let noise = (0..400 * 784u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8);
-        let noise = told(&judge, &of(noise.collect()));
+        let noise = measured(&evaluator, &of(noise.collect()));
         for bad in [&one, &noise] {
             assert!(at(bad, "fid") > 5.0 * at(&fresh, "fid"), "{bad:?} {fresh:?}");
             assert!(at(bad, "kid") > 5.0 * at(&fresh, "kid").abs(), "{bad:?} {fresh:?}");
@@ -193,11 +197,11 @@ mod tests {
     fn without_labels_neighbours_alone_are_told() {
         let config = BarsConfig { n_train: 50, n_test: 20, ..BarsConfig::default() };
         let data = bars(&config).unwrap().images().unwrap();
-        let judge = Judge::new("bars", &data).unwrap();
-        let told = told(&judge, &data.train);
-        let names: Vec<_> = told.keys().map(String::as_str).collect();
+        let evaluator = SampleEvaluator::new("bars", &data).unwrap();
+        let measured = measured(&evaluator, &data.train);
+        let names: Vec<_> = measured.keys().map(String::as_str).collect();
         assert_eq!(names, ["nearest_train_mse", "nearest_train_mse_of_test"]);
-        let few = judge.measures(&data.train.take(0..19)).unwrap_err().to_string();
+        let few = evaluator.measures(&data.train.take(0..19)).unwrap_err().to_string();
         assert!(few.starts_with("19 samples beside 20 test pictures"), "{few}");
     }
 }

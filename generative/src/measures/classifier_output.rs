@@ -1,17 +1,17 @@
-//! What a classifier says of pictures.
+//! The output of a classifier.
 use crate::latents::Vectors;
 use train::Measure;
 
-/// What the [classifier](super::Classifier) says of n pictures.
+/// The output of the [classifier](super::Classifier) on n images.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Seen {
+pub struct ClassifierOutput {
     /// `[n, 64]`, of a mean square of 1 over the data.
     pub features: Vectors,
     /// The probability of each class, `[n, classes]`.
     pub classes: Vectors,
 }
 
-impl Seen {
+impl ClassifierOutput {
     /// The likeliest class of each, `[n]`; of several the first.
     pub fn likeliest(&self) -> Vec<u32> {
         let first = |row: &[f32], best: usize, i: usize| if row[i] > row[best] { i } else { best };
@@ -19,7 +19,7 @@ impl Seen {
         self.classes.rows().map(best).collect()
     }
 
-    /// −Σ pᵢ·log pᵢ in nats, pᵢ being the share of pictures whose likeliest class is the i-th: log of their number
+    /// −Σ pᵢ·log pᵢ in nats, pᵢ being the share of images whose likeliest class is the i-th: log of their number
     /// where all classes are met equally often, 0 where one is met alone.
     pub fn label_entropy(&self) -> f64 {
         let n = self.classes.len() as f64;
@@ -27,7 +27,7 @@ impl Seen {
         -shares.map(|p| p * p.ln()).sum::<f64>()
     }
 
-    /// How many classes are the likeliest of a picture.
+    /// The number of classes that are the likeliest of some image.
     pub fn classes_met(&self) -> usize {
         self.counts().into_iter().filter(|n| *n > 0).count()
     }
@@ -49,18 +49,18 @@ impl Seen {
 mod tests {
     use super::*;
 
-    fn seen(classes: &[f32], n: usize) -> Seen {
+    fn output(classes: &[f32], n: usize) -> ClassifierOutput {
         let features = Vectors::new(64, Vec::new()).unwrap();
-        Seen { features, classes: Vectors::new(n, classes.to_vec()).unwrap() }
+        ClassifierOutput { features, classes: Vectors::new(n, classes.to_vec()).unwrap() }
     }
 
     #[test]
-    fn what_labels_are_met_by_hand() {
-        let seen = seen(&[0.6, 0.4, 0.0, 0.9, 0.1, 0.0, 0.2, 0.7, 0.1, 0.5, 0.5, 0.0], 3);
-        assert_eq!(seen.likeliest(), [0, 0, 1, 0]);
-        assert_eq!(seen.classes_met(), 2);
+    fn entropy_and_confidence_by_hand() {
+        let output = output(&[0.6, 0.4, 0.0, 0.9, 0.1, 0.0, 0.2, 0.7, 0.1, 0.5, 0.5, 0.0], 3);
+        assert_eq!(output.likeliest(), [0, 0, 1, 0]);
+        assert_eq!(output.classes_met(), 2);
         let entropy = -(0.75 * 0.75f64.ln() + 0.25 * 0.25f64.ln());
-        assert!((seen.label_entropy() - entropy).abs() < 1e-15);
-        assert!((seen.confidence().mean - 0.675).abs() < 1e-7);
+        assert!((output.label_entropy() - entropy).abs() < 1e-15);
+        assert!((output.confidence().mean - 0.675).abs() < 1e-7);
     }
 }

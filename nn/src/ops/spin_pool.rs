@@ -1,12 +1,11 @@
-//! Threads that help with tasks of a few microseconds.
+//! A thread pool for tasks of a few microseconds, whose idle threads spin before they park.
 //!
-//! The parts of a training step that several threads share take tens of microseconds each, which is
-//! about what a sleeping thread needs to wake up. So helpers go on looking for work for a while before
-//! they sleep; and whoever has work begins it at once, takes each task that no helper has taken, and
-//! waits in the end for those helpers only that have begun one.
+//! The parallel parts of a training step take tens of microseconds each, about the time in which a parked
+//! thread wakes up. So idle helpers spin for a while before they park; the calling thread starts at once,
+//! takes every task that no helper has taken, and finally waits only for helpers that have begun one.
 //!
-//! A crew works for one thread at a time. Another one that asks, or a task that asks for help itself,
-//! does its work alone.
+//! The pool serves one calling thread at a time. A second caller, or a task that calls it itself, runs its
+//! tasks alone.
 #![allow(unsafe_code, reason = "helpers borrow a closure that outlives their work; see `Gate`")]
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -15,25 +14,25 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-/// How long a helper looks for work before it sleeps.
-const PATIENCE: Duration = Duration::from_millis(1);
+/// Time that an idle helper spins before it parks.
+const SPIN_TIME: Duration = Duration::from_millis(1);
 
-/// Looks between two looks at the clock, after which other processes may have the core.
-const LOOKS: u32 = 100;
+/// Spins between two readings of the clock, after which the core is yielded.
+const SPINS: u32 = 100;
 
 /// Calls `f` once with each of 0, …, `count` − 1, on at most `threads` threads, this one included.
 ///
 /// # Panics
 /// If `f` does.
-pub(super) fn share(count: usize, threads: usize, f: impl Fn(usize) + Sync) {
-    static CREW: OnceLock<Crew> = OnceLock::new();
-    CREW.get_or_init(Crew::default).share(count, threads, &f);
+pub(super) fn parallel_for(count: usize, threads: usize, f: impl Fn(usize) + Sync) {
+    static POOL: OnceLock<SpinPool> = OnceLock::new();
+    POOL.get_or_init(SpinPool::default).parallel_for(count, threads, &f);
 }
 
 #[derive(Default)]
-struct Crew {
+struct SpinPool {
     gate: Arc<Gate>,
-    /// Whether a thread leads the crew.
+    /// Whether a calling thread holds the pool.
     led: AtomicBool,
     helpers: Mutex<Vec<Helper>>,
 }
@@ -43,15 +42,15 @@ struct Helper {
     asleep: Arc<AtomicBool>,
 }
 
-/// What a helper is to do: a closure without its type and lifetime, which does not panic.
+/// A closure without its type and lifetime, which does not panic, and its number of calls.
 #[derive(Clone, Copy)]
 struct Job {
     f: *const (dyn Fn(usize) + Sync),
     count: usize,
 }
 
-/// Through it helpers come to a job: only while it is open, which it is only while the job's closure
-/// lives, and the leader stays until all have left.
+/// Admits helpers to a job: only while it is open, which it is only while the job's closure lives; the
+/// leader stays until all have left.
 #[derive(Default)]
 struct Gate {
     /// How many helpers may still come in (`ROOM`), how many are inside (`INSIDE`), and the number of
@@ -82,7 +81,7 @@ impl Gate {
             if task >= job.count {
                 return;
             }
-            // SAFETY: the leader of this job is in `Crew::share`, where `f` is borrowed.
+            // SAFETY: the leader of this job is in `SpinPool::parallel_for`, where `f` is borrowed.
             unsafe { (*job.f)(task) }
         }
     }
@@ -108,13 +107,13 @@ impl Gate {
         true
     }
 
-    /// What a helper does all its life.
+    /// The loop of a helper thread.
     fn serve(&self, asleep: &AtomicBool) {
         let mut done = 0;
         loop {
             let begin = Instant::now();
-            while begin.elapsed() < PATIENCE {
-                if (0..LOOKS).any(|_| {
+            while begin.elapsed() < SPIN_TIME {
+                if (0..SPINS).any(|_| {
                     std::hint::spin_loop();
                     self.help(&mut done)
                 }) {
@@ -122,7 +121,7 @@ impl Gate {
                 }
                 std::thread::yield_now();
             }
-            if begin.elapsed() < PATIENCE {
+            if begin.elapsed() < SPIN_TIME {
                 continue;
             }
             asleep.store(true, Ordering::SeqCst);
@@ -139,16 +138,16 @@ impl Gate {
 }
 
 /// Shuts the gate when the leader leaves, even by a panic, and waits for the helpers inside.
-struct Leader<'a>(&'a Crew);
+struct Leader<'a>(&'a SpinPool);
 
 impl Drop for Leader<'_> {
     fn drop(&mut self) {
         let gate = &self.0.gate;
         gate.state.fetch_and(!ROOM, Ordering::AcqRel);
-        let mut looks = 0;
+        let mut spins = 0;
         while gate.state.load(Ordering::Acquire) & INSIDE > 0 {
-            looks += 1;
-            match looks % LOOKS {
+            spins += 1;
+            match spins % SPINS {
                 0 => std::thread::yield_now(),
                 _ => std::hint::spin_loop(),
             }
@@ -157,8 +156,8 @@ impl Drop for Leader<'_> {
     }
 }
 
-impl Crew {
-    fn share(&self, count: usize, threads: usize, f: &(dyn Fn(usize) + Sync)) {
+impl SpinPool {
+    fn parallel_for(&self, count: usize, threads: usize, f: &(dyn Fn(usize) + Sync)) {
         let helpers = threads.min(count).saturating_sub(1).min(INSIDE as usize);
         if helpers == 0 || self.led.swap(true, Ordering::Acquire) {
             return (0..count).for_each(f);
@@ -192,7 +191,7 @@ impl Crew {
         }
     }
 
-    /// Sees to it that `n` helpers look for work.
+    /// Starts and wakes helpers, so that `n` of them spin.
     fn wake(&self, n: usize) {
         let mut helpers = self.helpers.lock().unwrap_or_else(PoisonError::into_inner);
         while helpers.len() < n {
@@ -221,37 +220,37 @@ mod tests {
 
     #[test]
     fn every_task_is_done_once_however_many_threads_help() {
-        let crew = Crew::default();
+        let pool = SpinPool::default();
         for round in 0..ROUNDS {
             let count = round % 7;
             let done: Vec<_> = (0..count).map(|_| AtomicUsize::new(0)).collect();
-            crew.share(count, 1 + round % 4, &|task| {
+            pool.parallel_for(count, 1 + round % 4, &|task| {
                 done[task].fetch_add(1, Ordering::Relaxed);
             });
             assert!(done.into_iter().all(|times| times.into_inner() == 1), "round {round}");
         }
-        let helpers = crew.helpers.lock().unwrap();
+        let helpers = pool.helpers.lock().unwrap();
         assert_eq!(helpers.len(), 3);
         // Helpers that have gone to sleep are woken up.
         drop(helpers);
         let begin = Instant::now();
         let asleep = |helper: &Helper| helper.asleep.load(Ordering::SeqCst);
-        while !crew.helpers.lock().unwrap().iter().all(asleep) {
+        while !pool.helpers.lock().unwrap().iter().all(asleep) {
             assert!(begin.elapsed() < Duration::from_secs(60));
-            std::thread::sleep(PATIENCE);
+            std::thread::sleep(SPIN_TIME);
         }
-        both(&crew, |_| ());
+        both(&pool, |_| ());
     }
 
     #[test]
-    fn tasks_that_share_and_threads_that_share_at_once_get_through() {
-        let (crew, total, rounds) = (Crew::default(), AtomicUsize::new(0), ROUNDS / 15);
+    fn nested_and_concurrent_calls_get_through() {
+        let (pool, total, rounds) = (SpinPool::default(), AtomicUsize::new(0), ROUNDS / 15);
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..rounds {
-                        crew.share(3, 3, &|_| {
-                            crew.share(5, 3, &|_| {
+                        pool.parallel_for(3, 3, &|_| {
+                            pool.parallel_for(5, 3, &|_| {
                                 total.fetch_add(1, Ordering::Relaxed);
                             });
                         });
@@ -263,11 +262,11 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_comes_back_and_the_crew_goes_on() {
-        let crew = Crew::default();
+    fn a_panic_comes_back_and_the_pool_goes_on() {
+        let pool = SpinPool::default();
         for wrong in 0..8 {
             let result = catch_unwind(AssertUnwindSafe(|| {
-                crew.share(8, 2, &|task| {
+                pool.parallel_for(8, 2, &|task| {
                     std::thread::sleep(Duration::from_micros(50));
                     assert!(task != wrong, "as expected");
                 });
@@ -275,16 +274,16 @@ mod tests {
             assert!(result.is_err());
         }
         let total = AtomicUsize::new(0);
-        crew.share(8, 2, &|task| {
+        pool.parallel_for(8, 2, &|task| {
             total.fetch_add(task, Ordering::Relaxed);
         });
         assert_eq!(total.into_inner(), 28);
     }
 
     /// Calls `f` while two threads are at work.
-    fn both(crew: &Crew, f: impl Fn(usize) + Sync) {
+    fn both(pool: &SpinPool, f: impl Fn(usize) + Sync) {
         let (begun, begin) = (AtomicUsize::new(0), Instant::now());
-        crew.share(2, 2, &|task| {
+        pool.parallel_for(2, 2, &|task| {
             begun.fetch_add(1, Ordering::SeqCst);
             while begun.load(Ordering::SeqCst) < 2 {
                 assert!(begin.elapsed() < Duration::from_secs(60));
@@ -296,26 +295,26 @@ mod tests {
 
     #[test]
     fn a_panic_of_all_threads_does_not_come_back_in_the_next_job() {
-        let crew = Crew::default();
+        let pool = SpinPool::default();
         for _ in 0..3 {
-            let result = catch_unwind(AssertUnwindSafe(|| both(&crew, |_| panic!("as expected"))));
+            let result = catch_unwind(AssertUnwindSafe(|| both(&pool, |_| panic!("as expected"))));
             assert!(result.is_err());
-            both(&crew, |_| ());
+            both(&pool, |_| ());
         }
     }
 
     /// Whoever leads next, a panic comes back to the thread whose job it was.
     #[test]
     fn a_panic_comes_back_to_its_own_thread() {
-        let crew = Crew::default();
+        let pool = SpinPool::default();
         std::thread::scope(|scope| {
             for own in 0..3 {
-                let crew = &crew;
+                let pool = &pool;
                 scope.spawn(move || {
                     for round in 0..ROUNDS / 5 {
                         let wrong = own > 0 && round % 2 == 0;
                         let result = catch_unwind(AssertUnwindSafe(|| {
-                            crew.share(3, 2, &|task| {
+                            pool.parallel_for(3, 2, &|task| {
                                 if wrong && task == 1 {
                                     resume_unwind(Box::new(own));
                                 }

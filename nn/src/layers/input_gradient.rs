@@ -2,7 +2,7 @@
 //!
 //! Candle's backward pass leaves numbers without a way back, and the kernels of `ops` have first derivatives
 //! only. A loss that is made of a gradient, like a penalty on its length, needs that gradient written as
-//! ordinary operations on the parameters. That is what [`Sequential::pullback`] does, layer by layer from the
+//! ordinary operations on the parameters. That is what [`Sequential::input_gradient`] does, layer by layer from the
 //! output back: where a layer has y = a(Wx + b) for a linear function W, and an activation a whose derivative
 //! is a function of its result, g becomes Wᵀ(g·a'(y)).
 use super::{
@@ -27,7 +27,7 @@ impl Sequential {
     /// let network = Sequential::new(vec![Linear::new(&params, "l", 2, 1, Activation::Linear)?.into()]);
     /// let weight = &params.named()[1].1; // [1, 2]
     /// weight.set(&Tensor::new(&[[3f32, 4.0]], &Device::Cpu)?)?;
-    /// let (_, slope) = network.pullback(&Tensor::zeros((1, 2), weight.dtype(), &Device::Cpu)?)?;
+    /// let (_, slope) = network.input_gradient(&Tensor::zeros((1, 2), weight.dtype(), &Device::Cpu)?)?;
     /// assert_eq!(slope.to_vec2::<f32>()?, [[3.0, 4.0]]);
     /// let square = slope.sqr()?.sum_all()?.backward()?; // of ‖w‖²
     /// assert_eq!(square.get(weight).map(|found| found.to_vec2::<f32>()).transpose()?, Some(vec![vec![6.0, 8.0]]));
@@ -38,7 +38,7 @@ impl Sequential {
     /// # Errors
     /// Of a network with batch normalisation: a sample's result depends on the others there, and has no
     /// gradient of its own. Of one with masked convolutions, or with channels last.
-    pub fn pullback(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
+    pub fn input_gradient(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
         let passed = Passed::through(self.layers(), x.detach())?;
         let ones = passed.y.ones_like()?;
         let g = passed.back(self.layers(), &ones)?;
@@ -335,7 +335,7 @@ mod tests {
                 let x = Var::from_tensor(&draw(shape, "x")).unwrap();
                 let found = network.forward(&x).unwrap().sum_all().unwrap().backward().unwrap();
                 let expected = values(found.get(&x).unwrap());
-                let (y, slope) = network.pullback(&x).unwrap();
+                let (y, slope) = network.input_gradient(&x).unwrap();
                 assert_eq!(values(&y), values(&network.forward(&x).unwrap()));
                 assert_eq!(slope.dims(), shape);
                 let largest = expected.iter().fold(0f64, |largest, slope| largest.max(slope.abs()));
@@ -361,7 +361,7 @@ mod tests {
         .detached();
         let x = Var::from_tensor(&draw(&[2, 2, 8, 8], "x")).unwrap();
         let found = network.forward(&x).unwrap().sum_all().unwrap().backward().unwrap();
-        let (_, slope) = network.pullback(&x).unwrap();
+        let (_, slope) = network.input_gradient(&x).unwrap();
         for (found, expected) in values(&slope).iter().zip(values(found.get(&x).unwrap())) {
             assert!((found - expected).abs() < 1e-5, "{found} {expected}");
         }
@@ -369,7 +369,7 @@ mod tests {
 
     /// mean (‖∂y/∂x‖ − 1)², what a penalty is.
     fn penalty(network: &Sequential, x: &Tensor) -> Result<Tensor> {
-        let (y, slope) = network.pullback(x)?;
+        let (y, slope) = network.input_gradient(x)?;
         let lengths = slope.flatten_from(1)?.sqr()?.sum(1)?.sqrt()?; // [B]
         (lengths - 1.0)?.sqr()?.mean_all()? + (y.mean_all()? * 0.1)?
     }
@@ -437,7 +437,7 @@ mod tests {
         ]);
         let x = Var::from_tensor(&draw(&[3, 1, 6, 6], "x")).unwrap();
         let found = network.forward(&x).unwrap().sum_all().unwrap().backward().unwrap();
-        let (_, slope) = network.pullback(&x).unwrap();
+        let (_, slope) = network.input_gradient(&x).unwrap();
         let expected = values(found.get(&x).unwrap());
         for (found, expected) in values(&slope).iter().zip(&expected) {
             assert!((found - expected).abs() < 1e-6, "{found} {expected}");
@@ -451,7 +451,8 @@ mod tests {
     fn batches_that_are_normalised_have_none() {
         let params = Params::new(1, &Device::Cpu);
         let norm = BatchNorm2d::new(&params, "n", 2, Activation::Relu).unwrap();
-        let error = Sequential::new(vec![norm.into()]).pullback(&draw(&[3, 2], "x")).unwrap_err();
+        let error =
+            Sequential::new(vec![norm.into()]).input_gradient(&draw(&[3, 2], "x")).unwrap_err();
         assert!(error.to_string().contains("build the network without it"), "{error}");
     }
 }

@@ -129,33 +129,31 @@ impl Dqn {
         let (sizes, row) = ([config.replay, config.batch], Replay::bytes_of_one(&spec));
         memory::off_policy(&spec, sizes, row, [config.n_envs, config.hidden]).check()?;
         check_learning_rate(config.lr_end, config.lr_steps, config.warmup as u64)?;
+        discrete_actions(&spec)?;
         let rngs = (0..config.n_envs).map(|i| stream(seed, &format!("env/{i}"))).collect();
-        let envs = VecEnv::new(rngs, &make);
-        let spec = envs.spec();
-        discrete_actions(spec)?;
         // One seed and the same names: Q̄ starts as a copy of Q.
         let net = || -> Result<Net> {
             let params = Params::new(seed, device);
-            let q = q_network(&params, spec, config.hidden)?;
+            let q = q_network(&params, &spec, config.hidden)?;
             Ok(Net::new(params, q))
         };
         let (q, target) = (net()?, net()?);
-        let optimizer = config.optimizer.config(config.lr, config.max_grad_norm);
+        let rule = config.optimizer.config(config.lr, config.max_grad_norm);
         Ok(Self {
             seed,
             device: device.clone(),
             actions: vec![0; config.n_envs],
-            replay: Replay::new(config.replay, spec)?,
-            batch: Batch::new(config.batch, spec, device)?,
-            optimizer: Optimizer::new(&q.params, optimizer)?,
+            replay: Replay::new(config.replay, &spec)?,
+            batch: Batch::new(config.batch, &spec, device)?,
+            optimizer: Optimizer::new(&q.params, rule)?,
             q,
             target,
             explore: stream(seed, "explore"),
             sample: stream(seed, "replay"),
             seen: 0,
             updates: 0,
+            envs: VecEnv::new(rngs, &make),
             make,
-            envs,
             config,
         })
     }
@@ -202,10 +200,9 @@ impl Dqn {
         };
         log.tensor("train/loss", &loss)?;
         log.tensor("train/q", &q.mean_all()?)?;
-        let part = Linear { from: 1.0, to: lr_end, over: lr_steps }.at(self.seen);
-        self.optimizer.set_lr(lr * part);
-        let stats = self.optimizer.step(&loss)?;
-        log.scalar("train/grad_norm", stats.grad_norm);
+        let fraction = Linear { from: 1.0, to: lr_end, over: lr_steps }.at(self.seen);
+        self.optimizer.set_lr(lr * fraction);
+        log.scalar("train/grad_norm", self.optimizer.step(&loss)?.grad_norm);
         self.updates += 1;
         log.updated();
         if self.updates.is_multiple_of(target_every) {
@@ -221,12 +218,12 @@ impl Agent for Dqn {
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
-        let (states, actions) = (model.n_states(), model.n_actions());
+        let states = model.n_states();
         let mut table = Table::unknown(model);
         for (first, obs) in one_hot_batches(states, self.config.batch) {
             let obs = Tensor::from_slice(&obs, (obs.len() / states, states), &self.device)?;
             let q: Vec<f32> = self.q.frozen.forward(&obs)?.flatten_all()?.to_vec1()?; // [rows·A]
-            for (row, q) in q.chunks_exact(actions).enumerate() {
+            for (row, q) in q.chunks_exact(model.n_actions()).enumerate() {
                 table.set(model, first + row, |action| f64::from(q[action]));
             }
         }

@@ -115,14 +115,12 @@ impl Reinforce {
         let params = Params::new(seed, device);
         let (policy, head) = policy_network(&params, spec, config.shape())?;
         let optimizer = |lr| config.optimizer.on_policy(lr, optimizer_eps, max_grad_norm);
-        let value = match config.baseline {
-            Baseline::None | Baseline::Mean => None,
-            Baseline::Value => {
-                let params = Params::new(seed, device);
-                let net = critic_network(&params, spec, config.shape())?;
-                Some(ValueFunction::new(Net::new(params, net), optimizer(config.value_lr))?)
-            }
-        };
+        let mut value = None;
+        if config.baseline == Baseline::Value {
+            let params = Params::new(seed, device);
+            let net = critic_network(&params, spec, config.shape())?;
+            value = Some(ValueFunction::new(Net::new(params, net), optimizer(config.value_lr))?);
+        }
         Ok(Self {
             optimizer: Optimizer::new(&params, optimizer(config.lr))?,
             policy: Net::new(params, policy),
@@ -159,10 +157,8 @@ impl Reinforce {
         let mut bootstrap = vec![0.0; rollout.len()];
         rollout.next_values(&truncated, &[], &mut bootstrap);
         let (whole, to_go) = rollout.episode_returns(gamma, &bootstrap);
-        Ok(match self.config.returns {
-            Returns::ToGo => (to_go.clone(), to_go),
-            Returns::Whole => (whole, to_go),
-        })
+        let credit = if self.config.returns == Returns::Whole { whole } else { to_go.clone() };
+        Ok((credit, to_go))
     }
 
     /// Advantages G − b of every step, and the targets of V; `[B]` each.

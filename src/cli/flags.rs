@@ -1,5 +1,5 @@
 //! Parameters as flags: hyper-parameters, seed and plan of an algorithm, options of environments and data sets.
-use crate::registry::{Algorithm, Subject};
+use crate::registry::{Algorithm, Subject, subjects};
 use crate::run::layer::{Layer, Typed, converted, fields};
 use anyhow::Result;
 use clap::parser::ValueSource;
@@ -164,7 +164,7 @@ fn as_typed(name: &str) -> String {
 /// Each option, with the environments or data sets that have it.
 fn subject_fields(subject: Subject) -> BTreeMap<String, Vec<(&'static str, Field)>> {
     let mut all = BTreeMap::<_, Vec<_>>::new();
-    for (name, fields) in subject.all() {
+    for (name, fields) in subjects(subject) {
         for field in fields() {
             all.entry(field.name.to_owned()).or_default().push((name, field));
         }

@@ -1,7 +1,9 @@
 //! All there is: the tables of lab, and the entries of a user's own.
+use super::Fields;
 use super::algorithms::{ALGORITHMS, Algorithm};
 use super::data::{DATA, DataEntry};
 use super::environments::{ENVS, EnvEntry};
+use super::job::Subject;
 use crate::usage::Usage;
 use std::sync::OnceLock;
 
@@ -97,4 +99,12 @@ pub fn algorithm(name: &str) -> Result<&'static Algorithm, Usage> {
 /// [`Usage`], with the nearest name.
 pub fn data_set(name: &str) -> Result<&'static DataEntry, Usage> {
     super::find("data set", name, data_sets(), |entry| entry.name)
+}
+
+/// The name and the options of everything that can be learned from.
+pub fn subjects(kind: Subject) -> Vec<(&'static str, Fields)> {
+    match kind {
+        Subject::Env => envs().iter().map(|entry| (entry.name, entry.options)).collect(),
+        Subject::Data => data_sets().iter().map(|entry| (entry.name, entry.options)).collect(),
+    }
 }

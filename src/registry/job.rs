@@ -1,5 +1,5 @@
 //! What learners are made from.
-use super::{Fields, Options, Source, data_sets, envs};
+use super::Options;
 use crate::usage::Usage;
 use agents::tabular::Problem;
 use agents::{MakeEnv, discrete_actions};
@@ -42,14 +42,6 @@ impl Subject {
         match self {
             Self::Env => "environment",
             Self::Data => "data set",
-        }
-    }
-
-    /// All there are: the name, and the options.
-    pub fn all(self) -> Vec<(&'static str, Fields)> {
-        match self {
-            Self::Env => envs().iter().map(|entry| (entry.name, entry.options)).collect(),
-            Self::Data => data_sets().iter().map(|entry| (entry.name, entry.options)).collect(),
         }
     }
 }
@@ -105,14 +97,9 @@ impl Job<'_> {
     /// If they are not known.
     pub fn mdp(&self) -> Result<&dyn Mdp> {
         self.mdp.as_deref().ok_or_else(|| {
-            let known = envs().iter().filter(|entry| matches!(entry.source, Source::Mdp(..)));
-            let known: Vec<_> = known.map(|entry| entry.name).collect();
-            Usage(format!(
-                "--env: a planner needs to know the outcomes of every action, and this environment \
-                 only draws them; give one of {}",
-                known.join(", ")
-            ))
-            .into()
+            let sentence = "--env: a planner needs to know the outcomes of every action, and this environment only \
+                            draws them; give one whose outcomes are known, as frozen-lake, gridworld or taxi";
+            Usage(sentence.to_owned()).into()
         })
     }
 

@@ -102,7 +102,8 @@ impl Config {
             return Err(self.wrong("patience", "must be at least 1").into());
         }
         let Some(named) = self.all.get(kind.key()).and_then(Value::as_str) else {
-            let known: Vec<_> = kind.all().into_iter().map(|(name, _)| name).collect();
+            let known: Vec<_> =
+                registry::subjects(kind).into_iter().map(|(name, _)| name).collect();
             let sentence = format!("--{} is missing: give one of {}", kind.key(), known.join(", "));
             return Err(Usage(sentence).into());
         };

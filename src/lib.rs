@@ -34,12 +34,12 @@ pub use {agents, candle_core, envs, generative, nn, params, rand, train};
 /// Everything that a program or a notebook needs to train, and to define environments, algorithms and models.
 pub mod prelude {
     pub use crate::App;
-    pub use crate::registry::{Algorithm, Build, DataJob, EnvEntry, Job};
+    pub use crate::registry::{Algorithm, Build, DataJob, EnvEntry, Family, Job};
     pub use agents::tabular::*;
     pub use agents::{
         ActionBatch, ActorCritic, ActorCriticConfig, Agent, Baseline, Dqn, DqnConfig, MakeEnv,
-        Mode, OptimizerName, Ppo, PpoConfig, Reinforce, ReinforceConfig, Replay, discrete_actions,
-        evaluate,
+        Mode, Net, OptimizerName, Ppo, PpoConfig, Reinforce, ReinforceConfig, Replay,
+        discrete_actions, evaluate,
     };
     pub use anyhow::Result;
     pub use candle_core::{DType, Device, Module, Tensor};

@@ -43,6 +43,21 @@ fn an_environment_of_ones_own_trains_plays_is_scored_resumed_and_drawn() {
 }
 
 #[test]
+fn a_network_of_candle_nn_trains_and_resumes_to_the_bit() {
+    let dir = tempfile::tempdir().unwrap();
+    let train = "my-dqn --env cartpole --quiet --warmup 100 --test-episodes 5 --json --seed 3";
+    let hash = |told: String| {
+        serde_json::from_str::<serde_json::Value>(&told).unwrap()["params_hash"].clone()
+    };
+    let own = |args: &str| ok("own_network", args, dir.path());
+    let whole = hash(own(&format!("{train} --steps 900 --out whole")));
+    own(&format!("{train} --steps 500 --out parts"));
+    assert_eq!(hash(own("resume parts --steps 900 --quiet --json")), whole);
+    let other = train.replace("--seed 3", "--seed 4");
+    assert_ne!(hash(own(&format!("{other} --steps 900 --out other"))), whole);
+}
+
+#[test]
 fn a_dqn_is_trained_and_a_vae_sampled_in_a_few_lines() {
     let dir = tempfile::tempdir().unwrap();
     let told = ok("dqn", "", dir.path());

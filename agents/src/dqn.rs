@@ -12,8 +12,8 @@ use crate::{
     ActionBatch, Agent, Batch, MakeEnv, Mode, OptimizerName, Replay, discrete_actions, q_network,
 };
 use anyhow::Result;
-use candle_core::{D, Device, Module as _, Tensor};
-use envs::VecEnv;
+use candle_core::{D, Device, Tensor};
+use envs::{Spec, VecEnv};
 use nn::{Optimizer, Params, loss, select};
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
@@ -120,6 +120,26 @@ impl Dqn {
     /// [`BadValue`] where a hyper-parameter is out of range; where the observation's shape has no
     /// network; where actions are vectors.
     pub fn new(make: MakeEnv, config: DqnConfig, seed: u64, device: &Device) -> Result<Self> {
+        let hidden = config.hidden;
+        let network = |params: Params, spec: &Spec| {
+            let q = q_network(&params, spec, hidden)?;
+            Ok(Net::new(params, q))
+        };
+        Self::with_network(make, config, seed, device, &network)
+    }
+
+    /// An untrained agent whose Q and Q̄ are made by `network`, from observations `[B, …]` to `[B, A]`, with
+    /// parameters in the store that it is given. [`Net::of_module`] takes a model of candle-nn.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and errors of `network`.
+    pub fn with_network(
+        make: MakeEnv,
+        config: DqnConfig,
+        seed: u64,
+        device: &Device,
+        network: &dyn Fn(Params, &Spec) -> candle_core::Result<Net>,
+    ) -> Result<Self> {
         config.check()?;
         if config.warmup > config.replay {
             let fits = "must not be more than --replay holds";
@@ -132,11 +152,7 @@ impl Dqn {
         discrete_actions(&spec)?;
         let rngs = (0..config.n_envs).map(|i| stream(seed, &format!("env/{i}"))).collect();
         // One seed and the same names: Q̄ starts as a copy of Q.
-        let net = || -> Result<Net> {
-            let params = Params::new(seed, device);
-            let q = q_network(&params, &spec, config.hidden)?;
-            Ok(Net::new(params, q))
-        };
+        let net = || network(Params::new(seed, device), &spec);
         let (q, target) = (net()?, net()?);
         let rule = config.optimizer.config(config.lr, config.max_grad_norm);
         Ok(Self {

@@ -28,7 +28,7 @@ pub use actor_critic::{
 pub use agent::{Agent, MakeEnv};
 pub use dqn::{Dqn, DqnConfig, Loss, td_target};
 pub use evaluation::{actions_rng, episodes, evaluate};
-pub use net::q_network;
+pub use net::{Net, q_network};
 pub use on_policy::nets::{Sharing, Start};
 pub use on_policy::returns::{Baseline, Returns};
 pub use on_policy::rollout::Rollout;

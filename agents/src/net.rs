@@ -1,20 +1,37 @@
 //! Networks of agents.
-use candle_core::{Result, bail};
+use candle_core::{Module, Result, Tensor, bail};
 use envs::Spec;
-use nn::{Activation, Conv2d, Conv2dConfig, Flatten, Frozen, Linear, Params, Sequential};
+use nn::{Activation, Conv2d, Conv2dConfig, Flatten, Linear, Params, Sequential};
+use std::rc::Rc;
 
 /// A network with its parameters.
-pub(crate) struct Net {
+pub struct Net {
     pub(crate) params: Params,
-    pub(crate) online: Sequential,
-    /// The network without gradients, always with the current parameters: see [`Sequential::frozen`].
-    pub(crate) frozen: Frozen,
+    pub(crate) online: Rc<dyn Module>,
+    /// The network without gradients, always with the current parameters.
+    pub(crate) frozen: Rc<dyn Module>,
 }
 
 impl Net {
     /// The network `online`, whose parameters are `params`.
-    pub(crate) fn new(params: Params, online: Sequential) -> Self {
-        Self { frozen: online.frozen(), params, online }
+    pub fn new(params: Params, online: Sequential) -> Self {
+        Self { frozen: Rc::new(online.frozen()), online: Rc::new(online), params }
+    }
+
+    /// A module of candle-nn, or of your own, whose parameters are `params`: made by
+    /// [`Params::var_builder`], they are seeded, saved and learned like those of lab's layers.
+    pub fn of_module(params: Params, module: impl Module + 'static) -> Self {
+        let online: Rc<dyn Module> = Rc::new(module);
+        Self { frozen: Rc::new(Detached(Rc::clone(&online))), online, params }
+    }
+}
+
+/// A module from which no gradient comes: the graph that it builds is dropped.
+struct Detached(Rc<dyn Module>);
+
+impl Module for Detached {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(self.0.forward(&x.detach())?.detach())
     }
 }
 

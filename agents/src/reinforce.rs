@@ -17,7 +17,7 @@ use crate::on_policy::value::ValueFunction;
 use crate::tabular::{self, Model, Table};
 use crate::{ActionBatch, Agent, MakeEnv, Mode, OptimizerName, memory};
 use anyhow::Result;
-use candle_core::{Device, Module as _, Tensor};
+use candle_core::{Device, Tensor};
 use nn::{Optimizer, Params};
 use one_step::OneStepUpdates;
 use train::{

@@ -42,6 +42,7 @@ mod ops;
 mod optim;
 mod params;
 mod process;
+mod var_builder;
 
 pub use activation::Activation;
 pub use host::HostTensor;

@@ -3,7 +3,7 @@ use crate::{Init, ops};
 use candle_core::{Device, Result, Shape, Tensor, Var, bail};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use train::{Checkpoint, stream};
+use train::{Checkpoint, Rng, stream};
 
 /// A network's parameters, in `f32`, and the other state that belongs to it: its buffers, like the
 /// running statistics of a batch normalisation.
@@ -78,6 +78,11 @@ impl Params {
         all.into_iter().map(|(name, entry)| (name, entry.var)).collect()
     }
 
+    /// Where the parameters live.
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// How many numbers there are to learn.
     pub fn count(&self) -> usize {
         self.named().iter().map(|(_, var)| var.elem_count()).sum()
@@ -122,14 +127,38 @@ impl Params {
         checkpoint.tensors(name, &all.collect::<Vec<_>>())
     }
 
+    /// The parameter `name`, created from what `draw` gives, given the number of values, if it is not there: in
+    /// candle-nn a name that is asked for again is the same parameter.
+    pub(crate) fn shared(
+        &self,
+        name: &str,
+        shape: Shape,
+        draw: impl FnOnce(usize, &mut Rng) -> Result<Vec<f32>>,
+    ) -> Result<Tensor> {
+        let there = self.lock().get(name).map(|entry| entry.var.clone());
+        match there {
+            Some(var) if *var.shape() == shape => Ok(var.as_tensor().clone()),
+            _ => Ok(self.create(name, shape, draw, Role::Parameter)?.into_inner()),
+        }
+    }
+
     fn insert(&self, name: &str, shape: Shape, init: Init, role: Role) -> Result<Var> {
+        self.create(name, shape, |n, rng| init.draw(n, rng), role)
+    }
+
+    fn create(
+        &self,
+        name: &str,
+        shape: Shape,
+        draw: impl FnOnce(usize, &mut Rng) -> Result<Vec<f32>>,
+        role: Role,
+    ) -> Result<Var> {
         let mut vars = self.lock();
         if let Some(Entry { var, .. }) = vars.get(name) {
             bail!("parameter {name} {shape:?} exists already, with shape {:?}", var.shape())
         }
         let mut rng = stream(self.seed, &format!("init/{name}"));
-        let values = init
-            .draw(shape.elem_count(), &mut rng)
+        let values = draw(shape.elem_count(), &mut rng)
             .map_err(|error| error.context(format!("parameter {name} {shape:?}")))?;
         let var = Var::from_vec(values, shape, &self.device)?;
         vars.insert(name.to_owned(), Entry { var: var.clone(), role });

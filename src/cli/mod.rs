@@ -11,10 +11,12 @@ mod play;
 mod plot;
 mod reproduce;
 mod resume;
+mod runs;
 mod sample;
+mod shell;
 mod train;
 
-use crate::registry::{self, BadOption, Tables, algorithms};
+use crate::registry::{self, BadOption, Family, Tables, algorithms};
 use crate::run::machine::Verbosity;
 use crate::usage::Usage;
 use ::train::{BadValue, ConfigChanged};
@@ -84,10 +86,41 @@ fn command() -> Command {
         list::Args::augment_args(Command::new("list")),
         check::Args::augment_args(Command::new("check")),
         reproduce::Args::augment_args(Command::new("reproduce")),
+        runs::Args::augment_args(Command::new("runs")),
+        shell::Completions::augment_args(Command::new("completions")),
+        shell::Man::augment_args(Command::new("man")),
     ];
-    root.subcommands(training)
+    let root = root
+        .subcommands(training)
         .subcommand(config::command())
-        .subcommands(others.map(with_negative_numbers))
+        .subcommands(others.map(with_negative_numbers));
+    let groups = groups(&root);
+    root.help_template("{about}\n\n{usage-heading} {usage}\n\n{after-help}\nOptions:\n{options}\n")
+        .after_help(groups)
+}
+
+/// The subcommands in groups, a line each.
+fn groups(root: &Command) -> String {
+    let line = |name: &str| {
+        let about = root.find_subcommand(name).and_then(Command::get_about);
+        let about = about.map(ToString::to_string).unwrap_or_default();
+        format!("  {name:20}{}\n", about.trim_start_matches("Train: "))
+    };
+    let mut text = String::new();
+    for family in Family::ALL {
+        let of = algorithms().iter().filter(|algorithm| algorithm.family == family);
+        let lines: String = of.map(|algorithm| line(algorithm.name)).collect();
+        text += &format!("{}:\n{lines}\n", family.heading());
+    }
+    for (heading, names) in [
+        ("Runs", &["resume", "eval", "play", "sample", "plot", "runs"][..]),
+        ("Answer key and experiments", &["check", "reproduce"]),
+        ("Tools", &["list", "config", "data", "completions", "man"]),
+    ] {
+        let lines: String = names.iter().map(|name| line(name)).collect();
+        text += &format!("{heading}:\n{lines}\n");
+    }
+    text
 }
 
 /// Has flags take `-1` for a value, which they then refuse by what it is, and not for a flag.
@@ -114,6 +147,13 @@ fn run(matches: &clap::ArgMatches, out: &mut dyn Write) -> Result<ExitCode> {
         "plot" => done(plot::run(&plot::Args::from_arg_matches(matches)?, out)),
         "list" => done(list::run(&list::Args::from_arg_matches(matches)?, out)),
         "check" => check::run(&check::Args::from_arg_matches(matches)?, out),
+        "runs" => done(runs::run(&runs::Args::from_arg_matches(matches)?, out)),
+        "completions" => done(shell::completions(
+            &shell::Completions::from_arg_matches(matches)?,
+            command(),
+            out,
+        )),
+        "man" => done(shell::man(&shell::Man::from_arg_matches(matches)?, command(), out)),
         "reproduce" => reproduce::run(&reproduce::Args::from_arg_matches(matches)?, out),
         name => {
             let algorithm = registry::algorithm(name)?;
@@ -139,7 +179,13 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_command_line_is_consistent() {
-        super::command().debug_assert();
+    fn the_command_line_is_consistent_and_help_names_all_of_it() {
+        let command = super::command();
+        let groups = super::groups(&command);
+        for subcommand in command.get_subcommands() {
+            let name = format!("\n  {} ", subcommand.get_name());
+            assert!(groups.contains(&name), "{name} is in no group");
+        }
+        command.debug_assert();
     }
 }

@@ -24,6 +24,8 @@ use train::Plan;
 pub struct Algorithm {
     /// The subcommand.
     pub name: &'static str,
+    /// The group that help lists it in.
+    pub family: Family,
     /// Shorter names of it.
     pub aliases: &'static [&'static str],
     /// One line about it.
@@ -36,6 +38,34 @@ pub struct Algorithm {
     pub hyper: Fields,
     /// How to make an untrained learner, and from what.
     pub build: Build,
+}
+
+/// A group of algorithms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// Planners on known MDPs.
+    Planning,
+    /// Learners of tables, or of values linear in the observation.
+    Tabular,
+    /// Learners of networks that act.
+    Deep,
+    /// Models of data.
+    Generative,
+}
+
+impl Family {
+    /// Every group, in the order of help.
+    pub const ALL: [Self; 4] = [Self::Planning, Self::Tabular, Self::Deep, Self::Generative];
+
+    /// Its heading.
+    pub fn heading(self) -> &'static str {
+        match self {
+            Self::Planning => "Planning on known MDPs",
+            Self::Tabular => "Tabular and linear learning",
+            Self::Deep => "Deep reinforcement learning",
+            Self::Generative => "Generative models",
+        }
+    }
 }
 
 /// How to make an untrained learner.
@@ -111,6 +141,7 @@ const ON_POLICY: Plan = Plan {
 pub(super) const ALGORITHMS: &[Algorithm] = &[
     Algorithm {
         name: "actor-critic",
+        family: Family::Deep,
         aliases: &["a2c"],
         about: "Advantage actor-critic (Mnih et al. 2016), also with Q as the critic",
         unit: "transitions",
@@ -125,6 +156,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
     },
     Algorithm {
         name: "double-q-learning",
+        family: Family::Tabular,
         aliases: &[],
         about: "Double Q-learning (van Hasselt 2010)",
         unit: "transitions",
@@ -137,6 +169,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
     },
     Algorithm {
         name: "dqn",
+        family: Family::Deep,
         aliases: &[],
         about: "Deep Q-network (Mnih et al. 2015)",
         unit: "transitions",
@@ -158,6 +191,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
     },
     Algorithm {
         name: "dyna-q",
+        family: Family::Tabular,
         aliases: &[],
         about: "Dyna-Q and Dyna-Q+: Q-learning, also from memory (Sutton 1990)",
         unit: "transitions",
@@ -170,6 +204,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
     },
     Algorithm {
         name: "expected-sarsa",
+        family: Family::Tabular,
         aliases: &[],
         about: "Expected Sarsa (van Seijen et al. 2009), also with n steps",
         unit: "transitions",
@@ -182,6 +217,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
     },
     Algorithm {
         name: "fitted-q",
+        family: Family::Tabular,
         aliases: &[],
         about: "Fitted Q-iteration on a fixed set of transitions (Ernst et al. 2005)",
         unit: "regressions",
@@ -195,6 +231,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
     },
     Algorithm {
         name: "gan",
+        family: Family::Generative,
         aliases: &[],
         about: "Generative adversarial networks (Goodfellow et al. 2014)",
         unit: "samples",
@@ -214,6 +251,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
     },
     Algorithm {
         name: "image-transformer",
+        family: Family::Generative,
         aliases: &["image-gpt", "igpt"],
         about: "A causal transformer over the numbers of a picture (Chen et al. 2020); small pictures",
         unit: "pictures",
@@ -227,6 +265,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
     },
     Algorithm {
         name: "linear-q",
+        family: Family::Tabular,
         aliases: &[],
         about: "Q-learning with q linear in the observation",
         unit: "transitions",
@@ -240,6 +279,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
     },
     Algorithm {
         name: "made",
+        family: Family::Generative,
         aliases: &[],
         about: "MADE: exact likelihoods by masked dense layers (Germain et al. 2015)",
         unit: "pictures",
@@ -253,6 +293,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
     },
     Algorithm {
         name: "mc-prediction",
+        family: Family::Tabular,
         aliases: &[],
         about: "Monte Carlo prediction of a given policy, also off-policy (Sutton & Barto, chapter 5)",
         unit: "transitions",
@@ -265,6 +306,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
     },
     Algorithm {
         name: "model-based",
+        family: Family::Tabular,
         aliases: &[],
         about: "Planning in a model that is estimated from what was seen",
         unit: "transitions",
@@ -277,6 +319,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
     },
     Algorithm {
         name: "monte-carlo",
+        family: Family::Tabular,
         aliases: &["mc"],
         about: "Monte Carlo control: on-policy, exploring starts or off-policy (Sutton & Barto, chapter 5)",
         unit: "transitions",
@@ -289,6 +332,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
     },
     Algorithm {
         name: "pixelcnn",
+        family: Family::Generative,
         aliases: &[],
         about: "PixelCNN: exact likelihoods, number by number (van den Oord et al. 2016)",
         unit: "pictures",
@@ -302,6 +346,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
     },
     Algorithm {
         name: "policy-evaluation",
+        family: Family::Planning,
         aliases: &["pe"],
         about: "Evaluation of a given policy on a known MDP (Sutton & Barto, section 4.1)",
         unit: "sweeps",
@@ -311,6 +356,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
     },
     Algorithm {
         name: "policy-iteration",
+        family: Family::Planning,
         aliases: &["pi"],
         about: "Policy iteration on a known MDP (Howard 1960), modified (Puterman & Shin 1978)",
         unit: "improvements",
@@ -320,6 +366,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
     },
     Algorithm {
         name: "ppo",
+        family: Family::Deep,
         aliases: &[],
         about: "Proximal policy optimisation (Schulman et al. 2017)",
         unit: "transitions",
@@ -334,6 +381,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
     },
     Algorithm {
         name: "q-iteration",
+        family: Family::Planning,
         aliases: &["qi"],
         about: "Q iteration on a known MDP",
         unit: "sweeps",
@@ -343,6 +391,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
     },
     Algorithm {
         name: "q-learning",
+        family: Family::Tabular,
         aliases: &[],
         about: "Q-learning (Watkins 1989), also with traces",
         unit: "transitions",
@@ -355,6 +404,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
     },
     Algorithm {
         name: "reinforce",
+        family: Family::Deep,
         aliases: &[],
         about: "REINFORCE, also with a baseline (Williams 1992)",
         unit: "transitions",
@@ -369,6 +419,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
     },
     Algorithm {
         name: "sarsa",
+        family: Family::Tabular,
         aliases: &[],
         about: "Sarsa (Rummery & Niranjan 1994), also with n steps or traces",
         unit: "transitions",
@@ -381,6 +432,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
     },
     Algorithm {
         name: "td",
+        family: Family::Tabular,
         aliases: &[],
         about: "Temporal-difference prediction of a given policy (Sutton 1988), also with n steps or traces",
         unit: "transitions",
@@ -393,6 +445,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
     },
     Algorithm {
         name: "vae",
+        family: Family::Generative,
         aliases: &[],
         about: "Variational auto-encoder (Kingma & Welling 2014), importance-weighted, or the plain one",
         unit: "pictures",
@@ -406,6 +459,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
     },
     Algorithm {
         name: "value-iteration",
+        family: Family::Planning,
         aliases: &["vi"],
         about: "Value iteration on a known MDP (Bellman 1957)",
         unit: "sweeps",
@@ -417,6 +471,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
     },
     Algorithm {
         name: "vq-vae",
+        family: Family::Generative,
         aliases: &["vqvae"],
         about: "Vector-quantised variational auto-encoder (van den Oord et al. 2017)",
         unit: "pictures",

@@ -10,7 +10,7 @@ mod environments;
 mod job;
 mod presets;
 
-pub use algorithms::{Algorithm, Build};
+pub use algorithms::{Algorithm, Build, Family};
 pub(crate) use all::{Tables, add};
 pub use all::{algorithm, algorithms, data_set, data_sets, env, envs, subjects};
 pub(crate) use bad_option::BadOption;

@@ -380,6 +380,46 @@ fn numbers_and_names_are_taken_as_users_of_other_libraries_type_them() {
 }
 
 #[test]
+fn runs_are_listed_with_their_settings_and_scores() {
+    let lab = Lab::new();
+    for (alpha, seed) in [("0.1", 1), ("0.5", 2)] {
+        lab.ok(&format!(
+            "q-learning --env frozen-lake --alpha {alpha} --seed {seed} --steps 300 --test-episodes 3 --quiet"
+        ));
+    }
+    fs::create_dir(lab.path("runs/no-run")).unwrap();
+    let told = lab.ok("runs --show alpha,slippery");
+    let rows: Vec<Vec<_>> =
+        told.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
+    assert_eq!(rows.len(), 3, "{told}");
+    assert_eq!(rows[0][..4], ["run", "algorithm", "subject", "seed"]);
+    let of = |row: &Vec<&str>| [row[1], row[3], row[4], row[5], row[6], row[8], row[9]].join(" ");
+    assert_eq!(of(&rows[1]), "q-learning 1 300 finished return 0.1 true", "{told}");
+    assert_eq!(of(&rows[2]), "q-learning 2 300 finished return 0.5 true", "{told}");
+    let json: Value = serde_json::from_str(&lab.ok("runs --json")).unwrap();
+    assert_eq!(json["runs"][1]["seed"], 2);
+    assert_eq!(lab.run("runs nowhere").status.code(), Some(1));
+}
+
+#[test]
+fn help_is_in_groups_and_shells_are_told_of_it() {
+    let lab = Lab::new();
+    let help = lab.ok("--help");
+    for heading in
+        ["Planning on known MDPs:", "Deep reinforcement learning:", "Generative models:", "Runs:"]
+    {
+        assert!(help.contains(heading), "{help}");
+    }
+    assert!(lab.ok("completions bash").contains("--learning-rate"));
+    let page = lab.ok("man dqn");
+    assert!(
+        page.starts_with(".ie") && page.contains("lab\\-dqn") && page.contains("learning rate"),
+        "{page}"
+    );
+    assert_eq!(lab.run("man dqm").status.code(), Some(2));
+}
+
+#[test]
 fn a_preset_and_the_options_of_an_environment_are_shown_in_full() {
     let lab = Lab::new();
     let preset = lab.ok("list presets dqn-catch");

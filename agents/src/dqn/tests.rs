@@ -208,3 +208,20 @@ fn without_a_discount_play_comes_to_an_end_all_the_same() {
         assert_eq!(agent.evaluate(Split::Test).unwrap().value(), 10.0, "seed {seed}");
     }
 }
+
+#[test]
+fn a_module_of_candle_nn_acts_without_a_graph_and_by_its_present_parameters() {
+    let params = Params::new(1, &Device::Cpu);
+    let module = candle_nn::linear(2, 2, params.var_builder().pp("out")).unwrap();
+    let net = Net::of_module(params, module);
+    let x = Tensor::ones((1, 2), candle_core::DType::F32, &Device::Cpu).unwrap();
+    let rows = |module: &dyn candle_core::Module| {
+        let y = module.forward(&x).unwrap();
+        (y.to_vec2::<f32>().unwrap(), y.track_op())
+    };
+    let (before, _) = rows(&*net.frozen);
+    let loss = net.online.forward(&x).unwrap().sum_all().unwrap();
+    Optimizer::new(&net.params, nn::OptimizerConfig::adam(0.1)).unwrap().step(&loss).unwrap();
+    let ((online, graph), (frozen, no_graph)) = (rows(&*net.online), rows(&*net.frozen));
+    assert!(frozen != before && frozen == online && graph && !no_graph);
+}

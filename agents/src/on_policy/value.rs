@@ -1,7 +1,7 @@
 //! A value function with a network and an optimiser of its own.
 use crate::net::Net;
 use anyhow::Result;
-use candle_core::{Module as _, Tensor};
+use candle_core::Tensor;
 use nn::{Optimizer, OptimizerConfig, loss};
 use train::{Checkpoint, Log};
 

@@ -58,6 +58,31 @@ fn a_network_of_candle_nn_trains_and_resumes_to_the_bit() {
 }
 
 #[test]
+fn an_algorithm_and_a_data_set_of_ones_own_resume_to_the_bit() {
+    let dir = tempfile::tempdir().unwrap();
+    let hash = |told: String| {
+        serde_json::from_str::<serde_json::Value>(&told).unwrap()["params_hash"].clone()
+    };
+    for (name, train, [half, whole]) in [
+        ("own_algorithm", "climber --env cartpole --deviation 1", [60, 120]),
+        (
+            "own_data",
+            "vae --data rings --n-train 300 --n-test 50 --hidden 16 --latents 2",
+            [600, 900],
+        ),
+    ] {
+        let own = |args: &str| hash(ok(name, &format!("{args} --quiet --json"), dir.path()));
+        let at_once = own(&format!("{train} --steps {whole} --out {name}-whole"));
+        own(&format!("{train} --steps {half} --out {name}-parts"));
+        assert_eq!(own(&format!("resume {name}-parts --steps {whole}")), at_once, "{name}");
+    }
+    let result = std::fs::read_to_string(dir.path().join("own_algorithm-whole/result.json"));
+    let result: serde_json::Value = serde_json::from_str(&result.unwrap()).unwrap();
+    let reached = result["eval"]["return"]["mean"].as_f64().unwrap();
+    assert!(reached > 100.0, "an upright pole for a while: {reached}");
+}
+
+#[test]
 fn a_dqn_is_trained_and_a_vae_sampled_in_a_few_lines() {
     let dir = tempfile::tempdir().unwrap();
     let told = ok("dqn", "", dir.path());

@@ -34,7 +34,7 @@ fn dependencies_point_one_way() {
 
 #[test]
 fn presets_are_all_registered() {
-    let files = fs::read_dir(root().join("examples/presets")).unwrap();
+    let files = fs::read_dir(root().join("src/registry/presets")).unwrap();
     let mut files: Vec<_> =
         files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
     files.sort();

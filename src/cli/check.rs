@@ -6,7 +6,7 @@ use anyhow::Result;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Compare with what is published: our numbers beside the books', pass or fail
+/// Compare lab's numbers with published ones
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Checks to run (`lab list checks`) [default: all quick ones]

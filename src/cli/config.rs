@@ -12,7 +12,7 @@ use std::io::Write;
 /// The subcommand, which takes what every training command takes.
 pub(super) fn command() -> Command {
     Command::new("config")
-        .about("Print the configuration that a training command would run, as TOML for --config")
+        .about("Print the configuration of a training command as TOML")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand_value_name("ALGORITHM")

@@ -9,7 +9,7 @@ use generative::data::{DOWNLOADS, Got};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Fetch a data set, or look at one
+/// Download or show a data set
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]

@@ -15,8 +15,9 @@ use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Score the saved model of a run: mean return over episodes without exploration, or its measures on
-/// the test pictures
+/// Score the saved model of a run
+///
+/// Mean return over episodes without exploration, or the measures of a model on the test images.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Run directory

@@ -8,7 +8,7 @@ use params::{Field, plain};
 use serde_json::Value;
 use std::io::Write;
 
-/// List algorithms, environments, data sets, presets, checks or reproductions, a line each
+/// List algorithms, environments, data sets, presets or checks
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Kind to list

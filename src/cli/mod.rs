@@ -95,7 +95,7 @@ fn command() -> Command {
         .subcommand(config::command())
         .subcommands(others.map(with_negative_numbers));
     let groups = groups(&root);
-    root.help_template("{about}\n\n{usage-heading} {usage}\n\n{after-help}\nOptions:\n{options}\n")
+    root.help_template("{about}\n\n{usage-heading} {usage}\n{after-help}\nOptions:\n{options}\n")
         .after_help(groups)
 }
 

@@ -12,7 +12,7 @@ use std::io::{IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Watch a trained agent: in the terminal, or as a picture
+/// Watch a trained agent, in the terminal or as a GIF
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Run directory

@@ -12,7 +12,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Draw the learning curves of one or several runs as SVG and PNG
+/// Plot the learning curves of runs as SVG and PNG
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Run directories

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
-/// Run an experiment of the literature or the course whole: its figures, its numbers beside theory's
+/// Reproduce a published experiment: figures, and numbers beside theory
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// What to reproduce (`lab list reproductions`)

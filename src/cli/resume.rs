@@ -14,7 +14,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Go on exactly where a run stopped: the result is that of a run that never did
+/// Continue a run exactly where it stopped
+///
+/// The result is that of a run that never stopped.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Run directory

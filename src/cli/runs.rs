@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// List runs: algorithm, subject, seed, steps, outcome and score of each
+/// List runs with their settings and scores
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Directories that hold runs [default: runs]

@@ -9,7 +9,7 @@ use generative::measures::above_nearest;
 use std::io::Write;
 use std::path::PathBuf;
 
-/// Draw from a generative model
+/// Sample from a trained generative model
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Run directory

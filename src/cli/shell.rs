@@ -5,14 +5,18 @@ use clap::Command;
 use clap_complete::Shell;
 use std::io::Write;
 
-/// Print the completions of a shell, as in `source <(lab completions bash)`
+/// Print completions for a shell
+///
+/// As in `source <(lab completions bash)`.
 #[derive(clap::Args)]
 pub(super) struct Completions {
     /// The shell
     shell: Shell,
 }
 
-/// Print the manual page of lab, or of one of its subcommands, as in `lab man dqn | man -l -`
+/// Print the manual page of lab or of a subcommand
+///
+/// As in `lab man dqn | man -l -`.
 #[derive(clap::Args)]
 pub(super) struct Man {
     /// The subcommand [default: lab itself]

@@ -8,12 +8,12 @@ pub struct Preset {
     pub text: &'static str,
 }
 
-/// The files of these names in examples/presets.
+/// The files of these names in src/registry/presets.
 macro_rules! presets {
     ($($name:literal,)*) => {
         &[$(Preset {
             name: $name,
-            text: include_str!(concat!("../../examples/presets/", $name, ".toml")),
+            text: include_str!(concat!("presets/", $name, ".toml")),
         },)*]
     };
 }

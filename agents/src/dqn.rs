@@ -7,7 +7,9 @@
 use crate::evaluation::{Episodes, evaluate};
 use crate::memory;
 use crate::net::Net;
-use crate::tabular::{APPROXIMATE_HASTE, Model, Policy, Table, hastened, one_hot_batches};
+use crate::tabular::{
+    APPROXIMATE_HASTE, Model, Policy, Table, hastened, note_haste, one_hot_batches,
+};
 use crate::{
     ActionBatch, Agent, Batch, MakeEnv, Mode, OptimizerName, Replay, discrete_actions, q_network,
 };
@@ -253,6 +255,7 @@ impl Agent for Dqn {
 
 impl Learner for Dqn {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
+        note_haste(self.config.gamma, self.seen, log);
         let train_every = self.config.train_every;
         let epsilon = self.epsilon();
         log.scalar("train/epsilon", epsilon);

@@ -6,7 +6,7 @@ use crate::run::machine::progress;
 use crate::run::trained::{Learned, Trained, With};
 use crate::told;
 use crate::usage::Usage;
-use ::train::{Evaluation, Measure, Split, Which, pulse, stream};
+use ::train::{Ends, Evaluation, Measure, Split, Which, pulse, stream};
 use anyhow::Result;
 use generative::Generative;
 use generative::data::{Binarisation, Dataset};
@@ -55,7 +55,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     if let (Learned::Agent(..), Some(n)) = (&trained.learned, args.samples) {
         return Err(Usage(format!("--samples {n}: {name} plays episodes; give --episodes")).into());
     }
-    let mut progress = vec![progress("", false)];
+    let mut progress = vec![progress("", Ends::AfterSteps, false)];
     let evaluation = pulse::telling(&mut progress, || score(args, trained))?;
     drop(progress); // The bar leaves the terminal before the result is told.
     if args.json {

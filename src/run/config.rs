@@ -38,10 +38,29 @@ impl Config {
         });
         let preset = preset.map(|preset| Layer::preset(preset, algorithm)).transpose()?;
         let mut config = Self::defaults(algorithm);
-        for layer in [preset, file, Some(flags)].into_iter().flatten() {
+        preset.into_iter().for_each(|preset| config.lay(preset));
+        let usual = config.all.get("steps").and_then(Value::as_u64);
+        for layer in file.into_iter().chain([flags]) {
             config.lay(layer);
         }
-        config.normalised(algorithm)
+        let mut config = config.normalised(algorithm)?;
+        config.follow_steps(usual);
+        Ok(config)
+    }
+
+    /// Shortens the intervals of a run that is shorter than the `usual` one, which the preset or the algorithm states
+    /// them for; intervals that the user gave stay.
+    fn follow_steps(&mut self, usual: Option<u64>) {
+        let steps = self.all.get("steps").and_then(Value::as_u64);
+        let (Some(usual), Some(steps)) = (usual, steps) else { return };
+        for key in ["log_every", "eval_every", "save_every"] {
+            let given = matches!(self.source(key), Source::Flag(_) | Source::File { .. });
+            let every = self.all.get(key).and_then(Value::as_u64).filter(|every| *every > 0);
+            if let Some(every) = every.filter(|_| !given && steps < usual) {
+                let shorter = u128::from(every) * u128::from(steps) / u128::from(usual);
+                self.all.insert(key.to_owned(), Value::from((shorter as u64).max(1)));
+            }
+        }
     }
 
     /// Reads back what [`resolve`](Self::resolve) made, as a run directory holds it.

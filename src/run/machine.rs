@@ -2,7 +2,7 @@
 use anyhow::Result;
 use candle_core::Device;
 use std::io::{IsTerminal as _, Write};
-use train::{Bar, DeviceChoice, Lines, Notes, Sink};
+use train::{Bar, DeviceChoice, Ends, Lines, Notes, Sink};
 
 /// How much is told, and in what form.
 #[derive(Debug, Clone, Copy)]
@@ -32,11 +32,11 @@ impl Machine {
 }
 
 /// How far work has come, counted in `unit`, on standard error.
-pub(crate) fn progress(unit: &'static str, quiet: bool) -> Box<dyn Sink> {
+pub(crate) fn progress(unit: &'static str, ends: Ends, quiet: bool) -> Box<dyn Sink> {
     match (quiet, std::io::stderr().is_terminal()) {
         (true, _) => Box::new(Notes),
-        (false, true) => Box::new(Bar::new(unit)),
-        (false, false) => Box::new(Lines::new(unit)),
+        (false, true) => Box::new(Bar::new(unit, ends)),
+        (false, false) => Box::new(Lines::new(unit, ends)),
     }
 }
 

@@ -5,14 +5,16 @@ use super::interrupt::Interrupts;
 use super::machine::{Verbosity, progress};
 use super::result::RunResult;
 use super::trainee::Trainee;
-use crate::registry::Algorithm;
+use crate::registry::{Algorithm, Family};
 use crate::told;
 use anyhow::{Context, Result};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
-use train::{Checkpoints, ConfigChanged, JsonLines, Outcome, Run, RunDir, RunInfo, Seconds, fit};
+use train::{
+    Checkpoints, ConfigChanged, Ends, JsonLines, Outcome, Run, RunDir, RunInfo, Seconds, fit,
+};
 
 /// Seconds from which on the time is told that pictures took.
 const TOLD_FIGURES: f64 = 0.5;
@@ -54,13 +56,17 @@ impl Session {
     pub(crate) fn train(self, mut trainee: Trainee, out: &mut dyn Write) -> Result<ExitCode> {
         let plan = self.config.plan()?;
         let earlier = self.earlier(plan.steps)?;
+        let ends = match self.algorithm.family {
+            Family::Planning => Ends::ByConverging,
+            _ => Ends::AfterSteps,
+        };
         let mut run = Run {
             earlier,
             checkpoints: Some(Checkpoints::of(self.dir.path())),
             config: self.config.fixed(),
             sinks: vec![
                 Box::new(JsonLines::open(&self.dir.path().join("metrics.jsonl"))?),
-                progress(self.algorithm.unit, self.verbosity.quiet),
+                progress(self.algorithm.unit, ends, self.verbosity.quiet),
             ],
         };
         if !self.verbosity.quiet {

@@ -2,7 +2,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
-use train::Text;
+use train::{Log, Text};
 
 /// γ as a hyper-parameter: a number, or the one the problem is usually stated with.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -55,6 +55,14 @@ pub(crate) const TABLE_HASTE: f64 = 1e-9;
 
 /// 1 − γ that learners with approximate values take for γ = 1: more than their errors, or these decide.
 pub(crate) const APPROXIMATE_HASTE: f64 = 1e-2;
+
+/// Tells with the first transition that γ = 1 is learned as a little less.
+pub(crate) fn note_haste(gamma: f64, seen: u64, log: &mut Log) {
+    if gamma == 1.0 && seen == 0 {
+        let sentence = "γ = 1 is learned as 0.99: at 1 the values of loops that cost nothing sustain themselves";
+        log.note(sentence.to_owned());
+    }
+}
 
 /// γ as learners of control take it: a little less where it is 1.
 ///

@@ -17,7 +17,7 @@ mod table;
 
 pub use choice::Choice;
 pub use discount::Discount;
-pub(crate) use discount::{APPROXIMATE_HASTE, TABLE_HASTE, hastened};
+pub(crate) use discount::{APPROXIMATE_HASTE, TABLE_HASTE, hastened, note_haste};
 pub use discounted_mdp::DiscountedMdp;
 pub(crate) use distance::{LARGEST, root_mean_square, visited};
 pub use greedy::expected_value;

@@ -4,6 +4,7 @@ use crate::testing::{
     Behaviour, Counter, Rows, interrupting_changes_nothing, plan, resume_changes_nothing,
     same_seed_same_bits,
 };
+use crate::{Checkpoint, Checkpoints, Direction, Diverged, Log, Objective, Row, Scope, Seconds};
 
 fn counter() -> Counter {
     behaving(Behaviour::default())

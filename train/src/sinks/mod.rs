@@ -3,7 +3,7 @@ mod jsonl;
 mod progress;
 
 pub use jsonl::JsonLines;
-pub use progress::{Bar, Lines, Notes};
+pub use progress::{Bar, Ends, Lines, Notes};
 
 use crate::Row;
 use anyhow::Result;

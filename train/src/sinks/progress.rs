@@ -6,10 +6,20 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
+/// How a run comes to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ends {
+    /// After its steps.
+    AfterSteps,
+    /// By converging, long before the most steps that it may take.
+    ByConverging,
+}
+
 /// A bar with the newest value of each metric, the rate and the remaining time.
 pub struct Bar {
     bar: ProgressBar,
     unit: &'static str,
+    ends: Ends,
     newest: BTreeMap<String, f64>,
     /// What else is being done, instead of the metrics.
     elsewhere: bool,
@@ -17,18 +27,25 @@ pub struct Bar {
 
 impl Bar {
     /// A bar that counts `unit`, as in `transitions`. Before a run begins it shows what else is being done.
-    pub fn new(unit: &'static str) -> Self {
+    pub fn new(unit: &'static str, ends: Ends) -> Self {
         let bar = ProgressBar::new_spinner().with_style(ProgressStyle::default_spinner());
-        Self { bar, unit, newest: BTreeMap::new(), elsewhere: false }
+        Self { bar, unit, ends, newest: BTreeMap::new(), elsewhere: false }
     }
 }
 
 impl Sink for Bar {
     fn begin(&mut self, step: u64, steps: u64, rows: u64) -> Result<u64> {
-        let template = format!(
-            "{{bar:24}} {{human_pos}}/{{human_len}} {}  {{rate}}{{left}}  {{wide_msg}}",
-            self.unit
-        );
+        let unit = self.unit;
+        let template = match self.ends {
+            Ends::AfterSteps => {
+                format!(
+                    "{{bar:12}} {{human_pos}}/{{human_len}} {unit}  {{rate}}{{left}}  {{wide_msg}}"
+                )
+            }
+            Ends::ByConverging => {
+                format!("{{spinner}} {{human_pos}} {unit}  {{rate}}  {{wide_msg}}")
+            }
+        };
         let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
             // Nothing to do about a terminal that takes no text.
             let _ = write!(out, "{:.0}/s", state.per_sec());
@@ -81,6 +98,7 @@ impl Drop for Bar {
 /// A line per row; while something else is being done one after a second, and then less and less often.
 pub struct Lines {
     unit: &'static str,
+    ends: Ends,
     steps: u64,
     begun: (Instant, u64),
     told: Instant,
@@ -92,9 +110,9 @@ const SILENCE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)]
 
 impl Lines {
     /// Lines that count `unit`, as in `transitions`.
-    pub fn new(unit: &'static str) -> Self {
+    pub fn new(unit: &'static str, ends: Ends) -> Self {
         let now = Instant::now();
-        Self { unit, steps: 0, begun: (now, 0), told: now, silence: SILENCE[0] }
+        Self { unit, ends, steps: 0, begun: (now, 0), told: now, silence: SILENCE[0] }
     }
 }
 
@@ -107,6 +125,16 @@ impl Sink for Lines {
     }
 
     fn row(&mut self, row: &Row) -> Result<()> {
+        let rate = row.values.get("speed/steps_per_s").copied().unwrap_or_default();
+        if self.ends == Ends::ByConverging {
+            // Thousands of sweeps take a second.
+            if self.told.elapsed() >= SILENCE[0] {
+                self.told = Instant::now();
+                let Self { unit, .. } = self;
+                say(&format!("{} {unit}  {rate:.0}/s  {}", row.step, told(&row.values)));
+            }
+            return Ok(());
+        }
         (self.told, self.silence) = (Instant::now(), SILENCE[0]);
         let (begun, from) = self.begun;
         let per_unit = begun.elapsed().as_secs_f64() / (row.step - from).max(1) as f64;
@@ -114,7 +142,6 @@ impl Sink for Lines {
             Duration::from_secs((per_unit * self.steps.saturating_sub(row.step) as f64) as u64);
         let Self { unit, steps, .. } = self;
         let left = HumanDuration(left);
-        let rate = row.values.get("speed/steps_per_s").copied().unwrap_or_default();
         say(&format!(
             "{}/{steps} {unit}  {rate:.0}/s  {left} left  {}",
             row.step,
@@ -153,11 +180,20 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// What was measured of the model; how fast is told otherwise.
+/// The newest metrics: evaluations first, then the returns and losses of training; rates are told elsewhere.
 fn told(values: &BTreeMap<String, f64>) -> String {
     let timing = |name: &str| name.starts_with("time/") || name.starts_with("speed/");
-    let shown = values.iter().filter(|(name, _)| !timing(name));
-    let parts: Vec<_> = shown.map(|(name, value)| format!("{name} {}", short(*value))).collect();
+    let mut shown: Vec<_> = values.iter().filter(|(name, _)| !timing(name)).collect();
+    let rank = |name: &str| match name {
+        name if name.starts_with("eval/") => 0,
+        name if name.starts_with("oracle/") => 1,
+        "train/return" => 2,
+        name if name.contains("loss") => 3,
+        _ => 4,
+    };
+    shown.sort_by_key(|(name, _)| rank(name));
+    let parts: Vec<_> =
+        shown.iter().map(|(name, value)| format!("{name} {}", short(**value))).collect();
     parts.join("  ")
 }
 
@@ -169,5 +205,17 @@ fn short(value: f64) -> String {
         size if size < 10.0 => format!("{value:.3}"),
         size if size < 1000.0 => format!("{value:.1}"),
         _ => format!("{value:.0}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_score_comes_first() {
+        let values = [("train/epsilon", 0.5), ("train/loss", 0.25), ("eval/return", 7.0)];
+        let values = values.map(|(name, value)| (name.to_owned(), value)).into();
+        assert_eq!(told(&values), "eval/return 7.000  train/loss 0.250  train/epsilon 0.500");
     }
 }

@@ -11,7 +11,7 @@ use super::states::States;
 use crate::actions::{ActionBatch, Mode, discrete_actions};
 use crate::agent::Agent;
 use crate::evaluation::evaluate;
-use crate::tabular::discount::{APPROXIMATE_HASTE, hastened};
+use crate::tabular::discount::{APPROXIMATE_HASTE, hastened, note_haste};
 use crate::tabular::discounted_mdp::state_of;
 use crate::tabular::greedy::any_best;
 use crate::tabular::model::Model;
@@ -88,7 +88,7 @@ impl LinearQ {
         let env = VecEnv::new(vec![stream(seed, "env/0")], &problem.make);
         let (obs_len, n_actions) = (env.spec().obs_len(), discrete_actions(env.spec())?);
         Ok(Self {
-            gamma: hastened(problem.gamma(config.gamma)?, APPROXIMATE_HASTE),
+            gamma: problem.gamma(config.gamma)?,
             states: problem.mdp.as_deref().map(States::known),
             weights: vec![0.0; (obs_len + 1) * n_actions],
             q: vec![0.0; n_actions],
@@ -124,7 +124,9 @@ impl LinearQ {
 
 impl Learner for LinearQ {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
-        let Self { config, env, states, weights, q, next_q, explorer, gamma, .. } = self;
+        note_haste(self.gamma, self.seen, log);
+        let gamma = hastened(self.gamma, APPROXIMATE_HASTE);
+        let Self { config, env, states, weights, q, next_q, explorer, .. } = self;
         linear(features(env.obs()), weights, q);
         mask(states.as_ref(), env.obs(), q)?;
         let action = explorer.choose(q, self.seen);
@@ -136,7 +138,7 @@ impl Learner for LinearQ {
                 result = mask(states.as_ref(), transition.next_obs, next_q);
                 &next_q[..]
             });
-            let error = q_learning_target(transition.reward.into(), *gamma, next) - q[action];
+            let error = q_learning_target(transition.reward.into(), gamma, next) - q[action];
             for (i, x) in features(transition.obs) {
                 weights[i * q.len() + action] += config.lr * error * x;
             }

@@ -31,7 +31,9 @@ fn grouped(number: u32) -> String {
 
 /// What the section of an environment must say, by the code.
 fn facts(entry: &EnvEntry) -> Vec<String> {
-    let spec = entry.make(&serde_json::Map::new()).unwrap()().spec();
+    let options = (entry.options)().into_iter().filter(|field| !field.default.is_null());
+    let options = options.map(|field| (field.name.to_owned(), field.default)).collect();
+    let spec = entry.make(&options).unwrap()().spec();
     let mut facts = vec![format!("`{:?}`", spec.obs_shape)];
     if let Actions::Discrete(names) = &spec.actions
         && names.len() <= 6
@@ -61,9 +63,8 @@ fn every_environment_is_documented_as_it_is() {
         for fact in facts(entry) {
             assert!(section.contains(&fact), "docs/environments.md, {}: no {fact}", entry.name);
         }
-        for (number, row) in [(0, "Observation"), (1, "Actions"), (2, "Reward"), (3, "End")] {
-            let row = format!("**{row}**");
-            assert!(section.contains(&row), "{}: no {row} ({number})", entry.name);
+        for row in ["**Observation**", "**Actions**", "**Reward**", "**End**"] {
+            assert!(section.contains(row), "docs/environments.md, {}: no {row}", entry.name);
         }
     }
     let table = page.split("\n## ").next().unwrap();
@@ -91,9 +92,10 @@ fn the_index_has_every_page() {
     assert!(page("README.md").contains("](docs/README.md)"));
 }
 
-/// The lines of code blocks that are commands of lab, in their order.
+/// The lines of code blocks, console or without a language, that are commands of lab, in their order.
 fn commands(page: &str) -> Vec<String> {
     let blocks = page.split("```").skip(1).step_by(2);
+    let blocks = blocks.filter(|block| block.starts_with("console\n") || block.starts_with('\n'));
     let lines = blocks.flat_map(str::lines).map(|line| line.strip_prefix("$ ").unwrap_or(line));
     lines.filter(|line| line.starts_with("lab ")).map(str::to_owned).collect()
 }
@@ -134,8 +136,6 @@ fn commands_in_the_docs_run() {
 }
 
 #[test]
-fn print_facts() {
-    for entry in envs() {
-        println!("{} {:?}", entry.name, facts(entry));
-    }
+fn the_python_program_is_quoted_as_it_is() {
+    assert!(page("docs/policies.md").contains(&page("examples/python/read_policy.py")));
 }

@@ -4,7 +4,7 @@ use envs::{Actions, Layout};
 use lab::registry::{EnvEntry, algorithms, envs};
 use serde_json::Value;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 fn root() -> &'static Path {
@@ -18,7 +18,8 @@ fn page(name: &str) -> String {
 /// The text under the heading `## name`, up to the next one.
 fn section<'a>(page: &'a str, name: &str) -> &'a str {
     let heading = format!("\n## `{name}`\n");
-    let (_, rest) = page.split_once(&heading).unwrap_or_else(|| panic!("no section {name}"));
+    assert!(page.contains(&heading), "no section {name}");
+    let (_, rest) = page.split_once(&heading).unwrap();
     rest.split("\n## ").next().unwrap()
 }
 
@@ -138,4 +139,58 @@ fn commands_in_the_docs_run() {
 #[test]
 fn the_python_program_is_quoted_as_it_is() {
     assert!(page("docs/policies.md").contains(&page("examples/python/read_policy.py")));
+}
+
+/// The pages that a reader finds from README.md.
+fn pages() -> Vec<PathBuf> {
+    let docs = fs::read_dir(root().join("docs")).unwrap().map(|file| file.unwrap().path());
+    let docs = docs.filter(|path| path.extension().is_some_and(|end| end == "md"));
+    let top = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(|name| root().join(name));
+    top.into_iter().chain(docs).collect()
+}
+
+/// The anchors of a page's headings, as GitHub makes them.
+fn anchors(page: &Path) -> Vec<String> {
+    let text = fs::read_to_string(page).unwrap();
+    let text: String = text.split("```").step_by(2).collect();
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let kept = |char: &char| char.is_alphanumeric() || "-_ ".contains(*char);
+    let slug = |line: &str| {
+        let title = line.trim_start_matches('#').trim().to_lowercase();
+        title.chars().filter(kept).collect::<String>().replace(' ', "-")
+    };
+    headings.map(slug).collect()
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if link.starts_with("http") {
+                continue;
+            }
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = page.parent().unwrap().join(file);
+            let target = if file.is_empty() { page.clone() } else { target };
+            assert!(target.exists(), "{}: {link}", page.display());
+            let found = anchor.is_empty() || anchors(&target).iter().any(|own| own == anchor);
+            assert!(found, "{}: {link}", page.display());
+        }
+    }
+}
+
+#[test]
+fn files_that_are_named_exist() {
+    for page in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = self::page(page);
+        let named = text.split('`').skip(1).step_by(2).filter(|name| name.contains('/'));
+        for name in named.filter(|name| name.ends_with(".rs") || name.ends_with(".txt")) {
+            let crates = ["train", "nn", "envs", "agents", "generative"];
+            let crates = crates.map(|name| format!("{name}/src")).into_iter();
+            let mut bases = crates.chain(["", "src", "agents/src/tabular"].map(str::to_owned));
+            let there = bases.any(|base| root().join(base).join(name).exists());
+            assert!(there, "{page}: {name}");
+        }
+    }
 }

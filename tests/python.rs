@@ -1,5 +1,6 @@
-//! `examples/python/read_policy.py` computes lab's own Q values. Skipped where Python, numpy or safetensors is not there.
+//! `examples/python/read_policy.py` computes lab's own Q values, policies and state values. Skipped where Python, numpy or safetensors is not there.
 #![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
+#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 use agents::q_network;
 use envs::Env as _;
 use lab::candle_core::{self, Device, Module as _, Tensor};
@@ -54,6 +55,13 @@ fn assert_close(ours: &[Vec<Option<f64>>], theirs: &[Vec<Option<f64>>]) {
     }
 }
 
+/// A terminal state has no action.
+fn assert_same_actions(policy: &Value, actions: &Value) {
+    for (ours, theirs) in policy.as_array().unwrap().iter().zip(actions.as_array().unwrap()) {
+        assert!(ours.is_null() || ours == theirs, "{ours} {theirs}");
+    }
+}
+
 #[test]
 fn q_values_of_a_grid_are_those_of_its_solution() {
     let Some(python) = python() else { return };
@@ -63,9 +71,30 @@ fn q_values_of_a_grid_are_those_of_its_solution() {
     let solution = fs::read(dir.path().join("run/solution.json")).unwrap();
     let solution: Value = serde_json::from_slice(&solution).unwrap();
     assert_close(&rows(&solution["q"]), &rows(&said["q"]));
-    let policy = solution["policy"].as_array().unwrap();
-    for (ours, theirs) in policy.iter().zip(said["actions"].as_array().unwrap()) {
-        assert!(ours.is_null() || ours == theirs, "{ours} {theirs}");
+    assert_same_actions(&solution["policy"], &said["actions"]);
+}
+
+#[test]
+fn policies_and_values_of_a_grid_are_those_of_its_solution() {
+    let Some(python) = python() else { return };
+    let grid = "--env gridworld --reward entering --test-episodes 2";
+    for line in [
+        "ppo --steps 4096 --network shared --normalize-obs",
+        "ppo --steps 4096 --normalize-obs --clip-obs 2",
+        "actor-critic --steps 1000",
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        train(dir.path(), &format!("{line} {grid}"));
+        let said = read(&python, dir.path(), None);
+        let solution = fs::read(dir.path().join("run/solution.json")).unwrap();
+        let solution: Value = serde_json::from_slice(&solution).unwrap();
+        assert_same_actions(&solution["policy"], &said["actions"]);
+        let numbers =
+            |values: &Value| -> Vec<f64> { serde_json::from_value(values.clone()).unwrap() };
+        let pairs = numbers(&solution["values"]).into_iter().zip(numbers(&said["values"]));
+        for (pair, choice) in pairs.zip(solution["policy"].as_array().unwrap()) {
+            assert!(choice.is_null() || (pair.0 - pair.1).abs() < 1e-5, "{line}: {pair:?}");
+        }
     }
 }
 

@@ -89,9 +89,10 @@ fn policies_and_values_of_a_grid_are_those_of_its_solution() {
         let solution = fs::read(dir.path().join("run/solution.json")).unwrap();
         let solution: Value = serde_json::from_slice(&solution).unwrap();
         assert_same_actions(&solution["policy"], &said["actions"]);
-        let numbers =
-            |values: &Value| -> Vec<f64> { serde_json::from_value(values.clone()).unwrap() };
-        let pairs = numbers(&solution["values"]).into_iter().zip(numbers(&said["values"]));
+        let values: Vec<f64> = serde_json::from_value(solution["values"].clone()).unwrap();
+        let critic: Vec<[f64; 1]> = serde_json::from_value(said["critic"].clone()).unwrap();
+        assert_eq!(values.len(), critic.len());
+        let pairs = values.into_iter().zip(critic.into_iter().flatten());
         for (pair, choice) in pairs.zip(solution["policy"].as_array().unwrap()) {
             assert!(choice.is_null() || (pair.0 - pair.1).abs() < 1e-5, "{line}: {pair:?}");
         }

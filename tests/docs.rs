@@ -137,6 +137,15 @@ fn commands_in_the_docs_run() {
 }
 
 #[test]
+fn maps_are_quoted_as_they_are() {
+    let page = page("docs/environments.md");
+    for file in fs::read_dir(root().join("examples/maps")).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        assert!(page.contains(&format!("```text\n{text}```")), "{text}");
+    }
+}
+
+#[test]
 fn the_python_program_is_quoted_as_it_is() {
     assert!(page("docs/policies.md").contains(&page("examples/python/read_policy.py")));
 }

@@ -117,7 +117,7 @@ fn options(of: &[Field], out: &mut dyn Write) -> Result<()> {
 
 /// Each option as a flag with its default and its meaning.
 fn explained(of: &[Field], out: &mut dyn Write) -> Result<()> {
-    of.iter().try_for_each(|field| Ok(writeln!(out, "  {:28}{}", flag_of(field), field.about)?))
+    of.iter().try_for_each(|field| Ok(writeln!(out, "  {:28}  {}", flag_of(field), field.about)?))
 }
 
 fn flag_of(field: &Field) -> String {
@@ -125,5 +125,9 @@ fn flag_of(field: &Field) -> String {
         Value::Null => "…".to_owned(),
         default => plain(default),
     };
-    format!("--{} {default}", field.flag())
+    match field.name {
+        // The flag of this name is the seed of the run.
+        "seed" => format!("--env-arg seed={default}"),
+        _ => format!("--{} {default}", field.flag()),
+    }
 }

@@ -82,6 +82,7 @@ impl EnvEntry {
     /// # Errors
     /// What is wrong with the options.
     pub fn make(&self, options: &Options) -> Result<MakeEnv> {
+        let options = &params::resolve(&(self.options)(), options)?;
         match self.source {
             Source::Env(make) => make(options),
             Source::Mdp(make, usual) => {
@@ -101,7 +102,10 @@ impl EnvEntry {
     pub fn mdp(&self, options: &Options) -> Result<Option<Arc<dyn Mdp>>> {
         match self.source {
             Source::Env(_) => Ok(None),
-            Source::Mdp(make, _) => Ok(Some(make(&own(options))?)),
+            Source::Mdp(make, _) => {
+                let options = params::resolve(&(self.options)(), options)?;
+                Ok(Some(make(&own(&options))?))
+            }
         }
     }
 }
@@ -116,7 +120,9 @@ fn own(options: &Options) -> Options {
 /// Gymnasium's lakes of 4 × 4 and 8 × 8 have 100 and 200 steps, 25 for each row: so have larger grids,
 /// where that is more than `usual`. A map that has a name keeps what is known by that name.
 fn grown(usual: u32, options: &Options, mdp: &dyn Mdp) -> u32 {
-    let named = options.get("map").and_then(Value::as_str).is_some_and(|map| map.contains('x'));
+    // Blackjack lies on a grid too, and has no map.
+    let Some(map) = options.get("map") else { return usual };
+    let named = map.as_str().is_some_and(|map| map.contains('x'));
     match mdp.grid() {
         Some(grid) if !named => {
             let steps = 25 * (grid.width as u64 + grid.height as u64) / 2;
@@ -315,7 +321,7 @@ pub(super) const ENVS: &[EnvEntry] = &[
     },
     EnvEntry {
         name: "taxi",
-        ids: &["Taxi-v3"],
+        ids: &["Taxi-v3", "Taxi-v4"],
         about: "Taxi-v3 of Gymnasium: fetch a passenger and bring him where he wants (500 states)",
         options: limited_alone,
         source: Source::Mdp(|_| Ok(Arc::new(Taxi {})), 200),

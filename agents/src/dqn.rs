@@ -279,20 +279,7 @@ impl Learner for Dqn {
 
     fn first_update(&self) -> FirstUpdate {
         let DqnConfig { warmup, train_every, .. } = self.config;
-        let stride = self.envs.n() as u64;
-        let warm = (warmup as u64).next_multiple_of(stride);
-        // The step that comes to `warm` updates if it passes a multiple of `train_every`.
-        let unit = match warm / train_every > (warm - stride) / train_every {
-            true => warm,
-            false => (warm / train_every + 1)
-                .saturating_mul(train_every)
-                .div_ceil(stride)
-                .saturating_mul(stride),
-        };
-        let waits_for = format!(
-            "the first one comes after {unit} transitions (--warmup {warmup}, --train-every {train_every})"
-        );
-        FirstUpdate::at(unit, stride, waits_for)
+        crate::replay::first_update(warmup as u64, train_every, self.envs.n() as u64)
     }
 
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {

@@ -8,7 +8,7 @@ use envs::{Element, End, Spec, Transition};
 use nn::HostTensor;
 use rand::Rng as _;
 use store::Store;
-use train::{BadValue, Checkpoint, Memory, Rng};
+use train::{BadValue, Checkpoint, FirstUpdate, Memory, Rng};
 
 /// Replay buffer of the newest `capacity` transitions. Observations are stored in their own element type, so that
 /// one of bits takes a 32nd of the memory it would as `f32`.
@@ -162,6 +162,24 @@ fn pick<T: Copy>(from: &[T], rows: &[usize], to: &mut [T]) {
     for (to, &row) in to.iter_mut().zip(rows) {
         *to = from[row];
     }
+}
+
+/// The first update of a learner that steps `stride` environments at once, waits for `warmup` transitions and updates
+/// with every `train_every`th one.
+pub(crate) fn first_update(warmup: u64, train_every: u64, stride: u64) -> FirstUpdate {
+    let warm = warmup.next_multiple_of(stride);
+    // The step that comes to `warm` updates if it passes a multiple of `train_every`.
+    let unit = match warm / train_every > (warm - stride) / train_every {
+        true => warm,
+        false => (warm / train_every + 1)
+            .saturating_mul(train_every)
+            .div_ceil(stride)
+            .saturating_mul(stride),
+    };
+    let waits_for = format!(
+        "the first one comes after {unit} transitions (--warmup {warmup}, --train-every {train_every})"
+    );
+    FirstUpdate::at(unit, stride, waits_for)
 }
 
 #[cfg(test)]

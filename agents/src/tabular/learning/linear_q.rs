@@ -25,7 +25,7 @@ use train::{Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split, a
 control_parameters! {
     /// Hyper-parameters of [`LinearQ`].
     pub struct LinearQConfig {
-        /// Step size
+        /// Learning rate
         lr: f64 = 0.01, in above(0.0);
     }
 }

@@ -90,10 +90,10 @@ impl Filmed {
 
     /// Image samples, or the plane of points as one image.
     fn samples(&self) -> Result<Option<Images>> {
-        match self.model.sample(IMAGES, &mut stream(self.seed, "film"))? {
-            Some(images) => Ok(Some(images)),
-            None => self.model.plane()?.map(|plane| plane.picture()).transpose(),
+        if let Some(model) = self.model.image_sampler() {
+            return Ok(Some(model.sample_images(IMAGES, None, &mut stream(self.seed, "film"))?));
         }
+        self.model.point_sampler().map(|model| model.plane()?.picture()).transpose()
     }
 
     fn snapshot(&mut self) -> Result<()> {
@@ -168,7 +168,10 @@ impl Learner for Filmed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ImageGrid, Work};
+    use crate::{
+        AncestralSampling, ImageGrid, ImageSampler, ImportanceWeighted, LatentMap, PointSampler,
+        Work,
+    };
     use rand::Rng as _;
     use train::testing::{Behaviour, Counter, resume_changes_nothing};
     use train::{Rng, Scope};
@@ -190,19 +193,45 @@ mod tests {
         }
     }
 
-    impl Generative for Drawer {
-        fn sample(&self, n: usize, rng: &mut Rng) -> Result<Option<Images>> {
+    impl ImageSampler for Drawer {
+        fn sample_images(&self, n: usize, _: Option<u32>, rng: &mut Rng) -> Result<Images> {
             let shape = Shape { channels: 1, height: 1, width: 2 };
             let pixels = (0..n).flat_map(|_| [rng.random_range(0..200), self.0.count as u8]);
-            Ok(Some(Images::new(shape, 256, pixels.collect(), None)?))
+            Images::new(shape, 256, pixels.collect(), None)
         }
+    }
 
+    impl Generative for Drawer {
         fn work(&self) -> Work {
             Work::by_passes(1_000_000, self.1)
         }
 
         fn image_grids(&self) -> Result<Vec<ImageGrid>> {
             Ok(Vec::new())
+        }
+
+        fn classes(&self) -> &[String] {
+            &[]
+        }
+
+        fn image_sampler(&self) -> Option<&dyn ImageSampler> {
+            Some(self)
+        }
+
+        fn point_sampler(&self) -> Option<&dyn PointSampler> {
+            None
+        }
+
+        fn importance_weighted(&self) -> Option<&dyn ImportanceWeighted> {
+            None
+        }
+
+        fn latent_map(&self) -> Option<&dyn LatentMap> {
+            None
+        }
+
+        fn autoregressive(&self) -> Option<&dyn AncestralSampling> {
+            None
         }
     }
 

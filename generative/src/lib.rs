@@ -28,7 +28,9 @@ pub use image_grid::ImageGrid;
 pub use image_transformer::{ImageTransformerConfig, image_transformer};
 pub use likelihood::{Likelihood, LikelihoodName};
 pub use made::{MadeConfig, made};
-pub use model::{AncestralSampling, Generative};
+pub use model::{
+    AncestralSampling, Generative, ImageSampler, ImportanceWeighted, LatentMap, PointSampler,
+};
 pub use pixelcnn::{PixelCnnConfig, pixelcnn};
 pub use plane::Plane;
 pub use vae::{Network, Objective, Vae, VaeConfig};

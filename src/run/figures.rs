@@ -152,12 +152,14 @@ impl Figures<'_> {
             Ok(())
         });
         self.drawing("the latent space", || {
-            let Some(map) = model.map()? else { return Ok(()) };
+            let Some(latents) = model.latent_map() else { return Ok(()) };
+            let Some(map) = latents.map()? else { return Ok(()) };
             let draw = |end| plot::scatter(&title, &map, &path.join(format!("latents.{end}")));
             ["svg", "png"].into_iter().try_for_each(draw)
         });
         self.drawing("the plane", || {
-            let Some(plane) = model.plane()? else { return Ok(()) };
+            let Some(points) = model.point_sampler() else { return Ok(()) };
+            let plane = points.plane()?;
             let draw = |end| plot::plane(&title, &plane, &path.join(format!("plane.{end}")));
             ["svg", "png"].into_iter().try_for_each(draw)
         });

@@ -5,7 +5,7 @@ use anyhow::Result;
 use envs::Mdp;
 use generative::Filmed;
 use std::sync::Arc;
-use train::{Learner, stream};
+use train::Learner;
 
 /// What a run trains.
 pub(crate) enum Trainee {
@@ -29,19 +29,18 @@ impl Trainee {
     }
 
     /// The command by which the result is looked at, and what `lab eval` is asked to measure of it.
-    pub(crate) fn next(&self) -> Result<[&'static str; 2]> {
+    pub(crate) fn next(&self) -> [&'static str; 2] {
         let Self::Model { model, judged } = self else {
-            return Ok(["play", " --episodes 1000"]);
+            return ["play", " --episodes 1000"];
         };
-        let (model, rng) = (model.model(), &mut stream(1, "look"));
-        // One that draws number by number always can, and would take long to show it.
-        Ok(if model.autoregressive().is_some() || model.sample(1, rng)?.is_some() {
+        let model = model.model();
+        if model.image_sampler().is_some() {
             ["sample", if *judged { " --samples 10000" } else { "" }]
-        } else if model.points(1, rng)?.is_some() {
+        } else if model.point_sampler().is_some() {
             ["sample", ""]
         } else {
             ["plot", ""]
-        })
+        }
     }
 
     /// What an agent thinks of its problem, where that is known and the agent has values.

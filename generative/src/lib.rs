@@ -4,7 +4,6 @@
 //! an image, `Z` latent ones, `K` samples of z for an image.
 pub mod autoregressive;
 pub mod data;
-pub mod film;
 pub mod gan;
 mod image_grid;
 pub mod image_transformer;
@@ -17,12 +16,12 @@ mod model;
 pub mod pixelcnn;
 pub mod plane;
 mod reconstruction;
+pub mod snapshots;
 pub mod vae;
 pub mod vq_vae;
 mod work;
 
 pub use autoregressive::Autoregressive;
-pub use film::{Filmed, Frame};
 pub use gan::{Gan, GanConfig};
 pub use image_grid::ImageGrid;
 pub use image_transformer::{ImageTransformerConfig, image_transformer};
@@ -33,6 +32,7 @@ pub use model::{
 };
 pub use pixelcnn::{PixelCnnConfig, pixelcnn};
 pub use plane::Plane;
+pub use snapshots::{Frame, ObservedModel, SampleSnapshots};
 pub use vae::{Network, Objective, Vae, VaeConfig};
 pub use vq_vae::{CodebookRule, VqVae, VqVaeConfig};
 pub use work::Work;

@@ -1,19 +1,19 @@
 //! What a run trains, and what can be seen of it beside its metrics.
-use agents::Watched;
+use agents::ObservedAgent;
 use agents::tabular::Table;
 use anyhow::Result;
 use envs::Mdp;
-use generative::Filmed;
+use generative::ObservedModel;
 use std::sync::Arc;
 use train::Learner;
 
 /// What a run trains.
 pub(crate) enum Trainee {
-    /// An agent, watched beside the exact answer where its problem, `mdp`, has one.
-    Agent { agent: Box<Watched>, mdp: Option<Arc<dyn Mdp>> },
-    /// A model of data, and what it has drawn on the way; `judged`: whether the data are enough to measure
+    /// An agent, observed beside the exact answer where its problem, `mdp`, has one.
+    Agent { agent: Box<ObservedAgent>, mdp: Option<Arc<dyn Mdp>> },
+    /// A model of data, observed by its samples; `judged`: whether the data are enough to measure
     /// its samples by.
-    Model { model: Box<Filmed>, judged: bool },
+    Model { model: Box<ObservedModel>, judged: bool },
 }
 
 /// A known problem, and what is thought of its states.
@@ -33,7 +33,7 @@ impl Trainee {
         let Self::Model { model, judged } = self else {
             return ["play", " --episodes 1000"];
         };
-        let model = model.model();
+        let model = model.learner();
         if model.image_sampler().is_some() {
             ["sample", if *judged { " --samples 10000" } else { "" }]
         } else if model.point_sampler().is_some() {
@@ -46,6 +46,6 @@ impl Trainee {
     /// What an agent thinks of its problem, where that is known and the agent has values.
     pub(crate) fn thinks(&self) -> Result<Option<Thought<'_>>> {
         let Self::Agent { agent, mdp: Some(mdp) } = self else { return Ok(None) };
-        Ok(agent.thinks(&**mdp)?.map(|table| (&**mdp, table)))
+        Ok(agent.observer().table(agent.learner(), &**mdp)?.map(|table| (&**mdp, table)))
     }
 }

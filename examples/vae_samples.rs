@@ -9,10 +9,9 @@ fn main() -> Result<()> {
     let mut model = Vae::new(data.images()?, config, 1, &Device::Cpu)?;
     let plan = Plan { steps: 50_000, eval_every: 0, log_every: 0, ..Plan::default() };
     fit(&mut model, &plan, &mut Run::default())?;
-    if let Some(images) = model.sample(64, &mut stream(1, "samples"))? {
-        let path = std::env::temp_dir().join("vae-samples.png");
-        sheet::write(&path, &images, 8)?;
-        println!("64 samples in {}", path.display());
-    }
+    let images = model.sample_images(64, None, &mut stream(1, "samples"))?;
+    let path = std::env::temp_dir().join("vae-samples.png");
+    sheet::write(&path, &images, 8)?;
+    println!("64 samples in {}", path.display());
     Ok(())
 }

@@ -54,8 +54,9 @@ pub mod prelude {
         coins, gaussians_8, glyphs, mnist, stripes, two_moons,
     };
     pub use generative::{
-        Gan, GanConfig, Generative, ImageTransformerConfig, MadeConfig, PixelCnnConfig, Vae,
-        VaeConfig, VqVae, VqVaeConfig, image_transformer, made, pixelcnn,
+        AncestralSampling, Gan, GanConfig, Generative, ImageSampler, ImageTransformerConfig,
+        ImportanceWeighted, LatentMap, MadeConfig, PixelCnnConfig, PointSampler, Vae, VaeConfig,
+        VqVae, VqVaeConfig, image_transformer, made, pixelcnn,
     };
     pub use nn::{Activation, Optimizer, OptimizerConfig, Params, Sequential};
     pub use params::{Parameters, parameters};

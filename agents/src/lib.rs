@@ -15,11 +15,11 @@ mod evaluation;
 mod memory;
 mod net;
 mod optimizer;
+mod oracle;
 mod ppo;
 mod reinforce;
 mod replay;
 pub mod tabular;
-mod watched;
 
 pub use actions::{ActionBatch, Mode, discrete_actions};
 pub use actor_critic::{
@@ -35,7 +35,7 @@ pub use on_policy::rollout::Rollout;
 pub use on_policy::trainer::Critic;
 pub use on_policy::{heads as policy_head, nets as policy_net, returns};
 pub use optimizer::OptimizerName;
+pub use oracle::{ObservedAgent, Oracle, Snapshot, observed};
 pub use ppo::{Ppo, PpoConfig, ValueLoss, clipped_objective, clipped_value_loss, divergence};
 pub use reinforce::{Reinforce, ReinforceConfig, reinforce_loss};
 pub use replay::{Batch, Replay};
-pub use watched::{Snapshot, Watched};

@@ -111,10 +111,10 @@ impl Reinforce {
         let lengths = [config.n_envs, config.episodes];
         let collector = Collector::of_episodes(make, lengths, config.scaling(), (seed, device))?;
         let spec = collector.spec();
-        let ReinforceConfig { optimizer_eps, max_grad_norm, .. } = config;
         let params = Params::new(seed, device);
         let (policy, head) = policy_network(&params, spec, config.shape())?;
-        let optimizer = |lr| config.optimizer.on_policy(lr, optimizer_eps, max_grad_norm);
+        let optimizer =
+            |lr| config.optimizer.on_policy(lr, config.optimizer_eps, config.max_grad_norm);
         let mut value = None;
         if config.baseline == Baseline::Value {
             let params = Params::new(seed, device);
@@ -181,16 +181,15 @@ impl Reinforce {
 
     /// The loss whose gradient an update follows, for advantages `[B]`.
     fn loss(&self, advantages: &[f32], log: &mut Log) -> Result<Tensor> {
-        let episodes = self.config.episodes;
+        let ReinforceConfig { episodes, entropy_coef, .. } = self.config;
         let (actions, advantages) = (self.collector.actions()?, self.collector.column(advantages)?);
         let policy = self.policy(&self.collector.rollout.obs)?;
         let mut loss = reinforce_loss(&policy.log_prob(&actions)?, &advantages, episodes)?;
         let entropy = policy.entropy()?;
         log.tensor("train/policy_loss", &loss)?;
         log.tensor("train/entropy", &entropy.mean_all()?)?;
-        if self.config.entropy_coef > 0.0 {
-            let part = self.config.entropy_coef / episodes as f64;
-            loss = (loss - (entropy.sum_all()? * part)?)?;
+        if entropy_coef > 0.0 {
+            loss = (loss - (entropy.sum_all()? * (entropy_coef / episodes as f64))?)?;
         }
         Ok(loss)
     }

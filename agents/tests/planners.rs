@@ -1,7 +1,7 @@
 //! Planners against each other, against published values, and against what theory promises.
 #![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
 use agents::tabular::*;
-use agents::{ActionBatch, Agent, MakeEnv, Mode, Watched, episodes};
+use agents::{ActionBatch, Agent, MakeEnv, Mode, episodes, observed};
 use envs::*;
 use std::sync::Arc;
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits, trained};
@@ -259,7 +259,7 @@ fn errors_against_the_exact_answer_are_logged() {
     let mdp = grid(Layout::Aima);
     let agent = || ValueIteration::new(&mdp, ValueIterationConfig::default(), 1).unwrap();
     let make = || -> anyhow::Result<Box<dyn Learner>> {
-        Ok(Box::new(Watched::new(Box::new(agent()), Some(&*mdp), Discount::Own, 5)?))
+        Ok(Box::new(observed(Box::new(agent()), Some(&*mdp), Discount::Own, 5)?))
     };
     let (_, rows) = trained(&make, &[20], None).unwrap();
     let errors = |name| rows.iter().map(|row| row.values[name]).collect::<Vec<_>>();

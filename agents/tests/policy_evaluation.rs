@@ -1,7 +1,7 @@
 //! Evaluating a given policy against published values and against policy iteration.
 #![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
 use agents::tabular::*;
-use agents::{Agent, MakeEnv, Watched, episodes};
+use agents::{Agent, MakeEnv, episodes, observed};
 use envs::*;
 use std::sync::Arc;
 use train::testing::{resume_changes_nothing, same_seed_same_bits, trained};
@@ -235,7 +235,7 @@ fn same_bits_resumes_and_is_compared_with_its_policy() {
     for method in METHODS {
         let make = || -> anyhow::Result<Box<dyn Learner>> {
             let agent = Box::new(evaluation(&mdp, method));
-            Ok(Box::new(Watched::new(agent, Some(&mdp), Discount::Own, 5)?))
+            Ok(Box::new(observed(agent, Some(&mdp), Discount::Own, 5)?))
         };
         let dir = tempfile::tempdir().unwrap();
         same_seed_same_bits(&make, 9).unwrap();
@@ -243,7 +243,7 @@ fn same_bits_resumes_and_is_compared_with_its_policy() {
     }
     let make = || -> anyhow::Result<Box<dyn Learner>> {
         let agent = Box::new(evaluation(&mdp, Method::InPlace));
-        Ok(Box::new(Watched::new(agent, Some(&mdp), Discount::Own, 10)?))
+        Ok(Box::new(observed(agent, Some(&mdp), Discount::Own, 10)?))
     };
     let (_, rows) = trained(&make, &[400], None).unwrap();
     let errors: Vec<_> =

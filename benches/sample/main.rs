@@ -9,7 +9,7 @@
 //! white pictures of 28×28 again and again, whenever a line on standard input says for how many seconds.
 use lab::generative::data::{CoinsConfig, coins};
 use lab::generative::pixelcnn::NetworkName;
-use lab::generative::{Autoregressive, Generative as _, PixelCnnConfig, pixelcnn};
+use lab::generative::{Autoregressive, ImageSampler as _, PixelCnnConfig, pixelcnn};
 use lab::prelude::*;
 use std::io::{BufRead as _, Write as _};
 use std::time::Instant;
@@ -41,7 +41,7 @@ fn model(network: NetworkName, side: usize) -> anyhow::Result<Autoregressive> {
 fn draw(model: &Autoregressive, seconds: f64) -> anyhow::Result<(u64, f64)> {
     let (start, mut times) = (Instant::now(), 0);
     loop {
-        model.sample(PICTURES, &mut stream(1, "samples"))?;
+        model.sample_images(PICTURES, None, &mut stream(1, "samples"))?;
         times += 1;
         let elapsed = start.elapsed().as_secs_f64();
         if elapsed >= seconds {

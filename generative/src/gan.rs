@@ -20,7 +20,10 @@
 //! The Lipschitz constraint of the Wasserstein objective: `--clip`, `--spectral` ([`nn::Linear::spectral`]) and,
 //! by second derivatives ([`nn::Sequential::input_gradient`]), the [`penalty`] on the gradient of D.
 use crate::data::{Dataset, Images, one_hot};
-use crate::{Generative, ImageGrid, Plane, Work};
+use crate::{
+    AncestralSampling, Generative, ImageGrid, ImageSampler, ImportanceWeighted, LatentMap, Plane,
+    PointSampler, Work,
+};
 use anyhow::Result;
 use candle_core::{Device, Module as _, Tensor};
 use nn::{HostTensor, Params};
@@ -244,39 +247,24 @@ impl Learner for Gan {
     }
 }
 
+impl ImageSampler for Gan {
+    fn sample_images(&self, n: usize, class: Option<u32>, rng: &mut Rng) -> Result<Images> {
+        self.sampler.images(n, class, rng)
+    }
+}
+
+impl PointSampler for Gan {
+    fn sample_points(&self, n: usize, class: Option<u32>, rng: &mut Rng) -> Result<Vec<[f32; 2]>> {
+        self.sampler.points(n, class, rng)
+    }
+
+    fn plane(&self) -> Result<Plane> {
+        let discriminator = (&self.discriminator.frozen, self.config.objective);
+        figures::plane(&self.sampler, &self.source, discriminator, self.seed)
+    }
+}
+
 impl Generative for Gan {
-    /// Of a conditional model, the classes take turns.
-    fn sample(&self, n: usize, rng: &mut Rng) -> Result<Option<Images>> {
-        self.sampler.images(n, &self.sampler.labels_in_turn(n), rng)
-    }
-
-    fn points(&self, n: usize, rng: &mut Rng) -> Result<Option<Vec<[f32; 2]>>> {
-        self.sampler.points(n, &self.sampler.labels_in_turn(n), rng)
-    }
-
-    fn points_of_class(
-        &self,
-        class: usize,
-        n: usize,
-        rng: &mut Rng,
-    ) -> Result<Option<Vec<[f32; 2]>>> {
-        match self.sampler.classes.get(class) {
-            Some(_) => self.sampler.points(n, &vec![class as u32; n], rng),
-            None => Ok(None),
-        }
-    }
-
-    fn classes(&self) -> &[String] {
-        &self.sampler.classes
-    }
-
-    fn sample_class(&self, class: usize, n: usize, rng: &mut Rng) -> Result<Option<Images>> {
-        match self.sampler.classes.get(class) {
-            Some(_) => self.sampler.images(n, &vec![class as u32; n], rng),
-            None => Ok(None),
-        }
-    }
-
     fn work(&self) -> Work {
         Work::at_once(self.generator.params.count())
     }
@@ -285,9 +273,28 @@ impl Generative for Gan {
         figures::image_grids(&self.sampler, self.seed)
     }
 
-    fn plane(&self) -> Result<Option<Plane>> {
-        let discriminator = (&self.discriminator.frozen, self.config.objective);
-        figures::plane(&self.sampler, &self.source, discriminator, self.seed)
+    fn classes(&self) -> &[String] {
+        &self.sampler.classes
+    }
+
+    fn image_sampler(&self) -> Option<&dyn ImageSampler> {
+        (self.sampler.form != Form::Point).then_some(self)
+    }
+
+    fn point_sampler(&self) -> Option<&dyn PointSampler> {
+        (self.sampler.form == Form::Point).then_some(self)
+    }
+
+    fn importance_weighted(&self) -> Option<&dyn ImportanceWeighted> {
+        None
+    }
+
+    fn latent_map(&self) -> Option<&dyn LatentMap> {
+        None
+    }
+
+    fn autoregressive(&self) -> Option<&dyn AncestralSampling> {
+        None
     }
 }
 

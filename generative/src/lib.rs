@@ -4,7 +4,6 @@
 //! an image, `Z` latent ones, `K` samples of z for an image.
 pub mod autoregressive;
 pub mod data;
-pub mod film;
 pub mod gan;
 mod image_grid;
 pub mod image_transformer;
@@ -17,20 +16,23 @@ mod model;
 pub mod pixelcnn;
 pub mod plane;
 mod reconstruction;
+pub mod snapshots;
 pub mod vae;
 pub mod vq_vae;
 mod work;
 
 pub use autoregressive::Autoregressive;
-pub use film::{Filmed, Frame};
 pub use gan::{Gan, GanConfig};
 pub use image_grid::ImageGrid;
 pub use image_transformer::{ImageTransformerConfig, image_transformer};
 pub use likelihood::{Likelihood, LikelihoodName};
 pub use made::{MadeConfig, made};
-pub use model::{AncestralSampling, Generative};
+pub use model::{
+    AncestralSampling, Generative, ImageSampler, ImportanceWeighted, LatentMap, PointSampler,
+};
 pub use pixelcnn::{PixelCnnConfig, pixelcnn};
 pub use plane::Plane;
+pub use snapshots::{Frame, ObservedModel, SampleSnapshots};
 pub use vae::{Network, Objective, Vae, VaeConfig};
 pub use vq_vae::{CodebookRule, VqVae, VqVaeConfig};
 pub use work::Work;

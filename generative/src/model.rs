@@ -4,66 +4,13 @@ use crate::Work;
 use crate::data::Images;
 use crate::latents::Map;
 use crate::plane::Plane;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use train::{Learner, Measure, Rng, Split};
 
 /// A learner of a distribution of images, or of points in the plane.
+///
+/// No method has a default body: a model says of every capability that it has it, or `None`.
 pub trait Generative: Learner {
-    /// Samples `n` images; `None` of a model without a distribution of images.
-    ///
-    /// # Errors
-    /// Errors of the network.
-    fn sample(&self, n: usize, rng: &mut Rng) -> Result<Option<Images>>;
-
-    /// Samples `n` points in the plane; `None` of a model of images.
-    ///
-    /// # Errors
-    /// Errors of the network.
-    fn points(&self, _n: usize, _rng: &mut Rng) -> Result<Option<Vec<[f32; 2]>>> {
-        Ok(None)
-    }
-
-    /// Names of the classes of a conditional model; none of an unconditional one.
-    fn classes(&self) -> &[String] {
-        &[]
-    }
-
-    /// [`sample`](Self::sample) conditioned on one of [`classes`](Self::classes), by its index.
-    ///
-    /// # Errors
-    /// Errors of the network.
-    fn sample_class(&self, _class: usize, _n: usize, _rng: &mut Rng) -> Result<Option<Images>> {
-        Ok(None)
-    }
-
-    /// [`points`](Self::points) conditioned on one of [`classes`](Self::classes), by its index.
-    ///
-    /// # Errors
-    /// Errors of the network.
-    fn points_of_class(
-        &self,
-        _class: usize,
-        _n: usize,
-        _rng: &mut Rng,
-    ) -> Result<Option<Vec<[f32; 2]>>> {
-        Ok(None)
-    }
-
-    /// The importance-weighted bound on log p(x), in nats, over the first `n` test images with `k` samples of z
-    /// for each (Burda et al. 2016): the mean over them, with its error. `None` where the model has no
-    /// such bound.
-    ///
-    /// # Errors
-    /// Errors of the network.
-    fn importance_weighted(&self, _k: usize, _n: usize) -> Result<Option<Measure>> {
-        Ok(None)
-    }
-
-    /// The model as an autoregressive one; `None` of another kind.
-    fn autoregressive(&self) -> Option<&dyn AncestralSampling> {
-        None
-    }
-
     /// The cost of a pass over an image, and of sampling one.
     fn work(&self) -> Work;
 
@@ -73,31 +20,77 @@ pub trait Generative: Learner {
     /// Errors of the network.
     fn image_grids(&self) -> Result<Vec<ImageGrid>>;
 
-    /// The plane of a model of points, with the same noise each time; `None` of a model of images.
-    ///
-    /// # Errors
-    /// Errors of the network.
-    fn plane(&self) -> Result<Option<Plane>> {
-        Ok(None)
-    }
+    /// Names of the classes of a conditional model; none of an unconditional one.
+    fn classes(&self) -> &[String];
 
-    /// Held-out images in the latent space; `None` where the model has none that can be
-    /// plotted in the plane.
+    /// The model as a distribution of images.
+    fn image_sampler(&self) -> Option<&dyn ImageSampler>;
+
+    /// The model as a distribution of points in the plane.
+    fn point_sampler(&self) -> Option<&dyn PointSampler>;
+
+    /// The model with a bound on its likelihood by several samples of z.
+    fn importance_weighted(&self) -> Option<&dyn ImportanceWeighted>;
+
+    /// The model with a latent space that can be plotted in the plane.
+    fn latent_map(&self) -> Option<&dyn LatentMap>;
+
+    /// The model as an autoregressive one.
+    fn autoregressive(&self) -> Option<&dyn AncestralSampling>;
+}
+
+/// Samples as images.
+pub trait ImageSampler {
+    /// Samples `n` images: of a conditional model of `class`, an index of [`Generative::classes`], or of all
+    /// classes.
+    ///
+    /// # Errors
+    /// Where there is no such class; errors of the network.
+    fn sample_images(&self, n: usize, class: Option<u32>, rng: &mut Rng) -> Result<Images>;
+}
+
+/// Samples as points in the plane.
+pub trait PointSampler {
+    /// Samples `n` points, `[n, 2]`: of a conditional model of `class`, an index of [`Generative::classes`], or of
+    /// all classes.
+    ///
+    /// # Errors
+    /// Where there is no such class; errors of the network.
+    fn sample_points(&self, n: usize, class: Option<u32>, rng: &mut Rng) -> Result<Vec<[f32; 2]>>;
+
+    /// Held-out points, samples and the model's field around them, with the same noise each time.
     ///
     /// # Errors
     /// Errors of the network.
-    fn map(&self) -> Result<Option<Map>> {
-        Ok(None)
-    }
+    fn plane(&self) -> Result<Plane>;
+}
+
+/// The importance-weighted bound on log p(x) (Burda et al. 2016).
+pub trait ImportanceWeighted {
+    /// The bound in nats over the first `n` test images, with `k` samples of z for each: the mean over them, with
+    /// its error.
+    ///
+    /// # Errors
+    /// Errors of the network.
+    fn bound(&self, k: usize, n: usize) -> Result<Measure>;
+}
+
+/// Held-out images in the latent space.
+pub trait LatentMap {
+    /// Their places in the plane; `None` where there are too few latent numbers for one, or too many.
+    ///
+    /// # Errors
+    /// Errors of the network.
+    fn map(&self) -> Result<Option<Map>>;
 }
 
 /// Sampling one number after the other, from log p(x) = Σ_i log p(x_i | x_1 … x_(i−1)).
-pub trait AncestralSampling: Generative {
+pub trait AncestralSampling {
     /// Samples `n` images, all of `class` or, where there are classes and none is given, of any. Logits are
     /// divided by `temperature`: below 1 it makes likely numbers likelier, and 0 takes the likeliest.
     ///
     /// # Errors
-    /// Errors of the network.
+    /// Where there is no such class; errors of the network.
     fn sample_at(
         &self,
         n: usize,
@@ -118,4 +111,24 @@ pub trait AncestralSampling: Generative {
         temperature: f64,
         rng: &mut Rng,
     ) -> Result<Option<ImageGrid>>;
+}
+
+/// Labels of `n` samples, `[n]`: all of `class`, or the `classes` in turn; none of an unconditional model.
+///
+/// # Errors
+/// Where there is no such class.
+pub(crate) fn labels(n: usize, class: Option<u32>, classes: &[String]) -> Result<Vec<u32>> {
+    check_class(class, classes)?;
+    Ok(match class {
+        Some(class) => vec![class; n],
+        None => (0..classes.len() as u32).cycle().take(n).collect(),
+    })
+}
+
+/// # Errors
+/// Where `classes` has no such class.
+pub(crate) fn check_class(class: Option<u32>, classes: &[String]) -> Result<()> {
+    let (index, known) = (class.unwrap_or(0), classes.len());
+    ensure!(class.is_none() || (index as usize) < known, "class {index}: the model knows {known}");
+    Ok(())
 }

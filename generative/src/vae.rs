@@ -11,7 +11,11 @@
 //! leave the papers: ReLU in place of tanh, and Adam in place of Adagrad.
 use crate::data::{ImageLoader, Images, Parts, one_hot};
 use crate::latents::{self, Map, PROBED, latent_measures};
-use crate::{Generative, ImageGrid, Work};
+use crate::model::labels;
+use crate::{
+    AncestralSampling, Generative, ImageGrid, ImageSampler, ImportanceWeighted, LatentMap,
+    PointSampler, Work,
+};
 use anyhow::Result;
 use candle_core::Device;
 use nn::{HostTensor, Optimizer, OptimizerConfig, Params, Sequential};
@@ -229,30 +233,26 @@ impl Learner for Vae {
     }
 }
 
+impl ImageSampler for Vae {
+    /// Of a conditional model without a class, the classes take turns.
+    fn sample_images(&self, n: usize, class: Option<u32>, rng: &mut Rng) -> Result<Images> {
+        self.model.sample(n, &labels(n, class, &self.model.classes)?, rng)
+    }
+}
+
+impl ImportanceWeighted for Vae {
+    fn bound(&self, k: usize, n: usize) -> Result<Measure> {
+        self.iwae(Split::Test, k, n)
+    }
+}
+
+impl LatentMap for Vae {
+    fn map(&self) -> Result<Option<Map>> {
+        latents::map(&self.model, &self.validation)
+    }
+}
+
 impl Generative for Vae {
-    /// Of a conditional model, the classes take turns.
-    fn sample(&self, n: usize, rng: &mut Rng) -> Result<Option<Images>> {
-        self.model.sample(n, &self.model.labels_in_turn(n), rng)
-    }
-
-    fn classes(&self) -> &[String] {
-        &self.model.classes
-    }
-
-    fn sample_class(&self, class: usize, n: usize, rng: &mut Rng) -> Result<Option<Images>> {
-        match self.model.classes.get(class) {
-            Some(_) => self.model.sample(n, &vec![class as u32; n], rng),
-            None => Ok(None),
-        }
-    }
-
-    fn importance_weighted(&self, k: usize, n: usize) -> Result<Option<Measure>> {
-        match self.config.objective.has_prior() {
-            true => Ok(Some(self.iwae(Split::Test, k, n)?)),
-            false => Ok(None),
-        }
-    }
-
     fn work(&self) -> Work {
         Work::at_once(self.params.count())
     }
@@ -261,8 +261,28 @@ impl Generative for Vae {
         figures::image_grids(&self.model, &self.validation, self.config.corrupt, self.seed)
     }
 
-    fn map(&self) -> Result<Option<Map>> {
-        latents::map(&self.model, &self.validation)
+    fn classes(&self) -> &[String] {
+        &self.model.classes
+    }
+
+    fn image_sampler(&self) -> Option<&dyn ImageSampler> {
+        self.config.objective.has_prior().then_some(self)
+    }
+
+    fn point_sampler(&self) -> Option<&dyn PointSampler> {
+        None
+    }
+
+    fn importance_weighted(&self) -> Option<&dyn ImportanceWeighted> {
+        self.config.objective.has_prior().then_some(self)
+    }
+
+    fn latent_map(&self) -> Option<&dyn LatentMap> {
+        Some(self)
+    }
+
+    fn autoregressive(&self) -> Option<&dyn AncestralSampling> {
+        None
     }
 }
 

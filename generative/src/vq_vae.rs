@@ -14,13 +14,15 @@
 //! Letters, besides the crate's: `[h, w]` the grid, `E` numbers in a code, `M` codes, `R` = B·h·w rows.
 use crate::data::{ImageLoader, Images, Parts, Shape};
 use crate::reconstruction::{mean_images, side_by_side, squared_errors};
-use crate::{Generative, ImageGrid, Likelihood, Work};
+use crate::{
+    AncestralSampling, Generative, ImageGrid, ImageSampler, ImportanceWeighted, LatentMap,
+    Likelihood, PointSampler, Work,
+};
 use anyhow::{Result, ensure};
 use candle_core::{Device, Module, Tensor};
 use nn::{Frozen, Init, Optimizer, OptimizerConfig, Params, Sequential, nearest};
 use train::{
-    Checkpoint, Evaluation, Learner, Log, MODEL, Measure, POSITIVE, Progress, Rng, Split, pulse,
-    stream,
+    Checkpoint, Evaluation, Learner, Log, MODEL, Measure, POSITIVE, Progress, Split, pulse, stream,
 };
 
 pub mod codebook;
@@ -237,11 +239,6 @@ impl Learner for VqVae {
 }
 
 impl Generative for VqVae {
-    /// It has learned no prior over codes.
-    fn sample(&self, _: usize, _: &mut Rng) -> Result<Option<Images>> {
-        Ok(None)
-    }
-
     fn work(&self) -> Work {
         Work::at_once(self.params.count())
     }
@@ -249,6 +246,31 @@ impl Generative for VqVae {
     fn image_grids(&self) -> Result<Vec<ImageGrid>> {
         let through = |images: &Images| self.decode(&self.codes(images)?);
         Ok(side_by_side("reconstructions", &self.validation, through)?.into_iter().collect())
+    }
+
+    fn classes(&self) -> &[String] {
+        &[]
+    }
+
+    /// No prior over codes is learned.
+    fn image_sampler(&self) -> Option<&dyn ImageSampler> {
+        None
+    }
+
+    fn point_sampler(&self) -> Option<&dyn PointSampler> {
+        None
+    }
+
+    fn importance_weighted(&self) -> Option<&dyn ImportanceWeighted> {
+        None
+    }
+
+    fn latent_map(&self) -> Option<&dyn LatentMap> {
+        None
+    }
+
+    fn autoregressive(&self) -> Option<&dyn AncestralSampling> {
+        None
     }
 }
 

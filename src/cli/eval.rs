@@ -118,10 +118,11 @@ fn bounded(
     model: &dyn Generative,
     [k, n]: [u32; 2],
 ) -> Result<Evaluation> {
-    let Some(bound) = model.importance_weighted(k as usize, n as usize)? else {
+    let Some(model) = model.importance_weighted() else {
         let sentence = format!("--k {k}: this model has no likelihood that draws could bound");
         return Err(Usage(sentence).into());
     };
+    let bound = model.bound(k as usize, n as usize)?;
     evaluation.measures.insert("iwae_nats".to_owned(), bound);
     Ok(evaluation)
 }
@@ -134,11 +135,12 @@ fn judged(
     n: u32,
     load: impl FnOnce() -> Result<Dataset>,
 ) -> Result<Vec<(String, Measure)>> {
-    let drawn = model.sample(n as usize, &mut stream(config.seed(), "eval/samples"))?;
-    let Some(samples) = drawn else {
+    let Some(model) = model.image_sampler() else {
         let sentence = format!("--samples {n}: this model draws no images that could be measured");
         return Err(Usage(sentence).into());
     };
+    let samples =
+        model.sample_images(n as usize, None, &mut stream(config.seed(), "eval/samples"))?;
     let mut data = load()?.images()?;
     let test = data.test.len();
     if test < LEAST {

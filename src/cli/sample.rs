@@ -56,22 +56,14 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     }
     let (model, mut rng) = (trained.model()?, stream(seed, "samples"));
     let label = args.label.as_ref().map(|label| class(label, model.classes())).transpose()?;
-    let points = match label {
-        Some(class) => model.points_of_class(class, n, &mut rng)?,
-        None => model.points(n, &mut rng)?,
-    };
-    if let Some(points) = points {
+    if let Some(model) = model.point_sampler() {
         if args.nearest {
             let sentence = "--nearest: this model draws points, and the nearest ones are looked for of pictures";
             return Err(Usage(sentence.to_owned()).into());
         }
-        return listed(args, &points, out);
+        return listed(args, &model.sample_points(n, label, &mut rng)?, out);
     }
-    let drawn = match label {
-        Some(class) => model.sample_class(class, n, &mut rng)?,
-        None => model.sample(n, &mut rng)?,
-    };
-    let Some(images) = drawn else {
+    let Some(sampler) = model.image_sampler() else {
         let run = args.run.display();
         let name = trained.algorithm.name;
         let sentence =
@@ -79,7 +71,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         return Err(Usage(sentence).into());
     };
     let mut columns = (1..).find(|columns| columns * columns >= n).unwrap_or(n);
-    let (mut name, mut images) = ("samples.png", images);
+    let (mut name, mut images) = ("samples.png", sampler.sample_images(n, label, &mut rng)?);
     if args.nearest {
         let (moved, saved) = (args.data.as_deref(), trained.data.as_ref());
         let data = run_data::again(&args.run, &trained.config, saved, moved)?.dataset.images()?;
@@ -112,7 +104,8 @@ fn listed(args: &Args, points: &[[f32; 2]], out: &mut dyn Write) -> Result<()> {
 
 /// What only models do that draw one number after the other.
 fn number_by_number(args: &Args, trained: &Trained, seed: u64, out: &mut dyn Write) -> Result<()> {
-    let Some(model) = trained.model()?.autoregressive() else {
+    let model = trained.model()?;
+    let Some(ancestral) = model.autoregressive() else {
         let flag = if args.complete { "--complete" } else { "--temperature" };
         let sentence = format!("{flag}: {} does not draw number by number", trained.algorithm.name);
         return Err(Usage(sentence).into());
@@ -120,15 +113,14 @@ fn number_by_number(args: &Args, trained: &Trained, seed: u64, out: &mut dyn Wri
     let (n, temperature) = (args.n as usize, args.temperature.unwrap_or(1.0));
     let (name, images, columns) = if args.complete {
         let (rows, rng) = (n.div_ceil(8), &mut stream(seed, "completions"));
-        let Some(sheet) = model.completions(Split::Test, rows, temperature, rng)? else {
+        let Some(sheet) = ancestral.completions(Split::Test, rows, temperature, rng)? else {
             let sentence = "--complete: the pictures of this model have no upper half";
             return Err(Usage(sentence.to_owned()).into());
         };
         ("completions.png", sheet.images, sheet.columns)
     } else {
         let label = args.label.as_ref().map(|label| class(label, model.classes())).transpose()?;
-        let label = label.map(|label| label as u32);
-        let images = model.sample_at(n, temperature, label, &mut stream(seed, "samples"))?;
+        let images = ancestral.sample_at(n, temperature, label, &mut stream(seed, "samples"))?;
         ("samples.png", images, (1..).find(|columns| columns * columns >= n).unwrap_or(n))
     };
     let path = args.out.clone().unwrap_or_else(|| args.run.join(name));
@@ -145,11 +137,12 @@ fn temperature(text: &str) -> Result<f64, String> {
 }
 
 /// The place of `label` among `classes`.
-fn class(label: &str, classes: &[String]) -> Result<usize, Usage> {
+fn class(label: &str, classes: &[String]) -> Result<u32, Usage> {
     if classes.is_empty() {
         let sentence = "this model was told no labels; train one with --conditional";
         return Err(Usage(format!("--label {label}: {sentence}")));
     }
     let place = classes.iter().position(|class| class == label);
+    let place = place.and_then(|place| u32::try_from(place).ok());
     place.ok_or_else(|| Usage(format!("--label {label}: there are {}", classes.join(", "))))
 }

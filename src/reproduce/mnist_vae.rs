@@ -11,7 +11,7 @@ use crate::registry::{DataName, Options};
 use crate::render::plot::Panel;
 use anyhow::Result;
 use generative::data::{Images, Parts};
-use generative::{Generative as _, Objective, Vae, VaeConfig};
+use generative::{ImportanceWeighted as _, Objective, Vae, VaeConfig};
 use train::{Measure, Row};
 
 pub(super) const TARGET: Target = Target {
@@ -97,9 +97,7 @@ fn learned(
     };
     let mut vae = Vae::new(data, config, setting.seed, &setting.device)?;
     let rows = likelihoods::learned(&mut vae, steps)?;
-    let bound = vae.importance_weighted(draws, pictures)?;
-    let bound = bound.ok_or_else(|| anyhow::anyhow!("this objective has no bound"))?;
-    Ok((bound, rows))
+    Ok((vae.bound(draws, pictures)?, rows))
 }
 
 fn line(recipe: &Recipe, bound: &Measure, draws: usize, behind: f64) -> Claim {

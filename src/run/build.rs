@@ -4,13 +4,13 @@ use super::trainee::Trainee;
 use crate::registry::{self, Algorithm, Build, DataJob, Job, Source, Subject};
 use crate::usage::Usage;
 use agents::tabular::Discount;
-use agents::{Agent, MakeEnv, Watched};
+use agents::{Agent, MakeEnv, ObservedAgent};
 use anyhow::Result;
 use candle_core::Device;
 use envs::Mdp;
 use generative::data::Dataset;
 use generative::measures::LEAST;
-use generative::{Filmed, Generative};
+use generative::{Generative, snapshots};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -49,24 +49,24 @@ pub(crate) fn trainee(
 ) -> Result<Trainee> {
     match algorithm.build {
         Build::Agent(_) => {
-            let (agent, mdp) = watched(algorithm, config, device)?;
+            let (agent, mdp) = observed(algorithm, config, device)?;
             Ok(Trainee::Agent { agent: Box::new(agent), mdp })
         }
         Build::Model(build) => {
             let data = load()?;
             let judged = matches!(&data, Dataset::Images(images) if images.test.len() >= LEAST);
-            let model = Filmed::new(model(build, data, config, device)?, config.seed());
+            let model = snapshots::observed(model(build, data, config, device)?, config.seed());
             Ok(Trainee::Model { model: Box::new(model), judged })
         }
     }
 }
 
-/// An untrained agent, watched beside the exact answer where its problem has one.
-pub(crate) fn watched(
+/// An untrained agent, observed beside the exact answer where its problem has one.
+pub(crate) fn observed(
     algorithm: &Algorithm,
     config: &Config,
     device: &Device,
-) -> Result<(Watched, Option<Arc<dyn Mdp>>)> {
+) -> Result<(ObservedAgent, Option<Arc<dyn Mdp>>)> {
     let mdp = problem(config)?;
     let agent = agent(algorithm, config, device)?;
     let gamma = match config.all.get("gamma") {
@@ -75,7 +75,7 @@ pub(crate) fn watched(
         _ => Discount::Own,
     };
     let every = config.plan()?.log_every;
-    Ok((Watched::new(agent, mdp.as_deref(), gamma, every)?, mdp))
+    Ok((agents::observed(agent, mdp.as_deref(), gamma, every)?, mdp))
 }
 
 /// The problem of a run, where its outcomes are known.

@@ -11,11 +11,11 @@ use crate::render::gif::{self, Animation};
 use crate::render::{plot, sheet};
 use crate::told;
 use agents::tabular::Table;
-use agents::{Agent, Snapshot, Watched};
+use agents::{Agent, ObservedAgent, Snapshot};
 use anyhow::Result;
 use envs::{Rgb, Spec};
-use generative::film::COLUMNS;
-use generative::{Filmed, ImageGrid};
+use generative::snapshots::{COLUMNS, frames};
+use generative::{ImageGrid, ObservedModel};
 use std::io::{IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use train::{Report, stream, write_atomic};
@@ -89,7 +89,7 @@ impl Figures<'_> {
         if let Some(thought) = thought {
             self.draw_table(agent, thought, report);
         }
-        self.drawing("an episode", || self.draw_episode(agent.agent()));
+        self.drawing("an episode", || self.draw_episode(agent.learner()));
     }
 
     /// Draws something; where that fails, tells why, and that no more than this is missing.
@@ -132,8 +132,8 @@ impl Figures<'_> {
     }
 
     /// Draws what a model makes of pictures, where they lie for it, and what it drew on the way.
-    fn draw_model(&self, filmed: &Filmed) {
-        let (path, model) = (self.dir, filmed.model());
+    fn draw_model(&self, observed: &ObservedModel) {
+        let (path, model) = (self.dir, observed.learner());
         let title = format!("{} on {}", self.algorithm.name, self.config.subject());
         self.drawing("what the model makes of pictures", || {
             let sheets = model.image_grids()?;
@@ -152,17 +152,19 @@ impl Figures<'_> {
             Ok(())
         });
         self.drawing("the latent space", || {
-            let Some(map) = model.map()? else { return Ok(()) };
+            let Some(latents) = model.latent_map() else { return Ok(()) };
+            let Some(map) = latents.map()? else { return Ok(()) };
             let draw = |end| plot::scatter(&title, &map, &path.join(format!("latents.{end}")));
             ["svg", "png"].into_iter().try_for_each(draw)
         });
         self.drawing("the plane", || {
-            let Some(plane) = model.plane()? else { return Ok(()) };
+            let Some(points) = model.point_sampler() else { return Ok(()) };
+            let plane = points.plane()?;
             let draw = |end| plot::plane(&title, &plane, &path.join(format!("plane.{end}")));
             ["svg", "png"].into_iter().try_for_each(draw)
         });
         self.drawing("what was drawn in the course of training", || {
-            let frames = filmed.frames()?;
+            let frames = frames(observed)?;
             if frames.len() < 2 {
                 return Ok(());
             }
@@ -173,14 +175,14 @@ impl Figures<'_> {
     }
 
     /// Draws `values`, `q` and an animation of the values, as far as the problem has such pictures.
-    fn draw_table(&self, agent: &Watched, (mdp, table): &Thought<'_>, report: &Report) {
+    fn draw_table(&self, agent: &ObservedAgent, (mdp, table): &Thought<'_>, report: &Report) {
         let (name, unit) = (self.algorithm.name, self.algorithm.unit);
         let title = |what| {
             format!("{name} on {}: {what} after {} {unit}", self.config.subject(), report.steps)
         };
-        let exact = agent.exact().filter(|exact| differs(table, exact));
+        let exact = agent.observer().exact().filter(|exact| differs(table, exact));
         let title_of = |step| format!("{name} after {step} {unit}");
-        let before = agent.snapshots().iter().filter(|moment| moment.step < report.steps);
+        let before = agent.timeline().snapshots.iter().filter(|moment| moment.step < report.steps);
         let moment = |moment: &Snapshot| {
             let (values, policy) = (moment.values.clone(), moment.policy.clone());
             (title_of(moment.step), Table { values, q: vec![f64::NAN; table.q.len()], policy })

@@ -3,7 +3,7 @@ use super::build;
 use super::config::Config;
 use super::line::configured;
 use crate::registry::{self, Algorithm, Subject};
-use agents::Watched;
+use agents::ObservedAgent;
 use agents::tabular::{Discount, Solution};
 use anyhow::{Context, Result};
 use candle_core::Device;
@@ -66,7 +66,7 @@ pub(crate) struct Solved {
 pub(crate) fn solve(command: &str) -> Result<Solved> {
     run(command, |algorithm, config| {
         let agent = build::agent(algorithm, config, &Device::Cpu)?;
-        Watched::new(agent, None, Discount::Own, 0)
+        agents::observed(agent, None, Discount::Own, 0)
     })
 }
 
@@ -75,10 +75,10 @@ pub(crate) fn solve(command: &str) -> Result<Solved> {
 /// # Errors
 /// What the command itself would report.
 pub(crate) fn watch(command: &str) -> Result<Solved> {
-    run(command, |algorithm, config| Ok(build::watched(algorithm, config, &Device::Cpu)?.0))
+    run(command, |algorithm, config| Ok(build::observed(algorithm, config, &Device::Cpu)?.0))
 }
 
-fn run(command: &str, build: fn(&Algorithm, &Config) -> Result<Watched>) -> Result<Solved> {
+fn run(command: &str, build: fn(&Algorithm, &Config) -> Result<ObservedAgent>) -> Result<Solved> {
     let (algorithm, config) = configured(command)?;
     let entry = registry::env(config.subject())?;
     let mdp = entry
@@ -86,7 +86,7 @@ fn run(command: &str, build: fn(&Algorithm, &Config) -> Result<Watched>) -> Resu
         .context("the environment's outcomes are not known")?;
     let mut agent = build(algorithm, &config)?;
     let (rows, report) = train(&mut agent, &config.plan()?)?;
-    let table = agent.thinks(&mdp)?.context("the agent has no table")?;
+    let table = agent.observer().table(agent.learner(), &mdp)?.context("the agent has no table")?;
     let evaluation = report.evaluated()?;
     Ok(Solved { solution: Solution::new(&mdp, table), mdp, rows, evaluation })
 }

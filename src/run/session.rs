@@ -97,7 +97,7 @@ impl Session {
         if let Some(thought) = &thought {
             figures.write_solution(thought)?;
         }
-        let next = if stopped { ["plot", ""] } else { trainee.next()? };
+        let next = if stopped { ["plot", ""] } else { trainee.next() };
         // Before pictures are drawn, in which Ctrl-C ends the program.
         let mut closing = || -> Result<()> {
             if !self.verbosity.json {

@@ -1,19 +1,19 @@
 //! What a run trains, and what can be seen of it beside its metrics.
-use agents::Watched;
+use agents::ObservedAgent;
 use agents::tabular::Table;
 use anyhow::Result;
 use envs::Mdp;
-use generative::Filmed;
+use generative::ObservedModel;
 use std::sync::Arc;
-use train::{Learner, stream};
+use train::Learner;
 
 /// What a run trains.
 pub(crate) enum Trainee {
-    /// An agent, watched beside the exact answer where its problem, `mdp`, has one.
-    Agent { agent: Box<Watched>, mdp: Option<Arc<dyn Mdp>> },
-    /// A model of data, and what it has drawn on the way; `judged`: whether the data are enough to measure
+    /// An agent, observed beside the exact answer where its problem, `mdp`, has one.
+    Agent { agent: Box<ObservedAgent>, mdp: Option<Arc<dyn Mdp>> },
+    /// A model of data, observed by its samples; `judged`: whether the data are enough to measure
     /// its samples by.
-    Model { model: Box<Filmed>, judged: bool },
+    Model { model: Box<ObservedModel>, judged: bool },
 }
 
 /// A known problem, and what is thought of its states.
@@ -29,24 +29,23 @@ impl Trainee {
     }
 
     /// The command by which the result is looked at, and what `lab eval` is asked to measure of it.
-    pub(crate) fn next(&self) -> Result<[&'static str; 2]> {
+    pub(crate) fn next(&self) -> [&'static str; 2] {
         let Self::Model { model, judged } = self else {
-            return Ok(["play", " --episodes 1000"]);
+            return ["play", " --episodes 1000"];
         };
-        let (model, rng) = (model.model(), &mut stream(1, "look"));
-        // One that draws number by number always can, and would take long to show it.
-        Ok(if model.autoregressive().is_some() || model.sample(1, rng)?.is_some() {
+        let model = model.learner();
+        if model.image_sampler().is_some() {
             ["sample", if *judged { " --samples 10000" } else { "" }]
-        } else if model.points(1, rng)?.is_some() {
+        } else if model.point_sampler().is_some() {
             ["sample", ""]
         } else {
             ["plot", ""]
-        })
+        }
     }
 
     /// What an agent thinks of its problem, where that is known and the agent has values.
     pub(crate) fn thinks(&self) -> Result<Option<Thought<'_>>> {
         let Self::Agent { agent, mdp: Some(mdp) } = self else { return Ok(None) };
-        Ok(agent.thinks(&**mdp)?.map(|table| (&**mdp, table)))
+        Ok(agent.observer().table(agent.learner(), &**mdp)?.map(|table| (&**mdp, table)))
     }
 }

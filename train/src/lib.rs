@@ -13,6 +13,7 @@ mod learner;
 mod log;
 mod measure;
 mod memory;
+mod observed;
 mod part;
 mod plan;
 pub mod pulse;
@@ -23,6 +24,7 @@ mod schedule;
 mod seconds;
 mod sinks;
 pub mod testing;
+mod timeline;
 
 pub use atomic::write_atomic;
 pub use checkpoint::{Checkpoint, MODEL, NotFinite, Scope, model_hash};
@@ -36,6 +38,7 @@ pub use learner::{FirstUpdate, Learner, Progress, Split};
 pub use log::{Log, Row};
 pub use measure::{Measure, POSITIVE};
 pub use memory::{Memory, available_memory};
+pub use observed::{Due, Observation, Observe, Observed};
 pub use params::{
     BadValue, Parameters, Text, above, choices, name, parameters as hyper_parameters,
 };
@@ -47,3 +50,4 @@ pub use run_dir::{RunDir, RunInfo};
 pub use schedule::Linear;
 pub use seconds::{Seconds, rate};
 pub use sinks::{Bar, Ends, JsonLines, Lines, Notes, Sink};
+pub use timeline::Timeline;

@@ -1,7 +1,7 @@
 //! Greedy play where values tie, and where nothing tells sooner from later.
 use super::{Script, after, grid, lake};
 use agents::tabular::*;
-use agents::{ActionBatch, Agent, Mode, Watched, evaluate};
+use agents::{ActionBatch, Agent, Mode, evaluate, observed};
 use anyhow::Result;
 use envs::*;
 use std::sync::Arc;
@@ -151,7 +151,7 @@ fn greedy_play_comes_to_an_end_where_going_round_for_ever_ties() {
 fn policy_error(mdp: &Arc<dyn Mdp>, steps: u64, make: Make) -> f64 {
     let make = || -> Result<Box<dyn Learner>> {
         let agent = make(Problem::of(Arc::clone(mdp), 100))?;
-        Ok(Box::new(Watched::new(agent, Some(mdp), Discount::Of(1.0), steps / 4)?))
+        Ok(Box::new(observed(agent, Some(mdp), Discount::Of(1.0), steps / 4)?))
     };
     let (_, rows) = trained(&make, &[steps], None).unwrap();
     let mut errors = rows.iter().filter_map(|row| row.values.get("oracle/policy_error"));

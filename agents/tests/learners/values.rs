@@ -1,7 +1,7 @@
 //! Values learned in the end.
 use super::{after, best_policy, grid, lake, learners};
 use agents::tabular::*;
-use agents::{Agent, MakeEnv, Watched};
+use agents::{Agent, MakeEnv, observed};
 use anyhow::Result;
 use envs::*;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ fn value_error(
 ) -> f64 {
     let make = || -> Result<Box<dyn Learner>> {
         let agent = make(Problem::of(Arc::clone(mdp), 100))?;
-        Ok(Box::new(Watched::new(agent, Some(mdp), Discount::Own, steps / 4)?))
+        Ok(Box::new(observed(agent, Some(mdp), Discount::Own, steps / 4)?))
     };
     let (_, rows) = trained(&make, &[steps], None).unwrap();
     let mut errors = rows.iter().filter_map(|row| row.values.get("oracle/value_error"));

@@ -3,8 +3,12 @@ use super::figures::{self, COLUMNS};
 use super::sampling::Sampling;
 use super::{Network, Output, Settings, Subject, order, receptive_field};
 use crate::data::{Binarisation, ImageLoader, Images, Parts};
+use crate::model::check_class;
 use crate::work::{TRAINED, Work};
-use crate::{AncestralSampling, Generative, ImageGrid};
+use crate::{
+    AncestralSampling, Generative, ImageGrid, ImageSampler, ImportanceWeighted, LatentMap,
+    PointSampler,
+};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use nn::{Optimizer, OptimizerConfig, Params};
@@ -179,6 +183,7 @@ impl AncestralSampling for Autoregressive {
         class: Option<u32>,
         rng: &mut Rng,
     ) -> Result<Images> {
+        check_class(class, &self.classes)?;
         let classes = self.subject.classes as u32;
         let of: Option<Vec<u32>> = (classes > 0).then(|| {
             (0..n).map(|_| class.unwrap_or_else(|| rng.random_range(0..classes))).collect()
@@ -205,26 +210,13 @@ impl AncestralSampling for Autoregressive {
     }
 }
 
+impl ImageSampler for Autoregressive {
+    fn sample_images(&self, n: usize, class: Option<u32>, rng: &mut Rng) -> Result<Images> {
+        self.sample_at(n, 1.0, class, rng)
+    }
+}
+
 impl Generative for Autoregressive {
-    fn sample(&self, n: usize, rng: &mut Rng) -> Result<Option<Images>> {
-        Ok(Some(self.sample_at(n, 1.0, None, rng)?))
-    }
-
-    fn classes(&self) -> &[String] {
-        &self.classes
-    }
-
-    fn sample_class(&self, class: usize, n: usize, rng: &mut Rng) -> Result<Option<Images>> {
-        Ok(match class < self.classes.len() {
-            true => Some(self.sample_at(n, 1.0, Some(class as u32), rng)?),
-            false => None,
-        })
-    }
-
-    fn autoregressive(&self) -> Option<&dyn AncestralSampling> {
-        Some(self)
-    }
-
     fn work(&self) -> Work {
         let shape = self.subject.shape;
         let used = self.frozen.uses(shape) as u64;
@@ -246,5 +238,29 @@ impl Generative for Autoregressive {
         let rng = &mut stream(self.seed, "receptive");
         grids.push(receptive_field::image_grid(&*self.frozen, &self.subject, &self.device, rng)?);
         Ok(grids)
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn image_sampler(&self) -> Option<&dyn ImageSampler> {
+        Some(self)
+    }
+
+    fn point_sampler(&self) -> Option<&dyn PointSampler> {
+        None
+    }
+
+    fn importance_weighted(&self) -> Option<&dyn ImportanceWeighted> {
+        None
+    }
+
+    fn latent_map(&self) -> Option<&dyn LatentMap> {
+        None
+    }
+
+    fn autoregressive(&self) -> Option<&dyn AncestralSampling> {
+        Some(self)
     }
 }

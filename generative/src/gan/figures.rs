@@ -25,10 +25,9 @@ const SIDE: usize = 160;
 /// Samples and interpolations of a model of images.
 pub(super) fn image_grids(sampler: &Sampler, seed: u64) -> Result<Vec<ImageGrid>> {
     let Form::Image(shape) = sampler.form else { return Ok(Vec::new()) };
-    let (n, rng) = (COLUMNS * COLUMNS, &mut stream(seed, "samples"));
-    let samples = sampler.images(n, &sampler.labels_in_turn(n), rng)?;
-    let samples = samples.map(|images| ImageGrid { name: "samples", images, columns: COLUMNS });
-    let mut grids: Vec<_> = samples.into_iter().collect();
+    let rng = &mut stream(seed, "samples");
+    let samples = sampler.images(COLUMNS * COLUMNS, None, rng)?;
+    let mut grids = vec![ImageGrid { name: "samples", images: samples, columns: COLUMNS }];
     let rng = &mut stream(seed, "interpolations");
     let z = Vectors::new(sampler.latents, sampler.noise(2 * PAIRS, rng))?;
     // Of a conditional model every row has a class of its own.
@@ -46,23 +45,20 @@ pub(super) fn image_grids(sampler: &Sampler, seed: u64) -> Result<Vec<ImageGrid>
     Ok(grids)
 }
 
-/// Held-out points, samples, and the output of the discriminator around them; `None` of a model of images.
+/// Held-out points, samples, and the output of the discriminator around them, of a model of points.
 pub(super) fn plane(
     sampler: &Sampler,
     source: &Source,
     discriminator: (&Sequential, Objective),
     seed: u64,
-) -> Result<Option<Plane>> {
-    if sampler.form != Form::Point {
-        return Ok(None);
-    }
+) -> Result<Plane> {
     let data = source.held_out(Split::Validation, POINTS).as_chunks().0.to_vec();
     let rng = &mut stream(seed, "plane");
     let labels = source.sample_labels(POINTS, rng);
     let samples = sampler.generate(&sampler.noise(POINTS, rng), &labels)?.as_chunks().0.to_vec();
     let realness = |at: &[[f32; 2]]| realness(sampler, discriminator, at);
     let field = Field::around(&data, SIDE, realness)?;
-    Ok(Some(Plane { data, samples, field }))
+    Ok(Plane { data, samples, field })
 }
 
 /// σ(D) at places `[n, 2]`, the probability that a sample there is real, where the objective makes D its logit;

@@ -2,7 +2,8 @@
 use super::config::NoisePrior;
 use super::networks::{Form, joined};
 use crate::data::{Images, Shape, one_hot};
-use anyhow::Result;
+use crate::model::labels;
+use anyhow::{Result, bail, ensure};
 use candle_core::{Device, Module as _, Tensor};
 use nn::Frozen;
 use train::{Rng, pulse};
@@ -54,28 +55,23 @@ impl Sampler {
         Ok(all)
     }
 
-    /// `n` images with these labels; `None` of a model of points.
-    pub(super) fn images(&self, n: usize, labels: &[u32], rng: &mut Rng) -> Result<Option<Images>> {
-        let Form::Image(shape) = self.form else { return Ok(None) };
-        Ok(Some(images(shape, &self.generate(&self.noise(n, rng), labels)?)?))
+    /// `n` images, of `class` or of all classes in turn; an error of a model of points.
+    pub(super) fn images(&self, n: usize, class: Option<u32>, rng: &mut Rng) -> Result<Images> {
+        let Form::Image(shape) = self.form else { bail!("the model samples points") };
+        let labels = labels(n, class, &self.classes)?;
+        images(shape, &self.generate(&self.noise(n, rng), &labels)?)
     }
 
-    /// `n` points with these labels; `None` of a model of images.
+    /// `n` points, `[n, 2]`, of `class` or of all classes in turn; an error of a model of images.
     pub(super) fn points(
         &self,
         n: usize,
-        labels: &[u32],
+        class: Option<u32>,
         rng: &mut Rng,
-    ) -> Result<Option<Vec<[f32; 2]>>> {
-        if self.form != Form::Point {
-            return Ok(None);
-        }
-        Ok(Some(self.generate(&self.noise(n, rng), labels)?.as_chunks().0.to_vec()))
-    }
-
-    /// `n` labels, the classes in turn; none of an unconditional model.
-    pub(super) fn labels_in_turn(&self, n: usize) -> Vec<u32> {
-        (0..self.classes.len() as u32).cycle().take(n).collect()
+    ) -> Result<Vec<[f32; 2]>> {
+        ensure!(self.form == Form::Point, "the model samples images");
+        let labels = labels(n, class, &self.classes)?;
+        Ok(self.generate(&self.noise(n, rng), &labels)?.as_chunks().0.to_vec())
     }
 }
 

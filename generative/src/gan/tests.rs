@@ -111,7 +111,7 @@ fn each_steps_alone() {
         if config.network != Network::Mlp {
             continue;
         }
-        let drawn = gan.points(5, &mut stream(1, "test")).unwrap().unwrap();
+        let drawn = gan.sample_points(5, None, &mut stream(1, "test")).unwrap();
         gan.generator.params.copy_from(&gan.ema.as_ref().unwrap().params).unwrap();
         let z = gan.sampler.noise(5, &mut stream(1, "test"));
         let z = Tensor::from_vec(z, (5, 4), &Device::Cpu).unwrap();
@@ -149,7 +149,7 @@ fn a_discriminator_of_known_densities_becomes_their_share() {
         }
     }
     let z = gan.sampler.noise(5, &mut stream(1, "test"));
-    assert_eq!(gan.points(5, &mut stream(1, "test")).unwrap().unwrap().as_flattened(), z);
+    assert_eq!(gan.sample_points(5, None, &mut stream(1, "test")).unwrap().as_flattened(), z);
     for step in 0..1_000 {
         let lr = gan.config.d_lr * (1.0 - f64::from(step) / 1_000.0);
         gan.discriminator.lr = lr;
@@ -219,12 +219,13 @@ fn draws_what_it_is_asked_for() {
     let white = |image: &[u8]| image.iter().map(|&x| u8::from(x > 127)).collect::<Vec<_>>();
     let mut rng = stream(1, "test");
     for class in 0..4 {
-        let drawn = gan.sample_class(class, 20, &mut rng).unwrap().unwrap();
-        let right = (0..20).filter(|i| white(drawn.image(*i)) == data.train.image(class)).count();
+        let drawn = gan.sample_images(20, Some(class), &mut rng).unwrap();
+        let right =
+            (0..20).filter(|i| white(drawn.image(*i)) == data.train.image(class as usize)).count();
         assert!(right >= 18, "{class}: {right}");
     }
-    assert!(gan.sample_class(4, 1, &mut rng).unwrap().is_none());
-    let drawn = gan.sample(6, &mut rng).unwrap().unwrap();
+    assert!(gan.sample_images(1, Some(4), &mut rng).is_err());
+    let drawn = gan.sample_images(6, None, &mut rng).unwrap();
     let right = (0..6).filter(|i| white(drawn.image(*i)) == data.train.image(i % 4)).count();
     assert!(right >= 5, "{right}");
     // More than are drawn at once, each by its label.
@@ -515,19 +516,20 @@ fn points_are_looked_at_in_the_plane() {
     for objective in [Objective::NonSaturating, Objective::Wasserstein] {
         for conditional in [false, true] {
             let gan = gan(eight(100), GanConfig { objective, conditional, ..small() });
-            let plane = gan.plane().unwrap().unwrap();
+            let points = gan.point_sampler().unwrap();
+            let plane = points.plane().unwrap();
             assert_eq!([plane.data.len(), plane.samples.len()], [1_000; 2]);
-            assert_eq!(plane, gan.plane().unwrap().unwrap());
+            assert_eq!(plane, points.plane().unwrap());
             let values = &plane.field.values;
             assert!(values.iter().all(|value| (0.0..=1.0).contains(value)));
             let ends =
                 values.iter().fold((1f32, 0f32), |(low, high), x| (low.min(*x), high.max(*x)));
             assert_eq!(ends == (0.0, 1.0), objective == Objective::Wasserstein, "{ends:?}");
             assert_eq!(gan.image_grids().unwrap().len(), 0);
-            assert!(gan.sample(1, &mut stream(1, "test")).unwrap().is_none());
-            assert_eq!(gan.points(9, &mut stream(1, "test")).unwrap().unwrap().len(), 9);
+            assert!(gan.image_sampler().is_none());
+            assert_eq!(points.sample_points(9, None, &mut stream(1, "test")).unwrap().len(), 9);
         }
     }
-    assert!(gan(four(), small()).plane().unwrap().is_none());
-    assert!(gan(four(), small()).points(1, &mut stream(1, "test")).unwrap().is_none());
+    let images = gan(four(), small());
+    assert!(images.point_sampler().is_none() && images.image_sampler().is_some());
 }

@@ -1,5 +1,4 @@
 use super::*;
-use crate::Generative as _;
 use crate::autoregressive::testing::{
     gradients_agree_with_differences, incremental_passes_have_the_bits_of_full_ones,
     jacobian_is_strictly_lower_triangular, nll_and_entropy, probabilities_sum_to_1_and_are_sampled,
@@ -10,6 +9,7 @@ use crate::data::{
     BarsConfig, Binarisation, CoinsConfig, GlyphsConfig, GridConfig, Labels, Shape, bars, coins,
     glyphs, parity, stripes,
 };
+use crate::{Generative as _, ImageSampler as _};
 use candle_core::{DType, Tensor};
 use nn::Params;
 use std::collections::BTreeSet;
@@ -339,8 +339,8 @@ fn image_grids_have_their_images() {
     for column in 2..10 {
         assert_eq!(grids[1].images.image(10 + column)[..8], original[..8]);
     }
-    let drawn = model.sample(12, &mut stream(1, "test")).unwrap().unwrap();
-    assert_eq!(drawn.take(0..5), model.sample(5, &mut stream(1, "test")).unwrap().unwrap());
+    let drawn = model.sample_images(12, None, &mut stream(1, "test")).unwrap();
+    assert_eq!(drawn.take(0..5), model.sample_images(5, None, &mut stream(1, "test")).unwrap());
 }
 
 #[test]

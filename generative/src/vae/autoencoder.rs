@@ -6,7 +6,7 @@ use crate::Likelihood;
 use crate::data::{Images, Shape, one_hot};
 use crate::latents::{LatentSpace, Vectors};
 use crate::reconstruction::{mean_images, squared_errors};
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use candle_core::{Device, Tensor};
 use nn::Frozen;
 use std::ops::Range;
@@ -113,18 +113,11 @@ impl Autoencoder {
         self.decoded(&z, self.one_hot(labels)?.as_ref())
     }
 
-    /// `n` samples, with these labels where the model is conditional; `None` without a prior.
-    pub(super) fn sample(&self, n: usize, labels: &[u32], rng: &mut Rng) -> Result<Option<Images>> {
-        if !self.objective.has_prior() {
-            return Ok(None);
-        }
+    /// `n` samples, with these labels where the model is conditional; an error without a prior.
+    pub(super) fn sample(&self, n: usize, labels: &[u32], rng: &mut Rng) -> Result<Images> {
+        ensure!(self.objective.has_prior(), "the model has learned no distribution of images");
         let z = Tensor::from_vec(normals(n * self.latents, rng), (n, self.latents), &self.device)?;
-        Ok(Some(self.decoded(&z, self.one_hot(labels)?.as_ref())?))
-    }
-
-    /// n labels, the classes in turn; none of an unconditional model.
-    pub(super) fn labels_in_turn(&self, n: usize) -> Vec<u32> {
-        (0..self.classes.len() as u32).cycle().take(n).collect()
+        self.decoded(&z, self.one_hot(labels)?.as_ref())
     }
 }
 

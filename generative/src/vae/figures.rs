@@ -4,6 +4,7 @@ use super::corruption::corrupted;
 use crate::ImageGrid;
 use crate::data::Images;
 use crate::latents;
+use crate::model::labels;
 use crate::reconstruction::{COLUMNS, side_by_side};
 use anyhow::Result;
 use train::stream;
@@ -16,10 +17,12 @@ pub(super) fn image_grids(
     corrupt: f64,
     seed: u64,
 ) -> Result<Vec<ImageGrid>> {
-    let (n, rng) = (COLUMNS * COLUMNS, &mut stream(seed, "samples"));
-    let samples = model.sample(n, &model.labels_in_turn(n), rng)?;
-    let samples = samples.map(|images| ImageGrid { name: "samples", images, columns: COLUMNS });
-    let mut grids: Vec<_> = samples.into_iter().collect();
+    let mut grids = Vec::new();
+    if model.objective.has_prior() {
+        let (n, rng) = (COLUMNS * COLUMNS, &mut stream(seed, "samples"));
+        let images = model.sample(n, &labels(n, None, &model.classes)?, rng)?;
+        grids.push(ImageGrid { name: "samples", images, columns: COLUMNS });
+    }
     let reconstructed = |images: &Images| model.reconstructed(images);
     grids.extend(side_by_side("reconstructions", held_out, reconstructed)?);
     if corrupt > 0.0 {

@@ -208,19 +208,19 @@ fn labels_tell_what_there_is_to_know() {
         }
         let evaluation = vae.evaluate(Split::Test).unwrap();
         assert!((-0.2..0.0).contains(&evaluation.value()), "{network:?} {evaluation:?}");
-        let bound = vae.importance_weighted(50, 400).unwrap().unwrap();
+        let bound = vae.bound(50, 400).unwrap();
         assert!((-0.2..0.0).contains(&bound.mean), "{network:?} {bound:?}");
         assert_eq!(vae.classes(), ["a", "b", "c", "d"]);
         let data = four().train;
         let mut rng = stream(1, "test");
         let white = |image: &[u8]| image.iter().map(|&x| u8::from(x > 127)).collect::<Vec<_>>();
         for class in 0..4 {
-            let drawn = vae.sample_class(class, 3, &mut rng).unwrap().unwrap();
+            let drawn = vae.sample_images(3, Some(class), &mut rng).unwrap();
             for i in 0..3 {
-                assert_eq!(white(drawn.image(i)), data.image(class));
+                assert_eq!(white(drawn.image(i)), data.image(class as usize));
             }
         }
-        let drawn = vae.sample(6, &mut rng).unwrap().unwrap();
+        let drawn = vae.sample_images(6, None, &mut rng).unwrap();
         for i in 0..6 {
             assert_eq!(white(drawn.image(i)), data.image(i % 4));
         }
@@ -236,7 +236,7 @@ fn labels_tell_what_there_is_to_know() {
     let error = Vae::new(unlabelled.images().unwrap(), conditional, 1, &Device::Cpu).err().unwrap();
     assert_eq!(error.to_string(), "--conditional true: these pictures have no labels");
     assert!(small(tiny()).classes().is_empty());
-    assert!(small(tiny()).sample_class(0, 1, &mut stream(1, "test")).unwrap().is_none());
+    assert!(small(tiny()).sample_images(1, Some(0), &mut stream(1, "test")).is_err());
 }
 
 /// Three greys, each of four images, are log 12 nats together. By hand, on a grid of 3×4 as above, the
@@ -286,22 +286,22 @@ fn a_trained_model_is_scored_by_several_draws() {
     for _ in 0..100 {
         vae.step(&mut Log::default()).unwrap();
     }
-    let bound = |k, n| vae.importance_weighted(k, n).unwrap().unwrap();
+    let bound = |k, n| vae.bound(k, n).unwrap();
     let (one, many) = (bound(1, 500), bound(200, 500));
     assert!(one.mean < many.mean, "{one:?} {many:?}");
     assert_eq!((bound(200, 500), bound(200, 60).n, bound(2, 1_000_000).n), (many, 60, 500));
     let elbo = vae.evaluate(Split::Test).unwrap().measures["elbo_nats"];
     assert!((one.mean - elbo.mean).abs() < 2.0 * elbo.standard_error(), "{elbo:?} {one:?}");
     let plain = small(config(Objective::Reconstruction));
-    assert!(plain.importance_weighted(5, 5).unwrap().is_none());
+    assert!(plain.importance_weighted().is_none());
 }
 
 #[test]
 fn what_is_drawn_has_the_shape_of_the_data() {
     let vae = small(config(Objective::Elbo));
-    let drawn = vae.sample(3, &mut stream(1, "test")).unwrap().unwrap();
+    let drawn = vae.sample_images(3, None, &mut stream(1, "test")).unwrap();
     assert_eq!((drawn.len(), drawn.shape()), (3, vae.model.shape));
-    assert_eq!(drawn, vae.sample(3, &mut stream(1, "test")).unwrap().unwrap());
+    assert_eq!(drawn, vae.sample_images(3, None, &mut stream(1, "test")).unwrap());
     let grids = vae.image_grids().unwrap();
     let names: Vec<_> = grids.iter().map(|grid| (grid.name, grid.images.len())).collect();
     assert_eq!(names[..2], [("samples", 100), ("reconstructions", 100)]);
@@ -310,7 +310,8 @@ fn what_is_drawn_has_the_shape_of_the_data() {
     assert_eq!(grids[1].images.image(20), original);
 
     let plain = small(config(Objective::Reconstruction));
-    assert!(plain.sample(3, &mut stream(1, "test")).unwrap().is_none());
+    assert!(plain.image_sampler().is_none());
+    assert!(plain.sample_images(3, None, &mut stream(1, "test")).is_err());
     assert_eq!(plain.image_grids().unwrap()[0].name, "reconstructions");
 }
 

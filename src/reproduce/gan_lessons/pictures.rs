@@ -8,7 +8,7 @@ use anyhow::Result;
 use generative::data::{Classes, Dataset, GlyphsConfig, Images, Parts, glyphs};
 use generative::gan::{BatchNorm, Downsample, Network};
 use generative::measures::SampleEvaluator;
-use generative::{Gan, GanConfig, Generative, Vae, VaeConfig};
+use generative::{Gan, GanConfig, ImageSampler, Vae, VaeConfig};
 use train::{Measure, stream};
 
 fn digits(setting: &Setting) -> Result<Parts<Images>> {
@@ -33,14 +33,13 @@ fn dcgan(steps: u64) -> GanConfig {
 type Measures = Vec<(String, Measure)>;
 
 fn judged(
-    model: &dyn Generative,
+    model: &dyn ImageSampler,
     judge: &SampleEvaluator,
     seed: u64,
     setting: &Setting,
 ) -> Result<Measures> {
     let n = setting.pick(2_000, 100);
-    let samples = model.sample(n, &mut stream(seed, "lesson"))?;
-    judge.measures(&samples.ok_or_else(|| anyhow::anyhow!("the model draws nothing"))?)
+    judge.measures(&model.sample_images(n, None, &mut stream(seed, "lesson"))?)
 }
 
 /// The measure whose name begins so: it goes on with what it was taken over.

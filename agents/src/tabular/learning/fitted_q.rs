@@ -244,45 +244,31 @@ impl Learner for FittedQ {
     }
 }
 
-impl FittedQ {
-    /// Writes `choose(row, q(s, ·))` for each observation, `[N, obs_len]`.
-    fn choose(
-        &self,
-        obs: &[f32],
-        actions: &mut [usize],
-        mut choose: impl FnMut(usize, &[f64]) -> Option<usize>,
-    ) -> Result<()> {
+impl Agent for FittedQ {
+    fn act(&self, obs: &[f32], _: Mode, rngs: &mut [Rng], actions: &mut ActionBatch) -> Result<()> {
+        let Self { states, weights, obs_len, .. } = self;
         let (mut q, mut key) = (vec![0.0; self.n_actions], Vec::new());
-        let obs = obs.chunks_exact(self.obs_len);
-        for (i, (obs, action)) in obs.zip(actions).enumerate() {
+        let rows = obs.chunks_exact(*obs_len).zip(rngs);
+        for ((obs, rng), action) in rows.zip(actions.numbers()?) {
             q.fill(0.0);
-            match &self.states {
-                Some(states) if self.is_table() => {
-                    let state = states.find(obs, &mut key)?;
-                    match state {
-                        Some(state) if !self.weights.is_empty() => {
-                            linear([(state, 1.0)].into_iter(), &self.weights, &mut q);
-                        }
-                        Some(_) if states.are_known() => mask(Some(states), obs, &mut q)?,
-                        _ => {}
+            match states {
+                Some(states) if self.is_table() => match states.find(obs, &mut key)? {
+                    Some(state) if !weights.is_empty() => {
+                        linear([(state, 1.0)].into_iter(), weights, &mut q);
                     }
-                }
+                    Some(_) if states.are_known() => mask(Some(states), obs, &mut q)?,
+                    _ => {}
+                },
                 states => {
-                    if !self.weights.is_empty() {
-                        linear(features(obs), &self.weights, &mut q);
+                    if !weights.is_empty() {
+                        linear(features(obs), weights, &mut q);
                     }
                     mask(states.as_ref(), obs, &mut q)?;
                 }
             }
-            *action = choose(i, &q).unwrap_or(0);
+            *action = any_best(&q, rng).unwrap_or(0);
         }
         Ok(())
-    }
-}
-
-impl Agent for FittedQ {
-    fn act(&self, obs: &[f32], _: Mode, rngs: &mut [Rng], actions: &mut ActionBatch) -> Result<()> {
-        self.choose(obs, actions.numbers()?, |row, q| any_best(q, &mut rngs[row]))
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {

@@ -1,4 +1,4 @@
-//! An agent observed beside the exact solution, where its problem has one.
+//! The exact solution of an agent's problem, where it has one, as its observer.
 use crate::Agent;
 use crate::tabular::{
     Choice, Discount, DiscountedMdp, Evaluate, LARGEST, Model, Policy, PolicyIteration,
@@ -8,15 +8,17 @@ use crate::tabular::{
 use anyhow::Result;
 use envs::Mdp;
 use serde::{Deserialize, Serialize};
-use train::{Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Split};
-
-/// Snapshots kept at most; beyond that every other one is dropped.
-const SNAPSHOTS: usize = 64;
+use train::{
+    Checkpoint, Due, Learner as _, Log, Observation, Observe, Observed, Progress, Timeline,
+};
 
 /// States of the largest problem of which snapshots are kept: a hundred megabytes of them.
 const REMEMBERED: usize = 1 << 16;
 
-/// An agent with the exact solution of its problem. Where the MDP is known and small, two metrics are
+/// An agent observed beside the exact solution of its problem.
+pub type ObservedAgent = Observed<Oracle>;
+
+/// The exact solution of an agent's problem. Where the MDP is known and small, two metrics are
 /// logged with every row due by `--log-every`, over the states `s` an episode can visit:
 ///
 /// - `oracle/value_error`: root mean square of v(s) − v*(s);
@@ -25,15 +27,9 @@ const REMEMBERED: usize = 1 << 16;
 ///   and earns less for it.
 ///
 /// An agent that evaluates a policy π is compared with v^π(s), and takes no greedy action.
-///
-/// It is a [`Learner`] and no [`Agent`]: [`agent`](Self::agent) acts, so that no method of it can be
-/// missed here.
-pub struct Watched {
-    agent: Box<dyn Agent>,
+pub struct Oracle {
     known: Option<Known>,
     every: u64,
-    seen: u64,
-    history: History,
 }
 
 /// The problem and its exact solution.
@@ -43,16 +39,6 @@ struct Known {
     exact: Option<Table>,
     visited: Vec<usize>,
     remembers: bool,
-}
-
-/// Timeline of snapshots.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct History {
-    /// Rows from one snapshot to the next.
-    stride: u64,
-    rows: u64,
-    #[serde(rename = "moments")]
-    snapshots: Vec<Snapshot>,
 }
 
 /// Values and actions of all states at one step of training.
@@ -66,40 +52,32 @@ pub struct Snapshot {
     pub policy: Vec<Option<Choice>>,
 }
 
-impl Watched {
-    /// Watches `agent` every so many units; `mdp` is its problem, where known, with the discount it
-    /// learns by.
-    ///
-    /// # Errors
-    /// Where the MDP is not one.
-    pub fn new(
-        agent: Box<dyn Agent>,
-        mdp: Option<&dyn Mdp>,
-        gamma: Discount,
-        every: u64,
-    ) -> Result<Self> {
-        let known = match mdp {
-            Some(mdp) if mdp.n_states() <= LARGEST => {
-                Some(Known::new(mdp, gamma, agent.evaluates())?)
-            }
-            _ => None,
-        };
-        Ok(Self { agent, known, every, seen: 0, history: History::default() })
-    }
+/// Observes `agent` every so many units; `mdp` is its problem, where known, with the discount it learns by.
+///
+/// # Errors
+/// Where the MDP is not one.
+pub fn observed(
+    agent: Box<dyn Agent>,
+    mdp: Option<&dyn Mdp>,
+    gamma: Discount,
+    every: u64,
+) -> Result<ObservedAgent> {
+    let known = match mdp {
+        Some(mdp) if mdp.n_states() <= LARGEST => Some(Known::new(mdp, gamma, agent.evaluates())?),
+        _ => None,
+    };
+    Ok(Observed::new(agent, Oracle { known, every }))
+}
 
-    /// The agent.
-    pub fn agent(&self) -> &dyn Agent {
-        &*self.agent
-    }
-
-    /// Current values and actions of every state of the agent's MDP, `mdp`; `None` where it has no values.
+impl Oracle {
+    /// Current values and actions of `agent` in every state of its MDP, `mdp`; `None` where it has no values.
     ///
     /// # Errors
     /// Errors of the agent.
-    pub fn thinks(&self, mdp: &dyn Mdp) -> Result<Option<Table>> {
+    pub fn table(&self, agent: &dyn Agent, mdp: &dyn Mdp) -> Result<Option<Table>> {
         match &self.known {
-            Some(known) => self.agent.table(&known.model),
-            None => self.agent.table(&Model::new(mdp)?),
+            Some(known) => agent.table(&known.model),
+            None => agent.table(&Model::new(mdp)?),
         }
     }
 
@@ -107,29 +85,61 @@ impl Watched {
     pub fn exact(&self) -> Option<&Table> {
         self.known.as_ref()?.exact.as_ref()
     }
+}
 
-    /// Snapshots so far, where the states lie on a grid or along one axis.
-    pub fn snapshots(&self) -> &[Snapshot] {
-        &self.history.snapshots
+impl Observe for Oracle {
+    type Learner = dyn Agent;
+    type Snapshot = Snapshot;
+
+    fn due(&self) -> Due {
+        Due::Rows(self.every)
     }
 
-    fn look(&mut self, log: &mut Log) -> Result<()> {
-        let Some(known) = &self.known else { return Ok(()) };
-        let Some(table) = self.agent.table(&known.model)? else { return Ok(()) };
+    /// Snapshots are of problems whose states lie on a grid or along one axis.
+    fn observe(
+        &self,
+        agent: &dyn Agent,
+        trained: u64,
+        _: &Timeline<Snapshot>,
+    ) -> Result<Observation<Snapshot>> {
+        let mut observation = Observation { scalars: Vec::new(), snapshot: None };
+        let Some(known) = &self.known else { return Ok(observation) };
+        let Some(table) = agent.table(&known.model)? else { return Ok(observation) };
         if let Some(exact) = &known.exact {
-            log.scalar("oracle/value_error", known.value_error(&table, exact));
-            if self.agent.evaluates().is_none() {
-                log.scalar("oracle/policy_error", known.policy_error(&table, exact)?);
+            let scalars = &mut observation.scalars;
+            scalars.push(("oracle/value_error", known.value_error(&table, exact)));
+            if agent.evaluates().is_none() {
+                scalars.push(("oracle/policy_error", known.policy_error(&table, exact)?));
             }
         }
-        if known.remembers {
-            self.history.push(Snapshot {
-                step: self.seen,
-                values: table.values,
-                policy: table.policy,
-            });
-        }
-        Ok(())
+        let snapshot = Snapshot { step: trained, values: table.values, policy: table.policy };
+        observation.snapshot = known.remembers.then_some(snapshot);
+        Ok(observation)
+    }
+
+    fn state(
+        &self,
+        trained: &mut u64,
+        timeline: &mut Timeline<Snapshot>,
+        checkpoint: &mut Checkpoint,
+    ) -> Result<()> {
+        checkpoint.count("watched", trained)?;
+        checkpoint.value("moments", timeline)?;
+        let model = self.known.as_ref().map(|known| &known.model);
+        let [n, n_actions] = model.map_or([0; 2], |model| [model.n_states(), model.n_actions()]);
+        let sound = |choice: &Choice| match choice {
+            Choice::Action(action) => *action < n_actions,
+            Choice::Probabilities(probs) => probs.len() == n_actions,
+        };
+        let whole = |snapshot: &Snapshot| {
+            snapshot.values.len() == n
+                && snapshot.policy.len() == n
+                && snapshot.policy.iter().flatten().all(sound)
+        };
+        let expected = format!("values and actions of {n} states are expected");
+        checkpoint.check("moments", &expected, || {
+            timeline.is_sound() && timeline.snapshots.iter().all(whole)
+        })
     }
 }
 
@@ -224,70 +234,6 @@ fn best(mdp: &dyn Mdp, gamma: Discount) -> Result<Table> {
     let mut planner = PolicyIteration::new(mdp, config)?;
     while planner.step(&mut Log::default())? != Progress::Converged {}
     Ok(planner.answer())
-}
-
-impl History {
-    fn push(&mut self, snapshot: Snapshot) {
-        if self.rows.is_multiple_of(self.stride.max(1)) {
-            self.snapshots.push(snapshot);
-        }
-        self.rows += 1;
-        if self.snapshots.len() > SNAPSHOTS {
-            self.stride = self.stride.max(1) * 2;
-            let mut place = 0;
-            self.snapshots.retain(|_| {
-                place += 1;
-                place % 2 == 1
-            });
-        }
-    }
-}
-
-impl Learner for Watched {
-    fn step(&mut self, log: &mut Log) -> Result<Progress> {
-        let progress = self.agent.step(log)?;
-        let before = self.seen;
-        self.seen += progress.units();
-        if self.every > 0 && before / self.every != self.seen / self.every {
-            self.look(log)?;
-        }
-        Ok(progress)
-    }
-
-    fn first_update(&self) -> FirstUpdate {
-        self.agent.first_update()
-    }
-
-    fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
-        self.agent.evaluate(split)
-    }
-
-    fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
-        self.agent.state(checkpoint)?;
-        checkpoint.count("watched", &mut self.seen)?;
-        checkpoint.value("moments", &mut self.history)?;
-        let History { stride, rows, snapshots } = &self.history;
-        let model = self.known.as_ref().map(|known| &known.model);
-        let [n, n_actions] = model.map_or([0; 2], |model| [model.n_states(), model.n_actions()]);
-        let sound = |choice: &Choice| match choice {
-            Choice::Action(action) => *action < n_actions,
-            Choice::Probabilities(probs) => probs.len() == n_actions,
-        };
-        let whole = |snapshot: &Snapshot| {
-            snapshot.values.len() == n
-                && snapshot.policy.len() == n
-                && snapshot.policy.iter().flatten().all(sound)
-        };
-        checkpoint.check(
-            "moments",
-            &format!("values and actions of {n} states are expected"),
-            || {
-                snapshots.len() <= SNAPSHOTS + 1
-                    && stride.max(rows) < &(1 << 62)
-                    && snapshots.iter().all(whole)
-            },
-        )
-    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use train::stream;
 fn a_policy_that_draws_its_actions_draws_them_here_too() {
     let mdp: Arc<dyn Mdp> = Arc::new(GridWorld::new(&GridConfig::of(Layout::Open)).unwrap());
     let agent = || Td::new(Problem::of(Arc::clone(&mdp), 10), TdConfig::default(), 1).unwrap();
-    let watched = Watched::new(Box::new(agent()), Some(&*mdp), Discount::Own, 1).unwrap();
+    let observed = observed(Box::new(agent()), Some(&*mdp), Discount::Own, 1).unwrap();
     let mut obs = vec![0.0; mdp.n_states()];
     obs[mdp.starts()[0].0] = 1.0;
     let drawn = |agent: &dyn Agent| {
@@ -20,7 +20,7 @@ fn a_policy_that_draws_its_actions_draws_them_here_too() {
         };
         (0..50).map(&mut draw).collect::<Vec<_>>()
     };
-    let actions = drawn(watched.agent());
+    let actions = drawn(observed.learner());
     assert_eq!(actions, drawn(&agent()));
     assert!(actions.iter().any(|action| *action != actions[0]), "{actions:?}");
 }
@@ -71,14 +71,4 @@ fn who_never_ends_is_wrong_where_ending_pays() {
     // To stay is worth 0 and to end less.
     assert_eq!(policy_error("S . -1", &[wall, wall, exit]), 0.0);
     assert_eq!(policy_error("S . -1", &[wall, right, exit]), 0.5);
-}
-
-#[test]
-fn every_other_snapshot_is_dropped() {
-    let mut history = History::default();
-    for step in 1..=300 {
-        history.push(Snapshot { step, values: Vec::new(), policy: Vec::new() });
-    }
-    let steps: Vec<u64> = history.snapshots.iter().map(|snapshot| snapshot.step).collect();
-    assert_eq!(steps, (0..38).map(|i| 1 + 8 * i).collect::<Vec<_>>());
 }

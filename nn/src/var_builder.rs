@@ -119,14 +119,14 @@ mod tests {
         assert_ne!(bits(&one), bits(&other));
         let names: Vec<_> = one.named().into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["hidden.bias", "hidden.weight", "out.bias", "out.weight"]);
-        // Kaiming's uniform distribution for 3 inputs, as PyTorch has it: ± 1 / √3.
-        let weight = &bits(&one)[1].1;
+        // candle-nn draws biases from ± 1 / √3 for 3 inputs, weights with the variance 2 / 3 (He et al. 2015).
         let bound = 3f32.sqrt().recip();
-        let largest = weight.iter().fold(0f32, |most, value| most.max(value.abs()));
-        assert!(largest <= bound && largest > 0.98 * bound, "{largest}");
-        let mean = weight.iter().sum::<f32>() / weight.len() as f32;
-        // Four standard errors of a mean of 600.
-        assert!(mean.abs() < 4.0 * bound / 3f32.sqrt() / 600f32.sqrt(), "{mean}");
+        let largest = bits(&one)[0].1.iter().fold(0f32, |most, value| most.max(value.abs()));
+        assert!(largest <= bound && largest > 0.95 * bound, "{largest}");
+        let weight = &bits(&one)[1].1;
+        let variance = weight.iter().map(|value| value * value).sum::<f32>() / weight.len() as f32;
+        // Four standard errors of a variance of 600 normal numbers.
+        assert!((variance * 1.5 - 1.0).abs() < 4.0 * (2f32 / 600.0).sqrt(), "{variance}");
     }
 
     #[test]

@@ -60,6 +60,9 @@ impl Field {
     /// # Errors
     /// The values that are expected, in words.
     pub fn parse(&self, text: &str) -> Result<Value, String> {
+        if self.is_none(text) {
+            return Ok(Value::Null);
+        }
         self.kind.parse(text).and_then(|value| self.typed(&value))
     }
 
@@ -70,8 +73,14 @@ impl Field {
     pub fn read(&self, value: &Value) -> Result<Value, String> {
         match value {
             Value::Null if self.default.is_null() => Ok(Value::Null),
+            Value::String(text) if self.is_none(text) => Ok(Value::Null),
             _ => self.kind.read(value).and_then(|value| self.typed(&value)),
         }
+    }
+
+    /// Whether `text` takes a value away from a parameter that may be without one. Texts, as maps, are themselves.
+    fn is_none(&self, text: &str) -> bool {
+        text == "none" && self.default.is_null() && self.kind != Kind::Text
     }
 
     fn typed(&self, value: &Value) -> Result<Value, String> {

@@ -1,9 +1,12 @@
 //! `lab config`: what a training command would run.
 use super::train;
-use crate::registry::{self, Algorithm, algorithms};
+use crate::registry::{self, Algorithm, Subject, algorithms};
+use crate::run::build;
 use crate::run::config::Config;
 use crate::run::layer::{Source, fields};
+use crate::usage::Usage;
 use anyhow::{Context, Result};
+use candle_core::Device;
 use clap::{ArgMatches, Command};
 use params::Field;
 use serde_json::Value;
@@ -23,6 +26,10 @@ pub(super) fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<()> {
     let (name, matches) = matches.subcommand().context("no algorithm")?;
     let algorithm = registry::algorithm(name)?;
     let config = train::config(algorithm, matches)?;
+    if algorithm.subject() == Subject::Env {
+        // What training would refuse is refused here.
+        build::agent(algorithm, &config, &Device::Cpu).map_err(|error| config.explained(error))?;
+    }
     write!(out, "{}", toml(algorithm, &config)?)?;
     Ok(())
 }
@@ -56,10 +63,17 @@ fn line(key: &str, value: &Value, source: &Source, about: &str) -> Result<String
         Source::Flag(typed) => typed.clone(),
         Source::Run => "run.json".to_owned(),
     };
-    // TOML has no null: an option that something else decides is left out.
+    // TOML has no null.
     let assigned = match value {
-        Value::Null => format!("# {key} ="),
-        value => format!("{key} = {}", toml::Value::try_from(value)?),
+        Value::Null if key == "map" => format!("# {key} ="),
+        Value::Null => format!("{key} = \"none\""),
+        value => {
+            let value = toml::Value::try_from(value).map_err(|_| {
+                let most = i64::MAX;
+                Usage(format!("{key} = {value}: TOML holds whole numbers up to {most}"))
+            })?;
+            format!("{key} = {value}")
+        }
     };
     let about = if about.is_empty() { String::new() } else { format!("; {about}") };
     Ok(format!("{assigned:28} # {source}{about}\n"))
@@ -79,7 +93,7 @@ mod tests {
         says("lr = 0.0003                  # --learning-rate 3e-4; Initial learning rate");
         says("steps = 10000                # --steps 10k; Transitions to train for");
         says("# preset dqn-breakout; ");
-        says("# target =");
+        says("target = \"none\"");
         says("sticky = 0.0");
         let file = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
         std::fs::write(file.path(), &text).unwrap();

@@ -23,13 +23,13 @@ pub(super) struct Args {
     /// Run directory
     run: PathBuf,
     /// Episodes that an agent plays [default: 100]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = super::positive)]
     episodes: Option<u32>,
     /// Also the importance-weighted bound of a model of data, with so many draws for each picture
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "K", value_parser = super::positive)]
     k: Option<u32>,
     /// Test pictures that --k scores, the first ones [default: all]
-    #[arg(long, value_name = "N", requires = "k", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", requires = "k", value_parser = super::positive)]
     pictures: Option<u32>,
     /// Also how good so many samples of a model of data are, beside its test pictures
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(LEAST as i64..=100_000))]

@@ -1,6 +1,6 @@
 //! `lab list`: algorithms, environments, data sets, presets, checks and reproductions.
 use crate::checks;
-use crate::registry::{self, PRESETS, algorithms, data_sets, envs, find};
+use crate::registry::{self, PRESETS, Subject, algorithms, data_sets, envs, find};
 use crate::reproduce::TARGETS;
 use crate::usage::Usage;
 use anyhow::Result;
@@ -43,12 +43,12 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         (What::Envs, Some(name)) => {
             let entry = registry::env(name)?;
             named(out, entry.name, entry.about)?;
-            explained(&(entry.options)(), out)?;
+            explained(&(entry.options)(), Subject::Env, out)?;
         }
         (What::Data, Some(name)) => {
             let entry = registry::data_set(name)?;
             named(out, entry.name, entry.about)?;
-            explained(&(entry.options)(), out)?;
+            explained(&(entry.options)(), Subject::Data, out)?;
         }
         (What::Algorithms, Some(name)) => {
             let sentence = format!("list algorithms {name}: see `lab {name} --help`");
@@ -72,7 +72,7 @@ fn all(what: What, out: &mut dyn Write) -> Result<()> {
         What::Envs => {
             for entry in envs() {
                 named(out, entry.name, entry.about)?;
-                options(&(entry.options)(), out)?;
+                options(&(entry.options)(), Subject::Env, out)?;
             }
         }
         What::Algorithms => {
@@ -83,7 +83,7 @@ fn all(what: What, out: &mut dyn Write) -> Result<()> {
         What::Data => {
             for entry in data_sets() {
                 named(out, entry.name, entry.about)?;
-                options(&(entry.options)(), out)?;
+                options(&(entry.options)(), Subject::Data, out)?;
             }
         }
         What::Checks => {
@@ -111,23 +111,24 @@ fn named(out: &mut dyn Write, name: &str, about: &str) -> Result<()> {
 }
 
 /// Each option as a flag with its default.
-fn options(of: &[Field], out: &mut dyn Write) -> Result<()> {
-    of.iter().try_for_each(|field| named(out, "", &format!("  {}", flag_of(field))))
+fn options(of: &[Field], kind: Subject, out: &mut dyn Write) -> Result<()> {
+    of.iter().try_for_each(|field| named(out, "", &format!("  {}", flag_of(field, kind))))
 }
 
 /// Each option as a flag with its default and its meaning.
-fn explained(of: &[Field], out: &mut dyn Write) -> Result<()> {
-    of.iter().try_for_each(|field| Ok(writeln!(out, "  {:28}  {}", flag_of(field), field.about)?))
+fn explained(of: &[Field], kind: Subject, out: &mut dyn Write) -> Result<()> {
+    of.iter()
+        .try_for_each(|field| Ok(writeln!(out, "  {:28}  {}", flag_of(field, kind), field.about)?))
 }
 
-fn flag_of(field: &Field) -> String {
+fn flag_of(field: &Field, kind: Subject) -> String {
     let default = match &field.default {
         Value::Null => "…".to_owned(),
         default => plain(default),
     };
     match field.name {
         // The flag of this name is the seed of the run.
-        "seed" => format!("--env-arg seed={default}"),
+        "seed" => format!("--{}-arg seed={default}", kind.key()),
         _ => format!("--{} {default}", field.flag()),
     }
 }

@@ -95,7 +95,7 @@ fn command() -> Command {
         .subcommand(config::command())
         .subcommands(others.map(with_negative_numbers));
     let groups = groups(&root);
-    root.help_template("{about}\n\n{usage-heading} {usage}\n{after-help}\nOptions:\n{options}\n")
+    root.help_template("{about}\n\n{usage-heading} {usage}{after-help}\n\nOptions:\n{options}\n")
         .after_help(groups)
 }
 
@@ -160,6 +160,13 @@ fn run(matches: &clap::ArgMatches, out: &mut dyn Write) -> Result<ExitCode> {
             train::run(algorithm, matches, out)
         }
     }
+}
+
+/// A number of episodes or images as people type it, at least 1.
+fn positive(text: &str) -> Result<u32, String> {
+    let number = params::whole(text).ok().and_then(|number| u32::try_from(number).ok());
+    let expected = || format!("a whole number from 1 to {} is expected", u32::MAX);
+    number.filter(|number| *number > 0).ok_or_else(expected)
 }
 
 fn is_usage(error: &anyhow::Error) -> bool {

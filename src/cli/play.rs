@@ -21,7 +21,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     gif: Option<PathBuf>,
     /// Episodes to show, or to choose from
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = super::positive)]
     episodes: u32,
     /// Frames a second
     #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]

@@ -23,6 +23,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let default = [PathBuf::from("runs")];
     let dirs = if args.dirs.is_empty() { &default[..] } else { &args.dirs };
     let mut rows = Vec::new();
+    let dirs = dirs.iter().filter(|dir| !args.dirs.is_empty() || dir.exists());
     for dir in dirs {
         let entries =
             std::fs::read_dir(dir).with_context(|| format!("cannot list {}", dir.display()))?;
@@ -35,6 +36,10 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     }
     if args.json {
         writeln!(out, "{}", serde_json::json!({ "runs": rows }))?;
+        return Ok(());
+    }
+    if rows.is_empty() {
+        writeln!(out, "no runs yet; start with `lab dqn --env breakout`")?;
         return Ok(());
     }
     let columns = ["run", "algorithm", "subject", "seed", "steps", "outcome", "measure", "score"];

@@ -32,6 +32,8 @@ impl Config {
         let named = preset.map(|name| find("preset", name, PRESETS, |p| p.name)).transpose()?;
         let kind = algorithm.subject();
         let subject = flags.subject(kind).or_else(|| file.as_ref()?.subject(kind)).map(bare);
+        // An environment may go by Gymnasium's id.
+        let subject = subject.map(|name| registry::env(name).map_or(name, |entry| entry.name));
         let preset = named.or_else(|| {
             let name = format!("{}-{}", algorithm.name, subject?);
             PRESETS.iter().find(|preset| preset.name == name)
@@ -39,28 +41,10 @@ impl Config {
         let preset = preset.map(|preset| Layer::preset(preset, algorithm)).transpose()?;
         let mut config = Self::defaults(algorithm);
         preset.into_iter().for_each(|preset| config.lay(preset));
-        let usual = config.all.get("steps").and_then(Value::as_u64);
         for layer in file.into_iter().chain([flags]) {
             config.lay(layer);
         }
-        let mut config = config.normalised(algorithm)?;
-        config.follow_steps(usual);
-        Ok(config)
-    }
-
-    /// Shortens the intervals of a run that is shorter than the `usual` one, which the preset or the algorithm states
-    /// them for; intervals that the user gave stay.
-    fn follow_steps(&mut self, usual: Option<u64>) {
-        let steps = self.all.get("steps").and_then(Value::as_u64);
-        let (Some(usual), Some(steps)) = (usual, steps) else { return };
-        for key in ["log_every", "eval_every", "save_every"] {
-            let given = matches!(self.source(key), Source::Flag(_) | Source::File { .. });
-            let every = self.all.get(key).and_then(Value::as_u64).filter(|every| *every > 0);
-            if let Some(every) = every.filter(|_| !given && steps < usual) {
-                let shorter = u128::from(every) * u128::from(steps) / u128::from(usual);
-                self.all.insert(key.to_owned(), Value::from((shorter as u64).max(1)));
-            }
-        }
+        config.normalised(algorithm)
     }
 
     /// Reads back what [`resolve`](Self::resolve) made, as a run directory holds it.

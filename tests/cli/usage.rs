@@ -375,6 +375,10 @@ fn numbers_and_names_are_taken_as_users_of_other_libraries_type_them() {
         assert_eq!(config[key], value, "{key}");
     }
     assert_eq!(config["lr"], 3e-4);
+    assert!(lab.ok("config dqn --env CartPole-v1").contains("# preset dqn-cartpole"));
+    assert!(lab.ok("config dqn --env cartpole --target none").contains("target = \"none\""));
+    assert_eq!(lab.run("config dqn --env pendulum").status.code(), Some(2));
+    assert!(lab.ok("eval run --episodes 1e1").starts_with("return "));
     lab.ok("resume run --steps 1.2e2 --quiet");
     assert_eq!(json(&lab.path("run/result.json"))["steps"], 120);
 }

@@ -46,7 +46,7 @@ impl Clock {
         self.objective = Some(evaluation.objective);
         self.first_score.get_or_insert(score);
         self.last = Some((self.step, score));
-        self.evals_since_best += 1;
+        self.evals_since_best = self.evals_since_best.saturating_add(1);
         if self.best.is_none_or(|(_, best)| score > best) {
             (self.best, self.evals_since_best) = (Some((self.step, score)), 0);
         }

@@ -27,7 +27,11 @@ pub fn panels(runs: &[PathBuf], metrics: &[String]) -> Result<Vec<Panel>> {
         }
     }
     let known = || curves.keys().cloned().collect::<Vec<_>>().join(", ");
-    let chosen = if metrics.is_empty() { worth_seeing(curves.keys()) } else { metrics.to_vec() };
+    // A point is no curve, unless there is nothing else.
+    let curved = |metric: &&String| curves[*metric].iter().any(|curve| curve.points.len() > 1);
+    let several: Vec<_> = curves.keys().filter(curved).collect();
+    let seen = if several.is_empty() { curves.keys().collect() } else { several };
+    let chosen = if metrics.is_empty() { worth_seeing(&seen) } else { metrics.to_vec() };
     ensure!(!chosen.is_empty(), "name the metrics to plot; the runs have: {}", known());
     let panel = |metric: String| {
         let curves = curves.get(&metric).cloned().ok_or_else(|| {
@@ -47,14 +51,15 @@ fn label(run: &Path, runs: &[PathBuf]) -> String {
     }
 }
 
-fn worth_seeing<'a>(metrics: impl Iterator<Item = &'a String>) -> Vec<String> {
+fn worth_seeing(metrics: &[&String]) -> Vec<String> {
     let rank = |metric: &String| match metric.split('/').next() {
         Some("eval") => 0,
         Some("train") => 1,
         _ => 2,
     };
     let hidden = |metric: &String| metric.starts_with("speed/") || metric.starts_with("time/");
-    let mut chosen: Vec<String> = metrics.filter(|metric| !hidden(metric)).cloned().collect();
+    let mut chosen: Vec<String> =
+        metrics.iter().filter(|metric| !hidden(metric)).map(ToString::to_string).collect();
     chosen.sort_by_key(rank);
     chosen
 }

@@ -27,11 +27,13 @@ pub fn panels(runs: &[PathBuf], metrics: &[String]) -> Result<Vec<Panel>> {
         }
     }
     let known = || curves.keys().cloned().collect::<Vec<_>>().join(", ");
+    let mut chosen =
+        if metrics.is_empty() { worth_seeing(curves.keys()) } else { metrics.to_vec() };
     // A point is no curve, unless there is nothing else.
-    let curved = |metric: &&String| curves[*metric].iter().any(|curve| curve.points.len() > 1);
-    let several: Vec<_> = curves.keys().filter(curved).collect();
-    let seen = if several.is_empty() { curves.keys().collect() } else { several };
-    let chosen = if metrics.is_empty() { worth_seeing(&seen) } else { metrics.to_vec() };
+    let curved = |metric: &String| curves[metric].iter().any(|curve| curve.points.len() > 1);
+    if metrics.is_empty() && chosen.iter().any(curved) {
+        chosen.retain(curved);
+    }
     ensure!(!chosen.is_empty(), "name the metrics to plot; the runs have: {}", known());
     let panel = |metric: String| {
         let curves = curves.get(&metric).cloned().ok_or_else(|| {
@@ -51,15 +53,14 @@ fn label(run: &Path, runs: &[PathBuf]) -> String {
     }
 }
 
-fn worth_seeing(metrics: &[&String]) -> Vec<String> {
+fn worth_seeing<'a>(metrics: impl Iterator<Item = &'a String>) -> Vec<String> {
     let rank = |metric: &String| match metric.split('/').next() {
         Some("eval") => 0,
         Some("train") => 1,
         _ => 2,
     };
     let hidden = |metric: &String| metric.starts_with("speed/") || metric.starts_with("time/");
-    let mut chosen: Vec<String> =
-        metrics.iter().filter(|metric| !hidden(metric)).map(ToString::to_string).collect();
+    let mut chosen: Vec<String> = metrics.filter(|metric| !hidden(metric)).cloned().collect();
     chosen.sort_by_key(rank);
     chosen
 }
@@ -130,7 +131,9 @@ mod tests {
         let runs = ["a", "b"].map(|name| run(root.path(), name, ROWS));
         let panels = panels(&runs, &[]).unwrap();
         let titles: Vec<&str> = panels.iter().map(|panel| panel.title.as_str()).collect();
-        assert_eq!(titles, ["eval/return", "train/loss", "epsilon"]);
+        assert_eq!(titles, ["eval/return", "train/loss"], "epsilon has one point");
+        let asked = super::panels(&runs, &["epsilon".to_owned()]).unwrap();
+        assert_eq!(asked[0].curves[0].points, [(300.0, 0.1)]);
         assert_eq!(panels[0].curves[1].label, "b");
         assert_eq!(panels[0].curves[1].points, [(200.0, -3.0), (300.0, 4.5)]);
         assert_eq!(panels[1].curves[0].points, [(100.0, 0.5), (300.0, 0.25)]);

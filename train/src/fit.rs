@@ -8,7 +8,7 @@ use anyhow::Result;
 /// by the next call.
 ///
 /// # Errors
-/// What the learner, a sink or the disk reports; [`Diverged`] where a metric or a parameter is not
+/// What the learner, a sink or the disk reports; [`Diverged`](crate::Diverged) where a metric or a parameter is not
 /// finite. What was saved before stays as it was.
 pub fn fit(learner: &mut dyn Learner, plan: &Plan, run: &mut Run) -> Result<Report> {
     let mut part = Part::begin(learner, plan, run)?;

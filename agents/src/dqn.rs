@@ -124,8 +124,7 @@ impl Dqn {
     pub fn new(make: MakeEnv, config: DqnConfig, seed: u64, device: &Device) -> Result<Self> {
         let hidden = config.hidden;
         let network = |params: Params, spec: &Spec| {
-            let q = q_network(&params, spec, hidden)?;
-            Ok(Net::new(params, q))
+            Ok(Net::new(params.clone(), q_network(&params, spec, hidden)?))
         };
         Self::with_network(make, config, seed, device, &network)
     }

@@ -42,7 +42,7 @@ pub(super) fn man(args: &Man, command: Command, out: &mut dyn Write) -> Result<(
             let found = command.find_subcommand(name).ok_or(unknown)?;
             // The page's title; it lives as long as the program.
             let title: &'static str = format!("lab-{}", found.get_name()).leak();
-            found.clone().name(title)
+            found.clone().bin_name(format!("lab {}", found.get_name())).name(title)
         }
     };
     let mut text = Vec::new();

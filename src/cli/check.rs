@@ -17,9 +17,13 @@ pub(super) struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// Threads to compute on; results do not depend on it [default: one per core]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode> {
+    crate::run::machine::start(args.threads)?;
     let all = checks::all();
     let named: Result<Vec<_>, _> =
         args.names.iter().map(|name| find("check", name, &all, |check| check.name)).collect();

@@ -43,9 +43,13 @@ pub(super) struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// Threads to compute on; results do not depend on it [default: one per core]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
+    crate::run::machine::start(args.threads)?;
     let which = if args.best { Which::Best } else { Which::Latest };
     let trained = Trained::load_with(&args.run, which, With::Data, args.data.as_deref())?;
     let (name, config) = (trained.algorithm.name, trained.config.clone());

@@ -42,9 +42,13 @@ pub(super) struct Args {
     /// Draw from the checkpoint with the best validation score, not the newest
     #[arg(long)]
     best: bool,
+    /// Threads to compute on; results do not depend on it [default: one per core]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
+    crate::run::machine::start(args.threads)?;
     let which = if args.best { Which::Best } else { Which::Latest };
     // Only the test pictures that are completed are needed for the model itself.
     let with = if args.complete { With::Data } else { With::Nothing };

@@ -22,13 +22,19 @@ pub(crate) struct Machine {
 impl Machine {
     /// Opens the device and starts the threads.
     pub(crate) fn prepare(device: DeviceChoice, threads: Option<usize>) -> Result<Self> {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = threads.unwrap_or_else(cores);
-        train::BadValue::outside("threads", threads, 1..=1024)?;
-        // The main thread computes too, instead of waiting for the others.
-        rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build_global()?;
+        let threads = start(threads)?;
         Ok(Self { device: device.open()?, threads })
     }
+}
+
+/// Starts the threads to compute on, one per core unless told otherwise: how many there are.
+pub(crate) fn start(threads: Option<usize>) -> Result<usize> {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads.unwrap_or_else(cores);
+    train::BadValue::outside("threads", threads, 1..=1024)?;
+    // The main thread computes too, instead of waiting for the others.
+    rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build_global()?;
+    Ok(threads)
 }
 
 /// How far work has come, counted in `unit`, on standard error.

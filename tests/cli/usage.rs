@@ -378,7 +378,10 @@ fn numbers_and_names_are_taken_as_users_of_other_libraries_type_them() {
     assert!(lab.ok("config dqn --env CartPole-v1").contains("# preset dqn-cartpole"));
     assert!(lab.ok("config dqn --env cartpole --target none").contains("target = \"none\""));
     assert_eq!(lab.run("config dqn --env pendulum").status.code(), Some(2));
-    assert!(lab.ok("eval run --episodes 1e1").starts_with("return "));
+    let evaluated = lab.ok("eval run --episodes 1e1 --threads 1");
+    assert!(evaluated.starts_with("return "), "{evaluated}");
+    assert_eq!(lab.ok("eval run --episodes 10 --threads 2"), evaluated);
+    assert_eq!(lab.run("eval run --threads 0").status.code(), Some(2));
     lab.ok("resume run --steps 1.2e2 --quiet");
     assert_eq!(json(&lab.path("run/result.json"))["steps"], 120);
 }

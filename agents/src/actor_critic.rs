@@ -27,13 +27,13 @@ actor_parameters! {
         critic: Critic = Critic::Advantage;
         /// Actions that q weighs: taken, or all, each by its probability
         weighed: Weighed = Weighed::Taken;
-        /// How returns are estimated: gae or n-step
+        /// Advantage estimator: gae or n-step
         estimator: Estimator = Estimator::Gae;
         /// λ of gae: 0 looks one step ahead, 1 to the end of the rollout
         lambda: f64 = 1.0, in 0.0..=1.0;
         /// Steps that n-step looks ahead, within the rollout
         n_step: usize = 5, in 1..;
-        /// Weights of actions within an update: raw, or normalised to mean 0 and deviation 1
+        /// Advantages: raw, or normalised to mean 0 and deviation 1
         weights: Weights = Weights::Raw;
         /// Steps of each environment from one update to the next
         rollout: usize = 5, in 1..=1 << 20;

@@ -31,11 +31,11 @@ policy_parameters! {
         episodes: usize = 16, in 1..=1 << 20;
         /// Environments stepped together; each plays its next episode until all are begun
         n_envs: usize = 16, in 1..=1 << 14;
-        /// What an action is given credit for: to-go (rewards from then on) or whole (all of them)
+        /// Return that an action is credited with: to-go (rewards from then on) or whole (all of them)
         returns: Returns = Returns::ToGo;
-        /// What is taken off the returns: none, mean (over the update) or value (a learned V)
+        /// Baseline: none, mean (over the update) or value (a learned V)
         baseline: Baseline = Baseline::Value;
-        /// Weights of actions within an update: raw, or normalised to mean 0 and deviation 1
+        /// Returns less the baseline: raw, or normalised to mean 0 and deviation 1
         weights: Weights = Weights::Raw;
         /// Weight of the entropy bonus of each step
         entropy_coef: f64 = 0.0, in 0.0..;

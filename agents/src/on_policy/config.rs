@@ -10,17 +10,17 @@ macro_rules! policy_parameters {
                 /// Discount γ
                 gamma: f64 = 0.99, in 0.0..=1.0;
                 $($own)*
-                /// Show the networks observations less their mean so far, by their deviation so far
+                /// Normalise observations by their running mean and standard deviation
                 normalize_obs: bool = false;
                 /// Clip (normalised) observations to this size; 0 leaves them as they are
                 clip_obs: f64 = 0.0, in 0.0..;
-                /// Learn from rewards divided by the deviation of the discounted return so far
+                /// Divide rewards by the running standard deviation of the discounted return
                 normalize_reward: bool = false;
                 /// Clip (normalised) rewards to this size; 0 leaves them as they are
                 clip_reward: f64 = 0.0, in 0.0..;
-                /// log σ of the Gaussian policy at first, where actions are vectors
+                /// Initial log σ of the Gaussian policy, for vectors of actions
                 log_std: f64 = 0.0, in -20.0..=20.0;
-                /// What weights start from: orthogonal or fan-in
+                /// Initialisation of weights: orthogonal or fan-in
                 init: $crate::Start = $crate::Start::Orthogonal;
                 /// Units in each hidden layer
                 hidden: usize = 64, in 1..=1 << 14;

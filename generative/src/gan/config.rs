@@ -9,36 +9,36 @@ use train::{BadValue, Memory, above, check_learning_rate, name};
 train::hyper_parameters! {
     /// Hyper-parameters of [`Gan`](super::Gan).
     pub struct GanConfig {
-        /// What the players want: minimax, non-saturating, least-squares, wasserstein or hinge
+        /// Objective of both players: minimax, non-saturating, least-squares, wasserstein or hinge
         objective: Objective = Objective::NonSaturating;
-        /// What generator and discriminator are made of: mlp (dense layers), of pictures also dcgan
+        /// Architecture of generator and discriminator: mlp (dense layers), for images also dcgan
         /// (strided convolutions), residual, or CS231n's cs231n-fc and cs231n-conv
         network: Network = Network::Mlp;
         /// Units in each hidden layer of the mlp
         hidden: usize = 128, in 1..=1 << 14;
         /// Hidden layers of the mlp's generator, and of its discriminator
         layers: usize = 2, in 1..=64;
-        /// Channels of the largest hidden pictures of dcgan and residual; the smaller ones have twice as
+        /// Channels of the largest hidden feature maps of dcgan and residual; the smaller ones have twice as
         /// many
         channels: usize = 64, in 1..=1 << 12;
-        /// Which networks of dcgan and residual normalise batches: both, generator or none
+        /// Networks of dcgan and residual with batch normalisation: both, generator or none
         batch_norm: BatchNorm = BatchNorm::Both;
-        /// How dcgan's discriminator makes pictures smaller: stride, or pool (convolutions that move by 1,
-        /// and the largest of 2×2)
+        /// Downsampling in dcgan's discriminator: stride, or pool (convolutions of stride 1 and
+        /// 2×2 max pooling)
         downsample: Downsample = Downsample::Stride;
         /// Units of a hidden dense layer in both networks of dcgan; 0 for none
         dense: usize = 0, in 0..=1 << 14;
         /// Slope of the discriminator's leaky ReLUs below 0, of mlp, dcgan and residual; 0 for ReLU
         leak: f64 = 0.2, in 0.0..=1.0;
-        /// Divide every weight of the discriminator by its largest singular value
+        /// Spectral normalisation: divide every weight of the discriminator by its largest singular value
         spectral: bool = false;
-        /// Numbers of noise that the generator makes a sample of
+        /// Dimension of the latent vector z
         latents: usize = 64, in 1..=1 << 14;
-        /// What that noise is: normal, or uniform from -1 to 1
+        /// Prior of z: normal, or uniform from -1 to 1
         noise_prior: NoisePrior = NoisePrior::Normal;
-        /// Tell both networks the label: what is learned is p(x|label)
+        /// Condition both networks on the label: the model is of p(x|label)
         conditional: bool = false;
-        /// Steps of the discriminator for one of the generator
+        /// Discriminator steps per generator step
         d_steps: u64 = 1, in 1..=1 << 20;
         /// Initial learning rate of the generator
         lr: f64 = 2e-4, in above(0.0);
@@ -52,20 +52,20 @@ train::hyper_parameters! {
         beta1: f64 = 0.5, in 0.0..1.0;
         /// Decay β₂ of the mean squared gradient
         beta2: f64 = 0.999, in 0.0..1.0;
-        /// The discriminator's parameters are cut off at ± this after each of its steps; 0 for not at all
+        /// Clip the discriminator's parameters to ± this after each of its steps; 0 for no clipping
         clip: f64 = 0.0, in 0.0..;
-        /// Where the length of the discriminator's gradient costs something: none, interpolates, noise or real
+        /// Gradient penalty, by the points where it is taken: none, interpolates, noise or real
         penalty: Penalty = Penalty::None;
-        /// Weight of that cost
+        /// Weight of the gradient penalty
         penalty_weight: f64 = 10.0, in 0.0..;
-        /// Only gradients longer than 1 cost something, of interpolates and noise
+        /// One-sided penalty: only gradient norms above 1, of interpolates and noise
         one_sided: bool = false;
-        /// Standard deviation of the noise that is added to all that the discriminator is shown, at first
+        /// Initial standard deviation of the noise added to the inputs of the discriminator
         instance_noise: f64 = 0.0, in 0.0..;
         /// Samples over which that noise goes to 0; 0 for never
         instance_noise_steps: u64 = 0;
-        /// Decay of the mean of the generator's parameters that samples are drawn by; 0 for the parameters
-        /// themselves
+        /// Decay of the exponential moving average of the generator's parameters that samples come from; 0 for
+        /// none
         ema: f64 = 0.0, in 0.0..1.0;
         /// Batch size, in samples
         batch: usize = 64, in 2..=1 << 20;

@@ -10,13 +10,13 @@ train::hyper_parameters! {
     pub struct PixelCnnConfig {
         /// Layers: gated (two stacks), or residual, which has a blind spot
         network: NetworkName = NetworkName::Gated;
-        /// Black and white pictures from grey ones: static, dynamic (drawn anew each time) or none
+        /// Binarisation of grey images: static, dynamic (sampled anew each time) or none
         binarisation: Binarisation = Binarisation::Dynamic;
-        /// Levels of grey at most, where pictures are not made black and white
+        /// Levels of grey at most, without binarisation
         levels: usize = 256, in 2..=256;
-        /// Logistic distributions in the mixture that says a level; 0 for a softmax over all levels
+        /// Components of the logistic mixture over levels; 0 for a softmax over all levels
         mixture: usize = 0, in 0..=64;
-        /// Tell the network what the picture shows
+        /// Condition the network on the label
         conditional: bool = false;
         /// Features of a pixel, of all colours together, rounded up to a multiple of the colours (residual: of
         /// twice as many); a stack has as many
@@ -33,13 +33,13 @@ train::hyper_parameters! {
         lr: f64 = 1e-3, in above(0.0);
         /// Final learning rate, as a fraction of --lr
         lr_end: f64 = 1.0, in 0.0..;
-        /// Pictures over which the learning rate changes
+        /// Images over which the learning rate changes
         lr_steps: u64 = 0;
         /// Clip the gradient to this norm; 0 leaves it as it is
         max_grad_norm: f64 = 0.0, in 0.0..;
-        /// Batch size, in pictures
+        /// Batch size, in images
         batch: usize = 32, in 1..=1 << 20;
-        /// Pictures of an evaluation during training, at most
+        /// Images of an evaluation during training, at most
         eval_pictures: usize = 1_000, in 1..=1 << 30;
     }
 }

@@ -8,35 +8,35 @@ use train::{BadValue, Memory, above, check_learning_rate};
 train::hyper_parameters! {
     /// Hyper-parameters of [`Vae`](super::Vae).
     pub struct VaeConfig {
-        /// What is maximised: elbo, iwae (its importance-weighted form), or reconstruction, which is a
-        /// plain auto-encoder
+        /// Objective: elbo, iwae (its importance-weighted form), or reconstruction (a plain
+        /// auto-encoder)
         objective: Objective = Objective::Elbo;
-        /// Latent vectors drawn for each picture in training: elbo takes the mean over them, iwae
-        /// weighs them
+        /// Samples of z per image in training: elbo takes the mean over them, iwae weighs
+        /// them
         k: usize = 1, in 1..=1 << 14;
-        /// Weight of the KL beside the reconstruction (β, Higgins et al. 2017), of elbo
+        /// Weight β of the KL term (β-VAE, Higgins et al. 2017), of elbo
         beta: f64 = 1.0, in 0.0..;
-        /// Pictures over which that weight grows from 0 to --beta
+        /// Images over which β grows from 0 to --beta
         beta_steps: u64 = 0;
-        /// Nats of KL that each latent number has for free, on average over a batch ("free bits", Kingma
-        /// et al. 2016), of elbo
+        /// Free nats of KL per latent dimension, on average over a batch ("free bits", Kingma et al.
+        /// 2016), of elbo
         free_nats: f64 = 0.0, in 0.0..;
-        /// Probability with which each number of a picture that is shown is black, of reconstruction: a
-        /// denoising auto-encoder
+        /// Masking-noise probability of a denoising auto-encoder (with --objective
+        /// reconstruction)
         corrupt: f64 = 0.0, in 0.0..1.0;
-        /// What a pixel is, given the latent numbers: bernoulli (black or white), gaussian, or logistic
-        /// (one of the grey levels)
+        /// Likelihood of a pixel: bernoulli (black or white), gaussian, or logistic (one of the grey
+        /// levels)
         likelihood: LikelihoodName = LikelihoodName::Bernoulli;
         /// Standard deviation of a gaussian pixel, where black is 0 and white 1
         sigma: f64 = 0.1, in 1e-3..;
-        /// Black and white pictures from grey ones: static, dynamic (drawn anew each time) or none
+        /// Binarisation of grey images: static, dynamic (sampled anew each time) or none
         binarisation: Binarisation = Binarisation::Dynamic;
-        /// Tell encoder and decoder what a picture shows: what is learned is p(x|label)
+        /// Condition encoder and decoder on the label: the model is of p(x|label)
         conditional: bool = false;
-        /// What encoder and decoder are made of: mlp (dense layers) or conv (convolutions, for pictures
+        /// Architecture of encoder and decoder: mlp (dense layers) or conv (convolutions, for images
         /// whose height and width are multiples of 4)
         network: Network = Network::Mlp;
-        /// Latent numbers of a picture
+        /// Latent dimensions
         latents: usize = 20, in 1..=1 << 14;
         /// Units in each hidden layer of the mlp
         hidden: usize = 400, in 1..=1 << 14;
@@ -46,9 +46,9 @@ train::hyper_parameters! {
         lr: f64 = 1e-3, in above(0.0);
         /// Final learning rate, as a fraction of --lr
         lr_end: f64 = 1.0, in 0.0..;
-        /// Pictures over which the learning rate changes
+        /// Images over which the learning rate changes
         lr_steps: u64 = 0;
-        /// Batch size, in pictures
+        /// Batch size, in images
         batch: usize = 128, in 1..=1 << 20;
     }
 }

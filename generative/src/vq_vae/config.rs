@@ -8,34 +8,34 @@ use train::{BadValue, Memory, above};
 train::hyper_parameters! {
     /// Hyper-parameters of [`VqVae`](super::VqVae).
     pub struct VqVaeConfig {
-        /// Codes in the codebook; a grid of at most 256 different ones is a picture that other models can
+        /// Codes in the codebook; up to 256, a grid of codes is an image that other models can
         /// learn
         codes: usize = 128, in 2..=256;
-        /// Numbers in a code
+        /// Dimension of a code
         dims: usize = 16, in 1..=1 << 12;
-        /// How codes follow what chose them: ema (running means) or loss (a term of the loss)
+        /// Codebook update: ema (exponential moving averages) or loss (a term of the loss)
         codebook: CodebookRule = CodebookRule::Ema;
-        /// Decay of the running means (γ), of ema
+        /// Decay γ of the moving averages, of ema
         decay: f64 = 0.99, in 0.0..1.0;
-        /// A code that is chosen less often than this part of its even share moves to where the encoder
-        /// is, of ema; 0 for never
+        /// Re-initialise codes used less than this fraction of their even share 1/M, of ema; 0 for
+        /// never
         restart: f64 = 0.1, in 0.0..=1.0;
-        /// Weight of the encoder's distance from the codes it chose (β)
+        /// Weight β of the commitment loss
         beta: f64 = 0.25, in 0.0..;
-        /// What a pixel is, given the codes: bernoulli (black or white), gaussian, or logistic (one of the
-        /// grey levels)
+        /// Likelihood of a pixel: bernoulli (black or white), gaussian, or logistic (one of the grey
+        /// levels)
         likelihood: LikelihoodName = LikelihoodName::Bernoulli;
         /// Standard deviation of a gaussian pixel, where black is 0 and white 1
         sigma: f64 = 0.1, in 1e-3..;
-        /// Black and white pictures from grey ones: static, dynamic (drawn anew each time) or none
+        /// Binarisation of grey images: static, dynamic (sampled anew each time) or none
         binarisation: Binarisation = Binarisation::Dynamic;
-        /// Channels of the layers on the grid; those at half the picture's size have half as many
+        /// Channels of the layers on the grid; those at half the image's size have half as many
         channels: usize = 64, in 1..=1 << 12;
         /// Residual layers on each side of the codes
         residual: usize = 2, in 0..=64;
         /// Learning rate
         lr: f64 = 1e-3, in above(0.0);
-        /// Batch size, in pictures
+        /// Batch size, in images
         batch: usize = 128, in 1..=1 << 20;
     }
 }

@@ -31,7 +31,7 @@ train::hyper_parameters! {
     pub struct FittedQConfig {
         /// Discount γ, or `own` for the problem's, which is 0.99 where it does not say
         gamma: Discount = Discount::Own;
-        /// What q is: table (of states), or linear (in the observation)
+        /// Representation of q: table (of states), or linear (in the observation)
         values: Approximation = Approximation::Table;
         /// Transitions that are collected
         samples: usize = 50_000, in 1..=1 << 28;

@@ -36,7 +36,7 @@ train::hyper_parameters! {
         behaviour: Behaviour = Behaviour::Own;
         /// With --behaviour, how its returns count: weighted or ordinary importance sampling
         sampling: Sampling = Sampling::Weighted;
-        /// Which visits of a state in an episode count: first or every
+        /// Visits of a state in an episode that count: first or every
         visits: Visits = Visits::First;
         /// Step size α: a number, or `1/n` or `1/n^0.8` with the visits n of a state; weighted: 1/n
         alpha: StepSize = StepSize::Visits(1.0);

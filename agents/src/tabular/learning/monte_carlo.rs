@@ -33,9 +33,9 @@ use train::{
 control_parameters! {
     /// Hyper-parameters of [`MonteCarlo`].
     pub struct MonteCarloConfig {
-        /// What is learned from: on-policy, exploring-starts or off-policy
+        /// Method: on-policy, exploring-starts or off-policy
         method: MonteCarloMethod = MonteCarloMethod::OnPolicy;
-        /// Which visits of a pair in an episode count: first, every, or own (first, off-policy every)
+        /// Visits of a pair in an episode that count: first, every, or own (first, off-policy every)
         visits: Visits = Visits::Own;
         /// Step size α: a number, or `1/n` or `1/n^0.8` with the visits n of a state's action
         alpha: StepSize = StepSize::Visits(1.0);

@@ -23,7 +23,7 @@ train::hyper_parameters! {
         gamma: Discount = Discount::Own;
         /// The policy: uniform, or a JSON file such as the solution.json of a run
         policy: PolicyName = PolicyName::Uniform;
-        /// How it is evaluated: synchronous or in-place (sweeps), or exact (a sparse solve)
+        /// Method: synchronous or in-place (sweeps), or exact (a sparse solve)
         method: Method = Method::Synchronous;
         /// Converged once no value changes by more than this part of itself in a sweep
         tolerance: f64 = 1e-10, in 0.0..;

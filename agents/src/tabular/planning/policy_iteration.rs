@@ -28,7 +28,7 @@ train::hyper_parameters! {
         gamma: Discount = Discount::Own;
         /// Action taken at first wherever there is it, by name; `first`: each state's first one
         start: String = "first".to_owned();
-        /// How a policy is evaluated: exact (a sparse solve), iterative or modified
+        /// Evaluation of a policy: exact (a sparse solve), iterative or modified
         evaluation: Evaluate = Evaluate::Exact;
         /// Iterative evaluation ends, and modified policy iteration has converged, once no value changes by
         /// more than this part of itself in a sweep

@@ -29,12 +29,12 @@ enum What {
         #[arg(long, value_name = "URL")]
         mirror: Option<String>,
     },
-    /// Write the first training pictures of a set as one picture
+    /// Write the first training images of a set as one image grid
     Show {
         /// Set to show (`lab list data`); with the path of its files, as in mnist:PATH
         #[arg(value_name = "NAME[:PATH]")]
         name: String,
-        /// How many pictures
+        /// Number of images
         #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
         n: u32,
         /// Picture to write [default: NAME.png]

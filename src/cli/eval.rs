@@ -25,13 +25,13 @@ pub(super) struct Args {
     /// Episodes that an agent plays [default: 100]
     #[arg(long, value_name = "N", value_parser = super::positive)]
     episodes: Option<u32>,
-    /// Also the importance-weighted bound of a model of data, with so many draws for each picture
+    /// Also the importance-weighted bound of a model of data, with so many samples of z per image
     #[arg(long, value_name = "K", value_parser = super::positive)]
     k: Option<u32>,
-    /// Test pictures that --k scores, the first ones [default: all]
+    /// Test images that --k scores, the first ones [default: all]
     #[arg(long, value_name = "N", requires = "k", value_parser = super::positive)]
     pictures: Option<u32>,
-    /// Also how good so many samples of a model of data are, beside its test pictures
+    /// Also evaluate so many samples of a model of data beside its test images
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(LEAST as i64..=100_000))]
     samples: Option<u32>,
     /// Score the checkpoint with the best validation score, not the newest

@@ -14,20 +14,20 @@ use std::path::PathBuf;
 pub(super) struct Args {
     /// Run directory
     run: PathBuf,
-    /// How many pictures, or points
+    /// Number of images, or points
     #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     n: u32,
     /// What to draw, by its label, from a model that was told labels [default: all in turn]
     #[arg(long, value_name = "NAME")]
     label: Option<String>,
     /// What the logits of a model that draws number by number are divided by: less than 1 for likelier
-    /// pictures, 0 for the likeliest number each time [default: 1]
+    /// images, 0 for the likeliest number each time [default: 1]
     #[arg(long, value_name = "T", value_parser = temperature)]
     temperature: Option<f64>,
-    /// Complete the upper halves of test pictures, eight ways each, into completions.png
+    /// Complete the upper halves of test images, eight ways each, into completions.png
     #[arg(long, conflicts_with = "label")]
     complete: bool,
-    /// Put the first 50, by tens, above the training pictures that are nearest to them, into nearest.png
+    /// Put the first 50, by tens, above the training images that are nearest to them, into nearest.png
     #[arg(long, conflicts_with_all = ["complete", "temperature"])]
     nearest: bool,
     /// File to write [default: samples.png in the run directory, samples.csv of points]

@@ -44,7 +44,7 @@ pub(super) const DATA: &[DataEntry] = &[
     },
     DataEntry {
         name: "cifar-10",
-        about: "CIFAR-10, binary version: 60,000 colour pictures 32×32 (`lab data get cifar-10`)",
+        about: "CIFAR-10, binary version: 60,000 colour images 32×32 (`lab data get cifar-10`)",
         options: super::no_options,
         source: DataSource::Files(|path, _| cifar_10(path)),
     },
@@ -56,7 +56,7 @@ pub(super) const DATA: &[DataEntry] = &[
     },
     DataEntry {
         name: "fashion-mnist",
-        about: "Fashion-MNIST: 70,000 grey pictures 28×28 of clothes (`lab data get fashion-mnist`)",
+        about: "Fashion-MNIST: 70,000 grey images 28×28 of clothes (`lab data get fashion-mnist`)",
         options: super::no_options,
         source: DataSource::Files(|path, _| fashion_mnist(path)),
     },
@@ -86,7 +86,7 @@ pub(super) const DATA: &[DataEntry] = &[
     },
     DataEntry {
         name: "mnist",
-        about: "MNIST: 70,000 grey pictures 28×28 of digits (`lab data get mnist`)",
+        about: "MNIST: 70,000 grey images 28×28 of digits (`lab data get mnist`)",
         options: super::no_options,
         source: DataSource::Files(|path, _| mnist(path)),
     },

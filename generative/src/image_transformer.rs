@@ -191,8 +191,9 @@ pub fn image_transformer(
     config.check_heads()?;
     let settings = settings!(config, config.conditional);
     let memory = |subject: &Subject| config.memory(subject);
-    Autoregressive::new(data, settings, (seed, device), memory, |params, subject| {
-        Ok(Box::new(Transformer::new(params, subject, config)?))
+    let made = config.clone();
+    Autoregressive::new(data, settings, (seed, device), memory, move |params, subject| {
+        Ok(Box::new(Transformer::new(params, subject, &made)?))
     })
 }
 

@@ -179,8 +179,9 @@ pub fn made(
     config.check()?;
     let settings = settings!(config, false);
     let memory = |subject: &Subject| config.memory(subject);
-    Autoregressive::new(data, settings, (seed, device), memory, |params, subject| {
-        Ok(Box::new(Made::new(params, subject, config)?))
+    let made = config.clone();
+    Autoregressive::new(data, settings, (seed, device), memory, move |params, subject| {
+        Ok(Box::new(Made::new(params, subject, &made)?))
     })
 }
 

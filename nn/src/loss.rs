@@ -57,16 +57,24 @@ pub fn softmax_nll_each(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
 /// (Salimans et al. 2017, "PixelCNN++", equation 2): summed over positions, the mean over the batch.
 ///
 /// `said` is `[B, 3M, …]`: logits of the weights, means, and logarithms of the scales, which count as −7 where
-/// they are less. Levels are `[B, …]` of type `u32`. On the CPU in `f32` alone.
+/// they are less. Levels are `[B, …]` of type `u32`.
 pub fn logistic_mixture_nll(said: &Tensor, labels: &Tensor, levels: usize) -> Result<Tensor> {
     mixture_fits("logistic_mixture_nll", said, labels, levels)?;
-    ops::logistic_nll(said, labels, levels)
+    if let Some(loss) = ops::logistic_nll(said, labels, levels)? {
+        return Ok(loss);
+    }
+    in_range("logistic_mixture_nll", labels, levels, ["level", "levels"])?;
+    ops::logistic_terms(said, labels, levels)?.sum_all()? / said.dim(0)? as f64
 }
 
 /// The same as a sum for each sample, `[B]`. For scoring: there is no gradient.
 pub fn logistic_mixture_nll_each(said: &Tensor, labels: &Tensor, levels: usize) -> Result<Tensor> {
     mixture_fits("logistic_mixture_nll_each", said, labels, levels)?;
-    ops::logistic_nll_each(said, labels, levels)
+    if let Some(nll) = ops::logistic_nll_each(said, labels, levels)? {
+        return Ok(nll);
+    }
+    in_range("logistic_mixture_nll_each", labels, levels, ["level", "levels"])?;
+    ops::logistic_terms(&said.detach(), labels, levels)?.flatten_from(1)?.sum(1) // [B]
 }
 
 /// The probability, under such a mixture `[3M]`, of `level` and those below it. Weights are in proportion to

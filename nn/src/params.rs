@@ -89,12 +89,12 @@ impl Params {
     }
 
     /// θ ← θ', parameters and buffers. Values are copied into the storage that exists: later changes of one side do not
-    /// show on the other, and frozen networks see the new values.
+    /// show on the other, and frozen networks see the new values. Stores may be on different devices.
     ///
     /// Stores that differ in names or shapes are an error, and nothing is changed.
     pub fn copy_from(&self, other: &Params) -> Result<()> {
         for (own, new) in self.paired(other)? {
-            own.set(&new)?;
+            own.set(&new.to_device(&self.device)?)?;
         }
         Ok(())
     }

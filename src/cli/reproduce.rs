@@ -97,6 +97,9 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode> {
         data: None,
     };
     dir.write_json("run.json", &info)?;
+    if !args.verbosity.quiet {
+        crate::run::data::tell(machine.note.as_slice());
+    }
     let interrupts = Interrupts::listen()?;
     interrupts.hearing(|| reproduce((target, &experiments), &setting, &dir, args.verbosity, out))
 }

@@ -82,7 +82,17 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> Result<ExitCode> {
     info.data = data::remember(&config, moved, saved.as_ref(), record)?;
     // A run that is stopped once more goes on towards the steps that were asked for last.
     info.config = config.all.clone();
-    (info.device, info.threads) = (::train::device_name(&machine.device), machine.threads);
+    notes.extend(machine.note);
+    let device = ::train::device_name(&machine.device);
+    if info.device != device {
+        let was = std::mem::replace(&mut info.device, device);
+        let now = &info.device;
+        notes.push(format!(
+            "this run was on {was} and goes on on {now}: numbers are rounded differently there, so the result is \
+             not that of one device to the bit"
+        ));
+    }
+    info.threads = machine.threads;
     dir.write_json("run.json", &info)?;
     if !verbosity.quiet {
         data::tell(&notes);

@@ -108,6 +108,7 @@ pub(super) fn run(
     };
     dir.write_json("run.json", &info)?;
     if !args.verbose.quiet {
+        notes.extend(machine.note);
         data::tell(&notes);
     }
     Session { algorithm, config, dir, info, verbosity: args.verbose.into(), begun }

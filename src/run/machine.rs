@@ -2,7 +2,7 @@
 use anyhow::Result;
 use candle_core::Device;
 use std::io::{IsTerminal as _, Write};
-use train::{Bar, DeviceChoice, Ends, Lines, Notes, Sink};
+use train::{Bar, DeviceChoice, Ends, Lines, Notes, OpenDevice, Sink};
 
 /// How much is told, and in what form.
 #[derive(Debug, Clone, Copy)]
@@ -17,13 +17,16 @@ pub(crate) struct Verbosity {
 pub(crate) struct Machine {
     pub(crate) device: Device,
     pub(crate) threads: usize,
+    /// Why `--device auto` took this device, for the user.
+    pub(crate) note: Option<String>,
 }
 
 impl Machine {
     /// Opens the device and starts the threads.
     pub(crate) fn prepare(device: DeviceChoice, threads: Option<usize>) -> Result<Self> {
         let threads = start(threads)?;
-        Ok(Self { device: device.open()?, threads })
+        let OpenDevice { device, note } = device.open()?;
+        Ok(Self { device, threads, note })
     }
 }
 

@@ -1,4 +1,5 @@
 //! Metrics: learners write to a [`Log`], the loop hands rows to [`Sink`](crate::Sink)s.
+use crate::is_host;
 use anyhow::Result;
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
@@ -48,7 +49,7 @@ impl Log {
     /// Where `value` has more than one element.
     pub fn tensor(&mut self, name: &'static str, value: &Tensor) -> Result<()> {
         let value = value.detach();
-        if value.device().is_cpu() {
+        if is_host(value.device()) {
             self.scalar(name, read(&value)?);
         } else if let Some((sum, count)) = self.on_device.get_mut(name) {
             (*sum, *count) = ((&*sum + value)?, *count + 1);

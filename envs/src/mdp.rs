@@ -3,7 +3,7 @@
 mod chart;
 mod check;
 mod env;
-mod picture;
+mod frame;
 
 use std::sync::Arc;
 
@@ -68,7 +68,7 @@ pub trait Mdp: Send + Sync {
     }
 
     /// A drawing of a state, where the grid would not tell enough; its size never changes.
-    fn picture(&self, _state: usize) -> Option<Cells> {
+    fn frame(&self, _state: usize) -> Option<Cells> {
         None
     }
 
@@ -178,8 +178,8 @@ impl<M: Mdp + ?Sized> Mdp for Arc<M> {
         (**self).chart()
     }
 
-    fn picture(&self, state: usize) -> Option<Cells> {
-        (**self).picture(state)
+    fn frame(&self, state: usize) -> Option<Cells> {
+        (**self).frame(state)
     }
 
     fn allows(&self, state: usize, action: usize) -> bool {

@@ -32,7 +32,7 @@ train::hyper_parameters! {
         hidden: usize = 500, in 1..=1 << 14;
         /// Hidden layers
         layers: usize = 2, in 1..=64;
-        /// Weights from the picture straight to the output
+        /// Weights from the image straight to the output
         direct: bool = true;
         /// Learning rate
         lr: f64 = 1e-3, in above(0.0);
@@ -45,7 +45,7 @@ train::hyper_parameters! {
         /// Batch size, in images
         batch: usize = 100, in 1..=1 << 20;
         /// Images of an evaluation during training, at most
-        eval_pictures: usize = 1_000, in 1..=1 << 30;
+        eval_images: usize = 1_000, in 1..=1 << 30;
     }
 }
 

@@ -55,7 +55,7 @@ impl SampleSnapshots {
         if let Some(model) = model.image_sampler() {
             return Ok(Some(model.sample_images(IMAGES, None, &mut stream(self.seed, "film"))?));
         }
-        model.point_sampler().map(|model| model.plane()?.picture()).transpose()
+        model.point_sampler().map(|model| model.plane()?.image()).transpose()
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) struct Args {
     solution: Option<PathBuf>,
 }
 
-/// Endings of pictures that are not drawn.
+/// Endings of figures that `lab plot` does not write.
 const OTHER: [&str; 7] = ["pdf", "eps", "ps", "jpg", "jpeg", "gif", "webp"];
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {

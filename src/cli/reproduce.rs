@@ -164,7 +164,7 @@ fn reproduce(
         let (n, run) = (passed + failed, &result.run);
         writeln!(
             out,
-            "{outcome} after {wall_seconds:.0} s: {passed} of {n} pass; all of it is in {run}"
+            "{outcome} after {wall_seconds:.0} s: {passed} of {n} pass; saved to {run}"
         )?;
     }
     Ok(match (outcome, whole) {

@@ -50,7 +50,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     crate::run::machine::start(args.threads)?;
     let which = if args.best { Which::Best } else { Which::Latest };
-    // Only the test pictures that are completed are needed for the model itself.
+    // Only the test images that are completed are needed for the model itself.
     let with = if args.complete { With::Data } else { With::Nothing };
     let trained = Trained::load_with(&args.run, which, with, args.data.as_deref())?;
     let seed = args.seed.unwrap_or(trained.config.seed());
@@ -62,7 +62,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let label = args.label.as_ref().map(|label| class(label, model.classes())).transpose()?;
     if let Some(model) = model.point_sampler() {
         if args.nearest {
-            let sentence = "--nearest: this model draws points, and the nearest ones are looked for of pictures";
+            let sentence =
+                "--nearest: this model draws points, and the nearest ones are looked for of images";
             return Err(Usage(sentence.to_owned()).into());
         }
         return listed(args, &model.sample_points(n, label, &mut rng)?, out);
@@ -118,7 +119,7 @@ fn number_by_number(args: &Args, trained: &Trained, seed: u64, out: &mut dyn Wri
     let (name, images, columns) = if args.complete {
         let (rows, rng) = (n.div_ceil(8), &mut stream(seed, "completions"));
         let Some(sheet) = ancestral.completions(Split::Test, rows, temperature, rng)? else {
-            let sentence = "--complete: the pictures of this model have no upper half";
+            let sentence = "--complete: the images of this model have no upper half";
             return Err(Usage(sentence.to_owned()).into());
         };
         ("completions.png", sheet.images, sheet.columns)

@@ -59,7 +59,7 @@ pub struct DataJob<'a> {
 }
 
 impl DataJob<'_> {
-    /// For a model of pictures.
+    /// For a model of images.
     ///
     /// # Errors
     /// If the data are points.

@@ -34,7 +34,7 @@ impl Board {
     /// exact answer, where one is given, and the difference.
     ///
     /// # Errors
-    /// Names the file; an older picture is then still there.
+    /// Names the file; an older figure is then still there.
     pub fn draw_values(
         &self,
         title: &str,
@@ -60,10 +60,10 @@ impl Board {
     }
 
     /// Draws what each action is worth, if all actions are one of four directions and the board is not
-    /// too large to show them, and any is known: whether there is such a picture.
+    /// too large to show them, and any is known: whether there is such a figure.
     ///
     /// # Errors
-    /// Names the file; an older picture is then still there.
+    /// Names the file; an older figure is then still there.
     pub fn draw_q(&self, title: &str, table: &Table, paths: &[PathBuf]) -> Result<bool> {
         if self.shape().into_iter().max() > Some(MOST_ARROWS) {
             return Ok(false);

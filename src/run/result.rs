@@ -116,7 +116,7 @@ impl RunResult {
         };
         let unfinished = report.not_converged && self.outcome == Outcome::Finished;
         let not = if unfinished { ", not converged: values still change" } else { "" };
-        writeln!(out, "{outcome} after {steps} in {time}{not}; all of it is in {run}")?;
+        writeln!(out, "{outcome} after {steps} in {time}{not}; saved to {run}")?;
         if let Some(why) = &report.no_update {
             writeln!(out, "no update was made: {why}")?;
         }

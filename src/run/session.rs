@@ -16,7 +16,7 @@ use train::{
     Checkpoints, ConfigChanged, Ends, JsonLines, Outcome, Run, RunDir, RunInfo, Seconds, fit,
 };
 
-/// Seconds from which on the time is told that pictures took.
+/// Seconds from which on the time is told that figures took.
 const TOLD_FIGURES: f64 = 0.5;
 
 /// A run that is about to be trained.
@@ -98,7 +98,7 @@ impl Session {
             figures.write_solution(thought)?;
         }
         let next = if stopped { ["plot", ""] } else { trainee.next() };
-        // Before pictures are drawn, in which Ctrl-C ends the program.
+        // Before figures are drawn, in which Ctrl-C ends the program.
         let mut closing = || -> Result<()> {
             if !self.verbosity.json {
                 result.tell((self.algorithm, &self.config, self.dir.path()), &report, next, out)?;
@@ -108,7 +108,7 @@ impl Session {
             }
             Ok(out.flush()?)
         };
-        // Who reads no further has the pictures all the same.
+        // Who reads no further has the figures all the same.
         let told = closing();
         let drawing = Instant::now();
         if !stopped {
@@ -122,7 +122,7 @@ impl Session {
         if self.verbosity.json {
             writeln!(out, "{}", serde_json::to_string(&result)?)?;
         } else if seconds >= TOLD_FIGURES {
-            writeln!(out, "Its pictures were drawn in {}", told::duration(seconds))?;
+            writeln!(out, "Its figures were drawn in {}", told::duration(seconds))?;
         }
         out.flush()?;
         Ok(if stopped { ExitCode::from(130) } else { ExitCode::SUCCESS })

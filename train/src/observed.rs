@@ -6,7 +6,7 @@ use anyhow::Result;
 pub trait Observe {
     /// The kind of learners.
     type Learner: Learner + ?Sized;
-    /// A picture of the learner at one point of training.
+    /// A snapshot of the learner at one point of training.
     type Snapshot;
 
     /// When the learner is observed.

@@ -86,7 +86,7 @@ impl RunDir {
         let dir = Self::hold(path.to_owned())?;
         for left in entries(path)?.iter().filter(|entry| is_partial(entry)) {
             let name = left.file_name();
-            // Those of this process; a picture may be being drawn by another one.
+            // Those of this process; a figure may be being drawn by another one.
             if WRITTEN.iter().any(|own| name.to_string_lossy().starts_with(own)) {
                 fs::remove_file(left.path())
                     .with_context(|| format!("cannot remove {}", left.path().display()))?;

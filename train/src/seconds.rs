@@ -11,7 +11,7 @@ pub struct Seconds {
     pub training: f64,
     /// Evaluations on the way and the final one.
     pub evaluation: f64,
-    /// Pictures.
+    /// Figures.
     pub figures: f64,
 }
 

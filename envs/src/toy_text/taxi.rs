@@ -170,7 +170,7 @@ impl Mdp for Taxi {
         0.99
     }
 
-    fn picture(&self, state: usize) -> Option<Cells> {
+    fn frame(&self, state: usize) -> Option<Cells> {
         Some(Ride::of(state).cells())
     }
 }
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_picture_shows_the_taxi_and_both_stands() {
+    fn the_frame_shows_the_taxi_and_both_stands() {
         let ride = Ride { row: 3, column: 1, passenger: 3, destination: 0 };
         let cells = ride.cells();
         assert_eq!(cells.to_string(), "R..|....G\n...|.....\n.........\n.|t..|...\nY|...|B..\n");

@@ -18,7 +18,7 @@ pub(super) fn fits(what: impl FnOnce() -> String, need: Option<u64>) -> Result<(
     ensure!(
         need.is_some_and(|need| need <= bound),
         "{} would take {} of memory; at most {}, half of what is free, is used for data: give fewer or smaller \
-         pictures",
+         images",
         what(),
         need.map_or("more than can be counted".to_owned(), size),
         size(bound)

@@ -20,8 +20,8 @@ impl Dataset {
         match self {
             Self::Images(parts) => Ok(parts),
             Self::Points(_) => bail!(
-                "--data: this model learns pictures, and the data are points in the plane; give a set \
-                 of pictures, as in --data glyphs"
+                "--data: this model learns images, and the data are points in the plane; give a set \
+                 of images, as in --data glyphs"
             ),
         }
     }
@@ -34,7 +34,7 @@ impl Dataset {
         match self {
             Self::Points(parts) => Ok(parts),
             Self::Images(_) => bail!(
-                "--data: this model learns points in the plane, and the data are pictures; give a set \
+                "--data: this model learns points in the plane, and the data are images; give a set \
                  of points, as in --data two-moons"
             ),
         }

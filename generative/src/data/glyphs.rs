@@ -73,8 +73,8 @@ fn drawn(config: &GlyphsConfig, purpose: &str, n: usize) -> Result<Images> {
     let first = stream(config.seed, purpose);
     let shape = Shape { channels: 1, height: SIDE, width: SIDE };
     let (mut pixels, mut of) = (vec![0; n * shape.len()], vec![0; n]);
-    let pictures = pixels.par_chunks_exact_mut(shape.len()).zip(&mut of).enumerate();
-    pictures.with_min_len(64).for_each_init(Vec::new, |curves, (i, (image, label))| {
+    let images = pixels.par_chunks_exact_mut(shape.len()).zip(&mut of).enumerate();
+    images.with_min_len(64).for_each_init(Vec::new, |curves, (i, (image, label))| {
         let mut rng = first.clone();
         rng.set_word_pos(i as u128 * WORDS);
         let class = rng.random_range(0..signs.len());

@@ -54,11 +54,11 @@ impl Images {
     /// # Errors
     /// Says what does not fit together.
     pub fn new(shape: Shape, levels: u16, pixels: Vec<u8>, labels: Option<Labels>) -> Result<Self> {
-        ensure!(!shape.is_empty(), "a picture of {shape:?} holds nothing");
+        ensure!(!shape.is_empty(), "an image of {shape:?} holds nothing");
         ensure!((2..=256).contains(&levels), "{levels} levels: 2 to 256 are expected");
         ensure!(
             pixels.len().is_multiple_of(shape.len()),
-            "{} numbers are no whole number of pictures of {shape:?}",
+            "{} numbers are no whole number of images of {shape:?}",
             pixels.len()
         );
         let highest = pixels.iter().copied().max().unwrap_or(0);
@@ -66,7 +66,7 @@ impl Images {
         let images = Self { shape, levels, pixels, labels };
         if let Some(labels) = &images.labels {
             let (of, n, classes) = (&labels.of, images.len(), labels.names.len());
-            ensure!(of.len() == n, "{} labels for {n} pictures", of.len());
+            ensure!(of.len() == n, "{} labels for {n} images", of.len());
             let highest = of.iter().copied().max().unwrap_or(0) as usize;
             ensure!(n == 0 || highest < classes, "label {highest}, there are {classes} classes");
         }
@@ -142,7 +142,7 @@ impl Images {
     /// Where that leaves a part empty.
     pub fn split_at(self, n: usize) -> Result<(Self, Self)> {
         let len = self.len();
-        ensure!(0 < n && n < len, "{len} pictures can't be split after {n}");
+        ensure!(0 < n && n < len, "{len} images can't be split after {n}");
         Ok((self.take(0..n), self.take(n..len)))
     }
 }
@@ -182,7 +182,7 @@ mod tests {
         };
         assert!(told(2, &[0, 1, 1], None).contains("3 numbers are no whole number"));
         assert_eq!(told(2, &[0, 2], None), "a number is 2, there are 2 levels");
-        assert_eq!(told(2, &[0, 1], Some(&[0, 0])), "2 labels for 1 pictures");
+        assert_eq!(told(2, &[0, 1], Some(&[0, 0])), "2 labels for 1 images");
         assert_eq!(told(2, &[0, 1], Some(&[1])), "label 1, there are 1 classes");
         assert!(told(1, &[0, 0], None).contains("2 to 256"));
     }

@@ -99,12 +99,12 @@ impl Record {
             ("test", then.test, counts.test),
         ] {
             if then != now {
-                all.push(format!("{now} {what} pictures, {then} then"));
+                all.push(format!("{now} {what} images, {then} then"));
             }
         }
         if (self.shape, self.levels) != (now.shape, now.levels) {
             let told = |shape: [usize; 3]| shape.map(|side| side.to_string()).join("×");
-            all.push(format!("pictures of {}, {} then", told(now.shape), told(self.shape)));
+            all.push(format!("images of {}, {} then", told(now.shape), told(self.shape)));
         }
         if self.classes != now.classes {
             let told = |classes: &Option<Vec<String>>| match classes {
@@ -141,7 +141,7 @@ impl Record {
     pub fn blank(&self) -> Result<Parts<Images>> {
         let [channels, height, width] = self.shape;
         let sides = [channels, height, width];
-        ensure!(sides.iter().all(|side| (1..=1 << 16).contains(side)), "pictures of {sides:?}");
+        ensure!(sides.iter().all(|side| (1..=1 << 16).contains(side)), "images of {sides:?}");
         let shape = Shape { channels, height, width };
         let labels = self.classes.clone().map(|names| Labels { of: vec![0; 2], names });
         let part = Images::new(shape, self.levels, vec![0; 2 * shape.len()], labels)?;
@@ -253,7 +253,7 @@ mod tests {
         let files = [("a/1.png", "1"), ("a/3.png", "3"), ("a/2.png", "9")];
         assert_eq!(
             then.changed(&record(&grown, &files)).unwrap(),
-            "3 training pictures, 2 then; new: a/3.png; changed: a/2.png"
+            "3 training images, 2 then; new: a/3.png; changed: a/2.png"
         );
         let exchanged = parts(images(&[5, 6, 3, 4], &[1, 1]), images(&[1, 2], &[0]));
         let told = then.changed(&record(&exchanged, &[("a/1.png", "1"), ("a/2.png", "2")]));

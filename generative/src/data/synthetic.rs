@@ -161,7 +161,7 @@ fn draw(
     config: &GridConfig,
     name: &str,
     entropy: f64,
-    picture: impl Fn(&mut [u8], &mut Rng),
+    paint: impl Fn(&mut [u8], &mut Rng),
 ) -> Result<Dataset> {
     let GridConfig { side, n_train, n_test, seed } = *config;
     BadValue::outside("side", side, 2..=64)?;
@@ -171,7 +171,7 @@ fn draw(
     let [train, validation, test] = numbered(n_train, n_test, |part, n| {
         let mut rng = stream(seed, &format!("{name}/{part}"));
         let mut pixels = vec![0; n * shape.len()];
-        pixels.chunks_exact_mut(shape.len()).for_each(|image| picture(image, &mut rng));
+        pixels.chunks_exact_mut(shape.len()).for_each(|image| paint(image, &mut rng));
         Images::new(shape, 2, pixels, None)
     });
     let (train, validation, test) = (train?, validation?, test?);
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn entropies_are_those_of_all_pictures_enumerated() {
+    fn entropies_are_those_of_all_images_enumerated() {
         for (side, p) in [(2, 0.5f64), (3, 0.125), (3, 0.8), (4, 0.25)] {
             let choices = (0..1u32 << (2 * side)).map(|mask| {
                 let on = mask.count_ones() as i32;

@@ -143,7 +143,7 @@ impl GanConfig {
             && self.conditional
             && parts.train.labels().is_none()
         {
-            return Err(BadValue::new("conditional", true, "these pictures have no labels"));
+            return Err(BadValue::new("conditional", true, "these images have no labels"));
         }
         let shape = match data {
             Dataset::Images(parts) => Some(parts.train.shape()),
@@ -234,20 +234,20 @@ impl GanConfig {
         let expected = match (self.network, shape) {
             (Network::Mlp, _) => return Ok(()),
             (_, None) => {
-                "needs pictures; points in the plane are learned by --network mlp".to_owned()
+                "needs images; points in the plane are learned by --network mlp".to_owned()
             }
             (Network::Dcgan | Network::Residual, Some(Shape { height, width, .. }))
                 if ![height, width].iter().all(|side| side.is_multiple_of(4)) =>
             {
                 format!(
-                    "needs pictures whose height and width are multiples of 4, these are {height}×{width}; \
+                    "needs images whose height and width are multiples of 4, these are {height}×{width}; \
                      give --network mlp"
                 )
             }
             (Network::Cs231nConv, Some(Shape { height, width, .. }))
                 if [height, width] != [28; 2] =>
             {
-                format!("needs pictures of 28×28, these are {height}×{width}; give --network dcgan")
+                format!("needs images of 28×28, these are {height}×{width}; give --network dcgan")
             }
             _ => return Ok(()),
         };

@@ -223,7 +223,7 @@ mod tests {
         assert!(gradcheck(&vars, 1e-2, f).unwrap() < 3e-3);
     }
 
-    /// What a picture's pixel says depends on no later pixel, nor, behind mask A, on itself.
+    /// What an image's pixel says depends on no later pixel, nor, behind mask A, on itself.
     #[test]
     fn an_output_sees_only_what_comes_before() {
         let params = Params::new(1, &Device::Cpu);

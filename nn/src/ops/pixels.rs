@@ -1,4 +1,4 @@
-//! The sums of a convolution at some places only, as a sampler asks for them that goes through a picture
+//! The sums of a convolution at some places only, as a sampler asks for them that goes through an image
 //! pixel by pixel.
 //!
 //! What is summed, and in which order, is what `Correlation` sums: the bits are the same. The input lies

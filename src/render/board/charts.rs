@@ -37,7 +37,7 @@ impl Charts {
     /// exact answer, where one is given.
     ///
     /// # Errors
-    /// Names the file; an older picture is then still there.
+    /// Names the file; an older figure is then still there.
     pub fn draw_values(
         &self,
         title: &str,
@@ -62,7 +62,7 @@ impl Charts {
     /// axis; returns whether there is. Of the actions only those of the last moment are drawn.
     ///
     /// # Errors
-    /// Names the file; an older picture is then still there.
+    /// Names the file; an older figure is then still there.
     pub fn draw_moments(&self, tables: &[(String, Table)], path: &Path) -> Result<bool> {
         if self.chart.up.is_some() {
             return Ok(false);

@@ -19,7 +19,7 @@ const EDGE: f64 = 0.06;
 const EDGE_ARROW: [f64; 3] = [0.36, 0.46, 0.09];
 const ONLY_ARROW: [f64; 3] = [0.05, 0.42, 0.2];
 
-/// How large a picture is.
+/// How large a figure is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Size {
     /// To look at, or to print.

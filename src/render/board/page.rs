@@ -1,4 +1,4 @@
-//! How boards, their colour bars, a title and a legend share a picture.
+//! How boards, their colour bars, a title and a legend share a figure.
 
 use image::RgbImage;
 use plotters::coord::Shift;
@@ -20,7 +20,7 @@ const BAR: f64 = 36.0;
 const GAP: f64 = 24.0;
 const SAMPLE: f64 = 40.0;
 
-/// One picture: the title, the boards with a bar of colours each, the legend.
+/// One figure: the title, the boards with a bar of colours each, the legend.
 pub(super) struct Page<'a> {
     title: &'a str,
     sheets: &'a [Sheet],

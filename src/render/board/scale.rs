@@ -13,7 +13,7 @@ const UNKNOWN: [u8; 3] = [214, 214, 214];
 /// A side of zero that reaches less far than this part of the other counts as zero.
 const NOTHING: f64 = 1e-3;
 
-/// Colours for the values of a picture. Below zero they are orange, above it blue, the darker the
+/// Colours for the values of a figure. Below zero they are orange, above it blue, the darker the
 /// further. Where there are both, each has its whole half of the scale, pale in the middle; else the
 /// value nearest to zero is pale.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -6,7 +6,7 @@ use envs::{Arrow, CellKind, ChartAxis, GridCell};
 use super::places::Board;
 use super::scale::{Scale, number};
 
-/// One board of a picture.
+/// One board of a figure.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Sheet {
     /// What it shows; told only where there are several.

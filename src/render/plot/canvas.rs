@@ -1,4 +1,4 @@
-//! Pictures as files, drawn once for all kinds.
+//! Figures as files, drawn once for all kinds.
 
 use std::io::Cursor;
 use std::path::Path;
@@ -35,7 +35,7 @@ pub(crate) struct Patch {
     pub(crate) image: RgbImage,
 }
 
-/// Draws to a file, as its extension says: svg or png. An older picture stays whole when this fails.
+/// Draws to a file, as its extension says: svg or png. An older figure stays whole when this fails.
 pub(crate) fn save(drawing: &impl Drawing, path: &Path) -> Result<()> {
     let bytes = match path.extension().and_then(|extension| extension.to_str()) {
         Some("svg") => svg(drawing)?.into_bytes(),
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn patches_are_in_both_kinds_of_picture() {
+    fn patches_are_in_both_kinds_of_figure() {
         let frame = frame(&Patched).unwrap();
         let red: Vec<usize> =
             (0..24).filter(|pixel| frame.pixels[3 * pixel..][..3] == [255, 0, 0]).collect();

@@ -71,7 +71,7 @@ fn read(path: &Path, name: &str, usual: [&str; 10]) -> Result<Stored> {
     let (train, test) = (part("train", &["train"])?, part("test", &["t10k", "test"])?);
     ensure!(
         train.shape == test.shape,
-        "{}: training pictures are {}×{}, test pictures {}×{}: they must be of one size",
+        "{}: training images are {}×{}, test images {}×{}: they must be of one size",
         path.display(),
         train.shape.height,
         train.shape.width,
@@ -99,7 +99,7 @@ fn absent(train: &[u8], test: &[u8], classes: &Classes) -> Vec<String> {
         return Vec::new();
     }
     let names = classes.places(&only).into_iter().map(|place| &*classes.names[place as usize]);
-    vec![format!("no training picture has the labels of some test pictures: {}", listed("", names))]
+    vec![format!("no training image has the labels of some test images: {}", listed("", names))]
 }
 
 /// `PATH/train-images-idx3-ubyte.gz`, without the ending, with a dot before `idx3`, or without the
@@ -150,10 +150,10 @@ fn mapping(path: &Path) -> Result<Option<(PathBuf, String)>> {
 fn labelled(images: &Path, source: PathBuf) -> Result<Labelled> {
     let labels = file::read(&source, LABELS, "labels", |_| Ok(()))?.contents;
     let shown = images.display();
-    let Idx { dims, contents: pixels } = file::read(images, IMAGES, "pictures", |dims| {
+    let Idx { dims, contents: pixels } = file::read(images, IMAGES, "images", |dims| {
         ensure!(
             dims[0] == labels.len(),
-            "{} has {} labels, {shown} has {} pictures: they do not belong together",
+            "{} has {} labels, {shown} has {} images: they do not belong together",
             source.display(),
             labels.len(),
             dims[0]
@@ -161,11 +161,11 @@ fn labelled(images: &Path, source: PathBuf) -> Result<Labelled> {
         let (height, width) = (dims[1], dims[2]);
         ensure!(
             height > 0 && width > 0,
-            "{shown} says that its pictures are {height}×{width}: they hold nothing"
+            "{shown} says that its images are {height}×{width}: they hold nothing"
         );
         ensure!(
             height <= SIDE && width <= SIDE,
-            "{shown} says that its pictures are {height}×{width}; at most {SIDE}×{SIDE} are read"
+            "{shown} says that its images are {height}×{width}; at most {SIDE}×{SIDE} are read"
         );
         Ok(())
     })?;

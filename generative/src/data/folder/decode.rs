@@ -54,12 +54,12 @@ impl Header {
             let grey = grey.contains(&decoder.color_type());
             Ok(Self { width, height, grey, turned: turned != Orientation::NoTransforms })
         };
-        read().with_context(|| format!("cannot read the picture {}", file.display()))
+        read().with_context(|| format!("cannot read the image {}", file.display()))
     }
 }
 
 /// An image, upright and on a background.
-pub(super) struct Picture {
+pub(super) struct Image {
     /// `[H, W, 3]`
     pub(super) pixels: Vec<u8>,
     /// Parts of it were transparent.
@@ -68,7 +68,7 @@ pub(super) struct Picture {
     pub(super) digest: String,
 }
 
-impl Picture {
+impl Image {
     /// Reads a file.
     ///
     /// # Errors
@@ -83,7 +83,7 @@ impl Picture {
             let (pixels, transparent) = laid_over(image, background);
             Ok(Self { pixels, transparent, digest: digest(&bytes) })
         };
-        read().with_context(|| format!("cannot read the picture {}", file.display()))
+        read().with_context(|| format!("cannot read the image {}", file.display()))
     }
 
     /// Whether red, green and blue are the same everywhere.

@@ -148,7 +148,7 @@ pub(super) fn beside_vae(setting: &Setting) -> Result<Findings> {
                 // A short run does not show it.
                 let (claim, holds) = setting.pick(
                     (
-                        "blurred pictures are further away: the GAN's distance is less",
+                        "blurred images are further away: the GAN's distance is less",
                         mean(&gan) < mean(&vae),
                     ),
                     ("numbers", true),

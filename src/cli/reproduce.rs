@@ -162,10 +162,7 @@ fn reproduce(
         writeln!(out, "{}", serde_json::to_string(&result)?)?;
     } else {
         let (n, run) = (passed + failed, &result.run);
-        writeln!(
-            out,
-            "{outcome} after {wall_seconds:.0} s: {passed} of {n} pass; saved to {run}"
-        )?;
+        writeln!(out, "{outcome} after {wall_seconds:.0} s: {passed} of {n} pass; saved to {run}")?;
     }
     Ok(match (outcome, whole) {
         ("interrupted", _) => ExitCode::from(130),

@@ -1,4 +1,4 @@
-//! How fast a PixelCNN draws images.
+//! Sampling speed of a PixelCNN.
 //!
 //! ```text
 //! cargo bench --bench sample                    both networks, images of several sizes

@@ -75,7 +75,7 @@ mod tests {
 
     const WHITE: [u8; 3] = [255; 3];
 
-    /// How white each pixel of a 5 × 3 black image is after `draw`.
+    /// Whiteness of each pixel of a 5 × 3 black image after `draw`.
     fn drawn(draw: impl Fn(&mut Canvas)) -> Vec<u8> {
         let mut canvas = Canvas::new(5, 3, [0; 3]);
         draw(&mut canvas);

@@ -68,9 +68,9 @@ struct Walk {
     len: u32,
     /// Return so far.
     ret: f64,
-    /// Whether the next step begins an episode: the last state of one is looked at too.
+    /// The next step begins an episode: the last state of one is looked at too.
     ended: bool,
-    /// Whether vectors are clipped to the box before they are taken.
+    /// Vectors are clipped to the box before they are taken.
     clips: bool,
 }
 

@@ -22,7 +22,7 @@ pub struct Cell {
     pub color: [u8; 3],
 }
 
-/// How a cell is shown where there is colour.
+/// Form of a cell in colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CellShape {
     /// A filled square, two characters wide: for games played on a grid.
@@ -40,7 +40,7 @@ pub struct Cells {
     pub height: usize,
     /// `[height, width]`, row-major.
     pub cells: Vec<Cell>,
-    /// How the cells are shown in colour.
+    /// Form of the cells in colour.
     pub shape: CellShape,
 }
 

@@ -7,7 +7,7 @@
 //! value i where i > m ([`sees`]; equations 13 and 14). `--direct` adds weights from value j to the logits of
 //! value i > j (section 6.1).
 //!
-//! Where we leave the paper: degrees go round 1 … D − 1 in place of being drawn, in the order of reading, which
+//! Differences from the paper: degrees go round 1 … D − 1 in place of being drawn, in the order of reading, which
 //! is not changed in training (section 4.2 and 4.3 change both); Adam in place of Adadelta.
 use crate::autoregressive::{
     Autoregressive, FullForward, IncrementalForward, Network, Subject, places, settings,
@@ -49,8 +49,8 @@ train::hyper_parameters! {
     }
 }
 
-/// Whether a unit of degree `to` may depend on one of degree `from`. Value i of an image, from 1, has degree i, and
-/// its logits i − 1.
+/// Returns `true` if a unit of degree `to` may depend on one of degree `from`. Value i of an image, from 1,
+/// has degree i, and its logits i − 1.
 pub fn sees(to: usize, from: usize) -> bool {
     to >= from
 }

@@ -59,7 +59,7 @@ impl SampleSnapshots {
     }
 }
 
-/// Whether one more snapshot after `trained` units is a small part of training.
+/// Returns `true` if one more snapshot after `trained` units is a small part of training.
 fn is_affordable(model: &dyn Generative, trained: u64, timeline: &Timeline<Frame>) -> bool {
     let work = model.work();
     let frame = work.sampling.saturating_mul(IMAGES as u64);

@@ -18,7 +18,7 @@ use candle_core::{Device, Result, Shape, Tensor};
 /// ```
 pub struct HostTensor<T: Element> {
     tensor: Tensor,
-    /// What is uploaded; empty on the CPU.
+    /// Staging buffer of an upload; empty on the CPU.
     staging: Vec<T>,
 }
 

@@ -37,7 +37,7 @@ pub(super) struct Args {
     /// Score the checkpoint with the best validation score, not the newest
     #[arg(long)]
     best: bool,
-    /// Where the data of a model lie now, if they were moved; they must be the same
+    /// New place of the model's data, if they were moved; they must be unchanged
     #[arg(long, value_name = "NAME:PATH")]
     data: Option<String>,
     /// Print one JSON object
@@ -131,8 +131,8 @@ fn bounded(
     Ok(evaluation)
 }
 
-/// What `n` samples of `model` are worth beside the images of its data set, which are as the set has them,
-/// or black and white where the samples are.
+/// Quality of `n` samples of `model` against the images of its data set: grey as the set has them, or
+/// black and white where the samples are.
 fn judged(
     model: &dyn Generative,
     config: &Config,

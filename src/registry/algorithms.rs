@@ -30,13 +30,13 @@ pub struct Algorithm {
     pub aliases: &'static [&'static str],
     /// One line about it.
     pub about: &'static str,
-    /// What its steps count.
+    /// Unit of its steps, in the plural: transitions, images, sweeps.
     pub unit: &'static str,
-    /// How long it trains and how often it looks up from it, unless told otherwise.
+    /// Default plan: length of training and its intervals.
     pub plan: Plan,
     /// Its hyper-parameters.
     pub hyper: Fields,
-    /// How to make an untrained learner, and from what.
+    /// Constructor of an untrained learner.
     pub build: Build,
 }
 
@@ -68,7 +68,7 @@ impl Family {
     }
 }
 
-/// How to make an untrained learner.
+/// Constructor of an untrained learner, by kind of subject.
 #[derive(Clone, Copy)]
 pub enum Build {
     /// One that acts in an environment.
@@ -78,7 +78,7 @@ pub enum Build {
 }
 
 impl Algorithm {
-    /// What it learns from.
+    /// Kind of subject it learns from.
     pub fn subject(&self) -> Subject {
         match self.build {
             Build::Agent(_) => Subject::Env,

@@ -15,17 +15,17 @@ use train::Memory;
 /// A data set by name.
 #[derive(Clone, Copy)]
 pub struct DataEntry {
-    /// What `--data` takes, before the colon.
+    /// Name for `--data`, before the colon.
     pub name: &'static str,
     /// One line about it.
     pub about: &'static str,
     /// Its options.
     pub options: Fields,
-    /// Where it comes from.
+    /// Source of its images or points.
     pub source: DataSource,
 }
 
-/// Where a data set comes from.
+/// Source of a data set: computed, or read from files.
 #[derive(Clone, Copy)]
 pub enum DataSource {
     /// It is drawn, from its options alone.
@@ -145,7 +145,7 @@ fn check_room(options: &Options) -> Result<()> {
 pub struct Loaded {
     /// The set.
     pub dataset: Dataset,
-    /// What a run remembers of it, where it was read from files.
+    /// Record for `run.json`, where it was read from files.
     pub record: Option<Record>,
     /// Sentences for the user.
     pub notes: Vec<String>,

@@ -1,4 +1,4 @@
-//! What is thought of the states of a known MDP, drawn where they lie: values as colours and numbers,
+//! Values and policies of a known MDP, drawn where its states lie: values as colours and numbers,
 //! actions as arrows.
 
 mod charts;
@@ -91,7 +91,7 @@ impl Board {
     }
 }
 
-/// Whether an estimate is visibly different from the exact answer.
+/// Returns `true` if an estimate is visibly different from the exact answer.
 pub fn differs(estimate: &Table, exact: &Table) -> bool {
     let Scale { low, high } = Scale::of(estimate.values.iter().chain(&exact.values).copied());
     let seen = 1e-3 * high.abs().max(low.abs());

@@ -11,7 +11,7 @@ use gif::{Encoder, Frame, Repeat};
 use envs::Rgb;
 use train::write_atomic;
 
-/// How long the last frame is shown before the loop starts again, in hundredths of a second.
+/// Delay of the last frame before the loop starts again, in hundredths of a second.
 const LAST_DELAY: u16 = 100;
 /// Browsers slow down anything shorter, in hundredths of a second.
 const SHORTEST_DELAY: u16 = 2;
@@ -55,7 +55,7 @@ impl Animation {
     /// One without frames.
     ///
     /// # Errors
-    /// Where there are no frames in a second.
+    /// If there are no frames in a second.
     pub fn new(frames_per_second: u32) -> Result<Self> {
         ensure!(frames_per_second > 0, "it needs at least 1 frame per second");
         let delay = (100.0 / f64::from(frames_per_second)).round() as u16;
@@ -68,7 +68,7 @@ impl Animation {
         self.count
     }
 
-    /// Whether there is none.
+    /// Returns `true` if there is none.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
@@ -76,7 +76,7 @@ impl Animation {
     /// Adds a frame.
     ///
     /// # Errors
-    /// Where it differs from the first one in size, or has none.
+    /// If it differs from the first one in size, or has none.
     pub fn push(&mut self, frame: Rgb) -> Result<()> {
         let [width, height] = [frame.width, frame.height];
         if self.is_empty() {
@@ -122,7 +122,7 @@ impl Animation {
     /// The bytes of the file.
     ///
     /// # Errors
-    /// Where there is no frame.
+    /// If there is no frame.
     pub fn finish(mut self) -> Result<Vec<u8>> {
         let Some((_, mut part)) = self.last.take() else { bail!("there is no frame") };
         part.delay = LAST_DELAY;
@@ -132,7 +132,7 @@ impl Animation {
     }
 }
 
-/// The same with no side longer than [`LONGEST`]: every so manieth row and column.
+/// This frame with no side longer than [`LONGEST`]: every so manieth row and column.
 fn smaller(frame: Rgb) -> Rgb {
     let each = frame.width.max(frame.height).div_ceil(LONGEST);
     if each <= 1 {

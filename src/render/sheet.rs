@@ -33,7 +33,7 @@ pub fn write(path: &Path, images: &Images, columns: usize) -> Result<()> {
     write_atomic(path, &bytes.into_inner())
 }
 
-/// The same as a frame of an animation.
+/// Image grid as a frame of an animation.
 pub fn frame(images: &Images, columns: usize) -> envs::Rgb {
     let drawn = drawn(images, columns);
     let (width, height) = (drawn.width() as usize, drawn.height() as usize);

@@ -1,4 +1,4 @@
-//! What reproductions of published likelihoods have in common.
+//! Shared parts of the reproductions of published likelihoods.
 use crate::claim::Claim;
 use crate::render::plot::{Curve, Panel, Stroke};
 use crate::run::in_memory::{plan, train};
@@ -6,7 +6,7 @@ use crate::told::interval;
 use anyhow::Result;
 use train::{Learner, Measure, Row};
 
-/// How often the validation images are scored on the way.
+/// Number of evaluations on the validation images during training.
 const MOMENTS: u64 = 25;
 
 /// Trains for so many `steps`; the rows of the evaluations on the way.
@@ -17,7 +17,7 @@ pub(super) fn learned(learner: &mut dyn Learner, steps: u64) -> Result<Vec<Row>>
     Ok(train(learner, &plan(steps, [0, (steps / MOMENTS).max(1)]))?.0)
 }
 
-/// Whether minus a log-likelihood, `found`, is at most so many nats.
+/// Claim that minus a log-likelihood, `found`, is at most so many nats.
 pub(super) fn line(what: &str, found: &Measure, most: f64) -> Claim {
     let what = format!("{what} on {} test images, nats", found.n);
     let ours = format!("{:.2} ({})", found.mean, interval(found, 2));

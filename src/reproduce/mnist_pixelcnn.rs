@@ -31,7 +31,7 @@ pub(super) const TARGET: Target = Target {
     ],
 };
 
-/// What is trained, and what is printed of it.
+/// One model: its training and its published likelihood.
 struct Recipe {
     binarisation: Binarisation,
     /// −log p(x), in nats.
@@ -51,7 +51,7 @@ const QUICK: Scale = (8, 1, 2_000);
 /// Nats that a recipe may be behind what is printed: it sees its images less often.
 const BEHIND: f64 = 2.0;
 
-/// The same after a part of one epoch.
+/// Tolerance in nats after a part of one epoch (`--quick`).
 const BEHIND_QUICK: f64 = 150.0;
 
 fn run(recipe: &Recipe, setting: &Setting) -> Result<Findings> {

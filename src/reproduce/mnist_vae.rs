@@ -37,7 +37,7 @@ pub(super) const TARGET: Target = Target {
     ],
 };
 
-/// What is trained, and what is printed of it.
+/// One model: its training and its published likelihood.
 struct Recipe {
     objective: Objective,
     k: usize,
@@ -57,7 +57,7 @@ const IWAE_50: Recipe =
 /// Nats that a recipe may be behind what is printed: it sees its images less often.
 const BEHIND: f64 = 1.0;
 
-/// The same after a few epochs.
+/// Tolerance in nats after a few epochs (`--quick`).
 const BEHIND_QUICK: f64 = 40.0;
 
 /// Part of the images that are trained on when little is.

@@ -27,7 +27,7 @@ pub(crate) struct RunResult {
     /// `null` where an older version began the run and did not count.
     updates: Option<u64>,
     eval: BTreeMap<String, Measure>,
-    /// What decides, and which way it is better; `null` where nothing was evaluated.
+    /// Measure that decides, with its direction; `null` where nothing was evaluated.
     objective: Option<Objective>,
     params_hash: String,
     run: String,

@@ -26,7 +26,7 @@ pub(crate) struct Session {
     pub(crate) dir: RunDir,
     pub(crate) info: RunInfo,
     pub(crate) verbosity: Verbosity,
-    /// When the user began to wait.
+    /// Time at which the command was started.
     pub(crate) begun: Instant,
 }
 
@@ -128,8 +128,8 @@ impl Session {
         Ok(if stopped { ExitCode::from(130) } else { ExitCode::SUCCESS })
     }
 
-    /// What the result of a part of the run that goes on now says of its time; that result is removed. Where the run
-    /// had come to its end it stays, until the same takes its place.
+    /// Seconds that the result of an earlier part of this run states, of a run that goes on now; that
+    /// result is removed. Where the run had come to its end it stays, until the same takes its place.
     fn earlier(&self, steps: u64) -> Result<Option<(f64, Seconds)>> {
         let path = self.dir.path().join("result.json");
         let Ok(text) = std::fs::read(&path) else { return Ok(None) };

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// A short run of each algorithm, one a line. Steps go beyond `--steps` where the algorithm's are larger than 1.
 const RUNS: &str = include_str!("../small-runs.txt");
 
-/// When a run is killed.
+/// Moment at which a run is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Moment {
     /// After so many thousandths of the time that the run takes.
@@ -41,7 +41,7 @@ impl Moment {
     }
 }
 
-/// What a run that was never killed came to.
+/// Results of a run that was never killed.
 struct Whole {
     command: String,
     result: Value,

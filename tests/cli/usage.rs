@@ -1,4 +1,4 @@
-//! What the binary is told, and how it answers.
+//! Usage errors of the binary, and its answers.
 use super::*;
 use lab::registry::{Subject, algorithms};
 

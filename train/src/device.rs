@@ -1,10 +1,10 @@
-//! Where tensors live.
+//! Choice of the device for tensors.
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use std::fmt;
 use std::str::FromStr;
 
-/// What the user asked for.
+/// `--device` as the user gave it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DeviceChoice {
     /// CUDA where this binary has it and the machine too, else the processor.
@@ -20,7 +20,7 @@ impl DeviceChoice {
     /// Opens the device; what was taken is told by [`device_name`].
     ///
     /// # Errors
-    /// Where CUDA was asked for by name and is not to be had.
+    /// If CUDA was asked for by name and is not to be had.
     pub fn open(self) -> Result<Device> {
         match self {
             Self::Cpu => Ok(Device::Cpu),

@@ -1,4 +1,4 @@
-//! Where the time of a run goes.
+//! Seconds of a run by kind of work.
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
@@ -26,7 +26,7 @@ impl Seconds {
         }
     }
 
-    /// Whether these can be times.
+    /// Returns `true` if these can be times.
     pub(crate) fn sound(&self) -> bool {
         let Self { training, evaluation, figures } = *self;
         [training, evaluation, figures].iter().all(|s| s.is_finite() && *s >= 0.0)

@@ -66,7 +66,7 @@ impl<M: Mdp> MdpEnv<M> {
         self.state = state;
     }
 
-    /// Where the states are drawn.
+    /// Board on which the states are drawn.
     fn board(&self) -> Grid {
         self.mdp.grid().unwrap_or_else(|| frame::square(self.mdp.n_states()))
     }

@@ -73,12 +73,12 @@ impl Ride {
         STANDS.iter().position(|stand| *stand == [self.row, self.column])
     }
 
-    /// Whether the passenger is at the destination.
+    /// Returns `true` if the passenger is at the destination.
     fn is_over(self) -> bool {
         self.passenger == self.destination
     }
 
-    /// Whether a wall is to the right of a column in the taxi's row.
+    /// Returns `true` if a wall is to the right of a column in the taxi's row.
     fn wall_right_of(self, column: usize) -> bool {
         match self.row {
             0 | 1 => column == 1,

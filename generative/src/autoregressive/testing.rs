@@ -182,7 +182,8 @@ pub(crate) fn incremental_passes_have_the_bits_of_full_ones(make: Make<'_>, subj
     incremental_passes_agree_with_full_ones(make, subject, 0.0);
 }
 
-/// The same but for differences up to `most`, and the same is drawn.
+/// Asserts that incremental passes agree with full forward passes up to `most`, and that both draw
+/// equal samples.
 pub(crate) fn incremental_passes_agree_with_full_ones(
     make: Make<'_>,
     subject: &Subject,

@@ -125,7 +125,7 @@ fn files(path: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     }
 }
 
-/// The same out of the archive.
+/// Files of the archive by name, unpacked in memory.
 fn unpacked(path: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut all = BTreeMap::new();
     let why = "it holds more than 268 MB, the published archive 184 MB";

@@ -15,7 +15,7 @@ impl Dataset {
     /// The images.
     ///
     /// # Errors
-    /// Where these are points.
+    /// If these are points.
     pub fn images(self) -> Result<Parts<Images>> {
         match self {
             Self::Images(parts) => Ok(parts),
@@ -29,7 +29,7 @@ impl Dataset {
     /// The points.
     ///
     /// # Errors
-    /// Where these are images.
+    /// If these are images.
     pub fn points(self) -> Result<Parts<Points>> {
         match self {
             Self::Points(parts) => Ok(parts),

@@ -1,4 +1,4 @@
-//! Which images a model is chosen by.
+//! Division of training images into training and validation parts.
 //!
 //! Published sets are shuffled, and everyone holds out the last ones: numbers in papers are of that division.
 //! Other files may be sorted, by class or by anything else, and their last images may be all of one kind.
@@ -20,7 +20,7 @@ pub(super) struct Published {
 /// The three parts of a set whose files have two, and how they came about, as `run.json` tells it.
 ///
 /// # Errors
-/// Where there are too few.
+/// If there are too few.
 pub(super) fn divided(
     train: Images,
     test: Images,
@@ -55,7 +55,7 @@ pub(super) fn divided(
     Ok((parts, split))
 }
 
-/// Whether each class is among `rows` about as often as among all: between half and twice its share.
+/// Returns `true` if each class is among `rows` about as often as among all: between half and twice its share.
 fn mixed(of: &[u32], rows: Range<usize>) -> bool {
     let mut counts = BTreeMap::<u32, [usize; 2]>::new();
     for (row, class) in of.iter().enumerate() {

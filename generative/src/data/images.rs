@@ -27,7 +27,7 @@ impl Shape {
         self.channels * self.height * self.width
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are none.
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }
@@ -36,7 +36,7 @@ impl Shape {
 /// Labels of samples.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Labels {
-    /// Which of `names`, `[n]`.
+    /// Class of each image, an index into `names`, `[n]`.
     pub of: Vec<u32>,
     /// The classes.
     pub names: Vec<String>,
@@ -83,12 +83,12 @@ impl Images {
         self.levels
     }
 
-    /// How many there are.
+    /// Number of images, n.
     pub fn len(&self) -> usize {
         self.pixels.len() / self.shape.len()
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are none.
     pub fn is_empty(&self) -> bool {
         self.pixels.is_empty()
     }
@@ -123,7 +123,8 @@ impl Images {
         Self { pixels, labels, ..*self }
     }
 
-    /// The same with at most `levels` levels: each stands for as many of the old ones, up to rounding.
+    /// These images quantised to at most `levels` levels: each stands for equally many old ones, up to
+    /// rounding.
     ///
     /// # Errors
     /// None for 2 to 256 levels.
@@ -139,7 +140,7 @@ impl Images {
     /// The first `n` to train on, the rest to choose by.
     ///
     /// # Errors
-    /// Where that leaves a part empty.
+    /// If that leaves a part empty.
     pub fn split_at(self, n: usize) -> Result<(Self, Self)> {
         let len = self.len();
         ensure!(0 < n && n < len, "{len} images can't be split after {n}");

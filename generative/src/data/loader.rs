@@ -58,7 +58,7 @@ impl Order {
 pub struct ImageLoader {
     images: Images,
     greys: Greys,
-    /// Where dynamic binarisation draws from.
+    /// Generator for dynamic binarisation.
     noise: Option<Rng>,
     order: Order,
     rows: Vec<usize>,

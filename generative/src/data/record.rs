@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Stored {
     /// The images.
     pub parts: Parts<Images>,
-    /// What a run remembers of them.
+    /// Record of the data files, as a run's `run.json` stores it.
     pub record: Record,
     /// Sentences for the user: entries that were passed over, what was done to images.
     pub notes: Vec<String>,
@@ -27,7 +27,7 @@ pub struct Record {
     pub fingerprint: String,
     /// Images in each part.
     pub counts: Counts,
-    /// How they were divided into parts.
+    /// Rule of the division into parts, as a sentence.
     pub split: String,
     /// Channels, height and width of an image.
     pub shape: [usize; 3],
@@ -58,7 +58,7 @@ pub const NAMED: usize = 1000;
 const LISTED: usize = 5;
 
 impl Record {
-    /// That of `parts`, which were read from `files`, each with the digest of its contents.
+    /// Record of `parts`, which were read from `files`, each with the digest of its contents.
     pub(super) fn new(
         name: &str,
         parts: &Parts<Images>,
@@ -86,7 +86,7 @@ impl Record {
         }
     }
 
-    /// How the data of `now` differ from these, as a list; `None` where they are the same.
+    /// Differences of the data of `now` from these, as a list; `None` where they are equal.
     pub fn changed(&self, now: &Self) -> Option<String> {
         if self.fingerprint == now.fingerprint {
             return None;
@@ -137,7 +137,7 @@ impl Record {
     /// Three parts of two black images each, of which a model of the same form can be built.
     ///
     /// # Errors
-    /// Where the record is damaged.
+    /// If the record is damaged.
     pub fn blank(&self) -> Result<Parts<Images>> {
         let [channels, height, width] = self.shape;
         let sides = [channels, height, width];

@@ -57,7 +57,7 @@ params::parameters! {
 /// "Forming sparse representations by local anti-Hebbian learning", with p = 1/8).
 ///
 /// # Errors
-/// Where an option is out of range.
+/// If an option is out of range.
 pub fn bars(config: &BarsConfig) -> Result<Dataset> {
     let BarsConfig { side, probability, n_train, n_test, seed } = *config;
     let grid = GridConfig { side, n_train, n_test, seed };
@@ -76,7 +76,7 @@ pub fn bars(config: &BarsConfig) -> Result<Dataset> {
 /// (side + 1 − 2^(1 − side))·log 2.
 ///
 /// # Errors
-/// Where an option is out of range.
+/// If an option is out of range.
 pub fn stripes(config: &GridConfig) -> Result<Dataset> {
     let side = config.side;
     // 2^(side + 1) equally likely choices, of which two give the white image and two the black one.
@@ -95,7 +95,7 @@ pub fn stripes(config: &GridConfig) -> Result<Dataset> {
 /// −side²·(p·log p + (1 − p)·log(1 − p)): there is nothing to learn but p.
 ///
 /// # Errors
-/// Where an option is out of range.
+/// If an option is out of range.
 pub fn coins(config: &CoinsConfig) -> Result<Dataset> {
     let CoinsConfig { side, probability, n_train, n_test, seed } = *config;
     let grid = GridConfig { side, n_train, n_test, seed };
@@ -110,7 +110,7 @@ pub fn coins(config: &CoinsConfig) -> Result<Dataset> {
 /// side·(side − 1)·log 2; a model that sees fewer than all pixels of a row finds side²·log 2.
 ///
 /// # Errors
-/// Where an option is out of range.
+/// If an option is out of range.
 pub fn parity(config: &GridConfig) -> Result<Dataset> {
     let side = config.side;
     let entropy = side as f64 * (side as f64 - 1.0) * LN_2;

@@ -91,7 +91,7 @@ pub enum Network {
     Cs231nConv,
 }
 
-/// Which networks normalise batches.
+/// Networks with batch normalisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BatchNorm {
@@ -114,7 +114,7 @@ pub enum Downsample {
 }
 
 impl Network {
-    /// Whether it takes samples as rows of values, not as images.
+    /// Returns `true` if it takes samples as rows of values, not as images.
     pub(super) fn takes_rows(self) -> bool {
         matches!(self, Self::Mlp | Self::Cs231nFc)
     }
@@ -254,7 +254,7 @@ impl GanConfig {
         Err(BadValue::new("network", name(&self.network), &expected))
     }
 
-    /// Whether the discriminator has batch normalisation.
+    /// Returns `true` if the discriminator has batch normalisation.
     pub(super) fn normalises_discriminator(&self) -> bool {
         self.batch_norm == BatchNorm::Both && self.network == Network::Dcgan
     }

@@ -14,7 +14,7 @@ pub(super) struct Source {
     kind: Kind,
     /// Images are asked for as rows of numbers.
     as_rows: bool,
-    /// Whether the networks are conditioned on labels.
+    /// The networks are conditioned on labels.
     conditional: bool,
 }
 

@@ -278,7 +278,7 @@ fn a_seed_fixes_a_run_and_resuming_changes_nothing() {
     }
 }
 
-/// What is written and never read back would go unnoticed by a run that is resumed at once.
+/// State that is written and never read back would go unnoticed by a run that is resumed at once.
 #[test]
 fn what_lasts_is_remembered() {
     let mut gan = gan(eight(100), small());
@@ -352,7 +352,7 @@ fn a_mean_forgets_what_it_began_with() {
     }
 }
 
-/// Where all points lie at 0, noise alone tells the discriminator anything.
+/// With all points at 0, noise alone tells the discriminator anything.
 #[test]
 fn all_that_the_discriminator_is_shown_is_noisy() {
     for (instance_noise, expected) in [(0.0, [0.0, 1.0]), (1.0, [0.5, 0.5])] {

@@ -122,7 +122,7 @@ impl Classifier {
     /// Features and class probabilities of `images`.
     ///
     /// # Errors
-    /// Where their shape is not that of the data; what the network reports.
+    /// If their shape is not that of the data; what the network reports.
     pub fn classify(&self, images: &Images) -> Result<ClassifierOutput> {
         let (own, other) = (self.test.shape(), images.shape());
         ensure!(own == other, "the classifier looks at images of {own:?}, not {other:?}");

@@ -26,7 +26,7 @@ pub struct PrecisionRecall {
 /// Their intervals are those of independent samples before a fixed set.
 ///
 /// # Errors
-/// Where their sizes differ, or there are not more than k of each.
+/// If their sizes differ, or there are not more than k of each.
 pub fn precision_recall(real: &Vectors, samples: &Vectors, k: usize) -> Result<PrecisionRecall> {
     let (n, sizes) = (real.len().min(samples.len()), [real.size(), samples.size()]);
     ensure!(sizes[0] == sizes[1], "vectors of {sizes:?} numbers have no distance");
@@ -76,7 +76,7 @@ pub(crate) fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
 /// An image and how far away it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Near {
-    /// Which it is.
+    /// Row of the neighbour.
     pub row: usize,
     /// ‖a − b‖², black being 0 and white 1.
     pub squared: f64,
@@ -88,7 +88,7 @@ const GROUPS: [usize; 2] = [500, 2000];
 /// For each of `images` the nearest of `among`, of several that are equally near, but for rounding, the first.
 ///
 /// # Errors
-/// Where there is none, or their shapes differ; what the device reports.
+/// If there is none, or their shapes differ; what the device reports.
 pub fn nearest_images(images: &Images, among: &Images) -> Result<Vec<Near>> {
     let (shapes, n) = ([images.shape(), among.shape()], images.len());
     ensure!(shapes[0] == shapes[1], "images of {shapes:?} are no neighbours");

@@ -58,7 +58,7 @@ impl SampleEvaluator {
     /// memorising them.
     ///
     /// # Errors
-    /// Where there are fewer than 20 samples or test images, or they are of another shape than the data.
+    /// If there are fewer than 20 samples or test images, or they are of another shape than the data.
     pub fn measures(&self, samples: &Images) -> Result<Vec<(String, Measure)>> {
         let n = samples.len().min(self.test.len());
         ensure!(

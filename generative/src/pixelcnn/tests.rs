@@ -38,7 +38,8 @@ fn make(
 /// Places, (row, column).
 type Places = BTreeSet<(isize, isize)>;
 
-/// What all of `places` see by a kernel whose taps are `taps`, (down, right), in an image of `size`.
+/// Union of the receptive fields of `places` under a kernel with `taps`, (down, right), in an image of
+/// `size`.
 fn seen(places: &Places, taps: &[(isize, isize)], [height, width]: [isize; 2]) -> Places {
     let moved = places.iter().flat_map(|(row, column)| {
         taps.iter().map(move |(down, right)| (row + down, column + right))

@@ -73,7 +73,7 @@ fn tiny() -> VaeConfig {
     VaeConfig { latents: 3, hidden: 64, lr: 1e-2, batch: 64, ..VaeConfig::default() }
 }
 
-/// What maximises `objective`, with several draws where they make a difference.
+/// Configuration that maximises `objective`, with several samples of z where they make a difference.
 fn config(objective: Objective) -> VaeConfig {
     let k = if objective == Objective::Iwae { 5 } else { 1 };
     VaeConfig { objective, k, ..tiny() }
@@ -86,7 +86,7 @@ fn make(config: VaeConfig) -> impl Fn() -> Result<Box<dyn Learner>> {
 /// Stripes of 4×4 have 4.875·log 2 nats (docs/data.md), so no bound of log p(x) exceeds this.
 const MOST: f64 = -3.379;
 
-/// What an encoder and a decoder made by hand have: the 30 images lie on a grid of 3×3×4 means, six
+/// ELBO of an encoder and a decoder made by hand: the 30 images lie on a grid of 3×3×4 means, six
 /// standard deviations from one to the next. The KL is ½·log(1 + 36·2/3) twice and ½·log(1 + 36·5/4)
 /// once, 5.13 nats, and one draw of 370 falls beyond the border to a neighbour. Pixels by themselves
 /// have 16·log 2 = 11.1 nats.
@@ -125,8 +125,8 @@ fn learns_stripes_as_real_numbers() {
     assert!(!evaluation.measures.contains_key("bits_per_dim"), "{evaluation:?}");
 }
 
-/// Where nothing is learned, the mean over the batches is what is told of the model: for images whose
-/// likelihoods lie far apart, in one batch, with several draws for each.
+/// Before anything is learned, the mean over the batches is the reported score of the model: for images
+/// whose likelihoods lie far apart, in one batch, with several samples of z for each.
 #[test]
 fn what_is_trained_on_is_the_bound() {
     let shape = Shape { channels: 1, height: 4, width: 4 };

@@ -47,7 +47,7 @@ pub(crate) fn largest(x: &Tensor, side: usize) -> Result<Tensor> {
     gradients.get(&x).map_or_else(|| x.zeros_like(), |ones| Ok(ones.clone()))
 }
 
-/// Where windows lie in images `[B, C, H, W]`.
+/// Geometry of pooling windows in images `[B, C, H, W]`.
 struct Windows {
     shape: Vec<usize>,
     side: usize,

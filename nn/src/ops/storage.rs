@@ -28,7 +28,7 @@ impl Element for u32 {
     }
 }
 
-/// Whether the kernels of this module can take these tensors.
+/// Returns `true` if the kernels of this module can take these tensors.
 pub(crate) fn on_cpu_f32(tensors: &[&Tensor]) -> bool {
     tensors.iter().all(|tensor| tensor.device().is_cpu() && tensor.dtype() == DType::F32)
 }

@@ -24,7 +24,7 @@ pub(super) struct Reader {
     pub(super) sound: Vec<Vec<u8>>,
     /// Inputs that it is worth in the long test.
     pub(super) inputs: usize,
-    /// Whether bytes are accepted.
+    /// Reads bytes; says whether they were accepted.
     pub(super) read: Read,
 }
 

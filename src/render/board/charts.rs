@@ -74,7 +74,7 @@ impl Charts {
         Ok(true)
     }
 
-    /// What policies show.
+    /// Title of the policy's chart.
     fn policy(&self, tables: &[Named<'_>]) -> String {
         let drawn = tables.iter().any(|named| is_drawn(named.table));
         match (&self.chart.amounts, &self.names[..], drawn) {
@@ -97,13 +97,13 @@ impl Charts {
         (amount, text)
     }
 
-    /// How much is done of what actions are amounts of: the mean where one is drawn; of two actions
-    /// without amounts the probability of the second.
+    /// Mean amount of the actions, where actions are amounts; of two actions without amounts the
+    /// probability of the second.
     fn mean_amount(&self, choice: &Choice) -> f64 {
         choice.probs().map(|(action, prob)| prob * self.amount(action)).sum()
     }
 
-    /// How much an action is; its number where that is not known.
+    /// Amount of an action; its number where the amount is not known.
     fn amount(&self, action: usize) -> f64 {
         self.chart.amounts.as_ref().map_or(action as f64, |amounts| amounts.of[action])
     }
@@ -193,7 +193,7 @@ impl Charts {
     }
 }
 
-/// Whether any action is drawn.
+/// Returns `true` if any action is drawn.
 fn is_drawn(table: &Table) -> bool {
     table.policy.iter().any(|choice| matches!(choice, Some(Choice::Probabilities(_))))
 }

@@ -1,4 +1,4 @@
-//! How boards, their colour bars, a title and a legend share a figure.
+//! Layout of boards, their colour bars, a title and a legend in one figure.
 
 use image::RgbImage;
 use plotters::coord::Shift;
@@ -140,7 +140,7 @@ impl<'a> Page<'a> {
         [columns * (width + gap) - gap, rows * (height + gap) - gap]
     }
 
-    /// Where a board is, and its colour bar.
+    /// Position of a board with its colour bar.
     fn place(&self, index: usize) -> Square {
         let ([columns, _], [width, height]) = (self.grid(), self.panel());
         let (column, row) = (index as i32 % columns, index as i32 / columns);

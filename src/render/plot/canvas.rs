@@ -11,10 +11,10 @@ use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 use train::write_atomic;
 
-/// What drawing on `B` gives.
+/// Result of drawing on the back end `B`.
 pub(crate) type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
 
-/// What can be drawn on any of plotters' back ends.
+/// A figure that can be drawn on any of plotters' back ends.
 pub(crate) trait Drawing {
     /// In pixels.
     fn size(&self) -> (u32, u32);
@@ -22,7 +22,7 @@ pub(crate) trait Drawing {
     /// Draws all of it but the patches.
     fn draw<B: DrawingBackend>(&self, root: &DrawingArea<B, Shift>) -> Drawn<B>;
 
-    /// What has too many pieces to be drawn one by one.
+    /// Raster patches, for what has too many pieces to be drawn one by one.
     fn patches(&self) -> Vec<Patch> {
         Vec::new()
     }
@@ -30,7 +30,7 @@ pub(crate) trait Drawing {
 
 /// Pixels laid over a drawing.
 pub(crate) struct Patch {
-    /// Where its top left corner is.
+    /// Its top left corner.
     pub(crate) at: (u32, u32),
     pub(crate) image: RgbImage,
 }

@@ -1,4 +1,4 @@
-//! How [`draw`](super::draw) lays out and draws one figure, on any of plotters' back ends.
+//! Layout and drawing of one figure by [`draw`](super::draw), on any of plotters' back ends.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;

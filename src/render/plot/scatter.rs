@@ -12,7 +12,7 @@ use std::path::Path;
 const SIZE: (u32, u32) = (1240, 1120);
 const DOT: u32 = 4;
 
-/// How far what surrounds a name reaches, so that it can be read upon the points.
+/// Width in pixels of the halo around a name, which makes it readable upon the points.
 const HALO: i32 = 3;
 
 /// Draws a map as the extension of `path` says, svg or png: a point for each image, a colour and a name

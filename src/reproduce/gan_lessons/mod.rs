@@ -1,4 +1,4 @@
-//! What courses teach of adversarial training, measured: each lesson with three seeds.
+//! Lessons of courses on adversarial training, each measured with three seeds.
 //!
 //! - Early in training the discriminator wins, and the gradient of the game of the paper goes away, that of the
 //!   non-saturating objective does not (Goodfellow et al. 2014, section 3; Arjovsky & Bottou 2017, theorem 2.4).

@@ -111,7 +111,7 @@ fn one_size(images: &[Found], headers: &[Header]) -> Result<(usize, usize)> {
     Ok((height as usize, width as usize))
 }
 
-/// Whether one of `images` has colours. Where they have, the first few tell.
+/// Returns `true` if one of `images` has colours, which the first few show as a rule.
 fn has_colours(images: &[&Found], area: usize, background: Background) -> Result<bool> {
     for group in images.chunks(64) {
         let grey = |image: &&Found| Ok(Image::read(&image.file, background)?.is_grey());
@@ -144,7 +144,7 @@ fn filled(
     })
 }
 
-/// What was passed over, in one sentence; `None` for nothing.
+/// Files passed over, in one sentence; `None` if there are none.
 fn passed_over(found: &Walk) -> Option<String> {
     let Walk { hidden, others, empty, .. } = found;
     let kinds = [(hidden, "hidden"), (others, "not images"), (empty, "folders without images")];

@@ -1,4 +1,4 @@
-//! Which part and which class an image of a folder belongs to.
+//! Part and class of each image of a folder.
 use super::walk::Found;
 use anyhow::{Result, ensure};
 use rand::seq::SliceRandom as _;
@@ -11,9 +11,9 @@ pub(super) struct Divided {
     pub(super) parts: [Vec<Found>; 3],
     /// By name; `None` where an image has none.
     pub(super) classes: Option<Vec<String>>,
-    /// How they were divided.
+    /// Rule of division, as a sentence.
     pub(super) split: String,
-    /// What may come unexpected.
+    /// Note for the user where images and folders of classes are mixed.
     pub(super) note: Option<String>,
     /// Folders above that of the class.
     above: usize,
@@ -49,7 +49,7 @@ fn part_of(image: &Found) -> Option<usize> {
 /// are, else in the proportion 8 : 1 : 1. A part that has no folder is a tenth of the training images.
 ///
 /// # Errors
-/// Where a part would be empty.
+/// If a part would be empty.
 pub(super) fn divided(images: &[Found], path: &Path) -> Result<Divided> {
     let named: Option<Vec<usize>> = images.iter().map(part_of).collect();
     let above = usize::from(named.is_some());

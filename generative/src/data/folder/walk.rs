@@ -1,4 +1,4 @@
-//! What lies in a folder and in the folders within it.
+//! Walk through a folder and its subfolders: image files, and everything passed over.
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,14 +26,14 @@ impl Found {
     }
 }
 
-/// What was found.
+/// Files found in a folder, by kind.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Walk {
     /// By path.
     pub(super) images: Vec<Found>,
     /// Hidden files and folders, which programs leave behind.
     pub(super) hidden: Vec<String>,
-    /// What is no image that can be read, by its name or its kind.
+    /// Files that are not readable images, by name or by kind.
     pub(super) others: Vec<String>,
     /// Folders that hold no image.
     pub(super) empty: Vec<String>,
@@ -112,7 +112,7 @@ fn visit(root: &Path, dir: &Path, above: &mut Vec<PathBuf>, found: &mut Walk) ->
     Ok(())
 }
 
-/// What is in a directory, by name.
+/// Entries of a directory, sorted by name.
 fn listed(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     let all = fs::read_dir(dir)?.map(|entry| Ok(entry?.path()));
     let mut all = all.collect::<std::io::Result<Vec<_>>>()?;
@@ -120,8 +120,8 @@ fn listed(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(all)
 }
 
-/// Whether programs leave it behind beside images: a name with a dot before it, and what Windows and
-/// archives from a Mac add.
+/// Returns `true` for files that programs leave beside images: names that begin with a dot, and those
+/// that Windows and archives from a Mac add.
 fn is_hidden(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase());
     let name = name.unwrap_or_default();

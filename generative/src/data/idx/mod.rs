@@ -22,7 +22,7 @@ const CLOTHES: [&str; 10] = [
     "T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "trainer", "bag", "boot",
 ];
 
-/// That of MNIST and of Fashion-MNIST.
+/// Published sizes of MNIST and Fashion-MNIST: 60,000 training images, the last 10,000 held out.
 const PUBLISHED: Published = Published { train: 60_000, validation: 10_000 };
 
 /// Reads MNIST, or a set in files of the same form such as EMNIST's, from a directory or from files whose names
@@ -40,7 +40,7 @@ pub fn mnist(path: &Path) -> Result<Stored> {
     read(path, "mnist", DIGITS)
 }
 
-/// The same for Fashion-MNIST (Xiao et al. 2017), whose files have the same names.
+/// Fashion-MNIST (Xiao et al. 2017), whose files have the names of MNIST's.
 ///
 /// # Errors
 /// Names the file that is absent, or not what it should be.
@@ -53,7 +53,7 @@ struct Labelled {
     shape: Shape,
     pixels: Vec<u8>,
     labels: Vec<u8>,
-    /// Where the labels were read from.
+    /// File that the labels were read from.
     source: PathBuf,
 }
 
@@ -132,7 +132,7 @@ fn beside(path: &Path, name: &str) -> Option<PathBuf> {
     [path.join(name), PathBuf::from(prefixed)].into_iter().find(|file| file.is_file())
 }
 
-/// What EMNIST's mapping says, where there is one.
+/// EMNIST's mapping file and its text, if there is one.
 fn mapping(path: &Path) -> Result<Option<(PathBuf, String)>> {
     let Some(file) = beside(path, "mapping.txt") else { return Ok(None) };
     ensure!(

@@ -228,7 +228,7 @@ fn a_header_is_believed_only_as_far_as_its_file_can_hold_it() {
     );
 }
 
-/// Where MNIST lies: in `LAB_DATA`, or `data` or `shared/data` in the workspace or beside it.
+/// Directory of MNIST: `LAB_DATA`, or `data` or `shared/data` in the workspace or beside it.
 fn real() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let beside = [root, root.parent().unwrap()];

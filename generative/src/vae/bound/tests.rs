@@ -50,7 +50,7 @@ fn kl_is_what_sampling_gives() {
     assert!((sampled.mean - exact).abs() < most(&sampled), "{exact} {sampled:?}");
 }
 
-/// What is trained on is the mean of what is told.
+/// The KL of the training loss is the mean of the reported KL.
 #[test]
 fn the_kl_that_is_trained_on_is_the_mean() {
     let (mu, log_var) = (tensor(&[0.5, -1.0], &[2, 1]), tensor(&[0.2, -0.3], &[2, 1]));
@@ -202,7 +202,7 @@ fn gaps(networks: &Networks<Frozen>, images: &[[f64; 3]], k: usize) -> Vec<f64> 
 const IMAGES: [[f64; 3]; 4] =
     [[0.0, 0.0, 0.0], [1.0, -0.5, 2.0], [-1.0, 0.3, 0.4], [0.5, 2.0, -1.5]];
 
-/// Where q is the posterior every weight is p(x), and the bound is exact for every K and every draw.
+/// With q the posterior, every weight is p(x), and the bound is exact for every K and every sample.
 #[test]
 fn the_posterior_gives_log_p_x_itself() {
     // Images at once: all four, and one with its draws in three parts.

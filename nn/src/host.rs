@@ -19,7 +19,7 @@ use train::is_host;
 /// ```
 pub struct HostTensor<T: Element> {
     tensor: Tensor,
-    /// What is uploaded; empty on the CPU.
+    /// Staging buffer of an upload; empty on the CPU.
     staging: Vec<T>,
 }
 

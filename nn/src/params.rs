@@ -78,12 +78,12 @@ impl Params {
         all.into_iter().map(|(name, entry)| (name, entry.var)).collect()
     }
 
-    /// Where the parameters live.
+    /// Device that holds the parameters.
     pub(crate) fn device(&self) -> &Device {
         &self.device
     }
 
-    /// How many numbers there are to learn.
+    /// Number of trainable elements.
     pub fn count(&self) -> usize {
         self.named().iter().map(|(_, var)| var.elem_count()).sum()
     }

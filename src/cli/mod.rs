@@ -25,7 +25,7 @@ use clap::{Args as _, Command, FromArgMatches as _};
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-/// How much is told, and in what form.
+/// Amount and form of output.
 #[derive(Debug, Clone, Copy, clap::Args)]
 struct Verbose {
     /// Show no progress

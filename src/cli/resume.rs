@@ -30,7 +30,7 @@ pub(super) struct Args {
     /// Threads to compute on; results do not depend on it [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// Where the data of a model lie now, if they were moved; they must be the same
+    /// New place of the model's data, if they were moved; they must be unchanged
     #[arg(long, value_name = "NAME:PATH")]
     data: Option<String>,
     #[command(flatten)]

@@ -115,7 +115,7 @@ pub(super) fn run(
         .train(trainee, out)
 }
 
-/// What was typed after the options that `lab resume` knows itself.
+/// Arguments typed after the options that `lab resume` knows itself.
 pub(super) struct More {
     pub(super) flags: Layer,
     pub(super) device: Option<::train::DeviceChoice>,

@@ -46,7 +46,7 @@ impl Log {
     /// a row is written or a checkpoint saved.
     ///
     /// # Errors
-    /// Where `value` has more than one element.
+    /// If `value` has more than one element.
     pub fn tensor(&mut self, name: &'static str, value: &Tensor) -> Result<()> {
         let value = value.detach();
         if is_host(value.device()) {
@@ -125,7 +125,7 @@ impl Log {
             .collect()
     }
 
-    /// What a resumed run must go on averaging.
+    /// Saves or loads the sums of the row under way, which a resumed run must go on averaging.
     pub(crate) fn state(&mut self, checkpoint: &mut crate::Checkpoint) -> Result<()> {
         checkpoint.value("log", &mut self.means)?;
         let sound = |mean: &Mean| (1..1 << 62).contains(&mean.count) && mean.sum.is_finite();

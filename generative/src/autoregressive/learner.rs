@@ -63,7 +63,7 @@ impl Autoregressive {
             (true, Some(labels)) => labels.names.clone(),
             (true, None) => {
                 let expected =
-                    "the pictures have no labels; give a set that has, as in --data glyphs";
+                    "the images have no labels; give a set that has, as in --data glyphs";
                 return Err(BadValue::new("conditional", true, expected).into());
             }
         };
@@ -176,7 +176,7 @@ impl Learner for Autoregressive {
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
         let log_likelihoods = match split {
             Split::Validation => {
-                let n = self.validation.len().min(self.settings.eval_pictures);
+                let n = self.validation.len().min(self.settings.eval_images);
                 self.log_likelihoods(&self.validation.take(0..n))?
             }
             Split::Test => self.log_likelihoods(&self.test)?,

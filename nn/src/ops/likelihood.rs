@@ -10,7 +10,7 @@ use train::is_host;
 /// Elements of a tile.
 const TILE: usize = 1 << 14;
 
-/// What one element costs in multiply-adds of a matrix product, roughly.
+/// Cost of one element in multiply-adds of a matrix product, roughly.
 const ELEMENT_WORK: usize = 128;
 
 /// Σ softplus(l) − l·x over all elements, divided by the batch: a scalar. None where there is no

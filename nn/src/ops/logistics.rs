@@ -5,7 +5,7 @@ use super::{on_cpu_f32, read, slice};
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use train::is_host;
 
-/// What one component costs in multiply-adds of a matrix product, roughly.
+/// Cost of one component in multiply-adds of a matrix product, roughly.
 const COMPONENT_WORK: usize = 1024;
 
 /// Below it a scale counts as this: e^−7 of half the range.

@@ -16,7 +16,7 @@ struct Case {
     of: &'static str,
     what: String,
     inputs: Vec<Tensor>,
-    /// How many of the inputs have a gradient: the first ones.
+    /// Number of inputs that have a gradient: the first ones.
     learned: usize,
     f: Function,
 }
@@ -72,7 +72,7 @@ fn eighths(shape: &[usize], seed: usize) -> Tensor {
     tensor((0..n).map(|i| ((i * 7 + i / 5 + seed) % 17) as f32 / 8.0 - 1.0).collect(), shape)
 }
 
-/// The same with whole numbers from −2 to 2.
+/// Tensor of whole numbers from −2 to 2.
 fn few(shape: &[usize], seed: usize) -> Tensor {
     let n: usize = shape.iter().product();
     tensor((0..n).map(|i| ((i * 7 + i / 3 + seed) % 5) as f32 - 2.0).collect(), shape)
@@ -307,7 +307,8 @@ fn both_paths_have_the_same_values_and_gradients() {
     }
 }
 
-/// What a kernel refuses, Candle's path does too: a label of 2³² − 1 would count as none there.
+/// Labels that a kernel refuses are refused by Candle's path too: a label of 2³² − 1 would count as
+/// none there.
 #[test]
 fn both_paths_refuse_the_same_labels() {
     for dtype in [DType::F32, DType::F64] {

@@ -29,7 +29,7 @@ impl Element for u32 {
     }
 }
 
-/// Whether the kernels of this module can take these tensors.
+/// Returns `true` if the kernels of this module can take these tensors.
 pub(crate) fn on_cpu_f32(tensors: &[&Tensor]) -> bool {
     tensors.iter().all(|tensor| is_host(tensor.device()) && tensor.dtype() == DType::F32)
 }

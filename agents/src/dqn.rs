@@ -219,7 +219,7 @@ impl Dqn {
         log.tensor("train/q", &q.mean_all()?)?;
         let fraction = Linear { from: 1.0, to: lr_end, over: lr_steps }.at(self.seen);
         self.optimizer.set_lr(lr * fraction);
-        log.scalar("train/grad_norm", self.optimizer.step(&loss)?.grad_norm);
+        log.tensor("train/grad_norm", &self.optimizer.step(&loss)?.grad_norm)?;
         self.updates += 1;
         log.updated();
         if self.updates.is_multiple_of(target_every) {

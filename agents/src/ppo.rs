@@ -16,7 +16,7 @@ use rand::seq::SliceRandom as _;
 use serde::{Deserialize, Serialize};
 use train::{
     BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split, above,
-    stream,
+    is_host, stream,
 };
 
 actor_parameters! {
@@ -103,6 +103,18 @@ pub fn divergence(log_probs: &[f32], old_log_probs: &[f32], clip: f64) -> (f64, 
     }
     let n = log_probs.len().max(1) as f64;
     (kl / n, clipped as f64 / n)
+}
+
+/// [`divergence`] as two scalars of a device that is not waited for, in its precision.
+fn divergence_on_device(
+    log_probs: &Tensor,
+    old_log_probs: &Tensor,
+    clip: f64,
+) -> candle_core::Result<(Tensor, Tensor)> {
+    let log_ratio = (log_probs - old_log_probs)?; // [B]
+    let beyond = (log_ratio.exp()? - 1.0)?;
+    let clipped = beyond.abs()?.gt(clip)?.to_dtype(log_ratio.dtype())?.mean_all()?;
+    Ok(((beyond - log_ratio)?.mean_all()?, clipped))
 }
 
 /// A PPO agent and the environments it learns in.
@@ -192,11 +204,17 @@ impl Ppo {
         let (policy, critic) = self.trainer.net.forward(obs.tensor())?; // critic [M, 1]
         let log_probs = policy.log_prob(actions.tensor())?; // [M]
         let (old, returns) = (old.tensor(), returns.tensor());
-        let (kl, clipped) = divergence(&log_probs.to_vec1()?, &old.to_vec1()?, clip);
-        log.scalar("train/kl", kl);
-        log.scalar("train/clipped", clipped);
-        if target_kl > 0.0 && kl > target_kl {
-            return Ok(false);
+        if is_host(log_probs.device()) || target_kl > 0.0 {
+            let (kl, clipped) = divergence(&log_probs.to_vec1()?, &old.to_vec1()?, clip);
+            log.scalar("train/kl", kl);
+            log.scalar("train/clipped", clipped);
+            if target_kl > 0.0 && kl > target_kl {
+                return Ok(false);
+            }
+        } else {
+            let (kl, clipped) = divergence_on_device(&log_probs.detach(), old, clip)?;
+            log.tensor("train/kl", &kl)?;
+            log.tensor("train/clipped", &clipped)?;
         }
         let objective = clipped_objective(&log_probs, old, advantages.tensor(), clip)?;
         let values = state_values(&policy, &critic)?; // [M]

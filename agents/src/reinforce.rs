@@ -201,7 +201,7 @@ impl Reinforce {
         }
         let (advantages, to_go) = self.advantages()?;
         let loss = self.loss(&advantages, log)?;
-        log.scalar("train/grad_norm", self.optimizer.step(&loss)?.grad_norm);
+        log.tensor("train/grad_norm", &self.optimizer.step(&loss)?.grad_norm)?;
         if let Some(value) = &mut self.value {
             let (obs, to_go) = (self.collector.obs()?, self.collector.column(&to_go)?); // [B, …], [B]
             value.fit((&obs, &to_go), self.config.value_epochs, log)?;

@@ -4,6 +4,7 @@ Contestants: torch (eager, Adam as it comes), torch-foreach and torch-fused (eag
 implementations of Adam), torch-compile (with fused Adam), jax (a step is one jitted function).
 """
 
+import os
 import sys
 
 import driver
@@ -20,7 +21,9 @@ def main():
         import torch_rows
 
         torch_rows.prepare(contestant)
-        driver.serve(torch_rows.ROWS[row], lambda result: None)
+        gpu = os.environ.get("BENCH_DEVICE", "cpu") != "cpu"
+        wait = (lambda _: torch_rows.torch.cuda.synchronize()) if gpu else lambda _: None
+        driver.serve(torch_rows.ROWS[row], wait)
 
 
 if __name__ == "__main__":

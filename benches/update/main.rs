@@ -3,6 +3,7 @@
 //! ```text
 //! cargo bench --bench update               every row, a few seconds each
 //! cargo bench --bench update -- dqn-mlp    these rows only
+//! … -- --device=cuda                       on a GPU, in a build with --features cuda
 //! python3 benches/run.py update            beside PyTorch and JAX, into docs/benchmarks.md
 //! ```
 //!
@@ -10,7 +11,8 @@
 //! input says for how many seconds, so that a script can take turns between contestants.
 mod rows;
 
-use candle_core::Result;
+use candle_core::{Device, Result};
+use lab::train::DeviceChoice;
 use rows::{ROWS, Row, Step};
 use std::io::{BufRead as _, Write};
 use std::time::Instant;
@@ -19,12 +21,14 @@ use std::time::Instant;
 struct Timed {
     step: Step,
     stride: u64,
+    /// Waited for at the end of a turn.
+    device: Device,
 }
 
 impl Timed {
     /// Warms up for a second.
-    fn new(step: Step) -> Result<Self> {
-        let mut timed = Self { step, stride: 1 };
+    fn new(step: Step, device: &Device) -> Result<Self> {
+        let mut timed = Self { step, stride: 1, device: device.clone() };
         (0..3).try_for_each(|_| (timed.step)())?;
         let (steps, seconds) = timed.run(1.0)?;
         timed.stride = (0.02 * steps as f64 / seconds).max(1.0) as u64;
@@ -37,6 +41,7 @@ impl Timed {
         loop {
             (0..self.stride).try_for_each(|_| (self.step)())?;
             steps += self.stride;
+            self.device.synchronize()?;
             let elapsed = start.elapsed().as_secs_f64();
             if steps >= 3 && elapsed >= seconds {
                 return Ok((steps, elapsed));
@@ -54,9 +59,9 @@ fn peak_memory() -> u64 {
 
 /// Says `ready BASE`, then answers every line, a number of seconds, with `STEPS SECONDS PEAK`. BASE
 /// and PEAK are the most memory held so far, before there is a network and after the steps.
-fn serve(setup: rows::Setup, out: &mut impl Write) -> anyhow::Result<()> {
+fn serve(setup: rows::Setup, device: &Device, out: &mut impl Write) -> anyhow::Result<()> {
     let base = peak_memory();
-    let mut timed = Timed::new(setup()?)?;
+    let mut timed = Timed::new(setup(device)?, device)?;
     writeln!(out, "ready {base}")?;
     out.flush()?;
     for line in std::io::stdin().lock().lines() {
@@ -82,11 +87,17 @@ fn main() -> anyhow::Result<()> {
     // As `lab` does it; the number of threads is RAYON_NUM_THREADS or that of the cores.
     lab::nn::prepare_process();
     rayon::ThreadPoolBuilder::new().use_current_thread().build_global()?;
+    let mut choice = DeviceChoice::Cpu;
+    if let Some(at) = arguments.iter().position(|argument| argument.starts_with("--device=")) {
+        let name = arguments.remove(at);
+        choice = name["--device=".len()..].parse().map_err(anyhow::Error::msg)?;
+    }
+    let device = &choice.open()?.device;
     let out = &mut std::io::stdout().lock();
     if let [serve_word, name] = &arguments[..]
         && serve_word == "serve"
     {
-        return serve(row(name)?.2, out);
+        return serve(row(name)?.2, device, out);
     }
     let chosen: Vec<&Row> = match arguments.is_empty() {
         true => ROWS.iter().collect(),
@@ -97,7 +108,7 @@ fn main() -> anyhow::Result<()> {
             writeln!(out, "{name}: {what}")?;
             continue;
         }
-        let (steps, seconds) = Timed::new(setup()?)?.run(3.0)?;
+        let (steps, seconds) = Timed::new(setup(device)?, device)?.run(3.0)?;
         writeln!(out, "{name:14} {:10.1} steps/s  {what}", steps as f64 / seconds)?;
     }
     Ok(())

@@ -16,23 +16,25 @@ use rand_distr::{Distribution as _, StandardNormal};
 /// One timed step of a row.
 pub(crate) type Step = Box<dyn FnMut() -> Result<()>>;
 
-/// Constructor of a row's step.
-pub(crate) type Setup = fn() -> Result<Step>;
+/// Constructor of a row's step on a device.
+pub(crate) type Setup = fn(&Device) -> Result<Step>;
 
 /// A name, what it is, and how it is set up.
 pub(crate) type Row = (&'static str, &'static str, Setup);
 
 pub(crate) const ROWS: &[Row] = &[
-    ("dqn-mlp", "DQN, dense 4-128-128-2, batch 128", || dqn(&MLP, 128)),
-    ("act-mlp", "the same network choosing one action", || act(&MLP, 1)),
-    ("dqn-minatar", "DQN, conv 16@3×3 on 4×10×10, dense 128-3, batch 32", || dqn(&MINATAR, 32)),
+    ("dqn-mlp", "DQN, dense 4-128-128-2, batch 128", |device| dqn(&MLP, 128, device)),
+    ("act-mlp", "the same network choosing one action", |device| act(&MLP, 1, device)),
+    ("dqn-minatar", "DQN, conv 16@3×3 on 4×10×10, dense 128-3, batch 32", |device| {
+        dqn(&MINATAR, 32, device)
+    }),
     (
         "dqn-nature",
         "DQN, conv 32@8×8/4, 64@4×4/2, 64@3×3 on 4×84×84, dense 512-4, batch 32",
-        || dqn(&NATURE, 32),
+        |device| dqn(&NATURE, 32, device),
     ),
-    ("act-nature-1", "the same network choosing one action", || act(&NATURE, 1)),
-    ("act-nature-8", "the same network choosing eight actions", || act(&NATURE, 8)),
+    ("act-nature-1", "the same network choosing one action", |device| act(&NATURE, 1, device)),
+    ("act-nature-8", "the same network choosing eight actions", |device| act(&NATURE, 8, device)),
     ("vae-mlp", "VAE, dense 784-400-20-400-784, batch 128", vae_mlp),
     (
         "vae-conv",
@@ -43,9 +45,9 @@ pub(crate) const ROWS: &[Row] = &[
     (
         "pixelcnn-2",
         "PixelCNN, conv 64@7×7, 8 residual 64@3×3 on 1×28×28, 2 levels, batch 32",
-        || pixelcnn(2),
+        |device| pixelcnn(2, device),
     ),
-    ("pixelcnn-256", "the same with 256 levels", || pixelcnn(256)),
+    ("pixelcnn-256", "the same with 256 levels", |device| pixelcnn(256, device)),
 ];
 
 /// A Q-network and what it sees.
@@ -100,17 +102,16 @@ const NATURE: QNetwork = QNetwork {
 };
 
 /// One update of DQN: y = r + γ·max_a' Q̄(s', a'), Huber loss of Q(s, a) − y.
-fn dqn(network: &QNetwork, batch: usize) -> Result<Step> {
-    let device = &Device::Cpu;
+fn dqn(network: &QNetwork, batch: usize, device: &Device) -> Result<Step> {
     let (params, target_params) = (Params::new(1, device), Params::new(1, device));
     let online = Sequential::new((network.layers)(&params)?);
     let target = Sequential::new((network.layers)(&target_params)?).frozen();
     let mut optimizer = Optimizer::new(&params, OptimizerConfig::adam(1e-4))?;
     let mut data = stream(1, "data");
     let shape: Vec<usize> = [batch].iter().chain(network.obs).copied().collect();
-    let obs = uniform(&shape, &mut data)?;
-    let next_obs = uniform(&shape, &mut data)?;
-    let rewards = uniform(&[batch], &mut data)?;
+    let obs = uniform(&shape, &mut data, device)?;
+    let next_obs = uniform(&shape, &mut data, device)?;
+    let rewards = uniform(&[batch], &mut data, device)?;
     let continues = rewards.ones_like()?; // [B]
     let actions: Vec<u32> = (0..network.actions as u32).cycle().take(batch).collect();
     let actions = Tensor::new(actions, device)?; // [B]
@@ -123,32 +124,34 @@ fn dqn(network: &QNetwork, batch: usize) -> Result<Step> {
 }
 
 /// Greedy actions for `batch` observations that lie in the host's memory.
-fn act(network: &QNetwork, batch: usize) -> Result<Step> {
-    let params = Params::new(1, &Device::Cpu);
+fn act(network: &QNetwork, batch: usize, device: &Device) -> Result<Step> {
+    let device = device.clone();
+    let params = Params::new(1, &device);
     let acting = Sequential::new((network.layers)(&params)?).frozen();
     let shape: Vec<usize> = [batch].iter().chain(network.obs).copied().collect();
-    let obs: Vec<f32> = uniform(&shape, &mut stream(1, "data"))?.flatten_all()?.to_vec1()?;
+    let obs: Vec<f32> =
+        uniform(&shape, &mut stream(1, "data"), &Device::Cpu)?.flatten_all()?.to_vec1()?;
     Ok(Box::new(move || {
-        let q = acting.forward(&Tensor::from_slice(&obs, shape.as_slice(), &Device::Cpu)?)?;
+        let q = acting.forward(&Tensor::from_slice(&obs, shape.as_slice(), &device)?)?;
         std::hint::black_box(q.argmax(D::Minus1)?.to_vec1::<u32>()?); // [B]
         Ok(())
     }))
 }
 
 /// The variational auto-encoder of Kingma & Welling 2014 with Bernoulli pixels.
-fn vae_mlp() -> Result<Step> {
-    let params = Params::new(1, &Device::Cpu);
+fn vae_mlp(device: &Device) -> Result<Step> {
+    let params = Params::new(1, device);
     let encoder = vec![dense(&params, "encoder", 784, 400, Activation::Relu)?];
     let decoder = vec![
         dense(&params, "decoder", 20, 400, Activation::Relu)?,
         dense(&params, "out", 400, 784, Activation::Linear)?,
     ];
-    vae(&params, encoder, [400, 20], decoder, &[128, 784])
+    vae((&params, device), encoder, [400, 20], decoder, &[128, 784])
 }
 
 /// One VAE step with the convolutional networks.
-fn vae_conv() -> Result<Step> {
-    let params = Params::new(1, &Device::Cpu);
+fn vae_conv(device: &Device) -> Result<Step> {
+    let params = Params::new(1, device);
     let encoder = vec![
         conv(&params, "conv1", 1, 32, Activation::Relu)?, // [B, 32, 14, 14]
         conv(&params, "conv2", 32, 64, Activation::Relu)?, // [B, 64, 7, 7]
@@ -160,13 +163,13 @@ fn vae_conv() -> Result<Step> {
         up(&params, "up1", 64, 32, Activation::Relu)?,          // [B, 32, 14, 14]
         up(&params, "up2", 32, 1, Activation::Linear)?,         // [B, 1, 28, 28]
     ];
-    vae(&params, encoder, [3136, 32], decoder, &[128, 1, 28, 28])
+    vae((&params, device), encoder, [3136, 32], decoder, &[128, 1, 28, 28])
 }
 
 /// A step on the negative evidence lower bound. Between encoder and decoder there are two linear
 /// layers of the sizes `between`, to the mean and the logarithm of the variance.
 fn vae(
-    params: &Params,
+    (params, device): (&Params, &Device),
     encoder: Vec<Layer>,
     between: [usize; 2],
     decoder: Vec<Layer>,
@@ -177,8 +180,8 @@ fn vae(
     let to_mu = dense(params, "mu", features, latents, Activation::Linear)?;
     let to_log_var = dense(params, "log_var", features, latents, Activation::Linear)?;
     let mut optimizer = Optimizer::new(params, OptimizerConfig::adam(1e-4))?;
-    let mut noise = Noise::new(&[images[0], latents])?;
-    let images = uniform(images, &mut stream(1, "data"))?;
+    let mut noise = Noise::new(&[images[0], latents], device)?;
+    let images = uniform(images, &mut stream(1, "data"), device)?;
     Ok(Box::new(move || {
         let h = encoder.forward(&images)?; // [B, features]
         let (mu, log_var) = (to_mu.forward(&h)?, to_log_var.forward(&h)?); // [B, latents]
@@ -191,9 +194,9 @@ fn vae(
 
 /// A step of the discriminator and one of the generator (Goodfellow et al. 2014, with the
 /// non-saturating loss; networks after Radford et al. 2016).
-fn dcgan() -> Result<Step> {
+fn dcgan(device: &Device) -> Result<Step> {
     let (batch, leaky) = (64, Activation::LeakyRelu(0.2));
-    let (g_params, d_params) = (Params::new(1, &Device::Cpu), Params::new(2, &Device::Cpu));
+    let (g_params, d_params) = (Params::new(1, device), Params::new(2, device));
     let norm = |params, name, channels, activation| {
         Ok::<Layer, candle_core::Error>(
             BatchNorm2d::new(params, name, channels, activation)?.into(),
@@ -221,10 +224,10 @@ fn dcgan() -> Result<Step> {
     let judge = discriminator.detached();
     let mut g_optimizer = Optimizer::new(&g_params, OptimizerConfig::adam(2e-4))?;
     let mut d_optimizer = Optimizer::new(&d_params, OptimizerConfig::adam(2e-4))?;
-    let images = uniform(&[batch, 1, 32, 32], &mut stream(1, "data"))?;
-    let ones = Tensor::ones((batch, 1), DType::F32, &Device::Cpu)?;
+    let images = uniform(&[batch, 1, 32, 32], &mut stream(1, "data"), device)?;
+    let ones = Tensor::ones((batch, 1), DType::F32, device)?;
     let zeros = ones.zeros_like()?;
-    let mut noise = Noise::new(&[batch, 64])?;
+    let mut noise = Noise::new(&[batch, 64], device)?;
     Ok(Box::new(move || {
         let fakes = generator.forward(noise.draw()?)?; // [B, 1, 32, 32]
         let real = loss::bernoulli_nll(&discriminator.forward(&images)?, &ones)?;
@@ -236,9 +239,9 @@ fn dcgan() -> Result<Step> {
 }
 
 /// The PixelCNN of van den Oord et al. 2016 with plain residual blocks, on `levels` grey values.
-fn pixelcnn(levels: usize) -> Result<Step> {
+fn pixelcnn(levels: usize, device: &Device) -> Result<Step> {
     let batch = 32;
-    let params = Params::new(1, &Device::Cpu);
+    let params = Params::new(1, device);
     let masked = |name: &str, inputs, kernel, mask| {
         let config = MaskedConfig { inputs, outputs: 64, kernel: [kernel; 2], mask, colours: 1 };
         Conv2d::masked(&params, name, config, Activation::Relu)
@@ -251,7 +254,7 @@ fn pixelcnn(levels: usize) -> Result<Step> {
     layers.push(Conv2d::new(&params, "out", out, Activation::Linear)?.into());
     let network = Sequential::new(layers);
     let mut optimizer = Optimizer::new(&params, OptimizerConfig::adam(1e-4))?;
-    let images = uniform(&[batch, 1, 28, 28], &mut stream(1, "data"))?;
+    let images = uniform(&[batch, 1, 28, 28], &mut stream(1, "data"), device)?;
     if levels == 2 {
         let images = images.round()?;
         return Ok(Box::new(move || {
@@ -304,9 +307,9 @@ fn halving(inputs: usize, outputs: usize) -> Conv2dConfig {
 }
 
 /// Numbers of U(0, 1).
-fn uniform(shape: &[usize], rng: &mut Rng) -> Result<Tensor> {
+fn uniform(shape: &[usize], rng: &mut Rng, device: &Device) -> Result<Tensor> {
     let values: Vec<f32> = (0..shape.iter().product()).map(|_| rng.random()).collect();
-    Tensor::from_vec(values, shape, &Device::Cpu)
+    Tensor::from_vec(values, shape, device)
 }
 
 /// Numbers of N(0, 1), new ones at every draw.
@@ -316,8 +319,8 @@ struct Noise {
 }
 
 impl Noise {
-    fn new(shape: &[usize]) -> Result<Self> {
-        Ok(Self { rng: stream(1, "noise"), values: HostTensor::new(shape, &Device::Cpu)? })
+    fn new(shape: &[usize], device: &Device) -> Result<Self> {
+        Ok(Self { rng: stream(1, "noise"), values: HostTensor::new(shape, device)? })
     }
 
     fn draw(&mut self) -> Result<&Tensor> {

@@ -149,7 +149,7 @@ impl Gan {
             loss = (loss + self.penalty.loss(network, [&x, &fake], label.as_ref(), log)?)?;
         }
         let lr = self.lr();
-        log.scalar("train/d_grad_norm", self.discriminator.step(&loss, lr)?);
+        log.tensor("train/d_grad_norm", &self.discriminator.step(&loss, lr)?)?;
         if self.config.clip > 0.0 {
             clip(&self.discriminator.params, self.config.clip)?;
         }
@@ -167,7 +167,7 @@ impl Gan {
         let loss = self.config.objective.generator(&d_fake)?;
         log.tensor("train/g_loss", &loss)?;
         let lr = self.lr();
-        log.scalar("train/g_grad_norm", self.generator.step(&loss, lr)?);
+        log.tensor("train/g_grad_norm", &self.generator.step(&loss, lr)?)?;
         if let Some(ema) = &self.ema {
             let round = (self.config.d_steps + 1) * self.config.batch as u64;
             ema.update(&self.generator.params, self.seen / round)?;

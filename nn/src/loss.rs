@@ -1,6 +1,6 @@
 //! Loss functions: each is a scalar tensor, the mean over the batch.
 use crate::ops::{self, Regression};
-use candle_core::{DType, Device, Result, Tensor, bail};
+use candle_core::{DType, Result, Tensor, bail};
 
 /// mean (pred − target)², over all elements of two tensors of one shape.
 pub fn mse(pred: &Tensor, target: &Tensor) -> Result<Tensor> {
@@ -115,7 +115,7 @@ fn softmax_terms(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     let largest = logits.max_keepdim(1)?.detach(); // [B, 1, …]
     let shifted = logits.broadcast_sub(&largest)?; // [B, A, …]
     let log_sum = shifted.exp()?.sum_keepdim(1)?.log()?; // [B, 1, …]
-    let chosen = shifted.contiguous()?.gather(&labels.unsqueeze(1)?.contiguous()?, 1)?; // [B, 1, …]
+    let chosen = picked(&shifted, labels)?; // [B, 1, …]
     log_sum - chosen
 }
 
@@ -192,18 +192,29 @@ pub fn select(q: &Tensor, actions: &Tensor) -> Result<Tensor> {
         return Ok(selected);
     }
     in_range("select", actions, q.dim(1)?, ["action", "actions"])?;
-    let actions = actions.unsqueeze(1)?.contiguous()?; // [B, 1]
-    q.contiguous()?.gather(&actions, 1)?.squeeze(1) // [B, A] → [B, 1] → [B]
+    picked(q, actions)?.squeeze(1) // [B, A] → [B, 1] → [B]
 }
 
-/// Refuses numbers that are not below `n`. Candle's own `gather` takes the largest of all for a gap, and
-/// other devices may not look.
+/// Refuses numbers that are not below `n`, which Candle's own `gather` and other devices may not look for. A device
+/// that would have to be waited for is not asked: see [`picked`].
 fn in_range(loss: &str, chosen: &Tensor, n: usize, [one, many]: [&str; 2]) -> Result<()> {
-    let largest = chosen.flatten_all()?.to_device(&Device::Cpu)?.max(0)?.to_scalar::<u32>()?;
+    if !train::is_host(chosen.device()) {
+        return Ok(());
+    }
+    let largest = chosen.flatten_all()?.max(0)?.to_scalar::<u32>()?;
     if largest as usize >= n {
         bail!("{loss}: {one} {largest}, there are {n} {many}")
     }
     Ok(())
+}
+
+/// The value at each label, `[B, 1, …]`, of values `[B, A, …]` and labels `[B, …]`; NaN, which a loss is searched for,
+/// where there is no such label.
+fn picked(values: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    let (labels, last) = (labels.unsqueeze(1)?.contiguous()?, values.dim(1)? as u32 - 1);
+    let known = labels.le(last)?; // [B, 1, …]
+    let picked = values.contiguous()?.gather(&labels.minimum(last)?, 1)?; // [B, 1, …]
+    known.where_cond(&picked, &picked.detach().zeros_like()?.affine(0.0, f64::NAN)?)
 }
 
 /// log softmax of each row: l − log Σ e^l, for logits `[B, A]`. Finite for all finite logits.
@@ -232,7 +243,7 @@ fn same_shape(loss: &str, left: &Tensor, right: &Tensor) -> Result<()> {
 mod tests {
     use super::*;
     use crate::gradcheck::gradcheck;
-    use candle_core::Var;
+    use candle_core::{Device, Var};
 
     fn var(values: &[f64], shape: &[usize], dtype: DType) -> Var {
         let values = Tensor::from_slice(values, shape, &Device::Cpu).unwrap();
@@ -256,6 +267,18 @@ mod tests {
 
     /// `f32` takes the kernel, `f64` Candle's operations: both have to give the same numbers.
     const BOTH: [DType; 2] = [DType::F32, DType::F64];
+
+    /// Where a device is not waited for, a label that is not there is no value of another one.
+    #[test]
+    fn a_label_out_of_range_picks_nothing() {
+        let values = var(&[1.0, 2.0, 3.0, 4.0], &[2, 2], DType::F32);
+        for wrong in [2, u32::MAX] {
+            let labels = Tensor::new(&[1u32, wrong], &Device::Cpu).unwrap();
+            let found = picked(&values, &labels).unwrap().flatten_all().unwrap();
+            let found = found.to_vec1::<f32>().unwrap();
+            assert!(found[0] == 2.0 && found[1].is_nan(), "{found:?}");
+        }
+    }
 
     #[test]
     fn regression_by_hand() {

@@ -1,6 +1,6 @@
 //! Optimisers whose state can be saved, and which update parameters in place.
 use crate::{Params, ops};
-use candle_core::{Result, Tensor, Var, bail};
+use candle_core::{Device, Result, Tensor, Var, bail};
 use train::Checkpoint;
 
 mod config;
@@ -29,10 +29,11 @@ struct Slot {
 }
 
 /// Diagnostics of an optimiser's step.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Stats {
     /// Euclidean length of the gradient of all parameters together, before clipping.
-    pub grad_norm: f64,
+    /// A scalar where the parameters are, so that an accelerator is not waited for.
+    pub grad_norm: Tensor,
 }
 
 impl Optimizer {
@@ -65,7 +66,6 @@ impl Optimizer {
         }
         let store = self.gradients.collect(|| loss.backward())?;
         let mut found = Vec::with_capacity(self.slots.len());
-        let mut squares = 0.0;
         for slot in &self.slots {
             let gradient = match (self.gradients.get(&slot.theta), store.get(&slot.theta)) {
                 (Some(written), None) => Gradient::Slice(written),
@@ -77,9 +77,17 @@ impl Optimizer {
                     Gradient::Tensor((written + tensor)?)
                 }
             };
-            squares += gradient.squares()?;
             found.push(gradient);
         }
+        if found.iter().all(|gradient| matches!(gradient, Gradient::None)) {
+            bail!("the loss depends on none of the {} parameters", self.slots.len())
+        }
+        if !self.slots.iter().all(|slot| train::is_host(slot.theta.device())) {
+            self.step += 1;
+            let grad_norm = self.step_on_device(&found)?;
+            return Ok(Stats { grad_norm });
+        }
+        let squares = found.iter().map(Gradient::squares).sum::<Result<f64>>()?;
         let grad_norm = squares.sqrt();
         if !grad_norm.is_finite() {
             let broken =
@@ -88,9 +96,6 @@ impl Optimizer {
                 });
             let name = broken.map_or("all parameters", |(slot, _)| &slot.name);
             bail!("the gradient of {name} is not finite (norm {grad_norm}); nothing was changed")
-        }
-        if found.iter().all(|gradient| matches!(gradient, Gradient::None)) {
-            bail!("the loss depends on none of the {} parameters", self.slots.len())
         }
         self.step += 1;
         let scale = match self.config.max_norm {
@@ -114,7 +119,35 @@ impl Optimizer {
                 }
             }
         }
-        Ok(Stats { grad_norm })
+        Ok(Stats { grad_norm: Tensor::new(grad_norm, &Device::Cpu)? })
+    }
+
+    /// The step on a device that is not waited for: the norm, a scalar. One that is not finite stands for a gradient of 0
+    /// and is found when it is read, before anything is saved.
+    fn step_on_device(&self, found: &[Gradient<'_>]) -> Result<Tensor> {
+        let tensors = found.iter().filter_map(|gradient| match gradient {
+            Gradient::Tensor(tensor) => Some(tensor.sqr().and_then(|squares| squares.sum_all())),
+            Gradient::None | Gradient::Slice(_) => None,
+        });
+        let grad_norm =
+            Tensor::stack(&tensors.collect::<Result<Vec<_>>>()?, 0)?.sum_all()?.sqrt()?;
+        let scale = match self.config.max_norm {
+            Some(max_norm) => (grad_norm.maximum(max_norm)?.recip()? * max_norm)?,
+            None => grad_norm.ones_like()?,
+        };
+        // Of a sum that overflowed, or of NaN: x − x is 0 for finite x alone.
+        let finite = (&grad_norm - &grad_norm)?.eq(0.0)?;
+        let update = update::Update { rule: self.config.rule, step: self.step, scale: 1.0 };
+        for (slot, gradient) in self.slots.iter().zip(found) {
+            if let Gradient::Tensor(gradient) = gradient {
+                let gradient = gradient.detach().broadcast_mul(&scale)?;
+                let kept = gradient.zeros_like()?;
+                let gradient =
+                    finite.broadcast_as(gradient.shape())?.where_cond(&gradient, &kept)?;
+                update.by_candle(&slot.theta, &gradient, &slot.moments)?;
+            }
+        }
+        Ok(grad_norm)
     }
 
     /// Changes the learning rate.

@@ -1,7 +1,9 @@
-//! The binary as its users run it: runs here, Ctrl-C in `interrupts.rs`, kills in `kills.rs`, what it is told and
+//! The binary as its users run it: runs here, Ctrl-C in `interrupts.rs`, kills in `kills.rs`,
+//! other devices in `devices.rs`, what it is told and
 //! tells in `usage.rs`, planners and figures in `figures.rs`, models of data in `models.rs`, their files in `data.rs`.
 #![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
 mod data;
+mod devices;
 mod figures;
 mod interrupts;
 mod kills;
@@ -35,7 +37,9 @@ impl Lab {
     }
 
     fn command(&self, args: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
+        // On another machine than the one it was built on the program lies elsewhere.
+        let program = std::env::var_os("LAB_TEST_BINARY");
+        let mut command = Command::new(program.unwrap_or_else(|| env!("CARGO_BIN_EXE_lab").into()));
         command.args(args.split_whitespace()).current_dir(self.dir.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

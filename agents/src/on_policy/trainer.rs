@@ -114,7 +114,7 @@ impl OnPolicyTrainer {
         }
         let fraction = Linear { from: 1.0, to: lr_end, over: lr_steps }.at(self.transitions);
         self.optimizer.set_lr(lr * fraction);
-        log.scalar("train/grad_norm", self.optimizer.step(&loss)?.grad_norm);
+        log.tensor("train/grad_norm", &self.optimizer.step(&loss)?.grad_norm)?;
         log.updated();
         Ok(())
     }

@@ -168,7 +168,7 @@ impl Learner for Autoregressive {
         let logits = self.training.forward(&x.affine(2.0, -1.0)?, classes)?; // [B, C·P, H, W]
         let loss = self.subject.output.loss(&logits, &x)?;
         log.tensor("train/loss", &loss)?;
-        log.scalar("train/grad_norm", self.optimizer.step(&loss)?.grad_norm);
+        log.tensor("train/grad_norm", &self.optimizer.step(&loss)?.grad_norm)?;
         log.updated();
         Ok(Progress::Advanced(batch as u64))
     }

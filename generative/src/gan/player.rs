@@ -31,7 +31,7 @@ impl Player {
 
     /// One update by the gradient of `loss`, with this part of the initial learning rate; the norm of that
     /// gradient.
-    pub(super) fn step(&mut self, loss: &Tensor, lr: f64) -> Result<f64> {
+    pub(super) fn step(&mut self, loss: &Tensor, lr: f64) -> Result<Tensor> {
         self.optimizer.set_lr(self.lr * lr);
         Ok(self.optimizer.step(loss)?.grad_norm)
     }

@@ -14,6 +14,10 @@ fn params(values: &[f64]) -> Params {
     params
 }
 
+fn norm_of(stats: &Stats) -> f64 {
+    stats.grad_norm.to_scalar().unwrap()
+}
+
 fn values(params: &Params) -> Vec<f32> {
     params.named().iter().flat_map(|(_, var)| var.to_vec1::<f32>().unwrap()).collect()
 }
@@ -64,7 +68,7 @@ fn rules_by_hand() {
                 Optimizer::new(&params, OptimizerConfig { rule, max_norm }).unwrap();
             for (gradient, expected) in [first, -1.0].into_iter().zip(expected) {
                 let stats = optimizer.step(&loss(&params, &[gradient])).unwrap();
-                assert_eq!(stats.grad_norm, gradient.abs());
+                assert_eq!(norm_of(&stats), gradient.abs());
                 let value = values(&params)[0];
                 assert!((value - expected).abs() < 1e-6, "{rule:?} {max_norm:?} {value}");
             }
@@ -81,7 +85,8 @@ fn every_element_of_a_large_parameter_moves() {
         for gradient in [2.0, -1.0] {
             let stats = optimizer.step(&(theta.sum_all().unwrap() * gradient).unwrap()).unwrap();
             let norm = gradient.abs() * 200_001f64.sqrt();
-            assert!((stats.grad_norm / norm - 1.0).abs() < 1e-12, "{}", stats.grad_norm);
+            let found = norm_of(&stats);
+            assert!((found / norm - 1.0).abs() < 1e-12, "{found}");
         }
         let wrong = values(&params).into_iter().find(|value| (value - expected).abs() > 1e-6);
         assert_eq!(wrong, None, "{rule:?}");
@@ -119,7 +124,7 @@ fn clipping_scales_the_whole_gradient() {
         let params = params(&[0.0, 0.0]);
         let config = config(Rule::Sgd { lr: 1.0, momentum: 0.0 }).clipped(max_norm);
         let mut optimizer = Optimizer::new(&params, config).unwrap();
-        assert_eq!(optimizer.step(&loss(&params, &[3.0, -4.0])).unwrap().grad_norm, 5.0);
+        assert_eq!(norm_of(&optimizer.step(&loss(&params, &[3.0, -4.0])).unwrap()), 5.0);
         values(&params)
     };
     assert_eq!(step(1.0), [-0.6, 0.8]);
@@ -213,5 +218,34 @@ fn settings_out_of_range_are_refused() {
     for (config, named) in refused.into_iter().zip(["beta1", "max_norm"]) {
         let error = Optimizer::new(&params, config).err().unwrap().to_string();
         assert!(error.contains(named), "{error}");
+    }
+}
+
+/// On a device that is not waited for: the same step, clipped or not, and none by a gradient that is not finite.
+#[test]
+fn a_step_on_a_device_is_that_of_the_kernels() {
+    for max_norm in [None, Some(0.5), Some(50.0)] {
+        let config = OptimizerConfig { rule: OptimizerConfig::adam(0.1).rule, max_norm };
+        let (here, there) = (params(&[1.0, -2.0, 0.5]), params(&[1.0, -2.0, 0.5]));
+        let mut by_kernels = Optimizer::new(&here, config).unwrap();
+        let mut on_device = Optimizer::new(&there, config).unwrap();
+        for gradient in [[3.0, -4.0, 0.0], [0.1, 0.2, 0.3]] {
+            let stats = by_kernels.step(&loss(&here, &gradient)).unwrap();
+            on_device.step += 1;
+            let found =
+                gradient.map(|g| Gradient::Tensor(Tensor::new(&[g as f32], &Device::Cpu).unwrap()));
+            let norm = on_device.step_on_device(&found).unwrap().to_scalar::<f32>().unwrap();
+            assert!((f64::from(norm) / norm_of(&stats) - 1.0).abs() < 1e-6, "{norm}");
+            let close = values(&here).iter().zip(values(&there)).all(|(a, b)| (a - b).abs() < 1e-6);
+            assert!(close, "{max_norm:?}: {:?} {:?}", values(&here), values(&there));
+        }
+        for broken in [f32::NAN, f32::INFINITY] {
+            let there = params(&[1.0]);
+            let mut optimizer = Optimizer::new(&there, config).unwrap();
+            optimizer.step = 1;
+            let found = [Gradient::Tensor(Tensor::new(&[broken], &Device::Cpu).unwrap())];
+            let norm = optimizer.step_on_device(&found).unwrap().to_scalar::<f32>().unwrap();
+            assert!(!norm.is_finite() && values(&there)[0].is_finite(), "{norm}");
+        }
     }
 }

@@ -118,7 +118,10 @@ impl Update {
 
     /// Update by Candle's operations, by the formulas of the kernels, on any device.
     pub(super) fn by_candle(&self, theta: &Var, gradient: &Tensor, moments: &[Var]) -> Result<()> {
-        let g = (gradient.detach() * self.scale)?;
+        let g = match self.scale {
+            1.0 => gradient.detach(),
+            scale => (gradient.detach() * scale)?,
+        };
         let mean = |moment: &Var, new: &Tensor, decay: f64| -> Result<Tensor> {
             moment.set(&((moment.as_tensor() * decay)? + (new * (1.0 - decay))?)?)?;
             Ok(moment.as_detached_tensor())

@@ -11,19 +11,19 @@
 mod rows;
 
 use candle_core::Result;
-use rows::{ROWS, Row, Step};
+use rows::{ROWS, Row, TimedStep};
 use std::io::{BufRead as _, Write};
 use std::time::Instant;
 
 /// A step with the number of repetitions between two looks at the clock, about 20 ms' worth.
 struct Timed {
-    step: Step,
+    step: TimedStep,
     stride: u64,
 }
 
 impl Timed {
     /// Warms up for a second.
-    fn new(step: Step) -> Result<Self> {
+    fn new(step: TimedStep) -> Result<Self> {
         let mut timed = Self { step, stride: 1 };
         (0..3).try_for_each(|_| (timed.step)())?;
         let (steps, seconds) = timed.run(1.0)?;

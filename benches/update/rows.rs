@@ -14,10 +14,10 @@ use rand::Rng as _;
 use rand_distr::{Distribution as _, StandardNormal};
 
 /// One timed step of a row.
-pub(crate) type Step = Box<dyn FnMut() -> Result<()>>;
+pub(crate) type TimedStep = Box<dyn FnMut() -> Result<()>>;
 
 /// Constructor of a row's step.
-pub(crate) type Setup = fn() -> Result<Step>;
+pub(crate) type Setup = fn() -> Result<TimedStep>;
 
 /// A name, what it is, and how it is set up.
 pub(crate) type Row = (&'static str, &'static str, Setup);
@@ -100,7 +100,7 @@ const NATURE: QNetwork = QNetwork {
 };
 
 /// One update of DQN: y = r + γ·max_a' Q̄(s', a'), Huber loss of Q(s, a) − y.
-fn dqn(network: &QNetwork, batch: usize) -> Result<Step> {
+fn dqn(network: &QNetwork, batch: usize) -> Result<TimedStep> {
     let device = &Device::Cpu;
     let (params, target_params) = (Params::new(1, device), Params::new(1, device));
     let online = Sequential::new((network.layers)(&params)?);
@@ -123,7 +123,7 @@ fn dqn(network: &QNetwork, batch: usize) -> Result<Step> {
 }
 
 /// Greedy actions for `batch` observations that lie in the host's memory.
-fn act(network: &QNetwork, batch: usize) -> Result<Step> {
+fn act(network: &QNetwork, batch: usize) -> Result<TimedStep> {
     let params = Params::new(1, &Device::Cpu);
     let acting = Sequential::new((network.layers)(&params)?).frozen();
     let shape: Vec<usize> = [batch].iter().chain(network.obs).copied().collect();
@@ -136,7 +136,7 @@ fn act(network: &QNetwork, batch: usize) -> Result<Step> {
 }
 
 /// The variational auto-encoder of Kingma & Welling 2014 with Bernoulli pixels.
-fn vae_mlp() -> Result<Step> {
+fn vae_mlp() -> Result<TimedStep> {
     let params = Params::new(1, &Device::Cpu);
     let encoder = vec![dense(&params, "encoder", 784, 400, Activation::Relu)?];
     let decoder = vec![
@@ -147,7 +147,7 @@ fn vae_mlp() -> Result<Step> {
 }
 
 /// One VAE step with the convolutional networks.
-fn vae_conv() -> Result<Step> {
+fn vae_conv() -> Result<TimedStep> {
     let params = Params::new(1, &Device::Cpu);
     let encoder = vec![
         conv(&params, "conv1", 1, 32, Activation::Relu)?, // [B, 32, 14, 14]
@@ -171,7 +171,7 @@ fn vae(
     between: [usize; 2],
     decoder: Vec<Layer>,
     images: &[usize],
-) -> Result<Step> {
+) -> Result<TimedStep> {
     let [features, latents] = between;
     let (encoder, decoder) = (Sequential::new(encoder), Sequential::new(decoder));
     let to_mu = dense(params, "mu", features, latents, Activation::Linear)?;
@@ -191,7 +191,7 @@ fn vae(
 
 /// A step of the discriminator and one of the generator (Goodfellow et al. 2014, with the
 /// non-saturating loss; networks after Radford et al. 2016).
-fn dcgan() -> Result<Step> {
+fn dcgan() -> Result<TimedStep> {
     let (batch, leaky) = (64, Activation::LeakyRelu(0.2));
     let (g_params, d_params) = (Params::new(1, &Device::Cpu), Params::new(2, &Device::Cpu));
     let norm = |params, name, channels, activation| {
@@ -236,7 +236,7 @@ fn dcgan() -> Result<Step> {
 }
 
 /// The PixelCNN of van den Oord et al. 2016 with plain residual blocks, on `levels` grey values.
-fn pixelcnn(levels: usize) -> Result<Step> {
+fn pixelcnn(levels: usize) -> Result<TimedStep> {
     let batch = 32;
     let params = Params::new(1, &Device::Cpu);
     let masked = |name: &str, inputs, kernel, mask| {

@@ -15,7 +15,7 @@ fn without_a_discount_there_must_be_a_way_to_an_end() {
 
 #[test]
 fn an_mdp_without_actions_is_refused() {
-    for (script, told) in [
+    for (script, message) in [
         (Script(Vec::new()), "there is no action"),
         (
             Script(vec![Vec::new(), vec![(1.0, 2)]]),
@@ -24,6 +24,6 @@ fn an_mdp_without_actions_is_refused() {
     ] {
         let task = Problem::of(Arc::new(script), 10);
         let error = QLearning::new(task, Default::default(), 1).err().unwrap().to_string();
-        assert!(error.contains(told), "{error}");
+        assert!(error.contains(message), "{error}");
     }
 }

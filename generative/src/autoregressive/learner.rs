@@ -1,7 +1,7 @@
 //! The learner around a network.
 use super::figures::{self, COLUMNS};
 use super::sampling::Sampling;
-use super::{Network, Output, Settings, Subject, order, receptive_field};
+use super::{AutoregressiveNetwork, Output, Settings, Subject, order, receptive_field};
 use crate::data::{Binarisation, ImageLoader, Images, Parts};
 use crate::model::check_class;
 use crate::work::{TRAINED, Work};
@@ -31,8 +31,8 @@ pub struct Autoregressive {
     validation: Images,
     test: Images,
     params: Params,
-    training: Box<dyn Network>,
-    frozen: Box<dyn Network>,
+    training: Box<dyn AutoregressiveNetwork>,
+    frozen: Box<dyn AutoregressiveNetwork>,
     optimizer: Optimizer,
 }
 
@@ -47,7 +47,7 @@ impl Autoregressive {
         settings: Settings,
         (seed, device): (u64, &Device),
         memory: impl FnOnce(&Subject) -> Memory,
-        make: impl FnOnce(&Params, &Subject) -> candle_core::Result<Box<dyn Network>>,
+        make: impl FnOnce(&Params, &Subject) -> candle_core::Result<Box<dyn AutoregressiveNetwork>>,
     ) -> Result<Self> {
         let data = prepared(data, &settings)?;
         let classes = match (settings.conditional, data.train.labels()) {
@@ -118,7 +118,7 @@ impl Autoregressive {
 
     /// Passes over images that training and the last evaluation made, about.
     fn passed(&self) -> u64 {
-        TRAINED * self.loader.drawn() + self.test.len() as u64
+        TRAINED * self.loader.taken() + self.test.len() as u64
     }
 }
 
@@ -142,7 +142,7 @@ impl Learner for Autoregressive {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
         let Settings { lr, lr_end, lr_steps, batch, .. } = self.settings;
         let schedule = Linear { from: lr, to: lr * lr_end, over: lr_steps };
-        self.optimizer.set_lr(schedule.at(self.loader.drawn()));
+        self.optimizer.set_lr(schedule.at(self.loader.taken()));
         let x = self.loader.next_batch()?.clone(); // [B, C, H, W]
         let classes = self.loader.labels().filter(|_| self.subject.classes > 0); // [B]
         let logits = self.training.forward(&x.affine(2.0, -1.0)?, classes)?; // [B, C·P, H, W]

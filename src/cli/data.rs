@@ -18,7 +18,7 @@ pub(super) struct Args {
 
 #[derive(clap::Subcommand)]
 enum What {
-    /// Fetch a public set: what broke off is gone on with, every file is checked by SHA-256
+    /// Download a public set: interrupted downloads are resumed, every file is checked by SHA-256
     Get {
         /// Set to fetch: cifar-10, fashion-mnist or mnist
         name: String,

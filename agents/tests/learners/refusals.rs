@@ -22,8 +22,8 @@ fn an_mdp_without_actions_is_refused() {
             "episodes start in state 0, which has no action",
         ),
     ] {
-        let task = Problem::of(Arc::new(script), 10);
-        let error = QLearning::new(task, Default::default(), 1).err().unwrap().to_string();
+        let problem = Problem::of(Arc::new(script), 10);
+        let error = QLearning::new(problem, Default::default(), 1).err().unwrap().to_string();
         assert!(error.contains(message), "{error}");
     }
 }

@@ -25,7 +25,7 @@ use train::Measure;
 
 pub(super) const TARGET: Target = Target {
     name: "policy-gradient",
-    about: "What the course shows of policy gradients: estimator, baselines, horizon, critic",
+    about: "Lessons on policy gradients: estimator, baselines, horizon, critic",
     data: None,
     experiments: &[
         Experiment {

@@ -1,7 +1,7 @@
 //! Samples from a VAE as an image: `cargo run --release --example vae_samples`.
 #![expect(clippy::print_stdout, reason = "a program may print")]
 use lab::prelude::*;
-use lab::render::sheet;
+use lab::render::image_grid;
 
 fn main() -> Result<()> {
     let data = bars(&BarsConfig { n_train: 5_000, n_test: 500, ..BarsConfig::default() })?;
@@ -11,7 +11,7 @@ fn main() -> Result<()> {
     fit(&mut model, &plan, &mut Run::default())?;
     let images = model.sample_images(64, None, &mut stream(1, "samples"))?;
     let path = std::env::temp_dir().join("vae-samples.png");
-    sheet::write(&path, &images, 8)?;
+    image_grid::write(&path, &images, 8)?;
     println!("64 samples in {}", path.display());
     Ok(())
 }

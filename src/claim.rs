@@ -1,5 +1,5 @@
 //! One comparison: what lab gets beside what it should get.
-use crate::told;
+use crate::wording;
 use serde::Serialize;
 use train::Measure;
 
@@ -142,8 +142,8 @@ impl Claim {
         let pass = measure
             .ci95
             .is_some_and(|[low, high]| low - tolerance <= expected && expected <= high + tolerance);
-        let digits = told::digits(&measure);
-        let ours = format!("{:.digits$} ({})", measure.mean, told::interval(&measure, digits));
+        let digits = wording::digits(&measure);
+        let ours = format!("{:.digits$} ({})", measure.mean, wording::interval(&measure, digits));
         Self::new(what, Figure::Text(ours), Figure::Number(expected), pass).within(tolerance)
     }
 

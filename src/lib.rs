@@ -25,8 +25,8 @@ pub mod registry;
 pub mod render;
 pub mod reproduce;
 mod run;
-mod told;
 pub mod usage;
+mod wording;
 
 pub use app::App;
 pub use {agents, candle_core, envs, generative, nn, params, rand, train};

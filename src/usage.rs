@@ -26,10 +26,10 @@ mod tests {
 
     #[test]
     fn suggests_the_nearest_name_if_one_is_near() {
-        let told = |name| {
+        let message = |name| {
             Usage::unknown("environment", name, ["breakout", "catch"].into_iter()).to_string()
         };
-        assert_eq!(told("braekout"), "unknown environment `braekout`; did you mean `breakout`?");
-        assert_eq!(told("pong"), "unknown environment `pong`; there are breakout, catch");
+        assert_eq!(message("braekout"), "unknown environment `braekout`; did you mean `breakout`?");
+        assert_eq!(message("pong"), "unknown environment `pong`; there are breakout, catch");
     }
 }

@@ -1,4 +1,4 @@
-//! The answer key: what is published agrees with what lab gets.
+//! Published answers agree with the results of lab.
 #![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
 use lab::checks::{self, Speed};
 use serde_json::Value;
@@ -8,7 +8,7 @@ fn lab(args: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_lab")).args(args.split_whitespace()).output().unwrap()
 }
 
-fn told(output: &Output) -> String {
+fn message(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
@@ -37,7 +37,7 @@ fn every_slow_check_passes() {
 #[test]
 fn one_check_is_told_in_full() {
     let output = lab("check cs7643-five-step");
-    let told = told(&output);
+    let message = message(&output);
     for part in [
         "pass  cs7643-five-step",
         "source   Stanford CS234",
@@ -46,7 +46,7 @@ fn one_check_is_told_in_full() {
         "published  4.1 ± 0.05",
         "1 of 1 pass",
     ] {
-        assert!(told.contains(part), "{part}\n{told}");
+        assert!(message.contains(part), "{part}\n{message}");
     }
     assert_eq!(output.status.code(), Some(0));
 }
@@ -61,5 +61,5 @@ fn an_unknown_check_is_refused_with_the_nearest() {
     );
     assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty());
-    assert!(told(&lab("list checks")).contains("aima-utilities"));
+    assert!(message(&lab("list checks")).contains("aima-utilities"));
 }

@@ -130,8 +130,8 @@ fn commands_in_the_docs_run() {
         assert!(!commands.is_empty(), "{name} has no commands");
         for command in commands {
             let output = run(&command, dir.path());
-            let told = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success(), "{name}: {command}\n{told}");
+            let message = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{name}: {command}\n{message}");
         }
     }
 }
@@ -163,10 +163,10 @@ fn anchors(page: &Path) -> Vec<String> {
     let text = fs::read_to_string(page).unwrap();
     let text: String = text.split("```").step_by(2).collect();
     let headings = text.lines().filter(|line| line.starts_with('#'));
-    let kept = |char: &char| char.is_alphanumeric() || "-_ ".contains(*char);
+    let retained = |char: &char| char.is_alphanumeric() || "-_ ".contains(*char);
     let slug = |line: &str| {
         let title = line.trim_start_matches('#').trim().to_lowercase();
-        title.chars().filter(kept).collect::<String>().replace(' ', "-")
+        title.chars().filter(retained).collect::<String>().replace(' ', "-")
     };
     headings.map(slug).collect()
 }

@@ -15,8 +15,8 @@ fn example(name: &str, args: &str, dir: &Path) -> Output {
 
 fn ok(name: &str, args: &str, dir: &Path) -> String {
     let output = example(name, args, dir);
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{name} {args}: {told}");
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{name} {args}: {message}");
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -26,8 +26,8 @@ fn an_environment_of_ones_own_trains_plays_is_scored_resumed_and_drawn() {
     let own = |args: &str| ok("own_environment", args, dir.path());
     let train = "dqn --env line --quiet --test-episodes 20";
     own(&format!("{train} --steps 3000 --out whole"));
-    let told = own(&format!("{train} --steps 2000 --out parts"));
-    assert!(told.starts_with("dqn on line: return "), "{told}");
+    let message = own(&format!("{train} --steps 2000 --out parts"));
+    assert!(message.starts_with("dqn on line: return "), "{message}");
     own("resume parts --steps 3000 --quiet");
     let hash = |run: &str| {
         let text = std::fs::read_to_string(dir.path().join(run).join("result.json")).unwrap();
@@ -46,8 +46,8 @@ fn an_environment_of_ones_own_trains_plays_is_scored_resumed_and_drawn() {
 fn a_network_of_candle_nn_trains_and_resumes_to_the_bit() {
     let dir = tempfile::tempdir().unwrap();
     let train = "my-dqn --env cartpole --quiet --warmup 100 --test-episodes 5 --json --seed 3";
-    let hash = |told: String| {
-        serde_json::from_str::<serde_json::Value>(&told).unwrap()["params_hash"].clone()
+    let hash = |message: String| {
+        serde_json::from_str::<serde_json::Value>(&message).unwrap()["params_hash"].clone()
     };
     let own = |args: &str| ok("own_network", args, dir.path());
     let whole = hash(own(&format!("{train} --steps 900 --out whole")));
@@ -60,8 +60,8 @@ fn a_network_of_candle_nn_trains_and_resumes_to_the_bit() {
 #[test]
 fn an_algorithm_and_a_data_set_of_ones_own_resume_to_the_bit() {
     let dir = tempfile::tempdir().unwrap();
-    let hash = |told: String| {
-        serde_json::from_str::<serde_json::Value>(&told).unwrap()["params_hash"].clone()
+    let hash = |message: String| {
+        serde_json::from_str::<serde_json::Value>(&message).unwrap()["params_hash"].clone()
     };
     for (name, train, [half, whole]) in [
         ("own_algorithm", "climber --env cartpole --deviation 1", [60, 120]),
@@ -85,7 +85,7 @@ fn an_algorithm_and_a_data_set_of_ones_own_resume_to_the_bit() {
 #[test]
 fn a_dqn_is_trained_and_a_vae_sampled_in_a_few_lines() {
     let dir = tempfile::tempdir().unwrap();
-    let told = ok("dqn", "", dir.path());
-    assert!(told.starts_with("mean return 1.00 after 10000 transitions"), "{told}");
+    let message = ok("dqn", "", dir.path());
+    assert!(message.starts_with("mean return 1.00 after 10000 transitions"), "{message}");
     assert!(ok("vae_samples", "", dir.path()).starts_with("64 samples in "));
 }

@@ -8,7 +8,7 @@ const CRATES: [&str; 7] = ["params", "train", "nn", "envs", "agents", "generativ
 
 /// The modules of `src/`, from the lowest to the highest.
 const LEVELS: [&str; 10] =
-    ["usage", "told", "claim", "render", "registry", "run", "checks", "reproduce", "cli", "app"];
+    ["usage", "wording", "claim", "render", "registry", "run", "checks", "reproduce", "cli", "app"];
 
 /// The files of a crate by module path, `a::b`; the root is empty.
 fn modules(root: &Path) -> BTreeMap<Vec<String>, PathBuf> {

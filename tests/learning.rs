@@ -120,9 +120,9 @@ fn every_preset_is_claimed_of_several_seeds_or_said_to_be_of_one() {
 fn presets_keep_what_they_promise() {
     let mut broken = Vec::new();
     for claim in CLAIMS {
-        let (kept, row) = checked(claim);
+        let (holds, row) = checked(claim);
         println!("{row}");
-        if !kept {
+        if !holds {
             broken.push(row);
         }
     }

@@ -67,11 +67,11 @@ fn q_values_of_a_grid_are_those_of_its_solution() {
     let Some(python) = python() else { return };
     let dir = tempfile::tempdir().unwrap();
     train(dir.path(), "dqn --env gridworld --reward entering --steps 1000 --test-episodes 2");
-    let said = read(&python, dir.path(), None);
+    let outputs = read(&python, dir.path(), None);
     let solution = fs::read(dir.path().join("run/solution.json")).unwrap();
     let solution: Value = serde_json::from_slice(&solution).unwrap();
-    assert_close(&rows(&solution["q"]), &rows(&said["q"]));
-    assert_same_actions(&solution["policy"], &said["actions"]);
+    assert_close(&rows(&solution["q"]), &rows(&outputs["q"]));
+    assert_same_actions(&solution["policy"], &outputs["actions"]);
 }
 
 #[test]
@@ -85,12 +85,12 @@ fn policies_and_values_of_a_grid_are_those_of_its_solution() {
     ] {
         let dir = tempfile::tempdir().unwrap();
         train(dir.path(), &format!("{line} {grid}"));
-        let said = read(&python, dir.path(), None);
+        let outputs = read(&python, dir.path(), None);
         let solution = fs::read(dir.path().join("run/solution.json")).unwrap();
         let solution: Value = serde_json::from_slice(&solution).unwrap();
-        assert_same_actions(&solution["policy"], &said["actions"]);
+        assert_same_actions(&solution["policy"], &outputs["actions"]);
         let values: Vec<f64> = serde_json::from_value(solution["values"].clone()).unwrap();
-        let critic: Vec<[f64; 1]> = serde_json::from_value(said["critic"].clone()).unwrap();
+        let critic: Vec<[f64; 1]> = serde_json::from_value(outputs["critic"].clone()).unwrap();
         assert_eq!(values.len(), critic.len());
         let pairs = values.into_iter().zip(critic.into_iter().flatten());
         for (pair, choice) in pairs.zip(solution["policy"].as_array().unwrap()) {
@@ -115,7 +115,7 @@ fn q_values_of_images_are_those_of_the_network() {
         (0..2).map(|i| obs.get(i).unwrap().to_vec3().unwrap()).collect();
     let file = dir.path().join("observations.json");
     fs::write(&file, json!(nested).to_string()).unwrap();
-    let said = read(&python, dir.path(), Some(&file));
+    let outputs = read(&python, dir.path(), Some(&file));
 
     let mut saved: Vec<PathBuf> = fs::read_dir(dir.path().join("run/checkpoints"))
         .unwrap()
@@ -133,5 +133,5 @@ fn q_values_of_images_are_those_of_the_network() {
     let q: Vec<Vec<f32>> = network.forward(&obs).unwrap().to_vec2().unwrap();
     let q: Vec<Vec<_>> =
         q.iter().map(|row| row.iter().map(|q| Some(f64::from(*q))).collect()).collect();
-    assert_close(&q, &rows(&said["q"]));
+    assert_close(&q, &rows(&outputs["q"]));
 }

@@ -7,7 +7,7 @@
 //! with the critic C = V(s) and w = Â, or C = Q(s, a) and w = Q(s, a); G and w are constants. Deviations
 //! from the paper: environments are stepped together, not by threads of their own; ε of RMSProp is
 //! outside the root; two networks instead of one (`--network shared` has one).
-use crate::on_policy::heads::{Policy, numbers};
+use crate::on_policy::heads::{ActionDistribution, numbers};
 use crate::on_policy::returns::{Weights, gae, n_step_returns, normalise};
 use crate::on_policy::trainer::{Critic, OnPolicyTrainer, state_values};
 use crate::tabular::{self, Model, Table};
@@ -81,7 +81,7 @@ pub fn policy_loss(log_probs: &Tensor, weights: &Tensor) -> candle_core::Result<
 ///
 /// # Errors
 /// If the shapes don't match; where actions are vectors.
-pub fn all_actions_loss(policy: &Policy, q: &Tensor) -> candle_core::Result<Tensor> {
+pub fn all_actions_loss(policy: &ActionDistribution, q: &Tensor) -> candle_core::Result<Tensor> {
     policy.expected(&q.detach())?.mean_all()?.neg()
 }
 
@@ -133,7 +133,7 @@ impl ActorCritic {
     ///
     /// # Errors
     /// If `obs` are not whole observations.
-    pub fn policy(&self, obs: &[f32]) -> Result<Policy> {
+    pub fn policy(&self, obs: &[f32]) -> Result<ActionDistribution> {
         self.trainer.policy(obs)
     }
 

@@ -111,7 +111,7 @@ pub struct Dqn {
     optimizer: Optimizer,
     explore: Rng,
     sample: Rng,
-    seen: u64,
+    n_transitions: u64,
     updates: u64,
 }
 
@@ -167,7 +167,7 @@ impl Dqn {
             target,
             explore: stream(seed, "explore"),
             sample: stream(seed, "replay"),
-            seen: 0,
+            n_transitions: 0,
             updates: 0,
             envs: VecEnv::new(rngs, &make),
             make,
@@ -177,7 +177,7 @@ impl Dqn {
 
     fn epsilon(&self) -> f64 {
         let DqnConfig { epsilon_start, epsilon_end, epsilon_steps, .. } = self.config;
-        Linear { from: epsilon_start, to: epsilon_end, over: epsilon_steps }.at(self.seen)
+        Linear { from: epsilon_start, to: epsilon_end, over: epsilon_steps }.at(self.n_transitions)
     }
 
     /// argmax_a Q(s, a), the first of several, for each observation `[N, obs_len]`.
@@ -217,7 +217,7 @@ impl Dqn {
         };
         log.tensor("train/loss", &loss)?;
         log.tensor("train/q", &q.mean_all()?)?;
-        let fraction = Linear { from: 1.0, to: lr_end, over: lr_steps }.at(self.seen);
+        let fraction = Linear { from: 1.0, to: lr_end, over: lr_steps }.at(self.n_transitions);
         self.optimizer.set_lr(lr * fraction);
         log.tensor("train/grad_norm", &self.optimizer.step(&loss)?.grad_norm)?;
         self.updates += 1;
@@ -254,7 +254,7 @@ impl Agent for Dqn {
 
 impl Learner for Dqn {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
-        note_haste(self.config.gamma, self.seen, log);
+        note_haste(self.config.gamma, self.n_transitions, log);
         let train_every = self.config.train_every;
         let epsilon = self.epsilon();
         log.scalar("train/epsilon", epsilon);
@@ -266,10 +266,10 @@ impl Learner for Dqn {
                 log.scalar("train/length", f64::from(episode.len));
             }
         });
-        let before = self.seen;
-        self.seen += self.envs.n() as u64;
+        let before = self.n_transitions;
+        self.n_transitions += self.envs.n() as u64;
         if self.replay.len() >= self.config.warmup {
-            for _ in before / train_every..self.seen / train_every {
+            for _ in before / train_every..self.n_transitions / train_every {
                 self.update(log)?;
             }
         }
@@ -294,7 +294,7 @@ impl Learner for Dqn {
         checkpoint.exchange("envs", self.envs.snapshot()?, |saved| self.envs.restore(saved))?;
         checkpoint.value("explore", &mut self.explore)?;
         checkpoint.value("sample", &mut self.sample)?;
-        checkpoint.count("seen", &mut self.seen)?;
+        checkpoint.count("seen", &mut self.n_transitions)?;
         checkpoint.count("updates", &mut self.updates)
     }
 }

@@ -158,8 +158,8 @@ impl Known {
         let visited = visited(&model, |_| true);
         // What is drawn along the run: boards, and curves against an only axis.
         let curves = mdp.chart().is_some_and(|chart| chart.up.is_none());
-        let drawn = mdp.grid().is_some() || curves;
-        let remembers = drawn && mdp.n_states() <= REMEMBERED;
+        let drawable = mdp.grid().is_some() || curves;
+        let remembers = drawable && mdp.n_states() <= REMEMBERED;
         Ok(Self { exact: exact.ok(), visited, remembers, model, gamma })
     }
 

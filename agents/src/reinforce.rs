@@ -9,7 +9,7 @@ mod one_step;
 
 use crate::net::Net;
 use crate::on_policy::collector::Collector;
-use crate::on_policy::heads::{Head, Policy};
+use crate::on_policy::heads::{ActionDistribution, Head};
 use crate::on_policy::nets::{critic_network, policy_network};
 use crate::on_policy::returns::{Baseline, Returns, Weights, normalise};
 use crate::on_policy::rollout::Rollout;
@@ -224,9 +224,9 @@ impl Reinforce {
             self.play(&mut Log::default())?;
         }
         let (advantages, _) = self.advantages()?;
-        let seen = visit(self, &self.collector.rollout, advantages)?;
+        let observed = visit(self, &self.collector.rollout, advantages)?;
         self.collector.clear();
-        Ok(seen)
+        Ok(observed)
     }
 
     /// The policy for observations as they are learned from, B of them; gradients can be taken of it by
@@ -234,7 +234,7 @@ impl Reinforce {
     ///
     /// # Errors
     /// If `obs` are not whole observations.
-    pub fn policy(&self, obs: &[f32]) -> Result<Policy> {
+    pub fn policy(&self, obs: &[f32]) -> Result<ActionDistribution> {
         let obs = self.collector.tensor(obs)?; // [B, …]
         Ok(self.head.policy(&self.policy.online.forward(&obs)?)?)
     }

@@ -177,7 +177,7 @@ fn best(mdp: &Small) -> Result<Vec<f64>, Vec<&'static str>> {
 
 type Make = fn(&Small) -> Result<Box<dyn Agent>>;
 
-fn swept(mdp: &Small, order: Order) -> Result<Box<dyn Agent>> {
+fn swept(mdp: &Small, order: SweepOrder) -> Result<Box<dyn Agent>> {
     let config = ValueIterationConfig { order, ..Default::default() };
     Ok(Box::new(ValueIteration::new(mdp, config, 1)?))
 }
@@ -188,10 +188,10 @@ fn improved(mdp: &Small, evaluation: Evaluate) -> Result<Box<dyn Agent>> {
 }
 
 const PLANNERS: [(&str, Make); 8] = [
-    ("value iteration", |mdp| swept(mdp, Order::Synchronous)),
-    ("in place", |mdp| swept(mdp, Order::InPlace)),
-    ("random", |mdp| swept(mdp, Order::Random)),
-    ("prioritized", |mdp| swept(mdp, Order::Prioritized)),
+    ("value iteration", |mdp| swept(mdp, SweepOrder::Synchronous)),
+    ("in place", |mdp| swept(mdp, SweepOrder::InPlace)),
+    ("random", |mdp| swept(mdp, SweepOrder::Random)),
+    ("prioritized", |mdp| swept(mdp, SweepOrder::Prioritized)),
     ("policy iteration", |mdp| improved(mdp, Evaluate::Exact)),
     ("iterative", |mdp| improved(mdp, Evaluate::Iterative)),
     ("modified", |mdp| improved(mdp, Evaluate::Modified)),
@@ -315,8 +315,8 @@ proptest! {
                     }
                 }
                 (one, other) => {
-                    let told = |table: Result<Table>| table.map_err(|error| error.to_string()).err();
-                    prop_assert_eq!(told(one), told(other), "{}, unit {}", name, unit);
+                    let message = |table: Result<Table>| table.map_err(|error| error.to_string()).err();
+                    prop_assert_eq!(message(one), message(other), "{}, unit {}", name, unit);
                 }
             }
         }

@@ -10,7 +10,7 @@ use train::{Log, Progress, stream};
 
 type Make = fn(&dyn Mdp, Discount) -> Result<Box<dyn Agent>>;
 
-fn swept(mdp: &dyn Mdp, gamma: Discount, order: Order) -> Result<Box<dyn Agent>> {
+fn swept(mdp: &dyn Mdp, gamma: Discount, order: SweepOrder) -> Result<Box<dyn Agent>> {
     let config = ValueIterationConfig { gamma, order, ..Default::default() };
     Ok(Box::new(ValueIteration::new(mdp, config, 1)?))
 }
@@ -21,10 +21,10 @@ fn improved(mdp: &dyn Mdp, gamma: Discount, evaluation: Evaluate) -> Result<Box<
 }
 
 const PLANNERS: [(&str, Make); 8] = [
-    ("value iteration", |mdp, gamma| swept(mdp, gamma, Order::Synchronous)),
-    ("in place", |mdp, gamma| swept(mdp, gamma, Order::InPlace)),
-    ("random", |mdp, gamma| swept(mdp, gamma, Order::Random)),
-    ("prioritized", |mdp, gamma| swept(mdp, gamma, Order::Prioritized)),
+    ("value iteration", |mdp, gamma| swept(mdp, gamma, SweepOrder::Synchronous)),
+    ("in place", |mdp, gamma| swept(mdp, gamma, SweepOrder::InPlace)),
+    ("random", |mdp, gamma| swept(mdp, gamma, SweepOrder::Random)),
+    ("prioritized", |mdp, gamma| swept(mdp, gamma, SweepOrder::Prioritized)),
     ("policy iteration", |mdp, gamma| improved(mdp, gamma, Evaluate::Exact)),
     ("iterative", |mdp, gamma| improved(mdp, gamma, Evaluate::Iterative)),
     ("modified", |mdp, gamma| improved(mdp, gamma, Evaluate::Modified)),
@@ -212,7 +212,10 @@ fn values_that_grow_for_ever_are_refused_before_they_are_reported() {
     let refused = |mdp: &dyn Mdp, words: &str| {
         for (name, make) in PLANNERS {
             let error = planned(mdp, Discount::Of(1.0), make).err().map(|error| error.to_string());
-            assert!(error.as_ref().is_some_and(|told| told.contains(words)), "{name}: {error:?}");
+            assert!(
+                error.as_ref().is_some_and(|message| message.contains(words)),
+                "{name}: {error:?}"
+            );
         }
     };
     let infinite = "never ends from state (1,1): it earns more and more";

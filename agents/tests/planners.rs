@@ -5,7 +5,7 @@ use agents::{ActionBatch, Agent, MakeEnv, Mode, episodes, observed};
 use envs::*;
 use std::sync::Arc;
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits, trained};
-use train::{Learner, Log, Outcome, Plan, Progress, Run, fit, stream};
+use train::{Learner, Log, Plan, Progress, Run, RunOutcome, fit, stream};
 
 fn grid(layout: Layout) -> Arc<dyn Mdp> {
     Arc::new(GridWorld::new(&GridConfig::of(layout)).unwrap())
@@ -31,11 +31,11 @@ fn solution(mdp: &dyn Mdp, learner: &dyn Agent) -> Solution {
 fn solved<L: Agent>(mdp: &dyn Mdp, mut learner: L) -> Solution {
     let plan = Plan { log_every: 0, eval_every: 0, save_every: 0, ..plan(1_000_000) };
     let report = fit(&mut learner, &plan, &mut Run::default()).unwrap();
-    assert_eq!(report.outcome, Outcome::Converged);
+    assert_eq!(report.outcome, RunOutcome::Converged);
     solution(mdp, &learner)
 }
 
-fn value_iteration(mdp: &dyn Mdp, order: Order) -> ValueIteration {
+fn value_iteration(mdp: &dyn Mdp, order: SweepOrder) -> ValueIteration {
     let config = ValueIterationConfig { order, tolerance: 1e-12, ..Default::default() };
     ValueIteration::new(mdp, config, 1).unwrap()
 }
@@ -55,9 +55,14 @@ fn assert_close(a: &[f64], b: &[f64], what: &str) {
 fn planners_agree_on_every_problem() {
     for (i, mdp) in problems().iter().enumerate() {
         let exact = solved(mdp, policy_iteration(mdp, Evaluate::Exact));
-        for order in [Order::Synchronous, Order::InPlace, Order::Random, Order::Prioritized] {
+        for order in [
+            SweepOrder::Synchronous,
+            SweepOrder::InPlace,
+            SweepOrder::Random,
+            SweepOrder::Prioritized,
+        ] {
             // Where every state follows every other, each backup would queue them all again.
-            if order == Order::Prioritized && Model::new(mdp).unwrap().n_entries() > 100_000 {
+            if order == SweepOrder::Prioritized && Model::new(mdp).unwrap().n_entries() > 100_000 {
                 continue;
             }
             let solution = solved(mdp, value_iteration(mdp, order));
@@ -77,7 +82,7 @@ fn planners_agree_on_every_problem() {
 fn aima_utilities_and_policy() {
     // Russell & Norvig, "Artificial Intelligence", figure 17.3: γ = 1, living reward −0.04.
     let solution =
-        solved(&grid(Layout::Aima), value_iteration(&grid(Layout::Aima), Order::Synchronous));
+        solved(&grid(Layout::Aima), value_iteration(&grid(Layout::Aima), SweepOrder::Synchronous));
     let published = [
         ("(1,3)", 0.812, "right"),
         ("(2,3)", 0.868, "right"),
@@ -102,7 +107,7 @@ fn aima_policies_change_with_the_living_reward() {
         let config =
             GridConfig { living_reward: Some(living_reward), ..GridConfig::of(Layout::Aima) };
         let mdp = GridWorld::new(&config).unwrap();
-        let solution = solved(&mdp, value_iteration(&mdp, Order::InPlace));
+        let solution = solved(&mdp, value_iteration(&mdp, SweepOrder::InPlace));
         let action = |name: &str| {
             let state = solution.states.iter().position(|state| state == name).unwrap();
             solution.actions[solution.action(state).unwrap()].clone()
@@ -127,8 +132,8 @@ fn policy_iteration_starts_where_it_is_told() {
         learner.step(&mut Log::default()).unwrap();
         assert_eq!(learner.values(), [-10.0, value, 10.0, 0.0], "{name}");
     }
-    let told = |name, gamma| start(Layout::Tiny, name, gamma).err().unwrap().to_string();
-    let unknown = told("jump", Discount::Own);
+    let message = |name, gamma| start(Layout::Tiny, name, gamma).err().unwrap().to_string();
+    let unknown = message("jump", Discount::Own);
     assert!(unknown.starts_with("--start jump: `first` is expected, or one of"), "{unknown}");
     // To walk into the wall for ever is worth 0 where a step is free, and nothing that is finite else.
     assert!(start(Layout::Tiny, "right", Discount::Of(1.0)).is_ok());
@@ -150,7 +155,7 @@ fn policy_iteration_starts_where_it_is_told() {
 #[test]
 fn q_iteration_is_value_iteration_sweep_by_sweep() {
     for mdp in problems() {
-        let mut v = value_iteration(&mdp, Order::Synchronous);
+        let mut v = value_iteration(&mdp, SweepOrder::Synchronous);
         let mut q = QIteration::new(&mdp, QIterationConfig::default()).unwrap();
         for _ in 0..30 {
             v.step(&mut Log::default()).unwrap();
@@ -164,7 +169,7 @@ fn q_iteration_is_value_iteration_sweep_by_sweep() {
 fn the_error_falls_by_the_discount() {
     let mdp = Garnet::new(GarnetConfig::default()).unwrap();
     let exact = solved(&mdp, policy_iteration(&mdp, Evaluate::Exact)).values;
-    let mut learner = value_iteration(&mdp, Order::Synchronous);
+    let mut learner = value_iteration(&mdp, SweepOrder::Synchronous);
     let error = |values: &[f64]| {
         values.iter().zip(&exact).map(|(v, exact)| (v - exact).abs()).fold(0.0, f64::max)
     };
@@ -194,7 +199,9 @@ fn same_bits_resumes_and_threads() {
     let mdp = grid(Layout::Maze);
     type Makes<'a> = Vec<Box<dyn Fn() -> Box<dyn Learner> + 'a>>;
     let mut makes: Makes<'_> = Vec::new();
-    for order in [Order::Synchronous, Order::InPlace, Order::Random, Order::Prioritized] {
+    for order in
+        [SweepOrder::Synchronous, SweepOrder::InPlace, SweepOrder::Random, SweepOrder::Prioritized]
+    {
         let mdp = &mdp;
         makes.push(Box::new(move || Box::new(value_iteration(mdp, order))));
     }
@@ -211,7 +218,8 @@ fn same_bits_resumes_and_threads() {
     let large = Garnet::new(config).unwrap();
     let hash = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let make = || Ok(Box::new(value_iteration(&large, Order::Synchronous)) as Box<dyn Learner>);
+        let make =
+            || Ok(Box::new(value_iteration(&large, SweepOrder::Synchronous)) as Box<dyn Learner>);
         pool.install(|| trained(&make, &[20], None).unwrap().0.params_hash)
     };
     assert_eq!(hash(1), hash(3));

@@ -193,8 +193,11 @@ fn a_policy_that_has_changed_since_is_refused() {
         let error = load(i, agent.as_mut()).unwrap_err();
         assert!(error.is::<BadValue>());
         let flag = if i == 3 { "--behaviour " } else { "--policy " };
-        let told = error.to_string();
-        assert!(told.starts_with(flag) && told.contains("it is no longer the policy"), "{told}");
+        let message = error.to_string();
+        assert!(
+            message.starts_with(flag) && message.contains("it is no longer the policy"),
+            "{message}"
+        );
     }
 }
 

@@ -13,13 +13,13 @@ mod rows;
 
 use candle_core::{Device, Result};
 use lab::train::DeviceChoice;
-use rows::{ROWS, Row, Step};
+use rows::{ROWS, Row, TimedStep};
 use std::io::{BufRead as _, Write};
 use std::time::Instant;
 
 /// A step with the number of repetitions between two looks at the clock, about 20 ms' worth.
 struct Timed {
-    step: Step,
+    step: TimedStep,
     stride: u64,
     /// Waited for at the end of a turn.
     device: Device,
@@ -27,7 +27,7 @@ struct Timed {
 
 impl Timed {
     /// Warms up for a second.
-    fn new(step: Step, device: &Device) -> Result<Self> {
+    fn new(step: TimedStep, device: &Device) -> Result<Self> {
         let mut timed = Self { step, stride: 1, device: device.clone() };
         (0..3).try_for_each(|_| (timed.step)())?;
         let (steps, seconds) = timed.run(1.0)?;

@@ -14,10 +14,10 @@ use rand::Rng as _;
 use rand_distr::{Distribution as _, StandardNormal};
 
 /// One timed step of a row.
-pub(crate) type Step = Box<dyn FnMut() -> Result<()>>;
+pub(crate) type TimedStep = Box<dyn FnMut() -> Result<()>>;
 
 /// Constructor of a row's step on a device.
-pub(crate) type Setup = fn(&Device) -> Result<Step>;
+pub(crate) type Setup = fn(&Device) -> Result<TimedStep>;
 
 /// A name, what it is, and how it is set up.
 pub(crate) type Row = (&'static str, &'static str, Setup);
@@ -102,7 +102,7 @@ const NATURE: QNetwork = QNetwork {
 };
 
 /// One update of DQN: y = r + γ·max_a' Q̄(s', a'), Huber loss of Q(s, a) − y.
-fn dqn(network: &QNetwork, batch: usize, device: &Device) -> Result<Step> {
+fn dqn(network: &QNetwork, batch: usize, device: &Device) -> Result<TimedStep> {
     let (params, target_params) = (Params::new(1, device), Params::new(1, device));
     let online = Sequential::new((network.layers)(&params)?);
     let target = Sequential::new((network.layers)(&target_params)?).frozen();
@@ -124,7 +124,7 @@ fn dqn(network: &QNetwork, batch: usize, device: &Device) -> Result<Step> {
 }
 
 /// Greedy actions for `batch` observations that lie in the host's memory.
-fn act(network: &QNetwork, batch: usize, device: &Device) -> Result<Step> {
+fn act(network: &QNetwork, batch: usize, device: &Device) -> Result<TimedStep> {
     let device = device.clone();
     let params = Params::new(1, &device);
     let acting = Sequential::new((network.layers)(&params)?).frozen();
@@ -139,7 +139,7 @@ fn act(network: &QNetwork, batch: usize, device: &Device) -> Result<Step> {
 }
 
 /// The variational auto-encoder of Kingma & Welling 2014 with Bernoulli pixels.
-fn vae_mlp(device: &Device) -> Result<Step> {
+fn vae_mlp(device: &Device) -> Result<TimedStep> {
     let params = Params::new(1, device);
     let encoder = vec![dense(&params, "encoder", 784, 400, Activation::Relu)?];
     let decoder = vec![
@@ -150,7 +150,7 @@ fn vae_mlp(device: &Device) -> Result<Step> {
 }
 
 /// One VAE step with the convolutional networks.
-fn vae_conv(device: &Device) -> Result<Step> {
+fn vae_conv(device: &Device) -> Result<TimedStep> {
     let params = Params::new(1, device);
     let encoder = vec![
         conv(&params, "conv1", 1, 32, Activation::Relu)?, // [B, 32, 14, 14]
@@ -174,7 +174,7 @@ fn vae(
     between: [usize; 2],
     decoder: Vec<Layer>,
     images: &[usize],
-) -> Result<Step> {
+) -> Result<TimedStep> {
     let [features, latents] = between;
     let (encoder, decoder) = (Sequential::new(encoder), Sequential::new(decoder));
     let to_mu = dense(params, "mu", features, latents, Activation::Linear)?;
@@ -194,7 +194,7 @@ fn vae(
 
 /// A step of the discriminator and one of the generator (Goodfellow et al. 2014, with the
 /// non-saturating loss; networks after Radford et al. 2016).
-fn dcgan(device: &Device) -> Result<Step> {
+fn dcgan(device: &Device) -> Result<TimedStep> {
     let (batch, leaky) = (64, Activation::LeakyRelu(0.2));
     let (g_params, d_params) = (Params::new(1, device), Params::new(2, device));
     let norm = |params, name, channels, activation| {
@@ -239,7 +239,7 @@ fn dcgan(device: &Device) -> Result<Step> {
 }
 
 /// The PixelCNN of van den Oord et al. 2016 with plain residual blocks, on `levels` grey values.
-fn pixelcnn(levels: usize, device: &Device) -> Result<Step> {
+fn pixelcnn(levels: usize, device: &Device) -> Result<TimedStep> {
     let batch = 32;
     let params = Params::new(1, device);
     let masked = |name: &str, inputs, kernel, mask| {

@@ -168,11 +168,11 @@ impl Mdp for Blackjack {
 
     fn starts(&self) -> Vec<(usize, f64)> {
         let mut starts = vec![0.0; END];
-        for (dealer, seen) in cards() {
+        for (dealer, shown) in cards() {
             for (first, one) in cards() {
                 for (second, other) in cards() {
                     let hand = Hand::of(first).with(second);
-                    let prob = seen * one * other;
+                    let prob = shown * one * other;
                     if hand.sum == 21 {
                         starts[NATURAL + dealer - 1] += prob;
                     } else {

@@ -76,7 +76,7 @@ mod tests {
     const WHITE: [u8; 3] = [255; 3];
 
     /// Whiteness of each pixel of a 5 × 3 black image after `draw`.
-    fn drawn(draw: impl Fn(&mut Canvas)) -> Vec<u8> {
+    fn painted(draw: impl Fn(&mut Canvas)) -> Vec<u8> {
         let mut canvas = Canvas::new(5, 3, [0; 3]);
         draw(&mut canvas);
         canvas.into_rgb().pixels.chunks(3).map(|pixel| pixel[0]).collect()
@@ -84,23 +84,23 @@ mod tests {
 
     #[test]
     fn a_rectangle_covers_its_pixels() {
-        let pixels = drawn(|canvas| canvas.rectangle([2.5, 1.5], [3.0, 1.0], 0.0, WHITE));
+        let pixels = painted(|canvas| canvas.rectangle([2.5, 1.5], [3.0, 1.0], 0.0, WHITE));
         assert_eq!(pixels, [0, 0, 0, 0, 0, 0, 255, 255, 255, 0, 0, 0, 0, 0, 0]);
     }
 
     #[test]
     fn a_pixel_covered_by_half_is_grey() {
-        let pixels = drawn(|canvas| canvas.rectangle([2.0, 1.5], [2.0, 1.0], 0.0, WHITE));
+        let pixels = painted(|canvas| canvas.rectangle([2.0, 1.5], [2.0, 1.0], 0.0, WHITE));
         assert_eq!(pixels[5..10], [0, 255, 255, 0, 0]);
-        let pixels = drawn(|canvas| canvas.rectangle([2.5, 1.5], [2.0, 1.0], 0.0, WHITE));
+        let pixels = painted(|canvas| canvas.rectangle([2.5, 1.5], [2.0, 1.0], 0.0, WHITE));
         assert_eq!(pixels[5..10], [0, 128, 255, 128, 0]);
     }
 
     #[test]
     fn a_line_runs_between_its_ends() {
-        let pixels = drawn(|canvas| canvas.line([1.5, 1.5], [3.5, 1.5], 1.0, WHITE));
+        let pixels = painted(|canvas| canvas.line([1.5, 1.5], [3.5, 1.5], 1.0, WHITE));
         assert_eq!(pixels, [0, 0, 0, 0, 0, 0, 255, 255, 255, 0, 0, 0, 0, 0, 0]);
-        let dot = drawn(|canvas| canvas.disc([0.5, 0.5], 0.5, WHITE));
+        let dot = painted(|canvas| canvas.disc([0.5, 0.5], 0.5, WHITE));
         assert_eq!((dot[0], dot[1], dot[5]), (255, 0, 0));
     }
 }

@@ -27,15 +27,15 @@ pub fn check_env(make: &dyn Fn() -> Box<dyn Env>, steps: usize) -> Result<(), St
         if walk.is_stuck() {
             return Err(at("the episode goes on, but no action is allowed"));
         }
-        let seen = walk.step();
+        let observed = walk.step();
         check_obs(&*walk.env, &spec).map_err(|error| at(&error))?;
-        if twin.step() != seen {
+        if twin.step() != observed {
             return Err(at("a second run with the same seed differs"));
         }
-        if clipped.step() != seen {
+        if clipped.step() != observed {
             return Err(at("an action beyond the box differs from the nearest in it"));
         }
-        if resumed.step() != seen {
+        if resumed.step() != observed {
             return Err(at("a run resumed from a snapshot differs"));
         }
         if let Some(two) = spec.two_returns
@@ -115,8 +115,8 @@ impl Walk {
             Actions::Box { low, high } => {
                 let mut action = Vec::with_capacity(low.len());
                 for (low, high) in low.iter().zip(high) {
-                    let drawn = low + (high - low) * self.rng.random_range(-0.5..1.5);
-                    action.push(if self.clips { drawn.clamp(*low, *high) } else { drawn });
+                    let sampled = low + (high - low) * self.rng.random_range(-0.5..1.5);
+                    action.push(if self.clips { sampled.clamp(*low, *high) } else { sampled });
                 }
                 self.env.step(Action::Continuous(&action), &mut self.rng)
             }
@@ -124,8 +124,8 @@ impl Walk {
         self.len += 1;
         self.ret += f64::from(step.reward);
         self.ended = step.terminated || self.spec.time_limit.is_some_and(|limit| self.len >= limit);
-        let seen = observe(&*self.env, &self.spec, 0.0);
-        (step, seen.into_iter().map(f32::to_bits).collect())
+        let observed = observe(&*self.env, &self.spec, 0.0);
+        (step, observed.into_iter().map(f32::to_bits).collect())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The values an observation is made of.
 
-/// The values an observation is made of, so that a replay memory can store it small.
+/// The values an observation is made of, so that a replay buffer can store it compactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Element {
     /// 0 or 1.

@@ -79,17 +79,17 @@ mod tests {
     /// Rewards of a sequence of actions from the start.
     fn rewards(actions: [usize; STEPS]) -> Vec<f64> {
         let mut state = 0;
-        let mut seen = Vec::new();
+        let mut observed = Vec::new();
         for action in actions {
             let mut next = state;
             FiveStep {}.outcomes(state, action, &mut |outcome| {
-                seen.push(outcome.reward);
+                observed.push(outcome.reward);
                 next = outcome.next;
             });
             state = next;
         }
         assert_eq!(state, END);
-        seen
+        observed
     }
 
     #[test]

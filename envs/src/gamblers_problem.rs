@@ -104,12 +104,12 @@ mod tests {
     /// Probability, next state and reward of each outcome.
     fn outcomes(state: usize, stake: usize) -> Vec<(f64, usize, f64)> {
         let problem = GamblersProblem::new(GamblersConfig::default()).unwrap();
-        let mut seen = Vec::new();
+        let mut observed = Vec::new();
         problem.outcomes(state, stake - 1, &mut |outcome| {
             assert_eq!(outcome.terminated, [0, 100].contains(&outcome.next));
-            seen.push((outcome.prob, outcome.next, outcome.reward));
+            observed.push((outcome.prob, outcome.next, outcome.reward));
         });
-        seen
+        observed
     }
 
     #[test]

@@ -66,9 +66,9 @@ impl Garnet {
         let first = self.next.len();
         let states = self.config.states as u32;
         for last in states - self.config.branching as u32..states {
-            let drawn = rng.random_range(0..=last);
-            let taken = self.next[first..].contains(&drawn);
-            self.next.push(if taken { last } else { drawn });
+            let sampled = rng.random_range(0..=last);
+            let taken = self.next[first..].contains(&sampled);
+            self.next.push(if taken { last } else { sampled });
         }
     }
 

@@ -119,11 +119,11 @@ mod tests {
         assert_eq!(names, ["left", "A", "B", "C", "D", "E", "right"]);
         assert_eq!(walk.starts(), [(3, 1.0)]);
         let outcomes = |state| {
-            let mut seen = Vec::new();
+            let mut observed = Vec::new();
             walk.outcomes(state, 0, &mut |outcome| {
-                seen.push((outcome.prob, outcome.next, outcome.reward, outcome.terminated));
+                observed.push((outcome.prob, outcome.next, outcome.reward, outcome.terminated));
             });
-            seen
+            observed
         };
         assert_eq!(outcomes(1), [(0.5, 0, -1.0, true), (0.5, 2, 0.0, false)]);
         assert_eq!(outcomes(3), [(0.5, 2, 0.0, false), (0.5, 4, 0.0, false)]);

@@ -83,13 +83,13 @@ mod tests {
     fn the_second_cell_turns_left_and_right_around() {
         assert_eq!(check_mdp(&ShortCorridor {}), Ok(()));
         let next = |state, action| {
-            let mut seen = Vec::new();
+            let mut observed = Vec::new();
             ShortCorridor {}.outcomes(state, action, &mut |outcome| {
                 assert_eq!((outcome.prob, outcome.reward), (1.0, -1.0));
                 assert_eq!(outcome.terminated, outcome.next == GOAL);
-                seen.push(outcome.next);
+                observed.push(outcome.next);
             });
-            seen
+            observed
         };
         assert_eq!([next(0, 0), next(0, 1)], [[0], [1]]);
         assert_eq!([next(1, 0), next(1, 1)], [[2], [0]]);

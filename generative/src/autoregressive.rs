@@ -1,7 +1,7 @@
 //! Shared machinery of autoregressive image models.
 //!
 //! log p(x) = Σ_i log p(x_i | x_1 … x_(i−1)), exactly: the values of an image come in the order of [`places`], a
-//! network (`Network`) gives the conditional distributions of all values at once, as logits that an [`Output`]
+//! network (`AutoregressiveNetwork`) gives the conditional distributions of all values at once, as logits that an [`Output`]
 //! reads, `order.rs` verifies that no conditional depends on later values, `sampling.rs` samples value by value,
 //! and [`Autoregressive`] is the learner. Inputs of the network lie in −1 to 1, so that the padding of a
 //! convolution, 0, is no colour.
@@ -18,7 +18,7 @@ mod settings;
 pub(crate) mod testing;
 
 pub use learner::Autoregressive;
-pub(crate) use network::{IncrementalForward, Network, Subject};
+pub(crate) use network::{AutoregressiveNetwork, IncrementalForward, Subject};
 pub use output::Output;
 pub use place::{Place, places};
 pub(crate) use sampling::FullForward;

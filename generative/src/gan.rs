@@ -45,7 +45,7 @@ mod sampling;
 mod source;
 mod watch;
 
-pub use config::{BatchNorm, Downsample, GanConfig, Network, NoisePrior};
+pub use config::{BatchNorm, Downsample, GanConfig, GanNetwork, NoisePrior};
 use evaluation::evaluation;
 use gradient_penalty::GradientPenalty;
 use networks::{Form, Sizes, joined};
@@ -54,7 +54,7 @@ pub use objective::Objective;
 pub use penalty::Penalty;
 use player::{Ema, Player, clip};
 use sampling::Sampler;
-use source::{Batch, Source};
+use source::{RealBatch, Source};
 use watch::Watch;
 
 /// Generator and discriminator, and the data they learn from.
@@ -70,7 +70,7 @@ pub struct Gan {
     /// Steps of the discriminator since the last one of the generator.
     turn: u64,
     /// Samples learned from so far.
-    seen: u64,
+    n_samples: u64,
     watch: Watch,
     noise: Rng,
     labels: Rng,
@@ -116,7 +116,7 @@ impl Gan {
             discriminator: Player::new(d_params, discriminator, config.d_lr, &config)?,
             ema,
             turn: 0,
-            seen: 0,
+            n_samples: 0,
             watch: Watch::default(),
             noise: stream(seed, "noise"),
             labels: stream(seed, "labels"),
@@ -130,7 +130,7 @@ impl Gan {
 
     /// One update of the discriminator: samples of the data are real, those of the generator are not.
     fn discriminator_step(&mut self, log: &mut Log) -> Result<()> {
-        let Batch { x, labels } = self.source.next()?;
+        let RealBatch { x, labels } = self.source.next()?;
         let n_classes = self.sampler.classes.len();
         let label = labels.map(|labels| one_hot(&labels, n_classes)).transpose()?; // [B, L]
         let z = joined(self.sample_z()?, label.as_ref())?; // [B, Z + L]
@@ -170,7 +170,7 @@ impl Gan {
         log.tensor("train/g_grad_norm", &self.generator.step(&loss, lr)?)?;
         if let Some(ema) = &self.ema {
             let round = (self.config.d_steps + 1) * self.config.batch as u64;
-            ema.update(&self.generator.params, self.seen / round)?;
+            ema.update(&self.generator.params, self.n_samples / round)?;
         }
         Ok(())
     }
@@ -178,7 +178,7 @@ impl Gan {
     /// The factor of both learning rates.
     fn lr(&self) -> f64 {
         let GanConfig { lr_end, lr_steps, .. } = self.config;
-        Linear { from: 1.0, to: lr_end, over: lr_steps }.at(self.seen)
+        Linear { from: 1.0, to: lr_end, over: lr_steps }.at(self.n_samples)
     }
 
     /// z of a batch, `[B, Z]`.
@@ -192,7 +192,7 @@ impl Gan {
     fn noisy(&mut self, x: &Tensor) -> Result<Tensor> {
         let GanConfig { instance_noise: from, instance_noise_steps: over, .. } = self.config;
         let to = if over == 0 { from } else { 0.0 };
-        self.instance_noise.added(x, Linear { from, to, over }.at(self.seen))
+        self.instance_noise.added(x, Linear { from, to, over }.at(self.n_samples))
     }
 }
 
@@ -207,7 +207,7 @@ impl Learner for Gan {
             log.updated();
             self.turn = 0;
         }
-        self.seen += self.config.batch as u64;
+        self.n_samples += self.config.batch as u64;
         Ok(Progress::Advanced(self.config.batch as u64))
     }
 
@@ -238,7 +238,7 @@ impl Learner for Gan {
         discriminator.optimizer.state("discriminator-optimizer", checkpoint)?;
         self.source.state("data", checkpoint)?;
         checkpoint.count("turn", &mut self.turn)?;
-        checkpoint.count("seen", &mut self.seen)?;
+        checkpoint.count("seen", &mut self.n_samples)?;
         checkpoint.value("watch", &mut self.watch)?;
         checkpoint.value("noise", &mut self.noise)?;
         checkpoint.value("labels", &mut self.labels)?;

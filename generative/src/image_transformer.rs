@@ -9,7 +9,7 @@
 //! Differences from the papers: values go in as they are, not as an embedding of each level; GELU by its
 //! approximation with tanh, as in the authors' code. Its cost grows as the square of the values in an image.
 use crate::autoregressive::{
-    Autoregressive, IncrementalForward, Network, Place, Subject, settings,
+    Autoregressive, AutoregressiveNetwork, IncrementalForward, Place, Subject, settings,
 };
 use crate::data::{Images, Parts, Shape};
 use anyhow::Result;
@@ -71,7 +71,7 @@ impl Transformer {
     }
 }
 
-impl Network for Transformer {
+impl AutoregressiveNetwork for Transformer {
     fn forward(&self, x: &Tensor, classes: Option<&Tensor>) -> candle_core::Result<Tensor> {
         let Shape { channels, height, width } = self.subject.shape;
         let (batch, d, features) = (x.dim(0)?, self.subject.shape.len(), self.features());
@@ -96,7 +96,7 @@ impl Network for Transformer {
         logits.permute((0, 3, 4, 1, 2))?.reshape((batch, (), height, width)) // [B, C·P, H, W]
     }
 
-    fn detached(&self) -> Box<dyn Network> {
+    fn detached(&self) -> Box<dyn AutoregressiveNetwork> {
         Box::new(Self {
             embed: self.embed.detached(),
             positions: self.positions.detach(),
@@ -213,7 +213,10 @@ mod tests {
         ImageTransformerConfig { features: 16, heads: 2, blocks: 2, ..Default::default() }
     }
 
-    fn make(params: &Params, subject: &Subject) -> candle_core::Result<Box<dyn Network>> {
+    fn make(
+        params: &Params,
+        subject: &Subject,
+    ) -> candle_core::Result<Box<dyn AutoregressiveNetwork>> {
         Ok(Box::new(Transformer::new(params, subject, &small())?))
     }
 

@@ -33,6 +33,6 @@ pub use model::{
 pub use pixelcnn::{PixelCnnConfig, pixelcnn};
 pub use plane::Plane;
 pub use snapshots::{Frame, ObservedModel, SampleSnapshots};
-pub use vae::{Network, Objective, Vae, VaeConfig};
+pub use vae::{Objective, Vae, VaeConfig, VaeNetwork};
 pub use vq_vae::{CodebookRule, VqVae, VqVaeConfig};
 pub use work::Work;

@@ -10,7 +10,8 @@
 //! Differences from the paper: degrees go round 1 … D − 1 in place of being drawn, in the order of reading, which
 //! is not changed in training (section 4.2 and 4.3 change both); Adam in place of Adadelta.
 use crate::autoregressive::{
-    Autoregressive, FullForward, IncrementalForward, Network, Subject, places, settings,
+    Autoregressive, AutoregressiveNetwork, FullForward, IncrementalForward, Subject, places,
+    settings,
 };
 use crate::data::{Binarisation, Images, Parts, Shape};
 use crate::memory;
@@ -100,7 +101,7 @@ impl Made {
     }
 }
 
-impl Network for Made {
+impl AutoregressiveNetwork for Made {
     fn forward(&self, x: &Tensor, _: Option<&Tensor>) -> candle_core::Result<Tensor> {
         let (batch, _, height, width) = x.dims4()?;
         let x = x.flatten_from(1)?; // [B, D]
@@ -112,7 +113,7 @@ impl Network for Made {
         logits.reshape((batch, (), height, width)) // [B, C·P, H, W]
     }
 
-    fn detached(&self) -> Box<dyn Network> {
+    fn detached(&self) -> Box<dyn AutoregressiveNetwork> {
         Box::new(Self {
             subject: self.subject,
             hidden: self.hidden.iter().map(Linear::detached).collect(),
@@ -153,8 +154,8 @@ impl MadeConfig {
             [hidden, memory::sum([d, between, logits])],
         );
         if self.direct {
-            let told = format!("true, {d} to {logits} numbers");
-            memory.part("direct", told, [d, logits, 4 * size_of::<f32>()]);
+            let message = format!("true, {d} to {logits} numbers");
+            memory.part("direct", message, [d, logits, 4 * size_of::<f32>()]);
         }
         memory::pass(
             &mut memory,
@@ -201,7 +202,9 @@ mod tests {
         MadeConfig { hidden: 60, direct, ..MadeConfig::default() }
     }
 
-    fn make(direct: bool) -> impl Fn(&Params, &Subject) -> candle_core::Result<Box<dyn Network>> {
+    fn make(
+        direct: bool,
+    ) -> impl Fn(&Params, &Subject) -> candle_core::Result<Box<dyn AutoregressiveNetwork>> {
         move |params, subject| Ok(Box::new(Made::new(params, subject, &small(direct))?))
     }
 

@@ -18,7 +18,7 @@
 //! 1×1. Where we leave the paper: the blocks' input goes through no ReLU of its own; groups of features
 //! are side by side, not interleaved; numbers go in from −1 to 1, so that the padding is no colour; Adam in
 //! place of RMSProp. docs/pixelcnn.md has the list.
-use crate::autoregressive::{Autoregressive, Network, Subject};
+use crate::autoregressive::{Autoregressive, AutoregressiveNetwork, Subject};
 use crate::data::{Images, Parts};
 use anyhow::Result;
 use candle_core::Device;
@@ -59,7 +59,7 @@ fn network(
     params: &Params,
     subject: &Subject,
     config: &PixelCnnConfig,
-) -> candle_core::Result<Box<dyn Network>> {
+) -> candle_core::Result<Box<dyn AutoregressiveNetwork>> {
     Ok(match config.network {
         NetworkName::Gated => Box::new(Gated::new(params, subject, config)?),
         NetworkName::Residual => Box::new(Residual::new(params, subject, config)?),

@@ -81,8 +81,8 @@ impl Observe for SampleSnapshots {
         trained: u64,
         timeline: &Timeline<Frame>,
     ) -> Result<Observation<Frame>> {
-        let drawn = timeline.is_due() && is_affordable(model, trained, timeline);
-        let images = if drawn { self.samples(model)? } else { None };
+        let sampled = timeline.is_due() && is_affordable(model, trained, timeline);
+        let images = if sampled { self.samples(model)? } else { None };
         let snapshot = images.map(|images| Frame { step: trained, images });
         Ok(Observation { scalars: Vec::new(), snapshot })
     }

@@ -38,7 +38,7 @@ mod objective;
 use autoencoder::{Autoencoder, Scores};
 use bound::copies;
 use config::Sizes;
-pub use config::{Network, Objective, VaeConfig};
+pub use config::{Objective, VaeConfig, VaeNetwork};
 use corruption::{Corruption, corrupted};
 use networks::{Inputs, Networks};
 use objective::KlTerm;
@@ -151,14 +151,14 @@ impl Vae {
 
 impl Learner for Vae {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
-        let seen = self.loader.drawn();
+        let n_samples = self.loader.taken();
         let VaeConfig { objective, k, batch, beta, beta_steps, free_nats, .. } = self.config;
-        let beta = Linear { from: 0.0, to: beta, over: beta_steps }.at(seen);
+        let beta = Linear { from: 0.0, to: beta, over: beta_steps }.at(n_samples);
         if beta_steps > 0 {
             log.scalar("train/beta", beta);
         }
         let VaeConfig { lr, lr_end, lr_steps, .. } = self.config;
-        self.optimizer.set_lr(lr * Linear { from: 1.0, to: lr_end, over: lr_steps }.at(seen));
+        self.optimizer.set_lr(lr * Linear { from: 1.0, to: lr_end, over: lr_steps }.at(n_samples));
         let x = self.loader.next_batch()?.clone(); // [B, C, H, W]
         let label = match self.loader.labels() {
             Some(labels) if self.config.conditional => {

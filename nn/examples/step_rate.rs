@@ -29,7 +29,7 @@ fn minatar(params: &Params) -> Result<Sequential> {
 }
 
 /// Everything one training step touches.
-struct Step {
+struct TrainingStep {
     online: Sequential,
     target: Frozen,
     optimizer: Optimizer,
@@ -40,7 +40,7 @@ struct Step {
     rng: Rng,
 }
 
-impl Step {
+impl TrainingStep {
     fn new(build: fn(&Params) -> Result<Sequential>, shape: &[usize]) -> Result<Self> {
         let device = Device::Cpu;
         let (params, target) = (Params::new(1, &device), Params::new(1, &device));
@@ -102,9 +102,9 @@ fn rate(mut call: impl FnMut() -> Result<()>) -> Result<f64> {
 #[allow(clippy::print_stdout, reason = "a program whose result is what it prints")]
 fn main() -> Result<()> {
     println!("{} threads", rayon::current_num_threads());
-    let mut mlp_step = Step::new(mlp, &[128, 4])?;
+    let mut mlp_step = TrainingStep::new(mlp, &[128, 4])?;
     println!("MLP 4-128-128-2, batch 128: {:.0} steps/s", rate(|| mlp_step.run())?);
-    let mut minatar_step = Step::new(minatar, &[32, 4, 10, 10])?;
+    let mut minatar_step = TrainingStep::new(minatar, &[32, 4, 10, 10])?;
     println!("MinAtar network, batch 32: {:.0} steps/s", rate(|| minatar_step.run())?);
     for batch in [1, 8, 16] {
         let acting = mlp(&Params::new(1, &Device::Cpu))?.frozen();

@@ -56,37 +56,41 @@ pub fn softmax_nll_each(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
 /// −log p of levels under mixtures of M logistic distributions that are cut into `levels` values from −1 to 1
 /// (Salimans et al. 2017, "PixelCNN++", equation 2): summed over positions, the mean over the batch.
 ///
-/// `said` is `[B, 3M, …]`: logits of the weights, means, and logarithms of the scales, which count as −7 where
+/// `outputs` is `[B, 3M, …]`: logits of the weights, means, and logarithms of the scales, which count as −7 where
 /// they are less. Levels are `[B, …]` of type `u32`.
-pub fn logistic_mixture_nll(said: &Tensor, labels: &Tensor, levels: usize) -> Result<Tensor> {
-    mixture_fits("logistic_mixture_nll", said, labels, levels)?;
-    if let Some(loss) = ops::logistic_nll(said, labels, levels)? {
+pub fn logistic_mixture_nll(outputs: &Tensor, labels: &Tensor, levels: usize) -> Result<Tensor> {
+    mixture_fits("logistic_mixture_nll", outputs, labels, levels)?;
+    if let Some(loss) = ops::logistic_nll(outputs, labels, levels)? {
         return Ok(loss);
     }
     in_range("logistic_mixture_nll", labels, levels, ["level", "levels"])?;
-    ops::logistic_terms(said, labels, levels)?.sum_all()? / said.dim(0)? as f64
+    ops::logistic_terms(outputs, labels, levels)?.sum_all()? / outputs.dim(0)? as f64
 }
 
 /// Negative log-likelihood of each sample under the mixture, `[B]`. For scoring: there is no gradient.
-pub fn logistic_mixture_nll_each(said: &Tensor, labels: &Tensor, levels: usize) -> Result<Tensor> {
-    mixture_fits("logistic_mixture_nll_each", said, labels, levels)?;
-    if let Some(nll) = ops::logistic_nll_each(said, labels, levels)? {
+pub fn logistic_mixture_nll_each(
+    outputs: &Tensor,
+    labels: &Tensor,
+    levels: usize,
+) -> Result<Tensor> {
+    mixture_fits("logistic_mixture_nll_each", outputs, labels, levels)?;
+    if let Some(nll) = ops::logistic_nll_each(outputs, labels, levels)? {
         return Ok(nll);
     }
     in_range("logistic_mixture_nll_each", labels, levels, ["level", "levels"])?;
-    ops::logistic_terms(&said.detach(), labels, levels)?.flatten_from(1)?.sum(1) // [B]
+    ops::logistic_terms(&outputs.detach(), labels, levels)?.flatten_from(1)?.sum(1) // [B]
 }
 
 /// The probability, under such a mixture `[3M]`, of `level` and those below it. Weights are in proportion to
 /// e^(logit·sharpness), and scales are divided by `sharpness`; 1 changes nothing.
-pub fn logistic_mixture_cdf(said: &[f32], level: u32, levels: usize, sharpness: f64) -> f64 {
-    ops::logistic_cdf(said, level, levels, sharpness)
+pub fn logistic_mixture_cdf(outputs: &[f32], level: u32, levels: usize, sharpness: f64) -> f64 {
+    ops::logistic_cdf(outputs, level, levels, sharpness)
 }
 
-fn mixture_fits(loss: &str, said: &Tensor, labels: &Tensor, levels: usize) -> Result<()> {
-    labels_fit(loss, said, labels)?;
-    if !said.dim(1)?.is_multiple_of(3) || levels < 2 {
-        bail!("{loss}: {levels} levels, {:?} for a mixture, [B, 3M, …] is expected", said.dims())
+fn mixture_fits(loss: &str, outputs: &Tensor, labels: &Tensor, levels: usize) -> Result<()> {
+    labels_fit(loss, outputs, labels)?;
+    if !outputs.dim(1)?.is_multiple_of(3) || levels < 2 {
+        bail!("{loss}: {levels} levels, {:?} for a mixture, [B, 3M, …] is expected", outputs.dims())
     }
     Ok(())
 }

@@ -15,14 +15,14 @@ pub fn nearest(x: &Tensor, points: &Tensor) -> Result<Tensor> {
     let (x, points) = (x.detach(), points.detach());
     let squares = points.sqr()?.sum(1)?; // [M]
     let (weight, linear) = ((points * -2.0)?, Activation::Linear);
-    let apart = ops::linear(&(&x).into(), &weight, &squares, linear, ops::Reader::Anybody)?;
-    let apart = apart.into_tensor()?; // [R, M]
-    if !ops::on_cpu_f32(&[&apart]) {
-        return apart.argmin(1)?.to_dtype(DType::U32);
+    let distance = ops::linear(&(&x).into(), &weight, &squares, linear, ops::Reader::Anybody)?;
+    let distance = distance.into_tensor()?; // [R, M]
+    if !ops::on_cpu_f32(&[&distance]) {
+        return distance.argmin(1)?.to_dtype(DType::U32);
     }
     let n = squares.dim(0)?;
-    let chosen = ops::read(&apart, |apart: &[f32]| {
-        Ok(apart.chunks_exact(n).map(first_least).collect::<Vec<u32>>())
+    let chosen = ops::read(&distance, |distance: &[f32]| {
+        Ok(distance.chunks_exact(n).map(first_least).collect::<Vec<u32>>())
     })?;
     Tensor::from_vec(chosen, x.dim(0)?, x.device())
 }
@@ -72,12 +72,12 @@ mod tests {
         let chosen: Vec<u32> =
             nearest(&tensor(&x, rows), &tensor(&points, n)).unwrap().to_vec1().unwrap();
         for (x, chosen) in x.chunks_exact(e).zip(chosen) {
-            let apart: Vec<f64> = points
+            let distance: Vec<f64> = points
                 .chunks_exact(e)
                 .map(|point| x.iter().zip(point).map(|(x, p)| f64::from(x - p).powi(2)).sum())
                 .collect();
-            let least = apart.iter().copied().fold(f64::INFINITY, f64::min);
-            assert!(apart[chosen as usize] - least < 1e-4, "{apart:?} {chosen}");
+            let least = distance.iter().copied().fold(f64::INFINITY, f64::min);
+            assert!(distance[chosen as usize] - least < 1e-4, "{distance:?} {chosen}");
         }
     }
 

@@ -72,19 +72,19 @@ impl BadValue {
 /// A range in as few characters as help has room for; empty where it says no more than the kind of number.
 pub fn shown<T: PartialOrd + Display>(range: &impl RangeBounds<T>) -> String {
     // The ends of what a type holds, and of what memory holds, are told when they are passed.
-    let told = |bound: &T| Some(bound.to_string()).filter(|text| text.len() < 5);
+    let message = |bound: &T| Some(bound.to_string()).filter(|text| text.len() < 5);
     match (range.start_bound(), range.end_bound()) {
-        (Bound::Included(low), Bound::Included(high)) => match (told(low), told(high)) {
+        (Bound::Included(low), Bound::Included(high)) => match (message(low), message(high)) {
             (Some(low), Some(high)) => format!("{low} to {high}"),
             (Some(low), None) => format!("at least {low}"),
             _ => String::new(),
         },
-        (Bound::Included(low), Bound::Excluded(high)) => match (told(low), told(high)) {
+        (Bound::Included(low), Bound::Excluded(high)) => match (message(low), message(high)) {
             (Some(low), Some(high)) => format!("{low} to less than {high}"),
             _ => String::new(),
         },
         (Bound::Included(low), Bound::Unbounded) => {
-            told(low).map_or_else(String::new, |low| format!("at least {low}"))
+            message(low).map_or_else(String::new, |low| format!("at least {low}"))
         }
         (Bound::Excluded(low), Bound::Unbounded) => format!("more than {low}"),
         _ => String::new(),
@@ -97,16 +97,19 @@ mod tests {
 
     #[test]
     fn says_which_flag_and_what_is_expected() {
-        let told = |error: Result<(), BadValue>| error.unwrap_err().to_string();
+        let message = |error: Result<(), BadValue>| error.unwrap_err().to_string();
         assert!(BadValue::outside("lr", 0.0, 0.0..).is_ok());
-        assert_eq!(told(BadValue::outside("lr", f64::NAN, 0.0..)), "--lr NaN: must be at least 0");
+        assert_eq!(
+            message(BadValue::outside("lr", f64::NAN, 0.0..)),
+            "--lr NaN: must be at least 0"
+        );
         let batch = BadValue::outside("train_every", 0, 1..);
-        assert_eq!(told(batch), "--train-every 0: must be at least 1");
+        assert_eq!(message(batch), "--train-every 0: must be at least 1");
         let size = BadValue::outside("lr", 0.0, above(0.0));
-        assert_eq!(told(size), "--lr 0: must be more than 0");
+        assert_eq!(message(size), "--lr 0: must be more than 0");
         assert!(BadValue::outside("lr", 1e-9, above(0.0)).is_ok());
         let decay = BadValue::outside("decay", 1.0, 0.0..1.0);
-        assert_eq!(told(decay), "--decay 1: must be at least 0 and less than 1");
+        assert_eq!(message(decay), "--decay 1: must be at least 0 and less than 1");
     }
 
     #[test]

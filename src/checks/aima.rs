@@ -86,9 +86,9 @@ fn utilities_4e(command: &'static str) -> Result<Vec<Claim>> {
     let solved = solve(command)?;
     let printed = "0.8516 0.9078 0.9578 +1 | 0.8016 # 0.7003 −1 | 0.7453 0.6953 0.6514 0.4279";
     let leaving = solve("lab value-iteration --env gridworld --layout aima")?;
-    let mut apart = 0.0_f64;
+    let mut distance = 0.0_f64;
     for cell in CELLS {
-        apart = apart.max((solved.value(cell)? - leaving.value(cell)? - 0.04).abs());
+        distance = distance.max((solved.value(cell)? - leaving.value(cell)? - 0.04).abs());
     }
     let numbers = |row, column| {
         // Exits have no value where entering them pays.
@@ -101,7 +101,7 @@ fn utilities_4e(command: &'static str) -> Result<Vec<Claim>> {
         Claim::table("utilities", numbers, printed),
         Claim::derived(
             "largest difference to the third edition, less 0.04",
-            apart,
+            distance,
             (0.0, 1e-9),
             "the last step pays the exit's value in place of −0.04 more",
         ),
@@ -176,11 +176,11 @@ fn rewards(_: &'static str) -> Result<Vec<Claim>> {
         let how = "the point where two neighbouring policies are worth the same, in fractions";
         Claim::derived(what, at(i), (-above / below, 1e-6), how)
     };
-    let apart = leaving.iter().zip(&entering).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    let distance = leaving.iter().zip(&entering).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
     Ok(vec![
         Claim::printed("policies for living rewards below 0", count(&leaving) + 1.0, "9"),
         Claim::printed("where exits pay on entering", count(&entering) + 1.0, "9"),
-        Claim::derived("largest difference between the conventions", apart, (0.0, 1e-5), "see the note"),
+        Claim::derived("largest difference between the conventions", distance, (0.0, 1e-5), "see the note"),
         Claim::printed("(3,2): straight into −1 below", at(0), "-1.6497")
             .note("The third edition prints −1.6284, which the fourth corrects."),
         exact("(3,2), as a fraction", 0),

@@ -1,4 +1,4 @@
-//! A check of the answer key: a command, and its result beside the published one.
+//! A check: a command, and its result beside the published one.
 use super::exact;
 use crate::claim::Claim;
 use crate::run::in_memory::Solved;
@@ -39,7 +39,7 @@ pub enum Speed {
 
 /// Outcome of a check.
 #[derive(Debug, Clone, Serialize)]
-pub struct Outcome {
+pub struct CheckResult {
     /// Its name.
     pub name: &'static str,
     /// One line about it.
@@ -64,7 +64,7 @@ pub struct Outcome {
     pub seconds: f64,
 }
 
-impl Outcome {
+impl CheckResult {
     /// Outcome of a check that produced `lines`, or failed, after so many `seconds`.
     pub fn of(check: &Check, lines: Result<Vec<Claim>>, seconds: f64) -> Self {
         let (lines, error) = match lines {
@@ -79,10 +79,10 @@ impl Outcome {
 
 impl Check {
     /// Runs it.
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> CheckResult {
         let begun = Instant::now();
         let lines = (self.run)(self.command);
-        Outcome::of(self, lines, begun.elapsed().as_secs_f64())
+        CheckResult::of(self, lines, begun.elapsed().as_secs_f64())
     }
 }
 

@@ -1,4 +1,4 @@
-//! The answer key: published exercises, what lab gets for them and what is printed.
+//! Checks: published exercises, with lab's results and the printed ones.
 //!
 //! A check runs the very command that it shows. What it compares with is published, with the rounding
 //! it is printed with; where nothing is published, it was derived in a second way, by `exact` or by
@@ -13,7 +13,7 @@ mod exact;
 mod gymnasium;
 mod sutton_barto;
 
-pub use check::{Check, Outcome, Speed};
+pub use check::{Check, CheckResult, Speed};
 
 /// Every check: by book, and in it by place.
 pub fn all() -> Vec<&'static Check> {

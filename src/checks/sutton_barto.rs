@@ -194,10 +194,10 @@ fn bold(share: f64, heads: f64, doublings: u32) -> f64 {
 
 fn gambler(command: &'static str) -> Result<Vec<Claim>> {
     let solved = solve(command)?;
-    let mut apart = 0.0_f64;
+    let mut distance = 0.0_f64;
     for capital in 1..100_u32 {
         let by_bold_play = bold(f64::from(capital) / 100.0, 0.4, 60);
-        apart = apart.max((solved.value(&capital.to_string())? - by_bold_play).abs());
+        distance = distance.max((solved.value(&capital.to_string())? - by_bold_play).abs());
     }
     // The least of the stakes that tie, by how far it is to the nearest quarter.
     let least = |capital: usize| {
@@ -211,7 +211,7 @@ fn gambler(command: &'static str) -> Result<Vec<Claim>> {
     let capitals: Vec<String> = (1..100).map(|capital: usize| capital.to_string()).collect();
     let capitals: Vec<&str> = capitals.iter().map(String::as_str).collect();
     Ok(vec![
-        Claim::derived("largest error of a value", apart, (0.0, 1e-9), "bold play, which is optimal below p = ½"),
+        Claim::derived("largest error of a value", distance, (0.0, 1e-9), "bold play, which is optimal below p = ½"),
         Claim::printed("value of 25", solved.value("25")?, "0.16").by("two heads: 0.4²"),
         Claim::printed("value of 50", solved.value("50")?, "0.4").by("one head"),
         Claim::printed("value of 75", solved.value("75")?, "0.64").by("a head, or else one more: 0.4 + 0.6·0.4"),

@@ -1,5 +1,5 @@
-//! `lab check`: the answer key.
-use crate::checks::{self, Check, Outcome, Speed};
+//! `lab check`: published exercises and their answers.
+use crate::checks::{self, Check, CheckResult, Speed};
 use crate::claim::Claim;
 use crate::registry::find;
 use anyhow::Result;
@@ -62,12 +62,12 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode> {
 }
 
 /// 0 where all pass, 1 where one fails.
-fn code(outcomes: &[Outcome]) -> u8 {
+fn code(outcomes: &[CheckResult]) -> u8 {
     u8::from(outcomes.iter().any(|outcome| !outcome.pass))
 }
 
 /// One line about a check.
-fn summary(outcome: &Outcome, width: usize, out: &mut dyn Write) -> Result<()> {
+fn summary(outcome: &CheckResult, width: usize, out: &mut dyn Write) -> Result<()> {
     let verdict = if outcome.pass { "pass" } else { "FAIL" };
     let agree = outcome.lines.iter().filter(|line| line.pass).count();
     let (name, about, n) = (outcome.name, outcome.about, outcome.lines.len());
@@ -80,7 +80,7 @@ fn summary(outcome: &Outcome, width: usize, out: &mut dyn Write) -> Result<()> {
 }
 
 /// Writes the lines that failed.
-fn differences(outcome: &Outcome, out: &mut dyn Write) -> Result<()> {
+fn differences(outcome: &CheckResult, out: &mut dyn Write) -> Result<()> {
     if let Some(error) = &outcome.error {
         writeln!(out, "      {error}")?;
     }
@@ -91,7 +91,7 @@ fn differences(outcome: &Outcome, out: &mut dyn Write) -> Result<()> {
 }
 
 /// All there is to know about a check.
-fn details(outcome: &Outcome, out: &mut dyn Write) -> Result<()> {
+fn details(outcome: &CheckResult, out: &mut dyn Write) -> Result<()> {
     writeln!(out, "      source   {}", outcome.source)?;
     writeln!(out, "               {}", outcome.url)?;
     writeln!(out, "      command  {}", outcome.command)?;
@@ -151,24 +151,24 @@ mod tests {
     fn a_wrong_expectation_fails_and_is_told() {
         let check = checks::all()[0];
         let lines = || vec![Claim::printed("one", 1.0, "1.0"), Claim::printed("two", 2.0, "3.0")];
-        let outcome = Outcome::of(check, Ok(lines()), 0.0);
+        let outcome = CheckResult::of(check, Ok(lines()), 0.0);
         assert!(!outcome.pass);
-        let right = Outcome::of(check, Ok(lines()[..1].to_vec()), 0.0);
+        let right = CheckResult::of(check, Ok(lines()[..1].to_vec()), 0.0);
         assert_eq!(code(std::slice::from_ref(&right)), 0);
         assert_eq!(code(&[right, outcome.clone()]), 1);
-        let mut told = Vec::new();
-        summary(&outcome, 4, &mut told).unwrap();
-        differences(&outcome, &mut told).unwrap();
-        let told = String::from_utf8(told).unwrap();
-        assert!(told.starts_with("FAIL") && told.contains(" 1 of  2"), "{told}");
+        let mut message = Vec::new();
+        summary(&outcome, 4, &mut message).unwrap();
+        differences(&outcome, &mut message).unwrap();
+        let message = String::from_utf8(message).unwrap();
+        assert!(message.starts_with("FAIL") && message.contains(" 1 of  2"), "{message}");
         assert!(
-            told.contains("FAIL  two\n          ours       2\n          published  3.0 ± 0.05"),
-            "{told}"
+            message.contains("FAIL  two\n          ours       2\n          published  3.0 ± 0.05"),
+            "{message}"
         );
-        assert!(!told.contains("one\n"), "{told}");
-        assert!(Outcome::of(check, Ok(lines()[..1].to_vec()), 0.0).pass);
+        assert!(!message.contains("one\n"), "{message}");
+        assert!(CheckResult::of(check, Ok(lines()[..1].to_vec()), 0.0).pass);
         // No line is no agreement.
-        assert!(!Outcome::of(check, Ok(Vec::new()), 0.0).pass);
-        assert!(!Outcome::of(check, Err(anyhow::anyhow!("broken")), 0.0).pass);
+        assert!(!CheckResult::of(check, Ok(Vec::new()), 0.0).pass);
+        assert!(!CheckResult::of(check, Err(anyhow::anyhow!("broken")), 0.0).pass);
     }
 }

@@ -89,7 +89,8 @@ mod tests {
         let (algorithm, config) =
             configured("dqn --env breakout --learning-rate 3e-4 --steps 10k --sticky 0").unwrap();
         let text = toml(algorithm, &config).unwrap();
-        let says = |line: &str| assert!(text.lines().any(|told| told.contains(line)), "{text}");
+        let says =
+            |line: &str| assert!(text.lines().any(|written| written.contains(line)), "{text}");
         says("lr = 0.0003                  # --learning-rate 3e-4; Initial learning rate");
         says("steps = 10000                # --steps 10k; Transitions to train for");
         says("# preset dqn-breakout; ");

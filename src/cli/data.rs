@@ -1,9 +1,9 @@
 //! `lab data`: fetch data sets, and look at them.
 use crate::registry::{DataName, find};
-use crate::render::sheet;
+use crate::render::image_grid;
 use crate::run::data as run_data;
-use crate::told;
 use crate::usage::Usage;
+use crate::wording;
 use anyhow::Result;
 use generative::data::{DOWNLOADS, Got};
 use std::io::Write;
@@ -18,7 +18,7 @@ pub(super) struct Args {
 
 #[derive(clap::Subcommand)]
 enum What {
-    /// Fetch a public set: what broke off is gone on with, every file is checked by SHA-256
+    /// Download a public set: interrupted downloads are resumed, every file is checked by SHA-256
     Get {
         /// Set to fetch: cifar-10, fashion-mnist or mnist
         name: String,
@@ -56,17 +56,17 @@ fn get(name: &str, dir: Option<&Path>, mirror: Option<&str>, out: &mut dyn Write
         check_mirror(mirror)?;
     }
     let dir = dir.map_or_else(|| Path::new("data").join(name), Path::to_owned);
-    let mut said = Ok(());
+    let mut written = Ok(());
     download.get(&dir, mirror, |file, got| {
         let got = match got {
             Got::Fetched => "fetched and checked",
             Got::There => "was there, checked",
         };
-        said = writeln!(out, "{}: {} bytes, {got}", dir.join(file.name).display(), file.bytes)
+        written = writeln!(out, "{}: {} bytes, {got}", dir.join(file.name).display(), file.bytes)
             .and_then(|()| out.flush());
     })?;
-    said?;
-    writeln!(out, "Try next:\n  lab vae --data {name}:{}", told::path(&dir))?;
+    written?;
+    writeln!(out, "Try next:\n  lab vae --data {name}:{}", wording::path(&dir))?;
     Ok(())
 }
 
@@ -90,7 +90,7 @@ fn show(name: &str, n: usize, path: Option<&Path>, out: &mut dyn Write) -> Resul
     let n = n.min(images.len());
     let path =
         path.map_or_else(|| PathBuf::from(format!("{}.png", data.entry.name)), Path::to_owned);
-    sheet::write(&path, &images.take(0..n), (1..).find(|side| side * side >= n).unwrap_or(n))?;
+    image_grid::write(&path, &images.take(0..n), (1..).find(|side| side * side >= n).unwrap_or(n))?;
     writeln!(out, "{}", path.display())?;
     Ok(())
 }

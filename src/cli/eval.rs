@@ -4,8 +4,8 @@ use crate::run::config::Config;
 use crate::run::data as run_data;
 use crate::run::machine::progress;
 use crate::run::trained::{Learned, Trained, With};
-use crate::told;
 use crate::usage::Usage;
+use crate::wording;
 use ::train::{Ends, Evaluation, Measure, Split, Which, pulse, stream};
 use anyhow::Result;
 use generative::Generative;
@@ -77,7 +77,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         return Ok(());
     }
     for (name, measure) in &evaluation.measures {
-        writeln!(out, "{name} {}", told::measure(measure))?;
+        writeln!(out, "{name} {}", wording::measure(measure))?;
     }
     if let Some(cut_off) = evaluation.cut_off {
         writeln!(out, "{cut_off}{}", raise_limit(&config)?)?;
@@ -100,7 +100,7 @@ fn score(args: &Args, trained: Trained) -> Result<Evaluation> {
                 evaluation = bounded(evaluation, &*model, [k, args.images.unwrap_or(u32::MAX)])?;
             }
             if let Some(n) = args.samples {
-                evaluation.measures.extend(judged(&*model, &config, n, || {
+                evaluation.measures.extend(sample_quality(&*model, &config, n, || {
                     let moved = args.data.as_deref();
                     Ok(run_data::again(&args.run, &config, data.as_ref(), moved)?.dataset)
                 })?);
@@ -133,7 +133,7 @@ fn bounded(
 
 /// Quality of `n` samples of `model` against the images of its data set: grey as the set has them, or
 /// black and white where the samples are.
-fn judged(
+fn sample_quality(
     model: &dyn Generative,
     config: &Config,
     n: u32,

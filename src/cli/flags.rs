@@ -109,17 +109,17 @@ pub(super) fn of_subjects(command: Command, subject: Subject) -> Command {
 fn about(of: &[(&str, Field)]) -> String {
     let mut meanings: Vec<(&str, Vec<String>)> = Vec::new();
     for (name, field) in of {
-        let told = match &field.default {
+        let described = match &field.default {
             Value::Null => (*name).to_owned(),
             default => format!("{name} [default: {}]", plain(default)),
         };
         match meanings.iter_mut().find(|(about, _)| *about == field.about) {
-            Some((_, names)) => names.push(told),
-            None => meanings.push((&field.about, vec![told])),
+            Some((_, names)) => names.push(described),
+            None => meanings.push((&field.about, vec![described])),
         }
     }
-    let told = meanings.iter().map(|(about, names)| format!("{}: {about}", names.join(", ")));
-    told.collect::<Vec<_>>().join("; ")
+    let described = meanings.iter().map(|(about, names)| format!("{}: {about}", names.join(", ")));
+    described.collect::<Vec<_>>().join("; ")
 }
 
 /// The flags that were typed, as a layer of a configuration.

@@ -27,7 +27,7 @@ enum What {
     Presets,
     /// Data sets, with their options and defaults
     Data,
-    /// Checks of the answer key
+    /// Checks against published exercises
     Checks,
     /// Experiments that `lab reproduce` runs
     Reproductions,

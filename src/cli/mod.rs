@@ -118,7 +118,7 @@ fn groups(root: &Command) -> String {
     }
     for (heading, names) in [
         ("Runs", &["resume", "eval", "play", "sample", "plot", "runs"][..]),
-        ("Answer key and experiments", &["check", "reproduce"]),
+        ("Checks and experiments", &["check", "reproduce"]),
         ("Tools", &["list", "config", "data", "completions", "man"]),
     ] {
         let lines: String = names.iter().map(|name| line(name)).collect();

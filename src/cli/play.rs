@@ -77,7 +77,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         play(agent, &mut env, actions_rng(&rng(i)), |transition| {
             ret += f64::from(transition.reward);
             frames += 1;
-            let caption = format!("{}, return {ret}", told(&actions, transition.action));
+            let caption = format!("{}, return {ret}", action_text(&actions, transition.action));
             screen.show(transition.env, &caption, out)?;
             Ok(frames < args.frames)
         })?;
@@ -87,7 +87,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
 }
 
 /// A numbered action by its name, a vector by its numbers.
-fn told(actions: &Actions, action: Action<'_>) -> String {
+fn action_text(actions: &Actions, action: Action<'_>) -> String {
     match (actions, action) {
         (Actions::Discrete(names), Action::Discrete(action)) => names[action].clone(),
         (_, action) => {

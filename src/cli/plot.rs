@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         let [run] = &args.runs[..] else {
             return Err(Usage("--solution: it is of one run; give one".to_owned()).into());
         };
-        let (mdp, table) = thinks(run, "--solution")?;
+        let (mdp, table) = known_values(run, "--solution")?;
         solution::write(&*mdp, table, path)?;
         writeln!(out, "{}", path.display())?;
         return Ok(());
@@ -81,7 +81,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
 }
 
 /// Problem and value table of the agent of a run, for `flag`.
-fn thinks(run: &Path, flag: &str) -> Result<(Arc<dyn Mdp>, Table)> {
+fn known_values(run: &Path, flag: &str) -> Result<(Arc<dyn Mdp>, Table)> {
     let trained = Trained::load(run, Which::Latest)?;
     let refused = |why: &str| Usage(format!("{flag}: {}: {why}", run.display()));
     let (agent, _) = trained.agent()?;
@@ -96,7 +96,7 @@ fn thinks(run: &Path, flag: &str) -> Result<(Arc<dyn Mdp>, Table)> {
 
 /// Shows what the agent of a run thinks of the states of its problem.
 fn show(run: &Path, out: &mut dyn Write) -> Result<()> {
-    let (mdp, table) = thinks(run, "--text")?;
+    let (mdp, table) = known_values(run, "--text")?;
     let refused = |why: &str| Usage(format!("--text: {}: {why}", run.display()));
     let Some(board) = Board::new(&mdp)? else {
         return Err(refused("the states of its problem do not lie on a grid").into());

@@ -50,7 +50,7 @@ const LAST_SEED: u64 = u64::MAX - 1_000;
 
 /// `result.json`.
 #[derive(Serialize)]
-struct Outcome<'a> {
+struct ReproductionResult<'a> {
     reproduce: &'a str,
     seed: u64,
     outcome: &'a str,
@@ -158,8 +158,16 @@ fn reproduce(
     let whole = experiments.iter().all(|report| report.pass);
     let (reproduce, seed, wall_seconds) =
         (target.name, setting.seed, begun.elapsed().as_secs_f64());
-    let result =
-        Outcome { reproduce, seed, outcome, passed, failed, wall_seconds, experiments, run };
+    let result = ReproductionResult {
+        reproduce,
+        seed,
+        outcome,
+        passed,
+        failed,
+        wall_seconds,
+        experiments,
+        run,
+    };
     dir.write_json("result.json", &result)?;
     if verbosity.json {
         writeln!(out, "{}", serde_json::to_string(&result)?)?;

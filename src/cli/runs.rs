@@ -1,5 +1,5 @@
 //! `lab runs`: the runs of a directory, a line each.
-use crate::told;
+use crate::wording;
 use ::train::{Measure, RunDir};
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -71,7 +71,7 @@ fn row(path: &Path, show: &[String]) -> Option<Value> {
     let score = measure.as_ref().and_then(|measure| {
         let found = of("eval")?.get(measure.as_str()?)?.clone();
         let found: Measure = serde_json::from_value(found).ok()?;
-        Some(told::number(found.mean, told::digits(&found)))
+        Some(wording::number(found.mean, wording::digits(&found)))
     });
     let mut row = serde_json::json!({
         "run": path.display().to_string(),

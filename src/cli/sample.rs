@@ -1,5 +1,5 @@
 //! `lab sample`: draw from a generative model.
-use crate::render::sheet;
+use crate::render::image_grid;
 use crate::run::data as run_data;
 use crate::run::trained::{Trained, With};
 use crate::usage::Usage;
@@ -80,13 +80,13 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     if args.nearest {
         let (moved, saved) = (args.data.as_deref(), trained.data.as_ref());
         let data = run_data::again(&args.run, &trained.config, saved, moved)?.dataset.images()?;
-        let Some(sheet) = above_nearest(&images, &data.train)? else {
+        let Some(grid) = above_nearest(&images, &data.train)? else {
             return Err(Usage(format!("--n {n}: --nearest needs 10 at least")).into());
         };
-        (name, images, columns) = ("nearest.png", sheet.images, sheet.columns);
+        (name, images, columns) = ("nearest.png", grid.images, grid.columns);
     }
     let path = args.out.clone().unwrap_or_else(|| args.run.join(name));
-    sheet::write(&path, &images, columns)?;
+    image_grid::write(&path, &images, columns)?;
     writeln!(out, "{}", path.display())?;
     Ok(())
 }
@@ -118,18 +118,18 @@ fn number_by_number(args: &Args, trained: &Trained, seed: u64, out: &mut dyn Wri
     let (n, temperature) = (args.n as usize, args.temperature.unwrap_or(1.0));
     let (name, images, columns) = if args.complete {
         let (rows, rng) = (n.div_ceil(8), &mut stream(seed, "completions"));
-        let Some(sheet) = ancestral.completions(Split::Test, rows, temperature, rng)? else {
+        let Some(grid) = ancestral.completions(Split::Test, rows, temperature, rng)? else {
             let sentence = "--complete: the images of this model have no upper half";
             return Err(Usage(sentence.to_owned()).into());
         };
-        ("completions.png", sheet.images, sheet.columns)
+        ("completions.png", grid.images, grid.columns)
     } else {
         let label = args.label.as_ref().map(|label| class(label, model.classes())).transpose()?;
         let images = ancestral.sample_at(n, temperature, label, &mut stream(seed, "samples"))?;
         ("samples.png", images, (1..).find(|columns| columns * columns >= n).unwrap_or(n))
     };
     let path = args.out.clone().unwrap_or_else(|| args.run.join(name));
-    sheet::write(&path, &images, columns)?;
+    image_grid::write(&path, &images, columns)?;
     writeln!(out, "{}", path.display())?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// Invalid options of an environment or a data set, and the reason.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {why}", self.told())]
+#[error("{}: {why}", self.assignments())]
 pub(crate) struct BadOption {
     /// Those it is about, with their values; none where that can't be said.
     pub(crate) options: Vec<(String, Value)>,
@@ -39,8 +39,8 @@ impl BadOption {
     }
 
     /// As flags; a map that was read from a file is not repeated.
-    fn told(&self) -> String {
-        let told = self.options.iter().map(|(key, value)| {
+    fn assignments(&self) -> String {
+        let assignments = self.options.iter().map(|(key, value)| {
             let flag = key.replace('_', "-");
             match value {
                 Value::String(text) if text.contains('\n') || text.len() > 80 => {
@@ -50,7 +50,7 @@ impl BadOption {
                 value => format!("--{flag} {value}"),
             }
         });
-        told.collect::<Vec<_>>().join(" ")
+        assignments.collect::<Vec<_>>().join(" ")
     }
 }
 

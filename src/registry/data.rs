@@ -38,7 +38,7 @@ pub enum DataSource {
 pub(super) const DATA: &[DataEntry] = &[
     DataEntry {
         name: "bars",
-        about: "White rows and columns, each drawn by itself (Földiák 1990); entropy known",
+        about: "White rows and columns, independent (Földiák 1990); entropy known",
         options: BarsConfig::fields,
         source: DataSource::Drawn(|options| drawn(options, bars)),
     },
@@ -50,7 +50,7 @@ pub(super) const DATA: &[DataEntry] = &[
     },
     DataEntry {
         name: "coins",
-        about: "Pixels that know nothing of each other; entropy known",
+        about: "Independent pixels; entropy known",
         options: CoinsConfig::fields,
         source: DataSource::Drawn(|options| drawn(options, coins)),
     },
@@ -80,7 +80,7 @@ pub(super) const DATA: &[DataEntry] = &[
     },
     DataEntry {
         name: "glyphs",
-        about: "Handwritten digits and letters, drawn here: grey, 28×28, labelled, any number",
+        about: "Handwritten digits and letters from pen strokes: grey, 28×28, labelled, any number",
         options: GlyphsConfig::fields,
         source: DataSource::Drawn(|options| drawn(options, glyphs)),
     },

@@ -116,11 +116,11 @@ mod tests {
 
     #[test]
     fn a_name_takes_a_path_where_it_needs_one() {
-        let told = |text| DataName::parse(text).err().unwrap().to_string();
-        assert_eq!(told("glyfs"), "unknown data set `glyfs`; did you mean `glyphs`?");
-        assert!(told("glyphs:here").contains("give --data glyphs"));
-        assert!(told("folder").contains("as in --data folder:PATH"));
-        assert!(told("mnist:").contains("a path is expected"));
+        let message = |text| DataName::parse(text).err().unwrap().to_string();
+        assert_eq!(message("glyfs"), "unknown data set `glyfs`; did you mean `glyphs`?");
+        assert!(message("glyphs:here").contains("give --data glyphs"));
+        assert!(message("folder").contains("as in --data folder:PATH"));
+        assert!(message("mnist:").contains("a path is expected"));
         let here = std::env::current_dir().unwrap();
         let full = |text| DataName::parse(text).unwrap().full().unwrap();
         assert_eq!(full("mnist"), format!("mnist:{}", here.join("data/mnist").display()));

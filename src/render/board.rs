@@ -6,9 +6,9 @@ mod layout;
 mod legend;
 mod page;
 mod paint;
+mod pane;
 mod places;
 mod scale;
-mod sheet;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -43,7 +43,7 @@ impl Board {
         paths: &[PathBuf],
     ) -> Result<()> {
         let scale = self.scale([table].into_iter().chain(exact));
-        let sheets = match exact {
+        let panes = match exact {
             None => vec![self.values("", table, scale)],
             Some(exact) => vec![
                 self.values("estimate", table, scale),
@@ -53,9 +53,9 @@ impl Board {
         };
         let [width, height] = self.shape();
         // Wide boards are stacked.
-        let columns = if width <= 2 * height { sheets.len() } else { 1 };
-        let size = if sheets.len() > 1 { Size::Part } else { Size::Page };
-        let page = Page::new([width, height], columns, title, &sheets, size);
+        let columns = if width <= 2 * height { panes.len() } else { 1 };
+        let size = if panes.len() > 1 { Size::Part } else { Size::Page };
+        let page = Page::new([width, height], columns, title, &panes, size);
         paths.iter().try_for_each(|path| save(&page, path))
     }
 
@@ -68,9 +68,9 @@ impl Board {
         if self.shape().into_iter().max() > Some(MOST_ARROWS) {
             return Ok(false);
         }
-        let Some(sheet) = self.quarters(table) else { return Ok(false) };
-        let sheets = [sheet];
-        let page = Page::new(self.shape(), 1, title, &sheets, Size::Page);
+        let Some(pane) = self.quarters(table) else { return Ok(false) };
+        let panes = [pane];
+        let page = Page::new(self.shape(), 1, title, &panes, Size::Page);
         paths.iter().try_for_each(|path| save(&page, path))?;
         Ok(true)
     }
@@ -81,11 +81,11 @@ impl Board {
     /// Names the file; an older animation is then still there.
     pub fn animate(&self, tables: &[(String, Table)], path: &Path) -> Result<()> {
         let scale = self.scale(tables.iter().map(|(_, table)| table));
-        let (titles, sheets): (Vec<_>, Vec<_>) = tables
+        let (titles, panes): (Vec<_>, Vec<_>) = tables
             .iter()
             .map(|(title, table)| (title.clone(), self.values("", table, scale)))
             .unzip();
-        let pages = Page::frames(self.shape(), &titles, &sheets);
+        let pages = Page::frames(self.shape(), &titles, &panes);
         let frames = pages.iter().map(frame).collect::<Result<Vec<_>>>()?;
         gif::write(path, &frames, (tables.len().div_ceil(SECONDS) as u32).max(SLOWEST))
     }
@@ -94,10 +94,15 @@ impl Board {
 /// Returns `true` if an estimate is visibly different from the exact answer.
 pub fn differs(estimate: &Table, exact: &Table) -> bool {
     let Scale { low, high } = Scale::of(estimate.values.iter().chain(&exact.values).copied());
-    let seen = 1e-3 * high.abs().max(low.abs());
+    let visible = 1e-3 * high.abs().max(low.abs());
     let difference = |(one, other): (&f64, &f64)| (one - other).abs();
     // What is not known, NaN, is different too.
-    !estimate.values.iter().zip(&exact.values).map(difference).all(|difference| difference <= seen)
+    !estimate
+        .values
+        .iter()
+        .zip(&exact.values)
+        .map(difference)
+        .all(|difference| difference <= visible)
 }
 
 #[cfg(test)]

@@ -132,7 +132,7 @@ impl Animation {
     }
 }
 
-/// This frame with no side longer than [`LONGEST`]: every so manieth row and column.
+/// This frame with no side longer than [`LONGEST`]: every n-th row and column.
 fn smaller(frame: Rgb) -> Rgb {
     let each = frame.width.max(frame.height).div_ceil(LONGEST);
     if each <= 1 {

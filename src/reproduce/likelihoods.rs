@@ -2,19 +2,19 @@
 use crate::claim::Claim;
 use crate::render::plot::{Curve, Panel, Stroke};
 use crate::run::in_memory::{plan, train};
-use crate::told::interval;
+use crate::wording::interval;
 use anyhow::Result;
 use train::{Learner, Measure, Row};
 
 /// Number of evaluations on the validation images during training.
-const MOMENTS: u64 = 25;
+const EVALUATIONS: u64 = 25;
 
 /// Trains for so many `steps`; the rows of the evaluations on the way.
 ///
 /// # Errors
 /// [`Interrupted`](train::Interrupted); what the learner reports.
 pub(super) fn learned(learner: &mut dyn Learner, steps: u64) -> Result<Vec<Row>> {
-    Ok(train(learner, &plan(steps, [0, (steps / MOMENTS).max(1)]))?.0)
+    Ok(train(learner, &plan(steps, [0, (steps / EVALUATIONS).max(1)]))?.0)
 }
 
 /// Claim that minus a log-likelihood, `found`, is at most so many nats.

@@ -21,17 +21,17 @@ pub(super) const TARGET: Target = Target {
     experiments: &[
         Experiment {
             name: "vae",
-            about: "the ELBO by one draw: 86.76 nats (Burda et al. 2016, table 1)",
+            about: "the ELBO by one sample: 86.76 nats (Burda et al. 2016, table 1)",
             run: |setting| run(&VAE, setting),
         },
         Experiment {
             name: "iwae-5",
-            about: "the importance-weighted bound by 5 draws: 85.54 nats",
+            about: "the importance-weighted bound by 5 samples: 85.54 nats",
             run: |setting| run(&IWAE_5, setting),
         },
         Experiment {
             name: "iwae-50",
-            about: "the importance-weighted bound by 50 draws: 84.78 nats",
+            about: "the importance-weighted bound by 50 samples: 84.78 nats",
             run: |setting| run(&IWAE_50, setting),
         },
     ],

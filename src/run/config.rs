@@ -192,7 +192,7 @@ impl Config {
         };
         let name = key.split_once('.').map_or(key, |(_, key)| key);
         let value = value.unwrap_or(&Value::Null);
-        Usage(format!("{}: {why}", self.source(key).told(name, value)))
+        Usage(format!("{}: {why}", self.source(key).described(name, value)))
     }
 
     /// `error` in the words of whoever wrote the values that it is about.
@@ -211,14 +211,16 @@ impl Config {
             };
         }
         let Some(BadOption { options, why }) = error.downcast_ref() else { return error };
-        let told = |(key, value): &(String, Value)| {
+        let message = |(key, value): &(String, Value)| {
             let key_of = |kind: Subject| format!("{}.{key}", kind.args_key());
             let sources = [Subject::Env, Subject::Data].map(|kind| self.source(&key_of(kind)));
             let source = sources.into_iter().find(|source| **source != Source::Default);
-            source.map(|source| source.told(key, value))
+            source.map(|source| source.described(key, value))
         };
-        match options.iter().map(told).collect::<Option<Vec<_>>>() {
-            Some(told) if !told.is_empty() => Usage(format!("{}: {why}", told.join(" "))).into(),
+        match options.iter().map(message).collect::<Option<Vec<_>>>() {
+            Some(message) if !message.is_empty() => {
+                Usage(format!("{}: {why}", message.join(" "))).into()
+            }
             _ => error,
         }
     }

@@ -4,12 +4,12 @@ use super::config::Config;
 use super::episode::record;
 use super::machine::tell;
 use super::solution;
-use super::trainee::{Thought, Trainee};
+use super::trainee::{KnownValues, Trainee};
 use crate::registry::Algorithm;
 use crate::render::board::{Board, Charts, Ink, differs};
 use crate::render::gif::{self, Animation};
-use crate::render::{plot, sheet};
-use crate::told;
+use crate::render::{image_grid, plot};
+use crate::wording;
 use agents::tabular::Table;
 use agents::{Agent, ObservedAgent, Snapshot};
 use anyhow::Result;
@@ -52,7 +52,7 @@ pub(crate) struct Figures<'a> {
 impl Figures<'_> {
     /// Shows what is thought of a known grid, in a terminal only: elsewhere it would be in the way,
     /// and `lab plot --text` shows it there too.
-    pub(crate) fn show(thought: Option<&Thought<'_>>, out: &mut dyn Write) -> Result<()> {
+    pub(crate) fn show(thought: Option<&KnownValues<'_>>, out: &mut dyn Write) -> Result<()> {
         if let Some((mdp, table)) = thought
             && std::io::stdout().is_terminal()
             && let Some(board) = Board::new(*mdp)?
@@ -64,12 +64,12 @@ impl Figures<'_> {
     }
 
     /// Writes `solution.json`; of a large problem without q, which the values imply.
-    pub(crate) fn write_solution(&self, (mdp, table): &Thought<'_>) -> Result<()> {
+    pub(crate) fn write_solution(&self, (mdp, table): &KnownValues<'_>) -> Result<()> {
         let path = self.dir.join("solution.json");
         if table.q.len() <= MOST_Q {
             return solution::write(*mdp, table.clone(), &path);
         }
-        let (n, run) = (table.q.len(), told::path(self.dir));
+        let (n, run) = (table.q.len(), wording::path(self.dir));
         tell(&format!(
             "note: solution.json is without q, which would be {n} numbers; \
              `lab plot {run} --solution FILE` writes them"
@@ -80,7 +80,12 @@ impl Figures<'_> {
 
     /// Draws curves, and what is thought of a known problem and an episode, or what a model draws. The
     /// result is there already: a figure that fails is named, and the others are drawn.
-    pub(crate) fn draw(&self, trainee: &Trainee, thought: Option<&Thought<'_>>, report: &Report) {
+    pub(crate) fn draw(
+        &self,
+        trainee: &Trainee,
+        thought: Option<&KnownValues<'_>>,
+        report: &Report,
+    ) {
         self.drawing("the learning curves", || self.draw_curves());
         let agent = match trainee {
             Trainee::Agent { agent, .. } => &**agent,
@@ -122,7 +127,7 @@ impl Figures<'_> {
         let played = (agent, &environment(self.config)?);
         let over = record(played, rng, &most, &mut animation)?;
         if !over {
-            let (steps, run) = (animation.len() - 1, told::path(self.dir));
+            let (steps, run) = (animation.len() - 1, wording::path(self.dir));
             tell(&format!(
                 "note: episode.gif shows the first {steps} steps of an episode; \
                  `lab play {run} --gif FILE` shows more"
@@ -136,18 +141,16 @@ impl Figures<'_> {
         let (path, model) = (self.dir, observed.learner());
         let title = format!("{} on {}", self.algorithm.name, self.config.subject());
         self.drawing("reconstructions and samples", || {
-            let sheets = model.image_grids()?;
-            if model.autoregressive().is_some()
-                && sheets.iter().all(|sheet| sheet.name != "samples")
-            {
-                let run = told::path(path);
+            let grids = model.image_grids()?;
+            if model.autoregressive().is_some() && grids.iter().all(|grid| grid.name != "samples") {
+                let run = wording::path(path);
                 tell(&format!(
                     "note: samples.png is left out: drawing it takes long beside this run; \
                      `lab sample {run}` draws samples"
                 ));
             }
-            for ImageGrid { name, images, columns } in sheets {
-                sheet::write(&path.join(format!("{name}.png")), &images, columns)?;
+            for ImageGrid { name, images, columns } in grids {
+                image_grid::write(&path.join(format!("{name}.png")), &images, columns)?;
             }
             Ok(())
         });
@@ -169,25 +172,26 @@ impl Figures<'_> {
                 return Ok(());
             }
             let frames: Vec<_> =
-                frames.iter().map(|frame| sheet::frame(&frame.images, COLUMNS)).collect();
+                frames.iter().map(|frame| image_grid::frame(&frame.images, COLUMNS)).collect();
             gif::write(&path.join("samples.gif"), &frames, FILM_RATE)
         });
     }
 
     /// Draws `values`, `q` and an animation of the values, as far as the problem has such figures.
-    fn draw_table(&self, agent: &ObservedAgent, (mdp, table): &Thought<'_>, report: &Report) {
+    fn draw_table(&self, agent: &ObservedAgent, (mdp, table): &KnownValues<'_>, report: &Report) {
         let (name, unit) = (self.algorithm.name, self.algorithm.unit);
         let title = |what| {
             format!("{name} on {}: {what} after {} {unit}", self.config.subject(), report.steps)
         };
         let exact = agent.observer().exact().filter(|exact| differs(table, exact));
         let title_of = |step| format!("{name} after {step} {unit}");
-        let before = agent.timeline().snapshots.iter().filter(|moment| moment.step < report.steps);
-        let moment = |moment: &Snapshot| {
-            let (values, policy) = (moment.values.clone(), moment.policy.clone());
-            (title_of(moment.step), Table { values, q: vec![f64::NAN; table.q.len()], policy })
+        let before =
+            agent.timeline().snapshots.iter().filter(|snapshot| snapshot.step < report.steps);
+        let snapshot = |snapshot: &Snapshot| {
+            let (values, policy) = (snapshot.values.clone(), snapshot.policy.clone());
+            (title_of(snapshot.step), Table { values, q: vec![f64::NAN; table.q.len()], policy })
         };
-        let mut tables: Vec<_> = before.map(moment).collect();
+        let mut tables: Vec<_> = before.map(snapshot).collect();
         let paths = |what| ["svg", "png"].map(|end| self.dir.join(format!("{what}.{end}")));
         if let Some(charts) = Charts::new(*mdp) {
             self.drawing("the values", || {
@@ -200,7 +204,7 @@ impl Figures<'_> {
             self.drawing("the values at some moments", || {
                 paths("moments")
                     .iter()
-                    .try_for_each(|path| Ok(_ = charts.draw_moments(&moments, path)?))
+                    .try_for_each(|path| Ok(_ = charts.draw_sweeps(&moments, path)?))
             });
         }
         let board = match Board::new(*mdp) {

@@ -9,18 +9,18 @@ use anyhow::{Context, Result};
 use candle_core::Device;
 use envs::Mdp;
 use std::sync::{Arc, Mutex, PoisonError};
-use train::{Evaluation, Interrupted, Learner, Outcome, Plan, Report, Row, Run, Sink, fit};
+use train::{Evaluation, Interrupted, Learner, Plan, Report, Row, Run, RunOutcome, Sink, fit};
 
 /// Trains a learner: every row of metrics, and the report.
 ///
 /// # Errors
 /// [`Interrupted`]; errors of the learner.
 pub(crate) fn train(learner: &mut dyn Learner, plan: &Plan) -> Result<(Vec<Row>, Report)> {
-    let rows = Rows::default();
+    let rows = Recorder::default();
     let sinks: Vec<Box<dyn Sink>> = vec![Box::new(rows.clone())];
     let report = fit(learner, plan, &mut Run { sinks, ..Run::default() })?;
     match report.outcome {
-        Outcome::Interrupted => Err(Interrupted.into()),
+        RunOutcome::Interrupted => Err(Interrupted.into()),
         _ => Ok((rows.taken(), report)),
     }
 }
@@ -32,15 +32,15 @@ pub(crate) fn plan(steps: u64, [log_every, eval_every]: [u64; 2]) -> Plan {
 
 /// The rows so far.
 #[derive(Default, Clone)]
-struct Rows(Arc<Mutex<Vec<Row>>>);
+struct Recorder(Arc<Mutex<Vec<Row>>>);
 
-impl Rows {
+impl Recorder {
     fn taken(&self) -> Vec<Row> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl Sink for Rows {
+impl Sink for Recorder {
     fn row(&mut self, row: &Row) -> Result<()> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(row.clone());
         Ok(())

@@ -25,7 +25,7 @@ pub(crate) enum Source {
 
 impl Source {
     /// A value of the parameter `key` that comes from here, as its user wrote it.
-    pub(crate) fn told(&self, key: &str, value: &Value) -> String {
+    pub(crate) fn described(&self, key: &str, value: &Value) -> String {
         let assigned = || format!("{key} = {value}");
         match self {
             Self::Flag(typed) => typed.clone(),
@@ -81,14 +81,14 @@ impl Layer {
         let (mut layer, mut args) = (Self::default(), Options::new());
         for (name, text) in typed {
             let key = name.replace('-', "_");
-            let told = format!("--{name} {}", shortened(&text));
+            let message = format!("--{name} {}", shortened(&text));
             let names = fields.iter().chain(&converted).map(|field| field.name);
             if let Some(key) = canonical(&key, names) {
                 layer.options.insert(key.to_owned(), Value::from(text));
-                layer.sources.insert(key.to_owned(), Source::Flag(told));
+                layer.sources.insert(key.to_owned(), Source::Flag(message));
             } else if key == subject.key() {
                 layer.options.insert(key.clone(), Value::from(text));
-                layer.sources.insert(key, Source::Flag(told));
+                layer.sources.insert(key, Source::Flag(message));
             } else {
                 let (key, text) = match key == subject.args_key().trim_end_matches('s') {
                     true => text
@@ -97,7 +97,9 @@ impl Layer {
                     false => (key.as_str(), text.as_str()),
                 };
                 let key = key.replace('-', "_");
-                layer.sources.insert(format!("{}.{key}", subject.args_key()), Source::Flag(told));
+                layer
+                    .sources
+                    .insert(format!("{}.{key}", subject.args_key()), Source::Flag(message));
                 args.insert(key.clone(), self::text(&key, text)?);
             }
         }
@@ -145,7 +147,7 @@ impl Layer {
         let converted = converted(&fields);
         let mut layer = Self::default();
         for (key, value) in options {
-            let wrong = |why: &str| Usage(format!("{}: {why}", from.told(&key, &value)));
+            let wrong = |why: &str| Usage(format!("{}: {why}", from.described(&key, &value)));
             let names = fields.iter().chain(&converted).map(|field| field.name);
             if let Some(name) = canonical(&key, names) {
                 let source = match from {

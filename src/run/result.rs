@@ -2,13 +2,13 @@
 use super::build::raise_limit;
 use super::config::Config;
 use crate::registry::Algorithm;
-use crate::told;
+use crate::wording;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
-use train::{Direction, Measure, Objective, Outcome, Report, Seconds, rate};
+use train::{Direction, Measure, Objective, Report, RunOutcome, Seconds, rate};
 
 /// `result.json`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -16,7 +16,7 @@ pub(crate) struct RunResult {
     algorithm: String,
     subject: String,
     seed: u64,
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: RunOutcome,
     pub(crate) steps: u64,
     /// All that the user has waited for, in all parts of the run together.
     pub(crate) wall_seconds: f64,
@@ -73,26 +73,26 @@ impl RunResult {
         out: &mut dyn Write,
     ) -> Result<()> {
         let Self { algorithm, subject, .. } = self;
-        let run = told::path(dir);
-        let time = told::duration(self.wall_seconds);
-        let steps = told::counted(self.steps, trained_by.unit);
+        let run = wording::path(dir);
+        let time = wording::duration(self.wall_seconds);
+        let steps = wording::counted(self.steps, trained_by.unit);
         match self.scored() {
             Some((Objective { measure: name, direction }, measure)) => {
-                let digits = told::digits(measure);
-                let first = report.first.map(|first| told::number(first, digits));
+                let digits = wording::digits(measure);
+                let first = report.first.map(|first| wording::number(first, digits));
                 // Where there was one evaluation, or nothing has changed, it says nothing.
-                let first = match first.filter(|first| *first != told::number(measure.mean, digits))
-                {
-                    Some(first) => format!("; the first evaluation gave {first}"),
-                    None => String::new(),
-                };
+                let first =
+                    match first.filter(|first| *first != wording::number(measure.mean, digits)) {
+                        Some(first) => format!("; the first evaluation gave {first}"),
+                        None => String::new(),
+                    };
                 // Returns are of episodes that were played; other measures explore nothing.
                 let how = if name == "return" { " without exploration" } else { "" };
                 let better = match direction {
                     Direction::Maximise => "higher",
                     Direction::Minimise => "lower",
                 };
-                let measure = told::measure(measure);
+                let measure = wording::measure(measure);
                 writeln!(
                     out,
                     "{algorithm} on {subject}: {name} {measure}{how}, {better} is better{first}"
@@ -108,21 +108,21 @@ impl RunResult {
             writeln!(out, "{cut_off}{raise}")?;
         }
         let outcome = match self.outcome {
-            Outcome::Finished => "finished",
-            Outcome::Converged => "converged",
-            Outcome::TargetReached => "reached the target",
-            Outcome::Stalled => "stopped improving",
-            Outcome::Interrupted => "interrupted",
+            RunOutcome::Finished => "finished",
+            RunOutcome::Converged => "converged",
+            RunOutcome::TargetReached => "reached the target",
+            RunOutcome::Stalled => "stopped improving",
+            RunOutcome::Interrupted => "interrupted",
         };
-        let unfinished = report.not_converged && self.outcome == Outcome::Finished;
+        let unfinished = report.not_converged && self.outcome == RunOutcome::Finished;
         let not = if unfinished { ", not converged: values still change" } else { "" };
         writeln!(out, "{outcome} after {steps} in {time}{not}; saved to {run}")?;
         if let Some(why) = &report.no_update {
             writeln!(out, "no update was made: {why}")?;
         }
         let further = match self.outcome {
-            Outcome::Interrupted => format!("lab resume {run}"),
-            Outcome::Finished => format!("lab resume {run} --steps {}", 2 * self.steps.max(1)),
+            RunOutcome::Interrupted => format!("lab resume {run}"),
+            RunOutcome::Finished => format!("lab resume {run} --steps {}", 2 * self.steps.max(1)),
             _ => format!("lab plot {run}"),
         };
         writeln!(out, "Try next:\n  lab {look} {run}\n  lab eval {run}{measured}\n  {further}")?;

@@ -6,14 +6,14 @@ use super::machine::{Verbosity, progress};
 use super::result::RunResult;
 use super::trainee::Trainee;
 use crate::registry::{Algorithm, Family};
-use crate::told;
+use crate::wording;
 use anyhow::{Context, Result};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 use train::{
-    Checkpoints, ConfigChanged, Ends, JsonLines, Outcome, Run, RunDir, RunInfo, Seconds, fit,
+    Checkpoints, ConfigChanged, Ends, JsonLines, Run, RunDir, RunInfo, RunOutcome, Seconds, fit,
 };
 
 /// Seconds from which on the time is told that figures took.
@@ -45,9 +45,8 @@ pub(crate) fn if_already_run(
         Err(changed) => {
             anyhow::Error::from(changed).context(format!("--out {} holds a run", path.display()))
         }
-        Ok(()) => {
-            error.context(format!("this run exists; go on with `lab resume {}`", told::path(path)))
-        }
+        Ok(()) => error
+            .context(format!("this run exists; go on with `lab resume {}`", wording::path(path))),
     }
 }
 
@@ -92,10 +91,10 @@ impl Session {
         self.dir.write_json("result.json", &result)?;
         interrupts.end_at_once();
         // Who wants to stop waits for nothing that a run at its end makes as well.
-        let stopped = report.outcome == Outcome::Interrupted || interrupts.stopped();
-        let thought = if stopped { None } else { trainee.thinks()? };
-        if let Some(thought) = &thought {
-            figures.write_solution(thought)?;
+        let stopped = report.outcome == RunOutcome::Interrupted || interrupts.stopped();
+        let known = if stopped { None } else { trainee.known_values()? };
+        if let Some(known) = &known {
+            figures.write_solution(known)?;
         }
         let next = if stopped { ["plot", ""] } else { trainee.next() };
         // Before figures are drawn, in which Ctrl-C ends the program.
@@ -103,26 +102,26 @@ impl Session {
             if !self.verbosity.json {
                 result.tell((self.algorithm, &self.config, self.dir.path()), &report, next, out)?;
                 if !self.verbosity.quiet {
-                    Figures::show(thought.as_ref(), out)?;
+                    Figures::show(known.as_ref(), out)?;
                 }
             }
             Ok(out.flush()?)
         };
         // Who reads no further has the figures all the same.
-        let told = closing();
+        let message = closing();
         let drawing = Instant::now();
         if !stopped {
-            figures.draw(&trainee, thought.as_ref(), &report);
+            figures.draw(&trainee, known.as_ref(), &report);
         }
         let seconds = drawing.elapsed().as_secs_f64();
         result.seconds.figures += seconds;
         result.wall_seconds = waited();
         self.dir.write_json("result.json", &result)?;
-        told?;
+        message?;
         if self.verbosity.json {
             writeln!(out, "{}", serde_json::to_string(&result)?)?;
         } else if seconds >= TOLD_FIGURES {
-            writeln!(out, "Its figures were drawn in {}", told::duration(seconds))?;
+            writeln!(out, "Its figures were drawn in {}", wording::duration(seconds))?;
         }
         out.flush()?;
         Ok(if stopped { ExitCode::from(130) } else { ExitCode::SUCCESS })
@@ -135,7 +134,7 @@ impl Session {
         let Ok(text) = std::fs::read(&path) else { return Ok(None) };
         let result: Option<RunResult> = serde_json::from_slice(&text).ok();
         let ended = |result: &RunResult| {
-            result.outcome != Outcome::Interrupted
+            result.outcome != RunOutcome::Interrupted
                 && result.steps >= steps
                 && Checkpoints::of(self.dir.path()).newest_step() == Some(result.steps)
         };

@@ -17,7 +17,7 @@ pub(crate) enum Trainee {
 }
 
 /// A known problem, and what is thought of its states.
-pub(crate) type Thought<'a> = (&'a dyn Mdp, Table);
+pub(crate) type KnownValues<'a> = (&'a dyn Mdp, Table);
 
 impl Trainee {
     /// The learner, for the training loop.
@@ -44,7 +44,7 @@ impl Trainee {
     }
 
     /// Values and policy of an agent, where its problem is known and it has values.
-    pub(crate) fn thinks(&self) -> Result<Option<Thought<'_>>> {
+    pub(crate) fn known_values(&self) -> Result<Option<KnownValues<'_>>> {
         let Self::Agent { agent, mdp: Some(mdp) } = self else { return Ok(None) };
         Ok(agent.observer().table(agent.learner(), &**mdp)?.map(|table| (&**mdp, table)))
     }

@@ -20,10 +20,10 @@ fn images(lab: &Lab) {
 
 fn failed(lab: &Lab, args: &str, code: i32) -> String {
     let output = lab.run(args);
-    let told = stderr(&output);
-    assert_eq!(output.status.code(), Some(code), "{args}: {told}");
-    assert_eq!(told.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{told}");
-    told
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(code), "{args}: {message}");
+    assert_eq!(message.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{message}");
+    message
 }
 
 #[test]
@@ -51,10 +51,10 @@ fn a_run_remembers_its_data_and_finds_them_where_they_were_moved() {
     lab.ok("sample run --n 100");
     assert!(fs::read(lab.path("run/samples.png")).unwrap() == drawn, "another image");
     for args in ["eval run", "resume run --steps 512", "sample run --nearest"] {
-        let told = failed(&lab, args, 1);
+        let message = failed(&lab, args, 1);
         assert!(
-            told.contains("add --data folder:PATH: cannot list ") && told.contains("images"),
-            "{told}"
+            message.contains("add --data folder:PATH: cannot list ") && message.contains("images"),
+            "{message}"
         );
     }
     assert_eq!(lab.ok("eval run --json --data folder:elsewhere/moved"), eval);
@@ -71,8 +71,8 @@ fn a_run_remembers_its_data_and_finds_them_where_they_were_moved() {
         ("resume run --data glyphs", "run learned from folder; say where that lies"),
         ("eval run --data folder", "say where its files are, as in --data folder:PATH"),
     ] {
-        let told = failed(&lab, args, 2);
-        assert!(told.contains(sentence), "{told}");
+        let message = failed(&lab, args, 2);
+        assert!(message.contains(sentence), "{message}");
     }
     let absent = failed(&lab, "eval run --data folder:none", 1);
     assert!(absent.contains("cannot list none"), "{absent}");
@@ -83,34 +83,34 @@ fn data_that_changed_are_refused_with_what_changed() {
     let lab = Lab::new();
     images(&lab);
     lab.ok(&format!("{RUN} --out run"));
-    let told = |sentence: &str| {
+    let message = |sentence: &str| {
         let before = fs::read(lab.path("run/run.json")).unwrap();
         for args in
             ["eval run", "eval run --samples 20", "resume run --steps 512", "sample run --nearest"]
         {
-            let told = failed(&lab, args, 1);
+            let message = failed(&lab, args, 1);
             assert!(
-                told.contains("images does not hold the data that run learned from: "),
-                "{told}"
+                message.contains("images does not hold the data that run learned from: "),
+                "{message}"
             );
-            assert!(told.contains(sentence), "{told}");
+            assert!(message.contains(sentence), "{message}");
         }
         assert_eq!(fs::read(lab.path("run/run.json")).unwrap(), before);
         lab.ok("sample run");
     };
     let [new, old] = ["cats/new.png", "dogs/07.png"].map(|name| lab.path("images").join(name));
     fs::copy(&old, &new).unwrap();
-    told("33 training images, 32 then; new: cats/new.png. Give the place of those");
+    message("33 training images, 32 then; new: cats/new.png. Give the place of those");
     fs::remove_file(&new).unwrap();
     lab.ok("eval run");
     let whole = fs::read(&old).unwrap();
     image::GrayImage::new(4, 4).save(&old).unwrap();
-    told(": changed: dogs/07.png. Give");
+    message(": changed: dogs/07.png. Give");
     fs::remove_file(&old).unwrap();
-    told("gone: dogs/07.png");
+    message("gone: dogs/07.png");
     fs::write(&old, whole).unwrap();
     fs::rename(lab.path("images/dogs"), lab.path("images/wolves")).unwrap();
-    told("classes: cats, wolves; then: cats, dogs");
+    message("classes: cats, wolves; then: cats, dogs");
     fs::rename(lab.path("images/wolves"), lab.path("images/dogs")).unwrap();
     // What programs leave behind changes nothing.
     fs::write(lab.path("images/cats/.DS_Store"), "").unwrap();
@@ -127,14 +127,14 @@ fn a_run_that_does_not_remember_its_data_says_what_it_needs() {
     fs::write(lab.path("run/run.json"), info.to_string()).unwrap();
     lab.ok("sample run");
     fs::rename(lab.path("images"), lab.path("moved")).unwrap();
-    let told = failed(&lab, "sample run", 1);
-    assert!(told.contains("where they lie elsewhere now, add --data folder:PATH"), "{told}");
+    let message = failed(&lab, "sample run", 1);
+    assert!(message.contains("where they lie elsewhere now, add --data folder:PATH"), "{message}");
     lab.ok("sample run --data folder:moved");
     let output = lab.run("resume run --steps 384 --data folder:moved");
-    let told = stderr(&output);
+    let message = stderr(&output);
     assert!(
-        output.status.success() && told.contains("whether these are the same can't be told"),
-        "{told}"
+        output.status.success() && message.contains("whether these are the same can't be told"),
+        "{message}"
     );
     // From then on it does.
     fs::remove_file(lab.path("moved/cats/03.png")).unwrap();
@@ -160,14 +160,14 @@ fn every_model_draws_without_its_data() {
         "vq-vae" => "--batch 8 --channels 4 --residual 0 --codes 4 --dims 2",
         _ => "--batch 8",
     };
-    let is_told = |name: &str| !["made", "vq-vae"].contains(&name);
+    let is_reported = |name: &str| !["made", "vq-vae"].contains(&name);
     for name in &models {
         let begin = format!(
             "{name} --data folder:images --steps 16 --eval-every 0 --quiet {}",
             options(name)
         );
         lab.ok(&format!("{begin} --out {name}"));
-        if is_told(name) {
+        if is_reported(name) {
             lab.ok(&format!("{begin} --conditional --out {name}-told"));
         }
     }
@@ -182,7 +182,7 @@ fn every_model_draws_without_its_data() {
             image::open(lab.path("drawn.png")).unwrap()
         };
         assert!(drawn(&format!("{name} --n 4")).width() > 8, "{name}");
-        if is_told(name) {
+        if is_reported(name) {
             let of = |label: &str| drawn(&format!("{name}-told --n 9 --label {label}"));
             assert_eq!(of("cats").width(), of("dogs").width(), "{name}");
             let unknown = failed(&lab, &format!("sample {name}-told --label mice"), 2);
@@ -191,8 +191,8 @@ fn every_model_draws_without_its_data() {
         let draws_in_turn = ["image-transformer", "made", "pixelcnn"].contains(name);
         if draws_in_turn {
             drawn(&format!("{name} --n 4 --temperature 0.5"));
-            let told = failed(&lab, &format!("sample {name} --complete"), 1);
-            assert!(told.contains("add --data folder:PATH"), "{told}");
+            let message = failed(&lab, &format!("sample {name} --complete"), 1);
+            assert!(message.contains("add --data folder:PATH"), "{message}");
         }
     }
 }
@@ -268,8 +268,8 @@ fn files_that_ask_for_memory_get_a_sentence() {
             .current_dir(lab.dir.path())
             .output()
             .unwrap();
-        let told = stderr(&output);
-        assert_eq!(output.status.code(), Some(1), "{told}");
-        assert!(told.contains(sentence) && !told.contains("panicked"), "{told}");
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert!(message.contains(sentence) && !message.contains("panicked"), "{message}");
     }
 }

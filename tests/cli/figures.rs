@@ -44,8 +44,8 @@ fn figures(run: &Path) {
 #[test]
 fn a_solved_grid_is_drawn_and_shown_as_text() {
     let lab = Lab::new();
-    let told = lab.ok("vi --env gridworld --out a");
-    assert!(!told.contains('\u{2192}'), "only a terminal is shown the grid: {told}");
+    let message = lab.ok("vi --env gridworld --out a");
+    assert!(!message.contains('\u{2192}'), "only a terminal is shown the grid: {message}");
     figures(&lab.path("a"));
     let text = lab.ok("plot a --text");
     assert!(text.starts_with("a\n   0.81→   0.87→   0.92→  [1.00]\n"), "{text}");
@@ -81,12 +81,12 @@ fn a_figure_that_fails_costs_no_result() {
     fs::create_dir(lab.path("a/values.svg")).unwrap();
     let failed = lab.run("resume a --steps 50");
     assert_eq!(failed.status.code(), Some(0), "{}", stderr(&failed));
-    let told = stderr(&failed);
+    let message = stderr(&failed);
     assert!(
-        told.contains("warning: no figure of the values: ") && told.contains("a/values.svg"),
-        "{told}"
+        message.contains("warning: no figure of the values: ") && message.contains("a/values.svg"),
+        "{message}"
     );
-    assert!(told.contains("it is a directory"), "{told}");
+    assert!(message.contains("it is a directory"), "{message}");
     assert_eq!(json(&lab.path("a/result.json"))["outcome"], "converged");
     for file in ["solution.json", "curves.svg", "q.svg", "episode.gif"] {
         assert!(lab.path("a").join(file).exists(), "{file}");
@@ -113,7 +113,7 @@ fn a_policy_that_draws_its_actions_is_drawn_and_played() {
     let grid = "--env gridworld --layout sutton-4x4 --policy uniform --quiet";
     for algorithm in ["policy-evaluation", "td --steps 2000", "mc-prediction --steps 2000"] {
         lab.ok(&format!("{algorithm} {grid} --out run"));
-        let told = lab.ok("plot run --text");
+        let message = lab.ok("plot run --text");
         let played = lab.run("play run --seed 1").stdout;
         let played = String::from_utf8(played).unwrap();
         let (all, moved, _) = frames(&lab.path("run/episode.gif"));
@@ -124,9 +124,9 @@ fn a_policy_that_draws_its_actions_is_drawn_and_played() {
         assert!(values.contains("drawn action; its area is its probability"), "{algorithm}");
         if algorithm == "policy-evaluation" {
             for value in ["-14.00", "-18.00", "-20.00", "-22.00"] {
-                assert!(values.contains(value) && told.contains(value), "{value}: {told}");
+                assert!(values.contains(value) && message.contains(value), "{value}: {message}");
             }
-            assert!(told.contains(" -14.00↑↓←→"), "{told}");
+            assert!(message.contains(" -14.00↑↓←→"), "{message}");
             let solution = json(&lab.path("run/solution.json"));
             let policy = solution["policy"].as_array().unwrap();
             assert_eq!([&policy[0], &policy[15]], [&Value::Null; 2], "the corners are the ends");
@@ -153,12 +153,12 @@ fn a_policy_that_draws_its_actions_is_drawn_and_played() {
 fn an_episode_is_played_as_it_is_scored() {
     let lab = Lab::new();
     lab.ok("td --env gridworld --policy uniform --steps 500 --quiet --out run");
-    let told = lab.ok("play run --seed 3 --gif run.gif --frames 9000");
+    let message = lab.ok("play run --seed 3 --gif run.gif --frames 9000");
     let (all, ..) = frames(&lab.path("run.gif"));
-    assert_eq!(told, format!("run.gif ({all} frames)\n"));
+    assert_eq!(message, format!("run.gif ({all} frames)\n"));
     // The same episode in the terminal, whose steps are one fewer than its frames.
-    let told = lab.ok("play run --seed 3 --frames 9000");
-    assert!(told.trim_end().ends_with(&format!(" in {} steps", all - 1)), "{told}");
+    let message = lab.ok("play run --seed 3 --frames 9000");
+    assert!(message.trim_end().ends_with(&format!(" in {} steps", all - 1)), "{message}");
 }
 
 /// Drawn from what a large board has in common, small, and as far as it costs little.
@@ -166,17 +166,17 @@ fn an_episode_is_played_as_it_is_scored() {
 fn a_large_problem_is_drawn_in_little_time_and_solved_in_a_small_file() {
     let lab = Lab::new();
     let solve = "vi --env gridworld --layout open --steps 3";
-    let told = stderr(&lab.run(&format!("{solve} --width 600 --height 450 --quiet --out run")));
+    let message = stderr(&lab.run(&format!("{solve} --width 600 --height 450 --quiet --out run")));
     let expected = "note: solution.json is without q, which would be 1350005 numbers; \
                     `lab plot run --solution FILE` writes them";
-    assert!(told.contains(expected), "{told}");
+    assert!(message.contains(expected), "{message}");
     let (all, _, size) = frames(&lab.path("run/episode.gif"));
     assert_eq!((all, size), (74, [300, 225]));
     assert!(
-        told.contains(
+        message.contains(
             "note: episode.gif shows the first 73 steps of an episode; `lab play run --gif FILE`"
         ),
-        "{told}"
+        "{message}"
     );
     assert!(fs::metadata(lab.path("run/solution.json")).unwrap().len() < 12_000_000);
     let solution = json(&lab.path("run/solution.json"));
@@ -245,9 +245,9 @@ fn what_is_no_file_is_not_written_over() {
         ("plot run --out pipe.png", 1, "cannot write pipe.png: it is no file"),
     ] {
         let output = lab.run(command);
-        let told = stderr(&output);
-        assert!(told.contains(words) && told.lines().count() == 1, "{command}: {told}");
-        assert_eq!(output.status.code(), Some(code), "{command}: {told}");
+        let message = stderr(&output);
+        assert!(message.contains(words) && message.lines().count() == 1, "{command}: {message}");
+        assert_eq!(output.status.code(), Some(code), "{command}: {message}");
     }
     let kind = |name: &str| fs::symlink_metadata(lab.path(name)).unwrap().file_type();
     assert!(kind("pipe.png").is_fifo() && kind("folder.png").is_dir());
@@ -265,10 +265,10 @@ fn the_result_is_told_before_it_is_drawn() {
         "value-iteration --env gridworld --layout open --width 400 --height 400 --steps 3 --quiet";
     let mut child =
         lab.command(&format!("{large} --out run")).stdout(Stdio::piped()).spawn().unwrap();
-    let mut told = BufReader::new(child.stdout.take().unwrap());
+    let mut message = BufReader::new(child.stdout.take().unwrap());
     let mut lines = String::new();
     while !lines.contains("lab resume run --steps 6") {
-        assert!(told.read_line(&mut lines).unwrap() > 0, "{lines}");
+        assert!(message.read_line(&mut lines).unwrap() > 0, "{lines}");
     }
     assert!(lines.contains("value_start") && lines.contains("finished after 3 sweeps"), "{lines}");
     let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
@@ -282,10 +282,10 @@ fn what_is_told_to_try_next_can_be_done() {
     let lab = Lab::new();
     let few = "vae --data glyphs --n-train 100 --n-test 10 --steps 32 --hidden 8 --quiet";
     let output = lab.command(few).args(["--out", "a run"]).output().unwrap();
-    let told = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(told.contains("lab eval 'a run'\n"), "{told}");
-    let tried = told.lines().filter_map(|line| line.strip_prefix("  lab ")).collect::<Vec<_>>();
-    assert_eq!(tried.len(), 3, "{told}");
+    let message = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(message.contains("lab eval 'a run'\n"), "{message}");
+    let tried = message.lines().filter_map(|line| line.strip_prefix("  lab ")).collect::<Vec<_>>();
+    assert_eq!(tried.len(), 3, "{message}");
     for command in tried {
         let command = format!("{} {command}", env!("CARGO_BIN_EXE_lab"));
         let output = Command::new("sh").args(["-c", &command]).current_dir(lab.path("")).output();
@@ -302,10 +302,10 @@ fn a_file_is_named_as_what_it_is() {
         ("play run --gif z.png", "--gif z.png: an animation; give a name that ends in .gif"),
         ("plot run --out z.pdf", "--out z.pdf: curves are drawn as SVG and PNG"),
     ];
-    for (command, told) in refused {
+    for (command, message) in refused {
         let output = lab.run(command);
         assert_eq!(output.status.code(), Some(2), "{command}");
-        assert!(stderr(&output).contains(told), "{}", stderr(&output));
+        assert!(stderr(&output).contains(message), "{}", stderr(&output));
     }
     assert_eq!(names(&lab.path("")), ["run"]);
 }

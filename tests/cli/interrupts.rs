@@ -41,13 +41,16 @@ fn the_final_evaluation_hears_and_says_how_far_it_is() {
     let mut child = lab.command(&format!("{long} --out run")).spawn().unwrap();
     for part in 0..2 {
         let output = lab.interrupted(child, newest);
-        let told = stderr(&output);
-        assert_eq!(output.status.code(), Some(130), "{told}");
-        assert!(told.contains("evaluating ") && told.contains(&format!("/{LONG}")), "{told}");
-        assert!(told.contains("note: stopping and saving"), "{told}");
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(said.contains("stopped before the final evaluation"), "{said}");
-        assert!(said.contains("lab resume run"), "{said}");
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(130), "{message}");
+        assert!(
+            message.contains("evaluating ") && message.contains(&format!("/{LONG}")),
+            "{message}"
+        );
+        assert!(message.contains("note: stopping and saving"), "{message}");
+        let outputs = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(outputs.contains("stopped before the final evaluation"), "{outputs}");
+        assert!(outputs.contains("lab resume run"), "{outputs}");
         assert_eq!(json(&lab.path("run/result.json"))["outcome"], "interrupted", "part {part}");
         child = lab.command("resume run").spawn().unwrap();
     }
@@ -77,8 +80,8 @@ fn scoring_says_how_far_it_is() {
     let lab = Lab::new();
     lab.ok(&format!("{SHORT} --out run"));
     let child = lab.command(&format!("eval run --episodes {LONG}")).spawn().unwrap();
-    let told = stderr(&lab.interrupted(child, "run/run.json"));
-    assert!(told.contains("evaluating ") && told.contains(&format!("/{LONG}")), "{told}");
+    let message = stderr(&lab.interrupted(child, "run/run.json"));
+    assert!(message.contains("evaluating ") && message.contains(&format!("/{LONG}")), "{message}");
 }
 
 /// The steps of actor-critic are five of each of eight environments.
@@ -87,7 +90,7 @@ fn a_run_that_is_done_says_so_again_and_how_to_go_on() {
     let lab = Lab::new();
     let command =
         "actor-critic --env catch --steps 101 --hidden 8 --eval-every 0 --test-episodes 9";
-    let told = lab.ok(&format!("{command} --out run"));
+    let message = lab.ok(&format!("{command} --out run"));
     let (result, drawn) = (json(&lab.path("run/result.json")), rows(&lab.path("run")));
     let steps = result["steps"].as_u64().unwrap();
     assert!(steps > 101, "{steps}");
@@ -96,7 +99,7 @@ fn a_run_that_is_done_says_so_again_and_how_to_go_on() {
         lost.iter().for_each(|name| fs::remove_file(lab.path("run").join(name)).unwrap());
         for command in ["resume run", "resume run --steps 101"] {
             let again = lab.ok(command);
-            assert_eq!(again.lines().next(), told.lines().next());
+            assert_eq!(again.lines().next(), message.lines().next());
             assert!(again.contains(&format!("finished after {steps} transitions")), "{again}");
             assert!(again.contains("lab resume run --steps "), "{again}");
         }

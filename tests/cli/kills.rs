@@ -78,12 +78,12 @@ impl Whole {
             entries.map(|entry| entry.file_name().into_string().unwrap()).collect::<Vec<_>>()
         };
         let after = |part| begun.elapsed() >= self.time * part / 1000;
-        let (ended, told) = (checkpoints.join(&last).exists(), run.join("result.json").exists());
+        let (ended, output) = (checkpoints.join(&last).exists(), run.join("result.json").exists());
         let due = || match moment {
             Moment::Any(part) => after(part),
             // A run that had come there before has to be read first.
             Moment::LastEvaluation if ended => after(150),
-            Moment::Figures if told => after(200),
+            Moment::Figures if output => after(200),
             Moment::Beginning => run.exists(),
             Moment::Save(after) => {
                 let (partial, whole): (Vec<_>, Vec<_>) =

@@ -100,9 +100,9 @@ fn rows(run: &Path) -> Vec<Value> {
 #[test]
 fn a_run_leaves_all_it_promises_and_tells_it() {
     let lab = Lab::new();
-    let told = lab.ok(SHORT);
-    assert!(told.starts_with("dqn on catch: return "), "{told}");
-    assert_eq!(told.lines().filter(|line| line.starts_with("  lab ")).count(), 3, "{told}");
+    let message = lab.ok(SHORT);
+    assert!(message.starts_with("dqn on catch: return "), "{message}");
+    assert_eq!(message.lines().filter(|line| line.starts_with("  lab ")).count(), 3, "{message}");
     let run = lab.path("runs/dqn-catch-s1");
     for file in ["run.json", "metrics.jsonl", "result.json", "curves.svg", "curves.png"] {
         assert!(fs::metadata(run.join(file)).unwrap().len() > 0, "{file}");
@@ -195,14 +195,14 @@ fn rows_that_are_lost_cost_no_run() {
     let (hash, all) = (lab.hash("run"), rows(&lab.path("run")));
     let metrics = lab.path("run/metrics.jsonl");
     let text = fs::read_to_string(&metrics).unwrap();
-    for kept in [2, 0] {
-        fs::write(&metrics, text.split_inclusive('\n').take(kept).collect::<String>()).unwrap();
+    for retained in [2, 0] {
+        fs::write(&metrics, text.split_inclusive('\n').take(retained).collect::<String>()).unwrap();
         let output = lab.run("resume run");
         assert!(output.status.success(), "{}", stderr(&output));
-        let note = format!("{} rows of metrics are lost", all.len() - kept);
-        assert!(kept == 0 || stderr(&output).contains(&note), "{}", stderr(&output));
+        let note = format!("{} rows of metrics are lost", all.len() - retained);
+        assert!(retained == 0 || stderr(&output).contains(&note), "{}", stderr(&output));
         assert_eq!(lab.hash("run"), hash);
-        assert_eq!(rows(&lab.path("run")), all[..kept]);
+        assert_eq!(rows(&lab.path("run")), all[..retained]);
     }
     lab.ok("resume run --steps 700 --quiet");
     assert!(rows(&lab.path("run")).iter().all(|row| row["step"].as_u64() > Some(600)));
@@ -234,12 +234,12 @@ fn a_loss_that_is_not_finite_stops_the_run_and_spares_the_checkpoint() {
     let args = "--steps 4000 --out run --optimizer sgd --loss mse --lr 1e9 --max-grad-norm 0";
     let output =
         lab.run(&SHORT.replace("--steps 600", args).replace("--warmup 100", "--warmup 310"));
-    let told = stderr(&output);
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("at step 3") && told.contains("--lr"), "{told}");
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("at step 3") && message.contains("--lr"), "{message}");
     assert!(
-        told.contains("the last good checkpoint is run/checkpoints/step-000000000300"),
-        "{told}"
+        message.contains("the last good checkpoint is run/checkpoints/step-000000000300"),
+        "{message}"
     );
     assert!(lab.path("run/checkpoints/step-000000000300/manifest.json").exists());
     assert!(!lab.path("run/result.json").exists());

@@ -45,8 +45,8 @@ fn shown(text: &str) -> (f64, f64) {
 }
 
 fn agrees(text: &str, number: &Value) -> bool {
-    let ((told, rounding), number) = (shown(text), number.as_f64().unwrap());
-    (told - number).abs() <= rounding
+    let ((message, rounding), number) = (shown(text), number.as_f64().unwrap());
+    (message - number).abs() <= rounding
 }
 
 #[test]
@@ -62,9 +62,9 @@ fn every_algorithm_tells_one_measure_and_its_own_first_value() {
     assert_eq!(named, listed);
     for args in ALL {
         let name = args.split(' ').next().unwrap();
-        let told = lab.ok(&format!("{args} --quiet --threads 1 --out {name}"));
+        let message = lab.ok(&format!("{args} --quiet --threads 1 --out {name}"));
         let result = json(&lab.path(name).join("result.json"));
-        let (objective, line) = (&result["objective"], told.lines().next().unwrap());
+        let (objective, line) = (&result["objective"], message.lines().next().unwrap());
         let measure = objective["measure"].as_str().unwrap();
         let found = &result["eval"][measure];
         let begins = format!("{name} on {}: {measure} ", result["subject"].as_str().unwrap());
@@ -93,12 +93,15 @@ fn every_algorithm_tells_one_measure_and_its_own_first_value() {
         let first = rows.iter().find_map(|row| row.get(&key)).unwrap();
         // One that is the last, too, or came to the same, is not told twice.
         match line.split_once("; the first evaluation gave ") {
-            Some((_, told_first)) => assert!(agrees(told_first, first), "{line}: {first}"),
+            Some((_, first_line)) => assert!(agrees(first_line, first), "{line}: {first}"),
             None => assert!(agrees(rest.split(' ').next().unwrap(), first), "{line}: {first}"),
         }
 
         // Something was learned, and the times are what they are called.
-        assert!(result["updates"].as_u64().unwrap() > 0 && !told.contains("no update"), "{told}");
+        assert!(
+            result["updates"].as_u64().unwrap() > 0 && !message.contains("no update"),
+            "{message}"
+        );
         let number = |value: &Value| value.as_f64().unwrap();
         let seconds = &result["seconds"];
         let [training, evaluation, figures] =
@@ -107,7 +110,7 @@ fn every_algorithm_tells_one_measure_and_its_own_first_value() {
         assert!((number(&result["steps_per_second"]) / rate - 1.0).abs() < 1e-9, "{result}");
         assert!(training > 0.0 && evaluation > 0.0 && figures > 0.0, "{seconds}");
         assert!(training + evaluation + figures <= number(&result["wall_seconds"]), "{result}");
-        assert!(!told.contains(" in 0s"), "{told}");
+        assert!(!message.contains(" in 0s"), "{message}");
     }
 }
 
@@ -124,10 +127,10 @@ fn who_learns_nothing_says_so_before_and_after() {
             if certain { "no update will be made: " } else { "it may be that no update is made: " };
         let warned = before.lines().find(|line| line.contains(warning));
         let warned = warned.unwrap_or_else(|| panic!("{args}: {before}"));
-        let told = after.lines().find(|line| line.starts_with("no update was made: "));
-        let told = told.unwrap_or_else(|| panic!("{args}: {after}"));
+        let message = after.lines().find(|line| line.starts_with("no update was made: "));
+        let message = message.unwrap_or_else(|| panic!("{args}: {after}"));
         for flag in flags.iter().chain(&["--steps"]) {
-            assert!(warned.contains(flag) && told.contains(flag), "{args}: {warned} {told}");
+            assert!(warned.contains(flag) && message.contains(flag), "{args}: {warned} {message}");
         }
         let result = json(&lab.path(&name).join("result.json"));
         assert_eq!(
@@ -250,11 +253,11 @@ fn returns_of_two_kinds_are_between_them() {
     let lab = Lab::new();
     // Balls are caught or missed: with 200 steps some of both, with 6,000 nearly all are caught.
     lab.ok("q-learning --env catch --steps 6000 --quiet --out caught");
-    let told = lab.ok("eval caught --episodes 2");
-    assert!(told.starts_with("return 1.00 (95 % between -0.32 and 1.00, n = 2)"), "{told}");
+    let message = lab.ok("eval caught --episodes 2");
+    assert!(message.starts_with("return 1.00 (95 % between -0.32 and 1.00, n = 2)"), "{message}");
     lab.ok("q-learning --env catch --steps 200 --quiet --out missed");
-    let told: Value = serde_json::from_str(&lab.ok("eval missed --episodes 3 --json")).unwrap();
-    let ends = &told["eval"]["return"]["ci95"];
+    let message: Value = serde_json::from_str(&lab.ok("eval missed --episodes 3 --json")).unwrap();
+    let ends = &message["eval"]["return"]["ci95"];
     let [low, high] = [0, 1].map(|end| ends[end].as_f64().unwrap());
-    assert!(-1.0 <= low && low < high && high <= 1.0, "{told}");
+    assert!(-1.0 <= low && low < high && high <= 1.0, "{message}");
 }

@@ -8,13 +8,13 @@ const STRIPES: &str = "vae --data stripes --side 4 --n-train 500 --n-test 100 --
 #[test]
 fn a_generative_model_is_trained_scored_and_drawn_from() {
     let lab = Lab::new();
-    let told = lab.ok(STRIPES);
-    assert!(told.starts_with("vae on stripes: elbo_nats -"), "{told}");
+    let message = lab.ok(STRIPES);
+    assert!(message.starts_with("vae on stripes: elbo_nats -"), "{message}");
     assert!(
-        told.contains("lab sample runs/vae-stripes-s1\n") && !told.contains("explor"),
-        "{told}"
+        message.contains("lab sample runs/vae-stripes-s1\n") && !message.contains("explor"),
+        "{message}"
     );
-    assert!(told.contains("lab eval runs/vae-stripes-s1 --samples 10000\n"), "{told}");
+    assert!(message.contains("lab eval runs/vae-stripes-s1 --samples 10000\n"), "{message}");
     let run = lab.path("runs/vae-stripes-s1");
     for figure in [
         "samples.png",
@@ -43,17 +43,17 @@ fn a_generative_model_is_trained_scored_and_drawn_from() {
     let (iwae, elbo) = (&bound["eval"]["iwae_nats"], &bound["eval"]["elbo_nats"]);
     assert_eq!((&bound["k"], &iwae["n"], &elbo["n"]), (&100.into(), &60.into(), &100.into()));
     assert!(lab.ok("eval runs/vae-stripes-s1 --k 100").contains("\niwae_nats -"));
-    let judged = lab.ok("eval runs/vae-stripes-s1 --samples 50 --json");
-    let judged: Value = serde_json::from_str(&judged).unwrap();
+    let evaluated = lab.ok("eval runs/vae-stripes-s1 --samples 50 --json");
+    let evaluated: Value = serde_json::from_str(&evaluated).unwrap();
     let [samples, test] =
-        ["", "_of_test"].map(|of| &judged["eval"][format!("nearest_train_mse{of}")]);
+        ["", "_of_test"].map(|of| &evaluated["eval"][format!("nearest_train_mse{of}")]);
     assert_eq!(
-        (&judged["samples"], &samples["n"], &test["n"]),
+        (&evaluated["samples"], &samples["n"], &test["n"]),
         (&50.into(), &50.into(), &100.into())
     );
     // All stripes there are have been trained on.
-    assert!(samples["mean"].as_f64() > Some(0.0) && test["mean"] == 0.0, "{judged}");
-    assert_eq!(judged["eval"]["elbo_nats"], result["eval"]["elbo_nats"]);
+    assert!(samples["mean"].as_f64() > Some(0.0) && test["mean"] == 0.0, "{evaluated}");
+    assert_eq!(evaluated["eval"]["elbo_nats"], result["eval"]["elbo_nats"]);
     let drawn = fs::read(run.join("samples.png")).unwrap();
     assert_eq!(lab.ok("sample runs/vae-stripes-s1 --n 100"), "runs/vae-stripes-s1/samples.png\n");
     assert_eq!(fs::read(run.join("samples.png")).unwrap(), drawn);
@@ -94,18 +94,18 @@ fn figures_are_the_same_whatever_the_threads_and_after_a_stop() {
 fn players_learn_points_and_images() {
     let lab = Lab::new();
     let small = "--steps 3200 --log-every 640 --eval-every 1280 --hidden 16 --latents 3";
-    let told = lab.ok(&format!("gan --data gaussians-8 --n-train 500 --n-test 100 {small}"));
-    assert!(told.starts_with("gan on gaussians-8: "), "{told}");
+    let message = lab.ok(&format!("gan --data gaussians-8 --n-train 500 --n-test 100 {small}"));
+    assert!(message.starts_with("gan on gaussians-8: "), "{message}");
     for next in ["sample", "eval"] {
-        assert!(told.contains(&format!("lab {next} runs/gan-gaussians-8-s1\n")), "{told}");
+        assert!(message.contains(&format!("lab {next} runs/gan-gaussians-8-s1\n")), "{message}");
     }
     let run = lab.path("runs/gan-gaussians-8-s1");
     for figure in ["plane.png", "samples.gif", "curves.png"] {
         assert!(image::open(run.join(figure)).unwrap().width() >= 160, "{figure}");
     }
     assert!(run.join("plane.svg").is_file() && !run.join("samples.png").exists());
-    let told = lab.ok("sample runs/gan-gaussians-8-s1 --n 7");
-    assert_eq!(told, "runs/gan-gaussians-8-s1/samples.csv\n");
+    let message = lab.ok("sample runs/gan-gaussians-8-s1 --n 7");
+    assert_eq!(message, "runs/gan-gaussians-8-s1/samples.csv\n");
     let table = fs::read_to_string(run.join("samples.csv")).unwrap();
     assert!(table.starts_with("x,y\n") && table.lines().count() == 8, "{table}");
 
@@ -116,8 +116,8 @@ fn players_learn_points_and_images() {
         stderr(&output)
     );
 
-    let told = "gan --data gaussians-8 --n-train 500 --n-test 100 --conditional --out told";
-    lab.ok(&format!("{told} {small}"));
+    let message = "gan --data gaussians-8 --n-train 500 --n-test 100 --conditional --out told";
+    lab.ok(&format!("{message} {small}"));
     lab.ok("sample told --label (2.00,0.00) --n 3");
     let table = fs::read_to_string(lab.path("told/samples.csv")).unwrap();
     assert!(table.starts_with("x,y\n") && table.lines().count() == 4, "{table}");
@@ -144,9 +144,12 @@ fn a_quantised_auto_encoder_is_trained_and_scored() {
     let lab = Lab::new();
     let args = "vq-vae --data stripes --side 4 --n-train 500 --n-test 100 --steps 640 --eval-every 320 \
                 --batch 64 --codes 32 --dims 4 --channels 8 --residual 1 --out quantised";
-    let told = lab.ok(args);
-    assert!(told.starts_with("vq-vae on stripes: reconstruction_nats "), "{told}");
-    assert!(told.contains("lab plot quantised\n") && !told.contains("lab sample"), "{told}");
+    let message = lab.ok(args);
+    assert!(message.starts_with("vq-vae on stripes: reconstruction_nats "), "{message}");
+    assert!(
+        message.contains("lab plot quantised\n") && !message.contains("lab sample"),
+        "{message}"
+    );
     let result = json(&lab.path("quantised/result.json"));
     let again: Value = serde_json::from_str(&lab.ok("eval quantised --json")).unwrap();
     assert_eq!(again["eval"], result["eval"]);
@@ -173,20 +176,23 @@ fn a_short_run_of_a_model_that_draws_slowly_draws_little() {
     // 4096 passes of half a million multiply-adds for one image: 2·10¹⁰ for a row.
     let sizes = "--n-train 50 --n-test 50 --hidden 64 --steps 1 --side 64 --direct false";
     let output = lab.run(&format!("made --data bars {sizes} --save-every 0 --quiet --out large"));
-    let told = stderr(&output);
-    assert!(output.status.success() && told.contains("note: samples.png is left out"), "{told}");
-    assert!(told.contains("`lab sample large` draws samples"), "{told}");
+    let message = stderr(&output);
+    assert!(
+        output.status.success() && message.contains("note: samples.png is left out"),
+        "{message}"
+    );
+    assert!(message.contains("`lab sample large` draws samples"), "{message}");
     assert!(!lab.path("large/samples.png").exists() && lab.path("large/receptive.png").exists());
 }
 
 #[test]
 fn a_model_that_draws_number_by_number_completes_and_takes_a_temperature() {
     let lab = Lab::new();
-    let told = lab.ok(
+    let message = lab.ok(
         "pixelcnn --data stripes --side 4 --n-train 200 --n-test 20 --steps 640 --log-every 320 \
          --eval-every 320 --save-every 0 --features 8 --blocks 1 --hidden 8 --out run",
     );
-    assert!(told.starts_with("pixelcnn on stripes: nll_nats "), "{told}");
+    assert!(message.starts_with("pixelcnn on stripes: nll_nats "), "{message}");
     for figure in ["samples.png", "completions.png", "receptive.png", "curves.png"] {
         assert!(image::open(lab.path("run").join(figure)).unwrap().width() > 30, "{figure}");
     }
@@ -216,9 +222,9 @@ fn a_model_that_draws_number_by_number_completes_and_takes_a_temperature() {
 #[test]
 fn a_plain_auto_encoder_has_nothing_to_draw_from() {
     let lab = Lab::new();
-    let told = lab.ok(&format!("{STRIPES} --objective reconstruction --out plain"));
-    assert!(told.starts_with("vae on stripes: reconstruction_nats "), "{told}");
-    assert!(!told.contains("lab sample") && told.contains("lab eval plain\n"), "{told}");
+    let message = lab.ok(&format!("{STRIPES} --objective reconstruction --out plain"));
+    assert!(message.starts_with("vae on stripes: reconstruction_nats "), "{message}");
+    assert!(!message.contains("lab sample") && message.contains("lab eval plain\n"), "{message}");
     let output = lab.run("sample plain");
     assert!(stderr(&output).contains("no distribution to draw from"), "{}", stderr(&output));
     assert_eq!(output.status.code(), Some(2));

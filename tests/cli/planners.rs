@@ -13,23 +13,26 @@ fn a_time_limit_is_named_grows_with_the_map_and_can_be_chosen() {
     map.replace_range(map.len() - 2..map.len() - 1, "G");
     fs::write(lab.path("lake.map"), map).unwrap();
     lab.ok(&format!("{LAKE} --map lake.map --time-limit 20 --out short"));
-    let told = lab.ok("eval short --episodes 20");
-    assert!(told.starts_with("return 0.00"), "{told}");
+    let message = lab.ok("eval short --episodes 20");
+    assert!(message.starts_with("return 0.00"), "{message}");
     let named = "20 of 20 episodes were cut off by the time limit of 20 steps; a run with a larger \
                  --time-limit lets them go on";
-    assert!(told.contains(named), "{told}");
-    let told: Value = serde_json::from_str(&lab.ok("eval short --episodes 20 --json")).unwrap();
-    assert_eq!(told["cut_off"], 20);
+    assert!(message.contains(named), "{message}");
+    let message: Value = serde_json::from_str(&lab.ok("eval short --episodes 20 --json")).unwrap();
+    assert_eq!(message["cut_off"], 20);
     lab.ok(&format!("{LAKE} --map lake.map --time-limit 5000 --out long"));
-    let told = lab.ok("eval long --episodes 20");
-    assert!(told.starts_with("return 1.00") && !told.contains("cut off"), "{told}");
+    let message = lab.ok("eval long --episodes 20");
+    assert!(message.starts_with("return 1.00") && !message.contains("cut off"), "{message}");
     // Learners that are scored by episodes say so when they have learned.
-    let told = lab
+    let message = lab
         .ok("q-learning --env frozen-lake --map lake.map --time-limit 20 --steps 2000 --quiet \
          --test-episodes 20 --out learned");
-    assert!(told.contains("cut off by the time limit of 20 steps; a run with a larger"), "{told}");
-    let told = lab.ok("ppo --env pendulum --steps 100 --quiet --test-episodes 2 --out swung");
-    assert!(!told.contains("cut off"), "{told}");
+    assert!(
+        message.contains("cut off by the time limit of 20 steps; a run with a larger"),
+        "{message}"
+    );
+    let message = lab.ok("ppo --env pendulum --steps 100 --quiet --test-episodes 2 --out swung");
+    assert!(!message.contains("cut off"), "{message}");
     let limit = |options: &[(&str, &str)]| {
         let options = options.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value)));
         let entry = lab::registry::envs().iter().find(|entry| entry.name == "frozen-lake").unwrap();
@@ -41,9 +44,9 @@ fn a_time_limit_is_named_grows_with_the_map_and_can_be_chosen() {
     assert_eq!(limit(&[("map", "8x8")]), Some(100));
     assert_eq!(limit(&[("map", own.as_str())]), Some(400));
     let output = lab.run(&format!("{LAKE} --time-limit 0"));
-    let told = stderr(&output);
-    assert_eq!(output.status.code(), Some(2), "{told}");
-    assert!(told.contains("--time-limit 0: a whole number above 0 is expected"), "{told}");
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains("--time-limit 0: a whole number above 0 is expected"), "{message}");
 }
 
 #[test]
@@ -55,9 +58,9 @@ fn rewards_that_cannot_be_played_are_named() {
         fs::write(lab.path("huge.map"), map).unwrap();
         let output =
             lab.run("value-iteration --env gridworld --map huge.map --discount 0.9 --quiet");
-        let told = stderr(&output);
-        assert_eq!(output.status.code(), Some(2), "{told}");
-        assert!(told.contains(words) && !told.contains("--lr"), "{told}");
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(message.contains(words) && !message.contains("--lr"), "{message}");
     }
     fs::write(lab.path("large.map"), "S.\n1e38 .").unwrap();
     lab.ok("value-iteration --env gridworld --map large.map --discount 0.9 --quiet --out large");
@@ -69,12 +72,15 @@ fn a_plan_too_short_to_converge_is_told() {
     let lab = Lab::new();
     let lake = "--env frozen-lake --gamma 0.99 --quiet";
     for planner in ["value-iteration", "q-iteration", "policy-evaluation", "policy-iteration"] {
-        let told = lab.ok(&format!("{planner} {lake} --steps 1 --out {planner}"));
+        let message = lab.ok(&format!("{planner} {lake} --steps 1 --out {planner}"));
         let named = ", not converged: values still change; saved to";
-        assert!(told.contains(named), "{planner}: {told}");
-        let told = lab.ok(&format!("resume {planner} --quiet --steps 5000"));
-        assert!(told.contains("converged after") && !told.contains("not converged"), "{told}");
+        assert!(message.contains(named), "{planner}: {message}");
+        let message = lab.ok(&format!("resume {planner} --quiet --steps 5000"));
+        assert!(
+            message.contains("converged after") && !message.contains("not converged"),
+            "{message}"
+        );
     }
-    let told = lab.ok("q-learning --env frozen-lake --steps 100 --quiet --out learned");
-    assert!(!told.contains("converged"), "{told}");
+    let message = lab.ok("q-learning --env frozen-lake --steps 100 --quiet --out learned");
+    assert!(!message.contains("converged"), "{message}");
 }

@@ -18,9 +18,9 @@ fn a_learning_rate_of_0_is_refused_by_every_algorithm_that_has_one() {
         {
             let flag = format!("--{}", name.replace('_', "-"));
             let output = lab.run(&format!("{} {subject} {flag} 0", algorithm.name));
-            let told = stderr(&output);
-            assert_eq!(output.status.code(), Some(2), "{} {flag}: {told}", algorithm.name);
-            assert!(told.contains(&flag), "{told}");
+            let message = stderr(&output);
+            assert_eq!(output.status.code(), Some(2), "{} {flag}: {message}", algorithm.name);
+            assert!(message.contains(&flag), "{message}");
             refused.push(algorithm.name);
         }
     }
@@ -247,8 +247,8 @@ fn other_hyper_parameters_are_listed_and_refused() {
     assert!(stderr(&output).contains("go on with `lab resume run`"), "{}", stderr(&output));
     assert_eq!(fs::read(lab.path("run/run.json")).unwrap(), before);
     // Options after a hyper-parameter count as well, and what makes no sense is refused.
-    let told = lab.ok("resume run --batch 8 --gamma 0.99 --steps 700 --quiet --json");
-    assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["steps"], 700);
+    let message = lab.ok("resume run --batch 8 --gamma 0.99 --steps 700 --quiet --json");
+    assert_eq!(serde_json::from_str::<Value>(&message).unwrap()["steps"], 700);
     assert_eq!(json(&lab.path("run/run.json"))["config"]["steps"], 700);
     for (args, sentence) in [
         ("resume run --batch 8 --out elsewhere", "--out: a run that is resumed stays"),
@@ -276,9 +276,12 @@ fn a_checkpoint_of_another_run_is_used_by_nothing() {
     let pixels = "--data stripes --side 4 --n-train 50 --n-test 50 --steps 64 --quiet --out";
     lab.ok(&format!("made {pixels} made --hidden 4"));
     let refused = |args: &str, difference: &str| {
-        let (output, told) = (lab.run(args), stderr(&lab.run(args)));
-        assert_eq!(output.status.code(), Some(1), "{args}: {told}");
-        assert!(told.contains(difference) && told.contains("belong together"), "{args}: {told}");
+        let (output, message) = (lab.run(args), stderr(&lab.run(args)));
+        assert_eq!(output.status.code(), Some(1), "{args}: {message}");
+        assert!(
+            message.contains(difference) && message.contains("belong together"),
+            "{args}: {message}"
+        );
     };
     let edit = |run: &str, from: &str, to: &str| {
         let path = lab.path(run).join("run.json");
@@ -327,11 +330,11 @@ fn environments_take_their_options_as_flags() {
 fn output_is_plain_where_it_is_no_terminal() {
     let lab = Lab::new();
     let output = lab.run(SHORT);
-    let told = stderr(&output);
-    assert!(!told.contains('\x1b') && !told.contains('\r'), "{told}");
-    assert_eq!(told.lines().count(), 7, "{told}");
-    assert!(told.starts_with("dqn on catch, seed 1, on cpu with --threads "), "{told}");
-    assert!(told.contains("\n100/600 transitions  "), "{told}");
+    let message = stderr(&output);
+    assert!(!message.contains('\x1b') && !message.contains('\r'), "{message}");
+    assert_eq!(message.lines().count(), 7, "{message}");
+    assert!(message.starts_with("dqn on catch, seed 1, on cpu with --threads "), "{message}");
+    assert!(message.contains("\n100/600 transitions  "), "{message}");
     assert!(stderr(&lab.run(&format!("{SHORT} --quiet"))).is_empty());
 }
 
@@ -395,14 +398,14 @@ fn runs_are_listed_with_their_settings_and_scores() {
         ));
     }
     fs::create_dir(lab.path("runs/no-run")).unwrap();
-    let told = lab.ok("runs --show alpha,slippery");
+    let message = lab.ok("runs --show alpha,slippery");
     let rows: Vec<Vec<_>> =
-        told.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
-    assert_eq!(rows.len(), 3, "{told}");
+        message.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
+    assert_eq!(rows.len(), 3, "{message}");
     assert_eq!(rows[0][..4], ["run", "algorithm", "subject", "seed"]);
     let of = |row: &Vec<&str>| [row[1], row[3], row[4], row[5], row[6], row[8], row[9]].join(" ");
-    assert_eq!(of(&rows[1]), "q-learning 1 300 finished return 0.1 true", "{told}");
-    assert_eq!(of(&rows[2]), "q-learning 2 300 finished return 0.5 true", "{told}");
+    assert_eq!(of(&rows[1]), "q-learning 1 300 finished return 0.1 true", "{message}");
+    assert_eq!(of(&rows[2]), "q-learning 2 300 finished return 0.5 true", "{message}");
     let json: Value = serde_json::from_str(&lab.ok("runs --json")).unwrap();
     assert_eq!(json["runs"][1]["seed"], 2);
     assert_eq!(lab.run("runs nowhere").status.code(), Some(1));
@@ -431,8 +434,11 @@ fn a_preset_and_the_options_of_an_environment_are_shown_in_full() {
     let lab = Lab::new();
     let preset = lab.ok("list presets dqn-catch");
     assert!(preset.starts_with("# ") && preset.contains("env = \"catch\""), "{preset}");
-    let told = lab.ok("list envs garnet");
-    assert!(told.contains("--branching 3") && told.contains("Number of states that an"), "{told}");
+    let message = lab.ok("list envs garnet");
+    assert!(
+        message.contains("--branching 3") && message.contains("Number of states that an"),
+        "{message}"
+    );
     assert_eq!(lab.run("list presets dqn-catsh").status.code(), Some(2));
     assert_eq!(lab.run("list algorithms dqn").status.code(), Some(2));
 }
@@ -460,10 +466,10 @@ fn a_map_may_begin_with_an_exit_that_costs_and_goes_with_no_layout() {
         command.args(options.split_whitespace()).args(["--map", "-1 S 1"]).output().unwrap()
     };
     let solved = solve("--out run");
-    let told = String::from_utf8_lossy(&solved.stdout).into_owned();
-    assert!(told.starts_with("value-iteration on gridworld: value_start 0.5"), "{told}");
+    let message = String::from_utf8_lossy(&solved.stdout).into_owned();
+    assert!(message.starts_with("value-iteration on gridworld: value_start 0.5"), "{message}");
     let refused = solve("--layout cliff");
     assert_eq!(refused.status.code(), Some(2));
-    let told = stderr(&refused);
-    assert!(told.contains("--layout") && told.contains("give one of them"), "{told}");
+    let message = stderr(&refused);
+    assert!(message.contains("--layout") && message.contains("give one of them"), "{message}");
 }

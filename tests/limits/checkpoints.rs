@@ -52,9 +52,9 @@ fn train(folder: &Folder, command: &str) -> PathBuf {
     let none = ["value", "policy", "q-iteration", "td", "mc-prediction"];
     let plays = !command.contains("--data") && !none.iter().any(|name| command.starts_with(name));
     let episodes = if plays { " --test-episodes 1" } else { "" };
-    let told = folder
+    let output = folder
         .run(&format!("{command} --save-every {}{episodes} --out run", (steps / 3).max(1)), 60);
-    assert_eq!(told.code, Some(0), "{command}: {}", told.text);
+    assert_eq!(output.code, Some(0), "{command}: {}", output.text);
     let mut saved: Vec<_> = fs::read_dir(folder.path("run/checkpoints"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -145,11 +145,11 @@ fn sweep(command: &str, some: impl Fn(usize) -> bool) -> [usize; 2] {
     let folder = Folder::new();
     let newest = train(&folder, command);
     let (mut tried, mut passed) = (0, 0);
-    let kept = folder.path("kept");
+    let retained = folder.path("kept");
     let copy = |from: &Path, to: &Path| {
         assert!(Command::new("cp").arg("-r").args([from, to]).status().unwrap().success())
     };
-    copy(&folder.path("run"), &kept);
+    copy(&folder.path("run"), &retained);
     let mut files: Vec<_> = fs::read_dir(&newest)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -172,20 +172,20 @@ fn sweep(command: &str, some: impl Fn(usize) -> bool) -> [usize; 2] {
             }
             put(&newest, file, &change);
             let steps: u64 = newest.file_name().unwrap().to_str().unwrap()[5..].parse().unwrap();
-            let told = folder.run(&format!("resume run --steps {}", steps + steps / 2 + 1), 20);
+            let output = folder.run(&format!("resume run --steps {}", steps + steps / 2 + 1), 20);
             let what = || {
                 format!(
                     "{command}: {file} {}: {}",
                     String::from_utf8_lossy(&change[..change.len().min(200)]),
-                    told.text
+                    output.text
                 )
             };
-            assert!(told.code.is_some(), "{} hung", what());
-            assert_ne!(told.code, Some(2), "{}", what());
+            assert!(output.code.is_some(), "{} hung", what());
+            assert_ne!(output.code, Some(2), "{}", what());
             tried += 1;
-            passed += usize::from(told.text.contains("falling back to"));
+            passed += usize::from(output.text.contains("falling back to"));
             fs::remove_dir_all(folder.path("run")).unwrap();
-            copy(&kept, &folder.path("run"));
+            copy(&retained, &folder.path("run"));
         }
     }
     println!("{command}: {tried} changes, {passed} passed over");

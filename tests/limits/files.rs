@@ -18,9 +18,9 @@ fn strange(folder: &Folder) -> Vec<(String, &'static str)> {
 }
 
 fn refused(folder: &Folder, args: &str, why: &str) {
-    let told = folder.run(args, 10);
-    assert!(matches!(told.code, Some(1 | 2)), "{args}: {:?} {}", told.code, told.text);
-    assert!(told.text.contains(why), "{args}: {}", told.text);
+    let output = folder.run(args, 10);
+    assert!(matches!(output.code, Some(1 | 2)), "{args}: {:?} {}", output.code, output.text);
+    assert!(output.text.contains(why), "{args}: {}", output.text);
 }
 
 #[test]
@@ -47,12 +47,12 @@ fn what_a_run_holds_is_read_where_it_is_a_file() {
         for (file, args) in
             [("run.json", "eval run"), ("metrics.jsonl", "plot run"), ("run.json", "resume run")]
         {
-            let (file, kept) = (folder.path(&format!("run/{file}")), folder.path("kept"));
-            fs::rename(&file, &kept).unwrap();
+            let (file, retained) = (folder.path(&format!("run/{file}")), folder.path("kept"));
+            fs::rename(&file, &retained).unwrap();
             std::os::unix::fs::symlink(folder.0.path().join(&path), &file).unwrap();
             refused(&folder, args, why);
             fs::remove_file(&file).unwrap();
-            fs::rename(&kept, &file).unwrap();
+            fs::rename(&retained, &file).unwrap();
         }
     }
     assert_eq!(folder.run("resume run", 20).code, Some(0));
@@ -82,9 +82,9 @@ fn a_manifest_names_files_of_its_directory_alone() {
         let text = sound.replacen("\"seen.json\"", &format!("{name:?}"), 1);
         assert_ne!(text, sound);
         fs::write(&manifest, text).unwrap();
-        let told = folder.run("resume run", 10);
-        assert_eq!(told.code, Some(0), "{name}: {}", told.text);
-        assert!(told.text.contains("falling back to"), "{name}: {}", told.text);
+        let output = folder.run("resume run", 10);
+        assert_eq!(output.code, Some(0), "{name}: {}", output.text);
+        assert!(output.text.contains("falling back to"), "{name}: {}", output.text);
         // It has trained from the older one, and saved a sound one again.
         assert!(fs::read_to_string(&manifest).unwrap().contains("seen.json"), "{name}");
         for (made, how) in [("pipe", "mkfifo"), ("folder.d", "mkdir")] {

@@ -18,7 +18,7 @@ const ADDRESSES: u64 = 1 << 20;
 struct Folder(tempfile::TempDir);
 
 /// Exit code and output of a run.
-struct Told {
+struct CommandOutput {
     /// The exit code; `None` where it was still at work when its time was up.
     code: Option<i32>,
     /// Standard error.
@@ -35,7 +35,7 @@ impl Folder {
     }
 
     /// Runs `lab ARGS`; an end by a signal fails.
-    fn run(&self, args: &str, seconds: u64) -> Told {
+    fn run(&self, args: &str, seconds: u64) -> CommandOutput {
         let (lab, out) = (env!("CARGO_BIN_EXE_lab"), self.path("stderr"));
         let limited = format!("ulimit -v {ADDRESSES}; exec {lab} {args} --threads 1 --quiet");
         let limited = match args.split(' ').next() {
@@ -68,6 +68,6 @@ impl Folder {
         let text = String::from_utf8_lossy(&fs::read(&out).unwrap()).into_owned();
         assert!(!text.contains("panicked"), "{args}: {text}");
         assert!(code.is_none_or(|code| (0..=2).contains(&code)), "{args}: {code:?} {text}");
-        Told { code, text }
+        CommandOutput { code, text }
     }
 }

@@ -24,12 +24,12 @@ fn a_number_too_large_gets_the_memory_that_it_would_need() {
         "vq-vae --data stripes --channels 4096",
         "gan --data gaussians-8 --hidden 16384",
     ] {
-        let told = folder.run(args, 20);
+        let output = folder.run(args, 20);
         let (flag, value) = flag_of(args);
-        assert_eq!(told.code, Some(2), "{args}: {}", told.text);
-        assert!(told.text.contains(&format!("--{flag} {value}")), "{args}: {}", told.text);
-        assert!(told.text.contains("of memory, and "), "{args}: {}", told.text);
-        assert_eq!(told.text.lines().count(), 1, "{args}: {}", told.text);
+        assert_eq!(output.code, Some(2), "{args}: {}", output.text);
+        assert!(output.text.contains(&format!("--{flag} {value}")), "{args}: {}", output.text);
+        assert!(output.text.contains("of memory, and "), "{args}: {}", output.text);
+        assert_eq!(output.text.lines().count(), 1, "{args}: {}", output.text);
     }
     assert_eq!(fs::read_dir(folder.0.path()).unwrap().count(), 1, "something was left behind");
 }
@@ -58,21 +58,21 @@ fn every_number_may_be_as_large_as_it_likes() {
             let begun = Instant::now();
             // Work that was asked for may take its time.
             let long = LONG.iter().any(|word| flag.ends_with(word));
-            let told = folder.run(&args, if long { 3 } else { 60 });
+            let output = folder.run(&args, if long { 3 } else { 60 });
             n += 1;
-            assert!(told.code.is_some() || long, "{args} went on");
-            let named = told.code != Some(2) || told.text.contains(&format!("--{flag}"));
-            assert!(named || told.text.contains(&key), "{args}: {}", told.text);
-            assert!(told.code != Some(1), "{args}: {}", told.text);
+            assert!(output.code.is_some() || long, "{args} went on");
+            let named = output.code != Some(2) || output.text.contains(&format!("--{flag}"));
+            assert!(named || output.text.contains(&key), "{args}: {}", output.text);
+            assert!(output.code != Some(1), "{args}: {}", output.text);
             println!(
                 "{:?} {:.1} s {args}: {}",
-                told.code,
+                output.code,
                 begun.elapsed().as_secs_f64(),
-                told.text.trim()
+                output.text.trim()
             );
             // The largest that is permitted comes next.
             let most =
-                told.text.split("between ").nth(1).and_then(|text| text.split(" and ").nth(1));
+                output.text.split("between ").nth(1).and_then(|text| text.split(" and ").nth(1));
             if let Some(most) = most.map(|most| most.split_whitespace().next().unwrap().to_owned())
                 && most.parse::<u64>().is_ok()
                 && largest.is_none()

@@ -18,23 +18,23 @@ const ABANDONED: Duration = Duration::from_secs(3600);
 /// # Errors
 /// Names the file; what was there before is then still there. A directory, a pipe, a disk.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    let told = || format!("cannot write {}", path.display());
-    let target = target(path).with_context(told)?;
+    let message = || format!("cannot write {}", path.display());
+    let target = target(path).with_context(message)?;
     let kind = match fs::symlink_metadata(&target) {
         Err(error) if error.kind() == ErrorKind::NotFound => None,
-        found => Some(found.with_context(told)?.file_type()),
+        found => Some(found.with_context(message)?.file_type()),
     };
     match kind {
-        None => replace(&target, bytes).with_context(told),
-        Some(kind) if kind.is_file() => replace(&target, bytes).with_context(told),
+        None => replace(&target, bytes).with_context(message),
+        Some(kind) if kind.is_file() => replace(&target, bytes).with_context(message),
         Some(kind) if kind.is_dir() => {
-            bail!("{}: it is a directory; give the name of a file", told())
+            bail!("{}: it is a directory; give the name of a file", message())
         }
         Some(kind) if is_stream_device(kind) => {
             let write = || File::options().write(true).open(&target)?.write_all(bytes);
-            write().with_context(told)
+            write().with_context(message)
         }
-        Some(_) => bail!("{}: it is no file, and is left as it is; give another name", told()),
+        Some(_) => bail!("{}: it is no file, and is left as it is; give another name", message()),
     }
 }
 
@@ -141,8 +141,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let refused = |path: &Path, why: &str| {
             let error = format!("{:#}", write_atomic(path, b"new").unwrap_err());
-            let told = format!("cannot write {}: ", path.display());
-            assert!(error.starts_with(&told) && error.contains(why), "{error}");
+            let message = format!("cannot write {}: ", path.display());
+            assert!(error.starts_with(&message) && error.contains(why), "{error}");
             assert!(!error.contains(".partial"), "{error}");
         };
         let inner = dir.path().join("result.json");

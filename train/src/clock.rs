@@ -1,5 +1,5 @@
 //! The loop's own memory: steps, rows, seconds, scores.
-use crate::{Direction, Evaluation, Objective, Outcome, Plan, Seconds};
+use crate::{Direction, Evaluation, Objective, Plan, RunOutcome, Seconds};
 use serde::{Deserialize, Serialize};
 
 /// The loop's own memory, saved beside the learner's.
@@ -78,17 +78,17 @@ impl Clock {
     }
 
     /// Why training is over, from what a checkpoint holds: a resumed run ends where it ended.
-    pub(crate) fn ended(&self, plan: &Plan) -> Option<Outcome> {
+    pub(crate) fn ended(&self, plan: &Plan) -> Option<RunOutcome> {
         let score = self.last.filter(|(step, _)| *step == self.step).map(|(_, score)| score);
         let direction = self.objective.as_ref().map_or(Direction::Maximise, |of| of.direction);
         let target = plan.target.map(|target| direction.score(target));
         let reached = score.zip(target).is_some_and(|(score, target)| score >= target);
         let waited = |patience| score.is_some() && self.evals_since_best >= patience;
         match () {
-            () if reached => Some(Outcome::TargetReached),
-            () if self.converged => Some(Outcome::Converged),
-            () if plan.patience.is_some_and(waited) => Some(Outcome::Stalled),
-            () if self.step >= plan.steps => Some(Outcome::Finished),
+            () if reached => Some(RunOutcome::TargetReached),
+            () if self.converged => Some(RunOutcome::Converged),
+            () if plan.patience.is_some_and(waited) => Some(RunOutcome::Stalled),
+            () if self.step >= plan.steps => Some(RunOutcome::Finished),
             () => None,
         }
     }

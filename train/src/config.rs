@@ -39,13 +39,14 @@ impl ConfigChanged {
             entries.map(|(key, value)| (renamed(key), value)).collect::<BTreeMap<_, _>>()
         });
         let keys: BTreeSet<_> = now.keys().chain(saved.keys()).collect();
-        let told = |value: Option<&&Value>| value.map_or("absent".to_owned(), ToString::to_string);
+        let message =
+            |value: Option<&&Value>| value.map_or("absent".to_owned(), ToString::to_string);
         let differences =
             keys.into_iter().filter(|key| now.get(*key) != saved.get(*key)).map(|key| {
                 format!(
                     "  {key}: {} when started, {} now",
-                    told(saved.get(key)),
-                    told(now.get(key))
+                    message(saved.get(key)),
+                    message(now.get(key))
                 )
             });
         let differences: Vec<_> = differences.collect();
@@ -68,10 +69,10 @@ mod tests {
             assert!(check_learning_rate(lr_end, lr_steps, before).is_ok());
         }
         for (lr_steps, before) in [(0, 0), (500, 500)] {
-            let told = check_learning_rate(0.0, lr_steps, before).unwrap_err().to_string();
+            let message = check_learning_rate(0.0, lr_steps, before).unwrap_err().to_string();
             let begins =
                 format!("--lr-end 0: with --lr-steps {lr_steps} the learning rate is 0 from");
-            assert!(told.starts_with(&begins), "{told}");
+            assert!(message.starts_with(&begins), "{message}");
         }
     }
 
@@ -79,8 +80,10 @@ mod tests {
     fn lists_what_differs() {
         let (saved, now) =
             (serde_json::json!({"a": 1, "b": 2}), serde_json::json!({"a": 1, "c": 3}));
-        let told = ConfigChanged::check(&saved, &now).unwrap_err().to_string();
-        assert!(told.contains("  b: 2 when started, absent now\n  c: absent when started, 3 now"));
+        let message = ConfigChanged::check(&saved, &now).unwrap_err().to_string();
+        assert!(
+            message.contains("  b: 2 when started, absent now\n  c: absent when started, 3 now")
+        );
         assert!(ConfigChanged::check(&saved, &saved).is_ok());
     }
 

@@ -113,8 +113,8 @@ mod tests {
         assert_eq!((nats.value(), nats.score(), nats.measures.len()), (3.0, -3.0, 2));
         let again = nats.clone().with([("nats".to_owned(), Measure::single(5.0))]);
         assert_eq!(again, nats);
-        let told = serde_json::to_string(&nats.objective).unwrap();
-        assert_eq!(told, r#"{"measure":"nats","direction":"minimise"}"#);
+        let message = serde_json::to_string(&nats.objective).unwrap();
+        assert_eq!(message, r#"{"measure":"nats","direction":"minimise"}"#);
         let ret = Evaluation::maximise("return", Measure::single(-3.0));
         assert_eq!((ret.value(), ret.score()), (-3.0, -3.0));
         assert_eq!(Direction::Minimise.score(Direction::Minimise.score(7.0)), 7.0);

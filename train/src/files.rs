@@ -66,13 +66,13 @@ mod tests {
         let path = dir.path().join("map");
         fs::write(&path, b"S . 1").unwrap();
         assert_eq!(read_file(&path, 5).unwrap(), b"S . 1");
-        let told = |path: &Path, limit| format!("{:#}", read_file(path, limit).unwrap_err());
-        assert!(told(&path, 4).ends_with("map is longer than 4 bytes"));
-        assert!(told(dir.path(), 5).ends_with("it is a directory"));
-        assert!(told(&dir.path().join("none"), 5).contains("none: No such file"));
+        let message = |path: &Path, limit| format!("{:#}", read_file(path, limit).unwrap_err());
+        assert!(message(&path, 4).ends_with("map is longer than 4 bytes"));
+        assert!(message(dir.path(), 5).ends_with("it is a directory"));
+        assert!(message(&dir.path().join("none"), 5).contains("none: No such file"));
         // Lengths of devices are 0, and reading this one never ends.
         #[cfg(unix)]
-        assert!(told(Path::new("/dev/zero"), 5).contains("/dev/zero: it is not a regular file"));
+        assert!(message(Path::new("/dev/zero"), 5).contains("/dev/zero: it is not a regular file"));
     }
 
     #[test]
@@ -82,10 +82,10 @@ mod tests {
         fs::write(&path, "\u{feff}S . 1").unwrap();
         assert_eq!(read_text(&path).unwrap(), "S . 1");
         fs::write(&path, b"S \xff 1").unwrap();
-        let told = read_text(&path).unwrap_err().to_string();
-        assert!(told.contains("map is not text in UTF-8, from byte 3 on"), "{told}");
+        let message = read_text(&path).unwrap_err().to_string();
+        assert!(message.contains("map is not text in UTF-8, from byte 3 on"), "{message}");
         fs::write(&path, b"\xff\xfeS\0 \0").unwrap();
-        let told = read_text(&path).unwrap_err().to_string();
-        assert!(told.contains("map is in UTF-16; save it as UTF-8"), "{told}");
+        let message = read_text(&path).unwrap_err().to_string();
+        assert!(message.contains("map is in UTF-16; save it as UTF-8"), "{message}");
     }
 }

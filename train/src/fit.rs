@@ -1,6 +1,6 @@
 //! The loop.
 use crate::part::Part;
-use crate::{Interrupted, Learner, Outcome, Plan, Progress, Report, Run, Split, pulse};
+use crate::{Interrupted, Learner, Plan, Progress, Report, Run, RunOutcome, Split, pulse};
 use anyhow::Result;
 
 /// Trains `learner` until the plan, the learner or the user says stop (see [`pulse::hearing`]), from the
@@ -15,16 +15,16 @@ pub fn fit(learner: &mut dyn Learner, plan: &Plan, run: &mut Run) -> Result<Repo
     let mut outcome = train(&mut part, learner)?;
     part.save(learner)?;
     let mut evaluation = None;
-    if outcome != Outcome::Interrupted {
+    if outcome != RunOutcome::Interrupted {
         // Saved before: a run that goes on from here has this row only where it falls due.
         part.write_row()?;
         evaluation = part.evaluation(learner, Split::Test)?;
         if evaluation.is_none() {
-            outcome = Outcome::Interrupted;
+            outcome = RunOutcome::Interrupted;
         }
     }
     let no_update = match (outcome, part.clock.updates) {
-        (Outcome::Converged, _) => None,
+        (RunOutcome::Converged, _) => None,
         (_, Some(0)) => Some(learner.first_update().why_none(plan.steps)),
         _ => None,
     };
@@ -47,11 +47,11 @@ pub fn fit(learner: &mut dyn Learner, plan: &Plan, run: &mut Run) -> Result<Repo
 }
 
 /// Steps, evaluates, logs and saves as the plan says, until the end.
-fn train(part: &mut Part<'_>, learner: &mut dyn Learner) -> Result<Outcome> {
+fn train(part: &mut Part<'_>, learner: &mut dyn Learner) -> Result<RunOutcome> {
     // Before all else: what follows may hang on it.
     if part.clock.unevaluated {
         if !evaluate(part, learner)? {
-            return Ok(Outcome::Interrupted);
+            return Ok(RunOutcome::Interrupted);
         }
         part.write_row()?;
         part.mark_best()?;
@@ -85,7 +85,7 @@ fn train(part: &mut Part<'_>, learner: &mut dyn Learner) -> Result<Outcome> {
         let evaluated = due(part.plan.eval_every) || part.clock.converged;
         part.clock.unevaluated = evaluated;
         if evaluated && !evaluate(part, learner)? {
-            return Ok(Outcome::Interrupted);
+            return Ok(RunOutcome::Interrupted);
         }
         if evaluated || due(part.plan.log_every) {
             part.write_row()?;

@@ -116,8 +116,8 @@ mod tests {
     fn who_waits_for_more_than_there_is_learns_nothing() {
         // Four at a time, an update with the 20th: a plan of 17 comes to 20 as well.
         let first = FirstUpdate::at(20, 4, "it waits (--warmup)".to_owned());
-        let told = "no update will be made: it waits (--warmup); give more --steps than 16, or less of these";
-        assert_eq!(first.warning(16).as_deref(), Some(told));
+        let message = "no update will be made: it waits (--warmup); give more --steps than 16, or less of these";
+        assert_eq!(first.warning(16).as_deref(), Some(message));
         assert_eq!(first.warning(17), None);
         let unsure = FirstUpdate { earliest: 3, latest: 9, ..first };
         assert!(

@@ -44,7 +44,7 @@ pub use params::{
 };
 pub use plan::{Plan, Run};
 pub use pulse::Interrupted;
-pub use report::{Diverged, Outcome, Report};
+pub use report::{Diverged, Report, RunOutcome};
 pub use rng::{Rng, stream};
 pub use run_dir::{RunDir, RunInfo};
 pub use schedule::Linear;

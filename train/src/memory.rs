@@ -91,9 +91,9 @@ impl Memory {
         let others =
             with.iter().map(|(name, value)| format!(" --{} {value}", name.replace('_', "-")));
         let others: String = others.collect();
-        let told =
+        let message =
             if with.is_empty() { value.to_string() } else { format!("{value} with{others}") };
-        self.part(name, told, factors);
+        self.part(name, message, factors);
     }
 
     /// Bytes in all.
@@ -113,7 +113,7 @@ impl Memory {
         let largest = self.parts.iter().rev().max_by_key(|part| part.bytes);
         match largest {
             Some(Part { name, value, .. }) if bytes > u128::from(available) => {
-                let (needed, available) = (told(bytes), told(available.into()));
+                let (needed, available) = (message(bytes), message(available.into()));
                 let sentence = format!(
                     "this takes {needed} of memory, and {available} are free; give a smaller number"
                 );
@@ -125,7 +125,7 @@ impl Memory {
 }
 
 /// Bytes in the unit that suits them.
-fn told(bytes: u128) -> String {
+fn message(bytes: u128) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     let mut number = bytes as f64 / 1024.0;
     for unit in UNITS {
@@ -166,8 +166,8 @@ mod tests {
         let mut memory = Memory::default();
         memory.part("states", u64::MAX, [usize::MAX; 5]);
         memory.part("actions", 3, [3]);
-        let told = memory.check_against(u64::MAX).unwrap_err().to_string();
-        assert!(told.contains("more than 1024 EiB of memory"), "{told}");
+        let message = memory.check_against(u64::MAX).unwrap_err().to_string();
+        assert!(message.contains("more than 1024 EiB of memory"), "{message}");
     }
 
     #[test]
@@ -175,7 +175,7 @@ mod tests {
         for (bytes, expected) in
             [(512, "0.5 KiB"), (3 << 20, "3.0 MiB"), (5 << 29, "2.5 GiB"), (1 << 60, "1.0 EiB")]
         {
-            assert_eq!(told(bytes), expected);
+            assert_eq!(message(bytes), expected);
         }
     }
 

@@ -2,8 +2,8 @@
 use crate::clock::Clock;
 use crate::seconds::Lap;
 use crate::{
-    Checkpoint, Checkpoints, Diverged, Evaluation, Interrupted, Learner, Log, NotFinite, Outcome,
-    Plan, Progress, Row, Run, Scope, Split, pulse, rate,
+    Checkpoint, Checkpoints, Diverged, Evaluation, Interrupted, Learner, Log, NotFinite, Plan,
+    Progress, Row, Run, RunOutcome, Scope, Split, pulse, rate,
 };
 use anyhow::Result;
 use std::path::PathBuf;
@@ -85,9 +85,9 @@ impl<'a> Part<'a> {
         }
     }
 
-    pub(crate) fn interrupted(&mut self) -> Outcome {
+    pub(crate) fn interrupted(&mut self) -> RunOutcome {
         self.run.sinks.iter_mut().for_each(|sink| sink.note("stopping and saving"));
-        Outcome::Interrupted
+        RunOutcome::Interrupted
     }
 
     pub(crate) fn mark_best(&self) -> Result<()> {
@@ -127,8 +127,8 @@ impl<'a> Part<'a> {
     /// A step may fail because its loss was not finite: then that is what to tell.
     pub(crate) fn failed(&self, error: anyhow::Error) -> Result<Progress> {
         self.check_finite()?;
-        let kept = crate::report::kept(self.newest().as_deref());
-        Err(error.context(format!("step {} failed ({kept})", self.clock.step)))
+        let fallback = crate::report::fallback(self.newest().as_deref());
+        Err(error.context(format!("step {} failed ({fallback})", self.clock.step)))
     }
 
     fn diverged(&self, what: String) -> anyhow::Error {

@@ -106,7 +106,7 @@ pub struct Listener(Vec<Stop>);
 ///
 /// # Errors
 /// [`Interrupted`] where the user wants to stop.
-pub fn apart<T: Send + 'static>(
+pub fn background<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Interrupted> {
     if AROUND.with_borrow(|around| around.stops.is_empty()) {
@@ -146,9 +146,9 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     #[derive(Default, Clone)]
-    struct Told(Rc<RefCell<Vec<String>>>);
+    struct Recorded(Rc<RefCell<Vec<String>>>);
 
-    impl Sink for Told {
+    impl Sink for Recorded {
         fn row(&mut self, _: &crate::Row) -> anyhow::Result<()> {
             Ok(())
         }
@@ -160,13 +160,13 @@ mod tests {
 
     #[test]
     fn work_that_cannot_ask_is_left_alone() {
-        assert_eq!(apart(|| 7), Ok(7));
-        assert_eq!(hearing(|| false, || apart(|| 7)), Ok(7));
+        assert_eq!(background(|| 7), Ok(7));
+        assert_eq!(hearing(|| false, || background(|| 7)), Ok(7));
         let endless = || loop {
             std::thread::park();
         };
-        assert_eq!(hearing(|| true, || apart::<()>(endless)), Err(Interrupted));
-        let panics = || hearing(|| false, || apart::<()>(|| panic!("of its own")));
+        assert_eq!(hearing(|| true, || background::<()>(endless)), Err(Interrupted));
+        let panics = || hearing(|| false, || background::<()>(|| panic!("of its own")));
         assert!(std::panic::catch_unwind(panics).is_err());
     }
 
@@ -177,8 +177,8 @@ mod tests {
             let flag = Arc::clone(flag);
             move || flag.load(Ordering::Relaxed)
         };
-        let told = Told::default();
-        let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(told.clone())];
+        let message = Recorded::default();
+        let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(message.clone())];
         assert_eq!(progress("nobody", 1, 2), Ok(()));
         hearing(flag(&outer), || {
             telling(&mut sinks, || {
@@ -197,7 +197,7 @@ mod tests {
             });
         });
         assert!(!stopped());
-        assert_eq!(*told.0.borrow(), ["evaluating 1/2", "evaluating 2/2"]);
+        assert_eq!(*message.0.borrow(), ["evaluating 1/2", "evaluating 2/2"]);
         assert_eq!(sinks.len(), 1);
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 /// Why training ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum RunOutcome {
     /// The plan's steps are done.
     Finished,
     /// The learner said that further steps would change nothing.
@@ -23,7 +23,7 @@ pub enum Outcome {
 #[derive(Debug, Clone)]
 pub struct Report {
     /// Why it ended.
-    pub outcome: Outcome,
+    pub outcome: RunOutcome,
     /// A learner that converges had not yet converged.
     pub not_converged: bool,
     /// Units trained, in all parts of the run together.
@@ -60,24 +60,24 @@ impl Report {
 /// The loss or the parameters are no longer finite numbers.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{what} at step {step}: training diverged ({kept}). A smaller learning rate (--lr) usually helps, or \
+    "{what} at step {step}: training diverged ({fallback}). A smaller learning rate (--lr) usually helps, or \
      clipping the gradient (--max-grad-norm) where the algorithm has it; start again with one of them"
 )]
 pub struct Diverged {
     step: u64,
     what: String,
-    kept: String,
+    fallback: String,
 }
 
 impl Diverged {
     /// `what` was found broken at `step`; `newest` is the checkpoint before it.
     pub(crate) fn new(step: u64, what: String, newest: Option<&Path>) -> Self {
-        Self { step, what, kept: kept(newest) }
+        Self { step, what, fallback: fallback(newest) }
     }
 }
 
 /// Sentence about the checkpoint to go back to.
-pub(crate) fn kept(newest: Option<&Path>) -> String {
+pub(crate) fn fallback(newest: Option<&Path>) -> String {
     newest.map_or("nothing was saved before".to_owned(), |dir| {
         format!("the last good checkpoint is {}", dir.display())
     })

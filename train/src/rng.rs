@@ -24,8 +24,8 @@ mod tests {
     #[test]
     fn values_are_stable() {
         let mut rng = stream(1, "replay");
-        let drawn = [rng.next_u64(), rng.next_u64()];
-        assert_eq!(drawn, [9738054657546865697, 10360784747108272363]);
+        let sampled = [rng.next_u64(), rng.next_u64()];
+        assert_eq!(sampled, [9738054657546865697, 10360784747108272363]);
     }
 
     #[test]

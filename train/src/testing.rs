@@ -1,7 +1,7 @@
 //! Requirements on every learner, as functions its tests call, and a learner that only counts.
 use crate::{
-    Checkpoint, Checkpoints, Evaluation, Learner, Log, MODEL, Measure, Outcome, Plan, Progress,
-    Report, Rng, Row, Run, Sink, Split, fit, pulse, stream,
+    Checkpoint, Checkpoints, Evaluation, Learner, Log, MODEL, Measure, Plan, Progress, Report, Rng,
+    Row, Run, RunOutcome, Sink, Split, fit, pulse, stream,
 };
 use anyhow::{Context as _, Result, ensure};
 use candle_core::{Device, Tensor, Var};
@@ -56,7 +56,7 @@ pub fn interrupting_changes_nothing(
     dir: &Path,
 ) -> Result<()> {
     // The same number of questions whatever the answers are, up to the last one.
-    let part = |stop_at: u64, dir: Option<&Path>, rows: &Rows| {
+    let part = |stop_at: u64, dir: Option<&Path>, rows: &Recorder| {
         let asked = Arc::new(AtomicU64::new(0));
         let questions = Arc::clone(&asked);
         let stopped = move || questions.fetch_add(1, Ordering::Relaxed) + 1 >= stop_at;
@@ -65,14 +65,17 @@ pub fn interrupting_changes_nothing(
         let report = pulse::hearing(stopped, || fit(make()?.as_mut(), plan, &mut run));
         report.map(|report| (report, asked.load(Ordering::Relaxed)))
     };
-    let rows = Rows::default();
+    let rows = Recorder::default();
     let (report, asked) = part(u64::MAX, None, &rows)?;
     let whole = (report, rows.taken());
     let moments = (1..=moments).map(|moment| (asked * moment / moments).max(1));
     for at in moments.collect::<BTreeSet<_>>() {
-        let (dir, rows) = (dir.join(at.to_string()), Rows::default());
+        let (dir, rows) = (dir.join(at.to_string()), Recorder::default());
         let (stopped, _) = part(at, Some(&dir), &rows)?;
-        ensure!(stopped.outcome == Outcome::Interrupted, "question {at} of {asked} was not heard");
+        ensure!(
+            stopped.outcome == RunOutcome::Interrupted,
+            "question {at} of {asked} was not heard"
+        );
         ensure!(stopped.evaluation.is_none(), "what was interrupted is no evaluation");
         let (report, _) = part(u64::MAX, Some(&dir), &rows)?;
         same(&whole, &(report, rows.taken()))
@@ -87,7 +90,7 @@ pub fn interrupting_changes_nothing(
 /// # Errors
 /// Errors of training.
 pub fn trained(make: Make<'_>, stops: &[u64], dir: Option<&Path>) -> Result<(Report, Vec<Row>)> {
-    let rows = Rows::default();
+    let rows = Recorder::default();
     let mut report = Err(anyhow::anyhow!("no stops were given"));
     let last = stops.last().copied().unwrap_or_default();
     for &steps in stops {
@@ -107,16 +110,16 @@ fn same(a: &(Report, Vec<Row>), b: &(Report, Vec<Row>)) -> Result<()> {
 
 /// Keeps rows in memory, without those metrics that tell time.
 #[derive(Debug, Default, Clone)]
-pub struct Rows(pub Arc<Mutex<Vec<Row>>>);
+pub struct Recorder(pub Arc<Mutex<Vec<Row>>>);
 
-impl Rows {
+impl Recorder {
     /// Those that have come.
     fn taken(&self) -> Vec<Row> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-impl Sink for Rows {
+impl Sink for Recorder {
     fn begin(&mut self, _: u64, _: u64, rows: u64) -> Result<u64> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).truncate(rows as usize);
         Ok(rows)
@@ -181,9 +184,9 @@ impl Learner for Counter {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
         self.count += self.behaviour.stride;
         let reached = |step: Option<u64>| step.is_some_and(|step| self.count >= step);
-        let drawn: f32 =
+        let sampled: f32 =
             if reached(self.behaviour.spoils_at) { f32::NAN } else { self.rng.random() };
-        self.sum.set(&(self.sum.as_tensor() + f64::from(drawn))?)?;
+        self.sum.set(&(self.sum.as_tensor() + f64::from(sampled))?)?;
         let loss = if reached(self.behaviour.breaks_at) { f32::NAN } else { self.count as f32 };
         log.tensor("train/loss", &Tensor::new(loss, &Device::Cpu)?)?;
         Ok(if reached(self.behaviour.converges_at) {

@@ -6,7 +6,7 @@ use candle_core::Var;
 use envs::{CartPole, Catch, End, FrozenLake, FrozenLakeConfig, Mdp, MdpEnv, Pendulum};
 use std::sync::Arc;
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
-use train::{Outcome, Plan, Run, fit, stream};
+use train::{Plan, Run, RunOutcome, fit, stream};
 
 fn catch(config: ActorCriticConfig) -> Result<ActorCritic> {
     ActorCritic::new(Box::new(|| Box::new(Catch::default())), config, 1, &Device::Cpu)
@@ -40,14 +40,14 @@ fn all_actions_at_once_are_the_mean_over_those_that_may_be_drawn() {
     let logits = Var::new(&[[0.3f64, -0.6, 1.0], [0.0, 2f64.ln(), 0.0]], &Device::Cpu).unwrap();
     let q = Var::new(&[[1.0f64, -2.0, 0.5], [4.0, 8.0, -4.0]], &Device::Cpu).unwrap();
     let policy = || Categorical::new(&logits).unwrap();
-    let at_once = all_actions_loss(&Policy::Categorical(policy()), &q).unwrap();
-    let drawn = (0..9u32).map(|i| {
+    let at_once = all_actions_loss(&ActionDistribution::Categorical(policy()), &q).unwrap();
+    let sampled = (0..9u32).map(|i| {
         let actions = Tensor::new(&[i / 3, i % 3], &Device::Cpu).unwrap();
         let log_probs = policy().log_prob(&actions).unwrap();
         let probability = log_probs.sum_all().unwrap().exp().unwrap().detach();
         (policy_loss(&log_probs, &select(&q, &actions).unwrap()).unwrap() * probability).unwrap()
     });
-    let drawn = drawn.reduce(|a, b| (a + b).unwrap()).unwrap();
+    let sampled = sampled.reduce(|a, b| (a + b).unwrap()).unwrap();
     let gradients = at_once.backward().unwrap();
     assert!(gradients.get(&q).is_none(), "the critic does not learn from the policy's loss");
     let flat = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f64>().unwrap();
@@ -55,7 +55,7 @@ fn all_actions_at_once_are_the_mean_over_those_that_may_be_drawn() {
     // −½·π(a|s)·(Q(s, a) − V(s)) with π = (¼, ½, ¼), V = 4 in the second state.
     let expected = [0.0, -1.0, 1.0];
     assert!(slopes[3..].iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{slopes:?}");
-    let mean = flat(drawn.backward().unwrap().get(&logits).unwrap());
+    let mean = flat(sampled.backward().unwrap().get(&logits).unwrap());
     assert!(slopes.iter().zip(&mean).all(|(a, b)| (a - b).abs() < 1e-12), "{slopes:?} {mean:?}");
 }
 
@@ -156,7 +156,7 @@ fn catches_every_ball() {
         let mut agent = catch(config).unwrap();
         let plan = Plan { eval_every: 5_000, target: Some(1.0), ..plan(300_000) };
         let report = fit(&mut agent, &plan, &mut Run::default()).unwrap();
-        assert_eq!(report.outcome, Outcome::TargetReached, "{critic:?}");
+        assert_eq!(report.outcome, RunOutcome::TargetReached, "{critic:?}");
         assert!(report.evaluation.unwrap().value() > 0.95, "{critic:?}");
     }
 }
@@ -169,7 +169,7 @@ fn a_critic_of_all_actions_balances_the_pole() {
     let mut agent = ActorCritic::new(make, config, 1, &Device::Cpu).unwrap();
     let plan = Plan { eval_every: 20_000, target: Some(450.0), ..plan(300_000) };
     let report = fit(&mut agent, &plan, &mut Run::default()).unwrap();
-    assert_eq!(report.outcome, Outcome::TargetReached);
+    assert_eq!(report.outcome, RunOutcome::TargetReached);
     assert!(report.evaluation.unwrap().value() > 400.0);
 }
 

@@ -3,7 +3,7 @@ use super::*;
 use envs::{CartPole, Catch, Env, GridConfig, GridWorld, Layout, Mdp, MdpEnv, Pendulum, Reward};
 use std::sync::Arc;
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
-use train::{Outcome, Plan, Run, fit};
+use train::{Plan, Run, RunOutcome, fit};
 
 fn catch(config: DqnConfig) -> Result<Dqn> {
     Dqn::new(Box::new(|| Box::new(Catch::default())), config, 1, &Device::Cpu)
@@ -101,7 +101,7 @@ fn epsilon_and_the_learning_rate_follow_their_schedules() {
     (0..100).for_each(|_| _ = agent.step(&mut log).unwrap());
     // From 1 to 0.05 over 200: 0.525 half-way.
     assert!((agent.epsilon() - 0.525).abs() < 1e-9);
-    while agent.seen < 200 {
+    while agent.n_transitions < 200 {
         agent.step(&mut log).unwrap();
     }
     assert_eq!(agent.epsilon(), 0.05);
@@ -163,7 +163,7 @@ fn catches_every_ball() {
     let mut agent = catch(DqnConfig::default()).unwrap();
     let plan = Plan { eval_every: 1_000, target: Some(1.0), ..plan(20_000) };
     let report = fit(&mut agent, &plan, &mut Run::default()).unwrap();
-    assert_eq!(report.outcome, Outcome::TargetReached);
+    assert_eq!(report.outcome, RunOutcome::TargetReached);
     assert!(report.evaluation.unwrap().value() > 0.95);
 }
 

@@ -62,10 +62,12 @@ impl Head {
     ///
     /// # Errors
     /// If the shape is another.
-    pub fn policy(&self, outputs: &Tensor) -> Result<Policy> {
+    pub fn policy(&self, outputs: &Tensor) -> Result<ActionDistribution> {
         Ok(match self {
-            Self::Categorical { .. } => Policy::Categorical(Categorical::new(outputs)?),
-            Self::Gaussian { log_std } => Policy::Gaussian(Gaussian::new(outputs, log_std)?),
+            Self::Categorical { .. } => ActionDistribution::Categorical(Categorical::new(outputs)?),
+            Self::Gaussian { log_std } => {
+                ActionDistribution::Gaussian(Gaussian::new(outputs, log_std)?)
+            }
         })
     }
 
@@ -130,14 +132,14 @@ impl Head {
 }
 
 /// Distributions over actions, one for each of B states.
-pub enum Policy {
+pub enum ActionDistribution {
     /// Over numbered actions.
     Categorical(Categorical),
     /// Over vectors.
     Gaussian(Gaussian),
 }
 
-impl Policy {
+impl ActionDistribution {
     /// log π(a|s), a density where actions are vectors, of `actions` `[B, W]`: `[B]`.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
 //! Policy and critic networks of policy-gradient learners.
-use crate::on_policy::heads::{Head, Policy};
+use crate::on_policy::heads::{ActionDistribution, Head};
 use candle_core::{Module, Result, Tensor, bail};
 use envs::Spec;
 use nn::{Activation, Conv2d, Conv2dConfig, Flatten, Frozen, Layer, Linear, Params, Sequential};
@@ -101,7 +101,7 @@ impl<N: Module> ActorCriticNet<N> {
     ///
     /// # Errors
     /// Errors of the layers.
-    pub fn forward(&self, obs: &Tensor) -> Result<(Policy, Tensor)> {
+    pub fn forward(&self, obs: &Tensor) -> Result<(ActionDistribution, Tensor)> {
         let features = self.trunk.forward(obs)?;
         let policy = self.head.policy(&self.policy.forward(&features)?)?;
         Ok((policy, self.critic.forward(&features)?))
@@ -225,7 +225,7 @@ mod tests {
                 assert_eq!(bits(&frozen.outputs(&obs).unwrap()), bits(&logits));
                 let (frozen_policy, frozen_values) = frozen.forward(&obs).unwrap();
                 assert_eq!(bits(&frozen_values), bits(&values));
-                let entropy = |policy: &Policy| policy.entropy().unwrap();
+                let entropy = |policy: &ActionDistribution| policy.entropy().unwrap();
                 let bits = |t: &Tensor| t.to_vec1::<f32>().unwrap();
                 assert_eq!(bits(&entropy(&frozen_policy)), bits(&entropy(&policy)));
                 assert!(entropy(&policy).track_op() && !entropy(&frozen_policy).track_op());

@@ -49,24 +49,27 @@ impl Scaler {
         }
     }
 
-    /// Scales `obs` into `seen`, both `[rows, obs_len]`.
-    pub(crate) fn obs(&self, obs: &[f32], seen: &mut [f32]) {
+    /// Scales `obs` into `observed`, both `[rows, obs_len]`.
+    pub(crate) fn obs(&self, obs: &[f32], observed: &mut [f32]) {
         match &self.obs {
-            Some(norm) => norm.apply(obs, seen),
+            Some(norm) => norm.apply(obs, observed),
             None => {
                 let clip = self.clip_obs;
-                seen.iter_mut().zip(obs).for_each(|(seen, obs)| *seen = obs.clamp(-clip, clip));
+                observed
+                    .iter_mut()
+                    .zip(obs)
+                    .for_each(|(observed, obs)| *observed = obs.clamp(-clip, clip));
             }
         }
     }
 
-    /// Scales the transition of copy `copy`, whose observation was scaled to `seen`, `[obs_len]`; its reward
+    /// Scales the transition of copy `copy`, whose observation was scaled to `observed`, `[obs_len]`; its reward
     /// updates the statistics.
     pub(crate) fn transition<'a>(
         &'a mut self,
         transition: Transition<'a>,
         copy: usize,
-        seen: &'a [f32],
+        observed: &'a [f32],
     ) -> Transition<'a> {
         let reward = match &mut self.reward {
             Some(norm) => {
@@ -81,7 +84,7 @@ impl Scaler {
             self.obs(transition.next_obs, &mut last);
             self.last = last;
         }
-        Transition { obs: seen, reward, next_obs: &self.last, ..transition }
+        Transition { obs: observed, reward, next_obs: &self.last, ..transition }
     }
 
     /// Saves or loads the statistics. A policy can't act without those of observations, so they are part of
@@ -123,10 +126,10 @@ mod tests {
         gamma: 0.5,
     };
 
-    fn seen(scaler: &Scaler, obs: &[f32]) -> Vec<f32> {
-        let mut seen = vec![f32::NAN; obs.len()];
-        scaler.obs(obs, &mut seen);
-        seen
+    fn observed(scaler: &Scaler, obs: &[f32]) -> Vec<f32> {
+        let mut observed = vec![f32::NAN; obs.len()];
+        scaler.obs(obs, &mut observed);
+        observed
     }
 
     /// First number, reward and last number of a scaled transition to `next_obs`.
@@ -145,14 +148,14 @@ mod tests {
     fn nothing_is_done_unasked() {
         let mut scaler = Scaler::new(RAW, 1, 1);
         scaler.update(&[5.0, 9.0]);
-        assert_eq!(seen(&scaler, &[-3.0, 1e30]), [-3.0, 1e30]);
+        assert_eq!(observed(&scaler, &[-3.0, 1e30]), [-3.0, 1e30]);
         assert_eq!(learned(&mut scaler, -1e30, 4.0, End::Truncated), [7.0, -1e30, 4.0]);
     }
 
     #[test]
     fn clipped_without_being_normalised() {
         let mut scaler = Scaler::new(Scaling { clip_obs: 2.0, clip_reward: 1.0, ..RAW }, 1, 1);
-        assert_eq!(seen(&scaler, &[-3.0, 1.5]), [-2.0, 1.5]);
+        assert_eq!(observed(&scaler, &[-3.0, 1.5]), [-2.0, 1.5]);
         assert_eq!(learned(&mut scaler, -4.0, 5.0, End::Truncated), [7.0, -1.0, 2.0]);
     }
 
@@ -174,6 +177,6 @@ mod tests {
             let learned = learned(&mut scaler, r, next_obs, End::Truncated);
             assert_eq!(learned, [7.0, reward.apply(r), expected(&obs, next_obs)]);
         }
-        assert_eq!(seen(&scaler, &[2.5, 60.0]), [expected(&obs, 2.5), 1.5]);
+        assert_eq!(observed(&scaler, &[2.5, 60.0]), [expected(&obs, 2.5), 1.5]);
     }
 }

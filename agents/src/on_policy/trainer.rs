@@ -1,7 +1,7 @@
 //! Shared machinery of actor-critic learners: networks, collector, and the gradient step on
 //! L = L_π + c_v·L_v − c_e·mean H(π(·|s)).
 use super::collector::Collector;
-use super::heads::Policy;
+use super::heads::ActionDistribution;
 use super::nets::{ActorCriticNet, Shape, Sharing};
 use super::scaling::Scaling;
 use crate::actions::{ActionBatch, Mode, discrete_actions};
@@ -100,7 +100,7 @@ impl OnPolicyTrainer {
         &mut self,
         policy_loss: &Tensor,
         value_loss: &Tensor,
-        policy: &Policy,
+        policy: &ActionDistribution,
         log: &mut Log,
     ) -> Result<()> {
         let Setup { lr, lr_end, lr_steps, value_coef, entropy_coef, .. } = self.setup;
@@ -130,7 +130,7 @@ impl OnPolicyTrainer {
     }
 
     /// The policy for observations one after the other, B of them.
-    pub(crate) fn policy(&self, obs: &[f32]) -> Result<Policy> {
+    pub(crate) fn policy(&self, obs: &[f32]) -> Result<ActionDistribution> {
         Ok(self.frozen.head.policy(&self.frozen.outputs(&self.collector.tensor(obs)?)?)?)
     }
 
@@ -189,7 +189,10 @@ impl OnPolicyTrainer {
 
 /// V(s) `[B]` from a critic's outputs: themselves where they are `[B, 1]`, or Σₐ π(a|s)·Q(s, a) where it
 /// is `[B, A]`.
-pub(crate) fn state_values(policy: &Policy, critic: &Tensor) -> candle_core::Result<Tensor> {
+pub(crate) fn state_values(
+    policy: &ActionDistribution,
+    critic: &Tensor,
+) -> candle_core::Result<Tensor> {
     match critic.dim(1)? {
         1 => critic.squeeze(1),
         _ => policy.expected(critic),

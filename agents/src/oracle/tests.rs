@@ -12,7 +12,7 @@ fn a_policy_that_draws_its_actions_draws_them_here_too() {
     let observed = observed(Box::new(agent()), Some(&*mdp), Discount::Own, 1).unwrap();
     let mut obs = vec![0.0; mdp.n_states()];
     obs[mdp.starts()[0].0] = 1.0;
-    let drawn = |agent: &dyn Agent| {
+    let sampled = |agent: &dyn Agent| {
         let (mut rngs, mut action) = ([stream(1, "test")], ActionBatch::Discrete(Vec::new()));
         let mut draw = |_| {
             action.choose(agent, &obs, &mut rngs).unwrap();
@@ -20,8 +20,8 @@ fn a_policy_that_draws_its_actions_draws_them_here_too() {
         };
         (0..50).map(&mut draw).collect::<Vec<_>>()
     };
-    let actions = drawn(observed.learner());
-    assert_eq!(actions, drawn(&agent()));
+    let actions = sampled(observed.learner());
+    assert_eq!(actions, sampled(&agent()));
     assert!(actions.iter().any(|action| *action != actions[0]), "{actions:?}");
 }
 

@@ -6,7 +6,7 @@ use candle_core::{DType, Var};
 use envs::{Breakout, CartPole, Catch, Pendulum};
 use nn::gradcheck::gradcheck;
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
-use train::{Outcome, Plan, Run, fit};
+use train::{Plan, Run, RunOutcome, fit};
 
 fn catch(config: PpoConfig) -> Result<Ppo> {
     Ppo::new(Box::new(|| Box::new(Catch::default())), config, 1, &Device::Cpu)
@@ -185,7 +185,7 @@ fn catches_every_ball() {
     let mut agent = catch(config).unwrap();
     let plan = Plan { eval_every: 2_000, target: Some(1.0), ..plan(60_000) };
     let report = fit(&mut agent, &plan, &mut Run::default()).unwrap();
-    assert_eq!(report.outcome, Outcome::TargetReached);
+    assert_eq!(report.outcome, RunOutcome::TargetReached);
     assert!(report.evaluation.unwrap().value() > 0.95);
 }
 
@@ -200,7 +200,7 @@ fn a_pendulum_is_swung_up() {
     let plan = Plan { eval_every: 10_240, target: Some(-400.0), ..plan(200_000) };
     let report = fit(&mut agent, &plan, &mut Run::default()).unwrap();
     // Hanging still costs about 1200.
-    assert_eq!(report.outcome, Outcome::TargetReached);
+    assert_eq!(report.outcome, RunOutcome::TargetReached);
     assert!(report.evaluation.unwrap().value() > -400.0);
 }
 

@@ -6,7 +6,7 @@ use candle_core::Var;
 use envs::End::{Not, Terminated, Truncated};
 use envs::{Bandit, BanditConfig, CartPole, Catch, Pendulum};
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
-use train::{Outcome, Plan, Run, fit};
+use train::{Plan, Run, RunOutcome, fit};
 
 fn catch(config: ReinforceConfig) -> Result<Reinforce> {
     Reinforce::new(Box::new(|| Box::new(Catch::default())), config, 1, &Device::Cpu)
@@ -202,7 +202,7 @@ fn catches_every_ball() {
         let mut agent = catch(ReinforceConfig { baseline, ..ReinforceConfig::default() }).unwrap();
         let plan = Plan { eval_every: 2_000, target: Some(1.0), ..plan(100_000) };
         let report = fit(&mut agent, &plan, &mut Run::default()).unwrap();
-        assert_eq!(report.outcome, Outcome::TargetReached, "{baseline:?}");
+        assert_eq!(report.outcome, RunOutcome::TargetReached, "{baseline:?}");
         assert!(report.evaluation.unwrap().value() > 0.95, "{baseline:?}");
     }
 }

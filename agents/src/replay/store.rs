@@ -6,10 +6,10 @@ use envs::{Element, Spec};
 pub(super) struct Store {
     /// Floats in an observation.
     obs_len: usize,
-    rows: Rows,
+    rows: Storage,
 }
 
-enum Rows {
+enum Storage {
     /// The 64 observations' elements of a word, lowest bit first.
     Bits(Vec<u64>),
     Bytes(Vec<u8>),
@@ -20,9 +20,9 @@ impl Store {
     pub(super) fn new(capacity: usize, spec: &Spec) -> Self {
         let obs_len = spec.obs_len();
         let rows = match spec.element {
-            Element::Bit => Rows::Bits(vec![0; capacity * obs_len.div_ceil(64)]),
-            Element::Byte => Rows::Bytes(vec![0; capacity * obs_len]),
-            Element::Float => Rows::Floats(vec![0.0; capacity * obs_len]),
+            Element::Bit => Storage::Bits(vec![0; capacity * obs_len.div_ceil(64)]),
+            Element::Byte => Storage::Bytes(vec![0; capacity * obs_len]),
+            Element::Float => Storage::Floats(vec![0.0; capacity * obs_len]),
         };
         Self { obs_len, rows }
     }
@@ -30,18 +30,18 @@ impl Store {
     pub(super) fn write(&mut self, row: usize, obs: &[f32]) {
         let (n, words) = (self.obs_len, self.obs_len.div_ceil(64));
         match &mut self.rows {
-            Rows::Bits(rows) => {
+            Storage::Bits(rows) => {
                 for (word, bits) in rows[row * words..][..words].iter_mut().zip(obs.chunks(64)) {
                     *word =
                         bits.iter().rev().fold(0, |word, &bit| word << 1 | u64::from(bit != 0.0));
                 }
             }
-            Rows::Bytes(rows) => {
+            Storage::Bytes(rows) => {
                 for (to, &value) in rows[row * n..][..n].iter_mut().zip(obs) {
                     *to = value as u8;
                 }
             }
-            Rows::Floats(rows) => rows[row * n..][..n].copy_from_slice(obs),
+            Storage::Floats(rows) => rows[row * n..][..n].copy_from_slice(obs),
         }
     }
 
@@ -50,19 +50,19 @@ impl Store {
         let (n, words) = (self.obs_len, self.obs_len.div_ceil(64));
         for (to, &row) in to.chunks_exact_mut(n).zip(rows) {
             match &self.rows {
-                Rows::Bits(from) => {
+                Storage::Bits(from) => {
                     for (to, &word) in to.chunks_mut(64).zip(&from[row * words..][..words]) {
                         for (i, to) in to.iter_mut().enumerate() {
                             *to = (word >> i & 1) as f32;
                         }
                     }
                 }
-                Rows::Bytes(from) => {
+                Storage::Bytes(from) => {
                     for (to, &value) in to.iter_mut().zip(&from[row * n..][..n]) {
                         *to = f32::from(value);
                     }
                 }
-                Rows::Floats(from) => to.copy_from_slice(&from[row * n..][..n]),
+                Storage::Floats(from) => to.copy_from_slice(&from[row * n..][..n]),
             }
         }
     }
@@ -70,8 +70,8 @@ impl Store {
     /// The numbers of the first `len` rows, where they may be NaN or infinite.
     pub(super) fn floats(&self, len: usize) -> &[f32] {
         match &self.rows {
-            Rows::Floats(rows) => &rows[..len * self.obs_len],
-            Rows::Bits(_) | Rows::Bytes(_) => &[],
+            Storage::Floats(rows) => &rows[..len * self.obs_len],
+            Storage::Bits(_) | Storage::Bytes(_) => &[],
         }
     }
 
@@ -79,9 +79,9 @@ impl Store {
     pub(super) fn bytes(&mut self, len: usize) -> &mut [u8] {
         let (n, words) = (self.obs_len, self.obs_len.div_ceil(64));
         match &mut self.rows {
-            Rows::Bits(rows) => cast_slice_mut(&mut rows[..len * words]),
-            Rows::Bytes(rows) => &mut rows[..len * n],
-            Rows::Floats(rows) => cast_slice_mut(&mut rows[..len * n]),
+            Storage::Bits(rows) => cast_slice_mut(&mut rows[..len * words]),
+            Storage::Bytes(rows) => &mut rows[..len * n],
+            Storage::Floats(rows) => cast_slice_mut(&mut rows[..len * n]),
         }
     }
 }

@@ -56,15 +56,15 @@ fn every_element_type_comes_back_exactly_from_the_newest() {
         let obs = batch.obs.tensor().to_vec2::<f32>().unwrap();
         let next_obs = batch.next_obs.tensor().to_vec2::<f32>().unwrap();
         let actions = batch.actions.tensor().to_vec1::<u32>().unwrap();
-        let mut drawn: Vec<_> = rewards.iter().map(|reward| *reward as usize).collect();
-        for (row, &i) in drawn.iter().enumerate() {
+        let mut sampled: Vec<_> = rewards.iter().map(|reward| *reward as usize).collect();
+        for (row, &i) in sampled.iter().enumerate() {
             assert_eq!(obs[row], obs_of(i));
             assert_eq!(next_obs[row], obs_of(i + 1));
             assert_eq!(actions[row] as usize, i % 2);
         }
-        drawn.sort_unstable();
-        drawn.dedup();
-        assert_eq!(drawn, (15..25).collect::<Vec<_>>());
+        sampled.sort_unstable();
+        sampled.dedup();
+        assert_eq!(sampled, (15..25).collect::<Vec<_>>());
     }
 }
 
@@ -93,7 +93,7 @@ fn a_saved_replay_samples_the_same() {
     let mut other = Replay::new(10, &spec).unwrap();
     let mut checkpoint = Checkpoint::open(&path, train::Scope::All).unwrap();
     other.state("replay", 2, &mut checkpoint).unwrap();
-    let drawn = |replay: &Replay| {
+    let sampled = |replay: &Replay| {
         let mut batch = Batch::new(50, &spec, &Device::Cpu).unwrap();
         replay.sample(&mut batch, &mut stream(1, "test")).unwrap();
         let all =
@@ -101,5 +101,5 @@ fn a_saved_replay_samples_the_same() {
         let rest = [&batch.rewards, &batch.continues].map(|t| t.tensor().to_vec1::<f32>().unwrap());
         (all, rest, batch.actions.tensor().to_vec1::<u32>().unwrap())
     };
-    assert_eq!(drawn(&replay), drawn(&other));
+    assert_eq!(sampled(&replay), sampled(&other));
 }

@@ -22,10 +22,10 @@ impl Choice {
 
     /// The actions that may be taken, each with its probability.
     pub fn probs(&self) -> impl Iterator<Item = (usize, f64)> {
-        let (sure, drawn) = match self {
+        let (sure, sampled) = match self {
             Self::Action(action) => (Some((*action, 1.0)), &[][..]),
             Self::Probabilities(probs) => (None, &probs[..]),
         };
-        sure.into_iter().chain(drawn.iter().copied().enumerate().filter(|(_, prob)| *prob > 0.0))
+        sure.into_iter().chain(sampled.iter().copied().enumerate().filter(|(_, prob)| *prob > 0.0))
     }
 }

@@ -57,8 +57,8 @@ pub(crate) const TABLE_HASTE: f64 = 1e-9;
 pub(crate) const APPROXIMATE_HASTE: f64 = 1e-2;
 
 /// Tells with the first transition that γ = 1 is learned as a little less.
-pub(crate) fn note_haste(gamma: f64, seen: u64, log: &mut Log) {
-    if gamma == 1.0 && seen == 0 {
+pub(crate) fn note_haste(gamma: f64, n_transitions: u64, log: &mut Log) {
+    if gamma == 1.0 && n_transitions == 0 {
         let sentence = "γ = 1 is learned as 0.99: at 1 the values of loops that cost nothing sustain themselves";
         log.note(sentence.to_owned());
     }

@@ -32,8 +32,9 @@ pub use learning::{
 };
 pub use model::Model;
 pub use planning::{
-    Evaluate, Method, Order, PolicyEvaluation, PolicyEvaluationConfig, PolicyIteration,
-    PolicyIterationConfig, QIteration, QIterationConfig, ValueIteration, ValueIterationConfig,
+    Evaluate, Method, PolicyEvaluation, PolicyEvaluationConfig, PolicyIteration,
+    PolicyIterationConfig, QIteration, QIterationConfig, SweepOrder, ValueIteration,
+    ValueIterationConfig,
 };
 pub use policy::Policy;
 pub(crate) use policy::solve;

@@ -112,16 +112,16 @@ impl Policy {
     /// Draws an action; `None` where the state is terminal.
     pub fn draw(&self, model: &Model, state: usize, rng: &mut Rng) -> Option<usize> {
         let mut roll: f64 = rng.random();
-        let mut drawn = None;
+        let mut sampled = None;
         // Rounding may leave a little of the roll: then the last action is drawn.
         for pair in model.pairs(state).filter(|&pair| self.probs[pair] > 0.0) {
-            drawn = Some(model.action(pair));
+            sampled = Some(model.action(pair));
             roll -= self.probs[pair];
             if roll < 0.0 {
                 break;
             }
         }
-        drawn
+        sampled
     }
 
     /// Σ_a π(a | s)·[ r(s, a) + γ·Σ_s' p(s' | s, a)·v(s') ]; 0 where s is terminal.

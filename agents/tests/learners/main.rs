@@ -71,46 +71,48 @@ type Makes = Vec<(&'static str, fn(Problem, u64) -> Result<Box<dyn Agent>>)>;
 /// Every learner of control as it comes.
 fn learners() -> Makes {
     vec![
-        ("q-learning", |task, seed| Ok(Box::new(QLearning::new(task, Default::default(), seed)?))),
-        ("q-lambda", |task, seed| {
+        ("q-learning", |problem, seed| {
+            Ok(Box::new(QLearning::new(problem, Default::default(), seed)?))
+        }),
+        ("q-lambda", |problem, seed| {
             let config = QLearningConfig { lambda: 0.8, ..Default::default() };
-            Ok(Box::new(QLearning::new(task, config, seed)?))
+            Ok(Box::new(QLearning::new(problem, config, seed)?))
         }),
-        ("double-q-learning", |task, seed| {
-            Ok(Box::new(DoubleQLearning::new(task, Default::default(), seed)?))
+        ("double-q-learning", |problem, seed| {
+            Ok(Box::new(DoubleQLearning::new(problem, Default::default(), seed)?))
         }),
-        ("sarsa", |task, seed| Ok(Box::new(Sarsa::new(task, Default::default(), seed)?))),
-        ("n-step sarsa", |task, seed| {
+        ("sarsa", |problem, seed| Ok(Box::new(Sarsa::new(problem, Default::default(), seed)?))),
+        ("n-step sarsa", |problem, seed| {
             let config = SarsaConfig { n: 4, ..Default::default() };
-            Ok(Box::new(Sarsa::new(task, config, seed)?))
+            Ok(Box::new(Sarsa::new(problem, config, seed)?))
         }),
-        ("sarsa-lambda", |task, seed| {
+        ("sarsa-lambda", |problem, seed| {
             let config = SarsaConfig { lambda: 0.8, ..Default::default() };
-            Ok(Box::new(Sarsa::new(task, config, seed)?))
+            Ok(Box::new(Sarsa::new(problem, config, seed)?))
         }),
-        ("expected-sarsa", |task, seed| {
+        ("expected-sarsa", |problem, seed| {
             let config = ExpectedSarsaConfig { n: 2, ..Default::default() };
-            Ok(Box::new(ExpectedSarsa::new(task, config, seed)?))
+            Ok(Box::new(ExpectedSarsa::new(problem, config, seed)?))
         }),
-        ("dyna-q", |task, seed| Ok(Box::new(DynaQ::new(task, Default::default(), seed)?))),
-        ("dyna-q+", |task, seed| {
+        ("dyna-q", |problem, seed| Ok(Box::new(DynaQ::new(problem, Default::default(), seed)?))),
+        ("dyna-q+", |problem, seed| {
             let config = DynaQConfig { kappa: 1e-4, ..Default::default() };
-            Ok(Box::new(DynaQ::new(task, config, seed)?))
+            Ok(Box::new(DynaQ::new(problem, config, seed)?))
         }),
-        ("linear-q", |task, seed| {
+        ("linear-q", |problem, seed| {
             let config = LinearQConfig { lr: 0.05, ..Default::default() };
-            Ok(Box::new(LinearQ::new(task, config, seed)?))
+            Ok(Box::new(LinearQ::new(problem, config, seed)?))
         }),
-        ("model-based", |task, seed| {
-            Ok(Box::new(ModelBased::new(task, Default::default(), seed)?))
+        ("model-based", |problem, seed| {
+            Ok(Box::new(ModelBased::new(problem, Default::default(), seed)?))
         }),
-        ("monte-carlo", |task, seed| {
-            Ok(Box::new(MonteCarlo::new(task, Default::default(), seed)?))
+        ("monte-carlo", |problem, seed| {
+            Ok(Box::new(MonteCarlo::new(problem, Default::default(), seed)?))
         }),
-        ("off-policy monte-carlo", |task, seed| {
+        ("off-policy monte-carlo", |problem, seed| {
             let method = MonteCarloMethod::OffPolicy;
             let config = MonteCarloConfig { method, epsilon_start: 0.3, ..Default::default() };
-            Ok(Box::new(MonteCarlo::new(task, config, seed)?))
+            Ok(Box::new(MonteCarlo::new(problem, config, seed)?))
         }),
     ]
 }

@@ -15,15 +15,15 @@ fn without_a_discount_there_must_be_a_way_to_an_end() {
 
 #[test]
 fn an_mdp_without_actions_is_refused() {
-    for (script, told) in [
+    for (script, message) in [
         (Script(Vec::new()), "there is no action"),
         (
             Script(vec![Vec::new(), vec![(1.0, 2)]]),
             "episodes start in state 0, which has no action",
         ),
     ] {
-        let task = Problem::of(Arc::new(script), 10);
-        let error = QLearning::new(task, Default::default(), 1).err().unwrap().to_string();
-        assert!(error.contains(told), "{error}");
+        let problem = Problem::of(Arc::new(script), 10);
+        let error = QLearning::new(problem, Default::default(), 1).err().unwrap().to_string();
+        assert!(error.contains(message), "{error}");
     }
 }

@@ -13,7 +13,7 @@ type Make = fn(Problem) -> Result<Box<dyn Agent>>;
 /// Every learner of control, without a discount.
 fn undiscounted() -> Vec<(&'static str, Make)> {
     vec![
-        ("q-learning", |task| {
+        ("q-learning", |problem| {
             let config = QLearningConfig {
                 alpha: StepSize::Of(0.5),
                 gamma: Discount::Of(1.0),
@@ -21,9 +21,9 @@ fn undiscounted() -> Vec<(&'static str, Make)> {
                 epsilon_steps: 20_000,
                 ..Default::default()
             };
-            Ok(Box::new(QLearning::new(task, config, 1)?))
+            Ok(Box::new(QLearning::new(problem, config, 1)?))
         }),
-        ("q-lambda", |task| {
+        ("q-lambda", |problem| {
             let config = QLearningConfig {
                 lambda: 0.8,
                 gamma: Discount::Of(1.0),
@@ -31,9 +31,9 @@ fn undiscounted() -> Vec<(&'static str, Make)> {
                 epsilon_steps: 20_000,
                 ..Default::default()
             };
-            Ok(Box::new(QLearning::new(task, config, 1)?))
+            Ok(Box::new(QLearning::new(problem, config, 1)?))
         }),
-        ("double-q-learning", |task| {
+        ("double-q-learning", |problem| {
             let config = DoubleQLearningConfig {
                 alpha: StepSize::Of(0.5),
                 gamma: Discount::Of(1.0),
@@ -41,18 +41,18 @@ fn undiscounted() -> Vec<(&'static str, Make)> {
                 epsilon_steps: 20_000,
                 ..Default::default()
             };
-            Ok(Box::new(DoubleQLearning::new(task, config, 1)?))
+            Ok(Box::new(DoubleQLearning::new(problem, config, 1)?))
         }),
-        ("sarsa", |task| {
+        ("sarsa", |problem| {
             let config = SarsaConfig {
                 gamma: Discount::Of(1.0),
                 epsilon_start: 1.0,
                 epsilon_steps: 20_000,
                 ..Default::default()
             };
-            Ok(Box::new(Sarsa::new(task, config, 1)?))
+            Ok(Box::new(Sarsa::new(problem, config, 1)?))
         }),
-        ("n-step sarsa", |task| {
+        ("n-step sarsa", |problem| {
             let config = SarsaConfig {
                 n: 4,
                 gamma: Discount::Of(1.0),
@@ -60,27 +60,27 @@ fn undiscounted() -> Vec<(&'static str, Make)> {
                 epsilon_steps: 20_000,
                 ..Default::default()
             };
-            Ok(Box::new(Sarsa::new(task, config, 1)?))
+            Ok(Box::new(Sarsa::new(problem, config, 1)?))
         }),
-        ("expected-sarsa", |task| {
+        ("expected-sarsa", |problem| {
             let config = ExpectedSarsaConfig {
                 gamma: Discount::Of(1.0),
                 epsilon_start: 1.0,
                 epsilon_steps: 20_000,
                 ..Default::default()
             };
-            Ok(Box::new(ExpectedSarsa::new(task, config, 1)?))
+            Ok(Box::new(ExpectedSarsa::new(problem, config, 1)?))
         }),
-        ("monte-carlo", |task| {
+        ("monte-carlo", |problem| {
             let config = MonteCarloConfig {
                 gamma: Discount::Of(1.0),
                 epsilon_start: 1.0,
                 epsilon_steps: 20_000,
                 ..Default::default()
             };
-            Ok(Box::new(MonteCarlo::new(task, config, 1)?))
+            Ok(Box::new(MonteCarlo::new(problem, config, 1)?))
         }),
-        ("off-policy monte-carlo", |task| {
+        ("off-policy monte-carlo", |problem| {
             let config = MonteCarloConfig {
                 method: MonteCarloMethod::OffPolicy,
                 gamma: Discount::Of(1.0),
@@ -88,9 +88,9 @@ fn undiscounted() -> Vec<(&'static str, Make)> {
                 epsilon_steps: 20_000,
                 ..Default::default()
             };
-            Ok(Box::new(MonteCarlo::new(task, config, 1)?))
+            Ok(Box::new(MonteCarlo::new(problem, config, 1)?))
         }),
-        ("dyna-q", |task| {
+        ("dyna-q", |problem| {
             let config = DynaQConfig {
                 alpha: StepSize::Of(0.5),
                 gamma: Discount::Of(1.0),
@@ -98,18 +98,18 @@ fn undiscounted() -> Vec<(&'static str, Make)> {
                 epsilon_steps: 20_000,
                 ..Default::default()
             };
-            Ok(Box::new(DynaQ::new(task, config, 1)?))
+            Ok(Box::new(DynaQ::new(problem, config, 1)?))
         }),
-        ("model-based", |task| {
+        ("model-based", |problem| {
             let config = ModelBasedConfig {
                 gamma: Discount::Of(1.0),
                 epsilon_start: 1.0,
                 epsilon_steps: 20_000,
                 ..Default::default()
             };
-            Ok(Box::new(ModelBased::new(task, config, 1)?))
+            Ok(Box::new(ModelBased::new(problem, config, 1)?))
         }),
-        ("linear-q", |task| {
+        ("linear-q", |problem| {
             let config = LinearQConfig {
                 lr: 0.1,
                 gamma: Discount::Of(1.0),
@@ -117,21 +117,21 @@ fn undiscounted() -> Vec<(&'static str, Make)> {
                 epsilon_steps: 20_000,
                 ..Default::default()
             };
-            Ok(Box::new(LinearQ::new(task, config, 1)?))
+            Ok(Box::new(LinearQ::new(problem, config, 1)?))
         }),
-        ("fitted-q", |task| {
+        ("fitted-q", |problem| {
             let config =
                 FittedQConfig { gamma: Discount::Of(1.0), samples: 20_000, ..Default::default() };
-            Ok(Box::new(FittedQ::new(task, config, 1)?))
+            Ok(Box::new(FittedQ::new(problem, config, 1)?))
         }),
-        ("linear fitted-q", |task| {
+        ("linear fitted-q", |problem| {
             let config = FittedQConfig {
                 values: Approximation::Linear,
                 gamma: Discount::Of(1.0),
                 samples: 20_000,
                 ..Default::default()
             };
-            Ok(Box::new(FittedQ::new(task, config, 1)?))
+            Ok(Box::new(FittedQ::new(problem, config, 1)?))
         }),
     ]
 }

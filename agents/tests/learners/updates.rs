@@ -31,17 +31,17 @@ const HALF: StepSize = StepSize::Of(0.5);
 #[test]
 fn one_step_targets_by_hand() {
     // All values 4, α = γ = ½. To the end: 4 + ½·(1 + 2 − 4), 4 + ½·(2 + 2 − 4), 4 + ½·(8 − 4).
-    let q_learning = |task| {
+    let q_learning = |problem| {
         let config = QLearningConfig { alpha: HALF, initial: 4.0, ..Default::default() };
-        QLearning::new(task, config, 1)
+        QLearning::new(problem, config, 1)
     };
-    let sarsa = |task| {
+    let sarsa = |problem| {
         let config = SarsaConfig { alpha: HALF, initial: 4.0, ..Default::default() };
-        Sarsa::new(task, config, 1)
+        Sarsa::new(problem, config, 1)
     };
-    let expected_sarsa = |task| {
+    let expected_sarsa = |problem| {
         let config = ExpectedSarsaConfig { alpha: HALF, initial: 4.0, ..Default::default() };
-        ExpectedSarsa::new(task, config, 1)
+        ExpectedSarsa::new(problem, config, 1)
     };
     for (limit, steps, values) in [
         (9, 3, [3.5, 4.0, 6.0]),
@@ -63,7 +63,7 @@ fn sarsa_chooses_anew_after_a_time_limit() {
     let script = || Script(vec![vec![(1.0, 1)], vec![(0.0, 2), (0.0, 2)]]);
     for seed in 1..=8 {
         let config = SarsaConfig { alpha: HALF, initial: 4.0, ..Default::default() };
-        let sarsa = |task| Sarsa::new(task, config.clone(), seed);
+        let sarsa = |problem| Sarsa::new(problem, config.clone(), seed);
         assert_eq!(values_of(script(), sarsa, 1, 2), [3.25, 4.0], "seed {seed}");
     }
 }
@@ -72,15 +72,15 @@ fn sarsa_chooses_anew_after_a_time_limit() {
 fn returns_of_n_steps_by_hand() {
     let sarsa = |n| {
         let config = SarsaConfig { alpha: HALF, initial: 4.0, n, ..Default::default() };
-        move |task| Sarsa::new(task, config.clone(), 1)
+        move |problem| Sarsa::new(problem, config.clone(), 1)
     };
     let expected = |n| {
         let config = ExpectedSarsaConfig { alpha: HALF, initial: 4.0, n, ..Default::default() };
-        move |task| ExpectedSarsa::new(task, config.clone(), 1)
+        move |problem| ExpectedSarsa::new(problem, config.clone(), 1)
     };
     let td = |n| {
         let config = TdConfig { alpha: HALF, initial: 4.0, n, ..Default::default() };
-        move |task| Td::new(task, config.clone(), 1)
+        move |problem| Td::new(problem, config.clone(), 1)
     };
     for (n, limit, steps, values) in [
         (1, 9, 3, [3.5, 4.0, 6.0]),
@@ -112,16 +112,19 @@ fn traces_by_hand() {
         (2, 3, [3.25, 4.0, 4.0]),
     ] {
         let config = SarsaConfig { alpha: HALF, initial: 4.0, lambda: 0.5, ..Default::default() };
-        assert_eq!(walked(|task| Sarsa::new(task, config.clone(), 1), limit, steps), values);
+        assert_eq!(walked(|problem| Sarsa::new(problem, config.clone(), 1), limit, steps), values);
         let config =
             QLearningConfig { alpha: HALF, initial: 4.0, lambda: 0.5, ..Default::default() };
-        assert_eq!(walked(|task| QLearning::new(task, config.clone(), 1), limit, steps), values);
+        assert_eq!(
+            walked(|problem| QLearning::new(problem, config.clone(), 1), limit, steps),
+            values
+        );
         let config = TdConfig { alpha: HALF, initial: 4.0, lambda: 0.5, ..Default::default() };
-        assert_eq!(walked(|task| Td::new(task, config.clone(), 1), limit, steps), values);
+        assert_eq!(walked(|problem| Td::new(problem, config.clone(), 1), limit, steps), values);
     }
     let config = SarsaConfig { n: 2, lambda: 0.5, ..Default::default() };
-    let task = Problem::of(Arc::new(Script::corridor(&[1.0])), 9);
-    let error = Sarsa::new(task, config, 1).err().unwrap().to_string();
+    let problem = Problem::of(Arc::new(Script::corridor(&[1.0])), 9);
+    let error = Sarsa::new(problem, config, 1).err().unwrap().to_string();
     assert_eq!(error, "--lambda 0.5: is for one-step returns: give --n or --lambda");
 }
 
@@ -131,10 +134,10 @@ fn first_visits_are_told_from_every_visit() {
     let ring = || Script(vec![vec![(1.0, 0)]]);
     for (visits, value) in [(Visits::First, 2.5), (Visits::Every, (3.0 + 2.5) / 2.0)] {
         let control = MonteCarloConfig { visits, initial: 4.0, ..Default::default() };
-        let control = |task| MonteCarlo::new(task, control.clone(), 1);
+        let control = |problem| MonteCarlo::new(problem, control.clone(), 1);
         assert_eq!(values_of(ring(), control, 2, 2), [value], "{visits:?}");
         let given = McPredictionConfig { visits, initial: 4.0, ..Default::default() };
-        let given = |task| McPrediction::new(task, given.clone(), 1);
+        let given = |problem| McPrediction::new(problem, given.clone(), 1);
         assert_eq!(values_of(ring(), given, 2, 2), [value], "{visits:?}");
     }
 }
@@ -143,7 +146,7 @@ fn first_visits_are_told_from_every_visit() {
 fn monte_carlo_returns_by_hand() {
     let monte_carlo = |method| {
         let config = MonteCarloConfig { method, initial: 4.0, ..Default::default() };
-        move |task| MonteCarlo::new(task, config.clone(), 1)
+        move |problem| MonteCarlo::new(problem, config.clone(), 1)
     };
     for method in [MonteCarloMethod::OnPolicy, MonteCarloMethod::OffPolicy] {
         assert_eq!(walked(monte_carlo(method), 9, 3), [4.0, 6.0, 8.0]);
@@ -153,7 +156,7 @@ fn monte_carlo_returns_by_hand() {
     }
     for visits in [Visits::First, Visits::Every] {
         let config = McPredictionConfig { visits, initial: 4.0, ..Default::default() };
-        let make = move |task| McPrediction::new(task, config.clone(), 1);
+        let make = move |problem| McPrediction::new(problem, config.clone(), 1);
         assert_eq!(walked(&make, 9, 3), [4.0, 6.0, 8.0]);
         assert_eq!(walked(&make, 1, 1), [3.0, 4.0, 4.0]);
     }
@@ -170,9 +173,9 @@ fn monte_carlo_returns_by_hand() {
 #[test]
 fn two_tables_by_hand() {
     // One of the two moves as in Q-learning, so that their mean moves half as far.
-    let double = |task| {
+    let double = |problem| {
         let config = DoubleQLearningConfig { alpha: HALF, initial: 4.0, ..Default::default() };
-        DoubleQLearning::new(task, config, 1)
+        DoubleQLearning::new(problem, config, 1)
     };
     assert_eq!(walked(double, 9, 3), [3.75, 4.0, 5.0]);
     assert_eq!(walked(double, 1, 1), [3.75, 4.0, 4.0]);
@@ -182,7 +185,7 @@ fn two_tables_by_hand() {
 fn what_is_remembered_by_hand() {
     let dyna = |planning| {
         let config = DynaQConfig { alpha: HALF, initial: 4.0, planning, ..Default::default() };
-        move |task| DynaQ::new(task, config.clone(), 1)
+        move |problem| DynaQ::new(problem, config.clone(), 1)
     };
     assert_eq!(walked(dyna(0), 9, 3), [3.5, 4.0, 6.0]);
     assert_eq!(walked(dyna(0), 1, 1), [3.5, 4.0, 4.0]);
@@ -190,9 +193,9 @@ fn what_is_remembered_by_hand() {
     assert_eq!(walked(dyna(1), 1, 1), [3.25, 4.0, 4.0]);
     assert_eq!(values_of(Script::corridor(&[8.0]), dyna(1), 9, 1), [7.0]);
     // In a model of them v is what follows, and what was not tried is worth 4.
-    let model = |task| {
+    let model = |problem| {
         let config = ModelBasedConfig { initial: 4.0, plan_every: 1, ..Default::default() };
-        ModelBased::new(task, config, 1)
+        ModelBased::new(problem, config, 1)
     };
     assert_eq!(walked(model, 9, 3), [4.0, 6.0, 8.0]);
     assert_eq!(walked(model, 1, 1), [3.0, 4.0, 4.0]);
@@ -201,7 +204,8 @@ fn what_is_remembered_by_hand() {
 #[test]
 fn linear_values_by_hand() {
     // q(s) = w_s + b. δ = 1, then 1 + ½·½ − 1, of which w₀ and b get half each.
-    let linear = |task| LinearQ::new(task, LinearQConfig { lr: 0.5, ..Default::default() }, 1);
+    let linear =
+        |problem| LinearQ::new(problem, LinearQConfig { lr: 0.5, ..Default::default() }, 1);
     assert_eq!(walked(linear, 1, 1), [1.0, 0.5, 0.5]);
     assert_eq!(walked(linear, 1, 2), [1.25, 0.625, 0.625]);
     assert_eq!(values_of(Script::corridor(&[8.0]), linear, 9, 2), [8.0]);
@@ -211,7 +215,7 @@ fn linear_values_by_hand() {
 fn regressions_by_hand() {
     let fitted = |samples| {
         let config = FittedQConfig { initial: 4.0, samples, ..Default::default() };
-        move |task| FittedQ::new(task, config.clone(), 1)
+        move |problem| FittedQ::new(problem, config.clone(), 1)
     };
     for (limit, samples, steps, values) in [
         (9, 3, 1, [3.0, 4.0, 8.0]),

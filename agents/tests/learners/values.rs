@@ -23,10 +23,10 @@ fn the_cliff_is_walked_along_by_those_who_learn_off_policy() {
     let cliff: Arc<dyn Mdp> = Arc::new(CliffWalking::default());
     let score =
         |learner: Box<dyn Agent>| after(learner, 60_000).evaluate(Split::Test).unwrap().value();
-    let task = || Problem::of(Arc::clone(&cliff), 1_000);
-    let q = QLearning::new(task(), Default::default(), 1).unwrap();
+    let problem = || Problem::of(Arc::clone(&cliff), 1_000);
+    let q = QLearning::new(problem(), Default::default(), 1).unwrap();
     assert_eq!(score(Box::new(q)), -13.0);
-    let sarsa = score(Box::new(Sarsa::new(task(), Default::default(), 1).unwrap()));
+    let sarsa = score(Box::new(Sarsa::new(problem(), Default::default(), 1).unwrap()));
     assert!((-19.0..=-15.0).contains(&sarsa), "{sarsa}");
 }
 
@@ -64,27 +64,27 @@ fn value_error(
 fn values_converge_to_the_exact_ones() {
     let mdp = grid(Layout::Aima);
     let alpha = StepSize::Visits(0.8);
-    let q = value_error(&mdp, 400_000, |task| {
+    let q = value_error(&mdp, 400_000, |problem| {
         let config =
             QLearningConfig { alpha, epsilon_start: 0.5, epsilon_end: 0.5, ..Default::default() };
-        Ok(Box::new(QLearning::new(task, config, 1)?))
+        Ok(Box::new(QLearning::new(problem, config, 1)?))
     });
-    let double = value_error(&mdp, 400_000, |task| {
+    let double = value_error(&mdp, 400_000, |problem| {
         let config = DoubleQLearningConfig {
             alpha,
             epsilon_start: 0.5,
             epsilon_end: 0.5,
             ..Default::default()
         };
-        Ok(Box::new(DoubleQLearning::new(task, config, 1)?))
+        Ok(Box::new(DoubleQLearning::new(problem, config, 1)?))
     });
-    let starts = value_error(&mdp, 400_000, |task| {
+    let starts = value_error(&mdp, 400_000, |problem| {
         let config =
             MonteCarloConfig { method: MonteCarloMethod::ExploringStarts, ..Default::default() };
-        Ok(Box::new(MonteCarlo::new(task, config, 1)?))
+        Ok(Box::new(MonteCarlo::new(problem, config, 1)?))
     });
     // Off policy, values of what was never tried have to lie below all returns (see monte_carlo.rs).
-    let off_policy = value_error(&mdp, 1_600_000, |task| {
+    let off_policy = value_error(&mdp, 1_600_000, |problem| {
         let config = MonteCarloConfig {
             method: MonteCarloMethod::OffPolicy,
             initial: -3.0,
@@ -92,27 +92,27 @@ fn values_converge_to_the_exact_ones() {
             epsilon_end: 0.3,
             ..Default::default()
         };
-        Ok(Box::new(MonteCarlo::new(task, config, 1)?))
+        Ok(Box::new(MonteCarlo::new(problem, config, 1)?))
     });
-    let model = value_error(&mdp, 100_000, |task| {
+    let model = value_error(&mdp, 100_000, |problem| {
         let config = ModelBasedConfig {
             initial: 1.0,
             epsilon_start: 0.3,
             epsilon_end: 0.3,
             ..Default::default()
         };
-        Ok(Box::new(ModelBased::new(task, config, 1)?))
+        Ok(Box::new(ModelBased::new(problem, config, 1)?))
     });
     let fitted = [Approximation::Table, Approximation::Linear].map(|values| {
-        value_error(&mdp, 24, |task| {
+        value_error(&mdp, 24, |problem| {
             let config = FittedQConfig { values, samples: 200_000, ..Default::default() };
-            Ok(Box::new(FittedQ::new(task, config, 1)?))
+            Ok(Box::new(FittedQ::new(problem, config, 1)?))
         })
     });
-    let linear = value_error(&mdp, 400_000, |task| {
+    let linear = value_error(&mdp, 400_000, |problem| {
         let config =
             LinearQConfig { lr: 0.005, epsilon_start: 0.5, epsilon_end: 0.5, ..Default::default() };
-        Ok(Box::new(LinearQ::new(task, config, 1)?))
+        Ok(Box::new(LinearQ::new(problem, config, 1)?))
     });
     let errors = [q, double, starts, off_policy, model, fitted[0], fitted[1], linear];
     assert!(errors.iter().all(|error| *error < 0.05), "{errors:?}");
@@ -124,7 +124,7 @@ fn values_converge_on_policy_as_exploration_ends() {
     let (alpha, epsilon_start, epsilon_end, epsilon_steps) =
         (StepSize::Visits(0.6), 0.5, 0.0, 200_000);
     let sarsa = |n, lambda| {
-        value_error(&mdp, 400_000, |task| {
+        value_error(&mdp, 400_000, |problem| {
             let config = SarsaConfig {
                 alpha,
                 epsilon_start,
@@ -134,10 +134,10 @@ fn values_converge_on_policy_as_exploration_ends() {
                 lambda,
                 ..Default::default()
             };
-            Ok(Box::new(Sarsa::new(task, config, 1)?))
+            Ok(Box::new(Sarsa::new(problem, config, 1)?))
         })
     };
-    let expected = value_error(&mdp, 400_000, |task| {
+    let expected = value_error(&mdp, 400_000, |problem| {
         let config = ExpectedSarsaConfig {
             alpha,
             epsilon_start,
@@ -145,9 +145,9 @@ fn values_converge_on_policy_as_exploration_ends() {
             epsilon_steps,
             ..Default::default()
         };
-        Ok(Box::new(ExpectedSarsa::new(task, config, 1)?))
+        Ok(Box::new(ExpectedSarsa::new(problem, config, 1)?))
     });
-    let monte_carlo = value_error(&mdp, 400_000, |task| {
+    let monte_carlo = value_error(&mdp, 400_000, |problem| {
         let config = MonteCarloConfig {
             alpha,
             epsilon_start,
@@ -155,7 +155,7 @@ fn values_converge_on_policy_as_exploration_ends() {
             epsilon_steps,
             ..Default::default()
         };
-        Ok(Box::new(MonteCarlo::new(task, config, 1)?))
+        Ok(Box::new(MonteCarlo::new(problem, config, 1)?))
     });
     let errors = [sarsa(1, 0.0), sarsa(3, 0.0), sarsa(1, 0.5), expected, monte_carlo];
     assert!(errors.iter().all(|error| *error < 0.05), "{errors:?}");
@@ -166,15 +166,15 @@ fn a_given_policy_is_worth_what_it_is() {
     // Sutton & Barto, example 4.1: −14, −18, −20, −22.
     let mdp = grid(Layout::Sutton4x4);
     let td = |n, lambda| {
-        value_error(&mdp, 400_000, |task| {
+        value_error(&mdp, 400_000, |problem| {
             let config = TdConfig { alpha: StepSize::Visits(0.7), n, lambda, ..Default::default() };
-            Ok(Box::new(Td::new(task, config, 1)?))
+            Ok(Box::new(Td::new(problem, config, 1)?))
         })
     };
     let mc = |visits| {
-        value_error(&mdp, 400_000, |task| {
+        value_error(&mdp, 400_000, |problem| {
             let config = McPredictionConfig { visits, ..Default::default() };
-            Ok(Box::new(McPrediction::new(task, config, 1)?))
+            Ok(Box::new(McPrediction::new(problem, config, 1)?))
         })
     };
     let errors = [td(1, 0.0), td(4, 0.0), td(1, 0.6), mc(Visits::First), mc(Visits::Every)];
@@ -188,11 +188,11 @@ fn a_policy_is_learned_from_another() {
     let dir = tempfile::tempdir().unwrap();
     let policy = best_policy(&mdp, dir.path());
     for sampling in [Sampling::Weighted, Sampling::Ordinary] {
-        let error = value_error(&mdp, 1_000_000, |task| {
+        let error = value_error(&mdp, 1_000_000, |problem| {
             let policy = policy.clone();
             let behaviour = Behaviour::Other(PolicyName::Uniform);
             let config = McPredictionConfig { policy, behaviour, sampling, ..Default::default() };
-            Ok(Box::new(McPrediction::new(task, config, 1)?))
+            Ok(Box::new(McPrediction::new(problem, config, 1)?))
         });
         assert!(error < 0.1, "{sampling:?}: {error}");
     }

@@ -6,12 +6,12 @@ use super::*;
 fn outcomes(name: &str, action: usize) -> Vec<(String, f64, f64)> {
     let game = Blackjack::default();
     let state = (0..game.n_states()).find(|state| game.state_name(*state) == name).unwrap();
-    let mut seen = Vec::new();
+    let mut observed = Vec::new();
     game.outcomes(state, action, &mut |outcome| {
         assert_eq!(outcome.terminated, outcome.next == END);
-        seen.push((game.state_name(outcome.next), outcome.reward, outcome.prob));
+        observed.push((game.state_name(outcome.next), outcome.reward, outcome.prob));
     });
-    seen
+    observed
 }
 
 #[test]
@@ -27,13 +27,13 @@ fn an_ace_is_worth_what_helps() {
 
 #[test]
 fn a_hit_draws_a_card() {
-    let seen = outcomes("(20,7,0)", HIT);
-    assert_eq!(seen[0], ("(21,7,0)".into(), 0.0, 1.0 / 13.0));
-    assert!(seen[1..].iter().all(|(next, reward, _)| next == "end" && *reward == -1.0));
-    let seen = outcomes("(20,7,1)", HIT);
-    assert_eq!(seen[0].0, "(21,7,1)");
-    assert_eq!(seen[9], ("(20,7,0)".into(), 0.0, 4.0 / 13.0));
-    assert_eq!(seen[1].0, "(12,7,0)");
+    let observed = outcomes("(20,7,0)", HIT);
+    assert_eq!(observed[0], ("(21,7,0)".into(), 0.0, 1.0 / 13.0));
+    assert!(observed[1..].iter().all(|(next, reward, _)| next == "end" && *reward == -1.0));
+    let observed = outcomes("(20,7,1)", HIT);
+    assert_eq!(observed[0].0, "(21,7,1)");
+    assert_eq!(observed[9], ("(20,7,0)".into(), 0.0, 4.0 / 13.0));
+    assert_eq!(observed[1].0, "(12,7,0)");
 }
 
 #[test]
@@ -46,10 +46,10 @@ fn a_natural_beats_all_but_a_natural() {
 
 #[test]
 fn sticking_below_17_wins_if_the_dealer_busts() {
-    let seen = outcomes("(16,6,0)", STICK);
+    let observed = outcomes("(16,6,0)", STICK);
     let bust = Blackjack::default().dealer_ends(6)[0];
-    assert_eq!((seen[0].1, seen[0].2), (1.0, bust));
-    assert_eq!((seen[1].1, seen.len()), (-1.0, 2), "no draw");
+    assert_eq!((observed[0].1, observed[0].2), (1.0, bust));
+    assert_eq!((observed[1].1, observed.len()), (-1.0, 2), "no draw");
     // The known chance for an infinite deck and a dealer who stands on every 17.
     assert!((bust - 0.42315).abs() < 1e-5, "{bust}");
 }

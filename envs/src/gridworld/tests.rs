@@ -12,14 +12,14 @@ fn layout(layout: Layout) -> GridWorld {
 }
 
 /// An outcome with its names.
-type Seen = (f64, String, f64, bool);
+type NamedOutcome = (f64, String, f64, bool);
 
-fn seen(prob: f64, next: &str, reward: f64) -> Seen {
+fn outcome(prob: f64, next: &str, reward: f64) -> NamedOutcome {
     (prob, next.into(), reward, false)
 }
 
 /// Outcomes of an action, both by name.
-fn outcomes(world: &GridWorld, state: &str, action: &str) -> Vec<Seen> {
+fn outcomes(world: &GridWorld, state: &str, action: &str) -> Vec<NamedOutcome> {
     let state = (0..world.n_states()).find(|i| world.state_name(*i) == state).unwrap();
     let action = (0..world.n_actions()).find(|i| world.action_name(*i) == action).unwrap();
     let mut all = Vec::new();
@@ -54,11 +54,11 @@ fn states_are_named_from_the_bottom_left() {
 fn a_step_may_slip_to_either_side() {
     let aima = layout(Layout::Aima);
     let expected =
-        [seen(0.8, "(1,2)", -0.04), seen(0.1, "(1,1)", -0.04), seen(0.1, "(2,1)", -0.04)];
+        [outcome(0.8, "(1,2)", -0.04), outcome(0.1, "(1,1)", -0.04), outcome(0.1, "(2,1)", -0.04)];
     assert_eq!(outcomes(&aima, "(1,1)", "up"), expected);
     // Into the wall at (2,2), with the exit's neighbour on neither side.
     let expected =
-        [seen(0.8, "(1,2)", -0.04), seen(0.1, "(1,3)", -0.04), seen(0.1, "(1,1)", -0.04)];
+        [outcome(0.8, "(1,2)", -0.04), outcome(0.1, "(1,3)", -0.04), outcome(0.1, "(1,1)", -0.04)];
     assert_eq!(outcomes(&aima, "(1,2)", "right"), expected);
 }
 
@@ -68,7 +68,7 @@ fn exits_pay_on_leaving_or_on_entering() {
     assert_eq!(outcomes(&leaving, "(4,3)", "exit"), [(1.0, "end".into(), 1.0, true)]);
     assert_eq!(outcomes(&leaving, "(4,3)", "up"), []);
     assert_eq!(outcomes(&leaving, "(1,1)", "exit"), []);
-    assert_eq!(outcomes(&leaving, "(3,3)", "right")[0], seen(0.8, "(4,3)", -0.04));
+    assert_eq!(outcomes(&leaving, "(3,3)", "right")[0], outcome(0.8, "(4,3)", -0.04));
 
     let entering = world(&GridConfig { reward: Some(Reward::Entering), ..Default::default() });
     assert_eq!((entering.n_states(), entering.n_actions()), (11, 4));
@@ -80,7 +80,7 @@ fn exits_pay_on_leaving_or_on_entering() {
 fn the_discounting_chain_goes_left_and_right() {
     let chain = layout(Layout::Chain);
     assert_eq!((chain.n_states(), chain.n_actions()), (6, 3));
-    assert_eq!(outcomes(&chain, "(2,1)", "left"), [seen(1.0, "(1,1)", 0.0)]);
+    assert_eq!(outcomes(&chain, "(2,1)", "left"), [outcome(1.0, "(1,1)", 0.0)]);
     assert_eq!(outcomes(&chain, "(1,1)", "exit"), [(1.0, "end".into(), 10.0, true)]);
     assert_eq!(outcomes(&chain, "(5,1)", "exit"), [(1.0, "end".into(), 1.0, true)]);
     assert_eq!(chain.starts().len(), 3);
@@ -92,18 +92,18 @@ fn leaps_and_edges_pay_in_example_3_5() {
     let grid = layout(Layout::Sutton5x5);
     assert_eq!(grid.n_states(), 25);
     for action in ["up", "down", "left", "right"] {
-        assert_eq!(outcomes(&grid, "(2,5)", action), [seen(1.0, "(2,1)", 10.0)]);
-        assert_eq!(outcomes(&grid, "(4,5)", action), [seen(1.0, "(4,3)", 5.0)]);
+        assert_eq!(outcomes(&grid, "(2,5)", action), [outcome(1.0, "(2,1)", 10.0)]);
+        assert_eq!(outcomes(&grid, "(4,5)", action), [outcome(1.0, "(4,3)", 5.0)]);
     }
-    assert_eq!(outcomes(&grid, "(1,5)", "up"), [seen(1.0, "(1,5)", -1.0)]);
-    assert_eq!(outcomes(&grid, "(1,5)", "right"), [seen(1.0, "(2,5)", 0.0)]);
+    assert_eq!(outcomes(&grid, "(1,5)", "up"), [outcome(1.0, "(1,5)", -1.0)]);
+    assert_eq!(outcomes(&grid, "(1,5)", "right"), [outcome(1.0, "(2,5)", 0.0)]);
 }
 
 #[test]
 fn every_step_costs_one_in_example_4_1() {
     let grid = layout(Layout::Sutton4x4);
     assert_eq!(outcomes(&grid, "(2,4)", "left"), [(1.0, "(1,4)".into(), -1.0, true)]);
-    assert_eq!(outcomes(&grid, "(2,4)", "up"), [seen(1.0, "(2,4)", -1.0)]);
+    assert_eq!(outcomes(&grid, "(2,4)", "up"), [outcome(1.0, "(2,4)", -1.0)]);
     assert_eq!(outcomes(&grid, "(1,4)", "right"), []);
     assert_eq!(grid.starts().len(), 14);
 }
@@ -112,8 +112,8 @@ fn every_step_costs_one_in_example_4_1() {
 fn the_cliff_leads_back_to_the_start() {
     let cliff = layout(Layout::SuttonCliff);
     assert_eq!(cliff.n_states(), 38);
-    assert_eq!(outcomes(&cliff, "(1,1)", "right"), [seen(1.0, "(1,1)", -100.0)]);
-    assert_eq!(outcomes(&cliff, "(5,2)", "down"), [seen(1.0, "(1,1)", -100.0)]);
+    assert_eq!(outcomes(&cliff, "(1,1)", "right"), [outcome(1.0, "(1,1)", -100.0)]);
+    assert_eq!(outcomes(&cliff, "(5,2)", "down"), [outcome(1.0, "(1,1)", -100.0)]);
     assert_eq!(outcomes(&cliff, "(12,2)", "down"), [(1.0, "(12,1)".into(), -1.0, true)]);
 }
 
@@ -124,35 +124,38 @@ fn the_dyna_maze_pays_for_reaching_the_goal() {
     assert_eq!((maze.n_states(), maze.discount()), (47, 0.95));
     assert_eq!(maze.state_name(maze.starts()[0].0), "(1,4)");
     assert_eq!(outcomes(&maze, "(9,5)", "up"), [(1.0, "(9,6)".into(), 1.0, true)]);
-    assert_eq!(outcomes(&maze, "(2,4)", "right"), [seen(1.0, "(2,4)", 0.0)]);
-    assert_eq!(outcomes(&maze, "(1,4)", "left"), [seen(1.0, "(1,4)", 0.0)]);
+    assert_eq!(outcomes(&maze, "(2,4)", "right"), [outcome(1.0, "(2,4)", 0.0)]);
+    assert_eq!(outcomes(&maze, "(1,4)", "left"), [outcome(1.0, "(1,4)", 0.0)]);
 }
 
 #[test]
 fn wind_lifts_by_the_column_one_comes_from() {
     let windy = layout(Layout::Windy);
-    assert_eq!(outcomes(&windy, "(3,4)", "right"), [seen(1.0, "(4,4)", -1.0)]);
-    assert_eq!(outcomes(&windy, "(4,4)", "right"), [seen(1.0, "(5,5)", -1.0)]);
-    assert_eq!(outcomes(&windy, "(7,4)", "left"), [seen(1.0, "(6,6)", -1.0)]);
-    assert_eq!(outcomes(&windy, "(7,7)", "left"), [seen(1.0, "(6,7)", -1.0)]);
+    assert_eq!(outcomes(&windy, "(3,4)", "right"), [outcome(1.0, "(4,4)", -1.0)]);
+    assert_eq!(outcomes(&windy, "(4,4)", "right"), [outcome(1.0, "(5,5)", -1.0)]);
+    assert_eq!(outcomes(&windy, "(7,4)", "left"), [outcome(1.0, "(6,6)", -1.0)]);
+    assert_eq!(outcomes(&windy, "(7,7)", "left"), [outcome(1.0, "(6,7)", -1.0)]);
     assert_eq!(outcomes(&windy, "(9,3)", "left"), [(1.0, "(8,4)".into(), -1.0, true)]);
 
     let king = layout(Layout::WindyKing);
-    assert_eq!(outcomes(&king, "(4,4)", "down-right"), [seen(1.0, "(5,4)", -1.0)]);
+    assert_eq!(outcomes(&king, "(4,4)", "down-right"), [outcome(1.0, "(5,4)", -1.0)]);
     assert_eq!((king.n_actions(), layout(Layout::WindyKingStay).n_actions()), (8, 9));
     assert_eq!(
         outcomes(&layout(Layout::WindyKingStay), "(7,3)", "stay"),
-        [seen(1.0, "(7,5)", -1.0)]
+        [outcome(1.0, "(7,5)", -1.0)]
     );
 }
 
 #[test]
 fn a_gust_varies_by_one_where_there_is_wind() {
     let gusty = layout(Layout::WindyGusty);
-    assert_eq!(outcomes(&gusty, "(3,4)", "right"), [seen(1.0, "(4,4)", -1.0)]);
+    assert_eq!(outcomes(&gusty, "(3,4)", "right"), [outcome(1.0, "(4,4)", -1.0)]);
     let third = 1.0 / 3.0;
-    let expected =
-        [seen(third, "(5,4)", -1.0), seen(third, "(5,5)", -1.0), seen(third, "(5,6)", -1.0)];
+    let expected = [
+        outcome(third, "(5,4)", -1.0),
+        outcome(third, "(5,5)", -1.0),
+        outcome(third, "(5,6)", -1.0),
+    ];
     assert_eq!(outcomes(&gusty, "(4,4)", "right"), expected);
 }
 
@@ -178,7 +181,8 @@ fn an_open_grid_is_as_large_as_one_likes() {
 fn a_map_of_ones_own_has_the_rules_of_cs188() {
     let own = world(&GridConfig { map: Some("S.\n#  2.5".into()), ..GridConfig::default() });
     assert_eq!(own.discount(), 0.9);
-    let expected = [seen(0.8, "(2,2)", 0.0), seen(0.1, "(1,2)", 0.0), seen(0.1, "(1,2)", 0.0)];
+    let expected =
+        [outcome(0.8, "(2,2)", 0.0), outcome(0.1, "(1,2)", 0.0), outcome(0.1, "(1,2)", 0.0)];
     assert_eq!(outcomes(&own, "(1,2)", "right"), expected);
     assert_eq!(outcomes(&own, "(2,1)", "exit"), [(1.0, "end".into(), 2.5, true)]);
 }

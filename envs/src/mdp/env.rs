@@ -107,22 +107,22 @@ impl<M: Mdp> Env for MdpEnv<M> {
     fn step(&mut self, action: Action<'_>, rng: &mut dyn RngCore) -> Step {
         let action = action.discrete();
         let mut roll: f64 = rng.random();
-        let mut drawn = Outcome { prob: 0.0, next: self.state, reward: 0.0, terminated: false };
+        let mut sampled = Outcome { prob: 0.0, next: self.state, reward: 0.0, terminated: false };
         // Rounding may leave a little of the roll: then the last outcome is drawn.
         self.mdp.outcomes(self.state, action, &mut |outcome| {
             if roll >= 0.0 && outcome.prob > 0.0 {
-                drawn = outcome;
+                sampled = outcome;
                 roll -= outcome.prob;
             }
         });
         assert!(
-            drawn.prob > 0.0,
+            sampled.prob > 0.0,
             "state {} has no action {}: ask Env::allows first",
             self.mdp.state_name(self.state),
             self.mdp.action_name(action)
         );
-        self.state = drawn.next;
-        Step { reward: drawn.reward as f32, terminated: drawn.terminated }
+        self.state = sampled.next;
+        Step { reward: sampled.reward as f32, terminated: sampled.terminated }
     }
 
     fn observe(&self, obs: &mut [f32]) {
@@ -219,12 +219,12 @@ mod tests {
     fn episodes_start_where_the_mdp_says() {
         let mut env = MdpEnv::new(Taxi {}, Some(200));
         let mut rng = Rng::seed_from_u64(1);
-        let mut seen = vec![false; 500];
+        let mut observed = vec![false; 500];
         for _ in 0..10_000 {
             env.reset(&mut rng);
-            seen[env.state()] = true;
+            observed[env.state()] = true;
         }
-        let starts: Vec<usize> = (0..500).filter(|state| seen[*state]).collect();
+        let starts: Vec<usize> = (0..500).filter(|state| observed[*state]).collect();
         assert_eq!(starts, Taxi {}.starts().into_iter().map(|start| start.0).collect::<Vec<_>>());
     }
 

@@ -71,7 +71,7 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    /// Of a board; one with more cells than there are pixels shows every so manieth row and column.
+    /// Of a board; one with more cells than there are pixels shows every n-th row and column.
     pub(super) fn new(board: &Grid) -> Self {
         let (scale, each) =
             (scale(board.width, board.height), board.width.max(board.height).div_ceil(SIDE).max(1));

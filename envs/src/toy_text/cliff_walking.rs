@@ -103,11 +103,11 @@ mod tests {
     use super::*;
 
     fn outcomes(cliff: CliffWalking, state: usize, action: usize) -> Vec<(usize, f64, bool)> {
-        let mut seen = Vec::new();
+        let mut observed = Vec::new();
         cliff.outcomes(state, action, &mut |outcome| {
-            seen.push((outcome.next, outcome.reward, outcome.terminated));
+            observed.push((outcome.next, outcome.reward, outcome.terminated));
         });
-        seen
+        observed
     }
 
     #[test]
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn one_slips_to_either_side() {
-        let seen = outcomes(CliffWalking { slippery: true }, 30, 1);
-        assert_eq!(seen, [(18, -1.0, false), (31, -1.0, false), (36, -100.0, false)]);
+        let observed = outcomes(CliffWalking { slippery: true }, 30, 1);
+        assert_eq!(observed, [(18, -1.0, false), (31, -1.0, false), (36, -100.0, false)]);
     }
 }

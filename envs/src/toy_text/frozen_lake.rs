@@ -172,11 +172,11 @@ mod tests {
 
     /// Next state, reward and end of each outcome.
     fn outcomes(lake: &FrozenLake, state: usize, action: usize) -> Vec<(usize, f64, bool)> {
-        let mut seen = Vec::new();
+        let mut observed = Vec::new();
         lake.outcomes(state, action, &mut |outcome| {
-            seen.push((outcome.next, outcome.reward, outcome.terminated));
+            observed.push((outcome.next, outcome.reward, outcome.terminated));
         });
-        seen
+        observed
     }
 
     #[test]

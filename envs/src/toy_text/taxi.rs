@@ -181,10 +181,10 @@ mod tests {
 
     /// Result of an action: the next state, the reward, whether the episode ends.
     fn step(ride: Ride, action: usize) -> (usize, f64, bool) {
-        let mut seen = Vec::new();
-        Taxi {}.outcomes(ride.state(), action, &mut |outcome| seen.push(outcome));
-        assert_eq!((seen.len(), seen[0].prob), (1, 1.0));
-        (seen[0].next, seen[0].reward, seen[0].terminated)
+        let mut observed = Vec::new();
+        Taxi {}.outcomes(ride.state(), action, &mut |outcome| observed.push(outcome));
+        assert_eq!((observed.len(), observed[0].prob), (1, 1.0));
+        (observed[0].next, observed[0].reward, observed[0].terminated)
     }
 
     #[test]

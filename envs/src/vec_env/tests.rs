@@ -8,7 +8,7 @@ use rand::{Rng as _, RngCore, SeedableRng};
 #[derive(Clone, Default, Serialize, Deserialize)]
 struct Counter {
     count: u32,
-    drawn: u16,
+    sampled: u16,
     /// Terminates when this is reached.
     last: u32,
     limit: Option<u32>,
@@ -27,7 +27,7 @@ impl Env for Counter {
 
     fn reset(&mut self, rng: &mut dyn RngCore) {
         self.count = 0;
-        self.drawn = rng.random();
+        self.sampled = rng.random();
     }
 
     fn step(&mut self, _: Action<'_>, _: &mut dyn RngCore) -> Step {
@@ -36,7 +36,7 @@ impl Env for Counter {
     }
 
     fn observe(&self, obs: &mut [f32]) {
-        obs.copy_from_slice(&[self.count as f32, f32::from(self.drawn)]);
+        obs.copy_from_slice(&[self.count as f32, f32::from(self.sampled)]);
     }
 
     fn render(&self) -> Rgb {
@@ -59,30 +59,30 @@ fn counters(n: u64, last: u32, limit: Option<u32>) -> VecEnv {
 
 /// End of the only copy's next transition, and the episode it finished.
 fn next_end(envs: &mut VecEnv) -> (End, Option<Episode>) {
-    let mut seen = None;
-    envs.step(&[0], |transition| seen = Some((transition.end, transition.episode)));
-    seen.unwrap()
+    let mut observed = None;
+    envs.step(&[0], |transition| observed = Some((transition.end, transition.episode)));
+    observed.unwrap()
 }
 
 #[test]
 fn a_transition_shows_its_own_final_observation() {
     let mut envs = counters(1, 2, None);
-    let drawn = envs.obs()[1];
+    let sampled = envs.obs()[1];
     envs.step(&[0], |transition| {
-        assert_eq!(transition.obs, [0.0, drawn]);
-        assert_eq!(transition.next_obs, [1.0, drawn]);
+        assert_eq!(transition.obs, [0.0, sampled]);
+        assert_eq!(transition.next_obs, [1.0, sampled]);
     });
-    assert_eq!(envs.obs(), [1.0, drawn]);
+    assert_eq!(envs.obs(), [1.0, sampled]);
     envs.step(&[0], |transition| {
-        assert_eq!(transition.obs, [1.0, drawn]);
-        assert_eq!(transition.next_obs, [2.0, drawn]);
+        assert_eq!(transition.obs, [1.0, sampled]);
+        assert_eq!(transition.next_obs, [2.0, sampled]);
         assert_eq!((transition.action, transition.reward), (Action::Discrete(0), 2.0));
         let mut rendered = [0.0; 2];
         transition.env.observe(&mut rendered);
-        assert_eq!(rendered, [2.0, drawn], "the environment has been reset too early");
+        assert_eq!(rendered, [2.0, sampled], "the environment has been reset too early");
     });
     assert_eq!(envs.obs()[0], 0.0);
-    assert_ne!(envs.obs()[1], drawn);
+    assert_ne!(envs.obs()[1], sampled);
 }
 
 #[test]
@@ -153,17 +153,17 @@ fn only_the_copy_that_ended_is_reset() {
 
 /// Everything that `steps` steps with action 1 show, as bits.
 fn trace(envs: &mut VecEnv, steps: usize) -> Vec<u32> {
-    let mut seen = Vec::new();
+    let mut observed = Vec::new();
     let actions = vec![1; envs.n()];
     for _ in 0..steps {
         envs.step(&actions, |transition| {
-            seen.extend(transition.next_obs.iter().map(|x| x.to_bits()));
-            seen.push(transition.reward.to_bits());
-            seen.extend(transition.episode.map(|episode| episode.len));
+            observed.extend(transition.next_obs.iter().map(|x| x.to_bits()));
+            observed.push(transition.reward.to_bits());
+            observed.extend(transition.episode.map(|episode| episode.len));
         });
-        seen.extend(envs.obs().iter().map(|x| x.to_bits()));
+        observed.extend(envs.obs().iter().map(|x| x.to_bits()));
     }
-    seen
+    observed
 }
 
 #[test]
@@ -222,12 +222,12 @@ fn every_copy_needs_an_action() {
 fn vectors_reach_their_copies() {
     let mut envs = VecEnv::new(rngs(2), &|| Box::new(Pendulum::default()));
     let before = envs.obs().to_vec();
-    let mut seen = Vec::new();
+    let mut observed = Vec::new();
     envs.step_continuous(&[0.5, -9.0], |transition| {
-        seen.push((transition.index, transition.action.continuous().to_vec()));
+        observed.push((transition.index, transition.action.continuous().to_vec()));
     });
     // As they were given: clipping is the environment's business.
-    assert_eq!(seen, [(0, vec![0.5]), (1, vec![-9.0])]);
+    assert_eq!(observed, [(0, vec![0.5]), (1, vec![-9.0])]);
     for (i, torque) in [0.5, -2.0].into_iter().enumerate() {
         let [_, sin, velocity] = [0, 1, 2].map(|j| before[3 * i + j]);
         let expected = velocity + (15.0 * sin + 3.0 * torque) * 0.05;

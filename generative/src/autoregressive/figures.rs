@@ -1,6 +1,6 @@
 //! Figures of a trained model.
 use super::sampling::Sampling;
-use super::{Network, Subject};
+use super::{AutoregressiveNetwork, Subject};
 use crate::data::Images;
 use crate::{ImageGrid, Work};
 use anyhow::Result;
@@ -19,7 +19,7 @@ pub(super) fn affordable_rows(work: Work, passed: u64) -> usize {
 /// The first `rows` of `images`, each in a row: itself, its upper half, and eight completions of that. `None` where
 /// there is no image, or no half.
 pub(super) fn completions(
-    network: &dyn Network,
+    network: &dyn AutoregressiveNetwork,
     subject: &Subject,
     (images, rows): (&Images, usize),
     temperature: f64,

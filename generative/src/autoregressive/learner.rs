@@ -1,7 +1,7 @@
 //! The learner around a network.
 use super::figures::{self, COLUMNS};
 use super::sampling::Sampling;
-use super::{Network, Output, Settings, Subject, order, receptive_field};
+use super::{AutoregressiveNetwork, Output, Settings, Subject, order, receptive_field};
 use crate::data::{Binarisation, ImageLoader, Images, Parts};
 use crate::model::check_class;
 use crate::work::{TRAINED, Work};
@@ -31,15 +31,17 @@ pub struct Autoregressive {
     validation: Images,
     test: Images,
     params: Params,
-    training: Box<dyn Network>,
-    frozen: Box<dyn Network>,
+    training: Box<dyn AutoregressiveNetwork>,
+    frozen: Box<dyn AutoregressiveNetwork>,
     /// Makes the network once more, for a copy on another device.
     make: Make,
     optimizer: Optimizer,
 }
 
 /// Makes a network with new parameters.
-type Make = Box<dyn Fn(&Params, &Subject) -> candle_core::Result<Box<dyn Network>> + Send + Sync>;
+type Make = Box<
+    dyn Fn(&Params, &Subject) -> candle_core::Result<Box<dyn AutoregressiveNetwork>> + Send + Sync,
+>;
 
 impl Autoregressive {
     /// An untrained one for `data`, with the network that `make` makes.
@@ -52,7 +54,7 @@ impl Autoregressive {
         settings: Settings,
         (seed, device): (u64, &Device),
         memory: impl FnOnce(&Subject) -> Memory,
-        make: impl Fn(&Params, &Subject) -> candle_core::Result<Box<dyn Network>>
+        make: impl Fn(&Params, &Subject) -> candle_core::Result<Box<dyn AutoregressiveNetwork>>
         + Send
         + Sync
         + 'static,
@@ -106,7 +108,7 @@ impl Autoregressive {
     }
 
     /// A copy of the network on the CPU, where values are sampled one by one, if it is elsewhere.
-    fn on_host(&self) -> Result<Option<Box<dyn Network>>> {
+    fn on_host(&self) -> Result<Option<Box<dyn AutoregressiveNetwork>>> {
         if is_host(&self.device) {
             return Ok(None);
         }
@@ -138,7 +140,7 @@ impl Autoregressive {
 
     /// Passes over images that training and the last evaluation made, about.
     fn passed(&self) -> u64 {
-        TRAINED * self.loader.drawn() + self.test.len() as u64
+        TRAINED * self.loader.taken() + self.test.len() as u64
     }
 }
 
@@ -162,7 +164,7 @@ impl Learner for Autoregressive {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
         let Settings { lr, lr_end, lr_steps, batch, .. } = self.settings;
         let schedule = Linear { from: lr, to: lr * lr_end, over: lr_steps };
-        self.optimizer.set_lr(schedule.at(self.loader.drawn()));
+        self.optimizer.set_lr(schedule.at(self.loader.taken()));
         let x = self.loader.next_batch()?.clone(); // [B, C, H, W]
         let classes = self.loader.labels().filter(|_| self.subject.classes > 0); // [B]
         let logits = self.training.forward(&x.affine(2.0, -1.0)?, classes)?; // [B, C·P, H, W]

@@ -14,13 +14,13 @@ pub(crate) struct Subject {
 
 /// The conditional distributions p(x_i | x_1 … x_(i−1)): P logits, which an [`Output`] reads, for each of the C
 /// values at each of the H×W pixels.
-pub(crate) trait Network: Send + Sync {
+pub(crate) trait AutoregressiveNetwork: Send + Sync {
     /// Logits `[B, C·P, H, W]` of images x `[B, C, H, W]`, from −1 to 1, and their classes `[B]` where the
     /// network is conditional.
     fn forward(&self, x: &Tensor, classes: Option<&Tensor>) -> Result<Tensor>;
 
     /// The network without gradients of its parameters, whose storage it shares.
-    fn detached(&self) -> Box<dyn Network>;
+    fn detached(&self) -> Box<dyn AutoregressiveNetwork>;
 
     /// A forward pass over `n` images of these classes whose values become known one by one.
     fn incremental(

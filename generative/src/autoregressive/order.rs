@@ -1,5 +1,5 @@
 //! Verifies that no output of a network depends on later values.
-use super::{Network, Place, places};
+use super::{AutoregressiveNetwork, Place, places};
 use crate::data::Shape;
 use anyhow::{Result, ensure};
 use candle_core::{DType, Device, Tensor};
@@ -18,7 +18,7 @@ const ALL: usize = 64;
 /// # Errors
 /// Names what moves, and from which place on the image was changed.
 pub(crate) fn check(
-    network: &dyn Network,
+    network: &dyn AutoregressiveNetwork,
     shape: Shape,
     classes: usize,
     device: &Device,

@@ -242,8 +242,8 @@ mod tests {
         assert_eq!(at(0.0), [2; 6]);
         // White with probability ¾.
         let logits = [3f32.ln()];
-        let drawn = [0.0, 0.24, 0.26, 0.99].map(|u| Output::Bernoulli.sample(&logits, 1.0, u));
-        assert_eq!(drawn, [0, 0, 1, 1]);
+        let sampled = [0.0, 0.24, 0.26, 0.99].map(|u| Output::Bernoulli.sample(&logits, 1.0, u));
+        assert_eq!(sampled, [0, 0, 1, 1]);
         assert_eq!(Output::Bernoulli.sample(&[-0.1], 0.0, 0.99), 0);
         // Logits that would overflow.
         assert_eq!(Output::Bernoulli.sample(&[1e30], 1.0, 0.0), 1);

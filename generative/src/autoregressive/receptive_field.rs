@@ -1,5 +1,5 @@
 //! The receptive field of a network.
-use super::{Network, Place, Subject};
+use super::{AutoregressiveNetwork, Place, Subject};
 use crate::ImageGrid;
 use crate::data::{Images, Shape};
 use anyhow::{Context as _, Result};
@@ -16,7 +16,7 @@ const IMAGES: usize = 16;
 /// # Errors
 /// Errors of the network.
 pub(crate) fn gradient(
-    network: &dyn Network,
+    network: &dyn AutoregressiveNetwork,
     subject: &Subject,
     place: Place,
     device: &Device,
@@ -48,7 +48,7 @@ const SHADES: [u8; 4] = [255, 190, 135, 90];
 /// The receptive field of the pixel in the middle: the brighter, the larger the gradient; itself red, pixels without
 /// influence dark.
 pub(crate) fn image_grid(
-    network: &dyn Network,
+    network: &dyn AutoregressiveNetwork,
     subject: &Subject,
     device: &Device,
     rng: &mut Rng,

@@ -1,5 +1,5 @@
 //! Ancestral sampling: one value after the other.
-use super::{IncrementalForward, Network, Output, Place, Subject, places};
+use super::{AutoregressiveNetwork, IncrementalForward, Output, Place, Subject, places};
 use crate::data::Shape;
 use anyhow::Result;
 use candle_core::{Device, Tensor};
@@ -28,7 +28,7 @@ impl Sampling<'_> {
     /// that neither their number nor threads matter.
     pub(crate) fn sample(
         &self,
-        network: &dyn Network,
+        network: &dyn AutoregressiveNetwork,
         images: &mut [u8],
         rng: &mut Rng,
     ) -> Result<()> {
@@ -49,7 +49,7 @@ impl Sampling<'_> {
 
     fn group(
         &self,
-        network: &dyn Network,
+        network: &dyn AutoregressiveNetwork,
         images: &mut [u8],
         rngs: &mut [Rng],
         classes: Option<&[u32]>,
@@ -96,7 +96,7 @@ impl Progress {
 /// A full forward pass at every place: for networks without a faster incremental one, and the reference that
 /// those are tested against.
 pub(crate) struct FullForward<'a> {
-    network: &'a dyn Network,
+    network: &'a dyn AutoregressiveNetwork,
     subject: Subject,
     x: Vec<f32>,
     classes: Option<Tensor>,
@@ -104,7 +104,7 @@ pub(crate) struct FullForward<'a> {
 
 impl<'a> FullForward<'a> {
     pub(crate) fn new(
-        network: &'a dyn Network,
+        network: &'a dyn AutoregressiveNetwork,
         subject: Subject,
         n: usize,
         classes: Option<&[u32]>,

@@ -2,7 +2,8 @@
 use super::Subject;
 use super::sampling::Sampling;
 use super::{
-    Autoregressive, FullForward, IncrementalForward, Network, Output, Place, order, places,
+    Autoregressive, AutoregressiveNetwork, FullForward, IncrementalForward, Output, Place, order,
+    places,
 };
 use crate::data::{Images, Parts, Shape};
 use candle_core::{Device, Result, Tensor, Var};
@@ -11,14 +12,14 @@ use rand_distr::{Distribution as _, StandardNormal};
 use train::stream;
 
 /// A network that samples by full forward passes.
-struct Slow(Box<dyn Network>, Subject);
+struct Slow(Box<dyn AutoregressiveNetwork>, Subject);
 
-impl Network for Slow {
+impl AutoregressiveNetwork for Slow {
     fn forward(&self, x: &Tensor, classes: Option<&Tensor>) -> Result<Tensor> {
         self.0.forward(x, classes)
     }
 
-    fn detached(&self) -> Box<dyn Network> {
+    fn detached(&self) -> Box<dyn AutoregressiveNetwork> {
         Box::new(Self(self.0.detached(), self.1))
     }
 
@@ -40,7 +41,7 @@ impl Network for Slow {
 }
 
 /// Makes a network of some kind.
-pub(crate) type Make<'a> = &'a dyn Fn(&Params, &Subject) -> Result<Box<dyn Network>>;
+pub(crate) type Make<'a> = &'a dyn Fn(&Params, &Subject) -> Result<Box<dyn AutoregressiveNetwork>>;
 
 /// Images of `shape` with `levels`, and the first `classes` of them in a class each.
 pub(crate) fn subject(shape: [usize; 3], levels: u16, classes: usize) -> Subject {
@@ -49,22 +50,22 @@ pub(crate) fn subject(shape: [usize; 3], levels: u16, classes: usize) -> Subject
 }
 
 /// A network whose parameters are far from 0, so that what it says of a number depends on those before.
-pub(crate) fn rough(make: Make<'_>, subject: &Subject) -> Box<dyn Network> {
+pub(crate) fn rough(make: Make<'_>, subject: &Subject) -> Box<dyn AutoregressiveNetwork> {
     let params = Params::new(1, &Device::Cpu);
     let network = make(&params, subject).unwrap();
     for (name, var) in params.named() {
         let rng = &mut stream(1, &format!("rough/{name}"));
         let inputs = (var.elem_count() / var.dims()[0]) as f32;
         let scale = if var.rank() > 1 { 1.6 / inputs.sqrt() } else { 0.3 };
-        let drawn = || -> f32 { StandardNormal.sample(&mut *rng) };
-        let values: Vec<f32> = std::iter::repeat_with(drawn).take(var.elem_count()).collect();
+        let sampled = || -> f32 { StandardNormal.sample(&mut *rng) };
+        let values: Vec<f32> = std::iter::repeat_with(sampled).take(var.elem_count()).collect();
         // Where a mask has zeros they stay.
-        let kept = var.ne(0.0).unwrap().to_dtype(candle_core::DType::F32).unwrap();
-        let kept = if var.rank() > 2 { kept } else { kept.ones_like().unwrap() };
+        let retained = var.ne(0.0).unwrap().to_dtype(candle_core::DType::F32).unwrap();
+        let retained = if var.rank() > 2 { retained } else { retained.ones_like().unwrap() };
         let values = Tensor::from_vec(values, var.shape(), &Device::Cpu).unwrap();
         // What features are multiplied by is about 1.
         let about = if name.ends_with(".scale") { 1.0 } else { 0.0 };
-        let values = (values * kept).unwrap().affine(f64::from(scale), about).unwrap();
+        let values = (values * retained).unwrap().affine(f64::from(scale), about).unwrap();
         var.set(&values).unwrap();
     }
     network
@@ -121,7 +122,11 @@ fn x_of(images: &[u8], subject: &Subject) -> Tensor {
     Tensor::from_vec(values, ((), channels, height, width), &Device::Cpu).unwrap()
 }
 
-fn probabilities(network: &dyn Network, subject: &Subject, class: Option<u32>) -> Vec<f64> {
+fn probabilities(
+    network: &dyn AutoregressiveNetwork,
+    subject: &Subject,
+    class: Option<u32>,
+) -> Vec<f64> {
     let x = x_of(&all_images(), subject);
     let classes = class.map(|class| Tensor::full(class, 512, &Device::Cpu).unwrap());
     let logits = network.forward(&x.affine(2.0, -1.0).unwrap(), classes.as_ref()).unwrap();
@@ -215,17 +220,17 @@ pub(crate) fn incremental_passes_agree_with_full_ones(
     let given = shape.len() / 2;
     let start: Vec<u8> = (0..n * shape.len()).map(|i| (i % 2) as u8).collect();
     let drawing = Sampling { shape, output: subject.output, temperature: 0.8, classes, given };
-    let drawn = |network: &dyn Network| {
+    let sampled = |network: &dyn AutoregressiveNetwork| {
         let mut pixels = start.clone();
         drawing.sample(network, &mut pixels, &mut stream(1, "draws")).unwrap();
         pixels
     };
-    let fast = drawn(&*network);
-    assert_eq!(fast, drawn(&Slow(network, *subject)));
+    let fast = sampled(&*network);
+    assert_eq!(fast, sampled(&Slow(network, *subject)));
     let mut known = vec![false; shape.len()];
     places(shape).take(given).for_each(|place| known[place.index(shape)] = true);
-    for (i, (drawn, start)) in fast.iter().zip(&start).enumerate() {
-        assert!(!known[i % shape.len()] || drawn == start, "a number that was given was drawn");
+    for (i, (sampled, start)) in fast.iter().zip(&start).enumerate() {
+        assert!(!known[i % shape.len()] || sampled == start, "a number that was given was drawn");
     }
     assert_ne!(fast, start);
 }
@@ -240,12 +245,12 @@ pub(crate) fn nll_and_entropy(model: &Autoregressive, data: &Parts<Images>) -> (
 /// A network that is given away by [`order::check`]: it sees the number that it speaks of.
 pub(crate) struct SeesItself(pub(crate) Var);
 
-impl Network for SeesItself {
+impl AutoregressiveNetwork for SeesItself {
     fn forward(&self, x: &Tensor, _: Option<&Tensor>) -> Result<Tensor> {
         x.broadcast_mul(&self.0)
     }
 
-    fn detached(&self) -> Box<dyn Network> {
+    fn detached(&self) -> Box<dyn AutoregressiveNetwork> {
         Box::new(Self(self.0.clone()))
     }
 

@@ -42,12 +42,14 @@ impl Binarisation {
     pub fn once(self, images: &Images, part: &str) -> Result<Images> {
         match self {
             Self::None => Ok(images.clone()),
-            Self::Static | Self::Dynamic => drawn(images, &stream(0, &format!("binarise/{part}"))),
+            Self::Static | Self::Dynamic => {
+                sampled(images, &stream(0, &format!("binarise/{part}")))
+            }
         }
     }
 }
 
-fn drawn(images: &Images, noise: &Rng) -> Result<Images> {
+fn sampled(images: &Images, noise: &Rng) -> Result<Images> {
     let (greys, len) = (Greys::new(images.levels()), images.shape().len());
     let mut pixels = vec![0; images.pixels().len()];
     for (i, to) in pixels.chunks_exact_mut(len).enumerate() {
@@ -94,11 +96,11 @@ impl Greys {
 
     /// Tells of each pixel whether it is white; the probability of it is right to 2⁻¹⁷.
     pub(super) fn draw(&self, image: &[u8], rng: &mut Rng, mut tell: impl FnMut(usize, bool)) {
-        let mut drawn = [0u16; CHUNK];
+        let mut sampled = [0u16; CHUNK];
         for (chunk, pixels) in image.chunks(CHUNK).enumerate() {
-            rng.fill(&mut drawn);
-            for (i, (&pixel, &drawn)) in pixels.iter().zip(&drawn).enumerate() {
-                tell(chunk * CHUNK + i, u32::from(drawn) < self.below[usize::from(pixel)]);
+            rng.fill(&mut sampled);
+            for (i, (&pixel, &sampled)) in pixels.iter().zip(&sampled).enumerate() {
+                tell(chunk * CHUNK + i, u32::from(sampled) < self.below[usize::from(pixel)]);
             }
         }
     }
@@ -146,17 +148,17 @@ mod tests {
     #[test]
     fn a_part_is_drawn_as_the_whole() {
         let grey = parts(10);
-        let drawn = Binarisation::Static.prepare(grey.clone()).unwrap().train;
+        let sampled = Binarisation::Static.prepare(grey.clone()).unwrap().train;
         let first = Binarisation::Dynamic.once(&grey.train.take(0..4), "train").unwrap();
-        assert_eq!(first, drawn.take(0..4));
+        assert_eq!(first, sampled.take(0..4));
         // What is black and white already stays it.
-        assert_eq!(Binarisation::Static.once(&drawn, "train").unwrap(), drawn);
+        assert_eq!(Binarisation::Static.once(&sampled, "train").unwrap(), sampled);
         assert_eq!(Binarisation::None.once(&grey.train, "train").unwrap(), grey.train);
     }
 
     #[test]
     fn black_and_white_stays_what_it_is() {
         let images = Images::new(SHAPE, 2, vec![0, 1, 1, 0], None).unwrap();
-        assert_eq!(drawn(&images, &stream(1, "test")).unwrap(), images);
+        assert_eq!(sampled(&images, &stream(1, "test")).unwrap(), images);
     }
 }

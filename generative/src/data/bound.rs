@@ -78,17 +78,17 @@ mod tests {
         let bounded = |left| Bounded { inner: io::repeat(7).take(10), left, why: "too long" };
         let mut read = Vec::new();
         assert_eq!(bounded(10).read_to_end(&mut read).unwrap(), 10);
-        let told = bounded(9).read_to_end(&mut Vec::new()).unwrap_err().to_string();
-        assert_eq!(told, "too long");
+        let message = bounded(9).read_to_end(&mut Vec::new()).unwrap_err().to_string();
+        assert_eq!(message, "too long");
     }
 
     #[test]
     fn what_does_not_fit_is_refused_with_need_and_bound() {
-        let told = |need| format!("{:#}", fits(|| "x".to_owned(), need).unwrap_err());
-        let told_large = told(Some(1 << 60));
-        assert!(told_large.starts_with("x would take 1152921504.6 GB of memory; at most "));
+        let message = |need| format!("{:#}", fits(|| "x".to_owned(), need).unwrap_err());
+        let large = message(Some(1 << 60));
+        assert!(large.starts_with("x would take 1152921504.6 GB of memory; at most "));
         assert!(
-            told(None).starts_with("x would take more than can be counted of memory; at most ")
+            message(None).starts_with("x would take more than can be counted of memory; at most ")
         );
         fits(|| "x".to_owned(), Some(1000)).unwrap();
     }

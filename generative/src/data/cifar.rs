@@ -202,14 +202,14 @@ mod tests {
             assert_eq!(cifar_10(&path).unwrap().parts, parts);
         }
         fs::write(packed.join(ARCHIVE), &archive[..archive.len() / 2]).unwrap();
-        let told = format!("{:#}", cifar_10(&packed).unwrap_err());
-        assert!(told.contains("cifar-10-binary.tar.gz is damaged or cut short"), "{told}");
+        let message = format!("{:#}", cifar_10(&packed).unwrap_err());
+        assert!(message.contains("cifar-10-binary.tar.gz is damaged or cut short"), "{message}");
     }
 
     #[test]
     fn what_is_wrong_with_a_file_is_one_sentence() {
         let dir = tempfile::tempdir().unwrap();
-        let told = |name: &str, contents: Option<&[u8]>| {
+        let message = |name: &str, contents: Option<&[u8]>| {
             names().for_each(|(name, file)| fs::write(dir.path().join(name), bytes(file)).unwrap());
             match contents {
                 Some(contents) => fs::write(dir.path().join(name), contents).unwrap(),
@@ -217,13 +217,13 @@ mod tests {
             }
             cifar_10(dir.path()).unwrap_err().to_string()
         };
-        let short = told(TRAIN[2], Some(&bytes(2)[1..]));
+        let short = message(TRAIN[2], Some(&bytes(2)[1..]));
         assert!(short.contains("data_batch_3.bin in ") && short.contains("6145 bytes"), "{short}");
         let mut wrong = bytes(5);
         wrong[0] = 10;
-        let label = told(TEST, Some(&wrong));
+        let label = message(TEST, Some(&wrong));
         assert!(label.contains("test_batch.bin") && label.contains("a label 10"), "{label}");
-        let absent = told(TRAIN[0], None);
+        let absent = message(TRAIN[0], None);
         assert!(absent.contains("there is no data_batch_1.bin") && absent.contains("lab data get"));
     }
 
@@ -246,20 +246,23 @@ mod tests {
     fn an_archive_that_inflates_for_ever_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(ARCHIVE);
-        let told = |archive: Vec<u8>| {
+        let message = |archive: Vec<u8>| {
             fs::write(&path, archive).unwrap();
             format!("{:#}", cifar_10(dir.path()).unwrap_err())
         };
-        let claims = told(endless(TRAIN[0], 3 << 30, 1 << 20));
+        let claims = message(endless(TRAIN[0], 3 << 30, 1 << 20));
         assert!(
             claims.contains("data_batch_1.bin is not of CIFAR-10: it holds 3.2 GB"),
             "{claims}"
         );
-        let passed_over = told(endless("junk", 3 << 30, 300 << 20));
+        let passed_over = message(endless("junk", 3 << 30, 300 << 20));
         assert!(passed_over.contains("it holds more than 268 MB"), "{passed_over}");
         let long = dir.path().join(TRAIN[0]);
         fs::File::create(&long).unwrap().set_len(12 << 30).unwrap();
-        let told = format!("{:#}", cifar_10(dir.path()).unwrap_err());
-        assert!(told.contains("data_batch_1.bin is not of CIFAR-10: it holds 12.9 GB"), "{told}");
+        let message = format!("{:#}", cifar_10(dir.path()).unwrap_err());
+        assert!(
+            message.contains("data_batch_1.bin is not of CIFAR-10: it holds 12.9 GB"),
+            "{message}"
+        );
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn divided(
         let (train, validation) = (train.take(0..tail.start), train.take(tail));
         return Ok((Parts { train, validation, test, entropy: None }, split));
     }
-    let [kept, chosen] = stratified(labels, n, held);
+    let [retained, chosen] = stratified(labels, n, held);
     let split = format!(
         "stratified: {held} of {n} training images, of each class its share, drawn by a seed that the data \
          have of their own, are the validation part; each part is shuffled"
@@ -47,7 +47,7 @@ pub(super) fn divided(
     let mut order: Vec<usize> = (0..test.len()).collect();
     order.shuffle(&mut stream(0, "division/test"));
     let parts = Parts {
-        train: train.picked(&kept),
+        train: train.picked(&retained),
         validation: train.picked(&chosen),
         test: test.picked(&order),
         entropy: None,
@@ -175,12 +175,12 @@ mod tests {
                 (n - n.max(6) / 6, n.max(6) / 6)
             );
         }
-        let told = |train: usize, test: usize| {
+        let message = |train: usize, test: usize| {
             let divided = divided(images(vec![0; train]), images(vec![0; test]), &PUBLISHED);
             divided.unwrap_err().to_string()
         };
-        assert!(told(0, 1).starts_with("there are no training images"));
-        assert!(told(1, 1).starts_with("there is 1 training image; 2 at least"));
-        assert!(told(9, 0).starts_with("there are no test images"));
+        assert!(message(0, 1).starts_with("there are no training images"));
+        assert!(message(1, 1).starts_with("there is 1 training image; 2 at least"));
+        assert!(message(9, 0).starts_with("there are no test images"));
     }
 }

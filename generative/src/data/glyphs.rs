@@ -54,7 +54,7 @@ const BOX: f32 = 20.0;
 pub fn glyphs(config: &GlyphsConfig) -> Result<Dataset> {
     BadValue::outside("n_train", config.n_train, 1..=1 << 22)?;
     BadValue::outside("n_test", config.n_test, 1..=1 << 22)?;
-    let part = |part: &str, n| drawn(config, &format!("glyphs/{part}"), n);
+    let part = |part: &str, n| sampled(config, &format!("glyphs/{part}"), n);
     Ok(Dataset::Images(Parts {
         train: part("train", config.n_train)?,
         validation: part("validation", config.n_test)?,
@@ -64,7 +64,7 @@ pub fn glyphs(config: &GlyphsConfig) -> Result<Dataset> {
 }
 
 /// Image `i` comes from a stream of its own: it is the same whatever `n` is.
-fn drawn(config: &GlyphsConfig, purpose: &str, n: usize) -> Result<Images> {
+fn sampled(config: &GlyphsConfig, purpose: &str, n: usize) -> Result<Images> {
     let signs = match config.classes {
         Classes::Digits => &SIGNS[..10],
         Classes::Letters => &SIGNS[10..],

@@ -177,14 +177,14 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_told() {
-        let told = |levels, pixels: &[u8], of: Option<&[u32]>| {
+        let message = |levels, pixels: &[u8], of: Option<&[u32]>| {
             let labels = of.map(|of| Labels { of: of.to_vec(), names: vec!["a".to_owned()] });
             Images::new(SHAPE, levels, pixels.to_vec(), labels).unwrap_err().to_string()
         };
-        assert!(told(2, &[0, 1, 1], None).contains("3 numbers are no whole number"));
-        assert_eq!(told(2, &[0, 2], None), "a number is 2, there are 2 levels");
-        assert_eq!(told(2, &[0, 1], Some(&[0, 0])), "2 labels for 1 images");
-        assert_eq!(told(2, &[0, 1], Some(&[1])), "label 1, there are 1 classes");
-        assert!(told(1, &[0, 0], None).contains("2 to 256"));
+        assert!(message(2, &[0, 1, 1], None).contains("3 numbers are no whole number"));
+        assert_eq!(message(2, &[0, 2], None), "a number is 2, there are 2 levels");
+        assert_eq!(message(2, &[0, 1], Some(&[0, 0])), "2 labels for 1 images");
+        assert_eq!(message(2, &[0, 1], Some(&[1])), "label 1, there are 1 classes");
+        assert!(message(1, &[0, 0], None).contains("2 to 256"));
     }
 }

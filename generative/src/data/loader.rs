@@ -11,37 +11,37 @@ use train::{BadValue, Checkpoint, Rng, stream};
 /// The order in which samples are trained on: all of them once in an epoch, each epoch shuffled by a
 /// stream of its own. Epochs follow each other without a gap: a batch may hold the last of one and the
 /// first of the next.
-pub struct Order {
+pub struct EpochOrder {
     seed: u64,
-    drawn: u64,
+    taken: u64,
     rows: Vec<u32>,
     /// Of which epoch `rows` is the order.
     shuffled: Option<u64>,
 }
 
-impl Order {
+impl EpochOrder {
     /// The order of `n` samples, at least one.
     pub fn new(n: usize, seed: u64) -> Self {
-        Self { seed, drawn: 0, rows: vec![0; n], shuffled: None }
+        Self { seed, taken: 0, rows: vec![0; n], shuffled: None }
     }
 
     /// Samples taken so far.
-    pub fn drawn(&self) -> u64 {
-        self.drawn
+    pub fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// Fills `rows` with the numbers of the next samples.
     pub fn next(&mut self, rows: &mut [usize]) {
         let n = self.rows.len() as u64;
         for row in rows {
-            let epoch = self.drawn / n;
+            let epoch = self.taken / n;
             if self.shuffled != Some(epoch) {
                 self.rows.iter_mut().zip(0..).for_each(|(row, i)| *row = i);
                 self.rows.shuffle(&mut stream(self.seed, &format!("epoch/{epoch}")));
                 self.shuffled = Some(epoch);
             }
-            *row = self.rows[(self.drawn % n) as usize] as usize;
-            self.drawn += 1;
+            *row = self.rows[(self.taken % n) as usize] as usize;
+            self.taken += 1;
         }
     }
 
@@ -50,7 +50,7 @@ impl Order {
     /// # Errors
     /// Names the file.
     pub fn state(&mut self, name: &str, checkpoint: &mut Checkpoint) -> Result<()> {
-        checkpoint.count(name, &mut self.drawn)
+        checkpoint.count(name, &mut self.taken)
     }
 }
 
@@ -60,7 +60,7 @@ pub struct ImageLoader {
     greys: Greys,
     /// Generator for dynamic binarisation.
     noise: Option<Rng>,
-    order: Order,
+    order: EpochOrder,
     rows: Vec<usize>,
     pixels: HostTensor<f32>,
     labels: Option<HostTensor<u32>>,
@@ -85,7 +85,7 @@ impl ImageLoader {
         Ok(Self {
             greys: Greys::new(images.levels()),
             noise,
-            order: Order::new(images.len(), seed),
+            order: EpochOrder::new(images.len(), seed),
             rows: vec![0; batch],
             pixels: HostTensor::new((batch, shape.channels, shape.height, shape.width), device)?,
             labels,
@@ -99,8 +99,8 @@ impl ImageLoader {
     }
 
     /// Images taken so far.
-    pub fn drawn(&self) -> u64 {
-        self.order.drawn()
+    pub fn taken(&self) -> u64 {
+        self.order.taken()
     }
 
     /// The next batch, `[B, C, H, W]`, from 0 to 1. It is overwritten by the call after this one.
@@ -109,7 +109,7 @@ impl ImageLoader {
     /// Errors of the device.
     pub fn next_batch(&mut self) -> Result<&Tensor> {
         let Self { images, greys, noise, order, rows, pixels, labels } = self;
-        let (len, first) = (images.shape().len(), order.drawn());
+        let (len, first) = (images.shape().len(), order.taken());
         order.next(rows);
         pixels.fill(|pixels| {
             let each = pixels.par_chunks_exact_mut(len).zip(&*rows).enumerate();
@@ -144,7 +144,7 @@ impl ImageLoader {
 /// Draws batches of points to train on.
 pub struct PointLoader {
     points: Points,
-    order: Order,
+    order: EpochOrder,
     rows: Vec<usize>,
     batch: HostTensor<f32>,
     labels: HostTensor<u32>,
@@ -158,7 +158,7 @@ impl PointLoader {
     pub fn new(points: Points, batch: usize, seed: u64, device: &Device) -> Result<Self> {
         check(batch, points.at.len())?;
         Ok(Self {
-            order: Order::new(points.at.len(), seed),
+            order: EpochOrder::new(points.at.len(), seed),
             rows: vec![0; batch],
             batch: HostTensor::new((batch, 2), device)?,
             labels: HostTensor::new(batch, device)?,
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn an_epoch_shows_each_once_and_the_next_one_in_another_order() {
-        let mut order = Order::new(10, 1);
+        let mut order = EpochOrder::new(10, 1);
         let (mut first, mut second) = ([0; 10], [0; 10]);
         // Batches need not fit the epoch.
         let mut both = [0; 20];
@@ -321,7 +321,7 @@ mod tests {
         let mut resumed = loader(Binarisation::Dynamic, 20, 1);
         values(&mut resumed);
         resumed.state("data", &mut Checkpoint::open(&path, Scope::All).unwrap()).unwrap();
-        assert_eq!(resumed.drawn(), 80);
+        assert_eq!(resumed.taken(), 80);
         for _ in 0..3 {
             assert_eq!(values(&mut whole), values(&mut resumed));
         }

@@ -30,7 +30,7 @@ pub use glyphs::{Classes, GlyphsConfig, glyphs};
 pub use idx::{fashion_mnist, mnist};
 pub use images::{Images, Labels, Shape};
 pub(crate) use loader::one_hot;
-pub use loader::{ImageLoader, Order, PointLoader};
+pub use loader::{EpochOrder, ImageLoader, PointLoader};
 pub use parts::Parts;
 pub use planar::{PlanarConfig, gaussians_8, gaussians_25, two_moons};
 pub use points::{Mixture, Points};

@@ -65,8 +65,8 @@ fn mixture(config: &PlanarConfig, name: &str, of: Mixture) -> Result<Dataset> {
     let Mixture { centres, sigma } = &of;
     // Not −0.00, and without a space, for command lines.
     let round = |x: f64| (100.0 * x).round() / 100.0 + 0.0;
-    let told = |[x, y]: &[f64; 2]| format!("({:.2},{:.2})", round(*x), round(*y));
-    let names: Vec<_> = centres.iter().map(told).collect();
+    let label = |[x, y]: &[f64; 2]| format!("({:.2},{:.2})", round(*x), round(*y));
+    let names: Vec<_> = centres.iter().map(label).collect();
     let entropy = (centres.len() as f64).ln() + (2.0 * PI * E * sigma * sigma).ln();
     let mut parts =
         draw(config, name, &names, |component, rng| around(centres[component], *sigma, rng))?;
@@ -149,8 +149,8 @@ mod tests {
                     }
                     _ => [(component % 5) as f64 * 2.0 - 4.0, (component / 5) as f64 * 2.0 - 4.0],
                 };
-                let apart = [0, 1].map(|axis| mixture.centres[component][axis] - centre[axis]);
-                assert_eq!(apart, [0.0; 2], "{name}");
+                let offset = [0, 1].map(|axis| mixture.centres[component][axis] - centre[axis]);
+                assert_eq!(offset, [0.0; 2], "{name}");
                 let off = (m[0] - centre[0]).hypot(m[1] - centre[1]);
                 assert!(off < 6.0 * sigma / n.sqrt(), "{name}: off by {off}");
                 let square = |at: &[f64; 2]| (at[0] - m[0]).powi(2) + (at[1] - m[1]).powi(2);

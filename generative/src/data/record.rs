@@ -103,15 +103,19 @@ impl Record {
             }
         }
         if (self.shape, self.levels) != (now.shape, now.levels) {
-            let told = |shape: [usize; 3]| shape.map(|side| side.to_string()).join("×");
-            all.push(format!("images of {}, {} then", told(now.shape), told(self.shape)));
+            let described = |shape: [usize; 3]| shape.map(|side| side.to_string()).join("×");
+            all.push(format!("images of {}, {} then", described(now.shape), described(self.shape)));
         }
         if self.classes != now.classes {
-            let told = |classes: &Option<Vec<String>>| match classes {
+            let described = |classes: &Option<Vec<String>>| match classes {
                 Some(classes) => listed("", classes.iter().map(String::as_str)),
                 None => "none".to_owned(),
             };
-            all.push(format!("classes: {}; then: {}", told(&now.classes), told(&self.classes)));
+            all.push(format!(
+                "classes: {}; then: {}",
+                described(&now.classes),
+                described(&self.classes)
+            ));
         }
         let here = now.files.keys().collect::<BTreeSet<_>>();
         let there = self.files.keys().collect::<BTreeSet<_>>();
@@ -256,8 +260,8 @@ mod tests {
             "3 training images, 2 then; new: a/3.png; changed: a/2.png"
         );
         let exchanged = parts(images(&[5, 6, 3, 4], &[1, 1]), images(&[1, 2], &[0]));
-        let told = then.changed(&record(&exchanged, &[("a/1.png", "1"), ("a/2.png", "2")]));
-        assert!(told.unwrap().starts_with("the same files, divided in another way"));
+        let described = then.changed(&record(&exchanged, &[("a/1.png", "1"), ("a/2.png", "2")]));
+        assert!(described.unwrap().starts_with("the same files, divided in another way"));
     }
 
     #[test]

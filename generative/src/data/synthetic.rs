@@ -200,8 +200,8 @@ mod tests {
                 parity(&grid),
             ];
             for set in all {
-                let told = set.err().unwrap().to_string();
-                assert!(told.contains(&format!("--side {side}")), "{told}");
+                let message = set.err().unwrap().to_string();
+                assert!(message.contains(&format!("--side {side}")), "{message}");
             }
         }
     }

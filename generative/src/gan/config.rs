@@ -13,7 +13,7 @@ train::hyper_parameters! {
         objective: Objective = Objective::NonSaturating;
         /// Architecture of generator and discriminator: mlp (dense layers), for images also dcgan
         /// (strided convolutions), residual, or CS231n's cs231n-fc and cs231n-conv
-        network: Network = Network::Mlp;
+        network: GanNetwork = GanNetwork::Mlp;
         /// Units in each hidden layer of the mlp
         hidden: usize = 128, in 1..=1 << 14;
         /// Hidden layers of the mlp's generator, and of its discriminator
@@ -75,7 +75,7 @@ train::hyper_parameters! {
 /// Networks of generator and discriminator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Network {
+pub enum GanNetwork {
     /// Dense layers: ReLU in the generator, leaky ReLU in the discriminator.
     Mlp,
     /// Strided and fractional-strided convolutions (Radford, Metz & Chintala 2016, "Unsupervised representation
@@ -113,7 +113,7 @@ pub enum Downsample {
     Pool,
 }
 
-impl Network {
+impl GanNetwork {
     /// Returns `true` if it takes samples as rows of values, not as images.
     pub(super) fn takes_rows(self) -> bool {
         matches!(self, Self::Mlp | Self::Cs231nFc)
@@ -183,25 +183,27 @@ impl GanConfig {
         let d = shape.len();
         let mut memory = Memory::default();
         let others = match self.network {
-            Network::Mlp => vec![("layers", layers), ("latents", latents)],
-            Network::Dcgan | Network::Residual => vec![("dense", dense), ("latents", latents)],
-            Network::Cs231nFc | Network::Cs231nConv => Vec::new(),
+            GanNetwork::Mlp => vec![("layers", layers), ("latents", latents)],
+            GanNetwork::Dcgan | GanNetwork::Residual => {
+                vec![("dense", dense), ("latents", latents)]
+            }
+            GanNetwork::Cs231nFc | GanNetwork::Cs231nConv => Vec::new(),
         };
         let size = match self.network {
-            Network::Mlp => Some(("hidden", hidden)),
-            Network::Dcgan | Network::Residual => Some(("channels", channels)),
-            Network::Cs231nFc | Network::Cs231nConv => None,
+            GanNetwork::Mlp => Some(("hidden", hidden)),
+            GanNetwork::Dcgan | GanNetwork::Residual => Some(("channels", channels)),
+            GanNetwork::Cs231nFc | GanNetwork::Cs231nConv => None,
         };
         let all: Vec<_> = size.into_iter().chain(others.iter().copied()).collect();
         let (rows, maps) = match self.network {
-            Network::Mlp => {
+            GanNetwork::Mlp => {
                 let between = hidden.saturating_mul(2 * (layers - 1));
                 let ends = memory::sum([between, 2 * d, latents]);
                 memory::learned(&mut memory, ("hidden", hidden), &others, [hidden, ends]);
                 (0, hidden.saturating_mul(layers))
             }
-            Network::Cs231nFc | Network::Cs231nConv => (1024, 4 * 1024 + 8 * d),
-            Network::Dcgan | Network::Residual => {
+            GanNetwork::Cs231nFc | GanNetwork::Cs231nConv => (1024, 4 * 1024 + 8 * d),
+            GanNetwork::Dcgan | GanNetwork::Residual => {
                 // Of a sixteenth of the image twice as many, the outputs of the first or of the dense layer.
                 let least = d / shape.channels.max(1) / 16;
                 let first = if dense > 0 { dense } else { latents };
@@ -232,11 +234,11 @@ impl GanConfig {
     /// For images of this shape, or points.
     fn check_network(&self, shape: Option<Shape>) -> Result<(), BadValue> {
         let expected = match (self.network, shape) {
-            (Network::Mlp, _) => return Ok(()),
+            (GanNetwork::Mlp, _) => return Ok(()),
             (_, None) => {
                 "needs images; points in the plane are learned by --network mlp".to_owned()
             }
-            (Network::Dcgan | Network::Residual, Some(Shape { height, width, .. }))
+            (GanNetwork::Dcgan | GanNetwork::Residual, Some(Shape { height, width, .. }))
                 if ![height, width].iter().all(|side| side.is_multiple_of(4)) =>
             {
                 format!(
@@ -244,7 +246,7 @@ impl GanConfig {
                      give --network mlp"
                 )
             }
-            (Network::Cs231nConv, Some(Shape { height, width, .. }))
+            (GanNetwork::Cs231nConv, Some(Shape { height, width, .. }))
                 if [height, width] != [28; 2] =>
             {
                 format!("needs images of 28×28, these are {height}×{width}; give --network dcgan")
@@ -256,6 +258,6 @@ impl GanConfig {
 
     /// Returns `true` if the discriminator has batch normalisation.
     pub(super) fn normalises_discriminator(&self) -> bool {
-        self.batch_norm == BatchNorm::Both && self.network == Network::Dcgan
+        self.batch_norm == BatchNorm::Both && self.network == GanNetwork::Dcgan
     }
 }

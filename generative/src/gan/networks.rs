@@ -1,5 +1,5 @@
 //! Generator and discriminator.
-use super::config::{GanConfig, Network};
+use super::config::{GanConfig, GanNetwork};
 use crate::data::Shape;
 use candle_core::{Result, Tensor};
 use nn::{Activation, Params, Sequential};
@@ -57,7 +57,7 @@ pub(super) fn generator(params: &Params, sizes: Sizes, config: &GanConfig) -> Re
     let inputs = config.latents + labels;
     let mut layers = Builder::new(params, "generator");
     match config.network {
-        Network::Mlp => {
+        GanNetwork::Mlp => {
             let mut width = inputs;
             for i in 1..=config.layers {
                 layers.dense(&format!("hidden{i}"), [width, config.hidden], Activation::Relu)?; // [B, hidden]
@@ -65,12 +65,12 @@ pub(super) fn generator(params: &Params, sizes: Sizes, config: &GanConfig) -> Re
             }
             layers.dense("out", [width, form.len()], form.output())?; // [B, D]
         }
-        Network::Dcgan => dcgan::generator(&mut layers, inputs, form.shape(), config)?,
-        Network::Residual => residual::generator(&mut layers, inputs, form.shape(), config)?,
-        Network::Cs231nFc => {
+        GanNetwork::Dcgan => dcgan::generator(&mut layers, inputs, form.shape(), config)?,
+        GanNetwork::Residual => residual::generator(&mut layers, inputs, form.shape(), config)?,
+        GanNetwork::Cs231nFc => {
             cs231n::fc_generator(&mut layers, [inputs, form.len()], form.output())?
         }
-        Network::Cs231nConv => cs231n::conv_generator(&mut layers, inputs, form.shape())?,
+        GanNetwork::Cs231nConv => cs231n::conv_generator(&mut layers, inputs, form.shape())?,
     }
     Ok(layers.done())
 }
@@ -90,7 +90,7 @@ pub(super) fn discriminator(
     // Labels are columns of rows, and planes of images.
     let shape = Shape { channels: form.shape().channels + labels, ..form.shape() };
     match config.network {
-        Network::Mlp => {
+        GanNetwork::Mlp => {
             let mut width = form.len() + labels;
             for i in 1..=config.layers {
                 layers.dense(&format!("hidden{i}"), [width, config.hidden], leaky)?; // [B, hidden]
@@ -98,10 +98,10 @@ pub(super) fn discriminator(
             }
             layers.dense("out", [width, 1], Activation::Linear)?; // [B, 1]
         }
-        Network::Dcgan => dcgan::discriminator(&mut layers, shape, leaky, config)?,
-        Network::Residual => residual::discriminator(&mut layers, shape, leaky, config)?,
-        Network::Cs231nFc => cs231n::fc_discriminator(&mut layers, form.len() + labels)?,
-        Network::Cs231nConv => cs231n::conv_discriminator(&mut layers, shape.channels)?,
+        GanNetwork::Dcgan => dcgan::discriminator(&mut layers, shape, leaky, config)?,
+        GanNetwork::Residual => residual::discriminator(&mut layers, shape, leaky, config)?,
+        GanNetwork::Cs231nFc => cs231n::fc_discriminator(&mut layers, form.len() + labels)?,
+        GanNetwork::Cs231nConv => cs231n::conv_discriminator(&mut layers, shape.channels)?,
     }
     Ok(layers.done())
 }
@@ -126,7 +126,7 @@ mod tests {
 
     const GREY: Shape = Shape { channels: 1, height: 28, width: 28 };
 
-    fn config(network: Network) -> GanConfig {
+    fn config(network: GanNetwork) -> GanConfig {
         GanConfig { network, latents: 4, channels: 4, hidden: 16, ..GanConfig::default() }
     }
 
@@ -142,23 +142,23 @@ mod tests {
     #[test]
     fn the_course_s_networks_have_the_published_sizes() {
         let sizes = Sizes { form: Form::Image(GREY), labels: 0 };
-        assert_eq!(counts(&config(Network::Cs231nFc), sizes), [1_858_320, 267_009]);
-        assert_eq!(counts(&config(Network::Cs231nConv), sizes), [6_580_801, 1_102_721]);
+        assert_eq!(counts(&config(GanNetwork::Cs231nFc), sizes), [1_858_320, 267_009]);
+        assert_eq!(counts(&config(GanNetwork::Cs231nConv), sizes), [6_580_801, 1_102_721]);
     }
 
     #[test]
     fn sizes_by_hand() {
         // 6·16 + 16, 16·16 + 16, 16·2 + 2, and 4·16 + 16, 16·16 + 16, 16 + 1.
         let sizes = Sizes { form: Form::Point, labels: 2 };
-        assert_eq!(counts(&config(Network::Mlp), sizes), [112 + 272 + 34, 80 + 272 + 17]);
+        assert_eq!(counts(&config(GanNetwork::Mlp), sizes), [112 + 272 + 34, 80 + 272 + 17]);
         let sizes = Sizes { form: Form::Image(GREY), labels: 0 };
         // (4 + 1)·8·49, 8·4·16 + 4, 4·16 + 1 and twice as many as normalised channels; 16·4 + 4, 4·8·16 + 8,
         // 2·8, 8·49 + 1.
         let dcgan = [1960 + 16 + 516 + 8 + 65, 68 + 520 + 16 + 393];
-        assert_eq!(counts(&config(Network::Dcgan), sizes), dcgan);
-        let none = GanConfig { batch_norm: BatchNorm::None, ..config(Network::Dcgan) };
+        assert_eq!(counts(&config(GanNetwork::Dcgan), sizes), dcgan);
+        let none = GanConfig { batch_norm: BatchNorm::None, ..config(GanNetwork::Dcgan) };
         assert_eq!(counts(&none, sizes), [dcgan[0] - 24, dcgan[1] - 16]);
-        let generator = GanConfig { batch_norm: BatchNorm::Generator, ..config(Network::Dcgan) };
+        let generator = GanConfig { batch_norm: BatchNorm::Generator, ..config(GanNetwork::Dcgan) };
         assert_eq!(counts(&generator, sizes), [dcgan[0], dcgan[1] - 16]);
     }
 
@@ -166,15 +166,15 @@ mod tests {
     fn every_network_fits_its_data() {
         let colour = Shape { channels: 3, height: 32, width: 32 };
         let switched = [
-            GanConfig { downsample: Downsample::Pool, ..config(Network::Dcgan) },
-            GanConfig { dense: 9, spectral: true, ..config(Network::Dcgan) },
-            GanConfig { batch_norm: BatchNorm::None, leak: 0.0, ..config(Network::Dcgan) },
-            GanConfig { batch_norm: BatchNorm::None, ..config(Network::Residual) },
+            GanConfig { downsample: Downsample::Pool, ..config(GanNetwork::Dcgan) },
+            GanConfig { dense: 9, spectral: true, ..config(GanNetwork::Dcgan) },
+            GanConfig { batch_norm: BatchNorm::None, leak: 0.0, ..config(GanNetwork::Dcgan) },
+            GanConfig { batch_norm: BatchNorm::None, ..config(GanNetwork::Residual) },
         ];
-        let all = train::choices::<Network>().into_iter().map(config).chain(switched);
+        let all = train::choices::<GanNetwork>().into_iter().map(config).chain(switched);
         for config in all {
             for (shape, labels) in [(GREY, 0), (GREY, 3), (colour, 2)] {
-                if shape == colour && config.network == Network::Cs231nConv {
+                if shape == colour && config.network == GanNetwork::Cs231nConv {
                     continue;
                 }
                 let sizes = Sizes { form: Form::Image(shape), labels };
@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn dcgan_starts_from_small_weights() {
         let sizes = Sizes { form: Form::Image(GREY), labels: 0 };
-        let wide = GanConfig { channels: 32, latents: 64, ..config(Network::Dcgan) };
+        let wide = GanConfig { channels: 32, latents: 64, ..config(GanNetwork::Dcgan) };
         let [g, d] = [0; 2].map(|_| Params::new(1, &Device::Cpu));
         generator(&g, sizes, &wide).unwrap();
         discriminator(&d, sizes, &wide).unwrap();

@@ -24,7 +24,7 @@ enum Kind {
 }
 
 /// Samples to learn from.
-pub(super) struct Batch {
+pub(super) struct RealBatch {
     /// `[B, D]` or `[B, C, H, W]`.
     pub(super) x: Tensor,
     /// Their labels, `[B]`, of a conditional model.
@@ -92,7 +92,7 @@ impl Source {
     }
 
     /// The next samples to train on.
-    pub(super) fn next(&mut self) -> Result<Batch> {
+    pub(super) fn next(&mut self) -> Result<RealBatch> {
         let (x, labels) = match &mut self.kind {
             Kind::Images { loader, .. } => {
                 let x = loader.next_batch()?.affine(2.0, -1.0)?; // [B, C, H, W]
@@ -103,7 +103,7 @@ impl Source {
                 (x, Some(loader.labels()))
             }
         };
-        Ok(Batch { x, labels: labels.filter(|_| self.conditional).cloned() })
+        Ok(RealBatch { x, labels: labels.filter(|_| self.conditional).cloned() })
     }
 
     /// The first `n` of those to be scored on, at most, as rows `[n, D]`.
@@ -148,7 +148,7 @@ mod tests {
         let mut source = Source::new(data, &config, 1, &Device::Cpu).unwrap();
         assert_eq!(source.held_out(Split::Test, 9), [-1.0, 1.0, 0.0, 0.5]);
         assert_eq!(source.held_out(Split::Validation, 1), [-1.0, 1.0]);
-        let Batch { x, labels } = source.next().unwrap();
+        let RealBatch { x, labels } = source.next().unwrap();
         let mut rows: Vec<Vec<f32>> = x.to_vec2().unwrap();
         rows.sort_by(|a, b| a[0].total_cmp(&b[0]));
         assert_eq!(rows, [[-1.0, 1.0], [0.0, 0.5]]);
@@ -162,7 +162,7 @@ mod tests {
         let data = gaussians_8(&PlanarConfig { n_train: 100, n_test: 10, seed: 1 }).unwrap();
         let config = GanConfig { batch: 100, conditional: true, ..GanConfig::default() };
         let mut source = Source::new(data.clone(), &config, 1, &Device::Cpu).unwrap();
-        let Batch { x, labels } = source.next().unwrap();
+        let RealBatch { x, labels } = source.next().unwrap();
         let found: Vec<Vec<f32>> = x.to_vec2().unwrap();
         let labels: Vec<u32> = labels.unwrap().to_vec1().unwrap();
         let points = data.points().unwrap().train;
@@ -170,11 +170,11 @@ mod tests {
             let place = found.iter().position(|found| found == at).unwrap();
             assert_eq!(labels[place], *label);
         }
-        let drawn = source.sample_labels(8_000, &mut stream(1, "test"));
+        let sampled = source.sample_labels(8_000, &mut stream(1, "test"));
         for label in 0..8 {
             let share =
                 |of: &[u32]| of.iter().filter(|of| **of == label).count() as f64 / of.len() as f64;
-            assert!((share(&drawn) - share(&points.labels.of)).abs() < 0.02);
+            assert!((share(&sampled) - share(&points.labels.of)).abs() < 0.02);
         }
     }
 }

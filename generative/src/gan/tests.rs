@@ -46,7 +46,7 @@ fn values(params: &Params) -> Vec<Vec<f32>> {
 
 /// Networks with running statistics on both sides, and with what power iteration remembers.
 fn convolutions() -> [GanConfig; 2] {
-    let (network, channels, conditional) = (Network::Dcgan, 2, true);
+    let (network, channels, conditional) = (GanNetwork::Dcgan, 2, true);
     let normalised = GanConfig { network, channels, conditional, ema: 0.9, ..small() };
     let (spectral, batch_norm) = (true, BatchNorm::Generator);
     [GanConfig { spectral, batch_norm, ..normalised.clone() }, normalised]
@@ -108,15 +108,15 @@ fn each_steps_alone() {
         // Means that follow, and are not what they follow.
         let [generator, _, mean] = all(&gan);
         assert_ne!(generator, mean);
-        if config.network != Network::Mlp {
+        if config.network != GanNetwork::Mlp {
             continue;
         }
-        let drawn = gan.sample_points(5, None, &mut stream(1, "test")).unwrap();
+        let sampled = gan.sample_points(5, None, &mut stream(1, "test")).unwrap();
         gan.generator.params.copy_from(&gan.ema.as_ref().unwrap().params).unwrap();
         let z = gan.sampler.noise(5, &mut stream(1, "test"));
         let z = Tensor::from_vec(z, (5, 4), &Device::Cpu).unwrap();
         let by_mean = gan.generator.network.forward(&z).unwrap().to_vec2::<f32>().unwrap();
-        assert_eq!(by_mean, drawn);
+        assert_eq!(by_mean, sampled);
     }
 }
 
@@ -219,19 +219,20 @@ fn draws_what_it_is_asked_for() {
     let white = |image: &[u8]| image.iter().map(|&x| u8::from(x > 127)).collect::<Vec<_>>();
     let mut rng = stream(1, "test");
     for class in 0..4 {
-        let drawn = gan.sample_images(20, Some(class), &mut rng).unwrap();
-        let right =
-            (0..20).filter(|i| white(drawn.image(*i)) == data.train.image(class as usize)).count();
+        let sampled = gan.sample_images(20, Some(class), &mut rng).unwrap();
+        let right = (0..20)
+            .filter(|i| white(sampled.image(*i)) == data.train.image(class as usize))
+            .count();
         assert!(right >= 18, "{class}: {right}");
     }
     assert!(gan.sample_images(1, Some(4), &mut rng).is_err());
-    let drawn = gan.sample_images(6, None, &mut rng).unwrap();
-    let right = (0..6).filter(|i| white(drawn.image(*i)) == data.train.image(i % 4)).count();
+    let sampled = gan.sample_images(6, None, &mut rng).unwrap();
+    let right = (0..6).filter(|i| white(sampled.image(*i)) == data.train.image(i % 4)).count();
     assert!(right >= 5, "{right}");
     // More than are drawn at once, each by its label.
     let labels = [vec![0; 500], vec![1; 20]].concat();
-    let drawn = gan.sampler.generate(&gan.sampler.noise(520, &mut rng), &labels).unwrap();
-    let last = drawn.chunks(16).skip(500).map(|x| x.iter().map(|x| u8::from(*x > 0.0)).collect());
+    let sampled = gan.sampler.generate(&gan.sampler.noise(520, &mut rng), &labels).unwrap();
+    let last = sampled.chunks(16).skip(500).map(|x| x.iter().map(|x| u8::from(*x > 0.0)).collect());
     let right = last.filter(|x: &Vec<u8>| x == data.train.image(1)).count();
     assert!(right >= 18, "{right}");
     // Rows of the interpolations have a class each.
@@ -337,9 +338,9 @@ fn a_penalty_is_weighed_and_not_for_what_is_told() {
 fn a_mean_forgets_what_it_began_with() {
     assert_eq!([0, 1, 2].map(|step| decay(0.999, step)), [0.1, 2.0 / 11.0, 0.25]);
     assert_eq!([decay(0.999, 1 << 30), decay(0.05, 0)], [0.999, 0.05]);
-    let (seen, d_steps) = (64 * 3 * 7, 2);
+    let (n_samples, d_steps) = (64 * 3 * 7, 2);
     let mut gan = gan(eight(100), GanConfig { d_steps, ema: 0.9, ..small() });
-    (gan.seen, gan.turn) = (seen, d_steps);
+    (gan.n_samples, gan.turn) = (n_samples, d_steps);
     let before = values(&gan.ema.as_ref().unwrap().params);
     gan.step(&mut Log::default()).unwrap();
     // The eighth step of the generator: 8/17 of it stays.
@@ -373,7 +374,7 @@ fn all_that_the_discriminator_is_shown_is_noisy() {
 /// Adam's first step is of the learning rate for every number whose gradient is not 0.
 #[test]
 fn each_has_its_learning_rate() {
-    for (seen, share) in [(0, 1.0), (64 * 50, 0.55), (64 * 200, 0.1)] {
+    for (n_samples, share) in [(0, 1.0), (64 * 50, 0.55), (64 * 200, 0.1)] {
         let (lr, d_lr, lr_end, lr_steps) = (1e-3, 1e-2, 0.1, 64 * 100);
         let mut gan = gan(eight(100), GanConfig { lr, d_lr, lr_end, lr_steps, ..small() });
         let all = |gan: &Gan| {
@@ -381,13 +382,13 @@ fn each_has_its_learning_rate() {
         };
         for (player, lr) in [(0, d_lr), (1, lr)] {
             let before = all(&gan);
-            gan.seen = seen;
+            gan.n_samples = n_samples;
             gan.step(&mut Log::default()).unwrap();
             let after = all(&gan);
             let moved =
                 before[player].iter().zip(&after[player]).map(|(b, a)| f64::from(b - a).abs());
             let most = moved.fold(0.0, f64::max);
-            assert!((most / (lr * share) - 1.0).abs() < 0.01, "{player} {seen}: {most}");
+            assert!((most / (lr * share) - 1.0).abs() < 0.01, "{player} {n_samples}: {most}");
         }
     }
 }
@@ -450,17 +451,17 @@ fn instance_noise_goes_to_nothing() {
     let config = GanConfig { instance_noise, instance_noise_steps, ..small() };
     let mut gan = gan(eight(100), config);
     let still = Tensor::zeros((64, 2), DType::F32, &Device::Cpu).unwrap();
-    let mut deviation = |seen: u64| {
-        gan.seen = seen;
+    let mut deviation = |n_samples: u64| {
+        gan.n_samples = n_samples;
         let noise: Vec<f32> = gan.noisy(&still).unwrap().flatten_all().unwrap().to_vec1().unwrap();
         (noise.iter().map(|x| x * x).sum::<f32>() / 128.0).sqrt()
     };
-    for (seen, expected) in [(0, 0.5), (64 * 5, 0.25), (64 * 10, 0.0), (64 * 50, 0.0)] {
+    for (n_samples, expected) in [(0, 0.5), (64 * 5, 0.25), (64 * 10, 0.0), (64 * 50, 0.0)] {
         // Four standard errors of 128 draws.
-        assert!((deviation(seen) - expected).abs() <= expected * 0.25, "{seen}");
+        assert!((deviation(n_samples) - expected).abs() <= expected * 0.25, "{n_samples}");
     }
     gan.config.instance_noise_steps = 0;
-    gan.seen = 1 << 40;
+    gan.n_samples = 1 << 40;
     assert_ne!(gan.noisy(&still).unwrap().to_vec2::<f32>().unwrap()[0], [0.0; 2]);
 }
 
@@ -475,18 +476,19 @@ fn what_can_not_be_is_told() {
         test: bare(&parts.test),
         entropy: None,
     });
-    let told = |config| Gan::new(data.clone(), config, 1, &Device::Cpu).err().unwrap().to_string();
+    let message =
+        |config| Gan::new(data.clone(), config, 1, &Device::Cpu).err().unwrap().to_string();
     let conditional = GanConfig { conditional: true, ..small() };
-    assert_eq!(told(conditional), "--conditional true: these images have no labels");
+    assert_eq!(message(conditional), "--conditional true: these images have no labels");
     let single = GanConfig { batch: 1, ..small() };
-    assert!(told(single).contains("--batch 1"));
-    let (network, penalty) = (Network::Dcgan, Penalty::Real);
-    let error = told(GanConfig { network, penalty, ..small() });
+    assert!(message(single).contains("--batch 1"));
+    let (network, penalty) = (GanNetwork::Dcgan, Penalty::Real);
+    let error = message(GanConfig { network, penalty, ..small() });
     assert!(
         error.starts_with("--penalty real: the gradient at a sample is not its own"),
         "{error}"
     );
-    let error = told(GanConfig { network, spectral: true, ..small() });
+    let error = message(GanConfig { network, spectral: true, ..small() });
     assert!(error.starts_with("--spectral true: batch normalisation"), "{error}");
     let batch_norm = BatchNorm::Generator;
     assert!(
@@ -498,7 +500,7 @@ fn what_can_not_be_is_told() {
         )
         .is_ok()
     );
-    let error = told(GanConfig { network: Network::Cs231nConv, ..small() });
+    let error = message(GanConfig { network: GanNetwork::Cs231nConv, ..small() });
     assert!(
         error.contains("--network cs231n-conv: needs images of 28×28, these are 4×4"),
         "{error}"

@@ -14,8 +14,8 @@ pub fn spread(z: &Vectors) -> (Vec<f64>, Vec<f64>) {
     }
     let mut variance = vec![0.0; z.size()];
     for row in z.rows() {
-        let apart = row.iter().zip(&mean).map(|(z, mean)| f64::from(*z) - mean);
-        variance.iter_mut().zip(apart).for_each(|(variance, d)| *variance += d * d / n);
+        let deviation = row.iter().zip(&mean).map(|(z, mean)| f64::from(*z) - mean);
+        variance.iter_mut().zip(deviation).for_each(|(variance, d)| *variance += d * d / n);
     }
     (mean, variance)
 }

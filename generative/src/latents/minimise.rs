@@ -127,8 +127,8 @@ mod tests {
             let value = each.clone().map(|(c, d)| 0.5 * c * d * d).sum();
             Ok((value, each.map(|(c, d)| c * d).collect()))
         });
-        let apart = least.unwrap().into_iter().enumerate().map(|(i, x)| (x - i as f64).abs());
-        assert!(apart.fold(0.0, f64::max) < 2e-5);
+        let errors = least.unwrap().into_iter().enumerate().map(|(i, x)| (x - i as f64).abs());
+        assert!(errors.fold(0.0, f64::max) < 2e-5);
     }
 
     #[test]

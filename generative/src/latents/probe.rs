@@ -145,11 +145,11 @@ mod tests {
             let sigma = 1.0 / (1.0 + (-w).exp());
             w -= (sigma + w / 160.0 - 0.75) / (sigma * (1.0 - sigma) + 1.0 / 160.0);
         }
-        let told = log_probs(&probe, &x);
+        let message = log_probs(&probe, &x);
         for (row, w) in [(0, w), (40, -w)] {
             let expected = [-(1.0 + w.exp()).ln(), -(1.0 + (-w).exp()).ln()];
-            for (told, expected) in told[row].iter().zip(expected) {
-                assert!((f64::from(*told) - expected).abs() < 1e-4, "{told} {expected}");
+            for (message, expected) in message[row].iter().zip(expected) {
+                assert!((f64::from(*message) - expected).abs() < 1e-4, "{message} {expected}");
             }
         }
         assert_eq!(probe.predict(&x).unwrap(), [vec![1; 40], vec![0; 40]].concat());
@@ -171,9 +171,9 @@ mod tests {
         let accuracy =
             probe_accuracy((&train, Some(&shown)), (&test, Some(&right))).unwrap().unwrap();
         let nearest = |at: &[f32]| {
-            let apart = |c: &[f32; 2]| (at[0] - c[0]).powi(2) + (at[1] - c[1]).powi(2);
+            let distance = |c: &[f32; 2]| (at[0] - c[0]).powi(2) + (at[1] - c[1]).powi(2);
             (0..3u32).min_by(|a, b| {
-                apart(&corners[*a as usize]).total_cmp(&apart(&corners[*b as usize]))
+                distance(&corners[*a as usize]).total_cmp(&distance(&corners[*b as usize]))
             })
         };
         let best = test.rows().zip(&right.of).filter(|(at, right)| nearest(at) == Some(**right));

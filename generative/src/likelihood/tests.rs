@@ -93,8 +93,8 @@ fn the_levels_of_a_logistic_sum_to_1() {
                 let mass: f64 = nll.iter().map(|nll| (-nll).exp()).sum();
                 assert!((mass - 1.0).abs() < 1e-5, "{levels} {mean} {log_scale}: {mass}");
                 let white: f64 = nll.iter().zip(&at).map(|(nll, x)| (-nll).exp() * x).sum();
-                let told = likelihood.whites(&[mean as f32, log_scale as f32])[0];
-                assert!((white - f64::from(told)).abs() < 1e-4, "{levels}: {white} {told}");
+                let message = likelihood.whites(&[mean as f32, log_scale as f32])[0];
+                assert!((white - f64::from(message)).abs() < 1e-4, "{levels}: {white} {message}");
             }
         }
     }
@@ -118,8 +118,8 @@ fn what_is_trained_on_is_the_mean_and_has_its_gradient() {
             let x = x.to_dtype(dtype).unwrap();
             let each = likelihood.nll(&output, &x).unwrap().mean_all().unwrap();
             let mean = likelihood.mean_nll(&output, &x).unwrap();
-            let apart = (each - mean).unwrap().to_dtype(DType::F64).unwrap();
-            assert!(apart.to_scalar::<f64>().unwrap().abs() < 1e-6);
+            let difference = (each - mean).unwrap().to_dtype(DType::F64).unwrap();
+            assert!(difference.to_scalar::<f64>().unwrap().abs() < 1e-6);
         }
         let output = Var::from_tensor(&about).unwrap();
         let squares = || likelihood.nll(&output, x)?.sqr()?.sum_all();

@@ -167,7 +167,7 @@ impl Classifier {
 impl Learner for Classifier {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
         let ramp = Ramp { from: LR, to: 0.0, over: BUDGET };
-        self.optimizer.set_lr(ramp.at(self.loader.drawn()));
+        self.optimizer.set_lr(ramp.at(self.loader.taken()));
         let x = self.loader.next_batch()?.clone(); // [B, C, H, W]
         let Some(labels) = self.loader.labels() else { anyhow::bail!("the images have no labels") };
         let logits = self.head.forward(&self.body.forward(&x)?)?; // [B, classes]

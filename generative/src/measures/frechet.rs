@@ -27,12 +27,12 @@ impl Gaussian {
         }
         mean.iter_mut().for_each(|mean| *mean /= n as f64);
         let mut sums = vec![0.0; d * d];
-        let mut apart = vec![0.0; d];
+        let mut deviation = vec![0.0; d];
         for row in x.rows() {
-            let each = apart.iter_mut().zip(row.iter().zip(&mean));
-            each.for_each(|(apart, (x, mean))| *apart = f64::from(*x) - mean);
-            for (by, sums) in apart.iter().zip(sums.chunks_exact_mut(d)) {
-                sums.iter_mut().zip(&apart).for_each(|(sum, apart)| *sum += by * apart);
+            let each = deviation.iter_mut().zip(row.iter().zip(&mean));
+            each.for_each(|(deviation, (x, mean))| *deviation = f64::from(*x) - mean);
+            for (by, sums) in deviation.iter().zip(sums.chunks_exact_mut(d)) {
+                sums.iter_mut().zip(&deviation).for_each(|(sum, deviation)| *sum += by * deviation);
             }
         }
         let covariance = Mat::from_fn(d, d, |i, j| sums[i * d + j] / (n - 1) as f64);
@@ -54,10 +54,10 @@ pub fn frechet(one: &Gaussian, other: &Gaussian) -> Result<f64> {
     let product = root(&one.covariance)? * root(&other.covariance)?;
     let values = product.singular_values().map_err(|error| anyhow!("no distance: {error:?}"))?;
     let trace = |of: &Mat<f64>| (0..a).map(|i| of[(i, i)]).sum::<f64>();
-    let apart =
+    let covariance =
         trace(&one.covariance) + trace(&other.covariance) - 2.0 * values.iter().sum::<f64>();
     // Rounding alone makes it less than 0.
-    Ok(between + apart.max(0.0))
+    Ok(between + covariance.max(0.0))
 }
 
 /// The symmetric R with R·R = `of`, whose negative eigenvalues are rounding.
@@ -82,22 +82,25 @@ mod tests {
         Gaussian { mean: mean.to_vec(), covariance: Mat::from_fn(d, d, |i, j| covariance[i][j]) }
     }
 
-    fn assert_apart(one: &Gaussian, other: &Gaussian, expected: f64) {
+    fn assert_distance(one: &Gaussian, other: &Gaussian, expected: f64) {
         for (a, b) in [(one, other), (other, one)] {
-            let apart = frechet(a, b).unwrap();
-            assert!((apart - expected).abs() < 1e-12 * expected.max(1.0), "{apart} {expected}");
+            let distance = frechet(a, b).unwrap();
+            assert!(
+                (distance - expected).abs() < 1e-12 * expected.max(1.0),
+                "{distance} {expected}"
+            );
         }
     }
 
     /// (μ₁ − μ₂)² + (σ₁ − σ₂)² in each direction of its own.
     #[test]
     fn one_number_and_diagonals_by_hand() {
-        assert_apart(&gaussian(&[1.0], &[&[4.0]]), &gaussian(&[4.0], &[&[0.25]]), 9.0 + 2.25);
+        assert_distance(&gaussian(&[1.0], &[&[4.0]]), &gaussian(&[4.0], &[&[0.25]]), 9.0 + 2.25);
         let one =
             gaussian(&[0.0, 1.0, 2.0], &[&[1.0, 0.0, 0.0], &[0.0, 4.0, 0.0], &[0.0, 0.0, 9.0]]);
         let other =
             gaussian(&[0.0, 0.0, 4.0], &[&[16.0, 0.0, 0.0], &[0.0, 4.0, 0.0], &[0.0, 0.0, 1.0]]);
-        assert_apart(&one, &other, 1.0 + 4.0 + 9.0 + 0.0 + 4.0);
+        assert_distance(&one, &other, 1.0 + 4.0 + 9.0 + 0.0 + 4.0);
         assert!(frechet(&one, &gaussian(&[0.0], &[&[1.0]])).is_err());
     }
 
@@ -106,7 +109,7 @@ mod tests {
     fn covariances_that_commute_by_hand() {
         let one = gaussian(&[0.0, 0.0], &[&[5.0, 4.0], &[4.0, 5.0]]);
         let other = gaussian(&[0.0, 0.0], &[&[10.0, -6.0], &[-6.0, 10.0]]);
-        assert_apart(&one, &other, 1.0 + 9.0);
+        assert_distance(&one, &other, 1.0 + 9.0);
     }
 
     /// Of a 2×2 matrix P with eigenvalues of 0 and above tr P^½ = √(tr P + 2·√det P). Here Σ₁Σ₂ is
@@ -115,18 +118,18 @@ mod tests {
     fn covariances_that_do_not_commute_by_hand() {
         let one = gaussian(&[1.0, 0.0], &[&[2.0, 1.0], &[1.0, 2.0]]);
         let other = gaussian(&[0.0, 2.0], &[&[3.0, 0.0], &[0.0, 1.0]]);
-        assert_apart(&one, &other, 5.0 + 4.0 + 4.0 - 2.0 * 14f64.sqrt());
+        assert_distance(&one, &other, 5.0 + 4.0 + 4.0 - 2.0 * 14f64.sqrt());
     }
 
     /// A line against a plane, and a line against another at a right angle, which share nothing.
     #[test]
     fn covariances_without_full_rank_by_hand() {
         let line = gaussian(&[0.0, 0.0], &[&[4.0, 0.0], &[0.0, 0.0]]);
-        assert_apart(&line, &gaussian(&[0.0, 0.0], &[&[1.0, 0.0], &[0.0, 9.0]]), 1.0 + 9.0);
+        assert_distance(&line, &gaussian(&[0.0, 0.0], &[&[1.0, 0.0], &[0.0, 9.0]]), 1.0 + 9.0);
         let (across, slant) = ([&[0.0, 0.0][..], &[0.0, 9.0]], [&[2.0, 2.0][..], &[2.0, 2.0]]);
-        assert_apart(&line, &gaussian(&[0.0, 0.0], &across), 4.0 + 9.0);
+        assert_distance(&line, &gaussian(&[0.0, 0.0], &across), 4.0 + 9.0);
         // Of (1, 1)/√2 half the variance of 4 lies along the line: Σ₁Σ₂ has trace 8 and determinant 0.
-        assert_apart(&line, &gaussian(&[0.0, 0.0], &slant), 8.0 - 2.0 * 8f64.sqrt());
+        assert_distance(&line, &gaussian(&[0.0, 0.0], &slant), 8.0 - 2.0 * 8f64.sqrt());
     }
 
     /// Mean (2, 1), sums of squares 8 and 2, of products 0, by n − 1 = 3.
@@ -155,7 +158,7 @@ mod tests {
         let size: f64 = (0..64).map(|i| one.covariance[(i, i)]).sum();
         assert!(frechet(&one, &one).unwrap() < 1e-9 * size, "{:?}", frechet(&one, &one));
         // Half in each of 64 directions; adding it in f32 rounds.
-        let apart = frechet(&one, &other).unwrap();
-        assert!((apart - 16.0).abs() < 1e-3, "{apart}");
+        let distance = frechet(&one, &other).unwrap();
+        assert!((distance - 16.0).abs() < 1e-3, "{distance}");
     }
 }

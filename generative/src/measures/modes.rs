@@ -23,12 +23,13 @@ pub fn modes(samples: &[[f32; 2]], mixture: &Mixture) -> Modes {
     let mut found = Modes { good: vec![0; centres.len()], all: vec![0; centres.len()] };
     for sample in samples {
         let [x, y] = sample.map(f64::from);
-        let apart = centres.iter().map(|[cx, cy]| (x - cx).hypot(y - cy));
-        let Some((nearest, apart)) = apart.enumerate().min_by(|a, b| a.1.total_cmp(&b.1)) else {
+        let distance = centres.iter().map(|[cx, cy]| (x - cx).hypot(y - cy));
+        let Some((nearest, distance)) = distance.enumerate().min_by(|a, b| a.1.total_cmp(&b.1))
+        else {
             continue;
         };
         found.all[nearest] += 1;
-        found.good[nearest] += usize::from(apart < WITHIN * sigma);
+        found.good[nearest] += usize::from(distance < WITHIN * sigma);
     }
     found
 }
@@ -82,9 +83,9 @@ mod tests {
         let kl = 0.75 * 2.25f64.ln() + 0.25 * 0.75f64.ln();
         assert!((found.kl() - kl).abs() < 1e-15, "{}", found.kl());
         let all = found.measures();
-        let told: Vec<_> = all.iter().map(|(name, measure)| (&name[..], measure.mean)).collect();
+        let message: Vec<_> = all.iter().map(|(name, measure)| (&name[..], measure.mean)).collect();
         let kl = found.kl();
-        assert_eq!(told, [("modes_covered", 1.0), ("good_samples", 0.5), ("modes_kl_nats", kl)]);
+        assert_eq!(message, [("modes_covered", 1.0), ("good_samples", 0.5), ("modes_kl_nats", kl)]);
         assert_eq!(all[1].1.n, 4);
     }
 

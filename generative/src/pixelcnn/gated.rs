@@ -7,7 +7,7 @@
 //! centre; so it goes to the horizontal layer at its own place, and nothing has to be shifted.
 use super::config::PixelCnnConfig;
 use super::layout::{channels_first, channels_last};
-use crate::autoregressive::{IncrementalForward, Network, Subject};
+use crate::autoregressive::{AutoregressiveNetwork, IncrementalForward, Subject};
 use crate::data::Shape;
 use candle_core::{Result, Tensor};
 use nn::{Activation, Conv2d, Init, Mask, MaskedConfig, Params, Pass as _, Reader, Signal, gate};
@@ -131,7 +131,7 @@ impl Layer {
     }
 }
 
-impl Network for Gated {
+impl AutoregressiveNetwork for Gated {
     fn forward(&self, x: &Tensor, classes: Option<&Tensor>) -> Result<Tensor> {
         let x = Signal::from(&channels_last(x)?); // [B, H, W, C]
         let [mut v, mut h] = [x.clone(), x];
@@ -142,7 +142,7 @@ impl Network for Gated {
         channels_first(&logits.into_tensor()?) // [B, C·P, H, W]
     }
 
-    fn detached(&self) -> Box<dyn Network> {
+    fn detached(&self) -> Box<dyn AutoregressiveNetwork> {
         Box::new(Self {
             shape: self.shape,
             layers: self.layers.iter().map(Layer::detached).collect(),

@@ -1,7 +1,7 @@
 //! The residual PixelCNN.
 use super::config::PixelCnnConfig;
 use super::layout::{channels_first, channels_last};
-use crate::autoregressive::{IncrementalForward, Network, Place, Subject};
+use crate::autoregressive::{AutoregressiveNetwork, IncrementalForward, Place, Subject};
 use crate::data::Shape;
 use candle_core::{Module as _, Result, Tensor};
 use nn::{Activation, Conv2d, Layer, Mask, MaskedConfig, Params, Pixels, Sequential, Skip};
@@ -64,12 +64,12 @@ impl Residual {
     }
 }
 
-impl Network for Residual {
+impl AutoregressiveNetwork for Residual {
     fn forward(&self, x: &Tensor, _: Option<&Tensor>) -> Result<Tensor> {
         channels_first(&self.all.forward(&channels_last(x)?)?) // [B, C·P, H, W]
     }
 
-    fn detached(&self) -> Box<dyn Network> {
+    fn detached(&self) -> Box<dyn AutoregressiveNetwork> {
         let blocks =
             self.blocks.iter().map(|block| block.each_ref().map(Conv2d::detached)).collect();
         let end = [&self.hidden, &self.out].map(Conv2d::detached);
@@ -78,7 +78,7 @@ impl Network for Residual {
 
     fn incremental(&self, n: usize, _: Option<&[u32]>) -> Result<Box<dyn IncrementalForward + '_>> {
         let size = [self.shape.height, self.shape.width];
-        let layer = |conv: &Conv2d| -> Result<Step> {
+        let layer = |conv: &Conv2d| -> Result<ColourLayer> {
             Ok((conv.pixels(n, size)?, conv.outputs() / self.shape.channels))
         };
         let layers = |[down, conv, up]: &[Conv2d; 3]| -> Result<_> {
@@ -108,14 +108,14 @@ impl Network for Residual {
 }
 
 /// A layer, and its outputs for a colour.
-type Step = (Pixels, usize);
+type ColourLayer = (Pixels, usize);
 
 /// A forward pass value by value: the features of a colour are computed once.
 struct Incremental {
-    first: Step,
-    blocks: Vec<[Step; 3]>,
-    hidden: Step,
-    out: Step,
+    first: ColourLayer,
+    blocks: Vec<[ColourLayer; 3]>,
+    hidden: ColourLayer,
+    out: ColourLayer,
     n: usize,
     /// Features of the colour, `[n, F/C]`, and what blocks make of them.
     x: Vec<f32>,
@@ -129,7 +129,7 @@ fn group(colour: usize, each: usize) -> Range<usize> {
 
 /// Gives a layer its inputs at a place, and writes its outputs there to `y`.
 fn step(
-    (pixels, outputs): &mut Step,
+    (pixels, outputs): &mut ColourLayer,
     place: Place,
     x: &[f32],
     y: &mut Vec<f32>,

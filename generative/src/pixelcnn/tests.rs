@@ -4,7 +4,7 @@ use crate::autoregressive::testing::{
     jacobian_is_strictly_lower_triangular, nll_and_entropy, probabilities_sum_to_1_and_are_sampled,
     rough, subject,
 };
-use crate::autoregressive::{Network, Output, Place, Subject};
+use crate::autoregressive::{AutoregressiveNetwork, Output, Place, Subject};
 use crate::data::{
     BarsConfig, Binarisation, CoinsConfig, GlyphsConfig, GridConfig, Labels, Shape, bars, coins,
     glyphs, parity, stripes,
@@ -31,7 +31,7 @@ fn small(network: NetworkName) -> PixelCnnConfig {
 
 fn make(
     config: PixelCnnConfig,
-) -> impl Fn(&Params, &Subject) -> candle_core::Result<Box<dyn Network>> {
+) -> impl Fn(&Params, &Subject) -> candle_core::Result<Box<dyn AutoregressiveNetwork>> {
     move |params, subject| network(params, subject, &config)
 }
 
@@ -40,7 +40,7 @@ type Places = BTreeSet<(isize, isize)>;
 
 /// Union of the receptive fields of `places` under a kernel with `taps`, (down, right), in an image of
 /// `size`.
-fn seen(places: &Places, taps: &[(isize, isize)], [height, width]: [isize; 2]) -> Places {
+fn visible(places: &Places, taps: &[(isize, isize)], [height, width]: [isize; 2]) -> Places {
     let moved = places.iter().flat_map(|(row, column)| {
         taps.iter().map(move |(down, right)| (row + down, column + right))
     });
@@ -66,7 +66,7 @@ fn receptive(network: NetworkName, size: [isize; 2], at: (isize, isize)) -> Plac
                     // The horizontal stack moves to the left only, by 2 and then by 1 twice.
                     let row = up == 0 && right < 0;
                     if row || up > 0 {
-                        places.extend(seen(&Places::from([at]), &[(-up, right)], size));
+                        places.extend(visible(&Places::from([at]), &[(-up, right)], size));
                     }
                 }
             }
@@ -75,9 +75,9 @@ fn receptive(network: NetworkName, size: [isize; 2], at: (isize, isize)) -> Plac
         NetworkName::Residual => {
             let mut places = Places::from([at]);
             for _ in 0..config.blocks {
-                places = seen(&places, &taps(3, -1..=0), size);
+                places = visible(&places, &taps(3, -1..=0), size);
             }
-            seen(&places, &taps(5, -2..=-1), size)
+            visible(&places, &taps(5, -2..=-1), size)
         }
     }
 }
@@ -177,10 +177,10 @@ fn classes_are_learned() {
 fn learned(data: Parts<Images>, config: PixelCnnConfig, images: u64) -> (f64, f64) {
     let mut model = pixelcnn(data.clone(), &config, 1, &Device::Cpu).unwrap();
     let log = &mut train::Log::default();
-    let mut drawn = 0;
-    while drawn < images {
+    let mut sampled = 0;
+    while sampled < images {
         model.step(log).unwrap();
-        drawn += config.batch as u64;
+        sampled += config.batch as u64;
     }
     nll_and_entropy(&model, &data)
 }
@@ -228,7 +228,7 @@ fn likelihoods_come_within_2_percent_of_the_entropy() {
 fn mixtures_come_near_the_entropy() {
     let shape = Shape { channels: 1, height: 2, width: 4 };
     let rng = &mut stream(1, "test");
-    let mut drawn = |n: usize| {
+    let mut sampled = |n: usize| {
         let mut pixels = Vec::new();
         for _ in 0..2 * n {
             let mut level = rand::Rng::random_range(rng, 0..8u8);
@@ -243,7 +243,8 @@ fn mixtures_come_near_the_entropy() {
     let free: f64 =
         (0..8).map(|first: u32| (0..3).map(|step| p_below_7(first, step)).sum::<f64>() / 8.0).sum();
     let entropy = Some(2.0 * (8f64.ln() + free * 2f64.ln()));
-    let data = Parts { train: drawn(20_000), validation: drawn(10), test: drawn(3_000), entropy };
+    let data =
+        Parts { train: sampled(20_000), validation: sampled(10), test: sampled(3_000), entropy };
     let config = PixelCnnConfig {
         binarisation: Binarisation::None,
         mixture: 4,
@@ -266,7 +267,7 @@ fn p_below_7(first: u32, steps: u32) -> f64 {
 fn colours_depend_on_those_before() {
     let shape = Shape { channels: 3, height: 2, width: 2 };
     let rng = &mut stream(1, "test");
-    let mut drawn = |n: usize| {
+    let mut sampled = |n: usize| {
         let mut pixels = Vec::new();
         for _ in 0..n {
             let red: [u8; 4] = std::array::from_fn(|_| rand::Rng::random_range(rng, 0..2));
@@ -278,7 +279,8 @@ fn colours_depend_on_those_before() {
         Images::new(shape, 2, pixels, None).unwrap()
     };
     let entropy = Some((4.0 + 2.0 + 1.0) * 2f64.ln());
-    let data = Parts { train: drawn(5_000), validation: drawn(10), test: drawn(3_000), entropy };
+    let data =
+        Parts { train: sampled(5_000), validation: sampled(10), test: sampled(3_000), entropy };
     for network in NETWORKS {
         let (nll, entropy) = learned(data.clone(), quick(network, 24_000), 24_000);
         assert!((0.98..1.02).contains(&(nll / entropy)), "{network:?}: {nll} of {entropy}");
@@ -340,8 +342,8 @@ fn image_grids_have_their_images() {
     for column in 2..10 {
         assert_eq!(grids[1].images.image(10 + column)[..8], original[..8]);
     }
-    let drawn = model.sample_images(12, None, &mut stream(1, "test")).unwrap();
-    assert_eq!(drawn.take(0..5), model.sample_images(5, None, &mut stream(1, "test")).unwrap());
+    let sampled = model.sample_images(12, None, &mut stream(1, "test")).unwrap();
+    assert_eq!(sampled.take(0..5), model.sample_images(5, None, &mut stream(1, "test")).unwrap());
 }
 
 #[test]
@@ -359,13 +361,13 @@ fn every_colour_has_the_same_number_of_features() {
 
 #[test]
 fn what_does_not_go_together_is_refused() {
-    let told =
+    let message =
         |config: PixelCnnConfig, channels| config.check_for(channels).unwrap_err().to_string();
     let residual = small(NetworkName::Residual);
-    let even = told(PixelCnnConfig { kernel: 4, ..residual.clone() }, 1);
+    let even = message(PixelCnnConfig { kernel: 4, ..residual.clone() }, 1);
     assert_eq!(even, "--kernel 4: a masked kernel has a centre: give an odd side");
-    let told_what = told(PixelCnnConfig { conditional: true, ..residual.clone() }, 1);
-    assert!(told_what.contains("give --network gated"), "{told_what}");
-    let nothing = told(PixelCnnConfig { first_kernel: 1, ..residual }, 1);
+    let described = message(PixelCnnConfig { conditional: true, ..residual.clone() }, 1);
+    assert!(described.contains("give --network gated"), "{described}");
+    let nothing = message(PixelCnnConfig { first_kernel: 1, ..residual }, 1);
     assert!(nothing.starts_with("--first-kernel 1: mask A leaves nothing"), "{nothing}");
 }

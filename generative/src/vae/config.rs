@@ -35,7 +35,7 @@ train::hyper_parameters! {
         conditional: bool = false;
         /// Architecture of encoder and decoder: mlp (dense layers) or conv (convolutions, for images
         /// whose height and width are multiples of 4)
-        network: Network = Network::Mlp;
+        network: VaeNetwork = VaeNetwork::Mlp;
         /// Latent dimensions
         latents: usize = 20, in 1..=1 << 14;
         /// Units in each hidden layer of the mlp
@@ -68,7 +68,7 @@ pub enum Objective {
 /// Networks of encoder and decoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Network {
+pub enum VaeNetwork {
     /// Dense layers.
     Mlp,
     /// Convolutions, 32@4×4/2 and 64@4×4/2, and their mirror image.
@@ -93,7 +93,7 @@ impl VaeConfig {
         let (d, outputs_each) = (shape.len() + labels, shape.len() * outputs);
         let mut memory = Memory::default();
         let features = match self.network {
-            Network::Mlp => {
+            VaeNetwork::Mlp => {
                 let between = 2 * hidden.saturating_mul(layers - 1);
                 memory::learned(
                     &mut memory,
@@ -110,7 +110,7 @@ impl VaeConfig {
                 hidden
             }
             // Its maps are of 32 and 64 channels, a quarter and a sixteenth of the image.
-            Network::Conv => {
+            VaeNetwork::Conv => {
                 memory::pass(
                     &mut memory,
                     batch,
@@ -168,7 +168,7 @@ impl VaeConfig {
             return Err(BadValue::new("conditional", true, "these images have no labels"));
         }
         let Shape { height, width, .. } = images.shape();
-        if self.network == Network::Conv
+        if self.network == VaeNetwork::Conv
             && ![height, width].iter().all(|side| side.is_multiple_of(4))
         {
             let expected = format!(

@@ -1,5 +1,5 @@
 //! Encoder and decoder.
-use super::config::{Network, Sizes, VaeConfig};
+use super::config::{Sizes, VaeConfig, VaeNetwork};
 use crate::data::Shape;
 use candle_core::{Module, Result, Tensor};
 use nn::{
@@ -26,7 +26,7 @@ impl Inputs {
 
 /// Encoder and decoder. `F` are the features that μ and σ are read off.
 pub(super) struct Networks<N> {
-    pub(super) network: Network,
+    pub(super) network: VaeNetwork,
     /// `[B, D]` or `[B, C, H, W]` to `[B, F]`; labels are further columns, or further channels of one
     /// number each.
     pub(super) encoder: N,
@@ -42,8 +42,8 @@ impl Networks<Sequential> {
     /// New ones, with their parameters in `params`.
     pub(super) fn new(params: &Params, sizes: Sizes, config: &VaeConfig) -> Result<Self> {
         let Parts { encoder, features, decoder } = match config.network {
-            Network::Mlp => mlp(params, sizes, config)?,
-            Network::Conv => conv(params, sizes, config.latents)?,
+            VaeNetwork::Mlp => mlp(params, sizes, config)?,
+            VaeNetwork::Conv => conv(params, sizes, config.latents)?,
         };
         let head = |name| -> Result<Sequential> {
             let layer = dense(params, name, [features, config.latents], Activation::Linear)?;
@@ -74,13 +74,13 @@ impl<N: Module> Networks<N> {
     /// μ and log σ² of q(z|x), `[B, Z]`.
     pub(super) fn encode(&self, Inputs { x, label }: &Inputs) -> Result<(Tensor, Tensor)> {
         let x = match (self.network, label) {
-            (Network::Mlp, label) => joined(&x.flatten_from(1)?, label.as_ref())?, // [B, D + L]
-            (Network::Conv, Some(label)) => {
+            (VaeNetwork::Mlp, label) => joined(&x.flatten_from(1)?, label.as_ref())?, // [B, D + L]
+            (VaeNetwork::Conv, Some(label)) => {
                 let ((b, _, height, width), l) = (x.dims4()?, label.dim(1)?);
                 let planes = label.reshape((b, l, 1, 1))?.broadcast_as((b, l, height, width))?;
                 Tensor::cat(&[x, &planes], 1)? // [B, C + L, H, W]
             }
-            (Network::Conv, None) => x.clone(),
+            (VaeNetwork::Conv, None) => x.clone(),
         };
         let h = self.encoder.forward(&x)?; // [B, F]
         Ok((self.mu.forward(&h)?, self.log_var.forward(&h)?))
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn convolutions_and_their_mirror_image() {
-        let config = VaeConfig { latents: 5, network: Network::Conv, ..VaeConfig::default() };
+        let config = VaeConfig { latents: 5, network: VaeNetwork::Conv, ..VaeConfig::default() };
         // 64 channels of 2×3.
         let mut expected: [(&str, &[usize]); 7] = [
             ("conv1", &[32, 3, 4, 4]),

@@ -151,10 +151,10 @@ fn what_is_trained_on_is_the_bound() {
                 Ok(Box::new(Vae::new(data.clone(), config.clone(), 1, &Device::Cpu)?))
             };
             let (report, rows) = trained(&make, &[64 * 80], None).unwrap();
-            let told = report.evaluation.unwrap().measures[measure].mean;
+            let message = report.evaluation.unwrap().measures[measure].mean;
             let losses = rows.iter().filter_map(|row| row.values.get("train/loss").copied());
             let loss = Measure::of(&losses.collect::<Vec<_>>()).mean;
-            assert!((loss + told).abs() < 0.05, "{config:?}: {loss} {told}");
+            assert!((loss + message).abs() < 0.05, "{config:?}: {loss} {message}");
         }
     }
 }
@@ -197,9 +197,9 @@ fn four() -> Parts<Images> {
 #[test]
 fn labels_tell_what_there_is_to_know() {
     for (network, objective) in [
-        (Network::Mlp, Objective::Elbo),
-        (Network::Mlp, Objective::Iwae),
-        (Network::Conv, Objective::Elbo),
+        (VaeNetwork::Mlp, Objective::Elbo),
+        (VaeNetwork::Mlp, Objective::Iwae),
+        (VaeNetwork::Conv, Objective::Elbo),
     ] {
         let config = VaeConfig { network, conditional: true, ..config(objective) };
         let mut vae = Vae::new(four(), config, 1, &Device::Cpu).unwrap();
@@ -215,14 +215,14 @@ fn labels_tell_what_there_is_to_know() {
         let mut rng = stream(1, "test");
         let white = |image: &[u8]| image.iter().map(|&x| u8::from(x > 127)).collect::<Vec<_>>();
         for class in 0..4 {
-            let drawn = vae.sample_images(3, Some(class), &mut rng).unwrap();
+            let sampled = vae.sample_images(3, Some(class), &mut rng).unwrap();
             for i in 0..3 {
-                assert_eq!(white(drawn.image(i)), data.image(class as usize));
+                assert_eq!(white(sampled.image(i)), data.image(class as usize));
             }
         }
-        let drawn = vae.sample_images(6, None, &mut rng).unwrap();
+        let sampled = vae.sample_images(6, None, &mut rng).unwrap();
         for i in 0..6 {
-            assert_eq!(white(drawn.image(i)), data.image(i % 4));
+            assert_eq!(white(sampled.image(i)), data.image(i % 4));
         }
         let grids = vae.image_grids().unwrap();
         assert_eq!(grids[1].name, "reconstructions");
@@ -299,9 +299,9 @@ fn a_trained_model_is_scored_by_several_draws() {
 #[test]
 fn what_is_drawn_has_the_shape_of_the_data() {
     let vae = small(config(Objective::Elbo));
-    let drawn = vae.sample_images(3, None, &mut stream(1, "test")).unwrap();
-    assert_eq!((drawn.len(), drawn.shape()), (3, vae.model.shape));
-    assert_eq!(drawn, vae.sample_images(3, None, &mut stream(1, "test")).unwrap());
+    let sampled = vae.sample_images(3, None, &mut stream(1, "test")).unwrap();
+    assert_eq!((sampled.len(), sampled.shape()), (3, vae.model.shape));
+    assert_eq!(sampled, vae.sample_images(3, None, &mut stream(1, "test")).unwrap());
     let grids = vae.image_grids().unwrap();
     let names: Vec<_> = grids.iter().map(|grid| (grid.name, grid.images.len())).collect();
     assert_eq!(names[..2], [("samples", 100), ("reconstructions", 100)]);
@@ -328,8 +328,8 @@ fn greys_have_no_likelihood() {
         let grey = VaeConfig { likelihood, ..none.clone() };
         Vae::new(data.clone(), grey, 1, &Device::Cpu).unwrap();
     }
-    let drawn = VaeConfig { k: 2, ..plain };
-    let error = Vae::new(data, drawn, 1, &Device::Cpu).err().unwrap().to_string();
+    let sampled = VaeConfig { k: 2, ..plain };
+    let error = Vae::new(data, sampled, 1, &Device::Cpu).err().unwrap().to_string();
     assert_eq!(error, "--k 2: --objective reconstruction draws nothing");
 }
 
@@ -337,20 +337,21 @@ fn greys_have_no_likelihood() {
 fn what_does_not_go_together_is_refused() {
     let data = stripes(&GridConfig { side: 6, n_train: 10, n_test: 1, seed: 1 }).unwrap();
     let data = data.images().unwrap();
-    let told = |config| Vae::new(data.clone(), config, 1, &Device::Cpu).err().unwrap().to_string();
+    let message =
+        |config| Vae::new(data.clone(), config, 1, &Device::Cpu).err().unwrap().to_string();
     let default = VaeConfig::default();
-    let error = told(VaeConfig { network: Network::Conv, ..default.clone() });
+    let error = message(VaeConfig { network: VaeNetwork::Conv, ..default.clone() });
     assert!(error.starts_with("--network conv: needs images"), "{error}");
     assert!(error.contains("these are 6×6"), "{error}");
     let of_elbo = "it is the KL of --objective elbo that is weighed";
     let weighed = VaeConfig { beta: 2.0, ..config(Objective::Iwae) };
-    assert_eq!(told(weighed), format!("--beta 2: {of_elbo}"));
+    assert_eq!(message(weighed), format!("--beta 2: {of_elbo}"));
     let annealed = VaeConfig { beta_steps: 7, ..config(Objective::Reconstruction) };
-    assert_eq!(told(annealed), format!("--beta-steps 7: {of_elbo}"));
+    assert_eq!(message(annealed), format!("--beta-steps 7: {of_elbo}"));
     let free = VaeConfig { free_nats: 0.5, ..config(Objective::Iwae) };
-    assert_eq!(told(free), format!("--free-nats 0.5: {of_elbo}"));
+    assert_eq!(message(free), format!("--free-nats 0.5: {of_elbo}"));
     let flat = VaeConfig { sigma: 0.0, ..default };
-    assert_eq!(told(flat), "--sigma 0: must be at least 0.001");
+    assert_eq!(message(flat), "--sigma 0: must be at least 0.001");
 }
 
 /// The rows of a run with a row for every batch of its four.
@@ -407,7 +408,7 @@ fn the_learning_rate_follows_its_schedule() {
 #[test]
 fn convolutions_learn_stripes() {
     let steps = 64 * 800;
-    let conv = VaeConfig { network: Network::Conv, lr_end: 0.1, lr_steps: steps, ..tiny() };
+    let conv = VaeConfig { network: VaeNetwork::Conv, lr_end: 0.1, lr_steps: steps, ..tiny() };
     let (report, _) = trained(&make(conv), &[steps], None).unwrap();
     let elbo = report.evaluation.unwrap().value();
     assert!((BY_HAND..MOST).contains(&elbo), "{elbo}");

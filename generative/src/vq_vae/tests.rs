@@ -256,26 +256,28 @@ fn codes_are_images_of_their_own() {
     let grids = model.image_grids().unwrap();
     assert_eq!((grids.len(), grids[0].name, grids[0].images.len()), (1, "reconstructions", 100));
 
-    let told = |result: Result<Images>| result.unwrap_err().to_string();
-    assert!(told(model.codes(&codes)).contains("this model knows Shape { channels: 1, height: 4"));
+    let message = |result: Result<Images>| result.unwrap_err().to_string();
+    assert!(
+        message(model.codes(&codes)).contains("this model knows Shape { channels: 1, height: 4")
+    );
     let more = Images::new(codes.shape(), 65, vec![64], None).unwrap();
-    assert!(told(model.decode(&more)).starts_with("codes below 65"));
-    assert!(told(model.decode(&model.test)).contains("not those of this model"));
+    assert!(message(model.decode(&more)).starts_with("codes below 65"));
+    assert!(message(model.decode(&model.test)).contains("not those of this model"));
 }
 
 #[test]
 fn what_does_not_fit_is_told() {
-    let told = |config: VqVaeConfig, side| {
+    let message = |config: VqVaeConfig, side| {
         let data = stripes(&GridConfig { side, n_train: 20, n_test: 10, seed: 1 }).unwrap();
         let model = VqVae::new(data.images().unwrap(), config, 1, &Device::Cpu);
         model.err().unwrap().to_string()
     };
-    let error = told(VqVaeConfig::default(), 6);
+    let error = message(VqVaeConfig::default(), 6);
     assert!(error.starts_with("--data of 6×6: the networks halve height and width"), "{error}");
     let decay = VqVaeConfig { decay: 0.5, ..small(CodebookRule::Loss) };
-    assert_eq!(told(decay, 4), "--decay 0.5: it is --codebook ema that counts");
+    assert_eq!(message(decay, 4), "--decay 0.5: it is --codebook ema that counts");
     let restart = VqVaeConfig { restart: 0.0, ..small(CodebookRule::Loss) };
-    assert_eq!(told(restart, 4), "--restart 0: it is --codebook ema that counts");
+    assert_eq!(message(restart, 4), "--restart 0: it is --codebook ema that counts");
     let many = VqVaeConfig { codes: 257, ..VqVaeConfig::default() };
-    assert_eq!(told(many, 4), "--codes 257: must lie between 2 and 256");
+    assert_eq!(message(many, 4), "--codes 257: must lie between 2 and 256");
 }

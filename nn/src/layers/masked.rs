@@ -252,14 +252,14 @@ mod tests {
     #[test]
     fn sizes_that_make_no_sense_are_refused() {
         let params = Params::new(1, &Device::Cpu);
-        let told = |config: MaskedConfig| {
+        let message = |config: MaskedConfig| {
             Conv2d::masked(&params, "m", config, Activation::Relu).unwrap_err().to_string()
         };
-        let even = told(MaskedConfig { kernel: [3, 4], ..PLAIN });
+        let even = message(MaskedConfig { kernel: [3, 4], ..PLAIN });
         assert!(even.contains("a kernel with a centre"), "{even}");
-        let nothing = told(MaskedConfig { kernel: [1, 1], ..PLAIN });
+        let nothing = message(MaskedConfig { kernel: [1, 1], ..PLAIN });
         assert!(nothing.contains("mask A leaves nothing of a kernel of 1×1"), "{nothing}");
-        let divided = told(MaskedConfig { colours: 3, ..PLAIN });
+        let divided = message(MaskedConfig { colours: 3, ..PLAIN });
         assert!(divided.contains("can't be divided among 3 colours"), "{divided}");
         assert!(params.named().is_empty());
     }

@@ -135,10 +135,10 @@ mod tests {
                     false => (0..width).map(|column| column..column + 1).collect(),
                 };
                 for columns in spans {
-                    let told = part(&x, inputs, row, columns.clone());
+                    let given = part(&x, inputs, row, columns.clone());
                     if mask != Mask::A || colours == 1 {
                         // What it does not see may be told already.
-                        pixels.put(row, columns.clone(), 0..inputs, &told)?;
+                        pixels.put(row, columns.clone(), 0..inputs, &given)?;
                     }
                     let expected = part(&whole, outputs, row, columns.clone());
                     for colour in 0..colours {
@@ -152,11 +152,11 @@ mod tests {
                         if mask == Mask::A && colours > 1 {
                             let group = inputs / colours;
                             let channels = colour * group..(colour + 1) * group;
-                            let told: Vec<f32> = told
+                            let given: Vec<f32> = given
                                 .chunks(inputs)
-                                .flat_map(|told| told[channels.clone()].to_vec())
+                                .flat_map(|given| given[channels.clone()].to_vec())
                                 .collect();
-                            pixels.put(row, columns.clone(), channels, &told)?;
+                            pixels.put(row, columns.clone(), channels, &given)?;
                         }
                     }
                 }

@@ -125,9 +125,9 @@ mod tests {
                 last = now;
             }
             assert!((last - expected).abs() < 1e-6, "{last} {expected}");
-            let kept = spectral.detached();
-            kept.iterate(&matrix(rows)).unwrap();
-            assert_eq!(kept.u.to_vec1::<f32>().unwrap(), spectral.u.to_vec1::<f32>().unwrap());
+            let saved = spectral.detached();
+            saved.iterate(&matrix(rows)).unwrap();
+            assert_eq!(saved.u.to_vec1::<f32>().unwrap(), spectral.u.to_vec1::<f32>().unwrap());
         }
     }
 
@@ -187,9 +187,9 @@ mod tests {
             }
             assert!((stretch - 1.0).abs() < 1e-4, "{stretch}");
             let frozen = network.frozen();
-            let kept = us();
+            let saved = us();
             let y = frozen.forward(x).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
-            assert_eq!(us(), kept);
+            assert_eq!(us(), saved);
             let own = network.forward(x).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
             assert!(y.iter().zip(&own).all(|(y, own)| (y - own).abs() < 1e-5));
         }

@@ -36,14 +36,14 @@ pub(crate) fn causal_attention(
     }
     let heads = Heads::new(positions, heads, features)?;
     let size = positions * features;
-    let seen = read(value, |x| {
+    let attended = read(value, |x| {
         compute(batch * size, size, batch * heads.work(), |sample, out| {
             heads.forward(&x[sample * 3 * size..][..3 * size], out)
         })
     })?;
-    let seen = Tensor::from_vec(seen, (rows, features), value.device())?;
+    let attended = Tensor::from_vec(attended, (rows, features), value.device())?;
     let value = value.detach();
-    computed(seen, [Some(x), None, None], reader, move |g| {
+    computed(attended, [Some(x), None, None], reader, move |g| {
         let dx = read(&value, |x| {
             read(g, |g| {
                 compute(batch * 3 * size, 3 * size, 3 * batch * heads.work(), |sample, dx| {
@@ -68,8 +68,8 @@ fn by_candle(x: &Tensor, [batch, positions, heads]: [usize; 3]) -> Result<Tensor
     let scores = scores.broadcast_add(&later.to_dtype(x.dtype())?)?; // [B, heads, D, D]
     // A constant: subtracting it changes neither value nor gradient.
     let weights = scores.broadcast_sub(&scores.max_keepdim(3)?.detach())?.exp()?;
-    let seen = weights.broadcast_div(&weights.sum_keepdim(3)?)?.matmul(&v)?;
-    seen.transpose(1, 2)?.reshape((batch * positions, heads * each))
+    let attended = weights.broadcast_div(&weights.sum_keepdim(3)?)?.matmul(&v)?;
+    attended.transpose(1, 2)?.reshape((batch * positions, heads * each))
 }
 
 /// The heads of one sample.
@@ -133,14 +133,14 @@ impl Heads {
         (first, rows): (usize, usize),
         weights: &mut [f32],
     ) -> Result<()> {
-        let (d, seen) = (self.positions, first + rows);
-        let (from, steps) = (&self.by_row[first..seen], &self.ones[..self.each()]);
+        let (d, attended) = (self.positions, first + rows);
+        let (from, steps) = (&self.by_row[first..attended], &self.ones[..self.each()]);
         let factors = Factors { values: queries, from, steps };
-        let keys = Rows { values: keys, stride: d, columns: seen };
+        let keys = Rows { values: keys, stride: d, columns: attended };
         product(factors, keys, weights, &self.by_weights[..rows], Old::Replaced)?;
         let scale = (self.each() as f32).sqrt().recip();
         for (row, weights) in weights.chunks_exact_mut(d).take(rows).enumerate() {
-            let (own, later) = weights[..seen].split_at_mut(first + row + 1);
+            let (own, later) = weights[..attended].split_at_mut(first + row + 1);
             softmax(own, scale);
             later.fill(0.0);
         }
@@ -181,22 +181,22 @@ impl Heads {
                 scratch(2 * BLOCK * d, |both| {
                     let (weights, slopes) = both.split_at_mut(BLOCK * d);
                     for (first, rows) in self.blocks() {
-                        let seen = first + rows;
+                        let attended = first + rows;
                         self.weights(&x[q..], keys, (first, rows), weights)?;
-                        let (from, steps) = (&self.by_out[first..seen], &self.ones[..each]);
+                        let (from, steps) = (&self.by_out[first..attended], &self.ones[..each]);
                         let factors = Factors { values: &g[q..], from, steps };
-                        let columns = Rows { values, stride: d, columns: seen };
+                        let columns = Rows { values, stride: d, columns: attended };
                         let to = &self.by_weights[..rows];
                         product(factors, columns, slopes, to, Old::Replaced)?;
                         let pairs = slopes.chunks_exact_mut(d).zip(weights.chunks_exact(d));
                         for (slopes, weights) in pairs.take(rows) {
-                            slopes_of_scores(&mut slopes[..seen], &weights[..seen], scale);
+                            slopes_of_scores(&mut slopes[..attended], &weights[..attended], scale);
                         }
-                        let (ones, block) = (&self.ones[..seen], &self.by_weights[..rows]);
+                        let (ones, block) = (&self.ones[..attended], &self.by_weights[..rows]);
                         let queries = Factors { values: slopes, from: block, steps: ones };
-                        let to = &self.by_row[first..seen];
+                        let to = &self.by_row[first..attended];
                         product(queries, self.rows(x, k), &mut dx[q..], to, Old::Replaced)?;
-                        let to = &self.by_row[..seen];
+                        let to = &self.by_row[..attended];
                         let keys = Factors { values: slopes, from: ones, steps: block };
                         let from = self.rows(&x[first * 3 * features..], q);
                         product(keys, from, &mut dx[k..], to, Old::Kept)?;
@@ -266,11 +266,16 @@ mod tests {
     fn two_positions_by_hand() {
         // Queries 1 and 1, keys 0 and log 3, values 4 and 8: the first sees itself, the second ¼·4 + ¾·8.
         let x = Tensor::new(&[[1f32, 0.0, 4.0], [1.0, 3f32.ln(), 8.0]], &Device::Cpu).unwrap();
-        let seen = attention(&x, 2, 1).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        assert!((seen[0] - 4.0).abs() < 1e-6 && (seen[1] - 7.0).abs() < 1e-5, "{seen:?}");
+        let attended =
+            attention(&x, 2, 1).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert!(
+            (attended[0] - 4.0).abs() < 1e-6 && (attended[1] - 7.0).abs() < 1e-5,
+            "{attended:?}"
+        );
         // Two samples of one position each see themselves.
-        let seen = attention(&x, 1, 1).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        assert_eq!(seen, [4.0, 8.0]);
+        let attended =
+            attention(&x, 1, 1).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(attended, [4.0, 8.0]);
         assert!(attention(&x, 3, 1).is_err() && attention(&x, 1, 2).is_err());
     }
 

@@ -35,7 +35,7 @@ impl Window {
 
     /// Visible part of x `[B, C, H, W]` under the kernel, and the padding still needed. Candle knows
     /// one padding, and its backward pass one remainder of the stride for both axes.
-    fn seen(&self, x: &Tensor, weight: &Tensor) -> Result<(Tensor, usize)> {
+    fn visible(&self, x: &Tensor, weight: &Tensor) -> Result<(Tensor, usize)> {
         let Self { stride, padding: [down, across], dilation } = *self;
         let mut ends = [0; 2];
         for (axis, end) in ends.iter_mut().enumerate() {
@@ -123,7 +123,7 @@ pub(crate) fn conv2d(
         let pixels = form.order == Order::Pixels;
         let input = x;
         let x = &if pixels { x.permute((0, 3, 1, 2))?.contiguous()? } else { x.clone() }; // [B, C, H, W]
-        let (x, padding) = window.seen(x, &weight)?;
+        let (x, padding) = window.visible(x, &weight)?;
         let sum = x.conv2d(&weight, padding, stride, dilation, 1)?; // [B, O, H', W']
         let y = form.activation.apply(&sum.broadcast_add(&bias.reshape((1, (), 1, 1))?)?)?;
         let y = if pixels { y.permute((0, 2, 3, 1))?.contiguous()? } else { y };

@@ -73,11 +73,11 @@ impl Levels {
     }
 }
 
-/// −log Σ_m π_m·p_m of a level, for M logits of π, M means and M log-scales in `said`; its derivatives into
+/// −log Σ_m π_m·p_m of a level, for M logits of π, M means and M log-scales in `outputs`; its derivatives into
 /// `slopes`, where that is not empty.
-fn position(levels: Levels, level: u32, said: &[f64], slopes: &mut [f64]) -> f64 {
-    let components = said.len() / 3;
-    let (logits, rest) = said.split_at(components);
+fn position(levels: Levels, level: u32, outputs: &[f64], slopes: &mut [f64]) -> f64 {
+    let components = outputs.len() / 3;
+    let (logits, rest) = outputs.split_at(components);
     let (means, log_scales) = rest.split_at(components);
     let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let log_sum = largest + logits.iter().map(|l| (l - largest).exp()).sum::<f64>().ln();
@@ -101,21 +101,21 @@ fn position(levels: Levels, level: u32, said: &[f64], slopes: &mut [f64]) -> f64
 /// `[3M, positions]`, where that is not empty.
 fn sample(
     levels: Levels,
-    said: &[f32],
+    outputs: &[f32],
     labels: &[u32],
     slopes: &mut [f32],
     mut f: impl FnMut(f64),
 ) -> Result<()> {
     let positions = labels.len();
-    let numbers = said.len() / positions;
+    let numbers = outputs.len() / positions;
     let mut here = vec![0.0; numbers];
     let mut slopes_here = vec![0.0; if slopes.is_empty() { 0 } else { numbers }];
     for (at, &label) in labels.iter().enumerate() {
         if f64::from(label) > levels.highest {
             bail!("logistic_mixture: level {label}, there are {}", levels.highest + 1.0)
         }
-        here.iter_mut().zip(said[at..].iter().step_by(positions)).for_each(|(here, said)| {
-            *here = f64::from(*said);
+        here.iter_mut().zip(outputs[at..].iter().step_by(positions)).for_each(|(here, outputs)| {
+            *here = f64::from(*outputs);
         });
         f(position(levels, label, &here, &mut slopes_here));
         let to = slopes.iter_mut().skip(at).step_by(positions);
@@ -127,58 +127,58 @@ fn sample(
 /// −log p of each sample's labels `[B, …]` summed over positions, `[B]`, without a gradient. None where there is no
 /// kernel for the tensors.
 pub(crate) fn logistic_nll_each(
-    said: &Tensor,
+    outputs: &Tensor,
     labels: &Tensor,
     levels: usize,
 ) -> Result<Option<Tensor>> {
-    if !on_cpu_f32(&[said]) || !is_host(labels.device()) {
+    if !on_cpu_f32(&[outputs]) || !is_host(labels.device()) {
         return Ok(None);
     }
-    let (batch, levels) = (said.dim(0)?, Levels { highest: (levels - 1) as f64 });
-    let (len, positions) = (said.elem_count() / batch, labels.elem_count() / batch);
+    let (batch, levels) = (outputs.dim(0)?, Levels { highest: (levels - 1) as f64 });
+    let (len, positions) = (outputs.elem_count() / batch, labels.elem_count() / batch);
     let mut nll = Vec::new();
-    read(said, |said: &[f32]| {
+    read(outputs, |outputs: &[f32]| {
         read(labels, |labels: &[u32]| {
-            nll = compute(batch, 1, said.len() * COMPONENT_WORK, |index, nll| {
+            nll = compute(batch, 1, outputs.len() * COMPONENT_WORK, |index, nll| {
                 let mut sum = 0.0;
                 let labels = &labels[index * positions..][..positions];
-                sample(levels, &said[index * len..][..len], labels, &mut [], |nll| sum += nll)?;
+                sample(levels, &outputs[index * len..][..len], labels, &mut [], |nll| sum += nll)?;
                 nll[0] = sum as f32;
                 Ok(())
             })?;
             Ok(())
         })
     })?;
-    Tensor::from_vec(nll, batch, said.device()).map(Some)
+    Tensor::from_vec(nll, batch, outputs.device()).map(Some)
 }
 
 /// The sum of −log p over positions, divided by the batch: a scalar. None where there is no kernel for the tensors.
 pub(crate) fn logistic_nll(
-    said: &Tensor,
+    outputs: &Tensor,
     labels: &Tensor,
     levels: usize,
 ) -> Result<Option<Tensor>> {
-    if !on_cpu_f32(&[said]) || !is_host(labels.device()) {
+    if !on_cpu_f32(&[outputs]) || !is_host(labels.device()) {
         return Ok(None);
     }
     let op = LogisticNll(Levels { highest: (levels - 1) as f64 });
-    said.contiguous()?.apply_op2(&labels.contiguous()?, op).map(Some)
+    outputs.contiguous()?.apply_op2(&labels.contiguous()?, op).map(Some)
 }
 
 /// −log p at each position, `[B, 1, …]`, by Candle's operations, for parameters `[B, 3M, …]` and labels `[B, …]`.
 ///
 /// As [`Levels::component`] has it, with log(1 − e^−δ) as log δ − δ/2 + δ²/24 − δ⁴/2880 up to δ = ½: there single
 /// precision loses the difference, and the next term of the series is below 10⁻⁷.
-pub(crate) fn logistic_terms(said: &Tensor, labels: &Tensor, levels: usize) -> Result<Tensor> {
-    let (components, highest) = (said.dim(1)? / 3, (levels - 1) as f64);
+pub(crate) fn logistic_terms(outputs: &Tensor, labels: &Tensor, levels: usize) -> Result<Tensor> {
+    let (components, highest) = (outputs.dim(1)? / 3, (levels - 1) as f64);
     let labels = labels.unsqueeze(1)?; // [B, 1, …]
-    let part = |i: usize| said.narrow(1, i * components, components); // [B, M, …]
+    let part = |i: usize| outputs.narrow(1, i * components, components); // [B, M, …]
     let (logits, means, log_scales) = (part(0)?, part(1)?, part(2)?);
     let dims = log_scales.dims().to_vec();
     let least = log_scales.detach().zeros_like()?.affine(0.0, LEAST_LOG_SCALE)?;
     let log_scales = log_scales.gt(LEAST_LOG_SCALE)?.where_cond(&log_scales, &least)?;
     let inverse = log_scales.neg()?.exp()?;
-    let values = labels.to_dtype(said.dtype())?.affine(2.0 / highest, -1.0)?; // [B, 1, …]
+    let values = labels.to_dtype(outputs.dtype())?.affine(2.0 / highest, -1.0)?; // [B, 1, …]
     let middle = values.broadcast_sub(&means)?; // [B, M, …]
     let half = 1.0 / highest;
     let (a, b) = (((&middle + half)? * &inverse)?, ((&middle - half)? * &inverse)?);
@@ -222,61 +222,61 @@ impl CustomOp2 for LogisticNll {
 
     fn cpu_fwd(
         &self,
-        said: &CpuStorage,
-        said_layout: &Layout,
+        outputs: &CpuStorage,
+        outputs_layout: &Layout,
         labels: &CpuStorage,
         labels_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let batch = said_layout.dims()[0];
-        let said: &[f32] = slice(said, said_layout)?;
+        let batch = outputs_layout.dims()[0];
+        let outputs: &[f32] = slice(outputs, outputs_layout)?;
         let labels: &[u32] = slice(labels, labels_layout)?;
         if let Some(label) = labels.iter().find(|label| f64::from(**label) > self.0.highest) {
             bail!("logistic_mixture: level {label}, there are {}", self.0.highest + 1.0)
         }
-        let (len, positions) = (said.len() / batch, labels.len() / batch);
-        let total = sum_tiles(batch, said.len() * COMPONENT_WORK, |index| {
+        let (len, positions) = (outputs.len() / batch, labels.len() / batch);
+        let total = sum_tiles(batch, outputs.len() * COMPONENT_WORK, |index| {
             let mut sum = 0.0;
             let labels = &labels[index * positions..][..positions];
-            let told =
-                sample(self.0, &said[index * len..][..len], labels, &mut [], |nll| sum += nll);
-            if told.is_ok() { sum } else { f64::NAN }
+            let scored =
+                sample(self.0, &outputs[index * len..][..len], labels, &mut [], |nll| sum += nll);
+            if scored.is_ok() { sum } else { f64::NAN }
         });
         Ok((CpuStorage::F32(vec![(total / batch as f64) as f32]), Shape::from(())))
     }
 
     fn bwd(
         &self,
-        said: &Tensor,
+        outputs: &Tensor,
         labels: &Tensor,
         _: &Tensor,
         g: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let batch = said.dim(0)?;
+        let batch = outputs.dim(0)?;
         let scale = g.to_scalar::<f32>()? / batch as f32;
-        let (len, positions) = (said.elem_count() / batch, labels.elem_count() / batch);
-        let gradient = read(said, |said: &[f32]| {
+        let (len, positions) = (outputs.elem_count() / batch, labels.elem_count() / batch);
+        let gradient = read(outputs, |outputs: &[f32]| {
             read(labels, |labels: &[u32]| {
-                compute(batch * len, len, said.len() * COMPONENT_WORK, |index, slopes| {
+                compute(batch * len, len, outputs.len() * COMPONENT_WORK, |index, slopes| {
                     let labels = &labels[index * positions..][..positions];
-                    sample(self.0, &said[index * len..][..len], labels, slopes, |_| ())?;
+                    sample(self.0, &outputs[index * len..][..len], labels, slopes, |_| ())?;
                     slopes.iter_mut().for_each(|slope| *slope *= scale);
                     Ok(())
                 })
             })
         })?;
-        Ok((Some(Tensor::from_vec(gradient, said.shape(), said.device())?), None))
+        Ok((Some(Tensor::from_vec(gradient, outputs.shape(), outputs.device())?), None))
     }
 }
 
 /// Σ_m π_m·σ((x_level + half − μ_m)/s_m): the probability of this level and of those below it, where π is
 /// proportional to e^(logits·sharpness) and scales are divided by `sharpness`.
-pub(crate) fn logistic_cdf(said: &[f32], level: u32, levels: usize, sharpness: f64) -> f64 {
+pub(crate) fn logistic_cdf(outputs: &[f32], level: u32, levels: usize, sharpness: f64) -> f64 {
     if level as usize + 1 >= levels {
         return 1.0;
     }
     let of = Levels { highest: (levels - 1) as f64 };
-    let components = said.len() / 3;
-    let number = |i: usize| f64::from(said[i]);
+    let components = outputs.len() / 3;
+    let number = |i: usize| f64::from(outputs[i]);
     let largest = (0..components).map(number).fold(f64::NEG_INFINITY, f64::max);
     let (mut sum, mut below) = (0.0, 0.0);
     for m in 0..components {
@@ -299,8 +299,8 @@ mod tests {
     fn one_component_by_hand() {
         // Three levels −1, 0, 1 with borders at ∓½; mean 0, scale ½: σ(−1), σ(1) − σ(−1), 1 − σ(1).
         let levels = Levels { highest: 2.0 };
-        let said = [0.3, 0.0, 0.5f64.ln()];
-        let p = [0, 1, 2].map(|level| (-position(levels, level, &said, &mut [])).exp());
+        let outputs = [0.3, 0.0, 0.5f64.ln()];
+        let p = [0, 1, 2].map(|level| (-position(levels, level, &outputs, &mut [])).exp());
         let sigma = sigmoid(1.0);
         let expected = [1.0 - sigma, 2.0 * sigma - 1.0, 1.0 - sigma];
         assert!(p.iter().zip(expected).all(|(p, e)| (p - e).abs() < 1e-12), "{p:?}");
@@ -309,13 +309,13 @@ mod tests {
     #[test]
     fn probabilities_sum_to_1_and_to_the_distribution_function() {
         for scale in [-30.0, -7.0, -3.0, 0.0, 4.0] {
-            let said = [0.2, -1.0, 1.5, -0.9, 0.1, 1.7, scale, -2.0, scale + 0.5];
-            let narrow = said.map(|number| number as f32);
+            let outputs = [0.2, -1.0, 1.5, -0.9, 0.1, 1.7, scale, -2.0, scale + 0.5];
+            let narrow = outputs.map(|number| number as f32);
             for highest in [1u32, 2, 15, 255] {
                 let levels = Levels { highest: f64::from(highest) };
                 let mut sum = 0.0;
                 for level in 0..=highest {
-                    let nll = position(levels, level, &said, &mut []);
+                    let nll = position(levels, level, &outputs, &mut []);
                     assert!(nll.is_finite() && nll > -1e-9, "{scale} {level}: {nll}");
                     sum += (-nll).exp();
                     let below = logistic_cdf(&narrow, level, highest as usize + 1, 1.0);
@@ -330,25 +330,25 @@ mod tests {
     fn gradients_agree_with_differences() {
         // [B, 3M, H, W] with two components; the log-scale of one is below the least.
         let numbers: Vec<f32> = (0..2 * 6 * 3).map(|i| ((i * 7 % 11) as f32 - 5.0) / 4.0).collect();
-        let said = Var::from_vec(numbers, (2, 6, 1, 3), &Device::Cpu).unwrap();
+        let outputs = Var::from_vec(numbers, (2, 6, 1, 3), &Device::Cpu).unwrap();
         let labels = Tensor::new(&[[[0u32, 1, 3]], [[2, 3, 0]]], &Device::Cpu).unwrap();
-        let f = || Ok(logistic_nll(&said, &labels, 4)?.unwrap());
-        assert!(gradcheck(std::slice::from_ref(&said), 1e-2, f).unwrap() < 3e-3);
+        let f = || Ok(logistic_nll(&outputs, &labels, 4)?.unwrap());
+        assert!(gradcheck(std::slice::from_ref(&outputs), 1e-2, f).unwrap() < 3e-3);
         let each: Vec<f32> =
-            logistic_nll_each(&said, &labels, 4).unwrap().unwrap().to_vec1().unwrap();
+            logistic_nll_each(&outputs, &labels, 4).unwrap().unwrap().to_vec1().unwrap();
         let mean = f().unwrap().to_scalar::<f32>().unwrap();
         assert!((each.iter().sum::<f32>() / 2.0 - mean).abs() < 1e-6);
-        assert!(logistic_nll(&said, &labels, 3).is_err());
+        assert!(logistic_nll(&outputs, &labels, 3).is_err());
 
         // In double precision, one position at a time.
         let levels = Levels { highest: 7.0 };
-        let said = [0.3, -0.2, 0.4, -0.6, -1.0, -9.0];
+        let outputs = [0.3, -0.2, 0.4, -0.6, -1.0, -9.0];
         for level in 0..8 {
             let mut slopes = [0.0; 6];
-            position(levels, level, &said, &mut slopes);
+            position(levels, level, &outputs, &mut slopes);
             for i in 0..6 {
                 let at = |h: f64| {
-                    let mut moved = said;
+                    let mut moved = outputs;
                     moved[i] += h;
                     position(levels, level, &moved, &mut [])
                 };

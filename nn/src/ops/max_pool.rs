@@ -22,11 +22,11 @@ pub(crate) fn max_pool2d(x: &Tensor, side: usize) -> Result<Tensor> {
 fn by_candle(x: &Tensor, windows: &Windows) -> Result<Tensor> {
     let (side, rows, columns) = (windows.side, windows.rows(), windows.columns());
     let planes = windows.shape[0] * windows.shape[1];
-    let seen = x.narrow(2, 0, rows * side)?.narrow(3, 0, columns * side)?.contiguous()?;
-    let seen = seen.reshape((planes, rows, side, columns, side))?;
+    let visible = x.narrow(2, 0, rows * side)?.narrow(3, 0, columns * side)?.contiguous()?;
+    let visible = visible.reshape((planes, rows, side, columns, side))?;
     let at = |place: usize| {
         let (down, across) = (place / side, place % side);
-        seen.narrow(2, down, 1)?.narrow(4, across, 1)?.contiguous() // [B·C, ⌊H/side⌋, 1, ⌊W/side⌋, 1]
+        visible.narrow(2, down, 1)?.narrow(4, across, 1)?.contiguous() // [B·C, ⌊H/side⌋, 1, ⌊W/side⌋, 1]
     };
     let mut largest = at(0)?;
     for place in 1..side * side {

@@ -115,7 +115,7 @@ pub(super) fn scratch<R>(n: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
     }
     let first = values.as_ptr().align_offset(LINE).min(SPARE);
     let result = f(&mut values[first..first + n]);
-    SCRATCH.with_borrow_mut(|kept| kept.push(values));
+    SCRATCH.with_borrow_mut(|retained| retained.push(values));
     result
 }
 

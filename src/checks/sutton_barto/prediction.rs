@@ -4,7 +4,7 @@ use super::super::exact;
 use super::URL;
 use crate::claim::Claim;
 use crate::run::in_memory::{Solved, solve, watch};
-use crate::told::interval;
+use crate::wording::interval;
 use anyhow::{Context, Result};
 use std::fs;
 use train::Measure;
@@ -204,9 +204,9 @@ fn importance_sampling(command: &'static str) -> Result<Vec<Claim>> {
 fn random_walk(command: &'static str) -> Result<Vec<Claim>> {
     let exactly = solve("lab policy-evaluation --env random-walk --method exact")?;
     let cells = ["A", "B", "C", "D", "E"];
-    let mut apart = 0.0_f64;
+    let mut distance = 0.0_f64;
     for (cell, expected) in cells.into_iter().zip(1..) {
-        apart = apart.max((exactly.value(cell)? - f64::from(expected) / 6.0).abs());
+        distance = distance.max((exactly.value(cell)? - f64::from(expected) / 6.0).abs());
     }
     let error = |command: &str| {
         let command = format!("{command} --log-every 1 --eval-every 0 --save-every 0");
@@ -231,7 +231,7 @@ fn random_walk(command: &'static str) -> Result<Vec<Claim>> {
     Ok(vec![
         Claim::derived(
             "largest error of a true value",
-            apart,
+            distance,
             (0.0, 1e-12),
             "1/6, 2/6, 3/6, 4/6, 5/6, as printed",
         ),

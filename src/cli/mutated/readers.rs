@@ -186,9 +186,9 @@ fn checkpoint(dir: &Path, learner: (&'static str, &str)) -> Reader {
         fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()).collect();
     names.retain(|path| !path.ends_with("manifest.json"));
     names.sort();
-    let kept: Vec<_> = names.iter().map(|path| fs::read(path).unwrap()).collect();
+    let retained: Vec<_> = names.iter().map(|path| fs::read(path).unwrap()).collect();
     let whole = fs::read(path.join("manifest.json")).unwrap();
-    let sound = kept.iter().zip(0..).map(|(bytes, i)| [&[i], &bytes[..]].concat()).collect();
+    let sound = retained.iter().zip(0..).map(|(bytes, i)| [&[i], &bytes[..]].concat()).collect();
     let read = move |input: &[u8]| {
         let Some((i, bytes)) = input.split_first() else { return false };
         let place = usize::from(*i) % names.len();
@@ -197,7 +197,7 @@ fn checkpoint(dir: &Path, learner: (&'static str, &str)) -> Reader {
             Checkpoint::open(&path, Scope::All).and_then(|mut c| trainee.learner().state(&mut c))
         };
         let loaded = load().is_ok();
-        fs::write(&names[place], &kept[place]).unwrap();
+        fs::write(&names[place], &retained[place]).unwrap();
         fs::write(path.join("manifest.json"), &whole).unwrap();
         if loaded {
             // An error is an answer.

@@ -8,8 +8,8 @@ use envs::{CellKind, Chart, ChartAxis, ChartPanel, Mdp};
 
 use super::layout::Size;
 use super::page::Page;
+use super::pane::{Axes, Face, Ground, Pane};
 use super::scale::{Scale, number};
-use super::sheet::{Axes, Face, Ground, Sheet};
 use crate::render::plot::canvas::save;
 use crate::render::plot::{Curve, Panel, draw};
 
@@ -51,9 +51,9 @@ impl Charts {
         match &self.chart.up {
             None => draw(&self.curves(&tables), path),
             Some(up) => {
-                let sheets = self.sheets(&tables, up);
+                let panes = self.panes(&tables, up);
                 let shape = [self.chart.across.places.len(), up.places.len()];
-                save(&Page::new(shape, 2 * tables.len(), title, &sheets, Size::Part), path)
+                save(&Page::new(shape, 2 * tables.len(), title, &panes, Size::Part), path)
             }
         }
     }
@@ -63,7 +63,7 @@ impl Charts {
     ///
     /// # Errors
     /// Names the file; an older figure is then still there.
-    pub fn draw_moments(&self, tables: &[(String, Table)], path: &Path) -> Result<bool> {
+    pub fn draw_sweeps(&self, tables: &[(String, Table)], path: &Path) -> Result<bool> {
         if self.chart.up.is_some() {
             return Ok(false);
         }
@@ -87,7 +87,7 @@ impl Charts {
     }
 
     /// Colour and text of what is done in a state; a number where actions are `drawn` in any.
-    fn told(&self, choice: &Choice, drawn: bool) -> (f64, String) {
+    fn amount_and_text(&self, choice: &Choice, drawn: bool) -> (f64, String) {
         let amount = self.mean_amount(choice);
         let text = match (&self.chart.amounts, choice.action()) {
             (None, Some(action)) if !drawn => self.names[action].clone(),
@@ -109,14 +109,14 @@ impl Charts {
     }
 
     /// Policy and values, for each panel and table.
-    fn sheets(&self, tables: &[Named<'_>], up: &ChartAxis) -> Vec<Sheet> {
+    fn panes(&self, tables: &[Named<'_>], up: &ChartAxis) -> Vec<Pane> {
         let axes = Axes { across: self.chart.across.clone(), up: up.clone() };
         let states = || self.chart.panels.iter().flat_map(|panel| &panel.states);
         let values =
             tables.iter().flat_map(|named| states().map(|state| named.table.values[*state]));
         let values = Scale::of(values);
         let amounts = Scale::of((0..self.names.len()).map(|action| self.amount(action)));
-        let (policy, mut sheets) = (self.policy(tables), Vec::new());
+        let (policy, mut panes) = (self.policy(tables), Vec::new());
         let drawn = tables.iter().any(|named| is_drawn(named.table));
         for panel in &self.chart.panels {
             for Named { name, table } in tables {
@@ -124,14 +124,15 @@ impl Charts {
                     let parts = [what, &panel.title, name];
                     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
                 };
-                sheets.push(Sheet {
+                panes.push(Pane {
                     title: title(&policy),
-                    faces: self.faces(panel, table, |_, choice| self.told(choice, drawn)),
+                    faces: self
+                        .faces(panel, table, |_, choice| self.amount_and_text(choice, drawn)),
                     scale: amounts,
                     bar: self.chart.amounts.is_some(),
                     axes: Some(axes.clone()),
                 });
-                sheets.push(Sheet {
+                panes.push(Pane {
                     title: title("value"),
                     faces: self.faces(panel, table, |state, _| {
                         let value = table.values[state];
@@ -143,7 +144,7 @@ impl Charts {
                 });
             }
         }
-        sheets
+        panes
     }
 
     /// The cells of a panel from the top left: `show` gives colour and text of a state and what is done
@@ -211,11 +212,11 @@ mod tests {
     fn jacks_policy_is_drawn_as_in_the_book() {
         let jack = JacksCarRental::new(JacksConfig::default());
         let (charts, table) = (Charts::new(&jack).unwrap(), answer(&jack));
-        let sheets =
-            charts.sheets(&[Named { name: "", table: &table }], charts.chart.up.as_ref().unwrap());
-        assert_eq!(sheets.len(), 2);
+        let panes =
+            charts.panes(&[Named { name: "", table: &table }], charts.chart.up.as_ref().unwrap());
+        assert_eq!(panes.len(), 2);
         // Figure 4.2: five cars at the top left, four back at the bottom right, none at the bottom left.
-        let policy = &sheets[0];
+        let policy = &panes[0];
         let shown = [0, 440, 420].map(|cell| policy.faces[cell].text.as_str());
         assert_eq!(shown, ["5", "-4", "0"]);
         assert_eq!(
@@ -228,9 +229,9 @@ mod tests {
     fn blackjack_has_a_policy_and_values_with_and_without_an_ace() {
         let (blackjack, root) = (Blackjack::default(), tempfile::tempdir().unwrap());
         let (charts, table) = (Charts::new(&blackjack).unwrap(), answer(&blackjack));
-        let sheets =
-            charts.sheets(&[Named { name: "", table: &table }], charts.chart.up.as_ref().unwrap());
-        let titles: Vec<_> = sheets.iter().map(|sheet| sheet.title.as_str()).collect();
+        let panes =
+            charts.panes(&[Named { name: "", table: &table }], charts.chart.up.as_ref().unwrap());
+        let titles: Vec<_> = panes.iter().map(|pane| pane.title.as_str()).collect();
         let expected = [
             "policy, usable ace",
             "value, usable ace",
@@ -239,8 +240,8 @@ mod tests {
         ];
         assert_eq!(titles, expected);
         // Figure 5.2: 18 with an ace against an ace, 9 or 10 hits; 16 without one against 7 too.
-        let policy = |sheet: usize, sum: usize, card: usize| {
-            sheets[sheet].faces[(21 - sum) * 10 + card - 1].text.clone()
+        let policy = |pane: usize, sum: usize, card: usize| {
+            panes[pane].faces[(21 - sum) * 10 + card - 1].text.clone()
         };
         assert_eq!(
             [policy(0, 18, 1), policy(0, 18, 8), policy(0, 19, 1)],
@@ -261,12 +262,12 @@ mod tests {
         let blackjack = Blackjack::default();
         let charts = Charts::new(&blackjack).unwrap();
         let uniform = uniform(&blackjack);
-        let sheets = charts
-            .sheets(&[Named { name: "", table: &uniform }], charts.chart.up.as_ref().unwrap());
-        assert_eq!(sheets[0].title, "probability of hit, usable ace");
+        let panes =
+            charts.panes(&[Named { name: "", table: &uniform }], charts.chart.up.as_ref().unwrap());
+        assert_eq!(panes[0].title, "probability of hit, usable ace");
         // A state has a face in one of four sheets, and none of them is an end.
-        assert!(sheets[0].faces.iter().all(|face| face.text == "0.50"));
-        let values = sheets[1].faces.iter().chain(&sheets[3].faces);
+        assert!(panes[0].faces.iter().all(|face| face.text == "0.50"));
+        let values = panes[1].faces.iter().chain(&panes[3].faces);
         assert!(values.clone().all(|face| !face.text.is_empty()));
         let lowest = values.map(|face| face.text.parse::<f64>().unwrap()).fold(1.0, f64::min);
         assert_eq!(lowest, -0.79, "what the random policy is worth against an ace, 17 without one");
@@ -300,10 +301,10 @@ mod tests {
         assert!(Charts::new(&CliffWalking::default()).is_none());
         let moments = [("sweep 1".to_owned(), table.clone()), ("sweep 2".to_owned(), table)];
         let path = root.path().join("moments.svg");
-        assert!(charts.draw_moments(&moments, &path).unwrap());
+        assert!(charts.draw_sweeps(&moments, &path).unwrap());
         let svg = fs::read_to_string(&path).unwrap();
         assert!(svg.contains("sweep 1") && svg.contains("sweep 2"));
         let jack = Charts::new(&JacksCarRental::new(JacksConfig::default())).unwrap();
-        assert!(!jack.draw_moments(&moments, &path).unwrap());
+        assert!(!jack.draw_sweeps(&moments, &path).unwrap());
     }
 }

@@ -73,7 +73,7 @@ pub(super) enum Detail {
 pub(super) struct Grain {
     /// Pixels.
     pub(super) side: i32,
-    /// Only every so manieth cell is shown.
+    /// Only every n-th cell is shown.
     pub(super) stride: usize,
     pub(super) detail: Detail,
 }

@@ -3,7 +3,7 @@
 use envs::{Arrow, CellKind};
 
 use super::layout::Detail;
-use super::sheet::{Face, Ground, Mark, Quarter};
+use super::pane::{Face, Ground, Mark, Quarter};
 
 /// A sign and its explanation.
 struct Sign {
@@ -88,10 +88,10 @@ mod tests {
     use envs::{CliffWalking, Layout, Mdp};
 
     /// Explanations of the signs on the board of an MDP.
-    fn told(mdp: &dyn Mdp) -> Vec<&'static str> {
+    fn explanations(mdp: &dyn Mdp) -> Vec<&'static str> {
         let (board, table) = solved(mdp);
-        let sheet = board.values("", &table, board.scale([&table].into_iter()));
-        let shown = legend(sheet.faces.iter(), Detail::Numbers(20.0));
+        let pane = board.values("", &table, board.scale([&table].into_iter()));
+        let shown = legend(pane.faces.iter(), Detail::Numbers(20.0));
         shown.into_iter().map(|(_, meaning)| meaning).collect()
     }
 
@@ -100,8 +100,11 @@ mod tests {
         let (arrow, framed) =
             ("action taken; several where they tie", "framed: the only action is to leave");
         let aima = ["wall", "start", "good exit", "bad exit", framed, arrow];
-        assert_eq!(told(&layout(Layout::Aima)), aima);
-        assert_eq!(told(&CliffWalking::default()), ["no state", "start", "goal: the end", arrow]);
-        assert_eq!(told(&layout(Layout::Sutton5x5)), [arrow]);
+        assert_eq!(explanations(&layout(Layout::Aima)), aima);
+        assert_eq!(
+            explanations(&CliffWalking::default()),
+            ["no state", "start", "goal: the end", arrow]
+        );
+        assert_eq!(explanations(&layout(Layout::Sutton5x5)), [arrow]);
     }
 }

@@ -8,8 +8,8 @@ use plotters::style::text_anchor::HPos;
 use super::layout::{Detail, Grain, Size, Square, text_width};
 use super::legend::legend;
 use super::paint::{Brush, INK, Label, ground};
+use super::pane::{Face, Pane};
 use super::scale::{Scale, number};
-use super::sheet::{Face, Sheet};
 use crate::render::plot::canvas::{Drawing, Drawn, Patch};
 
 /// Pixels on a page.
@@ -23,7 +23,7 @@ const SAMPLE: f64 = 40.0;
 /// One figure: the title, the boards with a bar of colours each, the legend.
 pub(super) struct Page<'a> {
     title: &'a str,
-    sheets: &'a [Sheet],
+    panes: &'a [Pane],
     shape: [usize; 2],
     grain: Grain,
     unit: f64,
@@ -40,10 +40,10 @@ impl<'a> Page<'a> {
         shape: [usize; 2],
         columns: usize,
         title: &'a str,
-        sheets: &'a [Sheet],
+        panes: &'a [Pane],
         size: Size,
     ) -> Self {
-        let faces = || sheets.iter().flat_map(|sheet| &sheet.faces);
+        let faces = || panes.iter().flat_map(|pane| &pane.faces);
         let quarters = faces().any(|face| !face.quarters.is_empty());
         let texts = faces()
             .flat_map(|face| face.quarters.iter().map(|quarter| &quarter.text).chain([&face.text]));
@@ -51,25 +51,21 @@ impl<'a> Page<'a> {
         let grain = Grain::new(size, shape, longest, quarters);
         let legend = legend(faces(), grain.detail);
         let (columns, unit) = (columns as i32, size.unit());
-        let mut page = Self { title, sheets, shape, grain, unit, columns, legend, width: 0 };
+        let mut page = Self { title, panes, shape, grain, unit, columns, legend, width: 0 };
         page.width = page.body()[0].max(page.px(text_width(title, TITLE))).max(page.px(600.0));
         page
     }
 
     /// The frames of an animation: one for each sheet, all laid out in the same way.
-    pub(super) fn frames(
-        shape: [usize; 2],
-        titles: &'a [String],
-        sheets: &'a [Sheet],
-    ) -> Vec<Self> {
-        let all = Self::new(shape, 1, "", sheets, Size::Frame);
-        let frame = |(title, sheet): (&'a String, &'a Sheet)| {
-            let mut page = Self::new(shape, 1, title, std::slice::from_ref(sheet), Size::Frame);
+    pub(super) fn frames(shape: [usize; 2], titles: &'a [String], panes: &'a [Pane]) -> Vec<Self> {
+        let all = Self::new(shape, 1, "", panes, Size::Frame);
+        let frame = |(title, pane): (&'a String, &'a Pane)| {
+            let mut page = Self::new(shape, 1, title, std::slice::from_ref(pane), Size::Frame);
             (page.grain, page.legend) = (all.grain, all.legend.clone());
             page.width = page.width.max(page.body()[0]);
             page
         };
-        let mut pages: Vec<Self> = titles.iter().zip(sheets).map(frame).collect();
+        let mut pages: Vec<Self> = titles.iter().zip(panes).map(frame).collect();
         let widest = pages.iter().map(|page| page.width).max().unwrap_or(0);
         pages.iter_mut().for_each(|page| page.width = widest);
         pages
@@ -86,15 +82,15 @@ impl<'a> Page<'a> {
 
     /// Pixels of a board, its bar and its title.
     fn panel(&self) -> [i32; 2] {
-        let labels = |sheet: &Sheet| {
-            let Scale { low, high } = sheet.scale;
-            let text = |value| text_width(&number(value, sheet.scale.decimals()), TEXT);
+        let labels = |pane: &Pane| {
+            let Scale { low, high } = pane.scale;
+            let text = |value| text_width(&number(value, pane.scale.decimals()), TEXT);
             text(low).max(text(high)).max(text((low + high) / 2.0))
         };
-        let widest = self.sheets.iter().map(labels).fold(0.0, f64::max);
-        let heading = if self.sheets.len() > 1 { 2.0 * TEXT } else { 0.0 };
+        let widest = self.panes.iter().map(labels).fold(0.0, f64::max);
+        let heading = if self.panes.len() > 1 { 2.0 * TEXT } else { 0.0 };
         let [width, height] = self.area();
-        let titles = self.sheets.iter().map(|sheet| text_width(&sheet.title, TEXT));
+        let titles = self.panes.iter().map(|pane| text_width(&pane.title, TEXT));
         let bar = GAP + BAR + 0.6 * TEXT + widest;
         let width = (width + self.px(bar)).max(self.px(titles.fold(0.0, f64::max)));
         let [left, below] = self.gutter();
@@ -117,17 +113,17 @@ impl<'a> Page<'a> {
 
     /// Columns and rows of boards.
     fn grid(&self) -> [i32; 2] {
-        let n = self.sheets.len() as i32;
+        let n = self.panes.len() as i32;
         [self.columns, (n + self.columns - 1) / self.columns]
     }
 
     /// Pixels to the left of a board and below it for its axes.
     fn gutter(&self) -> [i32; 2] {
-        let places = |sheet: &Sheet| {
-            let axes = sheet.axes.as_ref()?;
+        let places = |pane: &Pane| {
+            let axes = pane.axes.as_ref()?;
             axes.up.places.iter().map(|place| place.chars().count()).max()
         };
-        match self.sheets.iter().filter_map(places).max() {
+        match self.panes.iter().filter_map(places).max() {
             None => [0, 0],
             Some(longest) => [self.px(TEXT * (2.0 + 0.6 * longest as f64)), self.px(2.8 * TEXT)],
         }
@@ -157,11 +153,11 @@ impl<'a> Page<'a> {
     /// Every cell of a sheet that is shown, and where.
     fn cells<'s>(
         &'s self,
-        sheet: &'s Sheet,
+        pane: &'s Pane,
         origin: Square,
     ) -> impl Iterator<Item = (&'s Face, Square)> {
         let ([columns, _], stride) = (self.shape, self.grain.stride);
-        let rows = sheet.faces.chunks(columns).step_by(stride).enumerate();
+        let rows = pane.faces.chunks(columns).step_by(stride).enumerate();
         rows.flat_map(move |(row, faces)| {
             faces.iter().step_by(stride).enumerate().map(move |(column, face)| {
                 let x = origin.x + column as i32 * origin.side;
@@ -186,26 +182,26 @@ impl Drawing for Page<'_> {
         let at = (self.px(MARGIN), self.px(MARGIN + 0.5 * TITLE));
         let font = f64::from(self.px(TITLE));
         brush.label(Label { text: self.title, at, font, colour: INK, anchor: HPos::Left })?;
-        for (index, sheet) in self.sheets.iter().enumerate() {
+        for (index, pane) in self.panes.iter().enumerate() {
             let origin = self.place(index);
-            if self.sheets.len() > 1 {
+            if self.panes.len() > 1 {
                 let at = (origin.x, origin.y - self.px(TEXT));
                 let text_at =
-                    Label { text: &sheet.title, at, font: text, colour: INK, anchor: HPos::Left };
+                    Label { text: &pane.title, at, font: text, colour: INK, anchor: HPos::Left };
                 brush.label(text_at)?;
             }
             if self.grain.detail != Detail::Pixels {
-                for (face, square) in self.cells(sheet, origin) {
-                    brush.face(face, sheet.scale, square, self.grain.detail)?;
+                for (face, square) in self.cells(pane, origin) {
+                    brush.face(face, pane.scale, square, self.grain.detail)?;
                 }
             }
             let [width, height] = self.area();
             let x = origin.x + width + self.px(GAP);
             let bottom = origin.y + height.max(self.px(4.0 * TEXT));
-            if sheet.bar {
-                brush.bar(sheet.scale, [(x, origin.y), (x + self.px(BAR), bottom)], text)?;
+            if pane.bar {
+                brush.bar(pane.scale, [(x, origin.y), (x + self.px(BAR), bottom)], text)?;
             }
-            if let Some(axes) = &sheet.axes {
+            if let Some(axes) = &pane.axes {
                 brush.axes(axes, origin, self.shape, text)?;
             }
         }
@@ -232,12 +228,12 @@ impl Drawing for Page<'_> {
         if self.grain.detail != Detail::Pixels {
             return Vec::new();
         }
-        let patch = |(index, sheet): (usize, &Sheet)| {
+        let patch = |(index, pane): (usize, &Pane)| {
             let origin = self.place(index);
             let [width, height] = self.area();
             let mut image = RgbImage::new(width as u32, height as u32);
-            for (face, square) in self.cells(sheet, origin) {
-                let RGBColor(red, green, blue) = ground(face, sheet.scale);
+            for (face, square) in self.cells(pane, origin) {
+                let RGBColor(red, green, blue) = ground(face, pane.scale);
                 let (x, y) = ((square.x - origin.x) as u32, (square.y - origin.y) as u32);
                 for pixel in 0..(square.side * square.side) as u32 {
                     let (right, down) = (pixel % square.side as u32, pixel / square.side as u32);
@@ -246,6 +242,6 @@ impl Drawing for Page<'_> {
             }
             Patch { at: (origin.x as u32, origin.y as u32), image }
         };
-        self.sheets.iter().enumerate().map(patch).collect()
+        self.panes.iter().enumerate().map(patch).collect()
     }
 }

@@ -5,8 +5,8 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::layout::{Detail, Point, Square, text_width};
+use super::pane::{Axes, Face, Ground, Quarter};
 use super::scale::{Scale, is_dark, shade};
-use super::sheet::{Axes, Face, Ground, Quarter};
 use crate::render::plot::canvas::Drawn;
 use envs::CellKind;
 
@@ -44,8 +44,8 @@ fn ink(ground: RGBColor) -> RGBColor {
 /// The places of an axis that have room to be told, by number.
 fn places(places: &[String], side: i32, font: f64) -> impl Iterator<Item = (i32, &str)> {
     let widest = places.iter().map(|place| text_width(place, font)).fold(font, f64::max);
-    let apart = (1.2 * widest / f64::from(side)).ceil() as usize;
-    (0..).zip(places).step_by(apart.max(1)).map(|(i, place)| (i, place.as_str()))
+    let stride = (1.2 * widest / f64::from(side)).ceil() as usize;
+    (0..).zip(places).step_by(stride.max(1)).map(|(i, place)| (i, place.as_str()))
 }
 
 /// A text and where it is.
@@ -105,8 +105,8 @@ impl<B: DrawingBackend> Brush<'_, B> {
         }
         self.outline([from, to], LINES, 1)?;
         // No tick marks: beside a number they would be taken for a minus.
-        let told: &[f64] = if constant { &[0.5] } else { &[0.0, 0.25, 0.5, 0.75, 1.0] };
-        for part in told {
+        let ticks: &[f64] = if constant { &[0.5] } else { &[0.0, 0.25, 0.5, 0.75, 1.0] };
+        for part in ticks {
             let value = scale.value(highest + (lowest - highest) * part);
             let text = super::scale::number(value, scale.decimals());
             let y = from.1 + (f64::from(rows) * part).round() as i32;

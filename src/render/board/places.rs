@@ -37,7 +37,7 @@ impl Board {
     }
 }
 
-/// This grid with no more columns and rows than a figure can show: every so manieth.
+/// This grid with no more columns and rows than a figure can show: every n-th.
 fn coarse(grid: Grid) -> Grid {
     let Grid { width, height, cells, arrows } = grid;
     let each = width.max(height).div_ceil(MOST_PLACES).max(1);

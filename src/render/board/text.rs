@@ -34,7 +34,7 @@ impl Ink {
 
 /// Level of detail in a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum CellText {
     ValueAndActions,
     Actions,
     /// One sign alone.
@@ -52,13 +52,13 @@ impl Board {
     /// are over.
     pub fn text(&self, table: &Table, ink: Ink) -> Option<String> {
         let scale = self.scale([table].into_iter());
-        let told = [Told::ValueAndActions, Told::Actions, Told::Action];
-        told.into_iter().find_map(|told| self.lines(table, scale, told, ink))
+        let cell_text = [CellText::ValueAndActions, CellText::Actions, CellText::Action];
+        cell_text.into_iter().find_map(|cell_text| self.lines(table, scale, cell_text, ink))
     }
 
-    fn lines(&self, table: &Table, scale: Scale, told: Told, ink: Ink) -> Option<String> {
+    fn lines(&self, table: &Table, scale: Scale, cell_text: CellText, ink: Ink) -> Option<String> {
         let cells: Vec<String> =
-            self.grid.cells.iter().map(|cell| self.cell(cell, table, scale, told)).collect();
+            self.grid.cells.iter().map(|cell| self.cell(cell, table, scale, cell_text)).collect();
         let widest = cells.iter().map(|cell| cell.chars().count()).max()?;
         // Without colours, a space keeps the numbers of two cells apart.
         let width = widest + 1;
@@ -85,7 +85,7 @@ impl Board {
         Some(text)
     }
 
-    fn cell(&self, cell: &GridCell, table: &Table, scale: Scale, told: Told) -> String {
+    fn cell(&self, cell: &GridCell, table: &Table, scale: Scale, cell_text: CellText) -> String {
         let GridCell::State { state, kind } = *cell else {
             return if *cell == GridCell::Wall { "#".into() } else { String::new() };
         };
@@ -96,16 +96,16 @@ impl Board {
         };
         let Some(choice) = &table.policy[state] else { return over.into() };
         let value = || number(table.values[state], scale.decimals());
-        match told {
-            Told::ValueAndActions if self.is_exit(state) => format!("[{}]", value()),
-            Told::ValueAndActions => {
+        match cell_text {
+            CellText::ValueAndActions if self.is_exit(state) => format!("[{}]", value()),
+            CellText::ValueAndActions => {
                 let signs = self.signs(choice);
-                let apart = if signs.chars().all(is_arrow) { "" } else { " " };
-                format!("{}{apart}{signs}", value())
+                let gap = if signs.chars().all(is_arrow) { "" } else { " " };
+                format!("{}{gap}{signs}", value())
             }
-            Told::Actions | Told::Action if self.is_exit(state) => over.into(),
-            Told::Actions => self.signs(choice),
-            Told::Action => {
+            CellText::Actions | CellText::Action if self.is_exit(state) => over.into(),
+            CellText::Actions => self.signs(choice),
+            CellText::Action => {
                 let likely = choice.probs().find(|(_, prob)| *prob > 0.5);
                 likely.map_or(SEVERAL.into(), |(action, _)| self.sign(action))
             }

@@ -132,9 +132,9 @@ fn decades(range: &Range<f64>, most: usize) -> Vec<f64> {
         return parsed.filter(|value| range.contains(value)).collect();
     }
     let count = (last - first + 1).max(0) as usize;
-    let apart = count.div_ceil(most.max(1)).max(1);
+    let stride = count.div_ceil(most.max(1)).max(1);
     // Multiples, so that 1 is among them wherever it is in the range. Parsed, powers are exact.
-    let inside = (first..=last).filter(|power| power.rem_euclid(apart as i32) == 0);
+    let inside = (first..=last).filter(|power| power.rem_euclid(stride as i32) == 0);
     inside.filter_map(|power| format!("1e{power}").parse().ok()).collect()
 }
 
@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(decades(&(0.5..2e4), 6), [1.0, 10.0, 100.0, 1e3, 1e4]);
         assert_eq!(decades(&(0.15..7.0), 6), [0.2, 0.5, 1.0, 2.0, 5.0]);
         assert_eq!(decades(&(2e-3..4.5e-3), 6), [2e-3]);
-        let told = [1e-10, 0.01, 1.0, 1e3, 1e5].map(|value| axis.label(value));
-        assert_eq!(told, ["1e-10", "0.01", "1", "1000", "1e5"]);
+        let labels = [1e-10, 0.01, 1.0, 1e3, 1e5].map(|value| axis.label(value));
+        assert_eq!(labels, ["1e-10", "0.01", "1", "1000", "1e5"]);
     }
 }

@@ -6,7 +6,7 @@ use crate::reproduce::{Findings, Setting};
 use crate::run::in_memory::{plan, train};
 use anyhow::Result;
 use generative::data::{Classes, Dataset, GlyphsConfig, Images, Parts, glyphs};
-use generative::gan::{BatchNorm, Downsample, Network};
+use generative::gan::{BatchNorm, Downsample, GanNetwork};
 use generative::measures::SampleEvaluator;
 use generative::{Gan, GanConfig, ImageSampler, Vae, VaeConfig};
 use train::{Measure, stream};
@@ -21,7 +21,7 @@ fn digits(setting: &Setting) -> Result<Parts<Images>> {
 /// A small DCGAN for so many samples.
 fn dcgan(steps: u64) -> GanConfig {
     GanConfig {
-        network: Network::Dcgan,
+        network: GanNetwork::Dcgan,
         channels: 16,
         lr_end: 0.1,
         lr_steps: steps,
@@ -32,7 +32,7 @@ fn dcgan(steps: u64) -> GanConfig {
 /// Measures of samples by name.
 type Measures = Vec<(String, Measure)>;
 
-fn judged(
+fn measures_of(
     model: &dyn ImageSampler,
     judge: &SampleEvaluator,
     seed: u64,
@@ -78,7 +78,7 @@ pub(super) fn guidelines(setting: &Setting) -> Result<Findings> {
             let images = Dataset::Images(data.clone());
             let mut gan = Gan::new(images, config.clone(), seed, &setting.device)?;
             train(&mut gan, &plan(steps, [0; 2]))?;
-            each.push(of(&judged(&gan, &judge, seed, setting)?, "fid["));
+            each.push(of(&measures_of(&gan, &judge, seed, setting)?, "fid["));
         }
         all.push(each);
     }
@@ -127,11 +127,11 @@ pub(super) fn beside_vae(setting: &Setting) -> Result<Findings> {
         let images = Dataset::Images(data.clone());
         let mut gan = Gan::new(images, dcgan(for_gan), seed, &setting.device)?;
         train(&mut gan, &plan(for_gan, [0; 2]))?;
-        found[0].1.push(judged(&gan, &judge, seed, setting)?);
+        found[0].1.push(measures_of(&gan, &judge, seed, setting)?);
         let config = VaeConfig { lr_end: 0.05, lr_steps: for_vae, ..VaeConfig::default() };
         let mut vae = Vae::new(data.clone(), config, seed, &setting.device)?;
         train(&mut vae, &plan(for_vae, [0; 2]))?;
-        found[1].1.push(judged(&vae, &judge, seed, setting)?);
+        found[1].1.push(measures_of(&vae, &judge, seed, setting)?);
     }
     let values = |model: usize, begins: &str| -> Vec<f64> {
         found[model].1.iter().map(|measures| of(measures, begins)).collect()

@@ -20,7 +20,7 @@ pub(super) const TARGET: Target = Target {
     experiments: &[
         Experiment {
             name: "gradients",
-            about: "the saturating gradient goes away as the discriminator wins, the other one does not",
+            about: "the saturating gradient vanishes as the discriminator wins, the other one does not",
             run: gradients::run,
         },
         Experiment {

@@ -2,17 +2,17 @@
 use super::ended::Ended;
 use super::exact::{Episode, Exact, dot};
 use super::sampled::Sampled;
-use super::{agent, all_states, judged, measured, theory};
+use super::{agent, all_states, claim_of, measured, theory};
 use crate::claim::Claim;
 use crate::render::plot::{Panel, Scale, Stroke};
 use crate::reproduce::{Findings, Setting};
-use crate::told::interval;
+use crate::wording::interval;
 use agents::tabular::{Discount, DiscountedMdp};
 use agents::{Baseline, Reinforce, ReinforceConfig};
 use anyhow::Result;
 use envs::Mdp;
 use std::sync::Arc;
-use train::{Interrupted, Measure, Outcome, Plan, Run, fit};
+use train::{Interrupted, Measure, Plan, Run, RunOutcome, fit};
 
 /// Episodes of an update: few, since a mean over them is the more biased.
 const EPISODES: usize = 4;
@@ -71,7 +71,7 @@ pub(super) fn run(setting: &Setting) -> Result<Findings> {
     });
     let q = action_values(&mdp, &plain)?;
     let baseline = |obs: &[f32], action: usize| {
-        let state = obs.iter().position(|seen| *seen == 1.0).unwrap_or(0);
+        let state = obs.iter().position(|observed| *observed == 1.0).unwrap_or(0);
         q[state * mdp.n_actions() + action] as f32
     };
     entries.push(Entry {
@@ -90,7 +90,7 @@ fn learn(agent: &mut Reinforce, setting: &Setting) -> Result<()> {
     let plan =
         Plan { steps, log_every: 0, eval_every: 0, save_every: 0, target: None, patience: None };
     match fit(agent, &plan, &mut Run::default())?.outcome {
-        Outcome::Interrupted => Err(Interrupted.into()),
+        RunOutcome::Interrupted => Err(Interrupted.into()),
         _ => Ok(()),
     }
 }
@@ -121,10 +121,10 @@ fn lines(entries: &[Entry], exact: &Exact) -> Vec<Claim> {
     let mut lines = Vec::new();
     for Entry { name, sampled, along, variance, how } in entries {
         let measured = sampled.along(&exact.gradient);
-        lines.push(judged(format!("{name}: mean along g / |g|²"), &measured, *along, how));
+        lines.push(claim_of(format!("{name}: mean along g / |g|²"), &measured, *along, how));
         if let Some(variance) = variance {
             let what = format!("{name}: variance of an update");
-            lines.push(judged(what, &sampled.variance(), *variance, "by enumeration"));
+            lines.push(claim_of(what, &sampled.variance(), *variance, "by enumeration"));
         }
     }
     let [none, _, value, q] = entries else { return lines };
@@ -154,11 +154,11 @@ fn lines(entries: &[Entry], exact: &Exact) -> Vec<Claim> {
 /// |mean − g|² beside what chance makes of it where the mean is g.
 fn bias(Entry { name, sampled, .. }: &Entry, exact: &Exact, biased: bool) -> Claim {
     let mean = sampled.mean();
-    let apart: f64 = mean.iter().zip(&exact.gradient).map(|(a, b)| (a - b).powi(2)).sum();
+    let distance: f64 = mean.iter().zip(&exact.gradient).map(|(a, b)| (a - b).powi(2)).sum();
     let Measure { mean: variance, n, .. } = sampled.variance();
     let chance = variance / n as f64;
-    let ratio = apart / chance;
-    let bias = ((apart - chance).max(0.0) / dot(&exact.gradient, &exact.gradient)).sqrt();
+    let ratio = distance / chance;
+    let bias = ((distance - chance).max(0.0) / dot(&exact.gradient, &exact.gradient)).sqrt();
     // Where the mean is g, the ratio is 1 in the mean with a deviation of at most √2.
     let (claim, holds) = match biased {
         true => ("biased: more than 1 + 4·√2", ratio > 6.66),

@@ -18,16 +18,16 @@ use anyhow::{Context as _, Result};
 use candle_core::{Device, Tensor};
 use envs::{GridConfig, GridWorld, Layout, Mdp, MdpEnv};
 use std::sync::Arc;
-use train::{Interrupted, Measure, Outcome, Plan, Run, fit};
+use train::{Interrupted, Measure, Plan, Run, RunOutcome, fit};
 
 /// Factor by which the policy's learning rate is lower than the critic's.
 const SLOWER: f64 = 1e8;
 const SEEDS: u64 = 3;
 /// Moments at which critic and policy are compared.
-const MOMENTS: u64 = 25;
+const EVALUATIONS: u64 = 25;
 
 /// A critic beside the exact values: error at each moment, and the pairs `(exact, learned)` at last.
-struct Watched {
+struct CriticRun {
     errors: Vec<(f64, f64)>,
     pairs: Vec<(f64, f64)>,
 }
@@ -58,13 +58,13 @@ pub(super) fn run(setting: &Setting) -> Result<Findings> {
         let seeds = setting.seed..setting.seed + SEEDS;
         let runs = seeds.map(|seed| watch(&mdp, (critic, lr), seed, setting));
         let runs = runs.collect::<Result<Vec<_>>>()?;
-        lines.push(judged(name, &runs, most));
-        let moments = (0..runs[0].errors.len()).map(|i| {
+        lines.push(claim_of(name, &runs, most));
+        let rows = (0..runs[0].errors.len()).map(|i| {
             let errors: Vec<_> = runs.iter().map(|run| run.errors[i].1).collect();
             let Measure { mean, .. } = Measure::of(&errors);
             ((runs[0].errors[i].0, mean), bounds(errors.into_iter()))
         });
-        let (points, bars) = moments.unzip();
+        let (points, bars) = rows.unzip();
         let (label, stroke) = (name.to_owned(), Stroke::Marked);
         error.curves.push(Curve { label: label.clone(), points, bars, stroke });
         let (points, stroke) = (runs[0].pairs.clone(), Stroke::Points);
@@ -81,7 +81,7 @@ fn watch(
     (critic, lr): (Critic, f64),
     seed: u64,
     setting: &Setting,
-) -> Result<Watched> {
+) -> Result<CriticRun> {
     let steps: u64 = setting.pick(1_000_000, 160_000);
     let config = ActorCriticConfig {
         gamma: 1.0,
@@ -103,8 +103,8 @@ fn watch(
     let make: MakeEnv = Box::new(move || Box::new(MdpEnv::new(Arc::clone(&played), Some(1_000))));
     let mut agent = ActorCritic::new(make, config, seed, &Device::Cpu)?;
     let problem = DiscountedMdp::new(&**mdp, Discount::Of(1.0))?;
-    let mut watched = Watched { errors: Vec::new(), pairs: Vec::new() };
-    let part = steps / MOMENTS;
+    let mut watched = CriticRun { errors: Vec::new(), pairs: Vec::new() };
+    let part = steps / EVALUATIONS;
     let plan = Plan {
         steps: part,
         log_every: 0,
@@ -113,10 +113,10 @@ fn watch(
         target: None,
         patience: None,
     };
-    for moment in 0..=MOMENTS {
+    for moment in 0..=EVALUATIONS {
         if moment > 0 {
             let report = fit(&mut agent, &plan, &mut Run::default())?;
-            if report.outcome == Outcome::Interrupted {
+            if report.outcome == RunOutcome::Interrupted {
                 return Err(Interrupted.into());
             }
         }
@@ -155,7 +155,11 @@ fn beside(
 }
 
 /// log π(a|s), `[S·A]`, of a policy for all states.
-fn log_probs(policy: &policy_head::Policy, states: usize, actions: usize) -> Result<Vec<f64>> {
+fn log_probs(
+    policy: &policy_head::ActionDistribution,
+    states: usize,
+    actions: usize,
+) -> Result<Vec<f64>> {
     let mut all = vec![0.0; states * actions];
     for action in 0..actions {
         let taken = Tensor::full(action as f32, (states, 1), &Device::Cpu)?;
@@ -185,9 +189,9 @@ fn bounds(numbers: impl Iterator<Item = f64>) -> [f64; 2] {
 }
 
 /// Distance of critics from the true values, as a part of the range of the values.
-fn judged(name: &str, runs: &[Watched], most: f64) -> Claim {
+fn claim_of(name: &str, runs: &[CriticRun], most: f64) -> Claim {
     let [low, high] = bounds(runs[0].pairs.iter().map(|pair| pair.0));
-    let last = |run: &Watched| run.errors.last().map_or(f64::NAN, |(_, error)| *error);
+    let last = |run: &CriticRun| run.errors.last().map_or(f64::NAN, |(_, error)| *error);
     let errors: Vec<_> = runs.iter().map(last).collect();
     let Measure { mean, .. } = Measure::of(&errors);
     let [least, greatest] = bounds(errors.into_iter());
@@ -231,7 +235,8 @@ mod tests {
     #[test]
     fn log_probabilities_are_by_state_then_action() {
         let logits = Tensor::new(&[[0f32, 3f32.ln()], [0.0, 0.0]], &Device::Cpu).unwrap();
-        let policy = policy_head::Policy::Categorical(Categorical::new(&logits).unwrap());
+        let policy =
+            policy_head::ActionDistribution::Categorical(Categorical::new(&logits).unwrap());
         let probs: Vec<f64> = log_probs(&policy, 2, 2).unwrap().into_iter().map(f64::exp).collect();
         let expected = [0.25, 0.75, 0.5, 0.5];
         assert!(probs.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{probs:?}");

@@ -68,11 +68,11 @@ mod tests {
         let mdp = Ended { mdp: ShortCorridor {}, steps: 3 };
         assert_eq!(check_mdp(&mdp), Ok(()));
         let next = |state, action| {
-            let mut seen = None;
+            let mut observed = None;
             mdp.outcomes(state, action, &mut |outcome| {
-                seen = Some((mdp.state_name(outcome.next), outcome.terminated));
+                observed = Some((mdp.state_name(outcome.next), outcome.terminated));
             });
-            seen
+            observed
         };
         assert_eq!(next(0, 1), Some(("(2,1)@1".to_owned(), false)));
         assert_eq!(next(2 * 4, 0), Some(("end".to_owned(), true)), "the time is over");

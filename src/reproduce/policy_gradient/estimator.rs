@@ -1,7 +1,7 @@
 //! REINFORCE's estimate is the exact gradient in the mean, and 1/√N away from it.
 use super::exact::{Episode, Exact};
 use super::sampled::Sampled;
-use super::{SURE, agent, judged, measured, power, theory};
+use super::{SURE, agent, claim_of, measured, power, theory};
 use crate::claim::Claim;
 use crate::render::plot::{Panel, Scale, Stroke};
 use crate::reproduce::{Findings, Setting};
@@ -98,7 +98,7 @@ fn compare(name: &str, mdp: &Arc<dyn Mdp>, setting: &Setting) -> Result<Compared
         found.expected.push((n as f64, root(expected)));
         if n == most {
             let along = sampled.along(&exact.gradient);
-            found.lines.push(judged(
+            found.lines.push(claim_of(
                 format!(
                     "{name}: the mean of {estimates} estimates from {n} episodes, along g / |g|²"
                 ),
@@ -126,7 +126,7 @@ fn compare(name: &str, mdp: &Arc<dyn Mdp>, setting: &Setting) -> Result<Compared
     let (slope, uncertain) = power(&slopes);
     let slope = Measure::about(slope / 2.0, uncertain / 2.0, sizes);
     let what = format!("{name}: power of N in the error");
-    found.lines.push(judged(what, &slope, -0.5, "error of a mean of N independent estimates"));
+    found.lines.push(claim_of(what, &slope, -0.5, "error of a mean of N independent estimates"));
     Ok(found)
 }
 

@@ -8,7 +8,7 @@ use envs::Mdp;
 
 /// One step of an episode: which state and action, numbered state · A + action, and what it earned.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Step {
+pub(super) struct EpisodeStep {
     pub(super) pair: usize,
     pub(super) reward: f64,
 }
@@ -16,7 +16,7 @@ pub(super) struct Step {
 /// One way an episode can go.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Episode {
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<EpisodeStep>,
     /// Probability of what the MDP drew in it; π says the rest.
     chance: f64,
 }
@@ -45,7 +45,7 @@ fn episodes(mdp: &dyn Mdp, limit: usize) -> Vec<Episode> {
             mdp.outcomes(state, action, &mut |outcome| {
                 let mut longer = episode.clone();
                 let pair = state * mdp.n_actions() + action;
-                longer.steps.push(Step { pair, reward: outcome.reward });
+                longer.steps.push(EpisodeStep { pair, reward: outcome.reward });
                 longer.chance *= outcome.prob;
                 match outcome.terminated || longer.steps.len() == limit {
                     true => whole.push(longer),
@@ -59,7 +59,7 @@ fn episodes(mdp: &dyn Mdp, limit: usize) -> Vec<Episode> {
 
 /// The mean of an estimate from one episode, `[P]`, and its variance: E|ĝ|² − |E ĝ|², the sum over
 /// parameters.
-pub(super) struct Moments {
+pub(super) struct EstimateMoments {
     pub(super) mean: Vec<f64>,
     pub(super) variance: f64,
 }
@@ -147,7 +147,7 @@ impl Exact {
     }
 
     /// Moments of Σₜ ∇log π(aₜ|sₜ)·wₜ over one episode, whose weights are `weigh(episode)`, `[T]`.
-    pub(super) fn moments(&self, weigh: impl Fn(&Episode) -> Vec<f64>) -> Moments {
+    pub(super) fn moments(&self, weigh: impl Fn(&Episode) -> Vec<f64>) -> EstimateMoments {
         let Scores { rows, products, .. } = &self.scores;
         let mut mean_weights = vec![0.0; rows.len()];
         let mut squares = 0.0;
@@ -165,7 +165,7 @@ impl Exact {
             mean.iter_mut().zip(row).for_each(|(sum, score)| *sum += weight * score);
         }
         let variance = squares - dot(&mean, &mean);
-        Moments { mean, variance }
+        EstimateMoments { mean, variance }
     }
 
     /// Component of `estimate`, `[P]`, along the gradient: 1 where it is the gradient itself.
@@ -175,8 +175,8 @@ impl Exact {
 
     /// |estimate − g| / |g|.
     pub(super) fn relative_error(&self, estimate: &[f64]) -> f64 {
-        let apart: f64 = estimate.iter().zip(&self.gradient).map(|(a, b)| (a - b).powi(2)).sum();
-        (apart / dot(&self.gradient, &self.gradient)).sqrt()
+        let distance: f64 = estimate.iter().zip(&self.gradient).map(|(a, b)| (a - b).powi(2)).sum();
+        (distance / dot(&self.gradient, &self.gradient)).sqrt()
     }
 }
 

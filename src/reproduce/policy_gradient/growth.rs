@@ -16,7 +16,7 @@ pub(super) struct Variances {
 /// sum of its scores so far, G that of its rewards, X = Σₖ rₖ·Sₖ, which is the estimate by rewards to
 /// go in another order. Vectors are kept as weights of the scores, `[S·A]`.
 #[derive(Clone)]
-struct Moments {
+struct StateMoments {
     /// E Gʲ, j = 0, 1, 2.
     g: [f64; 3],
     /// E S·Gʲ.
@@ -31,7 +31,7 @@ struct Moments {
     xx: f64,
 }
 
-impl Moments {
+impl StateMoments {
     fn zero(pairs: usize) -> Self {
         let vector = || vec![0.0; pairs];
         Self {
@@ -79,11 +79,11 @@ impl Moments {
 /// The variances at each of `horizons`, which rise, for an MDP without an end.
 pub(super) fn variances(mdp: &dyn Mdp, scores: &Scores, horizons: &[usize]) -> Vec<Variances> {
     let (pairs, actions) = (scores.log_probs.len(), mdp.n_actions());
-    let mut now = vec![Moments::zero(pairs); mdp.n_states()];
+    let mut now = vec![StateMoments::zero(pairs); mdp.n_states()];
     mdp.starts().into_iter().for_each(|(state, prob)| now[state].g[0] = prob);
     let mut found = Vec::new();
     for h in 1..=horizons.last().copied().unwrap_or(0) {
-        let mut next = vec![Moments::zero(pairs); mdp.n_states()];
+        let mut next = vec![StateMoments::zero(pairs); mdp.n_states()];
         for (state, before) in now.iter().enumerate() {
             for pair in state * actions..(state + 1) * actions {
                 let taken = scores.log_probs[pair].exp();
@@ -101,8 +101,8 @@ pub(super) fn variances(mdp: &dyn Mdp, scores: &Scores, horizons: &[usize]) -> V
     found
 }
 
-fn total(states: &[Moments], scores: &Scores) -> Variances {
-    let length = |of: &dyn Fn(&Moments, usize) -> f64| -> f64 {
+fn total(states: &[StateMoments], scores: &Scores) -> Variances {
+    let length = |of: &dyn Fn(&StateMoments, usize) -> f64| -> f64 {
         let sums: Vec<f64> = (0..scores.log_probs.len())
             .map(|i| states.iter().map(|moments| of(moments, i)).sum())
             .collect();
@@ -112,7 +112,7 @@ fn total(states: &[Moments], scores: &Scores) -> Variances {
         };
         sums.iter().enumerate().map(row).sum()
     };
-    let sum = |of: &dyn Fn(&Moments) -> f64| -> f64 { states.iter().map(of).sum() };
+    let sum = |of: &dyn Fn(&StateMoments) -> f64| -> f64 { states.iter().map(of).sum() };
     Variances {
         whole: sum(&|moments| moments.ss[2]) - length(&|moments, i| moments.s[1][i]),
         to_go: sum(&|moments| moments.xx) - length(&|moments, i| moments.x[i]),

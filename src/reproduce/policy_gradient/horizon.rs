@@ -3,7 +3,7 @@
 use super::exact::Scores;
 use super::growth::variances;
 use super::sampled::Sampled;
-use super::{SURE, agent, judged, measured, power, theory};
+use super::{SURE, agent, claim_of, measured, power, theory};
 use crate::claim::Claim;
 use crate::render::plot::{Panel, Scale, Stroke};
 use crate::reproduce::{Findings, Setting};
@@ -56,7 +56,7 @@ pub(super) fn run(setting: &Setting) -> Result<Findings> {
     if let (Some((horizon, last)), Some((_, exact))) = (ratios.last(), exact_ratios.last()) {
         let what =
             format!("variance with the whole return by that with rewards to go, {horizon} steps");
-        let line = judged(what, last, *exact, "moments carried from step to step");
+        let line = claim_of(what, last, *exact, "moments carried from step to step");
         lines.push(line.note("it tends to 3 = H³ / Σ t², as rewards that do not vary have it"));
     }
     let three = horizons.iter().map(|h| (*h as f64, 3.0)).collect();
@@ -90,11 +90,11 @@ pub(super) fn run(setting: &Setting) -> Result<Findings> {
 
 /// One kind of return beside the exact variances.
 fn compared(name: &str, found: &[(f64, Measure)], exact: &[(f64, f64)]) -> Vec<Claim> {
-    let apart = found.iter().zip(exact).map(|((_, found), (_, exact))| {
+    let distance = found.iter().zip(exact).map(|((_, found), (_, exact))| {
         let off = (found.mean - exact).abs() / (found.standard_error() + 1e-6 * exact);
         (off, found.mean, *exact)
     });
-    let (furthest, ..) = apart.fold((0.0, 0.0, 0.0), |a, b| if b.0 > a.0 { b } else { a });
+    let (furthest, ..) = distance.fold((0.0, 0.0, 0.0), |a, b| if b.0 > a.0 { b } else { a });
     let agree = Claim::stated(
         format!("{name}: variances at {} horizons beside the exact ones", found.len()),
         format!("{furthest:.1} standard errors apart where furthest"),
@@ -114,7 +114,10 @@ fn compared(name: &str, found: &[(f64, Measure)], exact: &[(f64, f64)]) -> Vec<C
     let slope = Measure::about(slope, error, points.len());
     let what = format!("{name}: power of the horizon, from {LONG} steps on");
     let by = "moments carried from step to step";
-    vec![agree.by(by), judged(what, &slope, expected, "that of the exact variances; 3 in the end")]
+    vec![
+        agree.by(by),
+        claim_of(what, &slope, expected, "that of the exact variances; 3 in the end"),
+    ]
 }
 
 /// The quotient of two means as if they were independent. Both kinds see the same episodes, so the

@@ -15,7 +15,7 @@ mod sampled;
 use super::{Experiment, Target};
 use crate::claim::Claim;
 use crate::render::plot::{Curve, Stroke};
-use crate::told::interval;
+use crate::wording::interval;
 use agents::{MakeEnv, Reinforce, ReinforceConfig, Start};
 use anyhow::Result;
 use candle_core::Device;
@@ -25,7 +25,7 @@ use train::Measure;
 
 pub(super) const TARGET: Target = Target {
     name: "policy-gradient",
-    about: "What the course shows of policy gradients: estimator, baselines, horizon, critic",
+    about: "Lessons on policy gradients: estimator, baselines, horizon, critic",
     data: None,
     experiments: &[
         Experiment {
@@ -81,7 +81,7 @@ fn all_states(states: usize) -> Vec<f32> {
 }
 
 /// A measured mean beside what theory says of it.
-fn judged(what: impl Into<String>, measure: &Measure, exact: f64, how: &'static str) -> Claim {
+fn claim_of(what: impl Into<String>, measure: &Measure, exact: f64, how: &'static str) -> Claim {
     // Where nothing varies, rounding still does.
     let tolerance = two_digits((SURE * measure.standard_error()).max(1e-5 * exact.abs()));
     let note = format!("{}; ± is {SURE} standard errors", interval(measure, 4));
@@ -150,6 +150,6 @@ mod tests {
     #[test]
     fn what_is_too_far_off_fails() {
         let measure = Measure::about(1.1, 0.01, 9);
-        assert!(judged("", &measure, 1.07, "").pass && !judged("", &measure, 1.05, "").pass);
+        assert!(claim_of("", &measure, 1.07, "").pass && !claim_of("", &measure, 1.05, "").pass);
     }
 }

@@ -1,7 +1,7 @@
 //! The loop, driven by a learner that only counts.
 use super::*;
 use crate::testing::{
-    Behaviour, Counter, Rows, interrupting_changes_nothing, plan, resume_changes_nothing,
+    Behaviour, Counter, Recorder, interrupting_changes_nothing, plan, resume_changes_nothing,
     same_seed_same_bits,
 };
 use crate::{Checkpoint, Checkpoints, Direction, Diverged, Log, Objective, Row, Scope, Seconds};
@@ -16,7 +16,7 @@ fn behaving(behaviour: Behaviour) -> Counter {
 
 #[test]
 fn counts_logs_and_evaluates_when_due() {
-    let rows = Rows::default();
+    let rows = Recorder::default();
     let mut run = Run { sinks: vec![Box::new(rows.clone())], ..Run::default() };
     let mut learner = behaving(Behaviour { stride: 3, ..Behaviour::default() });
     let plan = Plan { steps: 10, log_every: 5, eval_every: 6, save_every: 0, ..plan(10) };
@@ -26,7 +26,7 @@ fn counts_logs_and_evaluates_when_due() {
     assert_eq!(rows.iter().map(|row| row.step).collect::<Vec<_>>(), [6, 12]);
     assert_eq!(rows[0].values["train/loss"], 4.5);
     assert_eq!(rows[1].values["eval/count"], 12.0);
-    assert_eq!((report.outcome, report.steps), (Outcome::Finished, 12));
+    assert_eq!((report.outcome, report.steps), (RunOutcome::Finished, 12));
     assert_eq!(report.evaluation.unwrap().value(), 12.0);
 }
 
@@ -78,15 +78,15 @@ fn stops_for_each_reason() {
         fit(learner, &plan, &mut Run::default()).map(|report| (report.outcome, report.steps))
     };
     let target = Plan { target: Some(5.0), ..plan(8) };
-    assert_eq!(outcome(&mut counter(), target).unwrap(), (Outcome::TargetReached, 6));
+    assert_eq!(outcome(&mut counter(), target).unwrap(), (RunOutcome::TargetReached, 6));
     let mut flat = behaving(Behaviour { score: Some(|_| 1.0), ..Behaviour::default() });
     let patient = Plan { patience: Some(2), ..plan(40) };
-    assert_eq!(outcome(&mut flat, patient).unwrap(), (Outcome::Stalled, 30));
+    assert_eq!(outcome(&mut flat, patient).unwrap(), (RunOutcome::Stalled, 30));
     let mut done = behaving(Behaviour { converges_at: Some(4), ..Behaviour::default() });
-    assert_eq!(outcome(&mut done, plan(40)).unwrap(), (Outcome::Converged, 3));
+    assert_eq!(outcome(&mut done, plan(40)).unwrap(), (RunOutcome::Converged, 3));
     let report =
         pulse::hearing(|| true, || fit(&mut counter(), &plan(8), &mut Run::default()).unwrap());
-    assert_eq!((report.outcome, report.steps), (Outcome::Interrupted, 0));
+    assert_eq!((report.outcome, report.steps), (RunOutcome::Interrupted, 0));
     assert!(report.evaluation.is_none());
 }
 
@@ -112,12 +112,12 @@ fn a_measure_of_which_less_is_better_decides_in_its_own_units() {
         (report, best.count)
     };
     let (report, best) = run(Plan { target: Some(7.0), ..plan(20) });
-    assert_eq!((report.outcome, report.steps, best), (Outcome::TargetReached, 3, 3));
+    assert_eq!((report.outcome, report.steps, best), (RunOutcome::TargetReached, 3, 3));
     let objective = Objective { measure: "count".to_owned(), direction: Direction::Minimise };
     assert_eq!((report.objective, report.first), (Some(objective), Some(9.0)));
-    assert_eq!(run(Plan { target: Some(3.0), ..plan(10) }).0.outcome, Outcome::Finished);
+    assert_eq!(run(Plan { target: Some(3.0), ..plan(10) }).0.outcome, RunOutcome::Finished);
     let (report, best) = run(Plan { patience: Some(2), ..plan(20) });
-    assert_eq!((report.outcome, report.steps, best), (Outcome::Stalled, 8, 6));
+    assert_eq!((report.outcome, report.steps, best), (RunOutcome::Stalled, 8, 6));
 }
 
 /// Takes a millisecond for a step and thirty for an evaluation.
@@ -155,8 +155,8 @@ fn seconds_go_into_what_they_were_spent_on_and_add_up() {
     assert!(training < evaluation, "evaluations are no training: {:?}", first.seconds);
     assert!(training + evaluation <= first.wall_seconds, "{first:?}");
     assert_eq!((first.updates, first.no_update), (Some(8), None));
-    let told = Seconds { figures: 0.5, ..first.seconds };
-    let both = train(16, Some((first.wall_seconds + 0.5, told)));
+    let message = Seconds { figures: 0.5, ..first.seconds };
+    let both = train(16, Some((first.wall_seconds + 0.5, message)));
     assert!(both.seconds.training >= training + 0.008 && both.seconds.figures == 0.5, "{both:?}");
     assert!(both.seconds.evaluation >= evaluation + 0.15, "{both:?}");
     assert!(both.wall_seconds >= first.wall_seconds + 0.5 + 0.158, "{both:?}");
@@ -198,14 +198,14 @@ fn keeps_three_and_the_best() {
 #[test]
 fn a_converged_run_stays_so_when_resumed() {
     let dir = tempfile::tempdir().unwrap();
-    let rows = Rows::default();
+    let rows = Recorder::default();
     for _ in 0..2 {
         let checkpoints = Some(Checkpoints::of(dir.path()));
         let sinks: Vec<Box<dyn crate::Sink>> = vec![Box::new(rows.clone())];
         let mut run = Run { checkpoints, sinks, ..Run::default() };
         let mut learner = behaving(Behaviour { converges_at: Some(3), ..Behaviour::default() });
         let report = fit(&mut learner, &plan(40), &mut run).unwrap();
-        assert_eq!((report.outcome, report.steps), (Outcome::Converged, 2));
+        assert_eq!((report.outcome, report.steps), (RunOutcome::Converged, 2));
         assert_eq!(rows.0.lock().unwrap().iter().map(|row| row.step).collect::<Vec<_>>(), [2]);
     }
 }
@@ -215,7 +215,7 @@ fn a_run_that_ended_by_its_score_ends_there_again() {
     let reached = Plan { eval_every: 1, target: Some(3.0), ..plan(40) };
     let patient = Plan { eval_every: 1, patience: Some(2), ..plan(40) };
     for (plan, outcome, steps) in
-        [(reached, Outcome::TargetReached, 3), (patient, Outcome::Stalled, 7)]
+        [(reached, RunOutcome::TargetReached, 3), (patient, RunOutcome::Stalled, 7)]
     {
         let dir = tempfile::tempdir().unwrap();
         // Best at 5: with patience 2 it ends at 7, also where it was stopped at 6 between.
@@ -314,11 +314,11 @@ impl crate::Sink for Said {
 
 #[test]
 fn an_evaluation_says_how_far_it_is() {
-    let said = Said::default();
-    let mut run = Run { sinks: vec![Box::new(said.clone())], ..Run::default() };
+    let outputs = Said::default();
+    let mut run = Run { sinks: vec![Box::new(outputs.clone())], ..Run::default() };
     let plan = Plan { eval_every: 0, ..plan(2) };
     fit(&mut counter(), &plan, &mut run).unwrap();
-    assert_eq!(*said.0.lock().unwrap(), ["evaluating 0/3", "evaluating 1/3", "evaluating 2/3"]);
+    assert_eq!(*outputs.0.lock().unwrap(), ["evaluating 0/3", "evaluating 1/3", "evaluating 2/3"]);
     assert_eq!(run.sinks.len(), 1);
 }
 

@@ -34,16 +34,16 @@ impl Sink for JsonLines {
         let lines: Vec<_> = text.split_inclusive(|byte| *byte == b'\n').collect();
         let whole = lines.iter().filter(|line| line.ends_with(b"\n")).count();
         // Of a file that lost some, those that come after the checkpoint can't be told by their number.
-        let kept = match rows as usize {
+        let retained = match rows as usize {
             rows if rows <= whole => rows,
             _ => lines[..whole]
                 .iter()
                 .take_while(|line| step_of(line).is_none_or(|of| of <= step))
                 .count(),
         };
-        let length: usize = lines[..kept].iter().map(|line| line.len()).sum();
+        let length: usize = lines[..retained].iter().map(|line| line.len()).sum();
         self.file.set_len(length as u64).with_context(at)?;
-        Ok(kept as u64)
+        Ok(retained as u64)
     }
 
     fn sync(&mut self) -> Result<()> {

@@ -50,12 +50,12 @@ pub fn sample(logits: &[f32], rng: &mut Rng) -> usize {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let weight = |logit: &f32| f64::from(logit - largest).exp();
     let mut left = rng.random::<f64>() * logits.iter().map(weight).sum::<f64>();
-    let drawn = logits.iter().position(|logit| {
+    let sampled = logits.iter().position(|logit| {
         left -= weight(logit);
         left < 0.0
     });
     // Rounding may leave a little at the end.
-    drawn.unwrap_or(logits.len() - 1)
+    sampled.unwrap_or(logits.len() - 1)
 }
 
 /// The most probable action, the first of several.

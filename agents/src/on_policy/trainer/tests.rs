@@ -52,19 +52,19 @@ fn a_rollout_holds_what_the_networks_saw() {
     let mut envs = VecEnv::new(rngs, &pendulum);
     let (mut norm, mut reward_norm) = (ObsNorm::new(3, 1.5), RewardNorm::new(2, 0.9, 0.1));
     let (mut obs, mut rewards, mut truncated) = (Vec::new(), Vec::new(), Vec::new());
-    let seen = |norm: &ObsNorm, raw: &[f32]| {
-        let mut seen = vec![0.0; raw.len()];
-        norm.apply(raw, &mut seen);
-        seen
+    let observed = |norm: &ObsNorm, raw: &[f32]| {
+        let mut observed = vec![0.0; raw.len()];
+        norm.apply(raw, &mut observed);
+        observed
     };
     for actions in trainer.collector.rollout.actions.chunks_exact(2) {
         norm.update(envs.obs());
-        obs.extend(seen(&norm, envs.obs()));
+        obs.extend(observed(&norm, envs.obs()));
         envs.step_rows(actions, |transition| {
             reward_norm.update(transition.index, transition.reward, transition.end);
             rewards.push(reward_norm.apply(transition.reward));
             if transition.end == End::Truncated {
-                truncated.extend(seen(&norm, transition.next_obs));
+                truncated.extend(observed(&norm, transition.next_obs));
             }
         });
     }
@@ -75,22 +75,22 @@ fn a_rollout_holds_what_the_networks_saw() {
     );
     assert_eq!(trainer.collector.rollout.rewards, rewards);
 
-    let value = |seen: &[f32]| {
-        let seen = Tensor::from_slice(seen, (seen.len() / 3, 3), &Device::Cpu).unwrap();
-        let (_, values) = trainer.frozen.forward(&seen).unwrap();
+    let value = |observed: &[f32]| {
+        let observed = Tensor::from_slice(observed, (observed.len() / 3, 3), &Device::Cpu).unwrap();
+        let (_, values) = trainer.frozen.forward(&observed).unwrap();
         values.flatten_all().unwrap().to_vec1::<f32>().unwrap()
     };
     let next_values = trainer.next_values().unwrap();
     assert_eq!(next_values[2 * 199..2 * 200], value(&truncated));
-    assert_eq!(next_values[2 * 204..], value(&seen(&norm, envs.obs())));
+    assert_eq!(next_values[2 * 204..], value(&observed(&norm, envs.obs())));
     assert!(next_values[..2 * 199].iter().all(|value| *value == 0.0));
 
     let raw = [1.0, 0.0, -7.5];
     let mut action = vector();
     let mut rngs = [stream(1, "test")];
     trainer.act(&raw, Mode::Greedy, &mut rngs, &mut action).unwrap();
-    let seen = Tensor::from_vec(seen(&norm, &raw), (1, 3), &Device::Cpu).unwrap();
-    let outputs = trainer.frozen.outputs(&seen).unwrap();
+    let observed = Tensor::from_vec(observed(&norm, &raw), (1, 3), &Device::Cpu).unwrap();
+    let outputs = trainer.frozen.outputs(&observed).unwrap();
     assert_eq!(outputs.to_vec2::<f32>().unwrap()[0], action.vectors().unwrap());
     let mut number = ActionBatch::Discrete(vec![0]);
     assert!(trainer.act(&raw, Mode::Greedy, &mut rngs, &mut number).is_err());

@@ -1,7 +1,7 @@
 //! Machinery that tabular learners of control share.
 use super::estimates::Estimates;
 use super::explorer::Explorer;
-use super::tabular_env::{TabularEnv, Transition};
+use super::tabular_env::{TabularEnv, TabularTransition};
 use crate::actions::{ActionBatch, Mode};
 use crate::agent::Agent;
 use crate::evaluation::Episodes;
@@ -23,12 +23,12 @@ impl Control {
     /// An ε-greedy action for the current state.
     pub(super) fn explore(&mut self, log: &mut Log) -> usize {
         let Self { env, q, explorer, .. } = self;
-        log.scalar("train/epsilon", explorer.epsilon(env.seen));
-        explorer.choose(q.row(env.state), env.seen)
+        log.scalar("train/epsilon", explorer.epsilon(env.n_transitions));
+        explorer.choose(q.row(env.state), env.n_transitions)
     }
 
     /// Takes an action that the current state has.
-    pub(super) fn step(&mut self, action: usize, log: &mut Log) -> Result<Transition> {
+    pub(super) fn step(&mut self, action: usize, log: &mut Log) -> Result<TabularTransition> {
         let transition = self.env.step(action, log)?;
         self.q.grow(&self.env.states);
         Ok(transition)

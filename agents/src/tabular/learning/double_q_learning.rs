@@ -8,7 +8,7 @@ use super::estimates::Estimates;
 use super::explorer::{Explorer, control_parameters};
 use super::problem::Problem;
 use super::step_size::StepSize;
-use super::tabular_env::{TabularEnv, Transition};
+use super::tabular_env::{TabularEnv, TabularTransition};
 use crate::tabular::greedy::best;
 use anyhow::Result;
 use rand::Rng as _;
@@ -59,7 +59,7 @@ impl Learner for DoubleQLearning {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
         let Self { control, tables, coin } = self;
         let action = control.explore(log);
-        let Transition { state, reward, next_state, .. } = control.step(action, log)?;
+        let TabularTransition { state, reward, next_state, .. } = control.step(action, log)?;
         let Control { env, q: mean, .. } = control;
         tables.iter_mut().for_each(|table| table.grow(&env.states));
         let [one, two] = tables;

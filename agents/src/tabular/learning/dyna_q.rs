@@ -12,7 +12,7 @@ use super::problem::Problem;
 use super::q_learning::q_learning_target;
 use super::states::States;
 use super::step_size::StepSize;
-use super::tabular_env::{TabularEnv, Transition};
+use super::tabular_env::{TabularEnv, TabularTransition};
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use rand::Rng as _;
@@ -65,7 +65,7 @@ impl Memory {
 
     fn remember(
         &mut self,
-        transition: Transition,
+        transition: TabularTransition,
         row: std::ops::Range<usize>,
         index: usize,
         now: u64,
@@ -85,8 +85,8 @@ impl Memory {
         checkpoint.value("memory.visited", &mut self.visited)
     }
 
-    /// Checks what was loaded of `n_states` states with `n_actions` actions, after `seen` transitions.
-    fn check(&self, checkpoint: &Checkpoint, states: &States, seen: u64) -> Result<()> {
+    /// Checks what was loaded of `n_states` states with `n_actions` actions, after `n_transitions` transitions.
+    fn check(&self, checkpoint: &Checkpoint, states: &States, n_transitions: u64) -> Result<()> {
         let (n, n_actions) = (states.n(), states.n_actions());
         let finite = || self.rewards.iter().all(|reward| reward.is_finite());
         checkpoint.check("memory.rewards", "finite numbers are expected", finite)?;
@@ -106,12 +106,12 @@ impl Memory {
         checkpoint.check("memory.next", &expected, || {
             self.next.iter().all(|next| [END, NEVER].contains(next) || (*next as usize) < n)
         })?;
-        let expected = format!("transitions up to the last, {seen}, are expected");
+        let expected = format!("transitions up to the last, {n_transitions}, are expected");
         checkpoint.check("memory.tried", &expected, || {
             self.tried
                 .iter()
                 .zip(&self.next)
-                .all(|(tried, next)| *tried <= seen && (*tried == 0) == (*next == NEVER))
+                .all(|(tried, next)| *tried <= n_transitions && (*tried == 0) == (*next == NEVER))
         })
     }
 }
@@ -151,8 +151,8 @@ impl DynaQ {
             _ => env.states.allows(state, *action),
         };
         let n = (0..env.states.n_actions()).filter(thinkable).count();
-        let drawn = plan.random_range(0..n.max(1));
-        let Some(action) = (0..env.states.n_actions()).filter(thinkable).nth(drawn) else {
+        let sampled = plan.random_range(0..n.max(1));
+        let Some(action) = (0..env.states.n_actions()).filter(thinkable).nth(sampled) else {
             return;
         };
         let index = first + action;
@@ -161,7 +161,7 @@ impl DynaQ {
             NEVER => Some(state),
             next => Some(next as usize),
         };
-        let elapsed = env.seen - memory.tried[index];
+        let elapsed = env.n_transitions - memory.tried[index];
         let reward = bonus_reward(memory.rewards[index], config.kappa, elapsed);
         let target = q_learning_target(reward, env.gamma, next.map(|state| q.row(state)));
         q.learn(index, target);
@@ -175,13 +175,13 @@ impl Learner for DynaQ {
         let transition = control.step(action, log)?;
         let Control { env, q, .. } = control;
         memory.grow(q.values.len());
-        let Transition { state, reward, next_state, .. } = transition;
+        let TabularTransition { state, reward, next_state, .. } = transition;
         let target = q_learning_target(reward, env.gamma, next_state.map(|s| q.row(s)));
         let index = q.index(state, action);
         log.scalar("train/td_error", q.learn(index, target).abs());
         log.updated();
         let row = q.index(state, 0)..q.index(state + 1, 0);
-        memory.remember(transition, row, index, env.seen);
+        memory.remember(transition, row, index, env.n_transitions);
         for _ in 0..config.planning {
             self.plan();
             log.updated();
@@ -198,7 +198,7 @@ impl Learner for DynaQ {
         let Control { env, q, .. } = &self.control;
         self.memory.grow(q.values.len());
         self.memory.state(checkpoint)?;
-        self.memory.check(checkpoint, &env.states, env.seen)?;
+        self.memory.check(checkpoint, &env.states, env.n_transitions)?;
         checkpoint.value("plan", &mut self.plan)
     }
 }
@@ -227,13 +227,13 @@ mod tests {
         };
         let mut learner = DynaQ::new(Problem::of(Arc::new(mdp), 10), config, 1).unwrap();
         let mut transition = |state, action, reward, next, now| {
-            let transition = Transition { state, reward, next_state: next, ended: false };
+            let transition = TabularTransition { state, reward, next_state: next, ended: false };
             let row = learner.control.q.index(state, 0)..learner.control.q.index(state + 1, 0);
             learner.memory.remember(transition, row.clone(), row.start + action, now);
         };
         transition(0, 2, 10.0, None, 1);
         transition(1, 0, 2.0, Some(0), 2);
-        learner.control.env.seen = 18;
+        learner.control.env.n_transitions = 18;
         learner
     }
 

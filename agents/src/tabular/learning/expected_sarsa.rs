@@ -10,7 +10,7 @@ use super::explorer::{Explorer, control_parameters};
 use super::n_step::NStep;
 use super::problem::Problem;
 use super::step_size::StepSize;
-use super::tabular_env::{TabularEnv, Transition};
+use super::tabular_env::{TabularEnv, TabularTransition};
 use crate::tabular::greedy::expected_value;
 use anyhow::Result;
 use train::{Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Split};
@@ -53,9 +53,9 @@ impl Learner for ExpectedSarsa {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
         let Self { config, control, n_step } = self;
         let action = control.explore(log);
-        let Transition { state, reward, next_state, ended } = control.step(action, log)?;
+        let TabularTransition { state, reward, next_state, ended } = control.step(action, log)?;
         let Control { env, q, explorer, .. } = control;
-        let epsilon = explorer.epsilon(env.seen);
+        let epsilon = explorer.epsilon(env.n_transitions);
         let expected = next_state.map_or(0.0, |state| expected_value(q.row(state), epsilon));
         let (index, bootstrap) = (q.index(state, action), (env.gamma, expected));
         n_step.push((index, reward), config.n, ended, bootstrap, |index, target| {

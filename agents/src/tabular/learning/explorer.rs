@@ -53,14 +53,14 @@ impl Explorer {
         Self { epsilon, rng: stream(seed, "explore") }
     }
 
-    /// ε after `seen` transitions.
-    pub(super) fn epsilon(&self, seen: u64) -> f64 {
-        self.epsilon.at(seen)
+    /// ε after `n_transitions` transitions.
+    pub(super) fn epsilon(&self, n_transitions: u64) -> f64 {
+        self.epsilon.at(n_transitions)
     }
 
     /// An action of a state whose values are `row`, `[A]`.
-    pub(super) fn choose(&mut self, row: &[f64], seen: u64) -> usize {
-        let epsilon = self.epsilon(seen);
+    pub(super) fn choose(&mut self, row: &[f64], n_transitions: u64) -> usize {
+        let epsilon = self.epsilon(n_transitions);
         if self.rng.random_bool(epsilon) {
             any(row, f64::NEG_INFINITY, &mut self.rng).unwrap_or(0)
         } else {
@@ -88,16 +88,16 @@ mod tests {
         let row = [1.0, 4.0, 4.0, f64::NEG_INFINITY];
         let expected = [0.1, 0.45, 0.45];
         let mut explorer = Explorer::new(Linear { from: 0.3, to: 0.3, over: 0 }, 1);
-        let mut drawn = [0.0; 4];
+        let mut sampled = [0.0; 4];
         for _ in 0..20_000 {
-            drawn[explorer.choose(&row, 0)] += 1.0 / 20_000.0;
+            sampled[explorer.choose(&row, 0)] += 1.0 / 20_000.0;
         }
         for (action, prob) in expected.into_iter().enumerate() {
             assert!((epsilon_greedy(&row, action, 0.3) - prob).abs() < 1e-12);
             // Four standard errors are at most 0.014.
-            assert!((drawn[action] - prob).abs() < 0.014, "{drawn:?}");
+            assert!((sampled[action] - prob).abs() < 0.014, "{sampled:?}");
         }
-        assert_eq!(drawn[3], 0.0);
+        assert_eq!(sampled[3], 0.0);
         assert_eq!([best(&row), best(&[f64::NEG_INFINITY])], [Some(1), None]);
         assert!(!all_tie(&row) && all_tie(&[4.0, f64::NEG_INFINITY, 4.0]));
     }

@@ -74,7 +74,7 @@ pub struct LinearQ {
     /// q(s', ·), `[A]`.
     next_q: Vec<f64>,
     explorer: Explorer,
-    seen: u64,
+    n_transitions: u64,
 }
 
 impl LinearQ {
@@ -94,7 +94,7 @@ impl LinearQ {
             q: vec![0.0; n_actions],
             next_q: vec![0.0; n_actions],
             explorer: Explorer::new(config.epsilon(), seed),
-            seen: 0,
+            n_transitions: 0,
             config,
             problem,
             seed,
@@ -124,13 +124,13 @@ impl LinearQ {
 
 impl Learner for LinearQ {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
-        note_haste(self.gamma, self.seen, log);
+        note_haste(self.gamma, self.n_transitions, log);
         let gamma = hastened(self.gamma, APPROXIMATE_HASTE);
         let Self { config, env, states, weights, q, next_q, explorer, .. } = self;
         linear(features(env.obs()), weights, q);
         mask(states.as_ref(), env.obs(), q)?;
-        let action = explorer.choose(q, self.seen);
-        log.scalar("train/epsilon", explorer.epsilon(self.seen));
+        let action = explorer.choose(q, self.n_transitions);
+        log.scalar("train/epsilon", explorer.epsilon(self.n_transitions));
         let mut result = Ok(());
         env.step(&[action], |transition| {
             let next = (transition.end != End::Terminated).then(|| {
@@ -150,7 +150,7 @@ impl Learner for LinearQ {
             }
         });
         result?;
-        self.seen += 1;
+        self.n_transitions += 1;
         Ok(Progress::Advanced(1))
     }
 
@@ -165,7 +165,7 @@ impl Learner for LinearQ {
         })?;
         checkpoint.exchange("envs", self.env.snapshot()?, |saved| self.env.restore(saved))?;
         self.explorer.state(checkpoint)?;
-        checkpoint.count("seen", &mut self.seen)
+        checkpoint.count("seen", &mut self.n_transitions)
     }
 }
 

@@ -10,7 +10,7 @@ use super::estimates::Estimates;
 use super::explorer::{Explorer, control_parameters};
 use super::problem::Problem;
 use super::step_size::StepSize;
-use super::tabular_env::{TabularEnv, Transition};
+use super::tabular_env::{TabularEnv, TabularTransition};
 use crate::tabular::greedy::max;
 use crate::tabular::model::{larger, moves};
 use anyhow::Result;
@@ -111,9 +111,9 @@ impl ModelBased {
             let mut moving = false;
             residual = 0.0;
             for &index in &tried {
-                let seen = (rewards[index], visits[index]);
+                let observed = (rewards[index], visits[index]);
                 let (old, gamma) = (q.values[index], env.gamma);
-                let new = estimated_q(seen, &outcomes[index], gamma, &values);
+                let new = estimated_q(observed, &outcomes[index], gamma, &values);
                 let magnitude = || {
                     let after = after(&outcomes[index], |state| values[state].abs());
                     (rewards[index].abs() + gamma * after) / f64::from(visits[index])
@@ -135,11 +135,11 @@ impl ModelBased {
 impl Learner for ModelBased {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
         let action = self.control.explore(log);
-        let Transition { state, reward, next_state, .. } = self.control.step(action, log)?;
+        let TabularTransition { state, reward, next_state, .. } = self.control.step(action, log)?;
         self.grow();
         let index = self.control.q.index(state, action);
         self.remember(index, reward, next_state);
-        if self.control.env.seen.is_multiple_of(self.config.plan_every) {
+        if self.control.env.n_transitions.is_multiple_of(self.config.plan_every) {
             log.scalar("train/residual", self.plan());
             log.updated();
         }

@@ -16,7 +16,7 @@ use super::estimates::Estimates;
 use super::explorer::{Explorer, control_parameters};
 use super::problem::Problem;
 use super::step_size::StepSize;
-use super::tabular_env::{TabularEnv, Transition};
+use super::tabular_env::{TabularEnv, TabularTransition};
 use crate::actions::{ActionBatch, Mode};
 use crate::agent::Agent;
 use crate::tabular::greedy::{all_tie, best, epsilon_greedy, expected_value};
@@ -136,7 +136,7 @@ impl MonteCarlo {
         let row = q.row(env.state);
         match self.config.method {
             MonteCarloMethod::ExploringStarts if self.episode.is_empty() => explorer.uniform(row),
-            _ => explorer.choose(row, env.seen),
+            _ => explorer.choose(row, env.n_transitions),
         }
     }
 
@@ -170,9 +170,9 @@ impl Learner for MonteCarlo {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
         let action = self.choose();
         let Self { config, control, weights, episode, visited } = self;
-        let epsilon = control.explorer.epsilon(control.env.seen);
+        let epsilon = control.explorer.epsilon(control.env.n_transitions);
         let prob = epsilon_greedy(control.q.row(control.env.state), action, epsilon);
-        let Transition { state, reward, next_state, ended } = control.step(action, log)?;
+        let TabularTransition { state, reward, next_state, ended } = control.step(action, log)?;
         let q = &control.q;
         weights.resize(q.values.len(), 0.0);
         visited.resize(q.values.len(), false);

@@ -9,7 +9,7 @@ use super::estimates::Estimates;
 use super::explorer::{Explorer, control_parameters};
 use super::problem::Problem;
 use super::step_size::StepSize;
-use super::tabular_env::{TabularEnv, Transition};
+use super::tabular_env::{TabularEnv, TabularTransition};
 use super::traces::{TraceKind, Traces};
 use crate::tabular::greedy::{is_greedy, max};
 use anyhow::Result;
@@ -64,7 +64,7 @@ impl Learner for QLearning {
         if !is_greedy(control.q.row(control.env.state), action) {
             traces.clear();
         }
-        let Transition { state, reward, next_state, ended } = control.step(action, log)?;
+        let TabularTransition { state, reward, next_state, ended } = control.step(action, log)?;
         let Control { env, q, .. } = control;
         let target = q_learning_target(reward, env.gamma, next_state.map(|s| q.row(s)));
         let index = q.index(state, action);

@@ -10,7 +10,7 @@ use super::explorer::{Explorer, control_parameters};
 use super::n_step::NStep;
 use super::problem::Problem;
 use super::step_size::StepSize;
-use super::tabular_env::{TabularEnv, Transition};
+use super::tabular_env::{TabularEnv, TabularTransition};
 use super::traces::{TraceKind, Traces};
 use anyhow::Result;
 use train::{BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Split};
@@ -71,16 +71,16 @@ impl Learner for Sarsa {
         let Self { config, control, n_step, traces, next_action } = self;
         let action = match next_action.take() {
             Some(action) => {
-                log.scalar("train/epsilon", control.explorer.epsilon(control.env.seen));
+                log.scalar("train/epsilon", control.explorer.epsilon(control.env.n_transitions));
                 action
             }
             None => control.explore(log),
         };
-        let Transition { state, reward, next_state, ended } = control.step(action, log)?;
+        let TabularTransition { state, reward, next_state, ended } = control.step(action, log)?;
         let Control { env, q, explorer, .. } = control;
         let next = next_state.map(|state| {
             let row = q.row(state);
-            (row, explorer.choose(row, env.seen))
+            (row, explorer.choose(row, env.n_transitions))
         });
         *next_action = next.map(|(_, action)| action).filter(|_| !ended);
         let bootstrap = sarsa_bootstrap(next);

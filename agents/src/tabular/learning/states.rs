@@ -21,7 +21,7 @@ struct Met {
     obs_len: usize,
     numbers: BTreeMap<Box<[u8]>, usize>,
     /// Observations in the order of their numbers, `[S, obs_len]`.
-    seen: Vec<u8>,
+    observed: Vec<u8>,
     /// An observation as bytes, `[obs_len]`.
     key: Vec<u8>,
 }
@@ -36,7 +36,7 @@ impl States {
     }
 
     pub(super) fn to_be_met(n_actions: usize, obs_len: usize) -> Self {
-        let met = Met { obs_len, numbers: BTreeMap::new(), seen: Vec::new(), key: Vec::new() };
+        let met = Met { obs_len, numbers: BTreeMap::new(), observed: Vec::new(), key: Vec::new() };
         Self { n_actions, allowed: Vec::new(), met: Some(met) }
     }
 
@@ -77,7 +77,7 @@ impl States {
         }
         let state = met.numbers.len();
         met.numbers.insert(met.key.clone().into(), state);
-        met.seen.extend_from_slice(&met.key);
+        met.observed.extend_from_slice(&met.key);
         self.allowed.extend((0..self.n_actions).map(|action| u8::from(env.allows(action))));
         Ok(state)
     }
@@ -88,11 +88,11 @@ impl States {
         checkpoint.value("model.n_states", &mut n)?;
         checkpoint.check_len("model.states", n, met.obs_len)?;
         checkpoint.check_len("model.allowed", n, self.n_actions)?;
-        met.seen.resize(n * met.obs_len, 0);
+        met.observed.resize(n * met.obs_len, 0);
         self.allowed.resize(n * self.n_actions, 0);
-        checkpoint.bytes("model.states", &mut met.seen)?;
+        checkpoint.bytes("model.states", &mut met.observed)?;
         checkpoint.bytes("model.allowed", &mut self.allowed)?;
-        let numbered = met.seen.chunks_exact(met.obs_len).enumerate();
+        let numbered = met.observed.chunks_exact(met.obs_len).enumerate();
         met.numbers = numbered.map(|(state, key)| (key.into(), state)).collect();
         let different = met.numbers.len() == n && n > 0;
         checkpoint.check("model.states", "different states are expected", || different)?;

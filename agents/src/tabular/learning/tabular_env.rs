@@ -22,7 +22,7 @@ fn check_actions(mdp: &dyn Mdp) -> Result<()> {
 
 /// One transition between numbered states.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Transition {
+pub(super) struct TabularTransition {
     pub(super) state: usize,
     pub(super) reward: f64,
     /// State arrived in; `None` where it is terminal, so that nothing follows. A time limit does not
@@ -39,7 +39,7 @@ pub(super) struct TabularEnv {
     /// The present state.
     pub(super) state: usize,
     /// Transitions so far.
-    pub(super) seen: u64,
+    pub(super) n_transitions: u64,
     pub(super) states: States,
     env: VecEnv,
     seed: u64,
@@ -81,20 +81,23 @@ impl TabularEnv {
         let states = match &problem.mdp {
             Some(mdp) => {
                 check_actions(mdp)?;
-                let (n, seen) = (mdp.n_states(), env.spec().obs_len());
-                ensure!(n == seen, "the MDP has {n} states, its observations tell {seen} apart");
+                let (n, n_transitions) = (mdp.n_states(), env.spec().obs_len());
+                ensure!(
+                    n == n_transitions,
+                    "the MDP has {n} states, its observations tell {n_transitions} apart"
+                );
                 States::known(mdp)
             }
             None => States::to_be_met(env.spec().n_actions(), env.spec().obs_len()),
         };
         let gamma = problem.gamma(discount)?;
-        let mut tabular = Self { problem, gamma, state: 0, seen: 0, states, env, seed };
+        let mut tabular = Self { problem, gamma, state: 0, n_transitions: 0, states, env, seed };
         tabular.state = tabular.states.meet(tabular.env.obs(), tabular.env.env(0))?;
         Ok(tabular)
     }
 
     /// Takes an action that the current state has.
-    pub(super) fn step(&mut self, action: usize, log: &mut Log) -> Result<Transition> {
+    pub(super) fn step(&mut self, action: usize, log: &mut Log) -> Result<TabularTransition> {
         let Self { env, states, state, .. } = self;
         let (mut reward, mut ended, mut next_state) = (0.0, false, Ok(None));
         let from = *state;
@@ -109,12 +112,12 @@ impl TabularEnv {
                 log.scalar("train/length", f64::from(episode.len));
             }
         });
-        let transition = Transition { state: from, reward, next_state: next_state?, ended };
+        let transition = TabularTransition { state: from, reward, next_state: next_state?, ended };
         self.state = match transition.next_state {
             Some(next_state) if !ended => next_state,
             _ => self.states.meet(self.env.obs(), self.env.env(0))?,
         };
-        self.seen += 1;
+        self.n_transitions += 1;
         Ok(transition)
     }
 
@@ -146,7 +149,7 @@ impl TabularEnv {
         self.states.state(checkpoint)?;
         checkpoint.exchange("envs", self.env.snapshot()?, |saved| self.env.restore(saved))?;
         checkpoint.value("state", &mut self.state)?;
-        checkpoint.count("seen", &mut self.seen)?;
+        checkpoint.count("seen", &mut self.n_transitions)?;
         let shown = self.states.find(self.env.obs(), &mut Vec::new())?;
         checkpoint.check("state", "the state that the environment is in is expected", || {
             shown == Some(self.state)
@@ -174,6 +177,6 @@ mod tests {
             assert_eq!((got.reward, got.next_state, got.ended), (reward, next, ended));
             assert_eq!(tabular.state, state);
         }
-        assert_eq!(tabular.seen, 4);
+        assert_eq!(tabular.n_transitions, 4);
     }
 }

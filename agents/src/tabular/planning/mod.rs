@@ -7,4 +7,4 @@ mod value_iteration;
 pub use policy_evaluation::{Method, PolicyEvaluation, PolicyEvaluationConfig};
 pub use policy_iteration::{Evaluate, PolicyIteration, PolicyIterationConfig};
 pub use q_iteration::{QIteration, QIterationConfig};
-pub use value_iteration::{Order, ValueIteration, ValueIterationConfig};
+pub use value_iteration::{SweepOrder, ValueIteration, ValueIterationConfig};

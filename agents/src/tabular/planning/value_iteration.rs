@@ -26,14 +26,14 @@ train::hyper_parameters! {
         /// Converged once no value changes by more than this part of itself in a sweep
         tolerance: f64 = 1e-10, in 0.0..;
         /// Order of backups: synchronous, in-place, random or prioritized
-        order: Order = Order::Synchronous;
+        order: SweepOrder = SweepOrder::Synchronous;
     }
 }
 
 /// Order of backups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Order {
+pub enum SweepOrder {
     /// All from the values of the sweep before.
     Synchronous,
     /// One after the other, each from the newest values (Gauss–Seidel).
@@ -70,10 +70,11 @@ impl ValueIteration {
         let problem = DiscountedMdp::to_solve(mdp, config.gamma)?;
         let values = vec![0.0; problem.model.n_states()];
         let queue = match config.order {
-            Order::Prioritized => Queue::new(&problem, &values),
+            SweepOrder::Prioritized => Queue::new(&problem, &values),
             _ => Queue::default(),
         };
-        let before = if config.order == Order::Synchronous { values.clone() } else { Vec::new() };
+        let before =
+            if config.order == SweepOrder::Synchronous { values.clone() } else { Vec::new() };
         let rng = stream(seed, "order");
         let settling = Settling::default();
         Ok(Self {
@@ -105,7 +106,7 @@ impl ValueIteration {
         let Self { problem, values, before, queue, rng, settling, config, .. } = self;
         let (model, gamma, tolerance) = (&problem.model, problem.gamma, config.tolerance);
         let (residual, moving) = match config.order {
-            Order::Synchronous => {
+            SweepOrder::Synchronous => {
                 std::mem::swap(values, before);
                 let largest = model.sweep(before, values, gamma);
                 let moved = |state| {
@@ -113,7 +114,7 @@ impl ValueIteration {
                 };
                 return (largest, settling.settled(values, largest, moved));
             }
-            Order::InPlace => {
+            SweepOrder::InPlace => {
                 let (mut largest, mut moving) = (0.0, false);
                 for state in 0..values.len() {
                     let old = values[state];
@@ -124,14 +125,14 @@ impl ValueIteration {
                 }
                 (largest, moving)
             }
-            Order::Random => {
+            SweepOrder::Random => {
                 for _ in 0..values.len() {
                     let state = rng.random_range(0..values.len());
                     values[state] = model.backup(state, values, gamma);
                 }
                 model.residual(values, gamma, tolerance)
             }
-            Order::Prioritized => {
+            SweepOrder::Prioritized => {
                 for _ in 0..values.len() {
                     let Some(state) = queue.pop() else { break };
                     values[state] = model.backup(state, values, gamma);
@@ -150,7 +151,7 @@ impl ValueIteration {
         let Some(rests) = &problem.rests else { return false };
         let worth = |pair, values: &[f64]| model.worth(pair, values, gamma);
         let moved = rests.lower(model, values, config.tolerance, worth);
-        if moved && config.order == Order::Prioritized {
+        if moved && config.order == SweepOrder::Prioritized {
             queue.refill(problem, values);
         }
         moved

@@ -30,7 +30,7 @@ pub(crate) fn solve(model: &Model, gamma: f64, probs: &[f64]) -> Result<Vec<f64>
     }
     let failed = |error: &dyn fmt::Debug| anyhow!("evaluating the policy: {error:?}");
     // It may take minutes, and can't ask whether to go on.
-    let lu = pulse::apart(move || -> Result<_> {
+    let lu = pulse::background(move || -> Result<_> {
         let matrix = SparseColMat::<usize, f64>::try_new_from_triplets(n, n, &entries);
         matrix.map_err(|error| failed(&error))?.sp_lu().map_err(|error| failed(&error))
     })??;

@@ -20,9 +20,9 @@ fn reads_actions_and_probabilities() {
     let model = Model::new(&tiny()).unwrap();
     let policy = read("[4, [0.25, 0.75, 0, 0, 0], 4, null]").unwrap();
     assert_eq!(policy.probs, [1.0, 0.25, 0.75, 0.0, 0.0, 1.0]);
-    let drawn = Choice::Probabilities(vec![0.25, 0.75, 0.0, 0.0, 0.0]);
+    let sampled = Choice::Probabilities(vec![0.25, 0.75, 0.0, 0.0, 0.0]);
     let choices = [0, 1, 3].map(|state| policy.choice(&model, state));
-    assert_eq!(choices, [Some(Choice::Action(4)), Some(drawn), None]);
+    assert_eq!(choices, [Some(Choice::Action(4)), Some(sampled), None]);
     let uniform = PolicyName::Uniform.read("policy", &tiny(), &model).unwrap();
     assert_eq!(uniform.probs, [1.0, 0.25, 0.25, 0.25, 0.25, 1.0]);
     let mut rng = stream(1, "test");

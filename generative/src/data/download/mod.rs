@@ -114,8 +114,8 @@ pub enum Got {
 }
 
 impl Download {
-    /// Brings the files into `dir`, from `mirror` alone where one is given, and says of each what
-    /// became of it. What is half-way here is kept as `….partial` and gone on with the next time.
+    /// Downloads the files into `dir`, from `mirror` alone where one is given, and reports the outcome of
+    /// each. A partial file is kept as `….partial` and resumed the next time.
     ///
     /// # Errors
     /// Names the file, and what each mirror had against it.

@@ -103,13 +103,13 @@ fn a_file_is_fetched_once() {
     let server = Server::start(honest);
     let download = Download { name: "greeting", files: FILES, mirrors: &["http://127.0.0.1:1"] };
     let within = dir.path().join("a/b");
-    let mut told = Vec::new();
+    let mut message = Vec::new();
     for _ in 0..2 {
         download
-            .get(&within, Some(&server.address), |file, got| told.push((file.name, got)))
+            .get(&within, Some(&server.address), |file, got| message.push((file.name, got)))
             .unwrap();
     }
-    assert_eq!(told, [("greeting.txt", Got::Fetched), ("greeting.txt", Got::There)]);
+    assert_eq!(message, [("greeting.txt", Got::Fetched), ("greeting.txt", Got::There)]);
     assert_eq!(there(&within), whole());
     let asked = server.asked();
     assert_eq!(asked.len(), 1);
@@ -120,9 +120,12 @@ fn a_file_is_fetched_once() {
 fn what_broke_off_is_gone_on_with() {
     let dir = tempfile::tempdir().unwrap();
     let breaks = Server::start(|_| answer("200 OK", "content-length: 11\r\n", &CONTENTS[..4]));
-    let told = get(dir.path(), &[&breaks.address]).unwrap_err().to_string();
-    assert!(told.starts_with("cannot download ") && told.contains("greeting.txt"), "{told}");
-    assert!(told.contains("it broke off after 4 of 11 bytes"), "{told}");
+    let message = get(dir.path(), &[&breaks.address]).unwrap_err().to_string();
+    assert!(
+        message.starts_with("cannot download ") && message.contains("greeting.txt"),
+        "{message}"
+    );
+    assert!(message.contains("it broke off after 4 of 11 bytes"), "{message}");
     assert_eq!(there(dir.path()), [("greeting.txt.partial".to_owned(), b"hell".to_vec())]);
     let server = Server::start(honest);
     assert_eq!(get(dir.path(), &[&server.address]).unwrap(), Got::Fetched);
@@ -153,13 +156,13 @@ fn a_wrong_file_leaves_nothing_and_the_next_mirror_is_tried() {
         (&long, "it is not the file that is expected: 12 bytes, not 11"),
         (&absent, "it answered 404 Not Found"),
     ] {
-        let told = get(dir.path(), &[&server.address]).unwrap_err().to_string();
-        assert!(told.contains(sentence) && told.contains(&server.address), "{told}");
+        let message = get(dir.path(), &[&server.address]).unwrap_err().to_string();
+        assert!(message.contains(sentence) && message.contains(&server.address), "{message}");
         assert!(there(dir.path()).is_empty());
     }
     fs::write(dir.path().join("greeting.txt.partial"), "he").unwrap();
-    let told = get(dir.path(), &[&shifted.address]).unwrap_err().to_string();
-    assert!(told.contains("it sent a part, and the whole was asked for"), "{told}");
+    let message = get(dir.path(), &[&shifted.address]).unwrap_err().to_string();
+    assert!(message.contains("it sent a part, and the whole was asked for"), "{message}");
     let server = Server::start(honest);
     let mirrors = [&absent, &wrong, &server].map(|server| server.address.as_str());
     assert_eq!(get(dir.path(), &mirrors).unwrap(), Got::Fetched);
@@ -192,8 +195,8 @@ fn a_short_wrong_or_endless_answer_leaves_nothing_behind() {
             let dir = tempfile::tempdir().unwrap();
             let partial = dir.path().join("greeting.txt.partial");
             fs::write(&partial, half).unwrap();
-            let told = get(dir.path(), &[&server.address]).unwrap_err().to_string();
-            assert!(told.contains(sentence), "{told}");
+            let message = get(dir.path(), &[&server.address]).unwrap_err().to_string();
+            assert!(message.contains(sentence), "{message}");
             // What was half-way here before stays, and is gone on with at once.
             let left = there(dir.path());
             assert_eq!(left.len(), usize::from(!half.is_empty()), "{left:?}");
@@ -269,8 +272,8 @@ fn a_server_that_stalls_or_drips_is_left_for_the_next_one() {
     for (every, sentence) in [(300, "it took longer than 800ms"), (1500, "timeout")] {
         let dir = tempfile::tempdir().unwrap();
         let begun = Instant::now();
-        let told = get(dir.path(), &[&slow(every)]).unwrap_err().to_string();
-        assert!(told.contains("it broke off after ") && told.contains(sentence), "{told}");
+        let message = get(dir.path(), &[&slow(every)]).unwrap_err().to_string();
+        assert!(message.contains("it broke off after ") && message.contains(sentence), "{message}");
         assert!(begun.elapsed() < Duration::from_secs(3));
         let honest = Server::start(honest);
         assert_eq!(get(dir.path(), &[&slow(every), &honest.address]).unwrap(), Got::Fetched);
@@ -285,8 +288,8 @@ fn two_at_once_do_not_write_the_same_file() {
     let partial = fs::File::create(dir.path().join("greeting.txt.partial")).unwrap();
     partial.lock().unwrap();
     let server = Server::start(honest);
-    let told = get(dir.path(), &[&server.address]).unwrap_err().to_string();
-    assert!(told.contains("another process is fetching it"), "{told}");
+    let message = get(dir.path(), &[&server.address]).unwrap_err().to_string();
+    assert!(message.contains("another process is fetching it"), "{message}");
     drop(partial);
     assert_eq!(get(dir.path(), &[&server.address]).unwrap(), Got::Fetched);
 }
@@ -295,10 +298,10 @@ fn two_at_once_do_not_write_the_same_file() {
 fn a_file_of_ones_own_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("greeting.txt"), "mine").unwrap();
-    let told = get(dir.path(), &["http://127.0.0.1:1"]).unwrap_err().to_string();
+    let message = get(dir.path(), &["http://127.0.0.1:1"]).unwrap_err().to_string();
     assert!(
-        told.contains("greeting.txt is there, but is not the file that is published"),
-        "{told}"
+        message.contains("greeting.txt is there, but is not the file that is published"),
+        "{message}"
     );
     assert_eq!(there(dir.path()), [("greeting.txt".to_owned(), b"mine".to_vec())]);
 }
@@ -307,8 +310,8 @@ fn a_file_of_ones_own_is_left_alone() {
 #[test]
 fn encrypted_addresses_are_understood() {
     let dir = tempfile::tempdir().unwrap();
-    let told = get(dir.path(), &["https://127.0.0.1:1/a/"]).unwrap_err().to_string();
-    assert!(told.contains("https://127.0.0.1:1/a/greeting.txt: "), "{told}");
+    let message = get(dir.path(), &["https://127.0.0.1:1/a/"]).unwrap_err().to_string();
+    assert!(message.contains("https://127.0.0.1:1/a/greeting.txt: "), "{message}");
     assert!(there(dir.path()).is_empty());
 }
 

@@ -47,7 +47,7 @@ pub fn folder(path: &Path, config: &FolderConfig) -> Result<Stored> {
         "--data folder:{}: {n} images are there, at least {LEAST} are needed ({}){}",
         path.display(),
         ENDINGS.join(", "),
-        passed_over(&found).map_or(String::new(), |told| format!("; {told}"))
+        passed_over(&found).map_or(String::new(), |sentences| format!("; {sentences}"))
     );
     // Their pixels are not decoded yet: side by side whatever their size.
     let headers = each(&found.images, 0, |image| Header::read(&image.file))?;
@@ -168,13 +168,13 @@ fn notes(
     let of = |n: usize, what: String| {
         (n > 0).then(|| format!("{what}: {n} of {} images", found.images.len()))
     };
-    let told = [
+    let sentences = [
         passed_over(found),
         divided.note.clone(),
         of(turned, "turned upright, as their EXIF orientation says".to_owned()),
         of(transparent, format!("transparent in places, laid over {over} (see --background)")),
     ];
-    told.into_iter().flatten().collect()
+    sentences.into_iter().flatten().collect()
 }
 
 #[cfg(test)]

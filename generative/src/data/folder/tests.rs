@@ -10,10 +10,10 @@ fn read(dir: &Path) -> Stored {
     folder(dir, &FolderConfig::default()).unwrap()
 }
 
-fn told(dir: &Path) -> String {
-    let told = format!("{:#}", folder(dir, &FolderConfig::default()).unwrap_err());
-    assert!(!told.contains('\n'), "{told}");
-    told
+fn message(dir: &Path) -> String {
+    let message = format!("{:#}", folder(dir, &FolderConfig::default()).unwrap_err());
+    assert!(!message.contains('\n'), "{message}");
+    message
 }
 
 /// `n` images 3×2 whose first number is their own.
@@ -241,14 +241,14 @@ fn an_image_that_is_cut_short_is_named() {
         read(dir.path());
         let file = dir.path().join(format!("7.{format}"));
         let whole = fs::read(&file).unwrap();
-        for kept in
+        for retained in
             [0, 1, whole.len() / 4, whole.len() / 2, whole.len() * 3 / 4, whole.len() * 19 / 20]
         {
-            fs::write(&file, &whole[..kept]).unwrap();
-            let told = told(dir.path());
+            fs::write(&file, &whole[..retained]).unwrap();
+            let message = message(dir.path());
             assert!(
-                told.starts_with("cannot read the image ") && told.contains("/7."),
-                "{kept}: {told}"
+                message.starts_with("cannot read the image ") && message.contains("/7."),
+                "{retained}: {message}"
             );
         }
     }
@@ -259,19 +259,19 @@ fn what_is_wrong_is_one_sentence() {
     let dir = tempfile::tempdir().unwrap();
     grey(dir.path(), 9);
     fs::write(dir.path().join("a.tiff"), "").unwrap();
-    let few = told(dir.path());
+    let few = message(dir.path());
     assert!(few.contains("9 images are there, at least 10 are needed"), "{few}");
     assert!(few.ends_with("; passed over: 1 not images (a.tiff)"), "{few}");
     GrayImage::new(4, 2).save(dir.path().join("large.png")).unwrap();
-    let sizes = told(dir.path());
+    let sizes = message(dir.path());
     assert!(sizes.contains("large.png is 4×2 and ") && sizes.contains("00.png is 3×2"), "{sizes}");
     fs::write(dir.path().join("large.png"), "no image").unwrap();
-    let damaged = told(dir.path());
+    let damaged = message(dir.path());
     assert!(
         damaged.contains("cannot read the image ") && damaged.contains("large.png"),
         "{damaged}"
     );
-    assert!(told(&dir.path().join("none")).contains("cannot list "));
+    assert!(message(&dir.path().join("none")).contains("cannot list "));
 }
 
 #[cfg(unix)]
@@ -291,18 +291,22 @@ fn links_in_a_circle_pipes_and_names_that_are_no_text() {
     assert!(notes[0].contains("loop"), "{notes:?}");
     let odd = path.join(std::ffi::OsStr::from_bytes(b"m\xffx"));
     grey(&odd, 1);
-    let told_name = told(path);
-    assert!(told_name.contains("is not UTF-8") && told_name.contains("rename it"), "{told_name}");
+    let named = message(path);
+    assert!(named.contains("is not UTF-8") && named.contains("rename it"), "{named}");
     fs::remove_dir_all(odd).unwrap();
     grey(&path.join("cats"), 1);
     fs::copy(path.join("cats/00.png"), path.join(std::ffi::OsStr::from_bytes(b"cats/\xff.png")))
         .unwrap();
     assert_eq!(all(&read(path).parts).len(), 26);
     symlink("gone.png", path.join("x.png")).unwrap();
-    assert!(told(path).contains("cannot read ") && told(path).contains("/x.png"), "{}", told(path));
+    assert!(
+        message(path).contains("cannot read ") && message(path).contains("/x.png"),
+        "{}",
+        message(path)
+    );
     fs::remove_file(path.join("x.png")).unwrap();
     symlink("/dev/zero", path.join("y.png")).unwrap();
-    assert!(told(path).contains("y.png is called like an image, but is not a regular file"));
+    assert!(message(path).contains("y.png is called like an image, but is not a regular file"));
 }
 
 /// 400 million pixels in a few hundred kilobytes.
@@ -319,10 +323,10 @@ fn images_that_would_take_the_memory_are_refused_before_they_do() {
         let sum = crc(&png[12..29]).to_be_bytes();
         png[29..33].copy_from_slice(&sum);
         fs::write(dir.path().join("vast.png"), png).unwrap();
-        let told = told(dir.path());
+        let message = message(dir.path());
         assert!(
-            told.contains(&format!("vast.png: it is {side}×{side}; at most 4096×4096")),
-            "{told}"
+            message.contains(&format!("vast.png: it is {side}×{side}; at most 4096×4096")),
+            "{message}"
         );
     }
 }

@@ -104,9 +104,9 @@ mod tests {
         };
         let classes = of(&[1, 2], "1 65 97\n2 66 98\n\n").unwrap();
         assert_eq!((names(&classes), classes.places(&[2])), (vec!["A", "B"], vec![1]));
-        let told = |labels: &[u8], text| format!("{:#}", of(labels, text).err().unwrap());
-        assert_eq!(told(&[1, 3], "1 65"), "mapping.txt does not say what label 3 stands for");
-        assert!(told(&[1], "1 seven").starts_with("mapping.txt: `1 seven` is not a label and"));
-        assert_eq!(told(&[], ""), "mapping.txt: it is empty");
+        let message = |labels: &[u8], text| format!("{:#}", of(labels, text).err().unwrap());
+        assert_eq!(message(&[1, 3], "1 65"), "mapping.txt does not say what label 3 stands for");
+        assert!(message(&[1], "1 seven").starts_with("mapping.txt: `1 seven` is not a label and"));
+        assert_eq!(message(&[], ""), "mapping.txt: it is empty");
     }
 }

@@ -45,10 +45,10 @@ fn parts(path: &Path) -> Parts<Images> {
     mnist(path).unwrap().parts
 }
 
-fn told(path: &Path) -> String {
-    let told = format!("{:#}", mnist(path).unwrap_err());
-    assert!(!told.contains('\n'), "{told}");
-    told
+fn message(path: &Path) -> String {
+    let message = format!("{:#}", mnist(path).unwrap_err());
+    assert!(!message.contains('\n'), "{message}");
+    message
 }
 
 /// First number and label of each image, in order of the first.
@@ -149,14 +149,14 @@ fn the_smallest_sets_are_read_or_refused_in_a_sentence() {
         assert_eq!((parts.train.len(), parts.validation.len()), (n - n.max(6) / 6, n.max(6) / 6));
     }
     labelled_by(dir.path(), &[1], &[1]);
-    assert!(told(dir.path()).ends_with(
+    assert!(message(dir.path()).ends_with(
         "there is 1 training image; 2 at least are needed, one of \
                                         them to choose by"
     ));
     labelled_by(dir.path(), &[], &[1]);
-    assert!(told(dir.path()).ends_with("there are no training images"));
+    assert!(message(dir.path()).ends_with("there are no training images"));
     labelled_by(dir.path(), &[1; 9], &[]);
-    assert!(told(dir.path()).ends_with("there are no test images; 1 at least is needed"));
+    assert!(message(dir.path()).ends_with("there are no test images; 1 at least is needed"));
 }
 
 #[test]
@@ -185,13 +185,13 @@ fn what_is_wrong_with_a_file_is_one_sentence() {
     ] {
         small(dir.path());
         fs::write(dir.path().join(images), bytes).unwrap();
-        let told = told(dir.path());
-        assert!(told.contains(sentence) && told.contains("train-"), "{told}");
+        let message = message(dir.path());
+        assert!(message.contains(sentence) && message.contains("train-"), "{message}");
     }
-    let absent = told(&dir.path().join("none"));
+    let absent = message(&dir.path().join("none"));
     assert!(absent.contains("there is no train-images-idx3-ubyte or "), "{absent}");
     assert!(absent.contains("`lab data get mnist --dir "), "{absent}");
-    let file = told(&dir.path().join(images));
+    let file = message(&dir.path().join(images));
     assert!(file.contains(" is a file; give the directory that train-images-"), "{file}");
 }
 
@@ -214,8 +214,8 @@ fn a_header_is_believed_only_as_far_as_its_file_can_hold_it() {
         ([n, 1, 2], "is longer than its header says, 16000000 bytes"),
     ] {
         fs::write(&images, gz(&idx(IMAGES, &dims, &nothing))).unwrap();
-        let told = told(dir.path());
-        assert!(told.contains(sentence) && told.contains("train-images"), "{told}");
+        let message = message(dir.path());
+        assert!(message.contains(sentence) && message.contains("train-images"), "{message}");
     }
     fs::write(
         dir.path().join("train-labels-idx1-ubyte.gz"),
@@ -223,7 +223,7 @@ fn a_header_is_believed_only_as_far_as_its_file_can_hold_it() {
     )
     .unwrap();
     assert!(
-        told(dir.path())
+        message(dir.path())
             .contains("train-labels-idx1-ubyte.gz says that it holds 4294967295 labels")
     );
 }

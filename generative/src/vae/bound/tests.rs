@@ -1,5 +1,5 @@
 use super::*;
-use crate::vae::Network;
+use crate::vae::VaeNetwork;
 use candle_core::{DType, Device, Var};
 use nn::gradcheck::gradcheck;
 use nn::{Activation, Flatten, Frozen, Linear, Params, Sequential};
@@ -54,9 +54,9 @@ fn kl_is_what_sampling_gives() {
 #[test]
 fn the_kl_that_is_trained_on_is_the_mean() {
     let (mu, log_var) = (tensor(&[0.5, -1.0], &[2, 1]), tensor(&[0.2, -0.3], &[2, 1]));
-    let told = values(&kl(&mu, &log_var).unwrap()).iter().sum::<f64>() / 2.0;
+    let message = values(&kl(&mu, &log_var).unwrap()).iter().sum::<f64>() / 2.0;
     let trained_on = nn::loss::kl_standard_normal(&mu, &log_var).unwrap();
-    assert_close(&[trained_on.to_scalar().unwrap()], &[told]);
+    assert_close(&[trained_on.to_scalar().unwrap()], &[message]);
 }
 
 /// Of two latent numbers with a mean of ½·(½ + 2) = 1¼ and of 0.02 nats, the second is left alone.
@@ -180,7 +180,7 @@ fn linear(off: f64, factor: f64) -> Networks<Frozen> {
     let means = [0, 1].map(|j| off * variance[j].sqrt() - dot(&slopes[j], &B));
     let w: Vec<f64> = (0..3).flat_map(|i| [0, 1].map(|j| R[j][i] * WIDTHS[j])).collect();
     Networks {
-        network: Network::Mlp,
+        network: VaeNetwork::Mlp,
         encoder: Sequential::new(vec![Flatten.into()]).frozen(),
         mu: layer("mu", 3, 2, slopes.as_flattened(), &means),
         log_var: layer("log_var", 3, 2, &[0.0; 6], &variance.map(|v| (factor * v).ln())),

@@ -9,12 +9,12 @@ use train::{Log, Memory, Rng};
 
 /// Features that are not 0, (place, value), row after row.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Rows {
+pub(super) struct SparseRows {
     ends: Vec<usize>,
     features: Vec<(usize, f64)>,
 }
 
-impl Rows {
+impl SparseRows {
     /// Returns `true` if these are `n` rows of finite features below `features`.
     fn fit(&self, n: usize, features: usize) -> bool {
         let known = |(place, x): &(usize, f64)| *place < features && x.is_finite();
@@ -39,11 +39,11 @@ impl Rows {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Samples {
     /// x(s).
-    pub(super) now: Rows,
+    pub(super) now: SparseRows,
     pub(super) actions: Vec<usize>,
     pub(super) rewards: Vec<f64>,
     /// x(s'); empty where s' is terminal.
-    pub(super) next: Rows,
+    pub(super) next: SparseRows,
     /// Actions that s' does not have, as (sample, action).
     pub(super) unavailable: Vec<(usize, usize)>,
 }
@@ -66,7 +66,8 @@ impl Samples {
     /// Returns `true` if these are `n` whole samples of so many features and actions; with `states`
     /// each has a state's number.
     pub(super) fn fit(&self, [n, features, actions]: [usize; 3], states: bool) -> bool {
-        let one = |rows: &Rows, least| (0..n).all(|i| (least..=1).contains(&rows.row(i).len()));
+        let one =
+            |rows: &SparseRows, least| (0..n).all(|i| (least..=1).contains(&rows.row(i).len()));
         self.now.fit(n, features)
             && self.next.fit(n, features)
             && (!states || one(&self.now, 1) && one(&self.next, 0))
@@ -136,8 +137,8 @@ pub(super) fn collect(
 /// An action that is available, all equally probable.
 fn any_action(env: &dyn Env, n_actions: usize, rng: &mut Rng) -> usize {
     let n = (0..n_actions).filter(|action| env.allows(*action)).count();
-    let drawn = rng.random_range(0..n.max(1));
-    (0..n_actions).filter(|action| env.allows(*action)).nth(drawn).unwrap_or(0)
+    let sampled = rng.random_range(0..n.max(1));
+    (0..n_actions).filter(|action| env.allows(*action)).nth(sampled).unwrap_or(0)
 }
 
 /// q(s, a) = the mean of y over the samples of (s, a); as it was in `before`, `[S, A]`, where there is
@@ -154,8 +155,8 @@ pub(super) fn means(
         sums[state * n_actions + action] += y;
         counts[state * n_actions + action] += 1;
     }
-    let seen = sums.iter().zip(&counts).zip(before);
-    seen.map(|((sum, n), old)| if *n > 0 { sum / f64::from(*n) } else { *old }).collect()
+    let observed = sums.iter().zip(&counts).zip(before);
+    observed.map(|((sum, n), old)| if *n > 0 { sum / f64::from(*n) } else { *old }).collect()
 }
 
 /// The Cholesky factor of X'X + ridge·I over the samples of an action.

@@ -48,12 +48,12 @@ fn drawn(images: &Images, columns: usize) -> RgbImage {
         |scale: u32| n.saturating_mul((width * scale) as usize * (height * scale) as usize);
     let largest = (HEIGHT / height).max(1);
     let scale = (1..=largest).rev().find(|scale| pixels(*scale) <= MOST).unwrap_or(1);
-    // Of an image every so manieth row and column.
+    // Of an image every n-th row and column.
     let each = (1..height.max(width)).find(|each| pixels(1) / (each * each) as usize <= MOST);
     let each = each.unwrap_or(height.max(width));
     let (across, down) = (width.div_ceil(each) * scale, height.div_ceil(each) * scale);
     let [across, down] = [across + GAP, down + GAP];
-    let mut sheet = RgbImage::from_pixel(columns * across + GAP, rows * down + GAP, BETWEEN);
+    let mut grid = RgbImage::from_pixel(columns * across + GAP, rows * down + GAP, BETWEEN);
     let highest = u32::from(images.levels()) - 1;
     for i in 0..n {
         let (image, plane) = (images.image(i), shape.height * shape.width);
@@ -65,11 +65,11 @@ fn drawn(images: &Images, columns: usize) -> RgbImage {
                     let channel = channel.min(shape.channels - 1);
                     (u32::from(image[channel * plane + at]) * 255 / highest) as u8
                 };
-                sheet.put_pixel(left + x, top + y, Rgb([level(0), level(1), level(2)]));
+                grid.put_pixel(left + x, top + y, Rgb([level(0), level(1), level(2)]));
             }
         }
     }
-    sheet
+    grid
 }
 
 #[cfg(test)]
@@ -82,9 +82,9 @@ mod tests {
         let shape = Shape { channels: 1, height: 28, width: 1 };
         let images =
             Images::new(shape, 5, [1, 2, 4].map(|level| [level; 28]).concat(), None).unwrap();
-        let sheet = drawn(&images, 2);
-        assert_eq!(sheet.dimensions(), (2 * (2 + GAP) + GAP, 2 * (56 + GAP) + GAP));
-        let at = |x, y| sheet.get_pixel(x, y).0;
+        let grid = drawn(&images, 2);
+        assert_eq!(grid.dimensions(), (2 * (2 + GAP) + GAP, 2 * (56 + GAP) + GAP));
+        let at = |x, y| grid.get_pixel(x, y).0;
         assert_eq!([at(2, 2), at(6, 2), at(2, 60)], [[63; 3], [127; 3], [255; 3]]);
         assert_eq!([at(0, 0), at(4, 2), at(6, 60)], [BETWEEN.0; 3]);
     }
@@ -94,10 +94,10 @@ mod tests {
         let shape = Shape { channels: 1, height: 300, width: 5000 };
         let pixels = (0..shape.len()).map(|at| (at % 5000 / 20) as u8).collect::<Vec<_>>();
         let images = Images::new(shape, 256, pixels.repeat(40), None).unwrap();
-        let sheet = drawn(&images, 40);
+        let grid = drawn(&images, 40);
         // 60 million pixels, or every second row and column.
-        assert_eq!(sheet.dimensions(), (40 * (2500 + GAP) + GAP, 150 + 2 * GAP));
-        assert_eq!([0, 1000, 2499].map(|x| sheet.get_pixel(GAP + x, 90)[0]), [0, 100, 249]);
+        assert_eq!(grid.dimensions(), (40 * (2500 + GAP) + GAP, 150 + 2 * GAP));
+        assert_eq!([0, 1000, 2499].map(|x| grid.get_pixel(GAP + x, 90)[0]), [0, 100, 249]);
     }
 
     #[test]
@@ -108,7 +108,7 @@ mod tests {
         write(&dir.path().join("a.png"), &images, 4).unwrap();
         let read = image::open(dir.path().join("a.png")).unwrap().into_rgb8();
         assert_eq!(read.get_pixel(GAP, GAP).0, [10, 20, 30]);
-        let told = write(&dir.path().join("a.txt"), &images, 4).unwrap_err().to_string();
-        assert!(told.contains("a.txt: its ending must be that of an image"), "{told}");
+        let message = write(&dir.path().join("a.txt"), &images, 4).unwrap_err().to_string();
+        assert!(message.contains("a.txt: its ending must be that of an image"), "{message}");
     }
 }

@@ -8,7 +8,7 @@ use super::scale::{Scale, number};
 
 /// One board of a figure.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Sheet {
+pub(super) struct Pane {
     /// Title; shown only above one of several boards.
     pub(super) title: String,
     /// `[height, width]`, row-major from the top left.
@@ -93,8 +93,8 @@ impl Board {
     }
 
     /// Values, with the actions taken as arrows.
-    pub(super) fn values(&self, title: &str, table: &Table, scale: Scale) -> Sheet {
-        self.sheet(title, table, scale, |state, face| {
+    pub(super) fn values(&self, title: &str, table: &Table, scale: Scale) -> Pane {
+        self.pane(title, table, scale, |state, face| {
             if !face.exit {
                 face.marks = self.marks(&self.taken(table, state));
             }
@@ -104,7 +104,7 @@ impl Board {
 
     /// Overestimation of each state's value beside the exact one, with the actions that are taken and
     /// are not optimal.
-    pub(super) fn difference(&self, table: &Table, exact: &Table) -> Sheet {
+    pub(super) fn difference(&self, table: &Table, exact: &Table) -> Pane {
         let mut difference = table.clone();
         for (value, exact) in difference.values.iter_mut().zip(&exact.values) {
             *value -= exact;
@@ -118,14 +118,14 @@ impl Board {
             taken.map(|action| (action, 1.0)).collect()
         };
         let title = "estimate − exact; arrows where not optimal";
-        self.sheet(title, &difference, scale, |state, face| {
+        self.pane(title, &difference, scale, |state, face| {
             face.marks = self.marks(&wrong(state));
             face.text = number(difference.values[state], scale.decimals());
         })
     }
 
     /// Values of actions, where all of them are directions but for those of exits, and any is known.
-    pub(super) fn quarters(&self, table: &Table) -> Option<Sheet> {
+    pub(super) fn quarters(&self, table: &Table) -> Option<Pane> {
         let directions = |state: usize| {
             self.actions(state)
                 .all(|action| self.grid.arrows[action].is_some_and(|a| FOUR.contains(&a)))
@@ -142,7 +142,7 @@ impl Board {
         let all = states().flat_map(|state| (0..n_actions).map(move |action| q(state, action)));
         let exits = self.states().filter(|state| self.is_exit(*state));
         let scale = Scale::of(all.chain(exits.map(|state| table.values[state])));
-        Some(self.sheet("", table, scale, |state, face| {
+        Some(self.pane("", table, scale, |state, face| {
             if self.is_exit(state) {
                 face.text = number(table.values[state], scale.decimals());
                 return;
@@ -164,13 +164,13 @@ impl Board {
     }
 
     /// Every cell, those with a state that is not terminal changed by `show`.
-    fn sheet(
+    fn pane(
         &self,
         title: &str,
         table: &Table,
         scale: Scale,
         show: impl Fn(usize, &mut Face),
-    ) -> Sheet {
+    ) -> Pane {
         let face = |cell: &GridCell| {
             let ground = match *cell {
                 GridCell::Wall => Ground::Wall,
@@ -196,7 +196,7 @@ impl Board {
             face
         };
         let faces = self.grid.cells.iter().map(face).collect();
-        Sheet { title: title.to_owned(), faces, scale, bar: true, axes: None }
+        Pane { title: title.to_owned(), faces, scale, bar: true, axes: None }
     }
 
     /// Marks of actions with their probabilities.

@@ -96,37 +96,47 @@ mod tests {
 
     #[test]
     fn one_is_not_many() {
-        let told = [(0, "sweeps"), (1, "sweeps"), (2, "images")].map(|(n, unit)| counted(n, unit));
-        assert_eq!(told, ["0 sweeps", "1 sweep", "2 images"]);
+        let message =
+            [(0, "sweeps"), (1, "sweeps"), (2, "images")].map(|(n, unit)| counted(n, unit));
+        assert_eq!(message, ["0 sweeps", "1 sweep", "2 images"]);
     }
 
     #[test]
     fn an_interval_can_be_seen() {
-        let told = |mean, half: f64, n| {
+        let message = |mean, half: f64, n| {
             measure(&Measure { mean, ci95: Some([mean - half, mean + half]), n })
         };
-        assert_eq!(told(13.756, 1.98, 100), "13.76 (95 % between 11.78 and 15.74, n = 100)");
-        assert_eq!(told(0.0412, 0.0003, 50), "0.04120 (95 % between 0.04090 and 0.04150, n = 50)");
-        assert_eq!(told(1.0, 0.0, 9), "1.00 (95 % between 1.00 and 1.00, n = 9)");
-        assert_eq!(told(4.2e-4, 3e-5, 9), "0.000420 (95 % between 0.000390 and 0.000450, n = 9)");
-        assert_eq!(told(1e-11, 0.0, 9), "1.000e-11 (95 % between 1.000e-11 and 1.000e-11, n = 9)");
-        assert_eq!(told(0.0, 0.0, 9), "0.00 (95 % between 0.00 and 0.00, n = 9)");
+        assert_eq!(message(13.756, 1.98, 100), "13.76 (95 % between 11.78 and 15.74, n = 100)");
+        assert_eq!(
+            message(0.0412, 0.0003, 50),
+            "0.04120 (95 % between 0.04090 and 0.04150, n = 50)"
+        );
+        assert_eq!(message(1.0, 0.0, 9), "1.00 (95 % between 1.00 and 1.00, n = 9)");
+        assert_eq!(
+            message(4.2e-4, 3e-5, 9),
+            "0.000420 (95 % between 0.000390 and 0.000450, n = 9)"
+        );
+        assert_eq!(
+            message(1e-11, 0.0, 9),
+            "1.000e-11 (95 % between 1.000e-11 and 1.000e-11, n = 9)"
+        );
+        assert_eq!(message(0.0, 0.0, 9), "0.00 (95 % between 0.00 and 0.00, n = 9)");
     }
 
     #[test]
     fn short_times_are_told_too() {
-        let told = [0.0, 0.0004, 0.7, 0.9996, 1.0, 9.94, 9.96, 13.2, 65.0, 7200.4].map(duration);
+        let message = [0.0, 0.0004, 0.7, 0.9996, 1.0, 9.94, 9.96, 13.2, 65.0, 7200.4].map(duration);
         let expected = ["1ms", "1ms", "700ms", "1.0s", "1.0s", "9.9s", "10s", "13s", "1m 5s", "2h"];
-        assert_eq!(told, expected);
+        assert_eq!(message, expected);
     }
 
     #[test]
     fn one_number_says_that_it_has_no_interval() {
-        let told = |mean| measure(&Measure::single(mean));
-        assert_eq!(told(18.0), "18.00 (no interval, n = 1)");
-        assert_eq!(told(0.0512), "0.0512 (no interval, n = 1)");
-        assert_eq!(told(-14.0 - 2.0 / 3.0), "-14.666667 (no interval, n = 1)");
-        assert_eq!(told(1e-11), "1.000e-11 (no interval, n = 1)");
-        assert_eq!(told(-3e12), "-3.000e12 (no interval, n = 1)");
+        let message = |mean| measure(&Measure::single(mean));
+        assert_eq!(message(18.0), "18.00 (no interval, n = 1)");
+        assert_eq!(message(0.0512), "0.0512 (no interval, n = 1)");
+        assert_eq!(message(-14.0 - 2.0 / 3.0), "-14.666667 (no interval, n = 1)");
+        assert_eq!(message(1e-11), "1.000e-11 (no interval, n = 1)");
+        assert_eq!(message(-3e12), "-3.000e12 (no interval, n = 1)");
     }
 }

@@ -6,12 +6,13 @@
 //! rewards, γ = 1 learned as 0.99 (see [`hastened`]).
 use crate::evaluation::{Episodes, evaluate};
 use crate::memory;
-use crate::net::Net;
+use crate::net::{Net, q_body};
 use crate::tabular::{
     APPROXIMATE_HASTE, Model, Policy, Table, hastened, note_haste, one_hot_batches,
 };
 use crate::{
-    ActionBatch, Agent, Batch, MakeEnv, Mode, OptimizerName, Replay, discrete_actions, q_network,
+    ActionBatch, Agent, Batch, Hidden, MakeEnv, Mode, NetworkName, OptimizerName, Replay,
+    discrete_actions, q_network,
 };
 use anyhow::Result;
 use candle_core::{D, Device, Tensor};
@@ -57,8 +58,11 @@ train::hyper_parameters! {
         train_every: u64 = 4, in 1..;
         /// Gradient updates between copies of Q into the target network
         target_every: u64 = 100, in 1..;
-        /// Units in each hidden layer
-        hidden: usize = 128, in 1..=1 << 14;
+        /// Network: mlp (dense layers), conv (MinAtar's), nature (Atari's), or auto, by the observation
+        network: NetworkName = NetworkName::Auto;
+        /// Units in the hidden layers: 256,256 for two of them, 64, for one, none for a linear network; a
+        /// number alone is that of each usual layer, two in mlp and one in conv and nature
+        hidden: Hidden = Hidden::Each(128);
         /// Environments stepped together
         n_envs: usize = 1, in 1..=1 << 14;
         /// Episodes of an evaluation during training
@@ -94,6 +98,9 @@ pub fn td_target(
     rewards + ((best * continues)? * gamma)?
 }
 
+/// Makes Q from observations `[B, …]` to `[B, A]`, with parameters in the store that it is given.
+type MakeQ<'a> = &'a dyn Fn(Params, &Spec) -> Result<Net>;
+
 /// A DQN agent and the environments it learns in.
 pub struct Dqn {
     config: DqnConfig,
@@ -119,18 +126,20 @@ impl Dqn {
     /// An untrained agent for the environment `make` makes.
     ///
     /// # Errors
-    /// [`BadValue`] where a hyper-parameter is out of range; where the observation's shape has no
-    /// network; where actions are vectors.
+    /// [`BadValue`] where a hyper-parameter is out of range, or the network does not take such observations;
+    /// where actions are vectors.
     pub fn new(make: MakeEnv, config: DqnConfig, seed: u64, device: &Device) -> Result<Self> {
-        let hidden = config.hidden;
-        let network = |params: Params, spec: &Spec| {
-            Ok(Net::new(params.clone(), q_network(&params, spec, hidden)?))
+        let widths = q_body(config.network, &config.hidden).widths(&make().spec())?;
+        let (network, hidden) = (config.network, config.hidden.clone());
+        let q = |params: Params, spec: &Spec| {
+            Ok(Net::new(params.clone(), q_network(&params, spec, network, &hidden)?))
         };
-        Self::with_network(make, config, seed, device, &network)
+        Self::of(make, config, (seed, device), (&q, &widths))
     }
 
     /// An untrained agent whose Q and Q̄ are made by `network`, from observations `[B, …]` to `[B, A]`, with
-    /// parameters in the store that it is given. [`Net::of_module`] takes a model of candle-nn.
+    /// parameters in the store that it is given; `config.network` and `config.hidden` don't count.
+    /// [`Net::of_module`] takes a model of candle-nn.
     ///
     /// # Errors
     /// As [`new`](Self::new), and errors of `network`.
@@ -139,7 +148,18 @@ impl Dqn {
         config: DqnConfig,
         seed: u64,
         device: &Device,
-        network: &dyn Fn(Params, &Spec) -> candle_core::Result<Net>,
+        network: MakeQ,
+    ) -> Result<Self> {
+        let widths = [make().spec().obs_len()];
+        Self::of(make, config, (seed, device), (network, &widths))
+    }
+
+    /// With a network whose layers have these `widths`, as memory counts them.
+    fn of(
+        make: MakeEnv,
+        config: DqnConfig,
+        (seed, device): (u64, &Device),
+        (network, widths): (MakeQ, &[usize]),
     ) -> Result<Self> {
         config.check()?;
         if config.warmup > config.replay {
@@ -148,13 +168,14 @@ impl Dqn {
         }
         let spec = make().spec();
         let (sizes, row) = ([config.replay, config.batch], Replay::bytes_of_one(&spec));
-        memory::off_policy(&spec, sizes, row, [config.n_envs, config.hidden]).check()?;
+        memory::off_policy(&spec, sizes, row, (config.n_envs, widths)).check()?;
         check_learning_rate(config.lr_end, config.lr_steps, config.warmup as u64)?;
         discrete_actions(&spec)?;
         let rngs = (0..config.n_envs).map(|i| stream(seed, &format!("env/{i}"))).collect();
         // One seed and the same names: Q̄ starts as a copy of Q.
         let net = || network(Params::new(seed, device), &spec);
         let (q, target) = (net()?, net()?);
+        q.check(&spec, spec.n_actions())?;
         let rule = config.optimizer.config(config.lr, config.max_grad_norm);
         Ok(Self {
             seed,

@@ -79,7 +79,7 @@ impl Params {
     }
 
     /// Where the parameters live.
-    pub(crate) fn device(&self) -> &Device {
+    pub fn device(&self) -> &Device {
         &self.device
     }
 

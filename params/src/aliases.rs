@@ -9,6 +9,7 @@ const ALIASES: &[(&str, &[&str])] = &[
     ("epochs", &["n_epochs", "update_epochs"]),
     ("epsilon_end", &["exploration_final_eps", "end_e"]),
     ("epsilon_start", &["exploration_initial_eps", "start_e"]),
+    ("hidden", &["net_arch"]),
     ("lambda", &["gae_lambda"]),
     ("lr", &["learning_rate"]),
     ("n_envs", &["num_envs"]),

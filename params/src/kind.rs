@@ -15,7 +15,7 @@ pub enum Kind {
     Switch,
     /// One of these names.
     Choice(&'static [&'static str]),
-    /// A number or a word: a name, a path, a schedule.
+    /// A number or a word, or a list of them: a name, a path, a schedule, widths of layers.
     Text,
 }
 
@@ -75,7 +75,10 @@ impl Kind {
             (Self::Choice(names), Value::String(text)) => {
                 names.contains(&text.as_str()).then(|| value.clone())
             }
-            (Self::Text, Value::String(_) | Value::Number(_)) => Some(value.clone()),
+            // The type says whether it takes a list.
+            (Self::Text, Value::String(_) | Value::Number(_) | Value::Array(_)) => {
+                Some(value.clone())
+            }
             _ => None,
         };
         read.ok_or_else(|| self.expected())

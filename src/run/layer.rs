@@ -44,6 +44,14 @@ impl Source {
 /// so many transitions, where lab counts updates.
 pub(super) const TARGET_UPDATE_INTERVAL: &str = "target_update_interval";
 
+/// How much policy and critic share was a value of `network` once, which runs of that time still hold.
+const SHARING: &str = "sharing";
+
+fn shares(fields: &[Field], key: &str, value: &Value) -> bool {
+    let known = fields.iter().any(|field| field.name == SHARING);
+    known && key == "network" && (value == "shared" || value == "separate")
+}
+
 /// Options, each with the place it comes from. Options of an environment or a data set go by `env_args.NAME`.
 #[derive(Debug, Default)]
 pub(crate) struct Layer {
@@ -84,7 +92,12 @@ impl Layer {
             let told = format!("--{name} {}", shortened(&text));
             let names = fields.iter().chain(&converted).map(|field| field.name);
             if let Some(key) = canonical(&key, names) {
-                layer.options.insert(key.to_owned(), Value::from(text));
+                let text = Value::from(text);
+                if shares(&fields, key, &text) {
+                    let why = format!("{told}: this is now --{SHARING} {}", plain(&text));
+                    return Err(Usage(why).into());
+                }
+                layer.options.insert(key.to_owned(), text);
                 layer.sources.insert(key.to_owned(), Source::Flag(told));
             } else if key == subject.key() {
                 layer.options.insert(key.clone(), Value::from(text));
@@ -146,8 +159,12 @@ impl Layer {
         let mut layer = Self::default();
         for (key, value) in options {
             let wrong = |why: &str| Usage(format!("{}: {why}", from.told(&key, &value)));
+            if shares(&fields, &key, &value) && *from != Source::Run {
+                return Err(wrong(&format!("this is now {SHARING} = {value}")).into());
+            }
+            let renamed = if shares(&fields, &key, &value) { SHARING } else { &key };
             let names = fields.iter().chain(&converted).map(|field| field.name);
-            if let Some(name) = canonical(&key, names) {
+            if let Some(name) = canonical(renamed, names) {
                 let source = match from {
                     Source::File { name: file, .. } if key != name => {
                         Source::File { name: file.clone(), key: Some(key) }

@@ -28,6 +28,64 @@ fn a_learning_rate_of_0_is_refused_by_every_algorithm_that_has_one() {
 }
 
 #[test]
+fn networks_are_chosen_by_flags_and_files() {
+    let lab = Lab::new();
+    let few = "--steps 40 --eval-episodes 1 --test-episodes 1 --quiet";
+    let learners = [
+        ("dqn", "--warmup 10 --batch 4 --env"),
+        ("reinforce", "--n-envs 1 --episodes 1 --env"),
+        ("actor-critic", "--n-envs 1 --env"),
+        ("ppo", "--n-envs 1 --rollout 8 --batch 4 --env"),
+    ];
+    for (name, rest) in learners {
+        let mut runs = 0;
+        let mut hash = |line: &str| {
+            runs += 1;
+            let out = format!("{name}-{runs}");
+            lab.ok(&format!("{name} {rest} {line} {few} --out {out}"));
+            lab.hash(&out)
+        };
+        assert_eq!(hash("cartpole --hidden 8"), hash("cartpole --hidden 8,8"), "{name}");
+        assert_eq!(hash("cartpole --hidden 8"), hash("cartpole --net-arch [8,8]"), "{name}");
+        assert_ne!(hash("cartpole --hidden 8"), hash("cartpole --hidden 8,"), "{name}");
+        assert_ne!(hash("catch --network mlp --hidden 8"), hash("catch --hidden 8"), "{name}");
+        hash("catch --network mlp --hidden none");
+        let told = lab.refused(&format!("{name} {rest} cartpole --network conv"));
+        assert!(
+            told.contains("--network conv: takes observations [channels, height, width]"),
+            "{told}"
+        );
+    }
+    fs::write(lab.path("layers.toml"), "hidden = [12, 7]\nenv = \"catch\"").unwrap();
+    lab.ok(&format!("dqn --config layers.toml --warmup 10 --batch 4 {few} --out file"));
+    assert_eq!(json(&lab.path("file/run.json"))["config"]["hidden"], serde_json::json!([12, 7]));
+    lab.ok("resume file --steps 60 --quiet");
+    let toml = lab.ok("config dqn --config layers.toml");
+    assert!(toml.contains("hidden = [12, 7]"), "{toml}");
+    for wrong in ["--hidden wide", "--hidden 8,0", "--hidden 20k"] {
+        let told = lab.refused(&format!("ppo --env catch {wrong}"));
+        assert!(told.contains(&format!("{wrong}: ")), "{told}");
+    }
+}
+
+/// Until 0.1 `network` was what policy and critic share.
+#[test]
+fn a_run_with_the_old_name_of_sharing_resumes_and_a_flag_is_told_the_new_one() {
+    let lab = Lab::new();
+    let line = "ppo --env catch --n-envs 1 --rollout 8 --batch 4 --hidden 8 --steps 40 --test-episodes 2 --quiet";
+    lab.ok(&format!("{line} --sharing shared --out run"));
+    let file = lab.path("run/run.json");
+    let now = fs::read_to_string(&file).unwrap();
+    let then = now.replace("\"network\": \"auto\",", "").replace("\"sharing\":", "\"network\":");
+    assert!(then != now && !then.contains("sharing"), "{then}");
+    fs::write(&file, then).unwrap();
+    lab.ok("resume run --steps 80 --quiet");
+    assert_eq!(json(&lab.path("run/run.json"))["config"]["sharing"], "shared");
+    let told = lab.refused("ppo --env catch --network shared");
+    assert!(told.contains("--network shared: this is now --sharing shared"), "{told}");
+}
+
+#[test]
 fn wrong_input_gets_one_sentence_and_exit_code_2() {
     let lab = Lab::new();
     fs::write(lab.path("typo.toml"), "gama = 0.9").unwrap();

@@ -104,15 +104,24 @@ impl Config {
         if self.all.get("patience").is_some_and(|patience| *patience == 0) {
             return Err(self.wrong("patience", "must be at least 1").into());
         }
-        let Some(named) = self.all.get(kind.key()).and_then(Value::as_str) else {
+        let Some(named) = self.all.get(kind.key()).and_then(Value::as_str).map(str::to_owned)
+        else {
             let known: Vec<_> =
                 registry::subjects(kind).into_iter().map(|(name, _)| name).collect();
             let sentence = format!("--{} is missing: give one of {}", kind.key(), known.join(", "));
             return Err(Usage(sentence).into());
         };
+        let named = named.as_str();
         let (named, fields) = match kind {
             Subject::Env => {
                 let entry = registry::env(named)?;
+                for (option, value) in registry::options_of_id(named) {
+                    let args = self.all.entry(kind.args_key());
+                    let args = args.or_insert_with(|| Value::Object(Options::new()));
+                    if let Value::Object(args) = args {
+                        args.entry(option).or_insert(value);
+                    }
+                }
                 (entry.name.to_owned(), (entry.options)())
             }
             Subject::Data => {
@@ -134,12 +143,18 @@ impl Config {
         if let Some(key) = given.keys().find(|key| !known(key)) {
             let why = match fields.is_empty() {
                 true => format!("{subject} has no options"),
-                false => Usage::unknown(
-                    &format!("option of {subject}"),
-                    key,
-                    fields.iter().map(|field| field.name),
-                )
-                .to_string(),
+                false => {
+                    let names = || fields.iter().map(|field| field.name);
+                    let unknown = Usage::unknown(&format!("option of {subject}"), key, names());
+                    let unknown = unknown.to_string();
+                    // Where one name is near, the others are not told with it.
+                    match unknown.ends_with('?') {
+                        true => {
+                            format!("{unknown} It has {}", names().collect::<Vec<_>>().join(", "))
+                        }
+                        false => unknown,
+                    }
+                }
             };
             return Err(self.wrong(&key_of(key), &why).into());
         }
@@ -192,7 +207,28 @@ impl Config {
         };
         let name = key.split_once('.').map_or(key, |(_, key)| key);
         let value = value.unwrap_or(&Value::Null);
-        Usage(format!("{}: {why}", self.source(key).told(name, value)))
+        let with = self.typed_beside(key, why);
+        Usage(format!("{}{with}: {why}", self.source(key).told(name, value)))
+    }
+
+    /// Flags that were typed and that a sentence about the value of `key`, which was not, names.
+    fn typed_beside(&self, key: &str, why: &str) -> String {
+        if matches!(self.source(key), Source::Flag(_)) {
+            return String::new();
+        }
+        let word = |c: char| c.is_alphanumeric() || c == '-';
+        let named = |name: &str| {
+            let long = format!("--{}", params::flag(name));
+            why.split(|c| !word(c)).any(|word| word == long)
+        };
+        let typed = self.sources.iter().filter(|(other, _)| *other != key && named(other));
+        let typed: Vec<_> = typed
+            .filter_map(|(_, source)| match source {
+                Source::Flag(typed) => Some(typed.as_str()),
+                _ => None,
+            })
+            .collect();
+        if typed.is_empty() { String::new() } else { format!(" with {}", typed.join(" and ")) }
     }
 
     /// `error` in the words of whoever wrote the values that it is about.
@@ -207,8 +243,14 @@ impl Config {
                 keys.filter(|key| self.sources.contains_key(key) && !FRAME.contains(&key.as_str()));
             return match keys.next() {
                 Some(key) => self.wrong(&key, bad.expected()).into(),
-                None => error,
+                None if self.typed_beside(bad.name(), bad.expected()).is_empty() => error,
+                None => self.wrong(bad.name(), bad.expected()).into(),
             };
+        }
+        if let Some(Usage(why)) = error.downcast_ref()
+            && let Some(why) = why.strip_prefix("--env: ")
+        {
+            return self.wrong(Subject::Env.key(), why).into();
         }
         let Some(BadOption { options, why }) = error.downcast_ref() else { return error };
         let told = |(key, value): &(String, Value)| {

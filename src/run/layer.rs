@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use params::{Field, Parameters as _, canonical, flag, plain};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::Path;
 use train::Plan;
 
@@ -90,6 +91,9 @@ impl Layer {
         for (name, text) in typed {
             let key = name.replace('-', "_");
             let told = format!("--{name} {}", shortened(&text));
+            if let Some(why) = instead(&fields, &key) {
+                return Err(Usage(format!("{told}: {why}")).into());
+            }
             let names = fields.iter().chain(&converted).map(|field| field.name);
             if let Some(key) = canonical(&key, names) {
                 let text = Value::from(text);
@@ -114,6 +118,7 @@ impl Layer {
                 args.insert(key.clone(), self::text(&key, text)?);
             }
         }
+        layer.check_target()?;
         if !args.is_empty() {
             layer.options.insert(subject.args_key().to_owned(), Value::Object(args));
         }
@@ -123,9 +128,13 @@ impl Layer {
     /// A TOML file, or a run's `run.json`.
     pub(super) fn read(path: &Path, algorithm: &Algorithm) -> Result<Self> {
         let name = path.display().to_string();
-        let text = train::read_text(path).with_context(|| format!("--config {name}"))?;
+        let text = match is_stdin(path) {
+            true => read_stdin().with_context(|| format!("--config {name}"))?,
+            false => train::read_text(path).with_context(|| format!("--config {name}"))?,
+        };
         let wrong = |error: &dyn std::fmt::Display| Usage(format!("--config {name}: {error}"));
-        let options = if path.extension().is_some_and(|extension| extension == "json") {
+        let json = path.extension().is_some_and(|extension| extension == "json");
+        let options = if json || is_stdin(path) && text.trim_start().starts_with('{') {
             let run: Options = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
             match run.get("config") {
                 Some(Value::Object(config)) => config.clone(),
@@ -165,6 +174,14 @@ impl Layer {
             let renamed = if shares(&fields, &key, &value) { SHARING } else { &key };
             let names = fields.iter().chain(&converted).map(|field| field.name);
             if let Some(name) = canonical(renamed, names) {
+                if let Some(other) = layer.sources.get(name) {
+                    let other = match other {
+                        Source::File { key: Some(alias), .. } => alias,
+                        _ => name,
+                    };
+                    let why = format!("{other} is the same setting; give one of them");
+                    return Err(wrong(&why).into());
+                }
                 let source = match from {
                     Source::File { name: file, .. } if key != name => {
                         Source::File { name: file.clone(), key: Some(key) }
@@ -192,9 +209,7 @@ impl Layer {
                     return Err(wrong(&format!("this is {}", algorithm.name)).into());
                 }
             } else {
-                let frame = ["algorithm", kind.key(), kind.args_key()];
-                let known = fields.iter().map(|field| field.name).chain(frame);
-                let unknown = Usage::unknown("key", &key, known);
+                let unknown = unknown(&key, &fields, algorithm);
                 return Err(match from {
                     Source::File { name, .. } => Usage(format!("--config {name}: {unknown}")),
                     Source::Preset(name) => Usage(format!("preset {name}: {unknown}")),
@@ -203,7 +218,22 @@ impl Layer {
                 .into());
             }
         }
+        layer.check_target()?;
         Ok(layer)
+    }
+
+    /// Refuses both intervals between copies into the target network at once.
+    fn check_target(&self) -> Result<()> {
+        let value = |key: &str| Some((self.sources.get(key)?, self.options.get(key)?));
+        if let (Some((ours, every)), Some((theirs, interval))) =
+            (value("target_every"), value(TARGET_UPDATE_INTERVAL))
+        {
+            let (ours, theirs) =
+                (ours.told("target_every", every), theirs.told(TARGET_UPDATE_INTERVAL, interval));
+            let sentence = format!("{ours} and {theirs} are the same setting; give one of them");
+            return Err(Usage(sentence).into());
+        }
+        Ok(())
     }
 
     /// Lays another layer over this one.
@@ -222,6 +252,49 @@ impl Layer {
     pub(super) fn subject(&self, kind: Subject) -> Option<&str> {
         self.options.get(kind.key())?.as_str()
     }
+}
+
+/// Why another library's parameter `key` is none of these, if it is one that people type.
+fn instead(fields: &[Field], key: &str) -> Option<&'static str> {
+    let names: Vec<_> = fields.iter().map(|field| field.name).collect();
+    params::elsewhere(&names).find(|(name, _)| *name == key).map(|(_, why)| why)
+}
+
+/// A sentence about a key that no parameter of `algorithm` has, with the one that was meant.
+fn unknown(key: &str, fields: &[Field], algorithm: &Algorithm) -> Usage {
+    let (subject, plain) = (algorithm.subject(), key.replace('-', "_"));
+    let frame = ["algorithm", subject.key(), subject.args_key()];
+    let known = || fields.iter().map(|field| field.name).chain(frame);
+    if let Some(why) = instead(fields, &plain) {
+        return Usage(format!("unknown key `{key}`: {why}"));
+    }
+    if canonical(&plain, known()).is_some() {
+        return Usage(format!("unknown key `{key}`; did you mean `{plain}`?"));
+    }
+    let is_option = |(_, options): &(&str, crate::registry::Fields)| {
+        options().iter().any(|option| option.name == plain)
+    };
+    if crate::registry::subjects(subject).iter().any(is_option) {
+        let table = subject.args_key();
+        let what = subject.what();
+        return Usage(format!(
+            "`{key}` is an option of the {what}: write `{plain} = …` under [{table}]"
+        ));
+    }
+    Usage::unknown("key", key, known())
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-") || path == Path::new("/dev/stdin")
+}
+
+/// Standard input to its end, no longer than a file may be.
+fn read_stdin() -> Result<String> {
+    let mut text = String::new();
+    let input = std::io::stdin().lock();
+    input.take(train::LONGEST_TEXT + 1).read_to_string(&mut text).context("standard input")?;
+    anyhow::ensure!(text.len() as u64 <= train::LONGEST_TEXT, "standard input is too long");
+    Ok(text.trim_start_matches('\u{feff}').to_owned())
 }
 
 /// Parameters that stand for one of `fields` in another unit.

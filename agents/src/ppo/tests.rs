@@ -26,7 +26,7 @@ fn networks_of_candle_nn_are_seeded_learned_and_resumed() {
         let make: MakeEnv = Box::new(|| Box::new(CartPole::default()));
         Ppo::with_network(make, small(), 1, &Device::Cpu, network)
     };
-    let learner = || -> Box<dyn Learner> { Box::new(cartpole(&network).unwrap()) };
+    let learner = || -> Result<Box<dyn Learner>> { Ok(Box::new(cartpole(&network)?)) };
     same_seed_same_bits(&learner, 300).unwrap();
     let dir = tempfile::tempdir().unwrap();
     resume_changes_nothing(&learner, 151, 300, dir.path()).unwrap();

@@ -4,22 +4,24 @@
 //! taken at an interval. Deviations from the paper: Adam in place of RMSProp (`--optimizer rmsprop`
 //! has it), a learning rate that may fall, several environments stepped together, no clipping of
 //! rewards, γ = 1 learned as 0.99 (see [`hastened`]).
+mod loss;
+
+pub use loss::Loss;
+
 use crate::evaluation::{Episodes, evaluate};
-use crate::memory;
 use crate::net::{Net, q_body};
 use crate::tabular::{
     APPROXIMATE_HASTE, Model, Policy, Table, hastened, note_haste, one_hot_batches,
 };
 use crate::{
     ActionBatch, Agent, Batch, Hidden, MakeEnv, Mode, NetworkName, OptimizerName, Replay,
-    discrete_actions, q_network,
+    discrete_actions, memory, q_network,
 };
 use anyhow::Result;
 use candle_core::{D, Device, Tensor};
 use envs::{Spec, VecEnv};
-use nn::{Optimizer, Params, loss, select};
+use nn::{Optimizer, Params, select};
 use rand::Rng as _;
-use serde::{Deserialize, Serialize};
 use train::{
     BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Linear, Log, MODEL, Progress, Rng,
     Split, above, check_learning_rate, stream,
@@ -72,16 +74,6 @@ train::hyper_parameters! {
     }
 }
 
-/// Loss of Q(s, a) − y.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Loss {
-    /// ½d² up to |d| = 1, |d| − ½ beyond: the paper's "error clipping".
-    Huber,
-    /// d².
-    Mse,
-}
-
 /// y = r + γ·max_a' Q̄(s', a'), without the second term where s' is terminal.
 ///
 /// `rewards` and `continues` are `[B]`, `next_q` is Q̄(s', ·), `[B, A]`; the target is `[B]`.
@@ -97,9 +89,6 @@ pub fn td_target(
     let best = next_q.max(D::Minus1)?; // [B]
     rewards + ((best * continues)? * gamma)?
 }
-
-/// Makes Q from observations `[B, …]` to `[B, A]`, with parameters in the store that it is given.
-type MakeQ<'a> = &'a dyn Fn(Params, &Spec) -> Result<Net>;
 
 /// A DQN agent and the environments it learns in.
 pub struct Dqn {
@@ -129,12 +118,11 @@ impl Dqn {
     /// [`BadValue`] where a hyper-parameter is out of range, or the network does not take such observations;
     /// where actions are vectors.
     pub fn new(make: MakeEnv, config: DqnConfig, seed: u64, device: &Device) -> Result<Self> {
-        let widths = q_body(config.network, &config.hidden).widths(&make().spec())?;
         let (network, hidden) = (config.network, config.hidden.clone());
         let q = |params: Params, spec: &Spec| {
             Ok(Net::new(params.clone(), q_network(&params, spec, network, &hidden)?))
         };
-        Self::of(make, config, (seed, device), (&q, &widths))
+        Self::with_network(make, config, seed, device, &q)
     }
 
     /// An untrained agent whose Q and Q̄ are made by `network`, from observations `[B, …]` to `[B, A]`, with
@@ -148,18 +136,7 @@ impl Dqn {
         config: DqnConfig,
         seed: u64,
         device: &Device,
-        network: MakeQ,
-    ) -> Result<Self> {
-        let widths = [make().spec().obs_len()];
-        Self::of(make, config, (seed, device), (network, &widths))
-    }
-
-    /// With a network whose layers have these `widths`, as memory counts them.
-    fn of(
-        make: MakeEnv,
-        config: DqnConfig,
-        (seed, device): (u64, &Device),
-        (network, widths): (MakeQ, &[usize]),
+        network: &dyn Fn(Params, &Spec) -> Result<Net>,
     ) -> Result<Self> {
         config.check()?;
         if config.warmup > config.replay {
@@ -168,7 +145,9 @@ impl Dqn {
         }
         let spec = make().spec();
         let (sizes, row) = ([config.replay, config.batch], Replay::bytes_of_one(&spec));
-        memory::off_policy(&spec, sizes, row, (config.n_envs, widths)).check()?;
+        // Of a network of one's own no layers are known, and observations may be of a shape for that one alone.
+        let widths = q_body(config.network, &config.hidden).widths(&spec).unwrap_or_default();
+        memory::off_policy(&spec, sizes, row, (config.n_envs, &widths)).check()?;
         check_learning_rate(config.lr_end, config.lr_steps, config.warmup as u64)?;
         discrete_actions(&spec)?;
         let rngs = (0..config.n_envs).map(|i| stream(seed, &format!("env/{i}"))).collect();
@@ -232,10 +211,7 @@ impl Dqn {
         let gamma = hastened(gamma, APPROXIMATE_HASTE);
         let y = td_target(rewards.tensor(), continues.tensor(), &next_q, gamma)?; // [B]
         let q = select(&self.q.online.forward(obs.tensor())?, actions.tensor())?; // [B]
-        let loss = match self.config.loss {
-            Loss::Huber => loss::huber(&q, &y, 1.0)?,
-            Loss::Mse => loss::mse(&q, &y)?,
-        };
+        let loss = self.config.loss.of(&q, &y)?;
         log.tensor("train/loss", &loss)?;
         log.tensor("train/q", &q.mean_all()?)?;
         let fraction = Linear { from: 1.0, to: lr_end, over: lr_steps }.at(self.seen);

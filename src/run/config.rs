@@ -118,8 +118,12 @@ impl Config {
                 for (option, value) in registry::options_of_id(named) {
                     let args = self.all.entry(kind.args_key());
                     let args = args.or_insert_with(|| Value::Object(Options::new()));
-                    if let Value::Object(args) = args {
-                        args.entry(option).or_insert(value);
+                    if let Value::Object(args) = args
+                        && !args.contains_key(option)
+                    {
+                        args.insert(option.to_owned(), value);
+                        let source = self.source(kind.key()).clone();
+                        self.sources.insert(format!("{}.{option}", kind.args_key()), source);
                     }
                 }
                 (entry.name.to_owned(), (entry.options)())
@@ -268,6 +272,45 @@ impl Config {
     /// The name of the environment or of the data set.
     pub(crate) fn subject(&self) -> &str {
         bare(self.named())
+    }
+
+    /// The environment or the data set in a title: with what differs from its defaults and those of `algorithm`,
+    /// as far as there is room.
+    pub(crate) fn titled(&self, algorithm: &Algorithm) -> String {
+        const ROOM: usize = 48;
+        let kind = algorithm.subject();
+        let args = self.args(kind);
+        let options =
+            registry::subjects(kind).into_iter().find(|(name, _)| *name == self.subject());
+        let options = options.map_or_else(Vec::new, |(_, options)| options());
+        let own = options.iter().map(|field| (field, args.get(field.name)));
+        let gamma = fields(algorithm).into_iter().find(|field| field.name == "gamma");
+        let gamma = gamma.iter().map(|field| (field, self.all.get(field.name)));
+        let differing = own.chain(gamma).filter_map(|(field, value)| {
+            let value = value.filter(|value| **value != field.default && !value.is_null())?;
+            let (name, text) = (field.name.replace('_', " "), plain(value));
+            Some(match (field.name, value) {
+                ("map", _) => "a map of one's own".to_owned(),
+                ("gamma", _) => format!("γ {text}"),
+                (_, Value::Bool(true)) => name,
+                (_, Value::Bool(false)) => format!("not {name}"),
+                _ => format!("{name} {text}"),
+            })
+        });
+        let mut told = String::new();
+        for one in differing {
+            if told.chars().count() + one.chars().count() > ROOM {
+                told += ", …";
+                break;
+            }
+            told += if told.is_empty() { " (" } else { ", " };
+            told += &one;
+        }
+        match told.strip_prefix(", ") {
+            Some(rest) => format!("{} ({rest})", self.subject()),
+            None if told.is_empty() => self.subject().to_owned(),
+            None => format!("{}{told})", self.subject()),
+        }
     }
 
     /// The name with the path of its files, as in `mnist:PATH`.

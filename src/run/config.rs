@@ -290,7 +290,7 @@ impl Config {
             let value = value.filter(|value| **value != field.default && !value.is_null())?;
             let (name, text) = (field.name.replace('_', " "), plain(value));
             Some(match (field.name, value) {
-                ("map", _) => "a map of one's own".to_owned(),
+                ("map", _) => "own map".to_owned(),
                 ("gamma", _) => format!("γ {text}"),
                 (_, Value::Bool(true)) => name,
                 (_, Value::Bool(false)) => format!("not {name}"),

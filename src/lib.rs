@@ -37,9 +37,9 @@ pub mod prelude {
     pub use crate::registry::{Algorithm, Build, DataJob, EnvEntry, Family, Job};
     pub use agents::tabular::*;
     pub use agents::{
-        ActionBatch, ActorCritic, ActorCriticConfig, Agent, Baseline, Dqn, DqnConfig, MakeEnv,
-        Mode, Net, OptimizerName, Ppo, PpoConfig, Reinforce, ReinforceConfig, Replay,
-        discrete_actions, evaluate,
+        ActionBatch, ActorCritic, ActorCriticConfig, Agent, Baseline, Dqn, DqnConfig, Hidden,
+        MakeEnv, Mode, Net, NetworkName, OptimizerName, Part, Ppo, PpoConfig, Reinforce,
+        ReinforceConfig, Replay, discrete_actions, evaluate,
     };
     pub use anyhow::Result;
     pub use candle_core::{DType, Device, Module, Tensor};

@@ -1,7 +1,7 @@
 //! `examples/python/read_policy.py` computes lab's own Q values, policies and state values. Skipped where Python, numpy or safetensors is not there.
 #![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
 #![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
-use agents::q_network;
+use agents::{NetworkName, q_network};
 use envs::Env as _;
 use lab::candle_core::{self, Device, Module as _, Tensor};
 use serde_json::{Value, json};
@@ -79,9 +79,11 @@ fn policies_and_values_of_a_grid_are_those_of_its_solution() {
     let Some(python) = python() else { return };
     let grid = "--env gridworld --reward entering --test-episodes 2";
     for line in [
-        "ppo --steps 4096 --network shared --normalize-obs",
+        "ppo --steps 4096 --sharing shared --normalize-obs",
         "ppo --steps 4096 --normalize-obs --clip-obs 2",
         "actor-critic --steps 1000",
+        "actor-critic --steps 1000 --hidden 12,9,7",
+        "ppo --steps 4096 --hidden none",
     ] {
         let dir = tempfile::tempdir().unwrap();
         train(dir.path(), &format!("{line} {grid}"));
@@ -126,7 +128,8 @@ fn q_values_of_images_are_those_of_the_network() {
     let file = saved.last().unwrap().join("model.safetensors");
     let saved = candle_core::safetensors::load(file, &Device::Cpu).unwrap();
     let params = nn::Params::new(1, &Device::Cpu);
-    let network = q_network(&params, &envs::Breakout::default().spec(), 128).unwrap();
+    let spec = envs::Breakout::default().spec();
+    let network = q_network(&params, &spec, NetworkName::Auto, &128.into()).unwrap();
     for (name, var) in params.named() {
         var.set(&saved[&name]).unwrap();
     }

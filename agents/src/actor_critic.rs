@@ -6,15 +6,18 @@
 //! L = −mean log π(a|s)·w + c_v·mean (C − G)² − c_e·mean H(π(·|s)),
 //! with the critic C = V(s) and w = Â, or C = Q(s, a) and w = Q(s, a); G and w are constants. Deviations
 //! from the paper: environments are stepped together, not by threads of their own; ε of RMSProp is
-//! outside the root; two networks instead of one (`--network shared` has one).
+//! outside the root; two networks instead of one (`--sharing shared` has one).
+use crate::net::Net;
 use crate::on_policy::heads::{ActionDistribution, numbers};
+use crate::on_policy::nets::{MakeNet, Part};
 use crate::on_policy::returns::{Weights, gae, n_step_returns, normalise};
 use crate::on_policy::trainer::{Critic, OnPolicyTrainer, state_values};
 use crate::tabular::{self, Model, Table};
 use crate::{ActionBatch, Agent, MakeEnv, Mode, OptimizerName};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use nn::{loss, select};
+use envs::Spec;
+use nn::{Params, loss, select};
 use serde::{Deserialize, Serialize};
 use train::{
     BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split, above,
@@ -95,13 +98,38 @@ impl ActorCritic {
     /// An untrained agent for the environment `make` makes.
     ///
     /// # Errors
-    /// [`BadValue`] where a hyper-parameter is out of range or goes with another; where the
-    /// observation's shape has no network.
+    /// [`BadValue`] where a hyper-parameter is out of range or goes with another, or the network does not
+    /// take such observations.
     pub fn new(
         make: MakeEnv,
         config: ActorCriticConfig,
         seed: u64,
         device: &Device,
+    ) -> Result<Self> {
+        Self::of(make, config, (seed, device), None)
+    }
+
+    /// An untrained agent whose policy and critic `network` makes, from observations `[B, …]` to `[B, outputs]`;
+    /// `config.network`, `config.hidden` and `config.sharing` don't count. [`Net::of_module`] takes a model of
+    /// candle-nn.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and errors of `network`.
+    pub fn with_network(
+        make: MakeEnv,
+        config: ActorCriticConfig,
+        seed: u64,
+        device: &Device,
+        network: &dyn Fn(Params, &Spec, Part) -> Result<Net>,
+    ) -> Result<Self> {
+        Self::of(make, config, (seed, device), Some(network))
+    }
+
+    fn of(
+        make: MakeEnv,
+        config: ActorCriticConfig,
+        seeded: (u64, &Device),
+        network: Option<MakeNet>,
     ) -> Result<Self> {
         config.check()?;
         config.check_learning_rate()?;
@@ -124,7 +152,7 @@ impl ActorCritic {
             return Err(BadValue::new("value_coef", 0, expected).into());
         }
         Ok(Self {
-            trainer: OnPolicyTrainer::new(make, config.setup(config.critic), seed, device)?,
+            trainer: OnPolicyTrainer::new(make, config.setup(config.critic), seeded, network)?,
             config,
         })
     }

@@ -4,21 +4,24 @@
 //! taken at an interval. Deviations from the paper: Adam in place of RMSProp (`--optimizer rmsprop`
 //! has it), a learning rate that may fall, several environments stepped together, no clipping of
 //! rewards, γ = 1 learned as 0.99 (see [`hastened`]).
+mod loss;
+
+pub use loss::Loss;
+
 use crate::evaluation::{Episodes, evaluate};
-use crate::memory;
-use crate::net::Net;
+use crate::net::{Net, q_body};
 use crate::tabular::{
     APPROXIMATE_HASTE, Model, Policy, Table, hastened, note_haste, one_hot_batches,
 };
 use crate::{
-    ActionBatch, Agent, Batch, MakeEnv, Mode, OptimizerName, Replay, discrete_actions, q_network,
+    ActionBatch, Agent, Batch, Hidden, MakeEnv, Mode, NetworkName, OptimizerName, Replay,
+    discrete_actions, memory, q_network,
 };
 use anyhow::Result;
 use candle_core::{D, Device, Tensor};
 use envs::{Spec, VecEnv};
-use nn::{Optimizer, Params, loss, select};
+use nn::{Optimizer, Params, select};
 use rand::Rng as _;
-use serde::{Deserialize, Serialize};
 use train::{
     BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Linear, Log, MODEL, Progress, Rng,
     Split, above, check_learning_rate, stream,
@@ -57,8 +60,11 @@ train::hyper_parameters! {
         train_every: u64 = 4, in 1..;
         /// Gradient updates between copies of Q into the target network
         target_every: u64 = 100, in 1..;
-        /// Units in each hidden layer
-        hidden: usize = 128, in 1..=1 << 14;
+        /// Network: mlp (dense layers), conv (MinAtar's), nature (Atari's), or auto, by the observation
+        network: NetworkName = NetworkName::Auto;
+        /// Units in the hidden layers: 256,256 for two of them, 64, for one, none for a linear network; a
+        /// number alone is that of each usual layer, two in mlp and one in conv and nature
+        hidden: Hidden = Hidden::Each(128);
         /// Environments stepped together
         n_envs: usize = 1, in 1..=1 << 14;
         /// Episodes of an evaluation during training
@@ -66,16 +72,6 @@ train::hyper_parameters! {
         /// Episodes of the evaluation at the end
         test_episodes: usize = 100, in 1..=1_000_000;
     }
-}
-
-/// Loss of Q(s, a) − y.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Loss {
-    /// ½d² up to |d| = 1, |d| − ½ beyond: the paper's "error clipping".
-    Huber,
-    /// d².
-    Mse,
 }
 
 /// y = r + γ·max_a' Q̄(s', a'), without the second term where s' is terminal.
@@ -119,18 +115,19 @@ impl Dqn {
     /// An untrained agent for the environment `make` makes.
     ///
     /// # Errors
-    /// [`BadValue`] where a hyper-parameter is out of range; where the observation's shape has no
-    /// network; where actions are vectors.
+    /// [`BadValue`] where a hyper-parameter is out of range, or the network does not take such observations;
+    /// where actions are vectors.
     pub fn new(make: MakeEnv, config: DqnConfig, seed: u64, device: &Device) -> Result<Self> {
-        let hidden = config.hidden;
-        let network = |params: Params, spec: &Spec| {
-            Ok(Net::new(params.clone(), q_network(&params, spec, hidden)?))
+        let (network, hidden) = (config.network, config.hidden.clone());
+        let q = |params: Params, spec: &Spec| {
+            Ok(Net::new(params.clone(), q_network(&params, spec, network, &hidden)?))
         };
-        Self::with_network(make, config, seed, device, &network)
+        Self::with_network(make, config, seed, device, &q)
     }
 
     /// An untrained agent whose Q and Q̄ are made by `network`, from observations `[B, …]` to `[B, A]`, with
-    /// parameters in the store that it is given. [`Net::of_module`] takes a model of candle-nn.
+    /// parameters in the store that it is given; `config.network` and `config.hidden` don't count.
+    /// [`Net::of_module`] takes a model of candle-nn.
     ///
     /// # Errors
     /// As [`new`](Self::new), and errors of `network`.
@@ -139,7 +136,7 @@ impl Dqn {
         config: DqnConfig,
         seed: u64,
         device: &Device,
-        network: &dyn Fn(Params, &Spec) -> candle_core::Result<Net>,
+        network: &dyn Fn(Params, &Spec) -> Result<Net>,
     ) -> Result<Self> {
         config.check()?;
         if config.warmup > config.replay {
@@ -148,13 +145,16 @@ impl Dqn {
         }
         let spec = make().spec();
         let (sizes, row) = ([config.replay, config.batch], Replay::bytes_of_one(&spec));
-        memory::off_policy(&spec, sizes, row, [config.n_envs, config.hidden]).check()?;
+        // Of a network of one's own no layers are known, and observations may be of a shape for that one alone.
+        let widths = q_body(config.network, &config.hidden).widths(&spec).unwrap_or_default();
+        memory::off_policy(&spec, sizes, row, (config.n_envs, &widths)).check()?;
         check_learning_rate(config.lr_end, config.lr_steps, config.warmup as u64)?;
         discrete_actions(&spec)?;
         let rngs = (0..config.n_envs).map(|i| stream(seed, &format!("env/{i}"))).collect();
         // One seed and the same names: Q̄ starts as a copy of Q.
         let net = || network(Params::new(seed, device), &spec);
         let (q, target) = (net()?, net()?);
+        q.check(&spec, spec.n_actions())?;
         let rule = config.optimizer.config(config.lr, config.max_grad_norm);
         Ok(Self {
             seed,
@@ -211,10 +211,7 @@ impl Dqn {
         let gamma = hastened(gamma, APPROXIMATE_HASTE);
         let y = td_target(rewards.tensor(), continues.tensor(), &next_q, gamma)?; // [B]
         let q = select(&self.q.online.forward(obs.tensor())?, actions.tensor())?; // [B]
-        let loss = match self.config.loss {
-            Loss::Huber => loss::huber(&q, &y, 1.0)?,
-            Loss::Mse => loss::mse(&q, &y)?,
-        };
+        let loss = self.config.loss.of(&q, &y)?;
         log.tensor("train/loss", &loss)?;
         log.tensor("train/q", &q.mean_all()?)?;
         let fraction = Linear { from: 1.0, to: lr_end, over: lr_steps }.at(self.n_transitions);

@@ -26,11 +26,18 @@ pub(crate) fn at_once(most: usize, spec: &Spec) -> usize {
     (LITTLE / copy(spec)).clamp(1, most)
 }
 
-/// Networks from observations to `outputs` numbers, of which `copies` are kept: as often as a parameter
-/// is there, with its gradient and its moments.
-fn networks(memory: &mut Memory, hidden: usize, (spec, outputs): (&Spec, usize), copies: usize) {
-    let rest = inputs(spec).saturating_add(hidden).saturating_add(outputs);
-    memory.part("hidden", hidden, [hidden, rest, copies, FLOAT]);
+/// Networks from layers of these `widths` to `outputs` numbers, of which `copies` are kept: as often as a
+/// parameter is there, with its gradient and its moments.
+fn networks(memory: &mut Memory, widths: &[usize], outputs: usize, copies: usize) {
+    let next = widths.iter().skip(1).copied().chain([outputs]);
+    let products = widths.iter().zip(next).map(|(inputs, outputs)| inputs.saturating_mul(outputs));
+    let weights = products.fold(0, usize::saturating_add);
+    memory.part("hidden", widest(widths), [weights, copies, FLOAT]);
+}
+
+/// Units of the widest hidden layer, 0 where there is none.
+fn widest(widths: &[usize]) -> usize {
+    widths.iter().skip(1).copied().max().unwrap_or(0)
 }
 
 /// Activations and gradients of `rows` observations, whose number the hyper-parameter `named` sets, and
@@ -40,50 +47,42 @@ fn pass(
     named: (&'static str, usize),
     with: &[(&str, usize)],
     rows: [usize; 2],
-    (spec, hidden): (&Spec, usize),
+    (spec, widths): (&Spec, &[usize]),
 ) {
-    let numbers =
-        inputs(spec).saturating_add(spec.obs_len()).saturating_add(hidden.saturating_mul(2));
+    let numbers = widths.iter().copied().fold(spec.obs_len(), usize::saturating_add);
     // Each with its gradient, and a copy.
     memory.part_with(named, with, rows.into_iter().chain([numbers, 3, FLOAT]));
 }
 
-/// Inputs of the first dense layer.
-fn inputs(spec: &Spec) -> usize {
-    match spec.obs_shape[..] {
-        [_, height, width] => 16 * height * width,
-        _ => spec.obs_len(),
-    }
-}
-
-/// A learner with a replay buffer, and `hidden` units in the layers of Q and of its target network.
+/// A learner with a replay buffer, and layers of these `widths` in Q and in its target network: the features of an
+/// observation, then hidden units.
 pub(crate) fn off_policy(
     spec: &Spec,
     [replay, batch]: [usize; 2],
     bytes_of_one: usize,
-    [n_envs, hidden]: [usize; 2],
+    (n_envs, widths): (usize, &[usize]),
 ) -> Memory {
     let mut memory = Memory::default();
     memory.part("replay", replay, [replay, bytes_of_one]);
     copies(&mut memory, n_envs, spec);
     // The target's parameters alone; the others with their gradient and moments.
-    networks(&mut memory, hidden, (spec, spec.n_actions()), 5);
-    let with = [("hidden", hidden)];
-    pass(&mut memory, ("batch", batch), &with, [batch, 2], (spec, hidden));
+    networks(&mut memory, widths, spec.n_actions(), 5);
+    let with = [("hidden", widest(widths))];
+    pass(&mut memory, ("batch", batch), &with, [batch, 2], (spec, widths));
     memory
 }
 
 /// A policy and a critic that learn from rollouts of `rollout` steps of each copy.
-pub(crate) fn steps(spec: &Spec, rollout: usize, [n_envs, hidden]: [usize; 2]) -> Memory {
-    let mut memory = policy_and_critic(spec, [n_envs, hidden]);
-    let with = [("n_envs", n_envs), ("hidden", hidden)];
-    pass(&mut memory, ("rollout", rollout), &with, [rollout, n_envs], (spec, hidden));
+pub(crate) fn steps(spec: &Spec, rollout: usize, n_envs: usize, widths: &[usize]) -> Memory {
+    let mut memory = policy_and_critic(spec, n_envs, widths);
+    let with = [("n_envs", n_envs), ("hidden", widest(widths))];
+    pass(&mut memory, ("rollout", rollout), &with, [rollout, n_envs], (spec, widths));
     memory
 }
 
 /// A policy and a critic that learn from `episodes` whole episodes, as long as they can be.
-pub(crate) fn episodes(spec: &Spec, episodes: usize, [n_envs, hidden]: [usize; 2]) -> Memory {
-    let mut memory = policy_and_critic(spec, [n_envs, hidden]);
+pub(crate) fn episodes(spec: &Spec, episodes: usize, n_envs: usize, widths: &[usize]) -> Memory {
+    let mut memory = policy_and_critic(spec, n_envs, widths);
     let longest = spec.time_limit.unwrap_or(1) as usize;
     let row = spec.obs_len() + spec.action_width() + 4;
     memory.part("episodes", episodes, [episodes, longest, row, FLOAT]);
@@ -91,9 +90,9 @@ pub(crate) fn episodes(spec: &Spec, episodes: usize, [n_envs, hidden]: [usize; 2
 }
 
 /// Environments, and two networks with gradients and moments.
-fn policy_and_critic(spec: &Spec, [n_envs, hidden]: [usize; 2]) -> Memory {
+fn policy_and_critic(spec: &Spec, n_envs: usize, widths: &[usize]) -> Memory {
     let mut memory = Memory::default();
     copies(&mut memory, n_envs, spec);
-    networks(&mut memory, hidden, (spec, spec.action_width()), 8);
+    networks(&mut memory, widths, spec.action_width(), 8);
     memory
 }

@@ -1,8 +1,12 @@
 //! Networks of agents.
-use candle_core::{Module, Result, Tensor, bail};
+use crate::Hidden;
+use anyhow::Result;
+use candle_core::{DType, Module, Tensor, bail};
 use envs::Spec;
-use nn::{Activation, Conv2d, Conv2dConfig, Flatten, Linear, Params, Sequential};
+use nn::{Activation, Conv2d, Conv2dConfig, Flatten, Layer, Linear, Params, Sequential};
+use serde::{Deserialize, Serialize};
 use std::rc::Rc;
+use train::BadValue;
 
 /// A network with its parameters.
 pub struct Net {
@@ -24,51 +28,194 @@ impl Net {
         let online: Rc<dyn Module> = Rc::new(module);
         Self { frozen: Rc::new(Detached(Rc::clone(&online))), online, params }
     }
+
+    /// Refuses a network that does not map one observation of `spec` to `outputs` numbers, `[1, outputs]`.
+    pub(crate) fn check(&self, spec: &Spec, outputs: usize) -> candle_core::Result<()> {
+        let obs = Tensor::zeros(spec.batch_shape(1), DType::F32, self.params.device())?;
+        let found = self.frozen.forward(&obs)?;
+        if found.dims() != [1, outputs] {
+            bail!(
+                "the network maps an observation {:?} to {:?}; expected [1, {outputs}]",
+                obs.dims(),
+                found.dims()
+            )
+        }
+        Ok(())
+    }
 }
 
 /// A module from which no gradient comes: the graph that it builds is dropped.
 struct Detached(Rc<dyn Module>);
 
 impl Module for Detached {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         Ok(self.0.forward(&x.detach())?.detach())
     }
 }
 
-/// A network from observations `[B, …]` to one value per action, `[B, A]`, chosen by the
-/// observation's shape:
-///
-/// - `[features]`: two hidden layers of `hidden` units, ReLU.
-/// - `[channels, height, width]`: the network of MinAtar (Young & Tian 2019, section 4), 16 filters
-///   of 3×3 with stride 1 and one layer of `hidden` units, ReLU.
+/// Networks that agents know by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetworkName {
+    /// By the observation's shape: `mlp` for `[features]`, `conv` for `[channels, height, width]`.
+    Auto,
+    /// Dense layers, usually two; images are flattened.
+    Mlp,
+    /// MinAtar's (Young & Tian 2019, section 4): 16 filters of 3×3, then dense layers, usually one.
+    Conv,
+    /// Atari's (Mnih et al. 2015): 32 filters of 8×8 with stride 4, 64 of 4×4 with stride 2, 64 of 3×3, then
+    /// dense layers, usually one.
+    Nature,
+}
+
+impl NetworkName {
+    /// The network itself, where the observation's shape decides.
+    fn resolved(self, spec: &Spec) -> Result<Self, BadValue> {
+        let images = |least: usize| match spec.obs_shape[..] {
+            [_, height, width] => height >= least && width >= least,
+            _ => false,
+        };
+        let refused = |takes: &str| {
+            let shape = &spec.obs_shape;
+            let fits = format!(
+                "takes observations {takes}, and those of this environment are {shape:?}; use --network mlp"
+            );
+            Err(BadValue::new("network", train::name(&self), &fits))
+        };
+        match self {
+            Self::Auto if spec.obs_shape.len() == 1 => Ok(Self::Mlp),
+            Self::Auto if images(3) => Ok(Self::Conv),
+            Self::Auto => refused("[features] or [channels, height, width] of at least 3×3"),
+            Self::Conv if !images(3) => refused("[channels, height, width] of at least 3×3"),
+            Self::Nature if !images(36) => refused("[channels, height, width] of at least 36×36"),
+            known => Ok(known),
+        }
+    }
+
+    /// Its convolutions: filters, size and stride of each.
+    fn convolutions(self) -> &'static [[usize; 3]] {
+        match self {
+            Self::Auto | Self::Mlp => &[],
+            Self::Conv => &[[16, 3, 1]],
+            Self::Nature => &[[32, 8, 4], [64, 4, 2], [64, 3, 1]],
+        }
+    }
+
+    /// Numbers that its first dense layer reads, of observations of `spec`.
+    fn features(self, spec: &Spec) -> usize {
+        let [_, mut height, mut width] = spec.obs_shape[..] else { return spec.obs_len() };
+        let convolutions = self.convolutions();
+        for [_, size, stride] in convolutions {
+            [height, width] = [height, width].map(|side| (side - size) / stride + 1);
+        }
+        convolutions.last().map_or(spec.obs_len(), |[filters, ..]| filters * height * width)
+    }
+}
+
+/// Layers of a network before its last one.
+#[derive(Debug, Clone)]
+pub(crate) struct Body {
+    pub(crate) network: NetworkName,
+    pub(crate) hidden: Hidden,
+    /// Activation of the dense layers of an `mlp`; the other networks have ReLU.
+    pub(crate) activation: Activation,
+    /// Gain of an orthogonal initialisation; without it weights are U(±1/√inputs), as in PyTorch.
+    pub(crate) gain: Option<f64>,
+}
+
+impl Body {
+    /// Width of each layer that feeds a dense one: the features of an observation of `spec`, then the hidden units.
+    ///
+    /// # Errors
+    /// [`BadValue`] where the network does not take such observations, or has no such layers.
+    pub(crate) fn widths(&self, spec: &Spec) -> Result<Vec<usize>, BadValue> {
+        self.hidden.check()?;
+        let network = self.network.resolved(spec)?;
+        let usual = if network == NetworkName::Mlp { 2 } else { 1 };
+        let mut widths = vec![network.features(spec)];
+        widths.extend(self.hidden.widths(usual));
+        Ok(widths)
+    }
+
+    /// The layers, whose parameters have names that begin with `prefix`, and the number of their outputs.
+    ///
+    /// # Errors
+    /// As [`widths`](Self::widths), and where `params` has such names already.
+    pub(crate) fn layers(
+        &self,
+        params: &Params,
+        prefix: &str,
+        spec: &Spec,
+    ) -> Result<(Vec<Layer>, usize)> {
+        let network = self.network.resolved(spec)?;
+        let (convolutions, relu) = (network.convolutions(), Activation::Relu);
+        let activation = if network == NetworkName::Mlp { self.activation } else { relu };
+        let mut layers: Vec<Layer> = Vec::new();
+        let mut channels = spec.obs_shape[0];
+        for (i, [filters, size, stride]) in convolutions.iter().copied().enumerate() {
+            let name = format!("{prefix}{}", numbered("conv", i, convolutions.len()));
+            let config = Conv2dConfig { stride, ..Conv2dConfig::new(channels, filters, size) };
+            let layer = match self.gain {
+                Some(gain) => Conv2d::orthogonal(params, &name, config, relu, gain)?,
+                None => Conv2d::new(params, &name, config, relu)?,
+            };
+            layers.push(layer.into()); // [B, filters, …]
+            channels = filters;
+        }
+        if spec.obs_shape.len() > 1 {
+            layers.push(Flatten.into()); // [B, features]
+        }
+        let widths = self.widths(spec)?;
+        // The one layer after convolutions has no number.
+        let alone = if network == NetworkName::Mlp { 0 } else { widths.len() - 1 };
+        for (i, sizes) in widths.windows(2).enumerate() {
+            let name = format!("{prefix}{}", numbered("hidden", i, alone));
+            layers.push(dense(params, &name, [sizes[0], sizes[1]], activation, self.gain)?);
+        }
+        Ok((layers, widths[widths.len() - 1]))
+    }
+}
+
+/// The name of the layer `i` of several, or of `count` one.
+fn numbered(name: &str, i: usize, count: usize) -> String {
+    if count == 1 { name.to_owned() } else { format!("{name}{}", i + 1) }
+}
+
+/// A dense layer, orthogonal with this gain where there is one.
+pub(crate) fn dense(
+    params: &Params,
+    name: &str,
+    sizes: [usize; 2],
+    activation: Activation,
+    gain: Option<f64>,
+) -> Result<Layer> {
+    let layer = match gain {
+        Some(gain) => Linear::orthogonal(params, name, sizes, activation, gain)?,
+        None => Linear::new(params, name, sizes[0], sizes[1], activation)?,
+    };
+    Ok(layer.into())
+}
+
+/// The layers of Q before the last one: ReLU, initialised as in PyTorch.
+pub(crate) fn q_body(network: NetworkName, hidden: &Hidden) -> Body {
+    Body { network, hidden: hidden.clone(), activation: Activation::Relu, gain: None }
+}
+
+/// A network from observations `[B, …]` to one value per action, `[B, A]`, with ReLU between its layers.
 ///
 /// # Errors
-/// If the observation has another rank, or is smaller than the filters.
-pub fn q_network(params: &Params, spec: &Spec, hidden: usize) -> Result<Sequential> {
-    let actions = spec.n_actions();
-    let dense = |name: &str, inputs, outputs, activation| {
-        Ok::<_, candle_core::Error>(Linear::new(params, name, inputs, outputs, activation)?.into())
-    };
-    let layers = match spec.obs_shape[..] {
-        [features] => vec![
-            dense("hidden1", features, hidden, Activation::Relu)?, // [B, hidden]
-            dense("hidden2", hidden, hidden, Activation::Relu)?,   // [B, hidden]
-            dense("out", hidden, actions, Activation::Linear)?,    // [B, A]
-        ],
-        [inputs, height, width] if height >= 3 && width >= 3 => {
-            let filters = Conv2dConfig::new(inputs, 16, 3);
-            vec![
-                Conv2d::new(params, "conv", filters, Activation::Relu)?.into(), // [B, 16, H-2, W-2]
-                Flatten.into(), // [B, 16·(H-2)·(W-2)]
-                dense("hidden", 16 * (height - 2) * (width - 2), hidden, Activation::Relu)?, // [B, hidden]
-                dense("out", hidden, actions, Activation::Linear)?, // [B, A]
-            ]
-        }
-        _ => bail!(
-            "observations of shape {:?}: expected [features], or [channels, height, width] of at \
-             least 3×3",
-            spec.obs_shape
-        ),
-    };
+/// [`BadValue`] where the network does not take such observations.
+pub fn q_network(
+    params: &Params,
+    spec: &Spec,
+    network: NetworkName,
+    hidden: &Hidden,
+) -> Result<Sequential> {
+    let (mut layers, features) = q_body(network, hidden).layers(params, "", spec)?;
+    let sizes = [features, spec.n_actions()];
+    layers.push(dense(params, "out", sizes, Activation::Linear, None)?); // [B, A]
     Ok(Sequential::new(layers))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,14 +4,17 @@
 //!
 //! After T steps of N environments, several epochs over the rollout in shuffled batches, each a step on
 //! L = −mean min(ρ·Â, clip(ρ, 1 ± ε)·Â) + c_v·L_v − c_e·mean H(π(·|s)), with ρ = π(a|s) / π_old(a|s).
+use crate::net::Net;
 use crate::on_policy::minibatch::{Minibatch, Targets};
+use crate::on_policy::nets::{MakeNet, Part};
 use crate::on_policy::returns::{Weights, gae, normalise};
 use crate::on_policy::trainer::{Critic, OnPolicyTrainer, state_values};
 use crate::tabular::{Model, Policy, Table};
 use crate::{ActionBatch, Agent, MakeEnv, Mode, OptimizerName};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use nn::loss;
+use envs::Spec;
+use nn::{Params, loss};
 use rand::seq::SliceRandom as _;
 use serde::{Deserialize, Serialize};
 use train::{
@@ -131,9 +134,33 @@ impl Ppo {
     /// An untrained agent for the environment `make` makes.
     ///
     /// # Errors
-    /// [`BadValue`] where a hyper-parameter is out of range; where the observation's shape has no
-    /// network.
+    /// [`BadValue`] where a hyper-parameter is out of range, or the network does not take such observations.
     pub fn new(make: MakeEnv, config: PpoConfig, seed: u64, device: &Device) -> Result<Self> {
+        Self::of(make, config, (seed, device), None)
+    }
+
+    /// An untrained agent whose policy and critic `network` makes, from observations `[B, …]` to `[B, outputs]`;
+    /// `config.network`, `config.hidden` and `config.sharing` don't count. [`Net::of_module`] takes a model of
+    /// candle-nn.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and errors of `network`.
+    pub fn with_network(
+        make: MakeEnv,
+        config: PpoConfig,
+        seed: u64,
+        device: &Device,
+        network: &dyn Fn(Params, &Spec, Part) -> Result<Net>,
+    ) -> Result<Self> {
+        Self::of(make, config, (seed, device), Some(network))
+    }
+
+    fn of(
+        make: MakeEnv,
+        config: PpoConfig,
+        seeded: (u64, &Device),
+        network: Option<MakeNet>,
+    ) -> Result<Self> {
         config.check()?;
         config.check_learning_rate()?;
         let full = config.rollout * config.n_envs;
@@ -146,7 +173,8 @@ impl Ppo {
                         --batch of 2 or more, or --advantages raw";
             return Err(BadValue::new("batch", 1, fits).into());
         }
-        let trainer = OnPolicyTrainer::new(make, config.setup(Critic::Advantage), seed, device)?;
+        let (seed, device) = seeded;
+        let trainer = OnPolicyTrainer::new(make, config.setup(Critic::Advantage), seeded, network)?;
         Ok(Self {
             batch: Minibatch::new(config.batch, trainer.collector.spec(), device)?,
             order: (0..full).collect(),

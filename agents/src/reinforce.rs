@@ -10,7 +10,7 @@ mod one_step;
 use crate::net::Net;
 use crate::on_policy::collector::Collector;
 use crate::on_policy::heads::{ActionDistribution, Head};
-use crate::on_policy::nets::{critic_network, policy_network};
+use crate::on_policy::nets::{MakeNet, Part};
 use crate::on_policy::returns::{Baseline, Returns, Weights, normalise};
 use crate::on_policy::rollout::Rollout;
 use crate::on_policy::value::ValueFunction;
@@ -18,6 +18,7 @@ use crate::tabular::{self, Model, Table};
 use crate::{ActionBatch, Agent, MakeEnv, Mode, OptimizerName, memory};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
+use envs::Spec;
 use nn::{Optimizer, Params};
 use one_step::OneStepUpdates;
 use train::{
@@ -92,16 +93,41 @@ impl Reinforce {
     /// An untrained agent for the environment `make` makes.
     ///
     /// # Errors
-    /// [`BadValue`] where a hyper-parameter is out of range; where the observation's shape has no
-    /// network.
+    /// [`BadValue`] where a hyper-parameter is out of range, or the network does not take such observations.
     pub fn new(make: MakeEnv, config: ReinforceConfig, seed: u64, device: &Device) -> Result<Self> {
+        Self::of(make, config, (seed, device), None)
+    }
+
+    /// An untrained agent whose networks `network` makes, from observations `[B, …]` to `[B, outputs]`:
+    /// the policy, and the critic where the baseline is a learned V. `config.network` and `config.hidden` don't
+    /// count. [`Net::of_module`] takes a model of candle-nn.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and errors of `network`.
+    pub fn with_network(
+        make: MakeEnv,
+        config: ReinforceConfig,
+        seed: u64,
+        device: &Device,
+        network: &dyn Fn(Params, &Spec, Part) -> Result<Net>,
+    ) -> Result<Self> {
+        Self::of(make, config, (seed, device), Some(network))
+    }
+
+    fn of(
+        make: MakeEnv,
+        config: ReinforceConfig,
+        (seed, device): (u64, &Device),
+        network: Option<MakeNet>,
+    ) -> Result<Self> {
         config.check()?;
         if config.n_envs > config.episodes {
             let fits = "must not be more than --episodes, the rest would never play";
             return Err(BadValue::new("n_envs", config.n_envs, fits).into());
         }
-        let sizes = [config.n_envs, config.hidden];
-        memory::episodes(&make().spec(), config.episodes, sizes).check()?;
+        let (spec, shape) = (make().spec(), config.shape());
+        let widths = shape.widths(&spec, network)?;
+        memory::episodes(&spec, config.episodes, config.n_envs, &widths).check()?;
         if let Some(cause) = config.subtracts_mean()
             && config.baseline != Baseline::Value
             && config.returns == Returns::Whole
@@ -110,20 +136,21 @@ impl Reinforce {
         }
         let lengths = [config.n_envs, config.episodes];
         let collector = Collector::of_episodes(make, lengths, config.scaling(), (seed, device))?;
-        let spec = collector.spec();
+        let own = |params, spec: &Spec, part| shape.net(params, spec, part);
+        let network = network.unwrap_or(&own);
         let params = Params::new(seed, device);
-        let (policy, head) = policy_network(&params, spec, config.shape())?;
+        let head = Head::new(&params, &spec, config.log_std)?;
+        let policy = Part::policy(&head).made(&params, &spec, network)?;
         let optimizer =
             |lr| config.optimizer.on_policy(lr, config.optimizer_eps, config.max_grad_norm);
         let mut value = None;
         if config.baseline == Baseline::Value {
-            let params = Params::new(seed, device);
-            let net = critic_network(&params, spec, config.shape())?;
-            value = Some(ValueFunction::new(Net::new(params, net), optimizer(config.value_lr))?);
+            let critic = Part::critic(1).made(&Params::new(seed, device), &spec, network)?;
+            value = Some(ValueFunction::new(critic, optimizer(config.value_lr))?);
         }
         Ok(Self {
             optimizer: Optimizer::new(&params, optimizer(config.lr))?,
-            policy: Net::new(params, policy),
+            policy,
             one_step: OneStepUpdates::default(),
             collector,
             head,

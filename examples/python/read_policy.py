@@ -17,10 +17,10 @@ def dense(name, x):  # [N, inputs] to [N, outputs]
     return x @ model[f"{name}.weight"].T + model[f"{name}.bias"]
 
 
-def conv(name, x):  # [N, C, H, W] to [N, 16, H-2, W-2]: 3×3, stride 1, no padding
-    patches = np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(2, 3))
-    bias = model[f"{name}.bias"][:, None, None]
-    return np.einsum("nchwij,ocij->nohw", patches, model[f"{name}.weight"]) + bias
+def conv(name, x, stride=1):  # [N, C, H, W] to [N, filters, …], no padding
+    weight = model[f"{name}.weight"]
+    patches = np.lib.stride_tricks.sliding_window_view(x, weight.shape[2:], axis=(2, 3))[:, :, ::stride, ::stride]
+    return np.einsum("nchwij,ocij->nohw", patches, weight) + model[f"{name}.bias"][:, None, None]
 
 
 def relu(x):
@@ -28,12 +28,13 @@ def relu(x):
 
 
 def network(body, last, activation, x):  # [N, …] to [N, outputs]
-    if f"{body}conv.weight" in model:  # an image
-        x = relu(conv(f"{body}conv", x)).reshape(len(x), -1)
-        x = relu(dense(f"{body}hidden", x))
-    else:  # a vector
-        x = activation(dense(f"{body}hidden1", x))
-        x = activation(dense(f"{body}hidden2", x))
+    for name, stride in (("conv", 1), ("conv1", 4), ("conv2", 2), ("conv3", 1)):
+        if f"{body}{name}.weight" in model:  # an image
+            x, activation = relu(conv(f"{body}{name}", x, stride)), relu
+    x = x.reshape(len(x), -1)
+    for name in ["hidden"] + [f"hidden{i}" for i in range(1, 65)]:
+        if f"{body}{name}.weight" in model:
+            x = activation(dense(f"{body}{name}", x))
     return dense(last, x)
 
 
@@ -47,7 +48,8 @@ def normalised(x):  # with --normalize-obs
 if len(sys.argv) > 2:
     obs = np.array(json.load(open(sys.argv[2])), dtype=np.float32)
 else:  # every state of a known MDP, one-hot
-    obs = np.eye(next(model[k] for k in model if k.endswith("hidden1.weight")).shape[1], dtype=np.float32)
+    first = [k for k in model if k.endswith("hidden1.weight")] or [k for k in model if k.endswith("out.weight")]
+    obs = np.eye(model[first[0]].shape[1], dtype=np.float32)
 if os.path.exists(f"{newest}/model.obs-norm.json"):
     obs = normalised(obs).reshape(obs.shape)
 

@@ -79,7 +79,7 @@ impl Params {
     }
 
     /// Device that holds the parameters.
-    pub(crate) fn device(&self) -> &Device {
+    pub fn device(&self) -> &Device {
         &self.device
     }
 

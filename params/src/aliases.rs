@@ -9,12 +9,14 @@ const ALIASES: &[(&str, &[&str])] = &[
     ("epochs", &["n_epochs", "update_epochs"]),
     ("epsilon_end", &["exploration_final_eps", "end_e"]),
     ("epsilon_start", &["exploration_initial_eps", "start_e"]),
+    ("hidden", &["net_arch"]),
     ("lambda", &["gae_lambda"]),
     ("lr", &["learning_rate"]),
     ("n_envs", &["num_envs"]),
     ("replay", &["buffer_size"]),
     ("rollout", &["n_steps", "num_steps"]),
     ("steps", &["total_timesteps"]),
+    ("target_update_interval", &["target_network_frequency"]),
     ("train_every", &["train_freq", "train_frequency"]),
     ("value_coef", &["vf_coef"]),
     ("warmup", &["learning_starts"]),
@@ -32,6 +34,42 @@ pub fn former(name: &str) -> Option<&'static str> {
 /// The present name of the parameter that is, or was, called `name`.
 pub fn renamed(name: &str) -> &str {
     FORMER.iter().find(|(_, former)| *former == name).map_or(name, |(now, _)| *now)
+}
+
+/// A parameter of Stable-Baselines3 or CleanRL that counts another thing, one of ours that does its work, and how.
+const ELSEWHERE: &[(&str, &str, &str)] = &[
+    (
+        "anneal_lr",
+        "lr_steps",
+        "give --lr-end 0 and --lr-steps, the transitions over which the learning rate falls",
+    ),
+    ("clip_vloss", "value_loss", "give --value-loss clipped or --value-loss mse"),
+    (
+        "exploration_fraction",
+        "epsilon_steps",
+        "is a part of the plan; give --epsilon-steps, a number of transitions",
+    ),
+    ("norm_adv", "advantages", "give --advantages normalised or --advantages raw"),
+    ("norm_adv", "weights", "give --weights normalised or --weights raw"),
+    ("normalize_advantage", "advantages", "give --advantages normalised or --advantages raw"),
+    ("normalize_advantage", "weights", "give --weights normalised or --weights raw"),
+    (
+        "num_minibatches",
+        "epochs",
+        "cuts a rollout into so many batches; give --batch, the size of one: --rollout times --n-envs divided by it",
+    ),
+    (
+        "tau",
+        "target_every",
+        "is a running mean; here Q is copied into the target network, every --target-every updates",
+    ),
+];
+
+/// Names of other libraries that none of `names` has, each with what to give in its place.
+pub fn elsewhere<'a>(names: &'a [&str]) -> impl Iterator<Item = (&'static str, &'static str)> + 'a {
+    let known =
+        ELSEWHERE.iter().filter(|(name, ours, _)| names.contains(ours) && !names.contains(name));
+    known.map(|(name, _, why)| (*name, *why))
 }
 
 /// Other names of the parameter `name`, the best known first.

@@ -53,19 +53,23 @@ impl BadValue {
         if range.contains(&value) {
             return Ok(());
         }
-        let expected = match (range.start_bound(), range.end_bound()) {
-            (Bound::Included(low), Bound::Included(high)) => {
-                format!("must lie between {low} and {high}")
-            }
-            (Bound::Included(low), Bound::Excluded(high)) => {
-                format!("must be at least {low} and less than {high}")
-            }
-            (Bound::Included(low), Bound::Unbounded) => format!("must be at least {low}"),
-            (Bound::Excluded(low), Bound::Unbounded) => format!("must be more than {low}"),
-            (_, Bound::Included(high)) => format!("must be at most {high}"),
-            _ => "is out of range".to_owned(),
-        };
-        Err(Self::new(name, value, &expected))
+        Err(Self::new(name, value, &inside(&range)))
+    }
+}
+
+/// The condition of lying in a range, in words.
+pub fn inside<T: PartialOrd + Display>(range: &impl RangeBounds<T>) -> String {
+    match (range.start_bound(), range.end_bound()) {
+        (Bound::Included(low), Bound::Included(high)) => {
+            format!("must lie between {low} and {high}")
+        }
+        (Bound::Included(low), Bound::Excluded(high)) => {
+            format!("must be at least {low} and less than {high}")
+        }
+        (Bound::Included(low), Bound::Unbounded) => format!("must be at least {low}"),
+        (Bound::Excluded(low), Bound::Unbounded) => format!("must be more than {low}"),
+        (_, Bound::Included(high)) => format!("must be at most {high}"),
+        _ => "is out of range".to_owned(),
     }
 }
 

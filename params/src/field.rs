@@ -1,4 +1,5 @@
 //! A parameter as data.
+use crate::kind::number;
 use crate::{BadValue, Kind, flag, plain};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -23,6 +24,8 @@ pub struct Field {
     pub default: Value,
     /// The range, in words; empty where every value of the kind will do.
     pub range: String,
+    /// The condition that a number must meet, in full; empty where there is none.
+    condition: String,
     /// Through its type and back.
     typed: fn(&Value) -> Result<Value, String>,
 }
@@ -37,7 +40,20 @@ impl Field {
     ) -> Self {
         let about = about.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
         let default = serde_json::to_value(default).unwrap_or(Value::Null);
-        Self { name, about, kind: Kind::of::<T>(), default, range, typed: typed::<T> }
+        Self {
+            name,
+            about,
+            kind: Kind::of::<T>(),
+            default,
+            range,
+            condition: String::new(),
+            typed: typed::<T>,
+        }
+    }
+
+    /// This parameter with the condition that its numbers must meet, in words.
+    pub fn with_condition(self, condition: String) -> Self {
+        Self { condition, ..self }
     }
 
     /// This parameter with another default.
@@ -63,7 +79,9 @@ impl Field {
         if self.is_none(text) {
             return Ok(Value::Null);
         }
-        self.kind.parse(text).and_then(|value| self.typed(&value))
+        let value = self.kind.parse(text);
+        let value = value.map_err(|why| self.out_of_range(number(text)).unwrap_or(why));
+        value.and_then(|value| self.typed(&value))
     }
 
     /// `value`, as a file has it, in the form that it is kept in.
@@ -74,8 +92,22 @@ impl Field {
         match value {
             Value::Null if self.default.is_null() => Ok(Value::Null),
             Value::String(text) if self.is_none(text) => Ok(Value::Null),
-            _ => self.kind.read(value).and_then(|value| self.typed(&value)),
+            _ => {
+                let read = self.kind.read(value);
+                let read = read.map_err(|why| self.out_of_range(value.as_f64()).unwrap_or(why));
+                read.and_then(|value| self.typed(&value))
+            }
         }
+    }
+
+    /// Why a whole number is none of this parameter's, which a type of whole numbers could not say.
+    fn out_of_range(&self, number: Option<f64>) -> Option<String> {
+        let Kind::Whole(most) = self.kind else { return None };
+        number.filter(|number| number.fract() == 0.0)?;
+        Some(match self.condition.as_str() {
+            "" => crate::inside(&(0..=most)),
+            condition => condition.to_owned(),
+        })
     }
 
     /// Returns `true` if `text` is `none` for an optional parameter. For texts, as maps, it is a value.

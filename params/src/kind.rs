@@ -15,7 +15,7 @@ pub enum Kind {
     Switch,
     /// One of these names.
     Choice(&'static [&'static str]),
-    /// A number or a word: a name, a path, a schedule.
+    /// A number or a word, or a list of them: a name, a path, a schedule, widths of layers.
     Text,
 }
 
@@ -75,7 +75,10 @@ impl Kind {
             (Self::Choice(names), Value::String(text)) => {
                 names.contains(&text.as_str()).then(|| value.clone())
             }
-            (Self::Text, Value::String(_) | Value::Number(_)) => Some(value.clone()),
+            // The type says whether it takes a list.
+            (Self::Text, Value::String(_) | Value::Number(_) | Value::Array(_)) => {
+                Some(value.clone())
+            }
             _ => None,
         };
         read.ok_or_else(|| self.expected())
@@ -98,18 +101,14 @@ pub fn name(value: &impl Serialize) -> String {
 /// # Errors
 /// A sentence, if it is none.
 pub fn whole(text: &str) -> Result<u64, String> {
-    let plain = text.replace('_', "").parse().ok();
+    let plain = ungrouped(text).and_then(|digits| digits.parse().ok());
     let whole = plain.or_else(|| number(text).and_then(exactly_whole));
     whole.ok_or_else(|| Kind::Whole(u64::MAX).expected())
 }
 
 /// A number as people type it, that is finite.
-fn number(text: &str) -> Option<f64> {
-    let digits = text.replace('_', "");
-    // `_` groups digits and does not begin or end a number.
-    if text.starts_with('_') || text.ends_with('_') {
-        return None;
-    }
+pub(crate) fn number(text: &str) -> Option<f64> {
+    let digits = ungrouped(text)?;
     let (digits, times) = match digits.char_indices().last() {
         Some((at, 'k' | 'K')) => (&digits[..at], 1e3),
         Some((at, 'M')) => (&digits[..at], 1e6),
@@ -118,6 +117,16 @@ fn number(text: &str) -> Option<f64> {
     };
     let number = digits.parse::<f64>().ok()? * times;
     number.is_finite().then_some(number)
+}
+
+/// A number without the `_` that group its digits; `None` where one is not between two digits.
+fn ungrouped(text: &str) -> Option<String> {
+    let parts: Vec<&str> = text.split('_').collect();
+    let grouped = parts.windows(2).all(|pair| {
+        pair[0].ends_with(|c: char| c.is_ascii_digit())
+            && pair[1].starts_with(|c: char| c.is_ascii_digit())
+    });
+    grouped.then(|| parts.concat())
 }
 
 /// A float that holds a whole number, and all smaller ones, exactly.
@@ -215,7 +224,10 @@ mod tests {
         for text in ["1000000", "1_000_000", "1e6", "1E+6", "1000k", "1M", "0.001G"] {
             assert_eq!(whole(text), Ok(1_000_000), "{text}");
         }
-        for text in ["1.5", "-1", "1e-3", "nan", "inf", "1e30", "", "k", "_", "ten", "1e", "0x10"] {
+        for text in [
+            "1.5", "-1", "1e-3", "nan", "inf", "1e30", "", "k", "_", "ten", "1e", "0x10", "1__0",
+            "_1", "1_", "1_k", "1_.5",
+        ] {
             assert!(whole(text).is_err(), "{text}");
         }
         assert_eq!(whole("18446744073709551615"), Ok(u64::MAX));
@@ -224,6 +236,7 @@ mod tests {
         assert_eq!(number("-1"), Ok(Value::from(-1.0)));
         assert_eq!(number("2.5k"), Ok(Value::from(2500.0)));
         assert!(number("nan").is_err() && number("1e999").is_err() && number("_1").is_err());
+        assert!(number("1__0").is_err() && number("1_000.5").is_ok() && number("1._5").is_err());
     }
 
     #[test]

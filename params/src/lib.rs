@@ -8,8 +8,8 @@ mod field;
 mod kind;
 mod text;
 
-pub use aliases::{aliases, canonical, former, renamed};
-pub use bad_value::{BadValue, above, flag, shown};
+pub use aliases::{aliases, canonical, elsewhere, former, renamed};
+pub use bad_value::{BadValue, above, flag, inside, shown};
 pub use field::{Field, Parameters, resolve};
 pub use kind::{Kind, choices, name, whole};
 pub use text::{Text, plain};
@@ -73,7 +73,9 @@ macro_rules! parameters {
                     let default: $type = $default;
                     let range = String::new();
                     $(let range = $crate::shown::<$type>(&$range);)?
-                    $crate::Field::of(stringify!($field), &[$($about),*], &default, range)
+                    let field = $crate::Field::of(stringify!($field), &[$($about),*], &default, range);
+                    $(let field = field.with_condition($crate::inside::<$type>(&$range));)?
+                    field
                 },)*]
             }
         }

@@ -1,4 +1,5 @@
 //! `lab check`: published exercises and their answers.
+use super::doing;
 use crate::checks::{self, Check, CheckResult, Speed};
 use crate::claim::Claim;
 use crate::registry::find;
@@ -34,7 +35,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode> {
     let width = chosen.iter().map(|check| check.name.len()).max().unwrap_or(0);
     let mut outcomes = Vec::new();
     for check in &chosen {
-        let outcome = check.outcome();
+        let outcome = doing::telling(args.json, || check.outcome());
         if !args.json {
             summary(&outcome, width, out)?;
             if !args.names.is_empty() {

@@ -1,9 +1,9 @@
 //! `lab config`: what a training command would run.
 use super::train;
-use crate::registry::{self, Algorithm, Subject, algorithms};
-use crate::run::build;
+use crate::registry::{self, Algorithm, algorithms};
 use crate::run::config::Config;
 use crate::run::layer::{Source, fields};
+use crate::run::{build, data};
 use crate::usage::Usage;
 use anyhow::{Context, Result};
 use candle_core::Device;
@@ -26,9 +26,11 @@ pub(super) fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<()> {
     let (name, matches) = matches.subcommand().context("no algorithm")?;
     let algorithm = registry::algorithm(name)?;
     let config = train::config(algorithm, matches)?;
-    if algorithm.subject() == Subject::Env {
-        // What training would refuse is refused here.
-        build::agent(algorithm, &config, &Device::Cpu).map_err(|error| config.explained(error))?;
+    // What training would refuse is refused here; files of data may be missing still.
+    if data::needs_no_files(&config)? {
+        let load = || Ok(data::first(&config)?.dataset);
+        build::trainee(algorithm, &config, &Device::Cpu, load)
+            .map_err(|error| config.explained(error))?;
     }
     write!(out, "{}", toml(algorithm, &config)?)?;
     Ok(())

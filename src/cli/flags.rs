@@ -1,6 +1,7 @@
 //! Parameters as flags: hyper-parameters, seed and plan of an algorithm, options of environments and data sets.
 use crate::registry::{Algorithm, Subject, subjects};
 use crate::run::layer::{Layer, Typed, converted, fields};
+use crate::usage::Usage;
 use anyhow::Result;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -10,15 +11,18 @@ use std::collections::BTreeMap;
 
 /// The flag that names the environment or the data set, and the one that sets any option of it.
 pub(super) fn named(subject: Subject) -> [Arg; 2] {
-    let [name, about, value, option] = match subject {
+    let [name, id, about, value, option] = match subject {
         Subject::Env => [
             "env-arg",
+            // CleanRL's.
+            "env-id",
             "Environment to learn in (`lab list envs`)",
             "NAME",
             "Option of the environment, as in `--env-arg sticky=0` or, the same, `--sticky 0`",
         ],
         Subject::Data => [
             "data-arg",
+            "dataset",
             "Data to learn from (`lab list data`); with the path of its files, as in mnist:PATH",
             "NAME[:PATH]",
             "Option of the data set, as in `--data-arg side=4` or, the same, `--side 4`",
@@ -26,7 +30,7 @@ pub(super) fn named(subject: Subject) -> [Arg; 2] {
     };
     let option = Arg::new(subject.args_key()).long(name).value_name("KEY=VALUE").help(option);
     [
-        Arg::new(subject.key()).long(subject.key()).value_name(value).help(about),
+        Arg::new(subject.key()).long(subject.key()).alias(id).value_name(value).help(about),
         option.action(ArgAction::Append),
     ]
 }
@@ -42,7 +46,11 @@ pub(super) fn of_plan(algorithm: &Algorithm) -> Vec<Arg> {
 /// A flag for each hyper-parameter.
 pub(super) fn of_hyper(algorithm: &Algorithm) -> Vec<Arg> {
     let own = (algorithm.hyper)();
-    own.iter().chain(&converted(&own)).map(arg).collect()
+    let names: Vec<_> = own.iter().map(|field| field.name).collect();
+    let elsewhere = params::elsewhere(&names).map(|(name, _)| {
+        Arg::new(name).long(flag(name)).hide(true).num_args(0..=1).default_missing_value("true")
+    });
+    own.iter().chain(&converted(&own)).map(arg).chain(elsewhere).collect()
 }
 
 fn arg(field: &Field) -> Arg {
@@ -61,6 +69,7 @@ fn arg(field: &Field) -> Arg {
         .visible_aliases(others.next())
         .aliases(others.chain(former(field.name).map(flag)))
         .allow_negative_numbers(true)
+        .action(ArgAction::Append)
         .value_name(value_name(&field.kind));
     match field.kind {
         Kind::Switch => arg.num_args(0..=1).default_missing_value("true"),
@@ -113,6 +122,10 @@ fn about(of: &[(&str, Field)]) -> String {
             Value::Null => (*name).to_owned(),
             default => format!("{name} [default: {}]", plain(default)),
         };
+        let described = match field.range.as_str() {
+            "" => described,
+            range => format!("{described} [range: {range}]"),
+        };
         match meanings.iter_mut().find(|(about, _)| *about == field.about) {
             Some((_, names)) => names.push(described),
             None => meanings.push((&field.about, vec![described])),
@@ -134,7 +147,16 @@ pub(super) fn typed(algorithm: &Algorithm, matches: &ArgMatches) -> Result<Layer
             .and_then(|_| matches.get_one::<String>(id).cloned())
     };
     let fields = fields(algorithm);
+    let names: Vec<_> = fields.iter().map(|field| field.name).collect();
+    for (name, _) in params::elsewhere(&names) {
+        if let Some(text) = one(name) {
+            typed.push((flag(name), text));
+        }
+    }
     for field in fields.iter().chain(&converted(&fields)) {
+        if matches.get_many::<String>(field.name).is_some_and(|values| values.len() > 1) {
+            return Err(twice(field.name).into());
+        }
         if let Some(text) = one(field.name) {
             typed.push((as_typed(field.name), text));
         }
@@ -159,6 +181,23 @@ fn as_typed(name: &str) -> String {
         std::env::args().any(|arg| arg.split('=').next() == Some(&long))
     };
     flag(aliases(name).iter().find(typed).unwrap_or(&name))
+}
+
+/// A sentence about a parameter that was typed more than once.
+fn twice(name: &str) -> Usage {
+    let all = aliases(name).iter().chain([&name]).map(|name| format!("--{}", flag(name)));
+    let all: Vec<_> = all.collect();
+    let mut typed: Vec<String> = Vec::new();
+    for arg in std::env::args() {
+        let long = arg.split('=').next().unwrap_or_default();
+        if all.iter().any(|flag| flag == long) && typed.iter().all(|flag| flag != long) {
+            typed.push(long.to_owned());
+        }
+    }
+    Usage(match typed.as_slice() {
+        [_, _, ..] => format!("{} are the same setting; give one of them", typed.join(" and ")),
+        _ => format!("--{} is given more than once; give it once", flag(name)),
+    })
 }
 
 /// Each option, with the environments or data sets that have it.

@@ -1,7 +1,8 @@
 //! `lab list`: algorithms, environments, data sets, presets, checks and reproductions.
 use crate::checks;
-use crate::registry::{self, PRESETS, Subject, algorithms, data_sets, envs, find};
+use crate::registry::{self, Algorithm, PRESETS, Subject, algorithms, data_sets, envs, find};
 use crate::reproduce::TARGETS;
+use crate::run::layer::fields;
 use crate::usage::Usage;
 use anyhow::Result;
 use params::{Field, plain};
@@ -13,7 +14,8 @@ use std::io::Write;
 pub(super) struct Args {
     /// Kind to list
     what: What,
-    /// One of them, to be shown in full: a preset's file, the options of an environment or a data set
+    /// One of them, to be shown in full: a preset's file, the options of an environment or a data set, the
+    /// hyper-parameters of an algorithm
     name: Option<String>,
 }
 
@@ -50,10 +52,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             named(out, entry.name, entry.about)?;
             explained(&(entry.options)(), Subject::Data, out)?;
         }
-        (What::Algorithms, Some(name)) => {
-            let sentence = format!("list algorithms {name}: see `lab {name} --help`");
-            return Err(Usage(sentence).into());
-        }
+        (What::Algorithms, Some(name)) => algorithm(registry::algorithm(name)?, out)?,
         (What::Checks, Some(name)) => {
             let sentence = format!("list checks {name}: see `lab check {name}`");
             return Err(Usage(sentence).into());
@@ -63,6 +62,27 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             return Err(Usage(sentence).into());
         }
         (what, None) => all(what, out)?,
+    }
+    Ok(())
+}
+
+/// An algorithm with its plan, its hyper-parameters and its presets.
+fn algorithm(entry: &Algorithm, out: &mut dyn Write) -> Result<()> {
+    named(out, entry.name, entry.about)?;
+    if !entry.aliases.is_empty() {
+        writeln!(out, "  also {}", entry.aliases.join(", "))?;
+    }
+    let (name, key, unit) = (entry.name, entry.subject().key(), entry.unit);
+    writeln!(out, "  lab {name} --{key} NAME; steps count {unit}")?;
+    for field in fields(entry) {
+        let told = format!("--{} {}", field.flag(), default_of(&field));
+        writeln!(out, "  {told:28}  {}", field.about)?;
+    }
+    let own = format!("{}-", entry.name);
+    let presets = PRESETS.iter().map(|preset| preset.name).filter(|name| name.starts_with(&own));
+    let presets: Vec<_> = presets.collect();
+    if !presets.is_empty() {
+        writeln!(out, "  presets: {}", presets.join(", "))?;
     }
     Ok(())
 }
@@ -121,11 +141,15 @@ fn explained(of: &[Field], kind: Subject, out: &mut dyn Write) -> Result<()> {
         .try_for_each(|field| Ok(writeln!(out, "  {:28}  {}", flag_of(field, kind), field.about)?))
 }
 
-fn flag_of(field: &Field, kind: Subject) -> String {
-    let default = match &field.default {
+fn default_of(field: &Field) -> String {
+    match &field.default {
         Value::Null => "…".to_owned(),
         default => plain(default),
-    };
+    }
+}
+
+fn flag_of(field: &Field, kind: Subject) -> String {
+    let default = default_of(field);
     match field.name {
         // The flag of this name is the seed of the run.
         "seed" => format!("--{}-arg seed={default}", kind.key()),

@@ -2,6 +2,7 @@
 mod check;
 mod config;
 mod data;
+mod doing;
 mod eval;
 mod flags;
 mod list;

@@ -1,10 +1,11 @@
 //! `lab plot`: learning curves of one or several runs, or values and policy of one as text or JSON.
+use crate::registry;
 use crate::render::board::{Board, Ink};
 use crate::render::plot;
 use crate::run::trained::Trained;
 use crate::run::{build, solution};
 use crate::usage::Usage;
-use ::train::Which;
+use ::train::{RunDir, Which};
 use agents::tabular::{Model, Table};
 use anyhow::Result;
 use envs::Mdp;
@@ -49,7 +50,10 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "{}", path.display())?;
         return Ok(());
     }
-    let panels = plot::panels(&args.runs, &args.metrics)?;
+    let mut panels = plot::panels(&args.runs, &args.metrics)?;
+    if let Some(unit) = unit_of(&args.runs) {
+        panels.iter_mut().for_each(|panel| panel.x_label = unit.to_owned());
+    }
     let base = match (&args.out, &args.runs[..]) {
         // Only these endings: `lr0.5` is a name.
         (Some(path), _) if path.extension().is_some_and(|end| end == "svg" || end == "png") => {
@@ -78,6 +82,16 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "{}", path.display())?;
     }
     Ok(())
+}
+
+/// The unit in which all these runs count their steps, if it is one.
+fn unit_of(runs: &[PathBuf]) -> Option<&'static str> {
+    let unit = |run: &PathBuf| {
+        let info = RunDir::info(run).ok()?;
+        Some(registry::algorithm(&info.algorithm).ok()?.unit)
+    };
+    let units: Vec<_> = runs.iter().map(unit).collect::<Option<_>>()?;
+    units.first().copied().filter(|first| units.iter().all(|unit| unit == first))
 }
 
 /// Problem and value table of the agent of a run, for `flag`.

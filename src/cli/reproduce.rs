@@ -1,6 +1,6 @@
 //! `lab reproduce`: experiments run whole.
-use super::Verbose;
 use super::check::write_line;
+use super::{Verbose, doing};
 use crate::registry::{DataName, Options, find};
 use crate::reproduce::{Experiment, Report, Setting, Size, TARGETS, Target};
 use crate::run::interrupt::Interrupts;
@@ -138,7 +138,8 @@ fn reproduce(
             // Who cannot read progress does not need it.
             let _ = writeln!(std::io::stderr(), "{place} of {n}  {name}: {about}");
         }
-        match experiment.report(setting, dir.path()) {
+        let report = doing::telling(verbosity.quiet, || experiment.report(setting, dir.path()));
+        match report {
             Ok(report) => {
                 if !verbosity.json {
                     tell(&report, &run, out)?;

@@ -1,4 +1,7 @@
 //! `lab runs`: the runs of a directory, a line each.
+use crate::registry::{Subject, algorithms, subjects};
+use crate::run::layer::fields;
+use crate::usage::Usage;
 use crate::wording;
 use ::train::{Measure, RunDir};
 use anyhow::{Context, Result};
@@ -38,6 +41,13 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "{}", serde_json::json!({ "runs": rows }))?;
         return Ok(());
     }
+    if let Some(key) =
+        args.show.iter().find(|key| rows.iter().all(|row| row[key.as_str()].is_null()))
+        && !rows.is_empty()
+        && !known(key)
+    {
+        return Err(Usage(format!("--show {key}: no run has such an option")).into());
+    }
     if rows.is_empty() {
         writeln!(out, "no runs yet; start with `lab dqn --env breakout`")?;
         return Ok(());
@@ -58,6 +68,15 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
     }
     Ok(())
+}
+
+/// Whether some algorithm, environment or data set has an option `key`: a run may leave it without a value.
+fn known(key: &str) -> bool {
+    let key = key.replace('-', "_");
+    let has = |fields: Vec<params::Field>| fields.iter().any(|field| field.name == key);
+    let subjects = [Subject::Env, Subject::Data].into_iter().flat_map(subjects);
+    algorithms().iter().any(|algorithm| has(fields(algorithm)))
+        || subjects.into_iter().any(|(_, options)| has(options()))
 }
 
 /// A row of the table: the run at `path`; `None` if it is no run.

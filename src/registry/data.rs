@@ -25,6 +25,18 @@ pub struct DataEntry {
     pub source: DataSource,
 }
 
+impl DataEntry {
+    /// A synthetic data set, from its options alone.
+    pub const fn drawn(
+        name: &'static str,
+        about: &'static str,
+        options: Fields,
+        make: fn(&Options) -> Result<Dataset>,
+    ) -> Self {
+        Self { name, about, options, source: DataSource::Drawn(make) }
+    }
+}
+
 /// Source of a data set: computed, or read from files.
 #[derive(Clone, Copy)]
 pub enum DataSource {
@@ -36,24 +48,24 @@ pub enum DataSource {
 
 /// The data sets of lab.
 pub(super) const DATA: &[DataEntry] = &[
-    DataEntry {
-        name: "bars",
-        about: "White rows and columns, independent (Földiák 1990); entropy known",
-        options: BarsConfig::fields,
-        source: DataSource::Drawn(|options| drawn(options, bars)),
-    },
+    DataEntry::drawn(
+        "bars",
+        "White rows and columns, independent (Földiák 1990); entropy known",
+        BarsConfig::fields,
+        |options| drawn(options, bars),
+    ),
     DataEntry {
         name: "cifar-10",
         about: "CIFAR-10, binary version: 60,000 colour images 32×32 (`lab data get cifar-10`)",
         options: super::no_options,
         source: DataSource::Files(|path, _| cifar_10(path)),
     },
-    DataEntry {
-        name: "coins",
-        about: "Independent pixels; entropy known",
-        options: CoinsConfig::fields,
-        source: DataSource::Drawn(|options| drawn(options, coins)),
-    },
+    DataEntry::drawn(
+        "coins",
+        "Independent pixels; entropy known",
+        CoinsConfig::fields,
+        |options| drawn(options, coins),
+    ),
     DataEntry {
         name: "fashion-mnist",
         about: "Fashion-MNIST: 70,000 grey images 28×28 of clothes (`lab data get fashion-mnist`)",
@@ -66,48 +78,48 @@ pub(super) const DATA: &[DataEntry] = &[
         options: FolderConfig::fields,
         source: DataSource::Files(|path, options| folder(path, &config(options)?)),
     },
-    DataEntry {
-        name: "gaussians-25",
-        about: "25 Gaussians on a grid in the plane (Lin et al. 2018); entropy known",
-        options: PlanarConfig::fields,
-        source: DataSource::Drawn(|options| drawn(options, gaussians_25)),
-    },
-    DataEntry {
-        name: "gaussians-8",
-        about: "8 Gaussians on a circle in the plane (Metz et al. 2017); entropy known",
-        options: PlanarConfig::fields,
-        source: DataSource::Drawn(|options| drawn(options, gaussians_8)),
-    },
-    DataEntry {
-        name: "glyphs",
-        about: "Handwritten digits and letters from pen strokes: grey, 28×28, labelled, any number",
-        options: GlyphsConfig::fields,
-        source: DataSource::Drawn(|options| drawn(options, glyphs)),
-    },
+    DataEntry::drawn(
+        "gaussians-25",
+        "25 Gaussians on a grid in the plane (Lin et al. 2018); entropy known",
+        PlanarConfig::fields,
+        |options| drawn(options, gaussians_25),
+    ),
+    DataEntry::drawn(
+        "gaussians-8",
+        "8 Gaussians on a circle in the plane (Metz et al. 2017); entropy known",
+        PlanarConfig::fields,
+        |options| drawn(options, gaussians_8),
+    ),
+    DataEntry::drawn(
+        "glyphs",
+        "Handwritten digits and letters from pen strokes: grey, 28×28, labelled, any number",
+        GlyphsConfig::fields,
+        |options| drawn(options, glyphs),
+    ),
     DataEntry {
         name: "mnist",
         about: "MNIST: 70,000 grey images 28×28 of digits (`lab data get mnist`)",
         options: super::no_options,
         source: DataSource::Files(|path, _| mnist(path)),
     },
-    DataEntry {
-        name: "parity",
-        about: "Coins, but the last of each row makes it even; entropy known",
-        options: GridConfig::fields,
-        source: DataSource::Drawn(|options| drawn(options, parity)),
-    },
-    DataEntry {
-        name: "stripes",
-        about: "White rows or columns, never both (MacKay 2003); entropy known",
-        options: GridConfig::fields,
-        source: DataSource::Drawn(|options| drawn(options, stripes)),
-    },
-    DataEntry {
-        name: "two-moons",
-        about: "Two half circles in the plane (scikit-learn's make_moons)",
-        options: PlanarConfig::fields,
-        source: DataSource::Drawn(|options| drawn(options, two_moons)),
-    },
+    DataEntry::drawn(
+        "parity",
+        "Coins, but the last of each row makes it even; entropy known",
+        GridConfig::fields,
+        |options| drawn(options, parity),
+    ),
+    DataEntry::drawn(
+        "stripes",
+        "White rows or columns, never both (MacKay 2003); entropy known",
+        GridConfig::fields,
+        |options| drawn(options, stripes),
+    ),
+    DataEntry::drawn(
+        "two-moons",
+        "Two half circles in the plane (scikit-learn's make_moons)",
+        PlanarConfig::fields,
+        |options| drawn(options, two_moons),
+    ),
 ];
 
 fn drawn<C: DeserializeOwned>(

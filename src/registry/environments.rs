@@ -144,6 +144,14 @@ fn limited_alone() -> Vec<Field> {
     vec![limit]
 }
 
+/// Options that stand behind an id of Gymnasium's, where the environment of that id is another one with them.
+pub fn options_of_id(id: &str) -> Vec<(&'static str, Value)> {
+    match id.eq_ignore_ascii_case("CliffWalkingSlippery-v1") {
+        true => vec![("slippery", Value::from(true))],
+        false => Vec::new(),
+    }
+}
+
 /// The environments of lab. Limits are Gymnasium's where it has one.
 pub(super) const ENVS: &[EnvEntry] = &[
     EnvEntry {
@@ -201,7 +209,7 @@ pub(super) const ENVS: &[EnvEntry] = &[
     },
     EnvEntry {
         name: "cliff-walking",
-        ids: &["CliffWalking-v1"],
+        ids: &["CliffWalking-v1", "CliffWalkingSlippery-v1"],
         about: "CliffWalking-v1 of Gymnasium: along the cliff, not into it (4×12)",
         options: limited::<CliffWalking>,
         source: Source::Mdp(|options| known(options, |c: CliffWalking| Ok(c)), 1_000),

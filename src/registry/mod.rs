@@ -16,7 +16,7 @@ pub use all::{algorithm, algorithms, data_set, data_sets, env, envs, subjects};
 pub(crate) use bad_option::BadOption;
 pub use data::{DataEntry, DataSource, Loaded};
 pub use data_name::DataName;
-pub use environments::{EnvEntry, Source, TIME_LIMIT};
+pub use environments::{EnvEntry, Source, TIME_LIMIT, options_of_id};
 pub use job::{DataJob, Job, Subject};
 pub use presets::{PRESETS, Preset};
 

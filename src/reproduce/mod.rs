@@ -15,6 +15,7 @@ use candle_core::Device;
 use serde::Serialize;
 use std::path::Path;
 use std::time::Instant;
+use train::pulse;
 
 /// Every target of `lab reproduce`.
 pub const TARGETS: &[Target] =
@@ -69,6 +70,13 @@ impl Setting {
     #[cfg(test)]
     fn quick() -> Self {
         Self { seed: 1, size: Size::Quick, data: String::new(), device: Device::Cpu }
+    }
+
+    /// So many seeds from the first one on, each told as it begins.
+    fn seeds(&self, n: u64) -> impl Iterator<Item = u64> + use<> {
+        let first = self.seed;
+        (first..first + n)
+            .inspect(move |seed| pulse::tell("seed", (seed - first + 1) as usize, n as usize))
     }
 
     /// `full`, or `quick` where little is sampled.

@@ -104,15 +104,28 @@ impl Config {
         if self.all.get("patience").is_some_and(|patience| *patience == 0) {
             return Err(self.wrong("patience", "must be at least 1").into());
         }
-        let Some(named) = self.all.get(kind.key()).and_then(Value::as_str) else {
+        let Some(named) = self.all.get(kind.key()).and_then(Value::as_str).map(str::to_owned)
+        else {
             let known: Vec<_> =
                 registry::subjects(kind).into_iter().map(|(name, _)| name).collect();
             let sentence = format!("--{} is missing: give one of {}", kind.key(), known.join(", "));
             return Err(Usage(sentence).into());
         };
+        let named = named.as_str();
         let (named, fields) = match kind {
             Subject::Env => {
                 let entry = registry::env(named)?;
+                for (option, value) in registry::options_of_id(named) {
+                    let args = self.all.entry(kind.args_key());
+                    let args = args.or_insert_with(|| Value::Object(Options::new()));
+                    if let Value::Object(args) = args
+                        && !args.contains_key(option)
+                    {
+                        args.insert(option.to_owned(), value);
+                        let source = self.source(kind.key()).clone();
+                        self.sources.insert(format!("{}.{option}", kind.args_key()), source);
+                    }
+                }
                 (entry.name.to_owned(), (entry.options)())
             }
             Subject::Data => {
@@ -134,12 +147,18 @@ impl Config {
         if let Some(key) = given.keys().find(|key| !known(key)) {
             let why = match fields.is_empty() {
                 true => format!("{subject} has no options"),
-                false => Usage::unknown(
-                    &format!("option of {subject}"),
-                    key,
-                    fields.iter().map(|field| field.name),
-                )
-                .to_string(),
+                false => {
+                    let names = || fields.iter().map(|field| field.name);
+                    let unknown = Usage::unknown(&format!("option of {subject}"), key, names());
+                    let unknown = unknown.to_string();
+                    // Where one name is near, the others are not told with it.
+                    match unknown.ends_with('?') {
+                        true => {
+                            format!("{unknown} It has {}", names().collect::<Vec<_>>().join(", "))
+                        }
+                        false => unknown,
+                    }
+                }
             };
             return Err(self.wrong(&key_of(key), &why).into());
         }
@@ -192,7 +211,28 @@ impl Config {
         };
         let name = key.split_once('.').map_or(key, |(_, key)| key);
         let value = value.unwrap_or(&Value::Null);
-        Usage(format!("{}: {why}", self.source(key).described(name, value)))
+        let with = self.typed_beside(key, why);
+        Usage(format!("{}{with}: {why}", self.source(key).described(name, value)))
+    }
+
+    /// Flags that were typed and that a sentence about the value of `key`, which was not, names.
+    fn typed_beside(&self, key: &str, why: &str) -> String {
+        if matches!(self.source(key), Source::Flag(_)) {
+            return String::new();
+        }
+        let word = |c: char| c.is_alphanumeric() || c == '-';
+        let named = |name: &str| {
+            let long = format!("--{}", params::flag(name));
+            why.split(|c| !word(c)).any(|word| word == long)
+        };
+        let typed = self.sources.iter().filter(|(other, _)| *other != key && named(other));
+        let typed: Vec<_> = typed
+            .filter_map(|(_, source)| match source {
+                Source::Flag(typed) => Some(typed.as_str()),
+                _ => None,
+            })
+            .collect();
+        if typed.is_empty() { String::new() } else { format!(" with {}", typed.join(" and ")) }
     }
 
     /// `error` in the words of whoever wrote the values that it is about.
@@ -207,8 +247,14 @@ impl Config {
                 keys.filter(|key| self.sources.contains_key(key) && !FRAME.contains(&key.as_str()));
             return match keys.next() {
                 Some(key) => self.wrong(&key, bad.expected()).into(),
-                None => error,
+                None if self.typed_beside(bad.name(), bad.expected()).is_empty() => error,
+                None => self.wrong(bad.name(), bad.expected()).into(),
             };
+        }
+        if let Some(Usage(why)) = error.downcast_ref()
+            && let Some(why) = why.strip_prefix("--env: ")
+        {
+            return self.wrong(Subject::Env.key(), why).into();
         }
         let Some(BadOption { options, why }) = error.downcast_ref() else { return error };
         let message = |(key, value): &(String, Value)| {
@@ -228,6 +274,45 @@ impl Config {
     /// The name of the environment or of the data set.
     pub(crate) fn subject(&self) -> &str {
         bare(self.named())
+    }
+
+    /// The environment or the data set in a title: with what differs from its defaults and those of `algorithm`,
+    /// as far as there is room.
+    pub(crate) fn titled(&self, algorithm: &Algorithm) -> String {
+        const ROOM: usize = 48;
+        let kind = algorithm.subject();
+        let args = self.args(kind);
+        let options =
+            registry::subjects(kind).into_iter().find(|(name, _)| *name == self.subject());
+        let options = options.map_or_else(Vec::new, |(_, options)| options());
+        let own = options.iter().map(|field| (field, args.get(field.name)));
+        let gamma = fields(algorithm).into_iter().find(|field| field.name == "gamma");
+        let gamma = gamma.iter().map(|field| (field, self.all.get(field.name)));
+        let differing = own.chain(gamma).filter_map(|(field, value)| {
+            let value = value.filter(|value| **value != field.default && !value.is_null())?;
+            let (name, text) = (field.name.replace('_', " "), plain(value));
+            Some(match (field.name, value) {
+                ("map", _) => "own map".to_owned(),
+                ("gamma", _) => format!("γ {text}"),
+                (_, Value::Bool(true)) => name,
+                (_, Value::Bool(false)) => format!("not {name}"),
+                _ => format!("{name} {text}"),
+            })
+        });
+        let mut told = String::new();
+        for one in differing {
+            if told.chars().count() + one.chars().count() > ROOM {
+                told += ", …";
+                break;
+            }
+            told += if told.is_empty() { " (" } else { ", " };
+            told += &one;
+        }
+        match told.strip_prefix(", ") {
+            Some(rest) => format!("{} ({rest})", self.subject()),
+            None if told.is_empty() => self.subject().to_owned(),
+            None => format!("{}{told})", self.subject()),
+        }
     }
 
     /// The name with the path of its files, as in `mnist:PATH`.

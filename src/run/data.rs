@@ -1,6 +1,6 @@
 //! The data of a run: read when it begins, and found again when it goes on or is scored.
 use super::config::Config;
-use crate::registry::{DataName, Loaded, Subject};
+use crate::registry::{DataName, DataSource, Loaded, Subject};
 use crate::usage::Usage;
 use anyhow::{Context, Result, anyhow, bail};
 use generative::data::{Dataset, Record};
@@ -21,6 +21,15 @@ struct Remembered {
 /// The data that a new run learns from.
 pub(crate) fn first(config: &Config) -> Result<Loaded> {
     DataName::parse(config.named())?.load(&config.args(Subject::Data))
+}
+
+/// Whether a run needs no files: it learns in an environment, or from synthetic data.
+pub(crate) fn needs_no_files(config: &Config) -> Result<bool> {
+    if config.all.contains_key(Subject::Env.key()) {
+        return Ok(true);
+    }
+    let data = DataName::parse(config.named())?;
+    Ok(matches!(data.entry.source, DataSource::Drawn(_)))
 }
 
 /// Loads the data of an existing run from the path in `moved`, else from where they were found last.

@@ -109,7 +109,8 @@ impl Figures<'_> {
         let path = self.dir;
         // A run too short for a row of metrics has no curve.
         if std::fs::metadata(path.join("metrics.jsonl")).is_ok_and(|file| file.len() > 0) {
-            let panels = plot::panels(&[path.to_owned()], &[])?;
+            let mut panels = plot::panels(&[path.to_owned()], &[])?;
+            panels.iter_mut().for_each(|panel| panel.x_label = self.algorithm.unit.to_owned());
             plot::draw(&panels, &path.join("curves.svg"))?;
             plot::draw(&panels, &path.join("curves.png"))?;
         }
@@ -139,7 +140,7 @@ impl Figures<'_> {
     /// Draws reconstructions, samples and latent vectors of a model, and its snapshots along the run.
     fn draw_model(&self, observed: &ObservedModel) {
         let (path, model) = (self.dir, observed.learner());
-        let title = format!("{} on {}", self.algorithm.name, self.config.subject());
+        let title = format!("{} on {}", self.algorithm.name, self.config.titled(self.algorithm));
         self.drawing("reconstructions and samples", || {
             let grids = model.image_grids()?;
             if model.autoregressive().is_some() && grids.iter().all(|grid| grid.name != "samples") {
@@ -181,7 +182,8 @@ impl Figures<'_> {
     fn draw_table(&self, agent: &ObservedAgent, (mdp, table): &KnownValues<'_>, report: &Report) {
         let (name, unit) = (self.algorithm.name, self.algorithm.unit);
         let title = |what| {
-            format!("{name} on {}: {what} after {} {unit}", self.config.subject(), report.steps)
+            let subject = self.config.titled(self.algorithm);
+            format!("{name} on {subject}: {what} after {} {unit}", report.steps)
         };
         let exact = agent.observer().exact().filter(|exact| differs(table, exact));
         let title_of = |step| format!("{name} after {step} {unit}");

@@ -9,7 +9,9 @@ use anyhow::{Context, Result};
 use candle_core::Device;
 use envs::Mdp;
 use std::sync::{Arc, Mutex, PoisonError};
-use train::{Evaluation, Interrupted, Learner, Plan, Report, Row, Run, RunOutcome, Sink, fit};
+use train::{
+    Evaluation, Interrupted, Learner, Plan, Report, Row, Run, RunOutcome, Sink, fit, pulse,
+};
 
 /// Trains a learner: every row of metrics, and the report.
 ///
@@ -17,7 +19,7 @@ use train::{Evaluation, Interrupted, Learner, Plan, Report, Row, Run, RunOutcome
 /// [`Interrupted`]; errors of the learner.
 pub(crate) fn train(learner: &mut dyn Learner, plan: &Plan) -> Result<(Vec<Row>, Report)> {
     let rows = Recorder::default();
-    let sinks: Vec<Box<dyn Sink>> = vec![Box::new(rows.clone())];
+    let sinks: Vec<Box<dyn Sink>> = vec![Box::new(rows.clone()), Box::new(Ticks(0))];
     let report = fit(learner, plan, &mut Run { sinks, ..Run::default() })?;
     match report.outcome {
         RunOutcome::Interrupted => Err(Interrupted.into()),
@@ -28,6 +30,24 @@ pub(crate) fn train(learner: &mut dyn Learner, plan: &Plan) -> Result<(Vec<Row>,
 /// A plan of `steps`, with a row every `log_every` and an evaluation every `eval_every`, 0 for none.
 pub(crate) fn plan(steps: u64, [log_every, eval_every]: [u64; 2]) -> Plan {
     Plan { steps, log_every, eval_every, save_every: 0, target: None, patience: None }
+}
+
+/// Tells whoever waits how far training is of so many steps.
+struct Ticks(u64);
+
+impl Sink for Ticks {
+    fn begin(&mut self, _: u64, steps: u64, rows: u64) -> Result<u64> {
+        self.0 = steps;
+        Ok(rows)
+    }
+
+    fn row(&mut self, _: &Row) -> Result<()> {
+        Ok(())
+    }
+
+    fn tick(&mut self, step: u64) {
+        pulse::tell("training", step as usize, self.0 as usize);
+    }
 }
 
 /// The rows so far.

@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use params::{Field, Parameters as _, canonical, flag, plain};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::Path;
 use train::Plan;
 
@@ -44,6 +45,14 @@ impl Source {
 /// so many transitions, where lab counts updates.
 pub(super) const TARGET_UPDATE_INTERVAL: &str = "target_update_interval";
 
+/// How much policy and critic share was a value of `network` once, which runs of that time still hold.
+const SHARING: &str = "sharing";
+
+fn shares(fields: &[Field], key: &str, value: &Value) -> bool {
+    let known = fields.iter().any(|field| field.name == SHARING);
+    known && key == "network" && (value == "shared" || value == "separate")
+}
+
 /// Options, each with the place it comes from. Options of an environment or a data set go by `env_args.NAME`.
 #[derive(Debug, Default)]
 pub(crate) struct Layer {
@@ -82,9 +91,17 @@ impl Layer {
         for (name, text) in typed {
             let key = name.replace('-', "_");
             let message = format!("--{name} {}", shortened(&text));
+            if let Some(why) = instead(&fields, &key) {
+                return Err(Usage(format!("{message}: {why}")).into());
+            }
             let names = fields.iter().chain(&converted).map(|field| field.name);
             if let Some(key) = canonical(&key, names) {
-                layer.options.insert(key.to_owned(), Value::from(text));
+                let text = Value::from(text);
+                if shares(&fields, key, &text) {
+                    let why = format!("{message}: this is now --{SHARING} {}", plain(&text));
+                    return Err(Usage(why).into());
+                }
+                layer.options.insert(key.to_owned(), text);
                 layer.sources.insert(key.to_owned(), Source::Flag(message));
             } else if key == subject.key() {
                 layer.options.insert(key.clone(), Value::from(text));
@@ -103,6 +120,7 @@ impl Layer {
                 args.insert(key.clone(), self::text(&key, text)?);
             }
         }
+        layer.check_target()?;
         if !args.is_empty() {
             layer.options.insert(subject.args_key().to_owned(), Value::Object(args));
         }
@@ -112,9 +130,13 @@ impl Layer {
     /// A TOML file, or a run's `run.json`.
     pub(super) fn read(path: &Path, algorithm: &Algorithm) -> Result<Self> {
         let name = path.display().to_string();
-        let text = train::read_text(path).with_context(|| format!("--config {name}"))?;
+        let text = match is_stdin(path) {
+            true => read_stdin().with_context(|| format!("--config {name}"))?,
+            false => train::read_text(path).with_context(|| format!("--config {name}"))?,
+        };
         let wrong = |error: &dyn std::fmt::Display| Usage(format!("--config {name}: {error}"));
-        let options = if path.extension().is_some_and(|extension| extension == "json") {
+        let json = path.extension().is_some_and(|extension| extension == "json");
+        let options = if json || is_stdin(path) && text.trim_start().starts_with('{') {
             let run: Options = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
             match run.get("config") {
                 Some(Value::Object(config)) => config.clone(),
@@ -148,8 +170,20 @@ impl Layer {
         let mut layer = Self::default();
         for (key, value) in options {
             let wrong = |why: &str| Usage(format!("{}: {why}", from.described(&key, &value)));
+            if shares(&fields, &key, &value) && *from != Source::Run {
+                return Err(wrong(&format!("this is now {SHARING} = {value}")).into());
+            }
+            let renamed = if shares(&fields, &key, &value) { SHARING } else { &key };
             let names = fields.iter().chain(&converted).map(|field| field.name);
-            if let Some(name) = canonical(&key, names) {
+            if let Some(name) = canonical(renamed, names) {
+                if let Some(other) = layer.sources.get(name) {
+                    let other = match other {
+                        Source::File { key: Some(alias), .. } => alias,
+                        _ => name,
+                    };
+                    let why = format!("{other} is the same setting; give one of them");
+                    return Err(wrong(&why).into());
+                }
                 let source = match from {
                     Source::File { name: file, .. } if key != name => {
                         Source::File { name: file.clone(), key: Some(key) }
@@ -177,9 +211,7 @@ impl Layer {
                     return Err(wrong(&format!("this is {}", algorithm.name)).into());
                 }
             } else {
-                let frame = ["algorithm", kind.key(), kind.args_key()];
-                let known = fields.iter().map(|field| field.name).chain(frame);
-                let unknown = Usage::unknown("key", &key, known);
+                let unknown = unknown(&key, &fields, algorithm);
                 return Err(match from {
                     Source::File { name, .. } => Usage(format!("--config {name}: {unknown}")),
                     Source::Preset(name) => Usage(format!("preset {name}: {unknown}")),
@@ -188,7 +220,24 @@ impl Layer {
                 .into());
             }
         }
+        layer.check_target()?;
         Ok(layer)
+    }
+
+    /// Refuses both intervals between copies into the target network at once.
+    fn check_target(&self) -> Result<()> {
+        let value = |key: &str| Some((self.sources.get(key)?, self.options.get(key)?));
+        if let (Some((ours, every)), Some((theirs, interval))) =
+            (value("target_every"), value(TARGET_UPDATE_INTERVAL))
+        {
+            let (ours, theirs) = (
+                ours.described("target_every", every),
+                theirs.described(TARGET_UPDATE_INTERVAL, interval),
+            );
+            let sentence = format!("{ours} and {theirs} are the same setting; give one of them");
+            return Err(Usage(sentence).into());
+        }
+        Ok(())
     }
 
     /// Lays another layer over this one.
@@ -207,6 +256,49 @@ impl Layer {
     pub(super) fn subject(&self, kind: Subject) -> Option<&str> {
         self.options.get(kind.key())?.as_str()
     }
+}
+
+/// Why another library's parameter `key` is none of these, if it is one that people type.
+fn instead(fields: &[Field], key: &str) -> Option<&'static str> {
+    let names: Vec<_> = fields.iter().map(|field| field.name).collect();
+    params::elsewhere(&names).find(|(name, _)| *name == key).map(|(_, why)| why)
+}
+
+/// A sentence about a key that no parameter of `algorithm` has, with the one that was meant.
+fn unknown(key: &str, fields: &[Field], algorithm: &Algorithm) -> Usage {
+    let (subject, plain) = (algorithm.subject(), key.replace('-', "_"));
+    let frame = ["algorithm", subject.key(), subject.args_key()];
+    let known = || fields.iter().map(|field| field.name).chain(frame);
+    if let Some(why) = instead(fields, &plain) {
+        return Usage(format!("unknown key `{key}`: {why}"));
+    }
+    if canonical(&plain, known()).is_some() {
+        return Usage(format!("unknown key `{key}`; did you mean `{plain}`?"));
+    }
+    let is_option = |(_, options): &(&str, crate::registry::Fields)| {
+        options().iter().any(|option| option.name == plain)
+    };
+    if crate::registry::subjects(subject).iter().any(is_option) {
+        let table = subject.args_key();
+        let what = subject.what();
+        return Usage(format!(
+            "`{key}` is an option of the {what}: write `{plain} = …` under [{table}]"
+        ));
+    }
+    Usage::unknown("key", key, known())
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-") || path == Path::new("/dev/stdin")
+}
+
+/// Standard input to its end, no longer than a file may be.
+fn read_stdin() -> Result<String> {
+    let mut text = String::new();
+    let input = std::io::stdin().lock();
+    input.take(train::LONGEST_TEXT + 1).read_to_string(&mut text).context("standard input")?;
+    anyhow::ensure!(text.len() as u64 <= train::LONGEST_TEXT, "standard input is too long");
+    Ok(text.trim_start_matches('\u{feff}').to_owned())
 }
 
 /// Parameters that stand for one of `fields` in another unit.

@@ -56,6 +56,13 @@ impl Lab {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Standard error of a command that is wrong usage.
+    fn refused(&self, args: &str) -> String {
+        let output = self.run(args);
+        assert_eq!(output.status.code(), Some(2), "{args}: {}", stderr(&output));
+        stderr(&output)
+    }
+
     /// Starts `LONG` in `out` and waits for its first checkpoint.
     fn begun(&self, out: &str) -> Child {
         let child = self.command(&format!("{LONG} --quiet --out {out}")).spawn().unwrap();

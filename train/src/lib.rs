@@ -40,7 +40,7 @@ pub use measure::{Measure, POSITIVE};
 pub use memory::{Memory, available_memory};
 pub use observed::{Due, Observation, Observe, Observed};
 pub use params::{
-    BadValue, Parameters, Text, above, choices, name, parameters as hyper_parameters,
+    BadValue, Parameters, Text, above, choices, name, parameters as hyper_parameters, whole,
 };
 pub use plan::{Plan, Run};
 pub use pulse::Interrupted;

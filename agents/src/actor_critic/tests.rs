@@ -17,7 +17,7 @@ fn small() -> ActorCriticConfig {
     ActorCriticConfig {
         n_envs,
         rollout,
-        hidden,
+        hidden: crate::Hidden::Each(hidden),
         eval_episodes,
         test_episodes,
         ..ActorCriticConfig::default()
@@ -197,7 +197,7 @@ fn same_bits_and_resumes() {
         weighed: Weighed::All,
         estimator: Estimator::NStep,
         n_step: 2,
-        network: Sharing::Shared,
+        sharing: Sharing::Shared,
         optimizer: OptimizerName::Adam,
         entropy_coef: 0.01,
         lr_end: 0.0,

@@ -17,7 +17,7 @@ fn small() -> DqnConfig {
     let (lr_end, lr_steps) = (0.0, 1_000);
     DqnConfig {
         warmup,
-        hidden,
+        hidden: Hidden::Each(hidden),
         batch,
         replay,
         eval_episodes,
@@ -83,7 +83,8 @@ fn targets_come_from_the_target_network() {
         (0..40).for_each(|_| _ = agent.step(&mut log).unwrap());
         if other_target {
             let other = Params::new(7, &Device::Cpu);
-            q_network(&other, agent.envs.spec(), agent.config.hidden).unwrap();
+            let DqnConfig { network, hidden, .. } = &agent.config;
+            q_network(&other, agent.envs.spec(), *network, hidden).unwrap();
             agent.target.params.copy_from(&other).unwrap();
         }
         agent.update(&mut log).unwrap();

@@ -22,8 +22,11 @@ macro_rules! policy_parameters {
                 log_std: f64 = 0.0, in -20.0..=20.0;
                 /// Initialisation of weights: orthogonal or fan-in
                 init: $crate::Start = $crate::Start::Orthogonal;
-                /// Units in each hidden layer
-                hidden: usize = 64, in 1..=1 << 14;
+                /// Network: mlp (dense layers), conv (MinAtar's), nature (Atari's), or auto, by the observation
+                network: $crate::NetworkName = $crate::NetworkName::Auto;
+                /// Units in the hidden layers: 256,256 for two of them, 64, for one, none for a linear network; a
+                /// number alone is that of each usual layer, two in mlp and one in conv and nature
+                hidden: $crate::Hidden = $crate::Hidden::Each(64);
                 /// Episodes of an evaluation during training
                 eval_episodes: usize = 20, in 1..=1_000_000;
                 /// Episodes of the evaluation at the end
@@ -33,8 +36,9 @@ macro_rules! policy_parameters {
 
         impl $name {
             fn shape(&self) -> $crate::on_policy::nets::Shape {
-                let Self { hidden, init: start, log_std, .. } = *self;
-                $crate::on_policy::nets::Shape { hidden, start, log_std }
+                let Self { network, init: start, log_std, .. } = *self;
+                let hidden = self.hidden.clone();
+                $crate::on_policy::nets::Shape { network, hidden, start, log_std }
             }
 
             fn scaling(&self) -> $crate::on_policy::scaling::Scaling {
@@ -76,7 +80,7 @@ macro_rules! actor_parameters {
                 /// Environments stepped together
                 n_envs: usize = 8, in 1..=1 << 14;
                 /// Networks of policy and critic: separate, or shared up to the last layer
-                network: $crate::Sharing = $crate::Sharing::Separate;
+                sharing: $crate::Sharing = $crate::Sharing::Separate;
             }
         }
 
@@ -88,7 +92,7 @@ macro_rules! actor_parameters {
             }
 
             fn setup(&self, critic: $crate::Critic) -> $crate::on_policy::trainer::Setup {
-                let Self { n_envs, rollout, network: sharing, .. } = *self;
+                let Self { n_envs, rollout, sharing, .. } = *self;
                 let Self { value_coef, entropy_coef, lr, lr_end, lr_steps, .. } = *self;
                 let Self { optimizer, optimizer_eps, max_grad_norm, .. } = *self;
                 $crate::on_policy::trainer::Setup {

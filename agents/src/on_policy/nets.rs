@@ -1,9 +1,13 @@
 //! Policy and critic networks of policy-gradient learners.
+use crate::Hidden;
+use crate::net::{Body, Net, NetworkName, dense};
 use crate::on_policy::heads::{ActionDistribution, Head};
-use candle_core::{Module, Result, Tensor, bail};
+use anyhow::{Context as _, Result};
+use candle_core::{Module, Tensor};
 use envs::Spec;
-use nn::{Activation, Conv2d, Conv2dConfig, Flatten, Frozen, Layer, Linear, Params, Sequential};
+use nn::{Activation, Layer, Params, Sequential};
 use serde::{Deserialize, Serialize};
+use std::rc::Rc;
 
 /// Layers that policy and critic share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,16 +30,30 @@ pub enum Start {
     FanIn,
 }
 
-/// Size and initialisation of networks.
-#[derive(Debug, Clone, Copy)]
+/// Form and initialisation of networks.
+#[derive(Debug, Clone)]
 pub struct Shape {
-    /// Units in each hidden layer.
-    pub hidden: usize,
+    /// Kind of network.
+    pub network: NetworkName,
+    /// Units of its hidden layers.
+    pub hidden: Hidden,
     /// Initialisation of weights.
     pub start: Start,
     /// log σ at first, where actions are vectors.
     pub log_std: f64,
 }
+
+/// A part of a learner that is a network of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// `policy` or `critic`. Both may lie in one store, where names of parameters begin with it.
+    pub name: &'static str,
+    /// Length of a row of outputs: A logits or D means of a policy; of a critic 1, or A for Q.
+    pub outputs: usize,
+}
+
+/// Makes the networks of a learner: from observations `[B, …]` to `[B, outputs]`.
+pub(crate) type MakeNet<'a> = &'a dyn Fn(Params, &Spec, Part) -> Result<Net>;
 
 /// Gain of the policy's last layer: at first every action is about as probable as every other.
 const POLICY_GAIN: f64 = 0.01;
@@ -44,64 +62,72 @@ const POLICY_GAIN: f64 = 0.01;
 const CRITIC_GAIN: f64 = 1.0;
 
 /// A policy's outputs, `[B, A]` logits or `[B, D]` means, and a critic's values `[B, outputs]`.
-pub struct ActorCriticNet<N> {
-    trunk: N,
-    policy: N,
-    critic: N,
+pub struct ActorCriticNet {
+    trunk: Rc<dyn Module>,
+    policy: Rc<dyn Module>,
+    critic: Rc<dyn Module>,
     /// Head of the policy.
     pub head: Head,
 }
 
-impl ActorCriticNet<Sequential> {
-    /// New networks in `params`; the critic has one output, or one for every action.
+impl ActorCriticNet {
+    /// New networks in `params`, and the same without gradients; the critic has one output, or one for
+    /// every action.
     ///
     /// # Errors
-    /// If the observation's shape has no network.
+    /// If there is no such network for the observation's shape.
     pub fn new(
         params: &Params,
         spec: &Spec,
         sharing: Sharing,
-        shape: Shape,
+        shape: &Shape,
         outputs: usize,
-    ) -> Result<Self> {
-        let (trunk, policy, critic) = match sharing {
-            Sharing::Separate => (
-                Vec::new(),
-                body(params, "policy", spec, shape)?,
-                body(params, "critic", spec, shape)?,
-            ),
-            Sharing::Shared => (body(params, "shared", spec, shape)?, Vec::new(), Vec::new()),
-        };
-        let last = |mut layers: Vec<Layer>, name, outputs, gain| {
-            layers.push(dense(params, name, [shape.hidden, outputs], shape.start.linear(gain))?);
-            Ok::<_, candle_core::Error>(Sequential::new(layers))
-        };
+    ) -> Result<[Self; 2]> {
         let head = Head::new(params, spec, shape.log_std)?;
-        Ok(Self {
-            trunk: Sequential::new(trunk),
-            policy: last(policy, "policy.out", head.outputs(), POLICY_GAIN)?,
-            critic: last(critic, "critic.out", outputs, CRITIC_GAIN)?,
-            head,
-        })
-    }
-
-    /// The networks without gradients: see [`Sequential::frozen`].
-    pub fn frozen(&self) -> ActorCriticNet<Frozen> {
-        ActorCriticNet {
-            trunk: self.trunk.frozen(),
-            policy: self.policy.frozen(),
-            critic: self.critic.frozen(),
-            head: self.head.frozen(),
+        let (policy, critic) = (Part::policy(&head), Part::critic(outputs));
+        let net = |layers| Net::new(params.clone(), Sequential::new(layers));
+        match sharing {
+            Sharing::Separate => {
+                let (policy, critic) =
+                    (shape.layers(params, spec, policy)?, shape.layers(params, spec, critic)?);
+                Ok(Self::pair(&net(Vec::new()), &net(policy), &net(critic), head))
+            }
+            Sharing::Shared => {
+                let (trunk, features) = shape.body().layers(params, "shared.", spec)?;
+                let last = |part| Ok::<_, anyhow::Error>(vec![shape.last(params, features, part)?]);
+                Ok(Self::pair(&net(trunk), &net(last(policy)?), &net(last(critic)?), head))
+            }
         }
     }
-}
 
-impl<N: Module> ActorCriticNet<N> {
+    /// Networks that `make` makes, each on its own, and the same without gradients.
+    pub(crate) fn made(
+        params: &Params,
+        spec: &Spec,
+        make: MakeNet,
+        (log_std, outputs): (f64, usize),
+    ) -> Result<[Self; 2]> {
+        let head = Head::new(params, spec, log_std)?;
+        let policy = Part::policy(&head).made(params, spec, make)?;
+        let critic = Part::critic(outputs).made(params, spec, make)?;
+        let trunk = Net::new(params.clone(), Sequential::new(Vec::new()));
+        Ok(Self::pair(&trunk, &policy, &critic, head))
+    }
+
+    fn pair(trunk: &Net, policy: &Net, critic: &Net, head: Head) -> [Self; 2] {
+        let of = |part: fn(&Net) -> &Rc<dyn Module>, head| {
+            let [trunk, policy, critic] = [trunk, policy, critic].map(|net| Rc::clone(part(net)));
+            Self { trunk, policy, critic, head }
+        };
+        let frozen = head.frozen();
+        [of(|net| &net.online, head), of(|net| &net.frozen, frozen)]
+    }
+
     /// π(·|s) and values `[B, outputs]` for observations `[B, …]`.
     ///
     /// # Errors
     /// Errors of the layers.
-    pub fn forward(&self, obs: &Tensor) -> Result<(ActionDistribution, Tensor)> {
+    pub fn forward(&self, obs: &Tensor) -> candle_core::Result<(ActionDistribution, Tensor)> {
         let features = self.trunk.forward(obs)?;
         let policy = self.head.policy(&self.policy.forward(&features)?)?;
         Ok((policy, self.critic.forward(&features)?))
@@ -111,92 +137,75 @@ impl<N: Module> ActorCriticNet<N> {
     ///
     /// # Errors
     /// Errors of the layers.
-    pub fn outputs(&self, obs: &Tensor) -> Result<Tensor> {
+    pub fn outputs(&self, obs: &Tensor) -> candle_core::Result<Tensor> {
         self.policy.forward(&self.trunk.forward(obs)?)
     }
 }
 
-/// A policy's network alone, observations `[B, …]` to `[B, A]` logits or `[B, D]` means, and how
-/// actions follow from them.
-///
-/// # Errors
-/// If the observation's shape has no network.
-pub fn policy_network(params: &Params, spec: &Spec, shape: Shape) -> Result<(Sequential, Head)> {
-    let mut layers = body(params, "policy", spec, shape)?;
-    let head = Head::new(params, spec, shape.log_std)?;
-    let sizes = [shape.hidden, head.outputs()];
-    layers.push(dense(params, "policy.out", sizes, shape.start.linear(POLICY_GAIN))?);
-    Ok((Sequential::new(layers), head))
-}
+impl Part {
+    /// The policy, whose outputs `head` reads.
+    pub(crate) fn policy(head: &Head) -> Self {
+        Self { name: "policy", outputs: head.outputs() }
+    }
 
-/// A critic's network alone: observations `[B, …]` to values `[B, 1]`.
-///
-/// # Errors
-/// If the observation's shape has no network.
-pub fn critic_network(params: &Params, spec: &Spec, shape: Shape) -> Result<Sequential> {
-    let mut layers = body(params, "critic", spec, shape)?;
-    let linear = shape.start.linear(CRITIC_GAIN);
-    layers.push(dense(params, "critic.out", [shape.hidden, 1], linear)?);
-    Ok(Sequential::new(layers))
-}
+    /// A critic with so many outputs.
+    pub(crate) fn critic(outputs: usize) -> Self {
+        Self { name: "critic", outputs }
+    }
 
-/// The layers up to the last one, chosen by the observation's shape:
-///
-/// - `[features]`: two layers of `hidden` units, tanh.
-/// - `[channels, height, width]`: MinAtar's, 16 filters of 3×3 and one layer of `hidden` units, ReLU.
-fn body(params: &Params, name: &str, spec: &Spec, shape: Shape) -> Result<Vec<Layer>> {
-    let Shape { hidden, start, .. } = shape;
-    let layer = |layer: &str, inputs, activation| {
-        let form = Form { activation, ..start.linear(std::f64::consts::SQRT_2) };
-        dense(params, &format!("{name}.{layer}"), [inputs, hidden], form)
-    };
-    match spec.obs_shape[..] {
-        [features] => Ok(vec![
-            layer("hidden1", features, Activation::Tanh)?, // [B, hidden]
-            layer("hidden2", hidden, Activation::Tanh)?,   // [B, hidden]
-        ]),
-        [inputs, height, width] if height >= 3 && width >= 3 => {
-            let filters = Conv2dConfig::new(inputs, 16, 3);
-            let (conv, relu) = (format!("{name}.conv"), Activation::Relu);
-            let conv = match start {
-                Start::Orthogonal => {
-                    Conv2d::orthogonal(params, &conv, filters, relu, std::f64::consts::SQRT_2)?
-                }
-                Start::FanIn => Conv2d::new(params, &conv, filters, relu)?,
-            };
-            let features = 16 * (height - 2) * (width - 2);
-            // [B, 16, H-2, W-2], [B, features], [B, hidden]
-            Ok(vec![conv.into(), Flatten.into(), layer("hidden", features, relu)?])
-        }
-        _ => bail!(
-            "observations of shape {:?}: expected [features], or [channels, height, width] of at \
-             least 3×3",
-            spec.obs_shape
-        ),
+    /// The network that `make` makes for this part.
+    pub(crate) fn made(self, params: &Params, spec: &Spec, make: MakeNet) -> Result<Net> {
+        let net = make(params.clone(), spec, self)?;
+        net.check(spec, self.outputs)
+            .with_context(|| format!("the network of the {}", self.name))?;
+        Ok(net)
     }
 }
 
-/// Activation and initialisation of a fully connected layer.
-struct Form {
-    activation: Activation,
-    /// Gain of an orthogonal initialisation; `None` for any other.
-    gain: Option<f64>,
+impl Shape {
+    /// The layers before the last one: tanh in an `mlp`.
+    pub(crate) fn body(&self) -> Body {
+        let Self { network, hidden, start, .. } = self;
+        let gain = start.gain(std::f64::consts::SQRT_2);
+        Body { network: *network, hidden: hidden.clone(), activation: Activation::Tanh, gain }
+    }
+
+    /// Widths of the layers that dense ones read, as memory counts them: none of a network that `made` makes.
+    pub(crate) fn widths(&self, spec: &Spec, made: Option<MakeNet>) -> Result<Vec<usize>> {
+        match made {
+            Some(_) => Ok(vec![spec.obs_len()]),
+            None => Ok(self.body().widths(spec)?),
+        }
+    }
+
+    /// A network for `part` alone.
+    ///
+    /// # Errors
+    /// If there is no such network for the observation's shape.
+    pub(crate) fn net(&self, params: Params, spec: &Spec, part: Part) -> Result<Net> {
+        let layers = self.layers(&params, spec, part)?;
+        Ok(Net::new(params, Sequential::new(layers)))
+    }
+
+    fn layers(&self, params: &Params, spec: &Spec, part: Part) -> Result<Vec<Layer>> {
+        let (mut layers, features) =
+            self.body().layers(params, &format!("{}.", part.name), spec)?;
+        layers.push(self.last(params, features, part)?);
+        Ok(layers)
+    }
+
+    fn last(&self, params: &Params, features: usize, part: Part) -> Result<Layer> {
+        let gain = if part.name == "policy" { POLICY_GAIN } else { CRITIC_GAIN };
+        let (name, sizes) = (format!("{}.out", part.name), [features, part.outputs]);
+        dense(params, &name, sizes, Activation::Linear, self.start.gain(gain))
+    }
 }
 
 impl Start {
-    fn linear(self, gain: f64) -> Form {
-        let gain = (self == Self::Orthogonal).then_some(gain);
-        Form { activation: Activation::Linear, gain }
+    /// The gain of an orthogonal layer; another initialisation has none.
+    fn gain(self, gain: f64) -> Option<f64> {
+        (self == Self::Orthogonal).then_some(gain)
     }
-}
-
-fn dense(params: &Params, name: &str, sizes: [usize; 2], form: Form) -> Result<Layer> {
-    let Form { activation, gain } = form;
-    let layer = match gain {
-        Some(gain) => Linear::orthogonal(params, name, sizes, activation, gain)?,
-        None => Linear::new(params, name, sizes[0], sizes[1], activation)?,
-    };
-    Ok(layer.into())
 }
 
 #[cfg(test)]
@@ -207,20 +216,21 @@ mod tests {
 
     #[test]
     fn shapes_and_parameters_are_as_stated() {
-        let shape = Shape { hidden: 8, start: Start::Orthogonal, log_std: -1.0 };
+        let (network, hidden) = (NetworkName::Auto, Hidden::Each(8));
+        let shape = Shape { network, hidden, start: Start::Orthogonal, log_std: -1.0 };
         let specs =
             [CartPole::default().spec(), Breakout::default().spec(), Pendulum::default().spec()];
         for (spec, outputs_of_policy) in specs.iter().zip([2, 3, 1]) {
             for (sharing, outputs) in [(Sharing::Separate, 1), (Sharing::Shared, 3)] {
                 let params = Params::new(1, &Device::Cpu);
-                let net = ActorCriticNet::new(&params, spec, sharing, shape, outputs).unwrap();
+                let [net, frozen] =
+                    ActorCriticNet::new(&params, spec, sharing, &shape, outputs).unwrap();
                 let dims: Vec<_> = [5].iter().chain(&spec.obs_shape).copied().collect();
                 let obs = Tensor::ones(dims, candle_core::DType::F32, &Device::Cpu).unwrap();
                 let (policy, values) = net.forward(&obs).unwrap();
                 let logits = net.outputs(&obs).unwrap();
                 assert_eq!(logits.dims(), [5, outputs_of_policy]);
                 assert_eq!(values.dims(), [5, outputs]);
-                let frozen = net.frozen();
                 let bits = |t: &Tensor| t.to_vec2::<f32>().unwrap();
                 assert_eq!(bits(&frozen.outputs(&obs).unwrap()), bits(&logits));
                 let (frozen_policy, frozen_values) = frozen.forward(&obs).unwrap();

@@ -2,14 +2,14 @@
 //! L = L_π + c_v·L_v − c_e·mean H(π(·|s)).
 use super::collector::Collector;
 use super::heads::ActionDistribution;
-use super::nets::{ActorCriticNet, Shape, Sharing};
+use super::nets::{ActorCriticNet, MakeNet, Shape, Sharing};
 use super::scaling::Scaling;
 use crate::actions::{ActionBatch, Mode, discrete_actions};
 use crate::tabular::{Model, Table, one_hot_batches};
 use crate::{MakeEnv, memory};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use nn::{Frozen, Optimizer, OptimizerConfig, Params, Sequential};
+use nn::{Optimizer, OptimizerConfig, Params};
 use serde::{Deserialize, Serialize};
 use train::{BadValue, Checkpoint, Linear, Log, MODEL, Rng};
 
@@ -49,8 +49,9 @@ pub enum Critic {
 /// Networks, optimiser and collector of an actor-critic learner. `B` is T·N.
 pub(crate) struct OnPolicyTrainer {
     pub(crate) params: Params,
-    pub(crate) net: ActorCriticNet<Sequential>,
-    pub(crate) frozen: ActorCriticNet<Frozen>,
+    pub(crate) net: ActorCriticNet,
+    /// The networks without gradients.
+    pub(crate) frozen: ActorCriticNet,
     pub(crate) collector: Collector,
     setup: Setup,
     optimizer: Optimizer,
@@ -59,10 +60,16 @@ pub(crate) struct OnPolicyTrainer {
 }
 
 impl OnPolicyTrainer {
-    /// At the start of the first episodes, untrained.
-    pub(crate) fn new(make: MakeEnv, setup: Setup, seed: u64, device: &Device) -> Result<Self> {
-        let sizes = [setup.n_envs, setup.shape.hidden];
-        memory::steps(&make().spec(), setup.rollout, sizes).check()?;
+    /// At the start of the first episodes, untrained; with networks that `network` makes, if it is given.
+    pub(crate) fn new(
+        make: MakeEnv,
+        setup: Setup,
+        (seed, device): (u64, &Device),
+        network: Option<MakeNet>,
+    ) -> Result<Self> {
+        let spec = make().spec();
+        let widths = setup.shape.widths(&spec, network)?;
+        memory::steps(&spec, setup.rollout, setup.n_envs, &widths).check()?;
         let lengths = [setup.n_envs, setup.rollout];
         let collector = Collector::of_steps(make, lengths, setup.scaling, (seed, device))?;
         let spec = collector.spec();
@@ -75,15 +82,19 @@ impl OnPolicyTrainer {
                 BadValue::new("critic", "q", fits)
             })?,
         };
-        let net = ActorCriticNet::new(&params, spec, setup.sharing, setup.shape, outputs)?;
+        let log_std = setup.shape.log_std;
+        let [net, frozen] = match network {
+            Some(make) => ActorCriticNet::made(&params, spec, make, (log_std, outputs))?,
+            None => ActorCriticNet::new(&params, spec, setup.sharing, &setup.shape, outputs)?,
+        };
         Ok(Self {
             optimizer: Optimizer::new(&params, setup.optimizer)?,
-            frozen: net.frozen(),
             transitions: 0,
             collector,
             setup,
             params,
             net,
+            frozen,
         })
     }
 

@@ -12,6 +12,48 @@ fn catch(config: PpoConfig) -> Result<Ppo> {
     Ppo::new(Box::new(|| Box::new(Catch::default())), config, 1, &Device::Cpu)
 }
 
+#[test]
+fn networks_of_candle_nn_are_seeded_learned_and_resumed() {
+    let network = |params: Params, spec: &Spec, part: Part| {
+        let vb = params.var_builder().pp(part.name);
+        let model = candle_nn::seq()
+            .add(candle_nn::linear(spec.obs_len(), 16, vb.pp("in"))?)
+            .add(candle_nn::Activation::Silu)
+            .add(candle_nn::linear(16, part.outputs, vb.pp("out"))?);
+        Ok(Net::of_module(params, model))
+    };
+    let cartpole = |network: MakeNet| {
+        let make: MakeEnv = Box::new(|| Box::new(CartPole::default()));
+        Ppo::with_network(make, small(), 1, &Device::Cpu, network)
+    };
+    let learner = || -> Result<Box<dyn Learner>> { Ok(Box::new(cartpole(&network)?)) };
+    same_seed_same_bits(&learner, 300).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    resume_changes_nothing(&learner, 151, 300, dir.path()).unwrap();
+
+    let mut agent = cartpole(&network).unwrap();
+    let names: Vec<_> = agent.trainer.params.named().into_iter().map(|(name, _)| name).collect();
+    let parts = ["in.bias", "in.weight", "out.bias", "out.weight"];
+    let expected = ["critic", "policy"].map(|part| parts.map(|name| format!("{part}.{name}")));
+    assert_eq!(names, expected.concat());
+    let bits = |agent: &Ppo| {
+        let all = agent.trainer.params.named().into_iter();
+        all.map(|(_, var)| var.flatten_all().unwrap().to_vec1::<f32>().unwrap()).collect::<Vec<_>>()
+    };
+    let before = bits(&agent);
+    (0..16).for_each(|_| _ = agent.step(&mut Log::default()).unwrap());
+    assert!(bits(&agent).iter().zip(&before).all(|(after, before)| after != before));
+
+    let wide = |params, spec: &Spec, part: Part| {
+        network(params, spec, Part { outputs: part.outputs + 1, ..part })
+    };
+    let error = format!("{:#}", cartpole(&wide).err().unwrap());
+    assert_eq!(
+        error,
+        "the network of the policy: the network maps an observation [1, 4] to [1, 3]; expected [1, 2]"
+    );
+}
+
 fn small() -> PpoConfig {
     let (rollout, n_envs, batch, epochs, hidden) = (16, 3, 12, 2, 16);
     let (eval_episodes, test_episodes) = (3, 3);
@@ -20,7 +62,7 @@ fn small() -> PpoConfig {
         n_envs,
         batch,
         epochs,
-        hidden,
+        hidden: crate::Hidden::Each(hidden),
         eval_episodes,
         test_episodes,
         ..PpoConfig::default()
@@ -213,7 +255,7 @@ fn same_bits_and_resumes() {
         &|| Box::new(|| Box::new(Pendulum::default())),
     ];
     let other = || PpoConfig {
-        network: Sharing::Shared,
+        sharing: Sharing::Shared,
         init: Start::FanIn,
         value_loss: ValueLoss::Mse,
         advantages: Weights::Raw,

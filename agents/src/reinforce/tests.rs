@@ -19,7 +19,7 @@ fn small() -> ReinforceConfig {
     ReinforceConfig {
         episodes,
         n_envs,
-        hidden,
+        hidden: crate::Hidden::Each(hidden),
         eval_episodes,
         test_episodes,
         value_epochs,

@@ -1,15 +1,17 @@
 //! A model of points: the data, what is drawn, and what the discriminator says.
 use super::axis::Axis;
 use super::canvas::{Drawing, Drawn, save};
-use super::chart::{PALETTE, chart};
+use super::chart::{INK, PALETTE, TEXT, chart};
 use anyhow::{Result, bail};
 use generative::plane::{LEVELS, Plane};
 use plotters::coord::Shift;
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::path::Path;
 
 const SIZE: (u32, u32) = (1240, 1240);
 const DOT: u32 = 3;
+const LEGEND: u32 = 80;
 
 const DATA: RGBColor = RGBColor(150, 150, 150);
 
@@ -29,6 +31,24 @@ struct Figure<'a> {
     plane: &'a Plane,
 }
 
+impl Figure<'_> {
+    /// What is grey, what is blue, and what the lines are.
+    fn draw_legend<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
+        let style = ("sans-serif", TEXT).into_font().color(&INK);
+        let style = style.pos(Pos::new(HPos::Left, VPos::Center));
+        let middle = LEGEND as i32 / 2;
+        for (at, label, colour) in [(120, "data", DATA), (320, "samples", PALETTE[0])] {
+            area.draw(&Circle::new((at, middle), 9, colour.filled()))?;
+            area.draw(&Text::new(label, (at + 24, middle), style.clone()))?;
+        }
+        let line = vec![(580, middle), (660, middle)];
+        area.draw(&PathElement::new(line, PALETTE[1].stroke_width(4)))?;
+        let label = "discriminator: 0.1, 0.3, 0.5 (bold), 0.7, 0.9";
+        area.draw(&Text::new(label, (680, middle), style))?;
+        Ok(())
+    }
+}
+
 impl Drawing for Figure<'_> {
     fn size(&self) -> (u32, u32) {
         SIZE
@@ -39,7 +59,9 @@ impl Drawing for Figure<'_> {
         let Plane { data, samples, field } = self.plane;
         let axis = |which: usize| Axis::linear([field.from[which], field.to[which]].into_iter());
         let (x, y) = (axis(0), axis(1));
-        let mut chart = chart(root, self.title, [&x, &y], [""; 2])?;
+        let (legend, root) = root.split_vertically(LEGEND);
+        self.draw_legend(&legend)?;
+        let mut chart = chart(&root, self.title, [&x, &y], ["x₁", "x₂"])?;
         let within = |at: &&[f32; 2]| {
             (0..2).all(|axis| (field.from[axis]..=field.to[axis]).contains(&f64::from(at[axis])))
         };
@@ -81,7 +103,9 @@ mod tests {
         plane("eight", &shown, &path).unwrap();
         let svg = std::fs::read_to_string(&path).unwrap();
         // What lies beyond is left out.
-        assert_eq!(svg.matches("<circle").count(), 3);
+        // Those of the legend are two more.
+        assert_eq!(svg.matches("<circle").count(), 3 + 2);
+        assert!(svg.contains("samples") && svg.contains("discriminator"));
         assert!(svg.contains("eight"));
         // A line from below to above for each level, in eight pieces.
         assert_eq!(svg.matches("<polyline").count() - grid_lines(&shown), 8 * LEVELS.len());

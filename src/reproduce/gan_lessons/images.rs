@@ -160,7 +160,9 @@ pub(super) fn beside_vae(setting: &Setting) -> Result<Findings> {
     });
     let panel = |(begins, what): (&str, &str)| Panel {
         title: what.to_owned(),
-        x: Scale::Names(seeds(setting).map(|seed| format!("seed {seed}")).collect()),
+        x: Scale::Names(
+            (setting.seed..).take(SEEDS as usize).map(|seed| format!("seed {seed}")).collect(),
+        ),
         curves: (0..2)
             .map(|model| Curve {
                 label: found[model].0.to_owned(),

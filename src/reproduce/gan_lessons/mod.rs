@@ -45,7 +45,7 @@ pub(super) const TARGET: Target = Target {
 const SEEDS: u64 = 3;
 
 fn seeds(setting: &Setting) -> impl Iterator<Item = u64> + use<> {
-    setting.seed..setting.seed + SEEDS
+    setting.seeds(SEEDS)
 }
 
 fn mean(values: &[f64]) -> f64 {

@@ -18,7 +18,7 @@ use anyhow::{Context as _, Result};
 use candle_core::{Device, Tensor};
 use envs::{GridConfig, GridWorld, Layout, Mdp, MdpEnv};
 use std::sync::Arc;
-use train::{Interrupted, Measure, Plan, Run, RunOutcome, fit};
+use train::{Interrupted, Measure, Plan, Run, RunOutcome, fit, pulse};
 
 /// Factor by which the policy's learning rate is lower than the critic's.
 const SLOWER: f64 = 1e8;
@@ -55,8 +55,7 @@ pub(super) fn run(setting: &Setting) -> Result<Findings> {
         (Critic::Advantage, "V(s)", setting.pick(0.003, 0.01), setting.pick(0.03, 0.25)),
     ];
     for (critic, name, lr, most) in kinds {
-        let seeds = setting.seed..setting.seed + SEEDS;
-        let runs = seeds.map(|seed| watch(&mdp, (critic, lr), seed, setting));
+        let runs = setting.seeds(SEEDS).map(|seed| watch(&mdp, (critic, lr), seed, setting));
         let runs = runs.collect::<Result<Vec<_>>>()?;
         lines.push(claim_of(name, &runs, most));
         let rows = (0..runs[0].errors.len()).map(|i| {
@@ -114,6 +113,7 @@ fn watch(
         patience: None,
     };
     for moment in 0..=EVALUATIONS {
+        pulse::tell("training", moment as usize, EVALUATIONS as usize);
         if moment > 0 {
             let report = fit(&mut agent, &plan, &mut Run::default())?;
             if report.outcome == RunOutcome::Interrupted {

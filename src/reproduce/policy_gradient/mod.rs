@@ -71,7 +71,7 @@ fn agent(
 ) -> Result<Reinforce> {
     let mdp = Arc::clone(mdp);
     let make: MakeEnv = Box::new(move || Box::new(MdpEnv::new(Arc::clone(&mdp), time_limit)));
-    let config = ReinforceConfig { gamma: 1.0, hidden: 8, init: Start::FanIn, ..config };
+    let config = ReinforceConfig { gamma: 1.0, hidden: 8.into(), init: Start::FanIn, ..config };
     Reinforce::new(make, config, seed, &Device::Cpu)
 }
 

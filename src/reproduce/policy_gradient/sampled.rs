@@ -18,8 +18,8 @@ impl Sampled {
         baseline: &dyn Fn(&[f32], usize) -> f32,
     ) -> Result<Self> {
         let mut all = Vec::with_capacity(n);
-        for _ in 0..n {
-            pulse::check()?;
+        for done in 0..n {
+            pulse::progress("estimating gradients", done, n)?;
             all.push(gradient(agent, baseline)?);
         }
         Ok(Self(all))

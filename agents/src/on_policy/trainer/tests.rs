@@ -1,6 +1,6 @@
 //! Observations that networks see, and rollouts that they learn from.
 use super::*;
-use crate::{OptimizerName, Start};
+use crate::{Hidden, NetworkName, OptimizerName, Start};
 use envs::VecEnv;
 use envs::{CartPole, End, ObsNorm, Pendulum, RewardNorm};
 use train::{Scope, stream};
@@ -18,7 +18,12 @@ fn setup() -> Setup {
         rollout: 300,
         critic: Critic::Advantage,
         sharing: Sharing::Separate,
-        shape: Shape { hidden: 8, start: Start::FanIn, log_std: 0.5 },
+        shape: Shape {
+            network: NetworkName::Auto,
+            hidden: Hidden::Each(8),
+            start: Start::FanIn,
+            log_std: 0.5,
+        },
         scaling,
         optimizer: OptimizerName::Adam.on_policy(1e-3, 1e-5, 0.5),
         lr: 1e-3,
@@ -35,7 +40,8 @@ fn pendulum() -> Box<dyn envs::Env> {
 
 /// Both copies of a pendulum, `steps` steps on.
 fn played(steps: usize) -> OnPolicyTrainer {
-    let mut trainer = OnPolicyTrainer::new(Box::new(pendulum), setup(), 1, &Device::Cpu).unwrap();
+    let mut trainer =
+        OnPolicyTrainer::new(Box::new(pendulum), setup(), (1, &Device::Cpu), None).unwrap();
     (0..steps).for_each(|_| assert!(!trainer.step(&mut Log::default()).unwrap()));
     trainer
 }
@@ -148,7 +154,7 @@ fn the_step_is_on_the_whole_loss() {
         let schedule = Setup { lr: 1.0, lr_end: 0.0, lr_steps: 16, optimizer, ..setup() };
         let setup = Setup { entropy_coef, value_coef: 0.25, ..schedule };
         let make: MakeEnv = Box::new(|| Box::new(CartPole::default()));
-        let mut trainer = OnPolicyTrainer::new(make, setup, 1, &Device::Cpu).unwrap();
+        let mut trainer = OnPolicyTrainer::new(make, setup, (1, &Device::Cpu), None).unwrap();
         (0..4).for_each(|_| _ = trainer.step(&mut Log::default()).unwrap());
         let (policy, critic) = trainer.net.forward(&trainer.collector.obs().unwrap()).unwrap();
         let actions = trainer.collector.actions().unwrap();
@@ -174,7 +180,9 @@ fn the_step_is_on_the_whole_loss() {
 #[test]
 fn a_critic_of_actions_needs_them_numbered() {
     let setup = Setup { critic: Critic::Q, ..setup() };
-    let error =
-        OnPolicyTrainer::new(Box::new(pendulum), setup, 1, &Device::Cpu).err().unwrap().to_string();
+    let error = OnPolicyTrainer::new(Box::new(pendulum), setup, (1, &Device::Cpu), None)
+        .err()
+        .unwrap()
+        .to_string();
     assert!(error.starts_with("--critic q: has one output for each action"), "{error}");
 }

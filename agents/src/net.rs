@@ -1,7 +1,7 @@
 //! Networks of agents.
 use crate::Hidden;
-use anyhow::Result;
-use candle_core::{DType, Module, Tensor, bail};
+use anyhow::{Result, bail};
+use candle_core::{DType, Module, Tensor};
 use envs::Spec;
 use nn::{Activation, Conv2d, Conv2dConfig, Flatten, Layer, Linear, Params, Sequential};
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ impl Net {
     }
 
     /// Refuses a network that does not map one observation of `spec` to `outputs` numbers, `[1, outputs]`.
-    pub(crate) fn check(&self, spec: &Spec, outputs: usize) -> candle_core::Result<()> {
+    pub(crate) fn check(&self, spec: &Spec, outputs: usize) -> Result<()> {
         let obs = Tensor::zeros(spec.batch_shape(1), DType::F32, self.params.device())?;
         let found = self.frozen.forward(&obs)?;
         if found.dims() != [1, outputs] {

@@ -55,7 +55,7 @@ fn complaints(file: &str, line: &str) -> Vec<String> {
             Some(folder) => Path::new(file).starts_with(folder),
             None => file == *place,
         };
-        if lower.contains(word) && !except.iter().any(|place| excepted(place)) {
+        if lower.contains(word) && !except.iter().any(excepted) {
             found.push(format!("`{word}`: {better}"));
         }
     }

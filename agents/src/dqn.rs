@@ -265,7 +265,7 @@ impl Learner for Dqn {
                 log.scalar("train/return", episode.ret);
                 log.scalar("train/length", f64::from(episode.len));
             }
-        });
+        })?;
         let before = self.seen;
         self.seen += self.envs.n() as u64;
         if self.replay.len() >= self.config.warmup {

@@ -133,7 +133,7 @@ impl Collector {
                 }
                 let obs = &scaled[row * obs_len..][..obs_len];
                 rollout.push(&scaler.transition(transition, copy, obs), copy);
-            });
+            })?;
         }
         Ok(rows)
     }

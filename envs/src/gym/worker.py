@@ -1,0 +1,514 @@
+"""Environments of Gymnasium in a process of their own, driven by frames on standard input and output.
+
+The head of gym.rs describes the frames. This file needs gymnasium and numpy alone.
+"""
+import base64
+import faulthandler
+import importlib
+import json
+import os
+import pickle
+import signal
+import struct
+import sys
+import threading
+import time
+import traceback
+
+# Ctrl-C is for the parent, which saves first and then closes the pipe.
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+# Environments print: their output goes to standard error, and the pipes are ours alone.
+replies = os.fdopen(os.dup(1), "wb", buffering=0)
+requests = os.fdopen(os.dup(0), "rb", buffering=1 << 16)
+nothing = os.open(os.devnull, os.O_RDONLY)
+os.dup2(nothing, 0)
+os.dup2(2, 1)
+sys.stdout = sys.stderr
+faulthandler.enable()
+
+INIT, RUN, SAVE, LOAD, DRAW = range(5)
+# The most actions that a product of choices may have.
+MOST_ACTIONS = 4096
+
+
+def die_with_parent(parent):
+    """Ends the process when its parent is gone, also in the middle of a long step."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+class Refused(Exception):
+    """A sentence for the user; it needs no traceback."""
+
+
+def last_lines(error):
+    """The innermost frames of a traceback, without those of this file, and the error itself."""
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [frame for frame in frames if frame.filename != __file__]
+    lines = traceback.format_list(theirs[-2:]) + traceback.format_exception_only(type(error), error)
+    return "".join(lines).rstrip()
+
+
+def one_line(error):
+    text = str(error).strip().split("\n")[0]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+class calling:
+    """Names what was called in the error that comes out of it."""
+
+    def __init__(self, what):
+        self.what = what
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, _kind, error, _trace):
+        if isinstance(error, Exception) and not isinstance(error, Refused):
+            raise Refused(f"{self.what} raised {one_line(error)}\n{last_lines(error)}")
+
+
+# Observations: `width` numbers each, written into a row of an array.
+
+
+def is_image(space):
+    return space.dtype == np.uint8 and len(space.shape) in (2, 3)
+
+
+def channels_first(shape):
+    """Whether an image is [channels, height, width] already: its first axis is shorter than its last."""
+    return len(shape) == 3 and shape[0] < shape[2]
+
+
+def image_shape(shape):
+    if len(shape) == 2:
+        return [1, *shape]
+    return list(shape) if channels_first(shape) else [shape[2], shape[0], shape[1]]
+
+
+def checked(obs, shape, what):
+    obs = np.asarray(obs)
+    if obs.shape != shape:
+        raise Refused(f"{what}: the shape {shape} of its space is expected, it has {obs.shape}")
+    return obs
+
+
+def one_hot(n, start, what):
+    def write(obs, row):
+        row[:] = 0
+        index = int(obs) - start
+        if not 0 <= index < n:
+            raise Refused(f"{what}: a number from {start} to {start + n - 1} is expected, it is {obs}")
+        row[index] = 1
+
+    return write
+
+
+def flat(space, what="observation"):
+    """The number of numbers in an observation of `space`, their kind, and how they are written.
+
+    In the order of gymnasium.spaces.flatten: a Discrete is one-hot, a MultiDiscrete one-hot by each of its numbers,
+    the parts of a Dict and of a Tuple follow each other as the space lists them.
+    """
+    if isinstance(space, spaces.Box):
+        shape, size = space.shape, int(np.prod(space.shape))
+        kind = "byte" if space.dtype == np.uint8 else "float"
+
+        def write(obs, row):
+            if type(obs) is not np.ndarray or obs.shape != shape:
+                obs = checked(obs, shape, what)
+            row[:] = obs.ravel()
+
+        return size, kind, write
+    if isinstance(space, spaces.Discrete):
+        n, start = int(space.n), int(space.start)
+        return n, "bit", one_hot(n, start, what)
+    if isinstance(space, spaces.MultiBinary):
+        size = int(np.prod(space.shape))
+
+        def write(obs, row):
+            row[:] = checked(obs, space.shape, what).ravel() != 0
+
+        return size, "bit", write
+    if isinstance(space, spaces.MultiDiscrete):
+        sizes = [int(n) for n in space.nvec.ravel()]
+        starts = [int(n) for n in getattr(space, "start", np.zeros_like(space.nvec)).ravel()]
+        parts = [one_hot(n, start, what) for n, start in zip(sizes, starts)]
+
+        def write(obs, row):
+            begin = 0
+            for n, part, number in zip(sizes, parts, checked(obs, space.shape, what).ravel()):
+                part(number, row[begin : begin + n])
+                begin += n
+
+        return sum(sizes), "bit", write
+    if isinstance(space, (spaces.Dict, spaces.Tuple)):
+        keyed = isinstance(space, spaces.Dict)
+        keys = list(space.spaces) if keyed else list(range(len(space.spaces)))
+        parts = [(key, *flat(space[key], f"{what}[{key!r}]")) for key in keys]
+
+        def write(obs, row):
+            if (not isinstance(obs, dict) if keyed else len(obs) != len(keys)):
+                raise Refused(f"{what}: {type(space).__name__} of {keys} is expected, it is {type(obs).__name__}")
+            begin = 0
+            for key, size, _, part in parts:
+                if keyed and key not in obs:
+                    raise Refused(f"{what}: the key {key!r} of its space is missing")
+                part(obs[key], row[begin : begin + size])
+                begin += size
+
+        kinds = {kind for _, _, kind, _ in parts}
+        kind = "float" if "float" in kinds else "byte" if "byte" in kinds else "bit"
+        return sum(size for _, size, _, _ in parts), kind, write
+    raise Refused(
+        f"{what}s of the space {type(space).__name__} can't be given to a network: Box, Discrete, MultiDiscrete, "
+        f"MultiBinary, and Dict and Tuple of these can"
+    )
+
+
+class Observations:
+    """How an observation becomes a row."""
+
+    def __init__(self, space):
+        self.size, self.kind, self.write = flat(space)
+        self.shape = [self.size]
+        if isinstance(space, spaces.Box) and is_image(space):
+            self.shape = image_shape(space.shape)
+            shape, turned = space.shape, len(space.shape) == 3 and not channels_first(space.shape)
+
+            def write(obs, row):
+                obs = checked(obs, shape, "observation")
+                row[:] = (obs.transpose(2, 0, 1) if turned else obs).reshape(-1)
+
+            self.write = write
+        self.dtype = np.dtype("<f4") if self.kind == "float" else np.dtype("u1")
+
+    def row(self, obs):
+        row = np.empty(self.size, self.dtype)
+        self.write(obs, row)
+        return row
+
+
+class Actions:
+    """How the actions of a frame become those of the environment."""
+
+    def __init__(self, env):
+        space = env.action_space
+        self.low = self.high = self.names = None
+        self.table = None
+        if isinstance(space, spaces.Discrete):
+            self.table = [int(space.start) + i for i in range(int(space.n))]
+            self.names = [str(action) for action in self.table]
+            meanings = getattr(env.unwrapped, "get_action_meanings", None)
+            if meanings is not None:
+                told = [str(name) for name in meanings()]
+                self.names = told if len(told) == len(self.names) else self.names
+        elif isinstance(space, (spaces.MultiDiscrete, spaces.MultiBinary)):
+            binary = isinstance(space, spaces.MultiBinary)
+            sizes = [2] * int(np.prod(space.shape)) if binary else [int(n) for n in space.nvec.ravel()]
+            count = 1
+            for size in sizes:
+                count *= size
+            if count > MOST_ACTIONS:
+                raise Refused(
+                    f"the actions are a {type(space).__name__} of {count} combinations: "
+                    f"{MOST_ACTIONS} at most can be numbered"
+                )
+            start = 0 if binary else getattr(space, "start", 0)
+            choices = [np.unravel_index(i, sizes) for i in range(count)]
+            choices = [np.array(choice).reshape(space.shape) + start for choice in choices]
+            self.table = [choice.astype(space.dtype) for choice in choices]
+            self.names = ["-".join(str(int(x)) for x in choice.ravel()) for choice in choices]
+        elif isinstance(space, spaces.Box):
+            self.low = np.asarray(space.low, np.float32).ravel()
+            self.high = np.asarray(space.high, np.float32).ravel()
+            if not (np.isfinite(self.low).all() and np.isfinite(self.high).all()):
+                raise Refused("the actions are a Box without bounds: finite ones are needed")
+            if not len(self.low) or not (self.low < self.high).all():
+                raise Refused(f"the actions are {space}: bounds that leave a choice are needed")
+        else:
+            raise Refused(
+                f"actions of the space {type(space).__name__} can't be chosen: Discrete, Box, and MultiDiscrete and "
+                f"MultiBinary of at most {MOST_ACTIONS} combinations can"
+            )
+        self.space = space
+
+    def read(self, data, n):
+        if self.table is not None:
+            table = self.table
+            numbers = np.frombuffer(data, "<u4", n).tolist()
+            # An environment may keep or change the array that it is given.
+            return [table[i] if type(table[i]) is int else table[i].copy() for i in numbers]
+        rows = np.frombuffer(data, "<f4", n * len(self.low)).reshape(n, -1)
+        rows = np.clip(rows, self.low, self.high)
+        if not np.issubdtype(self.space.dtype, np.floating):
+            rows = np.rint(rows)
+        rows = rows.astype(self.space.dtype)
+        return [row.reshape(self.space.shape) for row in rows]
+
+
+class Member:
+    """One environment: its last observation as a row, and whether it stands at the start of a seeded episode."""
+
+    def __init__(self, env):
+        self.env, self.row, self.seed, self.fresh = env, None, None, False
+
+
+class Worker:
+    def __init__(self, settings):
+        self.settings = settings
+        self.id = settings["id"]
+        self.members = {}
+        self.why_not = None
+        with calling("gymnasium.make"):
+            self.spare = self.make()
+        self.obs = Observations(self.spare.observation_space)
+        self.actions = Actions(self.spare)
+
+    def layout(self):
+        spec = self.spare.spec
+        limit = getattr(spec, "max_episode_steps", None)
+        # Under a wrapper that repeats actions the limit counts other steps than ours.
+        limit = None if self.settings["atari"] else limit
+        actions = self.actions
+        return {
+            "obs_shape": self.obs.shape,
+            "element": self.obs.kind,
+            "names": actions.names,
+            "low": None if actions.low is None else actions.low.tolist(),
+            "high": None if actions.high is None else actions.high.tolist(),
+            "time_limit": limit,
+        }
+
+    def make(self, render_mode=None):
+        """A new environment with its wrappers."""
+        arguments = dict(self.settings["arguments"])
+        atari = self.settings["atari"]
+        if self.id.startswith("ALE/"):
+            try:
+                import ale_py
+            except ImportError as error:
+                raise Refused(
+                    f"Atari games need ale-py ({error}): `{sys.executable} -m pip install ale-py` installs it"
+                )
+            gymnasium.register_envs(ale_py)
+        if atari:
+            arguments.setdefault("frameskip", 1)
+        if render_mode is not None:
+            arguments["render_mode"] = render_mode
+        try:
+            env = gymnasium.make(self.id, **arguments)
+        except (gymnasium.error.UnregisteredEnv, gymnasium.error.DependencyNotInstalled) as error:
+            raise Refused(" ".join(str(error).split()))
+        except ModuleNotFoundError as error:
+            if ":" not in self.id or error.name is None or not self.id.split(":")[0].startswith(error.name):
+                raise
+            raise Refused(f"there is no module {error.name} where Python looks for it ({one_line(error)})")
+        if atari:
+            env = gymnasium.wrappers.AtariPreprocessing(env, **atari)
+        if self.settings["stack_size"]:
+            env = gymnasium.wrappers.FrameStackObservation(env, self.settings["stack_size"])
+        if self.settings["clip_reward"]:
+            env = gymnasium.wrappers.TransformReward(env, np.sign)
+        return env
+
+    def member(self, id):
+        if id not in self.members:
+            env, self.spare = self.spare, None
+            if env is None:
+                with calling("gymnasium.make"):
+                    env = self.make()
+            self.members[id] = Member(env)
+        return self.members[id]
+
+    def close(self, id):
+        member = self.members.pop(id, None)
+        if member is not None:
+            with calling("close"):
+                member.env.close()
+
+    def reset(self, member, seed):
+        with calling("reset"):
+            if seed is not None:
+                member.env.action_space.seed(seed)
+            obs = member.env.reset(seed=seed)[0]
+        member.seed, member.fresh = seed, seed is not None
+        return obs
+
+    def run(self, data):
+        closes, resets, steps = struct.unpack_from("<3I", data)
+        at = 12
+        ids = np.frombuffer(data, "<u4", closes + 2 * resets + steps, at).tolist()
+        at += 4 * len(ids)
+        for id in ids[:closes]:
+            self.close(id)
+        reset_ids = ids[closes : closes + resets]
+        seeds = ids[closes + resets : closes + 2 * resets]
+        step_ids = ids[closes + 2 * resets :]
+        rows = np.empty((resets + steps, self.obs.size), self.obs.dtype)
+        rewards = np.empty(steps, "<f4")
+        ends = bytearray(steps)
+        write, members = self.obs.write, self.members
+        for i, id in enumerate(reset_ids):
+            member = self.member(id)
+            obs = self.reset(member, None if seeds[i] == 0xFFFFFFFF else seeds[i])
+            with calling("the observation of reset"):
+                write(obs, rows[i])
+            member.row = rows[i]
+        actions = self.actions.read(memoryview(data)[at:], steps)
+        i = 0
+        try:
+            for id, action, row in zip(step_ids, actions, rows[resets:]):
+                member = members[id]
+                obs, reward, terminated, truncated, _ = member.env.step(action)
+                write(obs, row)
+                rewards[i] = reward
+                if terminated or truncated:
+                    ends[i] = (1 if terminated else 0) | (2 if truncated else 0)
+                member.row = row
+                member.fresh = False
+                i += 1
+        except Refused:
+            raise
+        except Exception as error:
+            raise Refused(f"step raised {one_line(error)}\n{last_lines(error)}")
+        return b"".join((rewards.tobytes(), bytes(ends), rows.tobytes()))
+
+    def save(self, id):
+        """The environment as text, after a letter; or why it has none."""
+        member = self.member(id)
+        if self.why_not is None:
+            layer, names = member.env, []
+            while layer is not None:
+                # Such an environment pickles the arguments that it was made with, and not its state.
+                if isinstance(layer, gymnasium.utils.EzPickle) and not isinstance(layer, gymnasium.Wrapper):
+                    names.append(type(layer).__name__)
+                layer = getattr(layer, "env", None)
+            if names:
+                self.why_not = f"{names[0]} pickles without its state"
+        if self.why_not is None:
+            try:
+                text = base64.b64encode(pickle.dumps((member.env, bytes(member.row))))
+                return b"+" + text
+            except Exception as error:
+                self.why_not = f"it does not pickle: {one_line(error)}"
+        return b"-" + self.why_not.encode()
+
+    def load(self, id, text):
+        env, row = pickle.loads(base64.b64decode(text))
+        row = np.frombuffer(row, self.obs.dtype)
+        if len(row) != self.obs.size:
+            raise Refused("the saved observation has another size")
+        self.close(id)
+        member = Member(env)
+        member.row = row
+        self.members[id] = member
+        return row.tobytes()
+
+    def draw(self, id):
+        """Height, width and pixels, `[height, width, 3]`.
+
+        Environments are made without a render mode, which may cost each step time. One that is to be drawn is made
+        again with it and starts the same episode, as far as nothing has happened in it.
+        """
+        member = self.member(id)
+        if member.env.render_mode is None:
+            modes = member.env.metadata.get("render_modes") or []
+            if "rgb_array" not in modes:
+                raise Refused("it has no render mode rgb_array")
+            if not member.fresh:
+                raise Refused("it is drawn from the start of an episode on")
+            env = self.make("rgb_array")
+            obs = env.reset(seed=member.seed)[0]
+            if not np.array_equal(self.obs.row(obs), member.row):
+                env.close()
+                raise Refused("its episodes do not repeat by their seed")
+            env.action_space.seed(member.seed)
+            member.env.close()
+            member.env = env
+        with calling("render"):
+            image = np.asarray(member.env.render())
+        if image.ndim != 3 or image.shape[2] != 3:
+            raise Refused(f"render gave the shape {image.shape}: height, width and 3 colours are expected")
+        image = np.ascontiguousarray(image, dtype=np.uint8)
+        return struct.pack("<2I", *image.shape[:2]) + image.tobytes()
+
+
+def answer(worker, op, data):
+    if op == RUN:
+        return worker.run(data)
+    id = struct.unpack_from("<I", data)[0]
+    if op == SAVE:
+        return worker.save(id)
+    if op == LOAD:
+        return worker.load(id, bytes(data[4:]))
+    return worker.draw(id)
+
+
+def begin(data):
+    """Imports gymnasium, by which a missing one becomes a sentence."""
+    global gymnasium, np, spaces
+    settings = json.loads(bytes(data))
+    if os.name == "posix":
+        threading.Thread(target=die_with_parent, args=(settings["parent"],), daemon=True).start()
+    try:
+        import numpy as np
+        import gymnasium
+        from gymnasium import spaces
+    except ImportError as error:
+        raise Refused(
+            f"{sys.executable} can't import gymnasium ({error}): `{sys.executable} -m pip install gymnasium` installs "
+            f"it there, --python PATH names another Python"
+        )
+    return Worker(settings)
+
+
+def read(n):
+    data = requests.read(n)
+    if len(data) < n:
+        return None
+    return data
+
+
+def write_all(data):
+    view = memoryview(data)
+    while view:
+        view = view[replies.write(view) :]
+
+
+def main():
+    worker = None
+    while True:
+        head = read(5)
+        if head is None:
+            break
+        length, op = struct.unpack("<IB", head)
+        data = read(length)
+        if data is None:
+            break
+        try:
+            if op == INIT:
+                worker = begin(data)
+                reply = json.dumps(worker.layout()).encode()
+            else:
+                reply = answer(worker, op, data)
+            status = 0
+        except Refused as refused:
+            reply, status = str(refused).encode(), 1
+        except Exception as error:
+            reply, status = f"{one_line(error)}\n{last_lines(error)}".encode(), 1
+        try:
+            write_all(struct.pack("<IB", len(reply), status) + reply)
+        except BrokenPipeError:
+            break
+    if worker is not None:
+        for id in list(worker.members):
+            try:
+                worker.close(id)
+            except Refused:
+                pass
+
+
+main()

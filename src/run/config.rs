@@ -36,7 +36,9 @@ impl Config {
         let subject = flags.subject(kind).or_else(|| file.as_ref()?.subject(kind));
         let subject = subject.map(|name| match kind {
             // An environment may go by Gymnasium's id.
-            Subject::Env => EnvName::parse(name).map_or_else(|_| name.to_owned(), |name| name.full()),
+            Subject::Env => {
+                EnvName::parse(name).map_or_else(|_| name.to_owned(), |name| name.full())
+            }
             Subject::Data => bare(name).to_owned(),
         });
         let preset = named.or_else(|| {

@@ -58,7 +58,7 @@ impl Env for GymEnv {
     }
 
     fn begin_reset(&mut self, rng: &mut dyn RngCore) {
-        if self.pool().is_pending(self.slot) {
+        if self.pool().is_begun(self.slot) {
             return;
         }
         // The first reset seeds the environment's own generator, which goes on from there. Some take 31 bits.

@@ -48,8 +48,19 @@ struct Slot {
     reward: f32,
     terminated: bool,
     truncated: bool,
-    /// Whether a reset or a step waits, or is under way.
-    pending: bool,
+    call: Call,
+}
+
+/// How far the reset or the step of an environment has come.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Call {
+    /// None was announced since the last one was taken.
+    #[default]
+    None,
+    /// It waits to be sent, or is under way.
+    Begun,
+    /// It is over, and waits to be taken.
+    Over,
 }
 
 impl Pool {
@@ -111,17 +122,17 @@ impl Pool {
         self.free.push(slot);
     }
 
-    /// Whether a reset or a step of `slot` waits, or is under way.
-    pub(super) fn is_pending(&self, slot: usize) -> bool {
-        self.slots[slot].pending
+    /// Whether a reset or a step of `slot` was begun that was not [finished](Self::finish).
+    pub(super) fn is_begun(&self, slot: usize) -> bool {
+        self.slots[slot].call != Call::None
     }
 
     /// Has the environment begin an episode with the next frame.
     pub(super) fn begin_reset(&mut self, slot: usize, seed: Option<u32>) {
-        if self.slots[slot].pending {
+        if self.is_begun(slot) {
             return;
         }
-        self.slots[slot].pending = true;
+        self.slots[slot].call = Call::Begun;
         let worker = self.worker_of(slot);
         let queue = &mut self.workers[worker].queue;
         queue.reset.push(slot);
@@ -130,10 +141,10 @@ impl Pool {
 
     /// Has the environment take an action with the next frame.
     pub(super) fn begin_step(&mut self, slot: usize, action: Action<'_>) {
-        if self.slots[slot].pending {
+        if self.is_begun(slot) {
             return;
         }
-        self.slots[slot].pending = true;
+        self.slots[slot].call = Call::Begun;
         let worker = self.worker_of(slot);
         let queue = &mut self.workers[worker].queue;
         queue.step.push(slot);
@@ -145,14 +156,15 @@ impl Pool {
         }
     }
 
-    /// Waits until the reset or step of `slot` is over.
+    /// Waits until the reset or step of `slot` is over, and takes it.
     pub(super) fn finish(&mut self, slot: usize) {
         let worker = self.worker_of(slot);
-        while self.slots[slot].pending && self.failure.is_none() {
+        while self.slots[slot].call == Call::Begun && self.failure.is_none() {
             if let Err(error) = self.flush().and_then(|()| self.settle(worker)) {
                 self.failure = Some(error);
             }
         }
+        self.slots[slot].call = Call::None;
     }
 
     pub(super) fn result(&self, slot: usize) -> (Step, bool) {
@@ -187,13 +199,17 @@ impl Pool {
             return None;
         }
         let drawn = self.ask(slot, Op::Draw, &[]).and_then(|drawn| {
-            rgb(&drawn).ok_or_else(|| EnvError::new(format!("{}: an image without size", self.name)))
+            rgb(&drawn)
+                .ok_or_else(|| EnvError::new(format!("{}: an image without size", self.name)))
         });
-        drawn.map_err(|why| {
-            self.undrawn = true;
-            note(&format!("its observation is shown, since it can't be drawn: {why}"));
-        })
-        .ok()
+        drawn
+            .map_err(|why| {
+                self.undrawn = true;
+                let why = why.to_string();
+                let why = why.lines().next().unwrap_or_default();
+                note(&format!("{why}; its observation is shown instead"));
+            })
+            .ok()
     }
 
     /// Says, once, that resumed environments begin a new episode.
@@ -247,7 +263,7 @@ impl Pool {
         let all = all.chain(step.iter().map(|slot| (slot, "step")));
         for ((slot, from), obs) in all.zip(obs.chunks_exact(obs_len)) {
             self.receive_obs(*slot, obs, from)?;
-            self.slots[*slot].pending = false;
+            self.slots[*slot].call = Call::Over;
         }
         Ok(())
     }
@@ -262,7 +278,8 @@ impl Pool {
         let obs = &mut slots[slot].obs;
         layout.read(bytes, obs);
         if let Some(i) = obs.iter().position(|number| !number.is_finite()) {
-            let told = format!("{name}: {from} returned an observation with {} at place {i}", obs[i]);
+            let told =
+                format!("{name}: {from} returned an observation with {} at place {i}", obs[i]);
             return Err(EnvError::new(told));
         }
         Ok(())

@@ -74,18 +74,22 @@ class calling:
 
 
 def is_image(space):
-    return space.dtype == np.uint8 and len(space.shape) in (2, 3)
+    return space.dtype == np.uint8 and len(space.shape) in (2, 3, 4)
 
 
-def channels_first(shape):
-    """Whether an image is [channels, height, width] already: its first axis is shorter than its last."""
-    return len(shape) == 3 and shape[0] < shape[2]
+def image(shape):
+    """The shape [channels, height, width] of an image, and the order of axes that brings it there, where it is not.
 
-
-def image_shape(shape):
+    Two axes are one channel. Of three the first one is that of the channels where it is shorter than the last, as in
+    a stack of grey images. Four are a stack of images with their channels last.
+    """
     if len(shape) == 2:
-        return [1, *shape]
-    return list(shape) if channels_first(shape) else [shape[2], shape[0], shape[1]]
+        return [1, *shape], None
+    if len(shape) == 4:
+        return [shape[0] * shape[3], shape[1], shape[2]], (0, 3, 1, 2)
+    if shape[0] < shape[2]:
+        return list(shape), None
+    return [shape[2], shape[0], shape[1]], (2, 0, 1)
 
 
 def checked(obs, shape, what):
@@ -175,12 +179,12 @@ class Observations:
         self.size, self.kind, self.write = flat(space)
         self.shape = [self.size]
         if isinstance(space, spaces.Box) and is_image(space):
-            self.shape = image_shape(space.shape)
-            shape, turned = space.shape, len(space.shape) == 3 and not channels_first(space.shape)
+            shape = space.shape
+            self.shape, order = image(shape)
 
             def write(obs, row):
                 obs = checked(obs, shape, "observation")
-                row[:] = (obs.transpose(2, 0, 1) if turned else obs).reshape(-1)
+                row[:] = (obs if order is None else obs.transpose(order)).reshape(-1)
 
             self.write = write
         self.dtype = np.dtype("<f4") if self.kind == "float" else np.dtype("u1")
@@ -241,7 +245,7 @@ class Actions:
             numbers = np.frombuffer(data, "<u4", n).tolist()
             # An environment may keep or change the array that it is given.
             return [table[i] if type(table[i]) is int else table[i].copy() for i in numbers]
-        rows = np.frombuffer(data, "<f4", n * len(self.low)).reshape(n, -1)
+        rows = np.frombuffer(data, "<f4", n * len(self.low)).reshape(n, len(self.low))
         rows = np.clip(rows, self.low, self.high)
         if not np.issubdtype(self.space.dtype, np.floating):
             rows = np.rint(rows)
@@ -298,14 +302,18 @@ class Worker:
             arguments.setdefault("frameskip", 1)
         if render_mode is not None:
             arguments["render_mode"] = render_mode
+        module, _, name = self.id.rpartition(":")
         try:
-            env = gymnasium.make(self.id, **arguments)
+            if module:
+                importlib.import_module(module)
+            env = gymnasium.make(name, **arguments)
         except (gymnasium.error.UnregisteredEnv, gymnasium.error.DependencyNotInstalled) as error:
             raise Refused(" ".join(str(error).split()))
         except ModuleNotFoundError as error:
-            if ":" not in self.id or error.name is None or not self.id.split(":")[0].startswith(error.name):
+            # One that the module imports itself is another matter.
+            if error.name is None or not (module + ".").startswith(error.name + "."):
                 raise
-            raise Refused(f"there is no module {error.name} where Python looks for it ({one_line(error)})")
+            raise Refused(f"there is no module {error.name} where {sys.executable} looks for it")
         if atari:
             env = gymnasium.wrappers.AtariPreprocessing(env, **atari)
         if self.settings["stack_size"]:

@@ -71,7 +71,8 @@ fn a_transition_shows_its_own_final_observation() {
     envs.step(&[0], |transition| {
         assert_eq!(transition.obs, [0.0, drawn]);
         assert_eq!(transition.next_obs, [1.0, drawn]);
-    }).unwrap();
+    })
+    .unwrap();
     assert_eq!(envs.obs(), [1.0, drawn]);
     envs.step(&[0], |transition| {
         assert_eq!(transition.obs, [1.0, drawn]);
@@ -80,7 +81,8 @@ fn a_transition_shows_its_own_final_observation() {
         let mut rendered = [0.0; 2];
         transition.env.observe(&mut rendered);
         assert_eq!(rendered, [2.0, drawn], "the environment has been reset too early");
-    }).unwrap();
+    })
+    .unwrap();
     assert_eq!(envs.obs()[0], 0.0);
     assert_ne!(envs.obs()[1], drawn);
 }
@@ -112,7 +114,8 @@ fn copies_are_independent() {
     // left, stay, right move the paddles from column 2 to 1, 2 and 3.
     envs.step(&[0, 1, 2], |transition| {
         order.push((transition.index, transition.action.discrete()));
-    }).unwrap();
+    })
+    .unwrap();
     assert_eq!(order, [(0, 0), (1, 1), (2, 2)]);
     let paddles = [0, 1, 2].map(|i| envs.obs()[50 * i + 45..][..5].to_vec());
     assert_eq!(paddles[0], [0.0, 1.0, 0.0, 0.0, 0.0]);
@@ -140,7 +143,8 @@ fn only_the_copy_that_ended_is_reset() {
             } else {
                 expected[transition.index] = Some(transition.next_obs.to_vec());
             }
-        }).unwrap();
+        })
+        .unwrap();
         for (obs, expected) in envs.obs().chunks(4).zip(expected) {
             match expected {
                 Some(expected) => assert_eq!(obs, expected),
@@ -160,7 +164,8 @@ fn trace(envs: &mut VecEnv, steps: usize) -> Vec<u32> {
             seen.extend(transition.next_obs.iter().map(|x| x.to_bits()));
             seen.push(transition.reward.to_bits());
             seen.extend(transition.episode.map(|episode| episode.len));
-        }).unwrap();
+        })
+        .unwrap();
         seen.extend(envs.obs().iter().map(|x| x.to_bits()));
     }
     seen
@@ -225,7 +230,8 @@ fn vectors_reach_their_copies() {
     let mut seen = Vec::new();
     envs.step_continuous(&[0.5, -9.0], |transition| {
         seen.push((transition.index, transition.action.continuous().to_vec()));
-    }).unwrap();
+    })
+    .unwrap();
     // As they were given: clipping is the environment's business.
     assert_eq!(seen, [(0, vec![0.5]), (1, vec![-9.0])]);
     for (i, torque) in [0.5, -2.0].into_iter().enumerate() {

@@ -172,8 +172,11 @@ impl Config {
         own.all.insert(kind.args_key().to_owned(), Value::Object(known));
         for (key, value) in &mut arguments {
             let source = self.source(&format!("{}.{key}", kind.args_key()));
-            if let (Source::Flag(_), Value::String(text)) = (source, &value) {
-                *value = argument(text);
+            match (source, &value) {
+                (Source::Flag(_), Value::String(text)) => *value = argument(text),
+                // TOML has no null.
+                (_, Value::String(text)) if text == "none" => *value = Value::Null,
+                _ => {}
             }
         }
         let mut args = own.subject_args(kind, subject, fields)?;

@@ -5,6 +5,7 @@
 mod errors;
 mod runs;
 mod spaces;
+mod speed;
 
 use envs::{Env, Gym, GymId, GymOptions, Rng};
 use rand::SeedableRng as _;

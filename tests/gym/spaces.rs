@@ -63,7 +63,8 @@ fn images_have_their_channels_first() {
     let (env, _) = begun(&gym, 1);
     let spec = env.spec();
     assert_eq!((spec.obs_shape, spec.element), (vec![3, 4, 5], Element::Byte));
-    let pixel = |c, i, j| (100 * c + 10 * i + j) as f32;
+    // Bytes as parts of 255.
+    let pixel = |c, i, j| (100 * c + 10 * i + j) as f32 / 255.0;
     let expected = (0..60).map(|at| pixel(at / 20, at / 5 % 4, at % 5)).collect::<Vec<_>>();
     assert_eq!(obs(&*env), expected);
     let Some(gym) = started(

@@ -50,21 +50,24 @@ impl Layout {
 
     /// Bytes of an observation.
     pub(super) fn obs_bytes(&self) -> usize {
-        self.spec.obs_len() * if self.is_small() { 1 } else { size_of::<f32>() }
+        let each = match self.spec.element {
+            Element::Bit | Element::Byte => 1,
+            Element::Float => size_of::<f32>(),
+        };
+        self.spec.obs_len() * each
     }
 
     /// Reads an observation.
     pub(super) fn read(&self, bytes: &[u8], obs: &mut [f32]) {
-        if self.is_small() {
-            obs.iter_mut().zip(bytes).for_each(|(to, byte)| *to = f32::from(*byte));
-        } else {
-            let numbers = bytes.chunks_exact(size_of::<f32>());
-            obs.iter_mut().zip(numbers).for_each(|(to, bytes)| *to = float(bytes));
+        let small = obs.iter_mut().zip(bytes);
+        match self.spec.element {
+            Element::Bit => small.for_each(|(to, bit)| *to = f32::from(*bit)),
+            Element::Byte => small.for_each(|(to, byte)| *to = Element::part(*byte)),
+            Element::Float => {
+                let numbers = bytes.chunks_exact(size_of::<f32>());
+                obs.iter_mut().zip(numbers).for_each(|(to, bytes)| *to = float(bytes));
+            }
         }
-    }
-
-    fn is_small(&self) -> bool {
-        self.spec.element != Element::Float
     }
 }
 

@@ -114,7 +114,8 @@ def flat(space, what="observation"):
     """The number of numbers in an observation of `space`, their kind, and how they are written.
 
     In the order of gymnasium.spaces.flatten: a Discrete is one-hot, a MultiDiscrete one-hot by each of its numbers,
-    the parts of a Dict and of a Tuple follow each other as the space lists them.
+    the parts of a Dict and of a Tuple follow each other as the space lists them. Bytes (Box of uint8) are parts of
+    255: as bytes where all numbers are, for the parent to divide.
     """
     if isinstance(space, spaces.Box):
         shape, size = space.shape, int(np.prod(space.shape))
@@ -152,20 +153,22 @@ def flat(space, what="observation"):
         keyed = isinstance(space, spaces.Dict)
         keys = list(space.spaces) if keyed else list(range(len(space.spaces)))
         parts = [(key, *flat(space[key], f"{what}[{key!r}]")) for key in keys]
+        kinds = {kind for _, _, kind, _ in parts}
+        whole = kinds.pop() if len(kinds) == 1 else "float"
 
         def write(obs, row):
             if (not isinstance(obs, dict) if keyed else len(obs) != len(keys)):
                 raise Refused(f"{what}: {type(space).__name__} of {keys} is expected, it is {type(obs).__name__}")
             begin = 0
-            for key, size, _, part in parts:
+            for key, size, kind, part in parts:
                 if keyed and key not in obs:
                     raise Refused(f"{what}: the key {key!r} of its space is missing")
                 part(obs[key], row[begin : begin + size])
+                if kind == "byte" and whole == "float":
+                    row[begin : begin + size] /= 255
                 begin += size
 
-        kinds = {kind for _, _, kind, _ in parts}
-        kind = "float" if "float" in kinds else "byte" if "byte" in kinds else "bit"
-        return sum(size for _, size, _, _ in parts), kind, write
+        return sum(size for _, size, _, _ in parts), whole, write
     raise Refused(
         f"{what}s of the space {type(space).__name__} can't be given to a network: Box, Discrete, MultiDiscrete, "
         f"MultiBinary, and Dict and Tuple of these can"
@@ -298,6 +301,7 @@ class Worker:
                     f"Atari games need ale-py ({error}): `{sys.executable} -m pip install ale-py` installs it"
                 )
             gymnasium.register_envs(ale_py)
+            ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
         if atari:
             arguments.setdefault("frameskip", 1)
         if render_mode is not None:

@@ -2,8 +2,7 @@
 use super::Fields;
 use super::algorithms::{ALGORITHMS, Algorithm};
 use super::data::{DATA, DataEntry};
-use super::env_name::GYM;
-use super::environments::{ENVS, EnvEntry};
+use super::environments::{ENVS, EnvEntry, GYM};
 use super::job::Subject;
 use crate::usage::Usage;
 use envs::GymOptions;

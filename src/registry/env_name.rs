@@ -1,5 +1,5 @@
 //! An environment as `--env` names it, with the id of one of Gymnasium.
-use super::environments::{EnvEntry, Source};
+use super::environments::{EnvEntry, GYM, Source};
 use super::{Options, all};
 use crate::usage::Usage;
 use agents::MakeEnv;
@@ -8,9 +8,6 @@ use envs::{Gym, GymId, GymOptions, Mdp};
 use params::{Field, Parameters as _};
 use serde_json::Value;
 use std::sync::Arc;
-
-/// The name before the id, as in `gym:CartPole-v1`.
-pub(crate) const GYM: &str = "gym";
 
 /// One line about `gym:ID`.
 pub(crate) const ABOUT_GYM: &str = "Any environment of Gymnasium, in a process of Python: gym:CartPole-v1, gym:ALE/Pong-v5, \

@@ -3,6 +3,7 @@
 The head of gym.rs describes the frames. This file needs gymnasium and numpy alone.
 """
 import base64
+import contextlib
 import faulthandler
 import importlib
 import json
@@ -56,18 +57,18 @@ def one_line(error):
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-class calling:
+def failed(what, error):
+    """The sentence about an error that came out of `what`."""
+    return error if isinstance(error, Refused) else Refused(f"{what} raised {one_line(error)}\n{last_lines(error)}")
+
+
+@contextlib.contextmanager
+def calling(what):
     """Names what was called in the error that comes out of it."""
-
-    def __init__(self, what):
-        self.what = what
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, _kind, error, _trace):
-        if isinstance(error, Exception) and not isinstance(error, Refused):
-            raise Refused(f"{self.what} raised {one_line(error)}\n{last_lines(error)}")
+    try:
+        yield
+    except Exception as error:
+        raise failed(what, error)
 
 
 # Observations: `width` numbers each, written into a row of an array.
@@ -181,6 +182,8 @@ class Observations:
     def __init__(self, space):
         self.size, self.kind, self.write = flat(space)
         self.shape = [self.size]
+        # Most environments show one vector: several of them are joined by one call.
+        self.vector = space.shape if isinstance(space, spaces.Box) and len(space.shape) == 1 else None
         if isinstance(space, spaces.Box) and is_image(space):
             shape = space.shape
             self.shape, order = image(shape)
@@ -191,6 +194,18 @@ class Observations:
 
             self.write = write
         self.dtype = np.dtype("<f4") if self.kind == "float" else np.dtype("u1")
+
+    def write_all(self, observed, rows):
+        vector = self.vector
+        if vector is not None:
+            try:
+                if [obs.shape for obs in observed].count(vector) == len(observed):
+                    np.concatenate(observed, out=rows.reshape(-1), casting="unsafe")
+                    return
+            except AttributeError:
+                pass  # One of them is no array.
+        for obs, row in zip(observed, rows):
+            self.write(obs, row)
 
     def row(self, obs):
         row = np.empty(self.size, self.dtype)
@@ -242,13 +257,15 @@ class Actions:
             )
         self.space = space
 
-    def read(self, data, n):
+    def read(self, data, at, n):
         if self.table is not None:
             table = self.table
-            numbers = np.frombuffer(data, "<u4", n).tolist()
+            numbers = struct.unpack_from(f"<{n}I", data, at)
+            if type(table[0]) is int:
+                return [table[i] for i in numbers]
             # An environment may keep or change the array that it is given.
-            return [table[i] if type(table[i]) is int else table[i].copy() for i in numbers]
-        rows = np.frombuffer(data, "<f4", n * len(self.low)).reshape(n, len(self.low))
+            return [table[i].copy() for i in numbers]
+        rows = np.frombuffer(data, "<f4", n * len(self.low), at).reshape(n, len(self.low))
         rows = np.clip(rows, self.low, self.high)
         if not np.issubdtype(self.space.dtype, np.floating):
             rows = np.rint(rows)
@@ -257,10 +274,19 @@ class Actions:
 
 
 class Member:
-    """One environment: its last observation as a row, and whether it stands at the start of a seeded episode."""
+    """One environment: where its last observation is, rows and place, and where that of a reset by `seed` was."""
 
     def __init__(self, env):
-        self.env, self.row, self.seed, self.fresh = env, None, None, False
+        self.env, self.at, self.start, self.seed = env, None, None, None
+
+    @property
+    def row(self):
+        rows, place = self.at
+        return rows[place]
+
+    def is_fresh(self):
+        """Whether it stands at the start of an episode that its seed repeats."""
+        return self.seed is not None and self.at is self.start
 
 
 class Worker:
@@ -342,50 +368,49 @@ class Worker:
                 member.env.close()
 
     def reset(self, member, seed):
-        with calling("reset"):
+        try:
             if seed is not None:
                 member.env.action_space.seed(seed)
             obs = member.env.reset(seed=seed)[0]
-        member.seed, member.fresh = seed, seed is not None
+        except Exception as error:
+            raise failed("reset", error)
+        member.seed = seed
         return obs
 
     def run(self, data):
         closes, resets, steps = struct.unpack_from("<3I", data)
-        at = 12
-        ids = np.frombuffer(data, "<u4", closes + 2 * resets + steps, at).tolist()
-        at += 4 * len(ids)
+        ids = struct.unpack_from(f"<{closes + 2 * resets + steps}I", data, 12)
         for id in ids[:closes]:
             self.close(id)
         reset_ids = ids[closes : closes + resets]
         seeds = ids[closes + resets : closes + 2 * resets]
         step_ids = ids[closes + 2 * resets :]
         rows = np.empty((resets + steps, self.obs.size), self.obs.dtype)
-        rewards = np.empty(steps, "<f4")
         ends = bytearray(steps)
-        write, members = self.obs.write, self.members
-        for i, id in enumerate(reset_ids):
-            member = self.member(id)
-            obs = self.reset(member, None if seeds[i] == 0xFFFFFFFF else seeds[i])
-            with calling("the observation of reset"):
-                write(obs, rows[i])
-            member.row = rows[i]
-        actions = self.actions.read(memoryview(data)[at:], steps)
-        i = 0
+        members = self.members
+        if resets:
+            for i, (id, seed) in enumerate(zip(reset_ids, seeds)):
+                member = members[id] if id in members else self.member(id)
+                self.obs.write(self.reset(member, None if seed == 0xFFFFFFFF else seed), rows[i])
+                member.at = member.start = (rows, i)
+            if not steps:
+                return rows.tobytes()
+        actions = self.actions.read(data, 12 + 4 * len(ids), steps)
+        observed, rewards = [], []
         try:
-            for id, action, row in zip(step_ids, actions, rows[resets:]):
+            for i, (id, action) in enumerate(zip(step_ids, actions)):
                 member = members[id]
                 obs, reward, terminated, truncated, _ = member.env.step(action)
-                write(obs, row)
-                rewards[i] = reward
+                observed.append(obs)
+                rewards.append(reward)
                 if terminated or truncated:
                     ends[i] = (1 if terminated else 0) | (2 if truncated else 0)
-                member.row = row
-                member.fresh = False
-                i += 1
-        except Refused:
-            raise
+                member.at = (rows, resets + i)
+            if steps:
+                self.obs.write_all(observed, rows[resets:])
+            rewards = np.array(rewards, "<f4").reshape(steps)
         except Exception as error:
-            raise Refused(f"step raised {one_line(error)}\n{last_lines(error)}")
+            raise failed("step", error)
         return b"".join((rewards.tobytes(), bytes(ends), rows.tobytes()))
 
     def save(self, id):
@@ -415,7 +440,7 @@ class Worker:
             raise Refused("the saved observation has another size")
         self.close(id)
         member = Member(env)
-        member.row = row
+        member.at = (row.reshape(1, -1), 0)
         self.members[id] = member
         return row.tobytes()
 
@@ -430,7 +455,7 @@ class Worker:
             modes = member.env.metadata.get("render_modes") or []
             if "rgb_array" not in modes:
                 raise Refused("it has no render mode rgb_array")
-            if not member.fresh:
+            if not member.is_fresh():
                 raise Refused("it is drawn from the start of an episode on")
             env = self.make("rgb_array")
             obs = env.reset(seed=member.seed)[0]

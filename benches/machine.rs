@@ -1,4 +1,4 @@
-//! What the machine can do at most: GFLOP/s of a matrix product and GB/s of memory.
+//! Peak rates of this machine: GFLOP/s of a matrix product and GB/s of memory.
 //!
 //! `cargo bench --bench machine` prints one JSON object. Threads: RAYON_NUM_THREADS, or one per core.
 use candle_core::{DType, Device, Module as _, Tensor};

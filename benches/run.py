@@ -410,7 +410,7 @@ def on_policy(programs, options):
 
 def vae(programs, options):
     data = VENV / "vae" / "data"
-    pictures(data)
+    write_images(data)
     for network in options.only or ["mlp", "conv"]:
         with ExitStack() as stack:
             contestants = {}
@@ -431,7 +431,7 @@ def vae(programs, options):
             keep("vae", network, result)
 
 
-def pictures(data):
+def write_images(data):
     """MNIST's files with noise in them: 28×28, four of five pixels black as with pen on paper."""
     data.mkdir(parents=True, exist_ok=True)
     noise, grey = random.Random(1), bytes(max(0, 5 * i - 1020) for i in range(256))
@@ -568,7 +568,7 @@ def update_tables():
     if not ratios:
         return "Not measured.\n", "Not measured.\n", None
     titles = ["row", *(TITLES[name] for name in UPDATE), "lab ÷ eager", "lab ÷ best peer", "spread"]
-    columns = ["row", "lab", "of it the steps", "PyTorch eager", "of it the steps", "lab ÷ eager"]
+    columns = ["row", "lab", "of which steps", "PyTorch eager", "of which steps", "lab ÷ eager"]
     return table(titles, rates), table(columns, memory), statistics.geometric_mean(ratios)
 
 
@@ -638,7 +638,7 @@ def solve_tables():
 
 
 def sample_table():
-    """Times that both take to draw, and what the bench says of pictures of other sizes."""
+    """Times that both take to draw, and what the bench says of images of other sizes."""
     results, lines = kept("sample"), []
     for network in SAMPLED:
         if network not in results:
@@ -676,7 +676,7 @@ def write():
     text = f"""# Benchmarks
 
 Written by `python3 benches/run.py`, which installs the peers, builds, measures and writes; see the
-script for how to measure a part. Numbers hold for the machine and the versions below, side by side
+script for measuring a part. Numbers are for the machine and the versions below, measured side by side
 in one run: compare ratios, not numbers of different machines.
 
 - CPU: {about["cpu"]}; cores: {about["cores"]}; {about["cache"]}; {about["memory"]} of memory
@@ -686,16 +686,16 @@ in one run: compare ratios, not numbers of different machines.
   memory (triad): {one["gb_per_s"]} GB/s with one, {several["gb_per_s"]} with {several["threads"]}
 - {about["system"]}; lab at commit {commits()}; {about["rust"]}; {about["crates"]}
 - Python {about["python"]}; {about["peers"]}
-- {about["date"]}; {every(results, "threads")} thread(s) for everybody; of the cores' time other
+- {about["date"]}; {every(results, "threads")} thread(s) for all; of the cores' time other
   processes took {100 * others:.0f} % at most (median over the turns of a contestant); rows where it
-  was more than {100 * DISTURBED:.0f} % are marked † and say little
+  was more than {100 * DISTURBED:.0f} % are marked † and are unreliable
 
 ## Training steps per second
 
-A step is forward, loss, backward and Adam, in `f32`, on data that stays; `act-…` is one choice of
+A step is forward, loss, backward and Adam, in `f32`, on constant data; `act-…` is one choice of
 greedy actions for observations in the host's memory. The architectures are stated in
-`benches/update/rows.rs` and are the same in `benches/peers`. PyTorch runs eagerly with Adam as it
-comes, with its other implementations of Adam (foreach, fused), and through `torch.compile` (with the
+`benches/update/rows.rs` and are the same in `benches/peers`. PyTorch runs eagerly with its default
+Adam, with its other implementations of Adam (foreach, fused), and through `torch.compile` (with the
 fused one); JAX jits the whole step. Best peer: the fastest of these five. Measured in turns of
 {every(steps, "seconds")} s. Spread: distance of the quartiles over the turns, the largest of the row.
 
@@ -703,7 +703,7 @@ fused one); JAX jits the whole step. Best peer: the fastest of these five. Measu
 {mean}
 ## Memory of a step
 
-The most memory the process held (resident set, MiB), and what of it came after the start of the
+Peak resident memory of the process (MiB), and the part of it allocated after the start of the
 program and its imports.
 
 {memory}
@@ -721,29 +721,29 @@ one update every four transitions, replay of 100 000, ε = 0.05, Adam, no evalua
 Transitions per second of whole programs, from environment to update: `lab ppo` and `lab actor-critic`,
 `PPO` and `A2C` of Stable-Baselines3, and the `ppo.py` of CleanRL (run from its installed package; it asks
 for the gym of 2021, and is given Gymnasium behind a thin layer). CleanRL has no A2C, a special case of PPO
-(Huang et al. 2022, "A2C is a special case of PPO"). Eight environments for everybody; PPO: rollouts of 128 steps, 4 epochs of 4 batches of 256, Adam; A2C: rollouts
+(Huang et al. 2022, "A2C is a special case of PPO"). Eight environments for all; PPO: rollouts of 128 steps, 4 epochs of 4 batches of 256, Adam; A2C: rollouts
 of 5 steps, RMSProp. Networks: cartpole, 64-64 with tanh, one for the policy and one for the critic;
 breakout, the body of `dqn-minatar` for both. No evaluation. Measured as DQN, in turns of {every(on_policies, "seconds")} s.
 
 {on_policy_table()}
 ## VAE with its data
 
-Pictures per second of whole programs, from files to updates: `lab vae`, and two ways to write the same in
-PyTorch, which runs eagerly with Adam as it comes: one takes rows of a tensor by shuffled numbers, the other
-has a `DataLoader` draw from a `TensorDataset`. All read the same IDX files (50,000 pictures of 28×28 to train
-on, noise with four of five pixels black), binarise a picture anew whenever it is trained on, shuffle every
-epoch, and tell the means of loss and its parts every 12,800 pictures. Networks as in `vae-mlp` and `vae-conv`,
+Images per second of whole programs, from files to updates: `lab vae`, and two equivalent programs in
+PyTorch, which runs eagerly with its default Adam: one takes rows of a tensor by shuffled numbers, the other
+has a `DataLoader` over a `TensorDataset`. All read the same IDX files (50,000 images of 28×28 to train
+on, noise with four of five pixels black), binarise an image anew each time it is trained on, shuffle every
+epoch, and report the means of loss and its parts every 12,800 images. Networks as in `vae-mlp` and `vae-conv`,
 batch 128. Measured as DQN, in turns of {every(vaes, "seconds")} s.
 
 {vae_table()}
-## Drawing from a PixelCNN
+## Sampling from a PixelCNN
 
-16 black and white pictures of 28×28 from the networks of `lab pixelcnn --features 64 --blocks 8`, untrained. PyTorch
-passes the pictures through the network, which it would do {PASSES} times, once for each pixel; lab computes
-each number of each layer once. The bits are those of {PASSES} passes of its own (docs/pixelcnn.md).
+16 black and white images of 28×28 from the networks of `lab pixelcnn --features 64 --blocks 8`, untrained. PyTorch
+passes the images through the network, which it would do {PASSES} times, once for each pixel; lab computes
+each activation once. The bits equal those of {PASSES} passes of its own (docs/pixelcnn.md).
 
 {drawn}
-Pictures of other sizes, by `cargo bench --bench sample`: time grows as the number of pixels.
+Images of other sizes, by `cargo bench --bench sample`: time grows as the number of pixels.
 
 ```text
 {sizes.strip()}
@@ -764,9 +764,9 @@ of {SOLVED}×{SOLVED}, from the transitions in memory to values that change by l
 
 {solutions}
 Other sizes, by `cargo bench --bench solve`, and random MDPs of four actions with three outcomes each.
-In a grid most states are like the one before: their rows are read once, and several are computed at
-once (`agents/src/tabular/model/sweep.rs`). In a random MDP no two are alike. GB/s counts each number
-that a sweep reads or writes once and compares with the triad above.
+In a grid most states have the same row as the one before: such rows are read once, and several states are computed at
+once (`agents/src/tabular/model/sweep.rs`). In a random MDP no two rows are equal. GB/s counts each number
+that a sweep reads or writes once; compare with the triad above.
 
 ```text
 {scale.strip()}

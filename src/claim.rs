@@ -16,22 +16,22 @@ pub enum Figure {
 /// One line of a check.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Claim {
-    /// What is compared.
+    /// Description of the compared number.
     pub what: String,
-    /// What lab gets.
+    /// Number that lab gets.
     pub ours: Figure,
-    /// What is published, or derived.
+    /// Number that is published, or derived.
     pub expected: Figure,
-    /// How far they may be apart: half a unit of the last digit that is printed.
+    /// Allowed difference: half a unit of the last digit that is printed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tolerance: Option<f64>,
     /// The second way in which `expected` was derived; `None` where it is published.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub derived: Option<&'static str>,
-    /// What else is to be known, above all where something else is printed, and why.
+    /// Remark, above all where another number is printed: which one, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Whether they agree.
+    /// The numbers agree within the tolerance.
     pub pass: bool,
     /// `expected` as it is printed.
     #[serde(skip)]
@@ -152,7 +152,7 @@ impl Claim {
         Self { what, ours, expected, tolerance, derived, note, pass, printed: None }
     }
 
-    /// What is expected, and how far one may be from it.
+    /// Expected number and tolerance, as text.
     pub fn expected_shown(&self) -> String {
         let expected = match (&self.printed, &self.expected) {
             (Some(printed), _) => printed.clone(),
@@ -167,7 +167,7 @@ impl Claim {
         }
     }
 
-    /// What lab gets, with the digits that count.
+    /// Number that lab gets, with its significant digits.
     pub fn ours_shown(&self) -> String {
         self.shown(&self.ours)
     }

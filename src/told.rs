@@ -39,7 +39,7 @@ pub(crate) fn number(number: f64, digits: usize) -> String {
     }
 }
 
-/// How sure a mean is, to be told in brackets.
+/// Confidence interval of a mean, for brackets.
 pub(crate) fn interval(measure: &Measure, digits: usize) -> String {
     match measure.ci95 {
         Some([low, high]) => {
@@ -56,7 +56,7 @@ pub(crate) fn measure(measure: &Measure) -> String {
     format!("{} ({})", number(measure.mean, digits), interval(measure, digits))
 }
 
-/// How long something took: to a tenth below ten seconds, in milliseconds below one.
+/// Duration as text: to a tenth below ten seconds, in milliseconds below one.
 pub(crate) fn duration(seconds: f64) -> String {
     match seconds {
         s if s < 0.9995 => format!("{:.0}ms", (1e3 * s).max(1.0)),

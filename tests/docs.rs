@@ -30,7 +30,7 @@ fn grouped(number: u32) -> String {
     groups.into_iter().map(|group| str::from_utf8(group).unwrap()).collect::<Vec<_>>().join(",")
 }
 
-/// What the section of an environment must say, by the code.
+/// Facts that the section of an environment must state, from the code.
 fn facts(entry: &EnvEntry) -> Vec<String> {
     let options = (entry.options)().into_iter().filter(|field| !field.default.is_null());
     let options = options.map(|field| (field.name.to_owned(), field.default)).collect();

@@ -1,4 +1,4 @@
-//! Whether the presets learn what they promise.
+//! Learning tests: each preset reaches its claimed score.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -30,7 +30,7 @@ fn result(args: &[&str], seed: u64) -> Value {
     result
 }
 
-/// What a preset is claimed to reach, by its test episodes or samples.
+/// A preset's claimed score, by its test episodes or samples.
 struct Claim {
     preset: &'static str,
     args: &'static str,
@@ -79,7 +79,7 @@ const OF_ONE_SEED: &[&str] = &[
     "vae-mnist",
 ];
 
-/// What a claim came to over its seeds, as a row of the table in docs/results.md.
+/// Measured scores of a claim over its seeds, as a row of the table in docs/results.md.
 fn checked(claim: &Claim) -> (bool, String) {
     let args: Vec<_> = claim.args.split(' ').chain(["--preset", claim.preset]).collect();
     let (mut values, mut seconds) = (Vec::new(), Vec::new());

@@ -31,7 +31,7 @@ fn train(dir: &Path, line: &str) {
     ok(Command::new(env!("CARGO_BIN_EXE_lab")).args(words).current_dir(dir));
 }
 
-/// What the program says of the run in `dir`.
+/// Output of the Python program for the run in `dir`.
 fn read(python: &str, dir: &Path, observations: Option<&Path>) -> Value {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/python/read_policy.py");
     let mut command = Command::new(python);

@@ -1,4 +1,4 @@
-//! What holds for the workspace as a whole.
+//! Rules for the workspace as a whole.
 #![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
 use std::collections::BTreeSet;
 use std::fs;

@@ -2,7 +2,7 @@
 use anyhow::{Result, bail};
 use envs::{Action, Actions, EnvError, Spec, Transition, VecEnv};
 
-/// How an agent chooses among its actions. Neither mode explores.
+/// Choice among actions: greedy or sampled. Neither mode explores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// The best action. A learner with a table, or with values linear in the observation, draws among
@@ -40,7 +40,7 @@ impl ActionBatch {
     /// Numbered actions to write, `[N]`, for agents that choose among these.
     ///
     /// # Errors
-    /// Where the environment takes vectors.
+    /// If the environment takes vectors.
     pub fn numbers(&mut self) -> Result<&mut [usize]> {
         match self {
             Self::Discrete(actions) => Ok(actions),
@@ -53,7 +53,7 @@ impl ActionBatch {
     /// Vectors to write, `[N, action_len]`, for agents that choose these.
     ///
     /// # Errors
-    /// Where the environment takes numbered actions.
+    /// If the environment takes numbered actions.
     pub fn vectors(&mut self) -> Result<&mut [f32]> {
         match self {
             Self::Continuous { actions, .. } => Ok(actions),
@@ -93,7 +93,7 @@ impl ActionBatch {
 /// The number of actions, for agents that choose one from a list.
 ///
 /// # Errors
-/// Where actions are vectors.
+/// If actions are vectors.
 pub fn discrete_actions(spec: &Spec) -> Result<usize> {
     match &spec.actions {
         Actions::Discrete(names) => Ok(names.len()),

@@ -23,7 +23,7 @@ use train::{
 actor_parameters! {
     /// Hyper-parameters of [`ActorCritic`].
     pub struct ActorCriticConfig {
-        /// What the critic learns, and actions are weighed by: advantage (learns V) or q
+        /// Function the critic learns and weighs actions by: advantage (learns V) or q
         critic: Critic = Critic::Advantage;
         /// Actions that q weighs: taken, or all, each by its probability
         weighed: Weighed = Weighed::Taken;
@@ -56,7 +56,7 @@ pub enum Weighed {
     All,
 }
 
-/// How returns are estimated.
+/// Estimator of returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Estimator {
@@ -70,7 +70,7 @@ pub enum Estimator {
 /// uphill in what w says, where w is constant.
 ///
 /// # Errors
-/// Where the shapes don't fit.
+/// If the shapes don't match.
 pub fn policy_loss(log_probs: &Tensor, weights: &Tensor) -> candle_core::Result<Tensor> {
     (log_probs * weights.detach())?.mean_all()?.neg()
 }
@@ -80,7 +80,7 @@ pub fn policy_loss(log_probs: &Tensor, weights: &Tensor) -> candle_core::Result<
 /// draw adds no noise, and neither does what all actions of a state have in common.
 ///
 /// # Errors
-/// Where the shapes don't fit; where actions are vectors.
+/// If the shapes don't match; where actions are vectors.
 pub fn all_actions_loss(policy: &Policy, q: &Tensor) -> candle_core::Result<Tensor> {
     policy.expected(&q.detach())?.mean_all()?.neg()
 }
@@ -132,7 +132,7 @@ impl ActorCritic {
     /// The policy for observations one after the other, B of them.
     ///
     /// # Errors
-    /// Where `obs` are not whole observations.
+    /// If `obs` are not whole observations.
     pub fn policy(&self, obs: &[f32]) -> Result<Policy> {
         self.trainer.policy(obs)
     }

@@ -16,7 +16,7 @@ pub trait Agent: Learner {
     /// of row `i` draw from `rngs[i]`, `[N]`.
     ///
     /// # Errors
-    /// Where `actions` are of the other kind; errors of the network.
+    /// If `actions` are of the other kind; errors of the network.
     fn act(
         &self,
         obs: &[f32],

@@ -83,7 +83,7 @@ pub enum Loss {
 /// `rewards` and `continues` are `[B]`, `next_q` is Q̄(s', ·), `[B, A]`; the target is `[B]`.
 ///
 /// # Errors
-/// Where the shapes don't fit.
+/// If the shapes don't match.
 pub fn td_target(
     rewards: &Tensor,
     continues: &Tensor,

@@ -19,7 +19,8 @@ fn copies(memory: &mut Memory, n_envs: usize, spec: &Spec) {
     memory.part("n_envs", n_envs, [n_envs, copy(spec)]);
 }
 
-/// How many episodes may be played at once, at most `most`, so that their environments take little.
+/// Number of episodes played at once: at most `most`, and few enough for their environments to take
+/// little memory.
 pub(crate) fn at_once(most: usize, spec: &Spec) -> usize {
     const LITTLE: usize = 1 << 26;
     (LITTLE / copy(spec)).clamp(1, most)

@@ -43,7 +43,7 @@ impl Module for Detached {
 ///   of 3×3 with stride 1 and one layer of `hidden` units, ReLU.
 ///
 /// # Errors
-/// Where the observation has another rank, or is smaller than the filters.
+/// If the observation has another rank, or is smaller than the filters.
 pub fn q_network(params: &Params, spec: &Spec, hidden: usize) -> Result<Sequential> {
     let actions = spec.n_actions();
     let dense = |name: &str, inputs, outputs, activation| {

@@ -2,7 +2,7 @@
 use nn::{OptimizerConfig, RmsForm, Rule};
 use serde::{Deserialize, Serialize};
 
-/// How parameters follow the gradient, with the constants of its source.
+/// Optimisers, each with the constants of its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OptimizerName {

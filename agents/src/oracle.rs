@@ -55,7 +55,7 @@ pub struct Snapshot {
 /// Observes `agent` every so many units; `mdp` is its problem, where known, with the discount it learns by.
 ///
 /// # Errors
-/// Where the MDP is not one.
+/// If the MDP is not one.
 pub fn observed(
     agent: Box<dyn Agent>,
     mdp: Option<&dyn Mdp>,

@@ -62,7 +62,7 @@ pub enum ValueLoss {
 /// gradient.
 ///
 /// # Errors
-/// Where the shapes don't fit.
+/// If the shapes don't match.
 pub fn clipped_objective(
     log_probs: &Tensor,
     old_log_probs: &Tensor,
@@ -78,7 +78,7 @@ pub fn clipped_objective(
 /// `[B]`; only `values` takes a gradient.
 ///
 /// # Errors
-/// Where the shapes don't fit.
+/// If the shapes don't match.
 pub fn clipped_value_loss(
     values: &Tensor,
     old_values: &Tensor,
@@ -90,9 +90,9 @@ pub fn clipped_value_loss(
     (values - returns)?.sqr()?.maximum(&clipped)?.mean_all()
 }
 
-/// How far a policy has moved: mean (ρ − 1) − log ρ, an estimate of the divergence of the old policy
-/// from the new one (Schulman 2020, "Approximating KL Divergence", k₃), and the share of the ratios
-/// further than ε from 1.
+/// Distance of the new policy from the old one: mean (ρ − 1) − log ρ, an estimate of the divergence of
+/// the old policy from the new one (Schulman 2020, "Approximating KL Divergence", k₃), and the share of
+/// the ratios further than ε from 1.
 pub fn divergence(log_probs: &[f32], old_log_probs: &[f32], clip: f64) -> (f64, f64) {
     let (mut kl, mut clipped) = (0.0, 0);
     for (new, old) in log_probs.iter().zip(old_log_probs) {

@@ -68,7 +68,7 @@ impl ReinforceConfig {
 /// −(1/E)·Σ log π(a|s)·Â over all steps of E episodes, for `log_probs` and `advantages` of `[B]`.
 ///
 /// # Errors
-/// Where the shapes don't fit.
+/// If the shapes don't match.
 pub fn reinforce_loss(
     log_probs: &Tensor,
     advantages: &Tensor,
@@ -141,7 +141,7 @@ impl Reinforce {
     /// V of observations as they are learned from, `[rows]`; 0 where there is no V.
     ///
     /// # Errors
-    /// Where `obs` are not whole observations.
+    /// If `obs` are not whole observations.
     pub fn values(&self, obs: &[f32]) -> Result<Vec<f32>> {
         let rows = obs.len() / self.collector.spec().obs_len();
         match &self.value {
@@ -233,7 +233,7 @@ impl Reinforce {
     /// [`params`](Self::params).
     ///
     /// # Errors
-    /// Where `obs` are not whole observations.
+    /// If `obs` are not whole observations.
     pub fn policy(&self, obs: &[f32]) -> Result<Policy> {
         let obs = self.collector.tensor(obs)?; // [B, …]
         Ok(self.head.policy(&self.policy.online.forward(&obs)?)?)

@@ -41,7 +41,7 @@ impl Batch {
     /// Room for `size` transitions.
     ///
     /// # Errors
-    /// Where the device has no memory for it.
+    /// If the device has no memory for it.
     pub fn new(size: usize, spec: &Spec, device: &Device) -> Result<Self> {
         Ok(Self {
             obs: HostTensor::new(spec.batch_shape(size), device)?,
@@ -89,7 +89,7 @@ impl Replay {
         self.capacity.min(self.pushed as usize)
     }
 
-    /// Whether nothing was pushed yet.
+    /// Returns `true` if nothing was pushed yet.
     pub fn is_empty(&self) -> bool {
         self.pushed == 0
     }

@@ -123,7 +123,7 @@ fn worth(mdp: &Small, policy: &[usize]) -> Vec<f64> {
     eliminate(a, b)
 }
 
-/// Whether a policy, which is worth `values`, goes round for ever somewhere that is not worth more and more
+/// Returns `true` if a policy, which is worth `values`, goes round for ever somewhere that is not worth more and more
 /// or less and less, by a step that pays or costs, on the whole, something.
 fn wavers(mdp: &Small, policy: &[usize], values: &[f64]) -> bool {
     let n = mdp.end();

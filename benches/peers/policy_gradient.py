@@ -3,7 +3,7 @@ until it is killed.
 
 They learn as `lab ppo` and `lab actor-critic` do in benches/run.py: the same networks, environments,
 rollouts, batches and epochs. Transitions are counted and told as in dqn.py. CleanRL's ppo.py is run
-from the installed package, with our network for pictures; it asks for the gym of 2021, in whose place
+from the installed package, with our network for images; it asks for the gym of 2021, in whose place
 `old_gym` puts Gymnasium.
 """
 
@@ -141,7 +141,7 @@ def orthogonal(layer, gain):
     return layer
 
 
-class PictureAgent(nn.Module):
+class ImageAgent(nn.Module):
     """In place of CleanRL's `Agent`: one body for policy and critic, as in its ppo_atari.py."""
 
     def __init__(self, envs):
@@ -171,7 +171,7 @@ def cleanrl(algorithm, env_name, counter):
     names = {"__name__": "__main__", "__file__": str(path)}
     if env_name == "breakout":
         tree.body = [node for node in tree.body if getattr(node, "name", None) != "Agent"]
-        names["Agent"] = PictureAgent
+        names["Agent"] = ImageAgent
     options = {
         "env-id": ENVS[env_name],
         "total-timesteps": FOREVER,

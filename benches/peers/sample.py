@@ -1,6 +1,6 @@
 """Passes of a PixelCNN in PyTorch: `sample.py NETWORK`, driven line by line.
 
-A turn counts whole passes of 16 black and white pictures of 28×28 through the network of `lab
+A turn counts whole passes of 16 black and white images of 28×28 through the network of `lab
 pixelcnn --features 64 --blocks 8`, without gradients. Drawing number by number takes one for each of 784.
 """
 

@@ -1,8 +1,8 @@
 """A VAE in eager PyTorch, end to end: `vae.py CONTESTANT NETWORK DATA FILE`, until it is killed.
 
 It learns as `lab vae` does in benches/run.py, from the IDX files under DATA, binarised anew whenever a
-picture is trained on. torch-index shuffles numbers of pictures and takes rows of one tensor by them,
-torch-loader draws from a TensorDataset by a DataLoader. FILE gets a row every ROW_EVERY pictures, in
+image is trained on. torch-index shuffles numbers of images and takes rows of one tensor by them,
+torch-loader draws from a TensorDataset by a DataLoader. FILE gets a row every ROW_EVERY images, in
 the form of lab's metrics.jsonl.
 """
 
@@ -18,7 +18,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 BATCH, LR, ROW_EVERY = 128, 1e-3, 12_800
-# The last sixth of the training pictures trains nobody.
+# The last sixth of the training images trains nobody.
 TRAINING = 5 / 6
 
 
@@ -61,15 +61,15 @@ class Conv(nn.Module):
 NETWORKS = {"mlp": Mlp, "conv": Conv}
 
 
-def pictures(data):
-    """Grey pictures from 0 to 1, [N, 1, 28, 28]."""
+def grey_images(data):
+    """Grey images from 0 to 1, [N, 1, 28, 28]."""
     pixels = np.fromfile(Path(data) / "train-images-idx3-ubyte", np.uint8, offset=16)
     images = torch.from_numpy(pixels).view(-1, 1, 28, 28)
     return images[: int(TRAINING * len(images))].float() / 255
 
 
 def batches(contestant, images):
-    """Batches of all pictures in an order of chance."""
+    """Batches of all images in an order of chance."""
     if contestant == "torch-index":
         for rows in torch.randperm(len(images)).split(BATCH):
             yield images[rows]
@@ -82,7 +82,7 @@ def main():
     contestant, network, data, file = sys.argv[1:]
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     torch.manual_seed(1)
-    images, model = pictures(data), NETWORKS[network]()
+    images, model = grey_images(data), NETWORKS[network]()
     optimizer = torch.optim.Adam(model.parameters(), lr=LR)
     seen, told, losses = 0, 0, []
     with open(file, "w") as rows:

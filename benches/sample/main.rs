@@ -1,12 +1,12 @@
-//! How fast a PixelCNN draws pictures.
+//! Sampling speed of a PixelCNN.
 //!
 //! ```text
-//! cargo bench --bench sample                    both networks, pictures of several sizes
+//! cargo bench --bench sample                    both networks, images of several sizes
 //! python3 benches/run.py sample                 beside PyTorch, into docs/benchmarks.md
 //! ```
 //!
 //! The networks are those of `lab pixelcnn --features 64 --blocks 8`. `sample serve NETWORK` draws 16 black and
-//! white pictures of 28×28 again and again, whenever a line on standard input says for how many seconds.
+//! white images of 28×28 again and again, whenever a line on standard input says for how many seconds.
 use lab::generative::data::{CoinsConfig, coins};
 use lab::generative::pixelcnn::NetworkName;
 use lab::generative::{Autoregressive, ImageSampler as _, PixelCnnConfig, pixelcnn};
@@ -14,10 +14,10 @@ use lab::prelude::*;
 use std::io::{BufRead as _, Write as _};
 use std::time::Instant;
 
-/// Pictures that are drawn together.
-const PICTURES: usize = 16;
+/// Images that are drawn together.
+const IMAGES: usize = 16;
 
-/// Sides of the pictures whose times are compared.
+/// Sides of the images whose times are compared.
 const SIDES: [usize; 4] = [14, 28, 42, 56];
 
 fn network(name: &str) -> anyhow::Result<NetworkName> {
@@ -28,7 +28,7 @@ fn network(name: &str) -> anyhow::Result<NetworkName> {
     }
 }
 
-/// An untrained model of black and white pictures.
+/// An untrained model of black and white images.
 fn model(network: NetworkName, side: usize) -> anyhow::Result<Autoregressive> {
     let data = CoinsConfig { side, n_train: 1, n_test: 1, ..CoinsConfig::default() };
     let (features, blocks) = (64, 8);
@@ -41,7 +41,7 @@ fn model(network: NetworkName, side: usize) -> anyhow::Result<Autoregressive> {
 fn draw(model: &Autoregressive, seconds: f64) -> anyhow::Result<(u64, f64)> {
     let (start, mut times) = (Instant::now(), 0);
     loop {
-        model.sample_images(PICTURES, None, &mut stream(1, "samples"))?;
+        model.sample_images(IMAGES, None, &mut stream(1, "samples"))?;
         times += 1;
         let elapsed = start.elapsed().as_secs_f64();
         if elapsed >= seconds {
@@ -70,11 +70,7 @@ fn main() -> anyhow::Result<()> {
         }
         return Ok(());
     }
-    writeln!(
-        out,
-        "{PICTURES} black and white pictures, {} thread(s)",
-        rayon::current_num_threads()
-    )?;
+    writeln!(out, "{IMAGES} black and white images, {} thread(s)", rayon::current_num_threads())?;
     writeln!(out, "{:>8} {:>7} {:>9} {:>15}", "network", "side", "s", "us each pixel")?;
     for name in ["gated", "residual"] {
         for side in SIDES {
@@ -82,7 +78,7 @@ fn main() -> anyhow::Result<()> {
             draw(&model, 0.2)?;
             let (times, seconds) = draw(&model, 1.0)?;
             let once = seconds / times as f64;
-            let pixel = 1e6 * once / (side * side * PICTURES) as f64;
+            let pixel = 1e6 * once / (side * side * IMAGES) as f64;
             writeln!(out, "{name:>8} {side:>7} {once:>9.4} {pixel:>15.2}")?;
         }
     }

@@ -1,5 +1,5 @@
-//! How fast known MDPs are swept: value iteration on open grids with noise, where most states are like
-//! their neighbours, and on random MDPs, where none is.
+//! Speed of value iteration: on open grids with noise, where most states are like their neighbours, and
+//! on random MDPs, where none is.
 //!
 //! ```text
 //! cargo bench --bench solve           10 thousand to 10 million states

@@ -1,4 +1,4 @@
-//! How fast networks train: whole steps (forward, loss, backward, Adam) per second, and acting.
+//! Training speed of networks: whole steps (forward, loss, backward, Adam) per second, and acting.
 //!
 //! ```text
 //! cargo bench --bench update               every row, a few seconds each

@@ -13,10 +13,10 @@ use lab::train::{Rng, stream};
 use rand::Rng as _;
 use rand_distr::{Distribution as _, StandardNormal};
 
-/// What is timed.
+/// One timed step of a row.
 pub(crate) type Step = Box<dyn FnMut() -> Result<()>>;
 
-/// How it comes to be.
+/// Constructor of a row's step.
 pub(crate) type Setup = fn() -> Result<Step>;
 
 /// A name, what it is, and how it is set up.
@@ -146,7 +146,7 @@ fn vae_mlp() -> Result<Step> {
     vae(&params, encoder, [400, 20], decoder, &[128, 784])
 }
 
-/// The same with convolutions.
+/// One VAE step with the convolutional networks.
 fn vae_conv() -> Result<Step> {
     let params = Params::new(1, &Device::Cpu);
     let encoder = vec![

@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_picture_shows_means_and_the_arm_pulled() {
+    fn the_frame_shows_means_and_the_arm_pulled() {
         let env = Bandit {
             means: vec![-1.0, 2.5, 0.5],
             pulled: Some(2),

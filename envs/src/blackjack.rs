@@ -11,7 +11,7 @@ const SUMS: usize = 10;
 const ACE: usize = SUMS * CARDS;
 /// Naturals come after both.
 const NATURAL: usize = 2 * ACE;
-/// Where all games end.
+/// Terminal state of all games.
 const END: usize = NATURAL + CARDS;
 
 const STICK: usize = 0;
@@ -36,7 +36,8 @@ const HIT: usize = 1;
 /// - **Discount** 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Blackjack {
-    /// How the dealer ends, by card seen less 1 and by sum, `[10, 22]`; over 21 is sum 0.
+    /// Distribution of the dealer's final sum, by the card shown less 1 and by sum, `[10, 22]`; over 21
+    /// is sum 0.
     dealer: Vec<[f64; 22]>,
 }
 
@@ -68,7 +69,7 @@ impl Blackjack {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Hand {
     sum: usize,
-    /// Whether an ace is counted 11.
+    /// Usable ace: one is counted 11.
     ace: bool,
 }
 

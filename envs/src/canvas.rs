@@ -5,11 +5,11 @@ use crate::Rgb;
 /// A point in pixels from the top left corner, `[x, y]`.
 pub(crate) type Point = [f32; 2];
 
-/// A picture that shapes are painted on, one over the other.
+/// An image that shapes are painted on, one over the other.
 pub(crate) struct Canvas(Rgb);
 
 impl Canvas {
-    /// A picture of one colour.
+    /// An image of one colour.
     pub(crate) fn new(width: usize, height: usize, color: [u8; 3]) -> Self {
         Self(Rgb { width, height, pixels: color.repeat(width * height) })
     }
@@ -43,7 +43,7 @@ impl Canvas {
         self.line(center, center, 2.0 * radius, color);
     }
 
-    /// The finished picture.
+    /// The finished image.
     pub(crate) fn into_rgb(self) -> Rgb {
         self.0
     }
@@ -75,7 +75,7 @@ mod tests {
 
     const WHITE: [u8; 3] = [255; 3];
 
-    /// How white each pixel of a 5 × 3 black picture is after `draw`.
+    /// Whiteness of each pixel of a 5 × 3 black image after `draw`.
     fn drawn(draw: impl Fn(&mut Canvas)) -> Vec<u8> {
         let mut canvas = Canvas::new(5, 3, [0; 3]);
         draw(&mut canvas);

@@ -13,7 +13,7 @@ use crate::{Action, Actions, Env, Rng, Spec, Step};
 ///   at again;
 /// - the same seed gives the same episodes;
 /// - a snapshot restored into a fresh environment, by way of JSON text, goes on identically;
-/// - pictures keep their size and are as large as they say.
+/// - frames keep their size and are as large as they say.
 pub fn check_env(make: &dyn Fn() -> Box<dyn Env>, steps: usize) -> Result<(), String> {
     let spec = make().spec();
     check_spec(&spec)?;
@@ -21,7 +21,7 @@ pub fn check_env(make: &dyn Fn() -> Box<dyn Env>, steps: usize) -> Result<(), St
     let mut twin = Walk::new(make(), &spec);
     let mut clipped = Walk { clips: true, ..Walk::new(make(), &spec) };
     let mut resumed = walk.resume(make())?;
-    let sizes = picture_sizes(&*walk.env)?;
+    let sizes = frame_sizes(&*walk.env)?;
     for step in 0..steps {
         let at = |what: &str| format!("step {step}: {what}");
         if walk.is_stuck() {
@@ -48,8 +48,8 @@ pub fn check_env(make: &dyn Fn() -> Box<dyn Env>, steps: usize) -> Result<(), St
         if walk.env.spec() != spec {
             return Err(at("the spec has changed"));
         }
-        if picture_sizes(&*walk.env)? != sizes {
-            return Err(at("the size of the pictures has changed"));
+        if frame_sizes(&*walk.env)? != sizes {
+            return Err(at("the size of the frames has changed"));
         }
         // Seven is prime to most episode lengths: snapshots fall everywhere within episodes.
         if step % 7 == 0 {
@@ -68,9 +68,9 @@ struct Walk {
     len: u32,
     /// Return so far.
     ret: f64,
-    /// Whether the next step begins an episode: the last state of one is looked at too.
+    /// The next step begins an episode: the last state of one is looked at too.
     ended: bool,
-    /// Whether vectors are clipped to the box before they are taken.
+    /// Vectors are clipped to the box before they are taken.
     clips: bool,
 }
 
@@ -159,16 +159,16 @@ fn check_obs(env: &dyn Env, spec: &Spec) -> Result<(), String> {
     Ok(())
 }
 
-/// Width and height of both pictures.
-fn picture_sizes(env: &dyn Env) -> Result<[usize; 4], String> {
+/// Width and height of both frames.
+fn frame_sizes(env: &dyn Env) -> Result<[usize; 4], String> {
     let (rgb, cells) = (env.render(), env.cells());
     if rgb.pixels.len() != 3 * rgb.width * rgb.height || rgb.pixels.is_empty() {
         let len = rgb.pixels.len();
-        return Err(format!("a {} × {} picture has {len} bytes", rgb.width, rgb.height));
+        return Err(format!("a {} × {} frame has {len} bytes", rgb.width, rgb.height));
     }
     if cells.cells.len() != cells.width * cells.height || cells.cells.is_empty() {
         let len = cells.cells.len();
-        return Err(format!("a {} × {} picture has {len} cells", cells.width, cells.height));
+        return Err(format!("a {} × {} frame has {len} cells", cells.width, cells.height));
     }
     Ok([rgb.width, rgb.height, cells.width, cells.height])
 }

@@ -22,7 +22,7 @@ impl Element {
         f32::from(byte) / 255.0
     }
 
-    /// Whether `value` is one of these values.
+    /// Returns `true` if `value` is one of these values.
     pub fn contains(self, value: f32) -> bool {
         match self {
             Self::Bit => value == 0.0 || value == 1.0,

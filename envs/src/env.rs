@@ -16,12 +16,12 @@ pub trait Env: Snapshot {
     /// Shapes, actions and limit: constant over the environment's life.
     fn spec(&self) -> Spec;
 
-    /// Whether a numbered action may be taken now; most environments take any at any time.
+    /// Returns `true` if a numbered action may be taken now; most environments take any at any time.
     fn allows(&self, _action: usize) -> bool {
         true
     }
 
-    /// Whether an episode that is under way can be in this state: asked of a snapshot that was put
+    /// Returns `true` if an episode that is under way can be in this state: asked of a snapshot that was put
     /// back, whose numbers may be any.
     fn is_possible(&self) -> bool {
         true
@@ -180,7 +180,7 @@ impl<'a> Action<'a> {
 pub struct Step {
     /// Reward of the transition.
     pub reward: f32,
-    /// Whether the new state is terminal: nothing more can be earned from it.
+    /// The new state is terminal: nothing more can be earned from it.
     pub terminated: bool,
 }
 

@@ -18,7 +18,7 @@ const TURNED: f64 = -10.0;
 /// from Igor Gitman) and of the deep-learning courses that took it over.
 ///
 /// - **States** `place@step`: which of 4 places one is at, and how many of the 5 steps are behind; 20
-///   of them, and `end`. The original shows the place only, as a random picture; that is enough to act
+///   of them, and `end`. The original shows the place only, as a random image; that is enough to act
 ///   well, but the end after 5 steps would be no part of the problem.
 /// - **Actions** go to place 0, 1, 2 or 3, or stay.
 /// - **Reward** 0.1, −0.2, 0 or −0.1 for the place one comes to or stays at, times −10 if one was at

@@ -39,7 +39,7 @@ pub struct GridWorld {
     cells: Vec<u32>,
     /// The state of each cell, [`NONE`] where there is none, `[height, width]`.
     states: Vec<u32>,
-    /// Where the exits lead, if leaving pays.
+    /// Terminal state behind the exits, if leaving pays.
     end: Option<usize>,
     /// The cell cliffs lead back to.
     start: usize,

@@ -63,7 +63,7 @@ pub struct JacksCarRental {
     days: [Vec<[Evening; COUNTS]>; 2],
 }
 
-/// How a day may end.
+/// A possible end of a day.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Evening {
     prob: f64,
@@ -103,7 +103,7 @@ fn poisson(mean: f64, most: usize) -> Vec<f64> {
     probs
 }
 
-/// How a day that begins with so many cars may end, by the cars in the evening.
+/// Distribution of the ends of a day that begins with so many cars, by the cars in the evening.
 fn day(cars: usize, [asked, returned]: [f64; 2]) -> [Evening; COUNTS] {
     let mut evenings = [Evening::default(); COUNTS];
     for (rented, rented_prob) in poisson(asked, cars).into_iter().enumerate() {

@@ -3,7 +3,7 @@
 mod chart;
 mod check;
 mod env;
-mod picture;
+mod frame;
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub struct Outcome {
     pub next: usize,
     /// Reward on the way.
     pub reward: f64,
-    /// Whether `next` is terminal: it has no actions and its value is 0.
+    /// `next` is terminal: it has no actions and its value is 0.
     pub terminated: bool,
 }
 
@@ -39,7 +39,7 @@ pub trait Mdp: Send + Sync {
     /// called at all where the state does not have this action; a terminal state has none.
     fn outcomes(&self, state: usize, action: usize, visit: &mut dyn FnMut(Outcome));
 
-    /// Where episodes start: states and their probabilities, which sum to 1.
+    /// Distribution of the first state: states and their probabilities, which sum to 1.
     fn starts(&self) -> Vec<(usize, f64)>;
 
     /// Name of a state in the literature: `(column,row)` on a grid, counted from 1 at the bottom
@@ -57,7 +57,7 @@ pub trait Mdp: Send + Sync {
         None
     }
 
-    /// Where the states lie, if they lie on a grid.
+    /// Grid of the states, if they lie on one.
     fn grid(&self) -> Option<Grid> {
         None
     }
@@ -68,11 +68,11 @@ pub trait Mdp: Send + Sync {
     }
 
     /// A drawing of a state, where the grid would not tell enough; its size never changes.
-    fn picture(&self, _state: usize) -> Option<Cells> {
+    fn frame(&self, _state: usize) -> Option<Cells> {
         None
     }
 
-    /// Whether a state has an action.
+    /// Returns `true` if a state has an action.
     fn allows(&self, state: usize, action: usize) -> bool {
         let mut any = false;
         self.outcomes(state, action, &mut |_| any = true);
@@ -89,7 +89,7 @@ pub struct Grid {
     pub height: usize,
     /// `[height, width]`, row-major from the top left.
     pub cells: Vec<GridCell>,
-    /// Where each action points, if it has a direction, `[n_actions]`.
+    /// Direction of each action, if it has one, `[n_actions]`.
     pub arrows: Vec<Option<Arrow>>,
 }
 
@@ -178,8 +178,8 @@ impl<M: Mdp + ?Sized> Mdp for Arc<M> {
         (**self).chart()
     }
 
-    fn picture(&self, state: usize) -> Option<Cells> {
-        (**self).picture(state)
+    fn frame(&self, state: usize) -> Option<Cells> {
+        (**self).frame(state)
     }
 
     fn allows(&self, state: usize, action: usize) -> bool {

@@ -37,7 +37,7 @@ impl Running {
         self.squares += before * (x - self.mean);
     }
 
-    /// Whether numbers may have led to this.
+    /// Returns `true` if numbers may have led to this.
     fn is_possible(&self) -> bool {
         let finite = self.count.is_finite() && self.mean.is_finite() && self.squares.is_finite();
         finite && self.count > 0.0 && self.squares >= 0.0
@@ -65,7 +65,7 @@ impl ObsNorm {
         Self { running: vec![Running::NOTHING; obs_len], clip }
     }
 
-    /// Whether this may have become of `other` by observations, both of one kind.
+    /// Returns `true` if this may have become of `other` by observations, both of one kind.
     pub fn fits(&self, other: &Self) -> bool {
         let possible = self.running.iter().all(Running::is_possible);
         possible && self.running.len() == other.running.len() && self.clip == other.clip
@@ -114,7 +114,7 @@ impl RewardNorm {
         Self { gamma, clip, returns: vec![0.0; n], running: Running::NOTHING }
     }
 
-    /// Whether this may have become of `other` by rewards, both of one kind.
+    /// Returns `true` if this may have become of `other` by rewards, both of one kind.
     pub fn fits(&self, other: &Self) -> bool {
         let returns = self.returns.iter().all(|ret| ret.is_finite());
         let kind = self.gamma == other.gamma && self.clip == other.clip;

@@ -1,6 +1,6 @@
 //! Observations in shades of grey, for environments without a drawing of their own.
 use crate::element::Element;
-use crate::picture::{Cell, CellShape, Cells, Rgb};
+use crate::frame::{Cell, CellShape, Cells, Rgb};
 
 /// Pixels of a number's side.
 const SIDE: usize = 16;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{Action, Actions, Env, EnvError, Rng, Spec};
 
-/// How a transition left its episode.
+/// End of a transition: inside its episode, by termination or by truncation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// The episode goes on.
@@ -37,7 +37,7 @@ pub struct Transition<'a> {
     pub reward: f32,
     /// Observation arrived at, `[obs_len]`: at an end the final one, never that after the reset.
     pub next_obs: &'a [f32],
-    /// Whether the episode ended here, and how.
+    /// End of the transition: none, termination or truncation.
     pub end: End,
     /// The finished episode, where one ended.
     pub episode: Option<Episode>,
@@ -51,7 +51,7 @@ pub struct VecEnv {
     copies: Vec<Member>,
     /// Current observations, `[n, obs_len]`.
     obs: Vec<f32>,
-    /// Where a step's observation is written before it takes its place in `obs`, `[obs_len]`.
+    /// Buffer for the observation of a step before it takes its place in `obs`, `[obs_len]`.
     next_obs: Vec<f32>,
     /// Numbers of the copies whose episodes the step under way ended.
     ended: Vec<usize>,

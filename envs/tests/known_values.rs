@@ -75,7 +75,7 @@ fn aima() {
 
 #[test]
 fn cs188() {
-    // The lectures' picture of the values after 100 sweeps.
+    // The lectures' figure of the values after 100 sweeps.
     let book = "0.64 0.74 0.85 1.00 | 0.57 # 0.57 -1.00 | 0.49 0.43 0.48 0.28";
     assert_grid(GridConfig::of(Layout::Book), 2, book);
     assert_grid(GridConfig::of(Layout::Tiny), 9, "-10 | 5 | 10");

@@ -25,7 +25,7 @@ struct PhysicsRow<A> {
     obs: Vec<f32>,
 }
 
-/// That `env`, begun with `start` and moved with `advance`, goes through a recorded trace.
+/// Asserts that `env`, begun with `start` and moved with `advance`, reproduces a recorded trace.
 fn follow<E: Env, A: for<'a> Deserialize<'a> + Copy + Debug>(
     text: &str,
     mut env: E,

@@ -6,7 +6,7 @@
 //! h ← h + O·attention(norm(h)), h ← h + W₂·gelu(W₁·norm(h)), with attention
 //! softmax(q·k_j/√d over j ≤ i)·v in several heads. The logits of value i are linear in norm(h).
 //!
-//! Where we leave the papers: values go in as they are, not as an embedding of each level; GELU by its
+//! Differences from the papers: values go in as they are, not as an embedding of each level; GELU by its
 //! approximation with tanh, as in the authors' code. Its cost grows as the square of the values in an image.
 use crate::autoregressive::{
     Autoregressive, IncrementalForward, Network, Place, Subject, settings,
@@ -191,8 +191,9 @@ pub fn image_transformer(
     config.check_heads()?;
     let settings = settings!(config, config.conditional);
     let memory = |subject: &Subject| config.memory(subject);
-    Autoregressive::new(data, settings, (seed, device), memory, |params, subject| {
-        Ok(Box::new(Transformer::new(params, subject, config)?))
+    let made = config.clone();
+    Autoregressive::new(data, settings, (seed, device), memory, move |params, subject| {
+        Ok(Box::new(Transformer::new(params, subject, &made)?))
     })
 }
 

@@ -4,7 +4,7 @@ use nn::loss;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
 
-/// How a pixel is distributed, by the name of the choice.
+/// Distributions of a pixel, by the name of the choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LikelihoodName {
@@ -56,7 +56,7 @@ impl Likelihood {
         }
     }
 
-    /// Whether p(x|z) is a probability, and not a density.
+    /// Returns `true` if p(x|z) is a probability, and not a density.
     pub fn is_discrete(self) -> bool {
         match self {
             Self::Bernoulli | Self::Logistic { .. } => true,
@@ -69,7 +69,7 @@ impl Likelihood {
     /// Σ ½·((x − output)/sigma)² + log sigma + ½·log 2π.
     ///
     /// # Errors
-    /// Where the shapes don't fit.
+    /// If the shapes don't match.
     pub fn nll(self, output: &Tensor, x: &Tensor) -> Result<Tensor> {
         match self {
             Self::Bernoulli => loss::bernoulli_nll_each(output, x),
@@ -84,7 +84,7 @@ impl Likelihood {
     /// The mean of [`nll`](Self::nll) over the images: a scalar, to train on.
     ///
     /// # Errors
-    /// Where the shapes don't fit.
+    /// If the shapes don't match.
     pub fn mean_nll(self, output: &Tensor, x: &Tensor) -> Result<Tensor> {
         match self {
             Self::Bernoulli => loss::bernoulli_nll(output, x),

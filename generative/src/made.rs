@@ -7,7 +7,7 @@
 //! value i where i > m ([`sees`]; equations 13 and 14). `--direct` adds weights from value j to the logits of
 //! value i > j (section 6.1).
 //!
-//! Where we leave the paper: degrees go round 1 … D − 1 in place of being drawn, in the order of reading, which
+//! Differences from the paper: degrees go round 1 … D − 1 in place of being drawn, in the order of reading, which
 //! is not changed in training (section 4.2 and 4.3 change both); Adam in place of Adadelta.
 use crate::autoregressive::{
     Autoregressive, FullForward, IncrementalForward, Network, Subject, places, settings,
@@ -32,7 +32,7 @@ train::hyper_parameters! {
         hidden: usize = 500, in 1..=1 << 14;
         /// Hidden layers
         layers: usize = 2, in 1..=64;
-        /// Weights from the picture straight to the output
+        /// Weights from the image straight to the output
         direct: bool = true;
         /// Learning rate
         lr: f64 = 1e-3, in above(0.0);
@@ -45,12 +45,12 @@ train::hyper_parameters! {
         /// Batch size, in images
         batch: usize = 100, in 1..=1 << 20;
         /// Images of an evaluation during training, at most
-        eval_pictures: usize = 1_000, in 1..=1 << 30;
+        eval_images: usize = 1_000, in 1..=1 << 30;
     }
 }
 
-/// Whether a unit of degree `to` may depend on one of degree `from`. Value i of an image, from 1, has degree i, and
-/// its logits i − 1.
+/// Returns `true` if a unit of degree `to` may depend on one of degree `from`. Value i of an image, from 1,
+/// has degree i, and its logits i − 1.
 pub fn sees(to: usize, from: usize) -> bool {
     to >= from
 }
@@ -179,8 +179,9 @@ pub fn made(
     config.check()?;
     let settings = settings!(config, false);
     let memory = |subject: &Subject| config.memory(subject);
-    Autoregressive::new(data, settings, (seed, device), memory, |params, subject| {
-        Ok(Box::new(Made::new(params, subject, config)?))
+    let made = config.clone();
+    Autoregressive::new(data, settings, (seed, device), memory, move |params, subject| {
+        Ok(Box::new(Made::new(params, subject, &made)?))
     })
 }
 

@@ -45,7 +45,7 @@ pub trait ImageSampler {
     /// classes.
     ///
     /// # Errors
-    /// Where there is no such class; errors of the network.
+    /// If there is no such class; errors of the network.
     fn sample_images(&self, n: usize, class: Option<u32>, rng: &mut Rng) -> Result<Images>;
 }
 
@@ -55,7 +55,7 @@ pub trait PointSampler {
     /// all classes.
     ///
     /// # Errors
-    /// Where there is no such class; errors of the network.
+    /// If there is no such class; errors of the network.
     fn sample_points(&self, n: usize, class: Option<u32>, rng: &mut Rng) -> Result<Vec<[f32; 2]>>;
 
     /// Held-out points, samples and the model's field around them, with the same noise each time.
@@ -90,7 +90,7 @@ pub trait AncestralSampling {
     /// divided by `temperature`: below 1 it makes likely numbers likelier, and 0 takes the likeliest.
     ///
     /// # Errors
-    /// Where there is no such class; errors of the network.
+    /// If there is no such class; errors of the network.
     fn sample_at(
         &self,
         n: usize,
@@ -116,7 +116,7 @@ pub trait AncestralSampling {
 /// Labels of `n` samples, `[n]`: all of `class`, or the `classes` in turn; none of an unconditional model.
 ///
 /// # Errors
-/// Where there is no such class.
+/// If there is no such class.
 pub(crate) fn labels(n: usize, class: Option<u32>, classes: &[String]) -> Result<Vec<u32>> {
     check_class(class, classes)?;
     Ok(match class {
@@ -126,7 +126,7 @@ pub(crate) fn labels(n: usize, class: Option<u32>, classes: &[String]) -> Result
 }
 
 /// # Errors
-/// Where `classes` has no such class.
+/// If `classes` has no such class.
 pub(crate) fn check_class(class: Option<u32>, classes: &[String]) -> Result<()> {
     let (index, known) = (class.unwrap_or(0), classes.len());
     ensure!(class.is_none() || (index as usize) < known, "class {index}: the model knows {known}");

@@ -49,8 +49,9 @@ pub fn pixelcnn(
     config.check_for(channels)?;
     let config = &config.fitted(channels);
     let memory = |subject: &Subject| config.memory(subject);
-    Autoregressive::new(data, config.settings(), (seed, device), memory, |params, subject| {
-        network(params, subject, config)
+    let made = config.clone();
+    Autoregressive::new(data, config.settings(), (seed, device), memory, move |params, subject| {
+        network(params, subject, &made)
     })
 }
 

@@ -117,7 +117,7 @@ impl Plane {
     ///
     /// # Errors
     /// None for a field made by [`Field::around`].
-    pub fn picture(&self) -> Result<Images> {
+    pub fn image(&self) -> Result<Images> {
         let side = self.field.side;
         let shape = Shape { channels: 3, height: side, width: side };
         let mut pixels = vec![0; shape.len()];
@@ -194,9 +194,9 @@ mod tests {
     fn points_are_painted_where_they_lie() {
         let field = Field { from: [0.0; 2], to: [2.0; 2], side: 3, values: vec![0.0; 9] };
         let plane = Plane { data: vec![[0.0, 0.0], [9.0, 0.0]], samples: vec![[2.0, 1.1]], field };
-        let picture = plane.picture().unwrap();
+        let images = plane.image().unwrap();
         let at = |column: usize, row: usize| {
-            [0, 1, 2].map(|c| picture.image(0)[(c * 3 + row) * 3 + column])
+            [0, 1, 2].map(|c| images.image(0)[(c * 3 + row) * 3 + column])
         };
         assert_eq!((at(0, 2), at(2, 1)), (DATA, SAMPLES));
         assert_eq!(at(1, 1), UNREAL.map(|x| x as u8));

@@ -10,8 +10,8 @@ pub(crate) const COLUMNS: usize = 10;
 /// Mean images of p(x|z), for decoder outputs `[n, outputs·D]`.
 pub(crate) fn mean_images(likelihood: Likelihood, output: &Tensor, shape: Shape) -> Result<Images> {
     let output: Vec<f32> = output.flatten_all()?.to_vec1()?;
-    let pictures = output.chunks_exact(likelihood.outputs() * shape.len());
-    let whites = pictures.flat_map(|output| likelihood.whites(output));
+    let images = output.chunks_exact(likelihood.outputs() * shape.len());
+    let whites = images.flat_map(|output| likelihood.whites(output));
     let pixels = whites.map(|white| (255.0 * white).round() as u8).collect();
     Images::new(shape, 256, pixels, None)
 }

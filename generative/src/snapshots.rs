@@ -55,11 +55,11 @@ impl SampleSnapshots {
         if let Some(model) = model.image_sampler() {
             return Ok(Some(model.sample_images(IMAGES, None, &mut stream(self.seed, "film"))?));
         }
-        model.point_sampler().map(|model| model.plane()?.picture()).transpose()
+        model.point_sampler().map(|model| model.plane()?.image()).transpose()
     }
 }
 
-/// Whether one more snapshot after `trained` units is a small part of training.
+/// Returns `true` if one more snapshot after `trained` units is a small part of training.
 fn is_affordable(model: &dyn Generative, trained: u64, timeline: &Timeline<Frame>) -> bool {
     let work = model.work();
     let frame = work.sampling.saturating_mul(IMAGES as u64);

@@ -113,7 +113,7 @@ impl VqVae {
     pub fn codes(&self, images: &Images) -> Result<Images> {
         ensure!(
             images.shape() == self.shape,
-            "pictures of {:?} have no codes, this model knows {:?}",
+            "images of {:?} have no codes, this model knows {:?}",
             images.shape(),
             self.shape
         );

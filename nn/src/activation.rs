@@ -1,7 +1,7 @@
 //! Element-wise functions that follow a layer.
 use candle_core::{Result, Tensor, bail};
 
-/// What a layer applies to its sums.
+/// Activation function of a layer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Activation {
     /// The identity.

@@ -1,6 +1,7 @@
 //! Tensors that the host refills at every step.
 use crate::ops::{self, Element};
 use candle_core::{Device, Result, Shape, Tensor};
+use train::is_host;
 
 /// A tensor that is written from the host again and again: a batch of observations, of actions.
 ///
@@ -18,7 +19,7 @@ use candle_core::{Device, Result, Shape, Tensor};
 /// ```
 pub struct HostTensor<T: Element> {
     tensor: Tensor,
-    /// What is uploaded; empty on the CPU.
+    /// Staging buffer of an upload; empty on the CPU.
     staging: Vec<T>,
 }
 
@@ -27,13 +28,13 @@ impl<T: Element> HostTensor<T> {
     pub fn new(shape: impl Into<Shape>, device: &Device) -> Result<Self> {
         let tensor = Tensor::zeros(shape, T::DTYPE, device)?;
         let staging =
-            if device.is_cpu() { Vec::new() } else { vec![T::zero(); tensor.elem_count()] };
+            if is_host(device) { Vec::new() } else { vec![T::zero(); tensor.elem_count()] };
         Ok(Self { tensor, staging })
     }
 
     /// Lets `write` set the elements, in row-major order. They are what the last call left.
     pub fn fill(&mut self, write: impl FnOnce(&mut [T])) -> Result<()> {
-        if self.tensor.device().is_cpu() {
+        if is_host(self.tensor.device()) {
             return ops::write(&self.tensor, |values| {
                 write(values);
                 Ok(())

@@ -1,4 +1,4 @@
-//! What parameters start from.
+//! Initial values of parameters.
 use candle_core::{Result, bail};
 use rand_distr::{Distribution as _, Normal, StandardNormal, Uniform};
 use train::Rng;
@@ -6,7 +6,7 @@ use train::Rng;
 /// The distribution a parameter is drawn from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Init {
-    /// The same value everywhere.
+    /// One value for all elements.
     Constant(f64),
     /// U(−1/√`fan_in`, 1/√`fan_in`): what PyTorch draws the weights and biases of `Linear` and
     /// `Conv2d` from (LeCun et al. 1998, "Efficient BackProp", section 4.6, up to a constant).
@@ -33,7 +33,7 @@ pub enum Init {
         outputs: usize,
         /// Inputs of one output: C·k·k for a convolution.
         inputs: usize,
-        /// What the matrix is multiplied by.
+        /// Factor of the orthogonal matrix.
         gain: f64,
     },
 }

@@ -1,4 +1,4 @@
-//! What is minimised: every loss is a scalar tensor, a mean over the batch.
+//! Loss functions: each is a scalar tensor, the mean over the batch.
 use crate::ops::{self, Regression};
 use candle_core::{DType, Device, Result, Tensor, bail};
 
@@ -42,7 +42,7 @@ pub fn softmax_cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor>
     softmax_terms(logits, labels)?.mean_all()
 }
 
-/// The same as a sum for each sample, `[B]`: −Σ log softmax(logits) at its labels. For scoring: there is no
+/// Cross-entropy of each sample, `[B]`: −Σ log softmax(logits) at its labels. For scoring: there is no
 /// gradient.
 pub fn softmax_nll_each(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     labels_fit("softmax_nll_each", logits, labels)?;
@@ -57,16 +57,24 @@ pub fn softmax_nll_each(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
 /// (Salimans et al. 2017, "PixelCNN++", equation 2): summed over positions, the mean over the batch.
 ///
 /// `said` is `[B, 3M, …]`: logits of the weights, means, and logarithms of the scales, which count as −7 where
-/// they are less. Levels are `[B, …]` of type `u32`. On the CPU in `f32` alone.
+/// they are less. Levels are `[B, …]` of type `u32`.
 pub fn logistic_mixture_nll(said: &Tensor, labels: &Tensor, levels: usize) -> Result<Tensor> {
     mixture_fits("logistic_mixture_nll", said, labels, levels)?;
-    ops::logistic_nll(said, labels, levels)
+    if let Some(loss) = ops::logistic_nll(said, labels, levels)? {
+        return Ok(loss);
+    }
+    in_range("logistic_mixture_nll", labels, levels, ["level", "levels"])?;
+    ops::logistic_terms(said, labels, levels)?.sum_all()? / said.dim(0)? as f64
 }
 
-/// The same as a sum for each sample, `[B]`. For scoring: there is no gradient.
+/// Negative log-likelihood of each sample under the mixture, `[B]`. For scoring: there is no gradient.
 pub fn logistic_mixture_nll_each(said: &Tensor, labels: &Tensor, levels: usize) -> Result<Tensor> {
     mixture_fits("logistic_mixture_nll_each", said, labels, levels)?;
-    ops::logistic_nll_each(said, labels, levels)
+    if let Some(nll) = ops::logistic_nll_each(said, labels, levels)? {
+        return Ok(nll);
+    }
+    in_range("logistic_mixture_nll_each", labels, levels, ["level", "levels"])?;
+    ops::logistic_terms(&said.detach(), labels, levels)?.flatten_from(1)?.sum(1) // [B]
 }
 
 /// The probability, under such a mixture `[3M]`, of `level` and those below it. Weights are in proportion to
@@ -124,7 +132,7 @@ pub fn bernoulli_nll(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
     bernoulli_terms(logits, targets)?.sum_all()? / logits.dim(0)? as f64
 }
 
-/// The same of each sample by itself: `[B]`, for logits and targets `[B, D]`.
+/// Bernoulli negative log-likelihood of each sample, `[B]`, for logits and targets `[B, D]`.
 pub fn bernoulli_nll_each(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
     same_shape("bernoulli_nll_each", logits, targets)?;
     if logits.rank() != 2 {

@@ -27,7 +27,7 @@ pub fn nearest(x: &Tensor, points: &Tensor) -> Result<Tensor> {
     Tensor::from_vec(chosen, x.dim(0)?, x.device())
 }
 
-/// Where the least number is; the first place where several hold it.
+/// Index of the least number; of several, the first.
 fn first_least(values: &[f32]) -> u32 {
     let least = values.iter().copied().fold(f32::INFINITY, f32::min);
     values.iter().position(|value| *value == least).unwrap_or_default() as u32

@@ -19,14 +19,14 @@ impl Sequential {
         &self.layers
     }
 
-    /// The same network without gradients: it shares the parameters' storage, so it always
-    /// computes with their present values, but builds no graph. For acting and for targets.
+    /// This network without gradients: it shares the parameters' storage, so it always computes with
+    /// their present values, but builds no graph. For acting and for targets.
     pub fn frozen(&self) -> Frozen {
         Frozen(Sequential { layers: self.layers.iter().map(Layer::frozen).collect() })
     }
 
-    /// The same network as a fixed function: a gradient passes through it to its input, but takes
-    /// none of its parameters. It shares their storage too.
+    /// This network as a fixed function: a gradient passes through it to its input, but takes none of
+    /// its parameters. It shares their storage too.
     ///
     /// For the step of a generator, whose loss is what the discriminator says: the discriminator's
     /// gradients would be thrown away, and here they are not computed.
@@ -119,7 +119,8 @@ mod tests {
         assert!(error.contains("depends on none of the 4 parameters"), "{error}");
     }
 
-    /// What a loss gives the input and the parameters of a network, whose layers are applied by `run`.
+    /// Gradients of a loss in the input and in each parameter of a network, whose layers are applied by
+    /// `run`.
     fn gradients(run: &dyn Fn(&[Layer], &Tensor) -> Result<Tensor>) -> Vec<Vec<f32>> {
         let params = Params::new(1, &Device::Cpu);
         let same = Conv2dConfig { padding: 1, ..Conv2dConfig::new(3, 3, 3) };

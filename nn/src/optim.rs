@@ -28,7 +28,7 @@ struct Slot {
     moments: Vec<Var>,
 }
 
-/// What a step was like.
+/// Diagnostics of an optimiser's step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stats {
     /// Euclidean length of the gradient of all parameters together, before clipping.
@@ -133,7 +133,7 @@ impl Optimizer {
     }
 }
 
-/// Where a parameter's gradient was found.
+/// Storage in which a parameter's gradient was found.
 enum Gradient<'a> {
     None,
     Slice(&'a [f32]),

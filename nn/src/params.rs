@@ -78,23 +78,23 @@ impl Params {
         all.into_iter().map(|(name, entry)| (name, entry.var)).collect()
     }
 
-    /// Where the parameters live.
+    /// Device that holds the parameters.
     pub(crate) fn device(&self) -> &Device {
         &self.device
     }
 
-    /// How many numbers there are to learn.
+    /// Number of trainable elements.
     pub fn count(&self) -> usize {
         self.named().iter().map(|(_, var)| var.elem_count()).sum()
     }
 
     /// θ ← θ', parameters and buffers. Values are copied into the storage that exists: later changes of one side do not
-    /// show on the other, and frozen networks see the new values.
+    /// show on the other, and frozen networks see the new values. Stores may be on different devices.
     ///
     /// Stores that differ in names or shapes are an error, and nothing is changed.
     pub fn copy_from(&self, other: &Params) -> Result<()> {
         for (own, new) in self.paired(other)? {
-            own.set(&new)?;
+            own.set(&new.to_device(&self.device)?)?;
         }
         Ok(())
     }

@@ -20,6 +20,20 @@ const ALIASES: &[(&str, &[&str])] = &[
     ("warmup", &["learning_starts"]),
 ];
 
+/// Parameters renamed since 0.1, each with its former name: run directories, configuration files and scripts may
+/// still have it.
+const FORMER: &[(&str, &str)] = &[("eval_images", "eval_pictures")];
+
+/// The name that the parameter `name` had before it was renamed.
+pub fn former(name: &str) -> Option<&'static str> {
+    FORMER.iter().find(|(now, _)| *now == name).map(|(_, former)| *former)
+}
+
+/// The present name of the parameter that is, or was, called `name`.
+pub fn renamed(name: &str) -> &str {
+    FORMER.iter().find(|(_, former)| *former == name).map_or(name, |(now, _)| *now)
+}
+
 /// Other names of the parameter `name`, the best known first.
 pub fn aliases(name: &str) -> &'static [&'static str] {
     ALIASES.iter().find(|(of, _)| *of == name).map_or(&[], |(_, aliases)| aliases)
@@ -27,6 +41,7 @@ pub fn aliases(name: &str) -> &'static [&'static str] {
 
 /// The one of `names` that is called `typed`, there or elsewhere.
 pub fn canonical<'a>(typed: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let typed = renamed(typed);
     names.into_iter().find(|name| *name == typed || aliases(name).contains(&typed))
 }
 
@@ -40,6 +55,9 @@ mod tests {
         assert_eq!(canonical("learning_rate", ["alpha"]), Some("alpha"));
         assert_eq!(canonical("lr", ["lr"]), Some("lr"));
         assert_eq!(canonical("buffer_size", ["lr"]), None);
+        for (now, former) in FORMER {
+            assert_eq!(canonical(former, [*now]), Some(*now));
+        }
     }
 
     #[test]

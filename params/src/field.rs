@@ -78,7 +78,7 @@ impl Field {
         }
     }
 
-    /// Whether `text` takes a value away from a parameter that may be without one. Texts, as maps, are themselves.
+    /// Returns `true` if `text` is `none` for an optional parameter. For texts, as maps, it is a value.
     fn is_none(&self, text: &str) -> bool {
         text == "none" && self.default.is_null() && self.kind != Kind::Text
     }

@@ -8,7 +8,7 @@ mod field;
 mod kind;
 mod text;
 
-pub use aliases::{aliases, canonical};
+pub use aliases::{aliases, canonical, former, renamed};
 pub use bad_value::{BadValue, above, flag, shown};
 pub use field::{Field, Parameters, resolve};
 pub use kind::{Kind, choices, name, whole};

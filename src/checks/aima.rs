@@ -215,7 +215,7 @@ fn policies(command: &'static str) -> Result<Vec<Claim>> {
     Ok(vec![
         Claim::same("at −0.04: (4,1), (3,1), (3,2)", of(-0.04)?, "left left up"),
         Claim::same("at −0.4", solve(command)?.actions(&corner)?, "left up up").note(
-            "The third edition's picture for −0.4278 to −0.0850; the fourth edition shows −0.7311 to \
+            "The third edition's figure for −0.4278 to −0.0850; the fourth edition shows −0.7311 to \
              −0.4526 instead, where (4,1) dives into −1.",
         ),
         Claim::same("at −0.6", of(-0.6)?, "up up up"),

@@ -10,17 +10,17 @@ use train::Row;
 
 /// A published exercise.
 pub struct Check {
-    /// What `lab check` takes.
+    /// Name for `lab check`.
     pub name: &'static str,
     /// One line about it.
     pub about: &'static str,
     /// Book, edition and place.
     pub source: &'static str,
-    /// Where the source can be found.
+    /// Address of the source.
     pub url: &'static str,
-    /// What a student would type.
+    /// Command line a student would type.
     pub command: &'static str,
-    /// Whether it runs unless told otherwise.
+    /// Fast enough to run by default, or slow.
     pub speed: Speed,
     /// Conventions, and where the published numbers are known to be wrong.
     pub notes: &'static str,
@@ -28,7 +28,7 @@ pub struct Check {
     pub run: fn(&'static str) -> Result<Vec<Claim>>,
 }
 
-/// How long a check takes.
+/// Duration of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Speed {
     /// Seconds at most.
@@ -37,7 +37,7 @@ pub enum Speed {
     Slow(u32),
 }
 
-/// What came of a check.
+/// Outcome of a check.
 #[derive(Debug, Clone, Serialize)]
 pub struct Outcome {
     /// Its name.
@@ -46,26 +46,26 @@ pub struct Outcome {
     pub about: &'static str,
     /// Book, edition and place.
     pub source: &'static str,
-    /// Where the source can be found.
+    /// Address of the source.
     pub url: &'static str,
-    /// What was run.
+    /// Command that was run.
     pub command: &'static str,
     /// Conventions, and where the published numbers are known to be wrong.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub notes: &'static str,
-    /// What was compared.
+    /// Compared numbers, one claim each.
     pub lines: Vec<Claim>,
     /// Why it could not be run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// Whether every line agrees.
+    /// Every line agrees.
     pub pass: bool,
-    /// How long it took.
+    /// Duration in seconds.
     pub seconds: f64,
 }
 
 impl Outcome {
-    /// What a check's lines, or its failure, come to.
+    /// Outcome of a check that produced `lines`, or failed, after so many `seconds`.
     pub fn of(check: &Check, lines: Result<Vec<Claim>>, seconds: f64) -> Self {
         let (lines, error) = match lines {
             Ok(lines) => (lines, None),
@@ -96,7 +96,7 @@ pub(super) fn trials(
     seeds.map(|seed| number(&run(&format!("{command} --seed {seed}"))?)).collect()
 }
 
-/// What lines ask of a solution.
+/// Values and metrics of a solution, as the lines of checks read them.
 impl Solved {
     pub(super) fn state(&self, name: &str) -> Result<usize> {
         let found = self.solution.states.iter().position(|state| state == name);
@@ -141,8 +141,8 @@ impl Solved {
         self.rows.iter().filter_map(|row| row.values.get(name).copied()).collect()
     }
 
-    /// What there is of a metric, row by row, up to and with the row in which the `n`th episode ended;
-    /// for runs that write a row a transition.
+    /// Values of a metric, row by row, up to and with the row in which the `n`th episode ended; for
+    /// runs that write a row a transition.
     pub(super) fn until_episode(&self, n: usize, name: &str) -> Result<Vec<f64>> {
         let ended = |row: &&Row| row.values.contains_key("train/length");
         let last = self.rows.iter().filter(ended).nth(n - 1);

@@ -47,7 +47,7 @@ pub(super) fn epsilon_greedy(
 /// v of a policy, `[S]`, given as π(a | s): solves (I − γ·P)·v = r by Gaussian elimination.
 ///
 /// # Errors
-/// Where the system has no single solution: undiscounted, the policy never ends.
+/// If the system has no unique solution: undiscounted, the policy never ends.
 pub(super) fn values(
     mdp: &dyn Mdp,
     gamma: f64,
@@ -59,7 +59,7 @@ pub(super) fn values(
 /// Mean number of steps to an end from each state under a policy, `[S]`.
 ///
 /// # Errors
-/// Where the policy never ends.
+/// If the policy never ends.
 pub(super) fn mean_steps(mdp: &dyn Mdp, policy: impl Fn(usize, usize) -> f64) -> Result<Vec<f64>> {
     solve(mdp, 1.0, policy, |_| 1.0)
 }
@@ -126,7 +126,7 @@ pub(super) fn best_within(mdp: &dyn Mdp, steps: usize) -> Vec<f64> {
     values
 }
 
-/// What a policy, π(a | s), is worth within so many steps from each state, `[S]`, undiscounted.
+/// Expected undiscounted return of a policy π(a | s) within so many steps from each state, `[S]`.
 pub(super) fn within(
     mdp: &dyn Mdp,
     steps: usize,

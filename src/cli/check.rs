@@ -79,7 +79,7 @@ fn summary(outcome: &Outcome, width: usize, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// What failed.
+/// Writes the lines that failed.
 fn differences(outcome: &Outcome, out: &mut dyn Write) -> Result<()> {
     if let Some(error) = &outcome.error {
         writeln!(out, "      {error}")?;

@@ -37,7 +37,7 @@ enum What {
         /// Number of images
         #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
         n: u32,
-        /// Picture to write [default: NAME.png]
+        /// Image file to write [default: NAME.png]
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },

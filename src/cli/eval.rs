@@ -30,14 +30,14 @@ pub(super) struct Args {
     k: Option<u32>,
     /// Test images that --k scores, the first ones [default: all]
     #[arg(long, value_name = "N", requires = "k", value_parser = super::positive)]
-    pictures: Option<u32>,
+    images: Option<u32>,
     /// Also evaluate so many samples of a model of data beside its test images
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(LEAST as i64..=100_000))]
     samples: Option<u32>,
     /// Score the checkpoint with the best validation score, not the newest
     #[arg(long)]
     best: bool,
-    /// Where the data of a model lie now, if they were moved; they must be the same
+    /// New place of the model's data, if they were moved; they must be unchanged
     #[arg(long, value_name = "NAME:PATH")]
     data: Option<String>,
     /// Print one JSON object
@@ -97,7 +97,7 @@ fn score(args: &Args, trained: Trained) -> Result<Evaluation> {
         (Learned::Model(mut model), None, k) => {
             let mut evaluation = model.evaluate(Split::Test)?;
             if let Some(k) = k {
-                evaluation = bounded(evaluation, &*model, [k, args.pictures.unwrap_or(u32::MAX)])?;
+                evaluation = bounded(evaluation, &*model, [k, args.images.unwrap_or(u32::MAX)])?;
             }
             if let Some(n) = args.samples {
                 evaluation.measures.extend(judged(&*model, &config, n, || {
@@ -116,7 +116,7 @@ fn score(args: &Args, trained: Trained) -> Result<Evaluation> {
     })
 }
 
-/// `evaluation` with the bound by `k` draws for each of the first `n` test pictures.
+/// `evaluation` with the bound by `k` draws for each of the first `n` test images.
 fn bounded(
     mut evaluation: Evaluation,
     model: &dyn Generative,
@@ -131,8 +131,8 @@ fn bounded(
     Ok(evaluation)
 }
 
-/// What `n` samples of `model` are worth beside the pictures of its data set, which are as the set has them,
-/// or black and white where the samples are.
+/// Quality of `n` samples of `model` against the images of its data set: grey as the set has them, or
+/// black and white where the samples are.
 fn judged(
     model: &dyn Generative,
     config: &Config,
@@ -149,7 +149,7 @@ fn judged(
     let test = data.test.len();
     if test < LEAST {
         let sentence =
-            format!("--samples {n}: the data have {test} test pictures, {LEAST} are needed");
+            format!("--samples {n}: the data have {test} test images, {LEAST} are needed");
         return Err(Usage(sentence).into());
     }
     let mut set = config.subject().to_owned();

@@ -4,7 +4,7 @@ use crate::run::layer::{Layer, Typed, converted, fields};
 use anyhow::Result;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use params::{Field, Kind, aliases, flag, plain};
+use params::{Field, Kind, aliases, flag, former, plain};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -59,7 +59,7 @@ fn arg(field: &Field) -> Arg {
         .long(field.flag())
         .help(format!("{}{default}{range}", field.about))
         .visible_aliases(others.next())
-        .aliases(others)
+        .aliases(others.chain(former(field.name).map(flag)))
         .allow_negative_numbers(true)
         .value_name(value_name(&field.kind));
     match field.kind {

@@ -25,7 +25,7 @@ use clap::{Args as _, Command, FromArgMatches as _};
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-/// How much is told, and in what form.
+/// Amount and form of output.
 #[derive(Debug, Clone, Copy, clap::Args)]
 struct Verbose {
     /// Show no progress
@@ -56,7 +56,11 @@ pub(crate) fn main(own: Tables) -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // Where even standard error is closed, the exit code has to do.
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            let told = match ::train::cuda_out_of_memory(&error) {
+                Some(sentence) => sentence,
+                None => format!("{error:#}"),
+            };
+            let _ = writeln!(std::io::stderr(), "error: {told}");
             ExitCode::from(if is_usage(&error) { 2 } else { 1 })
         }
     }

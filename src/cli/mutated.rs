@@ -12,13 +12,13 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How long a reader may take over an input.
+/// Time limit of a reader for one input.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Bytes that the whole process may have taken.
 const MEMORY: u64 = 1 << 30;
 
-/// What came of a reader's inputs.
+/// Results for one reader: inputs tried and accepted, slowest read, peak memory.
 struct Row {
     name: &'static str,
     inputs: usize,

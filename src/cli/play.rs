@@ -97,9 +97,9 @@ fn told(actions: &Actions, action: Action<'_>) -> String {
     }
 }
 
-/// Where frames are shown.
+/// Output of frames.
 struct Screen {
-    /// Whether it understands colours and can be drawn over; else each frame follows the last.
+    /// Terminal with colours that can be drawn over; else each frame follows the last.
     terminal: bool,
     fps: u32,
 }

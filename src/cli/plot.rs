@@ -1,4 +1,4 @@
-//! `lab plot`: learning curves of one or several runs, or what one thinks of a grid.
+//! `lab plot`: learning curves of one or several runs, or values and policy of one as text or JSON.
 use crate::render::board::{Board, Ink};
 use crate::render::plot;
 use crate::run::trained::Trained;
@@ -33,7 +33,7 @@ pub(super) struct Args {
     solution: Option<PathBuf>,
 }
 
-/// Endings of pictures that are not drawn.
+/// Endings of figures that `lab plot` does not write.
 const OTHER: [&str; 7] = ["pdf", "eps", "ps", "jpg", "jpeg", "gif", "webp"];
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
@@ -80,7 +80,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// What the agent of a run thinks of the states of its problem, for `flag`.
+/// Problem and value table of the agent of a run, for `flag`.
 fn thinks(run: &Path, flag: &str) -> Result<(Arc<dyn Mdp>, Table)> {
     let trained = Trained::load(run, Which::Latest)?;
     let refused = |why: &str| Usage(format!("{flag}: {}: {why}", run.display()));

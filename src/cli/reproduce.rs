@@ -18,7 +18,7 @@ use std::time::{Instant, SystemTime};
 /// Reproduce a published experiment: figures, and numbers beside theory
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// What to reproduce (`lab list reproductions`)
+    /// Name of the reproduction (`lab list reproductions`)
     name: Option<String>,
     /// Sample less: wider intervals, the same claims
     #[arg(long)]
@@ -97,6 +97,9 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode> {
         data: None,
     };
     dir.write_json("run.json", &info)?;
+    if !args.verbosity.quiet {
+        crate::run::data::tell(machine.note.as_slice());
+    }
     let interrupts = Interrupts::listen()?;
     interrupts.hearing(|| reproduce((target, &experiments), &setting, &dir, args.verbosity, out))
 }
@@ -162,10 +165,7 @@ fn reproduce(
         writeln!(out, "{}", serde_json::to_string(&result)?)?;
     } else {
         let (n, run) = (passed + failed, &result.run);
-        writeln!(
-            out,
-            "{outcome} after {wall_seconds:.0} s: {passed} of {n} pass; all of it is in {run}"
-        )?;
+        writeln!(out, "{outcome} after {wall_seconds:.0} s: {passed} of {n} pass; saved to {run}")?;
     }
     Ok(match (outcome, whole) {
         ("interrupted", _) => ExitCode::from(130),
@@ -174,7 +174,7 @@ fn reproduce(
     })
 }
 
-/// What came of an experiment, line by line.
+/// Writes the report of an experiment, line by line.
 fn tell(report: &Report, run: &str, out: &mut dyn Write) -> Result<()> {
     let verdict = if report.pass { "pass" } else { "FAIL" };
     let agree = report.lines.iter().filter(|line| line.pass).count();

@@ -30,7 +30,7 @@ pub(super) struct Args {
     /// Threads to compute on; results do not depend on it [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// Where the data of a model lie now, if they were moved; they must be the same
+    /// New place of the model's data, if they were moved; they must be unchanged
     #[arg(long, value_name = "NAME:PATH")]
     data: Option<String>,
     #[command(flatten)]
@@ -82,7 +82,17 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> Result<ExitCode> {
     info.data = data::remember(&config, moved, saved.as_ref(), record)?;
     // A run that is stopped once more goes on towards the steps that were asked for last.
     info.config = config.all.clone();
-    (info.device, info.threads) = (::train::device_name(&machine.device), machine.threads);
+    notes.extend(machine.note);
+    let device = ::train::device_name(&machine.device);
+    if info.device != device {
+        let was = std::mem::replace(&mut info.device, device);
+        let now = &info.device;
+        notes.push(format!(
+            "this run was on {was} and goes on on {now}: numbers are rounded differently there, so the result is \
+             not that of one device to the bit"
+        ));
+    }
+    info.threads = machine.threads;
     dir.write_json("run.json", &info)?;
     if !verbosity.quiet {
         data::tell(&notes);

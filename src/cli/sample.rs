@@ -17,11 +17,11 @@ pub(super) struct Args {
     /// Number of images, or points
     #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     n: u32,
-    /// What to draw, by its label, from a model that was told labels [default: all in turn]
+    /// Label to condition on, for a conditional model [default: all in turn]
     #[arg(long, value_name = "NAME")]
     label: Option<String>,
-    /// What the logits of a model that draws number by number are divided by: less than 1 for likelier
-    /// images, 0 for the likeliest number each time [default: 1]
+    /// Sampling temperature of an autoregressive model, the divisor of its logits: less than 1 for
+    /// likelier images, 0 for the likeliest value each time [default: 1]
     #[arg(long, value_name = "T", value_parser = temperature)]
     temperature: Option<f64>,
     /// Complete the upper halves of test images, eight ways each, into completions.png
@@ -36,7 +36,7 @@ pub(super) struct Args {
     /// Seed of what is drawn [default: that of the run]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Where the data of the run lie now, if they were moved: for --complete and --nearest
+    /// New place of the run's data, if they were moved: for --complete and --nearest
     #[arg(long, value_name = "NAME:PATH")]
     data: Option<String>,
     /// Draw from the checkpoint with the best validation score, not the newest
@@ -50,7 +50,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     crate::run::machine::start(args.threads)?;
     let which = if args.best { Which::Best } else { Which::Latest };
-    // Only the test pictures that are completed are needed for the model itself.
+    // Only the test images that are completed are needed for the model itself.
     let with = if args.complete { With::Data } else { With::Nothing };
     let trained = Trained::load_with(&args.run, which, with, args.data.as_deref())?;
     let seed = args.seed.unwrap_or(trained.config.seed());
@@ -62,7 +62,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let label = args.label.as_ref().map(|label| class(label, model.classes())).transpose()?;
     if let Some(model) = model.point_sampler() {
         if args.nearest {
-            let sentence = "--nearest: this model draws points, and the nearest ones are looked for of pictures";
+            let sentence =
+                "--nearest: this model draws points, and the nearest ones are looked for of images";
             return Err(Usage(sentence.to_owned()).into());
         }
         return listed(args, &model.sample_points(n, label, &mut rng)?, out);
@@ -106,7 +107,7 @@ fn listed(args: &Args, points: &[[f32; 2]], out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// What only models do that draw one number after the other.
+/// Writes samples at a temperature, or completions, of an autoregressive model.
 fn number_by_number(args: &Args, trained: &Trained, seed: u64, out: &mut dyn Write) -> Result<()> {
     let model = trained.model()?;
     let Some(ancestral) = model.autoregressive() else {
@@ -118,7 +119,7 @@ fn number_by_number(args: &Args, trained: &Trained, seed: u64, out: &mut dyn Wri
     let (name, images, columns) = if args.complete {
         let (rows, rng) = (n.div_ceil(8), &mut stream(seed, "completions"));
         let Some(sheet) = ancestral.completions(Split::Test, rows, temperature, rng)? else {
-            let sentence = "--complete: the pictures of this model have no upper half";
+            let sentence = "--complete: the images of this model have no upper half";
             return Err(Usage(sentence.to_owned()).into());
         };
         ("completions.png", sheet.images, sheet.columns)

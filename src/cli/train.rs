@@ -109,13 +109,14 @@ pub(super) fn run(
     };
     dir.write_json("run.json", &info)?;
     if !args.verbose.quiet {
+        notes.extend(machine.note);
         data::tell(&notes);
     }
     Session { algorithm, config, dir, info, verbosity: args.verbose.into(), begun }
         .train(trainee, out)
 }
 
-/// What was typed after the options that `lab resume` knows itself.
+/// Arguments typed after the options that `lab resume` knows itself.
 pub(super) struct More {
     pub(super) flags: Layer,
     pub(super) device: Option<::train::DeviceChoice>,

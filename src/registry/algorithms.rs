@@ -30,13 +30,13 @@ pub struct Algorithm {
     pub aliases: &'static [&'static str],
     /// One line about it.
     pub about: &'static str,
-    /// What its steps count.
+    /// Unit of its steps, in the plural: transitions, images, sweeps.
     pub unit: &'static str,
-    /// How long it trains and how often it looks up from it, unless told otherwise.
+    /// Default plan: length of training and its intervals.
     pub plan: Plan,
     /// Its hyper-parameters.
     pub hyper: Fields,
-    /// How to make an untrained learner, and from what.
+    /// Constructor of an untrained learner.
     pub build: Build,
 }
 
@@ -68,7 +68,7 @@ impl Family {
     }
 }
 
-/// How to make an untrained learner.
+/// Constructor of an untrained learner, by kind of subject.
 #[derive(Clone, Copy)]
 pub enum Build {
     /// One that acts in an environment.
@@ -78,7 +78,7 @@ pub enum Build {
 }
 
 impl Algorithm {
-    /// What it learns from.
+    /// Kind of subject it learns from.
     pub fn subject(&self) -> Subject {
         match self.build {
             Build::Agent(_) => Subject::Env,
@@ -97,8 +97,8 @@ const PLANNING: Plan = Plan {
     patience: None,
 };
 
-/// Ten thousand pictures through dense layers take a second.
-const PICTURES: Plan = Plan {
+/// Ten thousand images through dense layers take a second.
+const IMAGES: Plan = Plan {
     steps: 1_000_000,
     log_every: 10_000,
     eval_every: 50_000,
@@ -107,7 +107,7 @@ const PICTURES: Plan = Plan {
     patience: None,
 };
 
-/// A picture whose numbers each have a network's attention takes milliseconds.
+/// An image whose numbers each have a network's attention takes milliseconds.
 const PIXELS: Plan = Plan {
     steps: 40_000,
     log_every: 2_000,
@@ -254,7 +254,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
         family: Family::Generative,
         aliases: &["image-gpt", "igpt"],
         about: "Causal transformer over pixels (Chen et al. 2020), for small images",
-        unit: "pictures",
+        unit: "images",
         plan: PIXELS,
         hyper: ImageTransformerConfig::fields,
         build: Build::Model(|job| {
@@ -282,8 +282,8 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
         family: Family::Generative,
         aliases: &[],
         about: "MADE: exact likelihoods by masked dense layers (Germain et al. 2015)",
-        unit: "pictures",
-        plan: PICTURES,
+        unit: "images",
+        plan: IMAGES,
         hyper: MadeConfig::fields,
         build: Build::Model(|job| {
             let config = job.config::<MadeConfig>()?;
@@ -335,7 +335,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
         family: Family::Generative,
         aliases: &[],
         about: "PixelCNN: exact likelihoods, number by number (van den Oord et al. 2016)",
-        unit: "pictures",
+        unit: "images",
         plan: PIXELS,
         hyper: PixelCnnConfig::fields,
         build: Build::Model(|job| {
@@ -448,8 +448,8 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
         family: Family::Generative,
         aliases: &[],
         about: "Variational auto-encoder (Kingma & Welling 2014), also importance-weighted",
-        unit: "pictures",
-        plan: PICTURES,
+        unit: "images",
+        plan: IMAGES,
         hyper: VaeConfig::fields,
         build: Build::Model(|job| {
             let config = job.config::<VaeConfig>()?;
@@ -474,8 +474,8 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
         family: Family::Generative,
         aliases: &["vqvae"],
         about: "Vector-quantised variational auto-encoder (van den Oord et al. 2017)",
-        unit: "pictures",
-        plan: Plan { steps: 500_000, ..PICTURES },
+        unit: "images",
+        plan: Plan { steps: 500_000, ..IMAGES },
         hyper: VqVaeConfig::fields,
         build: Build::Model(|job| {
             let config = job.config::<VqVaeConfig>()?;

@@ -3,7 +3,7 @@ use super::Options;
 use params::Field;
 use serde_json::Value;
 
-/// What is wrong with options of an environment or a data set, and which.
+/// Invalid options of an environment or a data set, and the reason.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {why}", self.told())]
 pub(crate) struct BadOption {
@@ -14,8 +14,8 @@ pub(crate) struct BadOption {
 }
 
 impl BadOption {
-    /// What keeps `make` from making something of `given`: the option that it would do without, as all
-    /// the others are. `fields` have the defaults.
+    /// Finds the option of `given` for which `make` fails: without it, all others are accepted.
+    /// `fields` have the defaults.
     pub(crate) fn blamed(
         given: &Options,
         fields: &[Field],
@@ -54,7 +54,7 @@ impl BadOption {
     }
 }
 
-/// What was given and is not the default.
+/// Given options that differ from their defaults.
 fn changed(given: &Options, fields: &[Field]) -> Vec<(String, Value)> {
     let default =
         |key: &str| fields.iter().find(|field| field.name == key).map(|field| &field.default);

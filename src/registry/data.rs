@@ -15,17 +15,17 @@ use train::Memory;
 /// A data set by name.
 #[derive(Clone, Copy)]
 pub struct DataEntry {
-    /// What `--data` takes, before the colon.
+    /// Name for `--data`, before the colon.
     pub name: &'static str,
     /// One line about it.
     pub about: &'static str,
     /// Its options.
     pub options: Fields,
-    /// Where it comes from.
+    /// Source of its images or points.
     pub source: DataSource,
 }
 
-/// Where a data set comes from.
+/// Source of a data set: computed, or read from files.
 #[derive(Clone, Copy)]
 pub enum DataSource {
     /// It is drawn, from its options alone.
@@ -62,7 +62,7 @@ pub(super) const DATA: &[DataEntry] = &[
     },
     DataEntry {
         name: "folder",
-        about: "Pictures of your own, of one size: --data folder:PATH",
+        about: "Images of your own, of one size: --data folder:PATH",
         options: FolderConfig::fields,
         source: DataSource::Files(|path, options| folder(path, &config(options)?)),
     },
@@ -122,13 +122,13 @@ fn config<C: DeserializeOwned>(options: &Options) -> Result<C> {
     Ok(serde_json::from_value(Value::Object(options.clone()))?)
 }
 
-/// Refuses pictures or points that there is no memory for.
+/// Refuses images or points that there is no memory for.
 fn check_room(options: &Options) -> Result<()> {
     let number = |key: &str| options.get(key).and_then(Value::as_u64).map(|n| n as usize);
-    // A point is of two floats; a glyph, the only picture whose side is fixed, of 28×28 bytes.
+    // A point is of two floats; a glyph, the only image whose side is fixed, of 28×28 bytes.
     let glyph = options.contains_key("classes").then_some(28 * 28);
     let each = match number("side") {
-        // Larger ones are refused whatever the number of pictures.
+        // Larger ones are refused whatever the number of images.
         Some(side) => side.min(64).pow(2),
         None => glyph.unwrap_or(2 * size_of::<f32>()),
     };
@@ -145,7 +145,7 @@ fn check_room(options: &Options) -> Result<()> {
 pub struct Loaded {
     /// The set.
     pub dataset: Dataset,
-    /// What a run remembers of it, where it was read from files.
+    /// Record for `run.json`, where it was read from files.
     pub record: Option<Record>,
     /// Sentences for the user.
     pub notes: Vec<String>,

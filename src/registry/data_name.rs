@@ -39,10 +39,10 @@ impl<'a> DataName<'a> {
         }
     }
 
-    /// The same in full: files by a path that holds wherever the program is run.
+    /// Full name: files by an absolute path, which holds wherever the program is run.
     ///
     /// # Errors
-    /// Where there is no present directory.
+    /// If there is no present directory.
     pub fn full(&self) -> Result<String> {
         let name = self.entry.name;
         Ok(match self.path() {
@@ -54,7 +54,7 @@ impl<'a> DataName<'a> {
     /// Draws it, or reads it.
     ///
     /// # Errors
-    /// What is wrong with the options, or with the files.
+    /// Invalid options; errors of the files.
     pub fn load(&self, options: &Options) -> Result<Loaded> {
         match self.entry.source {
             DataSource::Drawn(draw) => {

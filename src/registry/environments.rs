@@ -24,11 +24,11 @@ pub struct EnvEntry {
     pub about: &'static str,
     /// Its options.
     pub options: Fields,
-    /// How it is made.
+    /// Constructor.
     pub source: Source,
 }
 
-/// How an environment is made from its options.
+/// Constructor of an environment from its options.
 #[derive(Clone, Copy)]
 pub enum Source {
     /// Outcomes can only be drawn.
@@ -75,15 +75,15 @@ impl EnvEntry {
         Self { name, ids: &[], about, options: limited_alone, source }
     }
 
-    /// Whether it goes by `name`.
+    /// Returns `true` if it goes by `name`.
     pub(super) fn is_called(&self, name: &str) -> bool {
         self.name == name || self.ids.iter().any(|id| id.eq_ignore_ascii_case(name))
     }
 
-    /// How to make copies with these options.
+    /// Makes a constructor of copies with these options.
     ///
     /// # Errors
-    /// What is wrong with the options.
+    /// Invalid options.
     pub fn make(&self, options: &Options) -> Result<MakeEnv> {
         let options = &params::resolve(&(self.options)(), options)?;
         match self.source {
@@ -101,7 +101,7 @@ impl EnvEntry {
     /// Its outcomes, where they are known.
     ///
     /// # Errors
-    /// What is wrong with the options.
+    /// Invalid options.
     pub fn mdp(&self, options: &Options) -> Result<Option<Arc<dyn Mdp>>> {
         match self.source {
             Source::Env(_) => Ok(None),
@@ -335,7 +335,7 @@ pub(super) const ENVS: &[EnvEntry] = &[
 const STATE: usize = 512;
 const PAIR: usize = 128;
 
-/// What keeps an environment from being made.
+/// Reasons why an environment can't be made.
 enum Wrong {
     /// An option.
     Option(String),

@@ -1,4 +1,4 @@
-//! What learners are made from.
+//! Inputs from which learners are made.
 use super::Options;
 use crate::usage::Usage;
 use agents::tabular::Problem;
@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::sync::Arc;
 
-/// What an algorithm learns from.
+/// Kinds of subjects to learn from: an environment or a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
     /// An environment.
@@ -37,7 +37,7 @@ impl Subject {
         }
     }
 
-    /// What it is called.
+    /// Noun for sentences and headings.
     pub fn what(self) -> &'static str {
         match self {
             Self::Env => "environment",
@@ -46,20 +46,20 @@ impl Subject {
     }
 }
 
-/// What a generative model is made from.
+/// Inputs for making a generative model.
 pub struct DataJob<'a> {
     /// The hyper-parameters, all of them.
     pub options: &'a Options,
-    /// What it learns from.
+    /// Data set to learn from.
     pub data: Dataset,
     /// Seed of every stream.
     pub seed: u64,
-    /// Where its tensors live.
+    /// Device for its tensors.
     pub device: &'a Device,
 }
 
 impl DataJob<'_> {
-    /// For a model of pictures.
+    /// For a model of images.
     ///
     /// # Errors
     /// If the data are points.
@@ -76,7 +76,7 @@ impl DataJob<'_> {
     }
 }
 
-/// What an agent is made from.
+/// Inputs for making an agent.
 pub struct Job<'a> {
     /// The hyper-parameters, all of them.
     pub options: &'a Options,
@@ -86,7 +86,7 @@ pub struct Job<'a> {
     pub mdp: Option<Arc<dyn Mdp>>,
     /// Seed of every stream.
     pub seed: u64,
-    /// Where its tensors live.
+    /// Device for its tensors.
     pub device: &'a Device,
 }
 

@@ -2,7 +2,7 @@
 
 /// A named set of options that is known to work.
 pub struct Preset {
-    /// What `--preset` takes. `ALGORITHM-SUBJECT` is taken where no preset is named.
+    /// Name for `--preset`. `ALGORITHM-SUBJECT` is taken where no preset is named.
     pub name: &'static str,
     /// The file, TOML; its first comment is the line about it.
     pub text: &'static str,

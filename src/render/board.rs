@@ -1,4 +1,4 @@
-//! What is thought of the states of a known MDP, drawn where they lie: values as colours and numbers,
+//! Values and policies of a known MDP, drawn where its states lie: values as colours and numbers,
 //! actions as arrows.
 
 mod charts;
@@ -34,7 +34,7 @@ impl Board {
     /// exact answer, where one is given, and the difference.
     ///
     /// # Errors
-    /// Names the file; an older picture is then still there.
+    /// Names the file; an older figure is then still there.
     pub fn draw_values(
         &self,
         title: &str,
@@ -60,10 +60,10 @@ impl Board {
     }
 
     /// Draws what each action is worth, if all actions are one of four directions and the board is not
-    /// too large to show them, and any is known: whether there is such a picture.
+    /// too large to show them, and any is known: whether there is such a figure.
     ///
     /// # Errors
-    /// Names the file; an older picture is then still there.
+    /// Names the file; an older figure is then still there.
     pub fn draw_q(&self, title: &str, table: &Table, paths: &[PathBuf]) -> Result<bool> {
         if self.shape().into_iter().max() > Some(MOST_ARROWS) {
             return Ok(false);
@@ -91,7 +91,7 @@ impl Board {
     }
 }
 
-/// Whether an estimate is visibly different from the exact answer.
+/// Returns `true` if an estimate is visibly different from the exact answer.
 pub fn differs(estimate: &Table, exact: &Table) -> bool {
     let Scale { low, high } = Scale::of(estimate.values.iter().chain(&exact.values).copied());
     let seen = 1e-3 * high.abs().max(low.abs());

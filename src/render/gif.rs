@@ -11,7 +11,7 @@ use gif::{Encoder, Frame, Repeat};
 use envs::Rgb;
 use train::write_atomic;
 
-/// How long the last frame is shown before the loop starts again, in hundredths of a second.
+/// Delay of the last frame before the loop starts again, in hundredths of a second.
 const LAST_DELAY: u16 = 100;
 /// Browsers slow down anything shorter, in hundredths of a second.
 const SHORTEST_DELAY: u16 = 2;
@@ -55,7 +55,7 @@ impl Animation {
     /// One without frames.
     ///
     /// # Errors
-    /// Where there are no frames in a second.
+    /// If there are no frames in a second.
     pub fn new(frames_per_second: u32) -> Result<Self> {
         ensure!(frames_per_second > 0, "it needs at least 1 frame per second");
         let delay = (100.0 / f64::from(frames_per_second)).round() as u16;
@@ -68,7 +68,7 @@ impl Animation {
         self.count
     }
 
-    /// Whether there is none.
+    /// Returns `true` if there is none.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
@@ -76,7 +76,7 @@ impl Animation {
     /// Adds a frame.
     ///
     /// # Errors
-    /// Where it differs from the first one in size, or has none.
+    /// If it differs from the first one in size, or has none.
     pub fn push(&mut self, frame: Rgb) -> Result<()> {
         let [width, height] = [frame.width, frame.height];
         if self.is_empty() {
@@ -110,7 +110,7 @@ impl Animation {
         let encoder = match &mut self.encoder {
             Some(encoder) => encoder,
             None => {
-                // The first part is all of the picture.
+                // The first part is the whole frame.
                 let mut encoder = Encoder::new(Vec::new(), part.width, part.height, &[])?;
                 encoder.set_repeat(Repeat::Infinite)?;
                 self.encoder.insert(encoder)
@@ -122,7 +122,7 @@ impl Animation {
     /// The bytes of the file.
     ///
     /// # Errors
-    /// Where there is no frame.
+    /// If there is no frame.
     pub fn finish(mut self) -> Result<Vec<u8>> {
         let Some((_, mut part)) = self.last.take() else { bail!("there is no frame") };
         part.delay = LAST_DELAY;
@@ -132,7 +132,7 @@ impl Animation {
     }
 }
 
-/// The same with no side longer than [`LONGEST`]: every so manieth row and column.
+/// This frame with no side longer than [`LONGEST`]: every so manieth row and column.
 fn smaller(frame: Rgb) -> Rgb {
     let each = frame.width.max(frame.height).div_ceil(LONGEST);
     if each <= 1 {
@@ -170,11 +170,11 @@ impl Area {
         if area.rows.is_empty() { Self { columns: 0..1, rows: 0..1 } } else { area }
     }
 
-    /// This part of a picture as a frame in its place.
-    fn cut(&self, picture: &Rgb) -> Result<Frame<'static>> {
-        let part: Vec<u8> = picture
+    /// This part of an image as a frame in its place.
+    fn cut(&self, image: &Rgb) -> Result<Frame<'static>> {
+        let part: Vec<u8> = image
             .pixels
-            .chunks_exact(3 * picture.width)
+            .chunks_exact(3 * image.width)
             .take(self.rows.end)
             .skip(self.rows.start)
             .flat_map(|row| &row[3 * self.columns.start..3 * self.columns.end])
@@ -193,7 +193,7 @@ impl Area {
     }
 }
 
-/// The colours of a picture in the order in which they come, and the number of each pixel's; `None`
+/// The colours of a frame in the order in which they come, and the number of each pixel's; `None`
 /// where there are more than 256.
 fn indexed(rgb: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let (mut palette, mut numbers) = (Vec::new(), BTreeMap::new());
@@ -223,7 +223,7 @@ mod tests {
 
     use super::*;
 
-    /// The pictures a viewer shows, with their delays in milliseconds.
+    /// The frames a viewer shows, with their delays in milliseconds.
     fn decode(path: &Path) -> Vec<(Vec<u8>, u32)> {
         let bytes = fs::read(path).unwrap();
         let frames = GifDecoder::new(std::io::Cursor::new(bytes)).unwrap().into_frames();
@@ -261,8 +261,8 @@ mod tests {
         let mut frames = running_dot(20, 15, 255, 9);
         frames.push(frames[8].clone());
         write(&path, &frames, 10).unwrap();
-        let (pictures, delays): (Vec<_>, Vec<_>) = decode(&path).into_iter().unzip();
-        assert!(frames.iter().map(|frame| &frame.pixels).eq(&pictures));
+        let (shown, delays): (Vec<_>, Vec<_>) = decode(&path).into_iter().unzip();
+        assert!(frames.iter().map(|frame| &frame.pixels).eq(&shown));
         assert_eq!(delays, [100, 100, 100, 100, 100, 100, 100, 100, 100, 1000]);
     }
 

@@ -1,4 +1,4 @@
-//! Curves as pictures: those of one or several runs, which [`panels`] reads, and those of experiments.
+//! Curves as figures: those of one or several runs, which [`panels`] reads, and those of experiments.
 //! [`draw`] draws both.
 
 mod axis;
@@ -23,7 +23,7 @@ pub use scatter::scatter;
 
 /// Draws the panels in a grid, as the extension of `path` says: svg or png.
 ///
-/// An older picture stays whole when this fails.
+/// An older figure stays whole when this fails.
 pub fn draw(panels: &[Panel], path: &Path) -> Result<()> {
     let file = path.display();
     let Some(figure) = Figure::new(panels) else {
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_replace_older_ones_only_when_they_succeed() {
+    fn figures_replace_older_ones_only_when_they_succeed() {
         let root = tempfile::tempdir().unwrap();
         let runs = ["dqn-s1", "dqn-s2"].map(|name| curve(name, vec![(0.0, 1.0), (100.0, 2.5)]));
         let panels = ["eval/return", "train/loss"].map(|title| panel(title, runs.to_vec()));

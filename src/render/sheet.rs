@@ -1,4 +1,4 @@
-//! Small pictures side by side in a large one.
+//! Small images side by side in a large one.
 use anyhow::{Context, Result, ensure};
 use generative::data::Images;
 use image::{ImageFormat, Rgb, RgbImage};
@@ -6,34 +6,34 @@ use std::io::Cursor;
 use std::path::Path;
 use train::write_atomic;
 
-/// Pixels between two pictures.
+/// Pixels between two images.
 const GAP: u32 = 2;
 
-/// A picture is enlarged until it has so many rows, by a whole factor.
+/// An image is enlarged until it has so many rows, by a whole factor.
 const HEIGHT: u32 = 56;
 
-/// Pixels in all of a sheet, about, at most: of larger pictures some rows and columns are left out.
+/// Pixels in all of a sheet, about, at most: of larger images some rows and columns are left out.
 const MOST: usize = 50_000_000;
 
 const BETWEEN: Rgb<u8> = Rgb([70, 70, 80]);
 
-/// Writes pictures, `columns` in a row, as PNG or what else the file's ending says.
+/// Writes images, `columns` in a row, as PNG or what else the file's ending says.
 ///
 /// # Errors
 /// Names the file; an ending that is not known.
 pub fn write(path: &Path, images: &Images, columns: usize) -> Result<()> {
-    ensure!(!images.is_empty() && columns > 0, "{}: there is no picture", path.display());
+    ensure!(!images.is_empty() && columns > 0, "{}: there is no image", path.display());
     let format = ImageFormat::from_path(path).with_context(|| {
-        format!("{}: its ending must be that of a picture, as in samples.png", path.display())
+        format!("{}: its ending must be that of an image, as in samples.png", path.display())
     })?;
     let mut bytes = Cursor::new(Vec::new());
     drawn(images, columns)
         .write_to(&mut bytes, format)
-        .with_context(|| format!("can't make the picture {}", path.display()))?;
+        .with_context(|| format!("can't make the image {}", path.display()))?;
     write_atomic(path, &bytes.into_inner())
 }
 
-/// The same as a frame of an animation.
+/// Image grid as a frame of an animation.
 pub fn frame(images: &Images, columns: usize) -> envs::Rgb {
     let drawn = drawn(images, columns);
     let (width, height) = (drawn.width() as usize, drawn.height() as usize);
@@ -48,7 +48,7 @@ fn drawn(images: &Images, columns: usize) -> RgbImage {
         |scale: u32| n.saturating_mul((width * scale) as usize * (height * scale) as usize);
     let largest = (HEIGHT / height).max(1);
     let scale = (1..=largest).rev().find(|scale| pixels(*scale) <= MOST).unwrap_or(1);
-    // Of a picture every so manieth row and column.
+    // Of an image every so manieth row and column.
     let each = (1..height.max(width)).find(|each| pixels(1) / (each * each) as usize <= MOST);
     let each = each.unwrap_or(height.max(width));
     let (across, down) = (width.div_ceil(each) * scale, height.div_ceil(each) * scale);
@@ -78,7 +78,7 @@ mod tests {
     use generative::data::Shape;
 
     #[test]
-    fn pictures_lie_where_they_should() {
+    fn images_lie_where_they_should() {
         let shape = Shape { channels: 1, height: 28, width: 1 };
         let images =
             Images::new(shape, 5, [1, 2, 4].map(|level| [level; 28]).concat(), None).unwrap();
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sheet_of_large_pictures_is_of_moderate_size() {
+    fn a_sheet_of_large_images_is_of_moderate_size() {
         let shape = Shape { channels: 1, height: 300, width: 5000 };
         let pixels = (0..shape.len()).map(|at| (at % 5000 / 20) as u8).collect::<Vec<_>>();
         let images = Images::new(shape, 256, pixels.repeat(40), None).unwrap();
@@ -109,6 +109,6 @@ mod tests {
         let read = image::open(dir.path().join("a.png")).unwrap().into_rgb8();
         assert_eq!(read.get_pixel(GAP, GAP).0, [10, 20, 30]);
         let told = write(&dir.path().join("a.txt"), &images, 4).unwrap_err().to_string();
-        assert!(told.contains("a.txt: its ending must be that of a picture"), "{told}");
+        assert!(told.contains("a.txt: its ending must be that of an image"), "{told}");
     }
 }

@@ -1,4 +1,4 @@
-//! What reproductions of published likelihoods have in common.
+//! Shared parts of the reproductions of published likelihoods.
 use crate::claim::Claim;
 use crate::render::plot::{Curve, Panel, Stroke};
 use crate::run::in_memory::{plan, train};
@@ -6,7 +6,7 @@ use crate::told::interval;
 use anyhow::Result;
 use train::{Learner, Measure, Row};
 
-/// How often the validation pictures are scored on the way.
+/// Number of evaluations on the validation images during training.
 const MOMENTS: u64 = 25;
 
 /// Trains for so many `steps`; the rows of the evaluations on the way.
@@ -17,14 +17,14 @@ pub(super) fn learned(learner: &mut dyn Learner, steps: u64) -> Result<Vec<Row>>
     Ok(train(learner, &plan(steps, [0, (steps / MOMENTS).max(1)]))?.0)
 }
 
-/// Whether minus a log-likelihood, `found`, is at most so many nats.
+/// Claim that minus a log-likelihood, `found`, is at most so many nats.
 pub(super) fn line(what: &str, found: &Measure, most: f64) -> Claim {
-    let what = format!("{what} on {} test pictures, nats", found.n);
+    let what = format!("{what} on {} test images, nats", found.n);
     let ours = format!("{:.2} ({})", found.mean, interval(found, 2));
     Claim::stated(what, ours, &format!("at most {most:.2}"), found.mean <= most)
 }
 
-/// A measure over the pictures trained on, and beside it what is published.
+/// A measure over the images trained on, and beside it what is published.
 pub(super) fn panel(
     title: &str,
     (measure, rows): (&str, &[Row]),
@@ -45,7 +45,7 @@ pub(super) fn panel(
     ];
     Panel {
         title: title.to_owned(),
-        x_label: "pictures".to_owned(),
+        x_label: "images".to_owned(),
         y_label: "nats".to_owned(),
         curves,
         ..Panel::default()

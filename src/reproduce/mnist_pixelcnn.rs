@@ -31,7 +31,7 @@ pub(super) const TARGET: Target = Target {
     ],
 };
 
-/// What is trained, and what is printed of it.
+/// One model: its training and its published likelihood.
 struct Recipe {
     binarisation: Binarisation,
     /// −log p(x), in nats.
@@ -41,17 +41,17 @@ struct Recipe {
 const DYNAMIC: Recipe = Recipe { binarisation: Binarisation::Dynamic, published: 81.45 };
 const STATIC: Recipe = Recipe { binarisation: Binarisation::Static, published: 81.30 };
 
-/// Features, blocks, and pictures that are trained on.
+/// Features, blocks, and images that are trained on.
 type Scale = (usize, usize, u64);
 
 const LONGER: Scale = (64, 12, 10_000_000);
 const FULL: Scale = (128, 15, 50_000_000);
 const QUICK: Scale = (8, 1, 2_000);
 
-/// Nats that a recipe may be behind what is printed: it sees its pictures less often.
+/// Nats that a recipe may be behind what is printed: it sees its images less often.
 const BEHIND: f64 = 2.0;
 
-/// The same after a part of one epoch.
+/// Tolerance in nats after a part of one epoch (`--quick`).
 const BEHIND_QUICK: f64 = 150.0;
 
 fn run(recipe: &Recipe, setting: &Setting) -> Result<Findings> {
@@ -60,7 +60,7 @@ fn run(recipe: &Recipe, setting: &Setting) -> Result<Findings> {
     let (nats, rows) = learned(data, recipe, setting.pick(scale, QUICK), setting)?;
     let most = recipe.published + setting.pick(BEHIND, BEHIND_QUICK);
     let note = format!("{} is printed", recipe.published);
-    let title = "Validation pictures";
+    let title = "Validation images";
     let published = ("published", recipe.published);
     Ok(Findings {
         lines: vec![likelihoods::line("−log p", &nats, most).note(note)],
@@ -68,7 +68,7 @@ fn run(recipe: &Recipe, setting: &Setting) -> Result<Findings> {
     })
 }
 
-/// −log p of the test pictures after so much training, and the rows on the way.
+/// −log p of the test images after so much training, and the rows on the way.
 fn learned(
     data: Parts<Images>,
     recipe: &Recipe,
@@ -123,7 +123,7 @@ mod tests {
     fn a_line_says_how_far_it_got() {
         let nats = Measure { mean: 82.5, ci95: Some([82.0, 83.0]), n: 100 };
         let near = likelihoods::line("−log p", &nats, 82.6);
-        assert_eq!(near.what, "−log p on 100 test pictures, nats");
+        assert_eq!(near.what, "−log p on 100 test images, nats");
         assert_eq!(
             near.ours,
             Figure::Text("82.50 (95 % between 82.00 and 83.00, n = 100)".to_owned())

@@ -2,9 +2,9 @@
 //! ("Importance weighted autoencoders", <https://arxiv.org/abs/1509.00519>, table 1, one stochastic layer)
 //! print for a VAE and for models trained on the importance-weighted bound with 5 and 50 draws.
 //!
-//! Their network, 784-200-200-50 and its mirror image, and their measure, L_5000 on all test pictures.
+//! Their network, 784-200-200-50 and its mirror image, and their measure, L_5000 on all test images.
 //! Different: ReLU in place of tanh, batches of 100 in place of 20, a learning rate that falls in a straight
-//! line in place of eight steps, 50,000 pictures to train on in place of 60,000, and fewer epochs.
+//! line in place of eight steps, 50,000 images to train on in place of 60,000, and fewer epochs.
 use super::{Experiment, Findings, Setting, Target, likelihoods};
 use crate::claim::Claim;
 use crate::registry::{DataName, Options};
@@ -37,37 +37,37 @@ pub(super) const TARGET: Target = Target {
     ],
 };
 
-/// What is trained, and what is printed of it.
+/// One model: its training and its published likelihood.
 struct Recipe {
     objective: Objective,
     k: usize,
-    /// Pictures that it is trained on.
-    pictures: u64,
+    /// Images that it is trained on.
+    images: u64,
     /// −log p(x), in nats.
     published: f64,
 }
 
 const VAE: Recipe =
-    Recipe { objective: Objective::Elbo, k: 1, pictures: 100_000_000, published: 86.76 };
+    Recipe { objective: Objective::Elbo, k: 1, images: 100_000_000, published: 86.76 };
 const IWAE_5: Recipe =
-    Recipe { objective: Objective::Iwae, k: 5, pictures: 100_000_000, published: 85.54 };
+    Recipe { objective: Objective::Iwae, k: 5, images: 100_000_000, published: 85.54 };
 const IWAE_50: Recipe =
-    Recipe { objective: Objective::Iwae, k: 50, pictures: 50_000_000, published: 84.78 };
+    Recipe { objective: Objective::Iwae, k: 50, images: 50_000_000, published: 84.78 };
 
-/// Nats that a recipe may be behind what is printed: it sees its pictures less often.
+/// Nats that a recipe may be behind what is printed: it sees its images less often.
 const BEHIND: f64 = 1.0;
 
-/// The same after a few epochs.
+/// Tolerance in nats after a few epochs (`--quick`).
 const BEHIND_QUICK: f64 = 40.0;
 
-/// Part of the pictures that are trained on when little is.
+/// Part of the images that are trained on when little is.
 const QUICK: u64 = 500;
 
 fn run(recipe: &Recipe, setting: &Setting) -> Result<Findings> {
     let data = DataName::parse(&setting.data)?.load(&Options::new())?.dataset.images()?;
-    let (draws, pictures) = setting.pick((5_000, usize::MAX), (50, 500));
-    let steps = recipe.pictures / setting.pick(1, QUICK);
-    let (bound, rows) = learned(data, recipe, steps, [draws, pictures], setting)?;
+    let (draws, images) = setting.pick((5_000, usize::MAX), (50, 500));
+    let steps = recipe.images / setting.pick(1, QUICK);
+    let (bound, rows) = learned(data, recipe, steps, [draws, images], setting)?;
     let behind = setting.pick(BEHIND, BEHIND_QUICK);
     Ok(Findings {
         lines: vec![line(recipe, &bound, draws, behind)],
@@ -75,12 +75,12 @@ fn run(recipe: &Recipe, setting: &Setting) -> Result<Findings> {
     })
 }
 
-/// L_draws on the first test `pictures` after so many `steps`, and the rows on the way.
+/// L_draws on the first test `images` after so many `steps`, and the rows on the way.
 fn learned(
     data: Parts<Images>,
     recipe: &Recipe,
     steps: u64,
-    [draws, pictures]: [usize; 2],
+    [draws, images]: [usize; 2],
     setting: &Setting,
 ) -> Result<(Measure, Vec<Row>)> {
     let config = VaeConfig {
@@ -97,7 +97,7 @@ fn learned(
     };
     let mut vae = Vae::new(data, config, setting.seed, &setting.device)?;
     let rows = likelihoods::learned(&mut vae, steps)?;
-    Ok((vae.bound(draws, pictures)?, rows))
+    Ok((vae.bound(draws, images)?, rows))
 }
 
 fn line(recipe: &Recipe, bound: &Measure, draws: usize, behind: f64) -> Claim {
@@ -112,7 +112,7 @@ fn panel(recipe: &Recipe, rows: &[Row]) -> Panel {
         Objective::Iwae => "eval/iwae_nats",
         Objective::Elbo | Objective::Reconstruction => "eval/elbo_nats",
     };
-    let title = "Bound that is trained on, validation pictures";
+    let title = "Bound that is trained on, validation images";
     likelihoods::panel(title, (measure, rows), ("published L_5000", -recipe.published))
 }
 
@@ -145,7 +145,7 @@ mod tests {
     fn a_line_says_how_far_it_got() {
         let bound = Measure { mean: -87.5, ci95: Some([-88.0, -87.0]), n: 100 };
         let near = line(&VAE, &bound, 5_000, 1.0);
-        assert_eq!(near.what, "−L_5000 on 100 test pictures, nats");
+        assert_eq!(near.what, "−L_5000 on 100 test images, nats");
         assert_eq!(
             near.ours,
             crate::claim::Figure::Text("87.50 (95 % between 87.00 and 88.00, n = 100)".to_owned())

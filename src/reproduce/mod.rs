@@ -20,7 +20,7 @@ use std::time::Instant;
 pub const TARGETS: &[Target] =
     &[gan_lessons::TARGET, mnist_pixelcnn::TARGET, mnist_vae::TARGET, policy_gradient::TARGET];
 
-/// What `lab reproduce` takes.
+/// A reproduction, as `lab reproduce NAME` runs it.
 pub struct Target {
     /// Its name.
     pub name: &'static str,
@@ -28,7 +28,7 @@ pub struct Target {
     pub about: &'static str,
     /// The data set that it needs, as `--data` names it.
     pub data: Option<&'static str>,
-    /// What it is made of, in order.
+    /// Its experiments, in order.
     pub experiments: &'static [Experiment],
 }
 
@@ -36,26 +36,26 @@ pub struct Target {
 pub struct Experiment {
     /// Its name, which is also that of its figure.
     pub name: &'static str,
-    /// What it shows, in one line.
+    /// Its subject, in one line.
     pub about: &'static str,
     /// Runs it.
     pub run: fn(&Setting) -> Result<Findings>,
 }
 
-/// How experiments are run.
+/// Settings of experiments.
 #[derive(Debug, Clone)]
 pub struct Setting {
     /// Seed of every stream.
     pub seed: u64,
-    /// How much is sampled.
+    /// Sample size.
     pub size: Size,
     /// The data set, as `--data` names it; empty where none is needed.
     pub data: String,
-    /// Where tensors live.
+    /// Device for tensors.
     pub device: Device,
 }
 
-/// How much is sampled.
+/// Sample sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
     /// As much as the documentation shows.
@@ -80,7 +80,7 @@ impl Setting {
     }
 }
 
-/// What an experiment found.
+/// Claims and figures of an experiment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Findings {
     /// Numbers beside what they should be.
@@ -89,20 +89,20 @@ pub struct Findings {
     pub panels: Vec<Panel>,
 }
 
-/// What came of an experiment.
+/// Report of an experiment.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     /// Its name.
     pub name: &'static str,
-    /// What it shows, in one line.
+    /// Its subject, in one line.
     pub about: &'static str,
     /// Its figure's files in the run directory.
     pub figure: [String; 2],
-    /// What was compared.
+    /// Compared numbers, one claim each.
     pub lines: Vec<Claim>,
-    /// Whether every line agrees.
+    /// Every line agrees.
     pub pass: bool,
-    /// How long it took.
+    /// Duration in seconds.
     pub seconds: f64,
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn model(
     build(DataJob { options: &config.options(), data, seed: config.seed(), device })
 }
 
-/// What is trained, untrained: an agent, or a model of the data that `load` reads.
+/// Makes an untrained learner: an agent, or a model of the data that `load` reads.
 pub(crate) fn trainee(
     algorithm: &Algorithm,
     config: &Config,
@@ -88,7 +88,7 @@ pub(crate) fn environment(config: &Config) -> Result<MakeEnv> {
     EnvName::parse(config.subject())?.make(&config.args(Subject::Env))
 }
 
-/// How episodes of a run get more time, where its environment lets one choose.
+/// Advice to raise the time limit of episodes; empty where the environment has no such option.
 pub(crate) fn raise_limit(config: &Config) -> Result<&'static str> {
     Ok(match EnvName::parse(config.subject())?.has_a_time_limit() {
         true => "; a run with a larger --time-limit lets them go on",

@@ -216,7 +216,7 @@ impl Config {
         Ok(())
     }
 
-    /// Where the value of `key` comes from.
+    /// Source of the value of `key`.
     pub(crate) fn source(&self, key: &str) -> &Source {
         self.sources.get(key).unwrap_or(&Source::Default)
     }
@@ -284,7 +284,7 @@ impl Config {
         self.all.get("seed").and_then(Value::as_u64).unwrap_or(1)
     }
 
-    /// How long to train.
+    /// Plan of training.
     pub(crate) fn plan(&self) -> Result<Plan> {
         let plan = self.all.iter().filter(|(key, _)| is_plan(key));
         let plan = plan.map(|(key, value)| (key.clone(), value.clone())).collect();

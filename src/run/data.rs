@@ -9,12 +9,12 @@ use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
 
-/// What `run.json` says of data that were read from files.
+/// Entry of `run.json` about data that were read from files.
 #[derive(Serialize, Deserialize)]
 struct Remembered {
     #[serde(flatten)]
     record: Record,
-    /// Where they were found last, as `--data` takes it after the colon.
+    /// Path where they were found last, as `--data` takes it after the colon.
     path: String,
 }
 
@@ -23,11 +23,11 @@ pub(crate) fn first(config: &Config) -> Result<Loaded> {
     DataName::parse(config.named())?.load(&config.args(Subject::Data))
 }
 
-/// The same data for a run that was begun before, from where they lie: where `moved` says, else where they were
-/// found last. `saved` is what `run.json` says of them.
+/// Loads the data of an existing run from the path in `moved`, else from where they were found last.
+/// `saved` is the entry of `run.json` about them.
 ///
 /// # Errors
-/// Where they are not there, or are others than they were.
+/// If they are not there, or are others than they were.
 pub(crate) fn again(
     run: &Path,
     config: &Config,
@@ -75,7 +75,7 @@ pub(crate) fn again(
     Ok(loaded)
 }
 
-/// What `run.json` is to say of `record`, of data that `config` or `moved` names.
+/// Entry of `run.json` for `record`, of data that `config` or `moved` names.
 pub(crate) fn remember(
     config: &Config,
     moved: Option<&str>,

@@ -1,4 +1,4 @@
-//! The pictures that a run is looked at with.
+//! Figures of a run, written at its end.
 use super::build::environment;
 use super::config::Config;
 use super::episode::record;
@@ -79,7 +79,7 @@ impl Figures<'_> {
     }
 
     /// Draws curves, and what is thought of a known problem and an episode, or what a model draws. The
-    /// result is there already: a picture that fails is named, and the others are drawn.
+    /// result is there already: a figure that fails is named, and the others are drawn.
     pub(crate) fn draw(&self, trainee: &Trainee, thought: Option<&Thought<'_>>, report: &Report) {
         self.drawing("the learning curves", || self.draw_curves());
         let agent = match trainee {
@@ -96,7 +96,7 @@ impl Figures<'_> {
     fn drawing(&self, what: &str, draw: impl FnOnce() -> Result<()>) {
         if let Err(error) = draw() {
             let run = self.dir.display();
-            tell(&format!("warning: no picture of {what}: {error:#}; all else of {run} is there"));
+            tell(&format!("warning: no figure of {what}: {error:#}; all else of {run} is there"));
         }
     }
 
@@ -131,11 +131,11 @@ impl Figures<'_> {
         write_atomic(&self.dir.join("episode.gif"), &animation.finish()?)
     }
 
-    /// Draws what a model makes of pictures, where they lie for it, and what it drew on the way.
+    /// Draws reconstructions, samples and latent vectors of a model, and its snapshots along the run.
     fn draw_model(&self, observed: &ObservedModel) {
         let (path, model) = (self.dir, observed.learner());
         let title = format!("{} on {}", self.algorithm.name, self.config.subject());
-        self.drawing("what the model makes of pictures", || {
+        self.drawing("reconstructions and samples", || {
             let sheets = model.image_grids()?;
             if model.autoregressive().is_some()
                 && sheets.iter().all(|sheet| sheet.name != "samples")
@@ -174,7 +174,7 @@ impl Figures<'_> {
         });
     }
 
-    /// Draws `values`, `q` and an animation of the values, as far as the problem has such pictures.
+    /// Draws `values`, `q` and an animation of the values, as far as the problem has such figures.
     fn draw_table(&self, agent: &ObservedAgent, (mdp, table): &Thought<'_>, report: &Report) {
         let (name, unit) = (self.algorithm.name, self.algorithm.unit);
         let title = |what| {

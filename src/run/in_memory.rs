@@ -47,7 +47,7 @@ impl Sink for Rows {
     }
 }
 
-/// What a command came to.
+/// Result of a command that was run in memory.
 pub(crate) struct Solved {
     /// The problem.
     pub(crate) mdp: Arc<dyn Mdp>,
@@ -62,7 +62,7 @@ pub(crate) struct Solved {
 /// Runs `lab ALGORITHM --env NAME …` on the CPU, on an environment whose outcomes are known.
 ///
 /// # Errors
-/// What the command itself would report.
+/// Errors of the command itself.
 pub(crate) fn solve(command: &str) -> Result<Solved> {
     run(command, |algorithm, config| {
         let agent = build::agent(algorithm, config, &Device::Cpu)?;
@@ -73,7 +73,7 @@ pub(crate) fn solve(command: &str) -> Result<Solved> {
 /// [`solve`] with the metrics `oracle/…` in every row.
 ///
 /// # Errors
-/// What the command itself would report.
+/// Errors of the command itself.
 pub(crate) fn watch(command: &str) -> Result<Solved> {
     run(command, |algorithm, config| Ok(build::observed(algorithm, config, &Device::Cpu)?.0))
 }

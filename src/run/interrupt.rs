@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use train::pulse;
 
-/// How long nothing may be said to who wants to stop.
+/// Longest silence after Ctrl-C before a sentence is printed.
 const PATIENCE: Duration = Duration::from_millis(600);
 
 /// Listens for Ctrl-C and `kill`. A closed terminal is left to what the user chose: `nohup`, or the end.
@@ -18,7 +18,7 @@ pub(crate) struct Interrupts {
     stop: Arc<AtomicBool>,
     /// The next one ends the program.
     at_once: Arc<AtomicBool>,
-    /// Whether someone has asked since.
+    /// Ctrl-C was pressed since.
     heard: Arc<AtomicBool>,
 }
 
@@ -63,7 +63,7 @@ impl Interrupts {
         pulse::hearing(stopped, work)
     }
 
-    /// Whether there was one.
+    /// Returns `true` if Ctrl-C was pressed.
     pub(crate) fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }

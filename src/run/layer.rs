@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use train::Plan;
 
-/// Where a value of a configuration comes from.
+/// Source of a value of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
     /// The algorithm, the environment or the data set states it.

@@ -2,9 +2,9 @@
 use anyhow::Result;
 use candle_core::Device;
 use std::io::{IsTerminal as _, Write};
-use train::{Bar, DeviceChoice, Ends, Lines, Notes, Sink};
+use train::{Bar, DeviceChoice, Ends, Lines, Notes, OpenDevice, Sink};
 
-/// How much is told, and in what form.
+/// Amount and form of output.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Verbosity {
     /// No progress is shown.
@@ -13,17 +13,20 @@ pub(crate) struct Verbosity {
     pub(crate) json: bool,
 }
 
-/// What a run computes on.
+/// Device and threads of a run.
 pub(crate) struct Machine {
     pub(crate) device: Device,
     pub(crate) threads: usize,
+    /// Why `--device auto` took this device, for the user.
+    pub(crate) note: Option<String>,
 }
 
 impl Machine {
     /// Opens the device and starts the threads.
     pub(crate) fn prepare(device: DeviceChoice, threads: Option<usize>) -> Result<Self> {
         let threads = start(threads)?;
-        Ok(Self { device: device.open()?, threads })
+        let OpenDevice { device, note } = device.open()?;
+        Ok(Self { device, threads, note })
     }
 }
 
@@ -37,7 +40,7 @@ pub(crate) fn start(threads: Option<usize>) -> Result<usize> {
     Ok(threads)
 }
 
-/// How far work has come, counted in `unit`, on standard error.
+/// Progress sink on standard error, counted in `unit`.
 pub(crate) fn progress(unit: &'static str, ends: Ends, quiet: bool) -> Box<dyn Sink> {
     match (quiet, std::io::stderr().is_terminal()) {
         (true, _) => Box::new(Notes),

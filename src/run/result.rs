@@ -27,7 +27,7 @@ pub(crate) struct RunResult {
     /// `null` where an older version began the run and did not count.
     updates: Option<u64>,
     eval: BTreeMap<String, Measure>,
-    /// What decides, and which way it is better; `null` where nothing was evaluated.
+    /// Measure that decides, with its direction; `null` where nothing was evaluated.
     objective: Option<Objective>,
     params_hash: String,
     run: String,
@@ -116,7 +116,7 @@ impl RunResult {
         };
         let unfinished = report.not_converged && self.outcome == Outcome::Finished;
         let not = if unfinished { ", not converged: values still change" } else { "" };
-        writeln!(out, "{outcome} after {steps} in {time}{not}; all of it is in {run}")?;
+        writeln!(out, "{outcome} after {steps} in {time}{not}; saved to {run}")?;
         if let Some(why) = &report.no_update {
             writeln!(out, "no update was made: {why}")?;
         }

@@ -16,7 +16,7 @@ use train::{
     Checkpoints, ConfigChanged, Ends, JsonLines, Outcome, Run, RunDir, RunInfo, Seconds, fit,
 };
 
-/// Seconds from which on the time is told that pictures took.
+/// Seconds from which on the time is told that figures took.
 const TOLD_FIGURES: f64 = 0.5;
 
 /// A run that is about to be trained.
@@ -26,7 +26,7 @@ pub(crate) struct Session {
     pub(crate) dir: RunDir,
     pub(crate) info: RunInfo,
     pub(crate) verbosity: Verbosity,
-    /// When the user began to wait.
+    /// Time at which the command was started.
     pub(crate) begun: Instant,
 }
 
@@ -98,7 +98,7 @@ impl Session {
             figures.write_solution(thought)?;
         }
         let next = if stopped { ["plot", ""] } else { trainee.next() };
-        // Before pictures are drawn, in which Ctrl-C ends the program.
+        // Before figures are drawn, in which Ctrl-C ends the program.
         let mut closing = || -> Result<()> {
             if !self.verbosity.json {
                 result.tell((self.algorithm, &self.config, self.dir.path()), &report, next, out)?;
@@ -108,7 +108,7 @@ impl Session {
             }
             Ok(out.flush()?)
         };
-        // Who reads no further has the pictures all the same.
+        // Who reads no further has the figures all the same.
         let told = closing();
         let drawing = Instant::now();
         if !stopped {
@@ -122,14 +122,14 @@ impl Session {
         if self.verbosity.json {
             writeln!(out, "{}", serde_json::to_string(&result)?)?;
         } else if seconds >= TOLD_FIGURES {
-            writeln!(out, "Its pictures were drawn in {}", told::duration(seconds))?;
+            writeln!(out, "Its figures were drawn in {}", told::duration(seconds))?;
         }
         out.flush()?;
         Ok(if stopped { ExitCode::from(130) } else { ExitCode::SUCCESS })
     }
 
-    /// What the result of a part of the run that goes on now says of its time; that result is removed. Where the run
-    /// had come to its end it stays, until the same takes its place.
+    /// Seconds that the result of an earlier part of this run states, of a run that goes on now; that
+    /// result is removed. Where the run had come to its end it stays, until the same takes its place.
     fn earlier(&self, steps: u64) -> Result<Option<(f64, Seconds)>> {
         let path = self.dir.path().join("result.json");
         let Ok(text) = std::fs::read(&path) else { return Ok(None) };

@@ -17,11 +17,11 @@ pub(crate) struct Trained {
     pub(crate) algorithm: &'static Algorithm,
     pub(crate) config: Config,
     pub(crate) learned: Learned,
-    /// What `run.json` says of the data.
+    /// Entry of `run.json` about the data.
     pub(crate) data: Option<Value>,
 }
 
-/// What a model of data is loaded with.
+/// Parts of the data that a model is loaded with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum With {
     /// Nothing: what it draws comes from its parameters alone.
@@ -30,7 +30,7 @@ pub(crate) enum With {
     Data,
 }
 
-/// What there is to do with it.
+/// The loaded agent or model.
 pub(crate) enum Learned {
     /// It acts, in copies of the environment it learned in.
     Agent(Box<dyn Agent>, MakeEnv),
@@ -53,8 +53,8 @@ impl Trained {
         Self::load_with(run, which, With::Nothing, None)
     }
 
-    /// The same with the data that a model learned from, which lie where they did, or where `moved` says. A
-    /// run that does not remember what they were like can't be loaded without them.
+    /// Loads a run with the data that its model learned from, from where they lay, or from `moved`. A
+    /// run without a record of its data can't be loaded without them.
     pub(crate) fn load_with(
         run: &Path,
         which: Which,

@@ -1,4 +1,4 @@
-//! What a run trains, and what can be seen of it beside its metrics.
+//! The learner of a run, and the snapshots and figures it can show beside its metrics.
 use agents::ObservedAgent;
 use agents::tabular::Table;
 use anyhow::Result;
@@ -7,7 +7,7 @@ use generative::ObservedModel;
 use std::sync::Arc;
 use train::Learner;
 
-/// What a run trains.
+/// The observed learner of a run.
 pub(crate) enum Trainee {
     /// An agent, observed beside the exact answer where its problem, `mdp`, has one.
     Agent { agent: Box<ObservedAgent>, mdp: Option<Arc<dyn Mdp>> },
@@ -20,7 +20,7 @@ pub(crate) enum Trainee {
 pub(crate) type Thought<'a> = (&'a dyn Mdp, Table);
 
 impl Trainee {
-    /// What the loop trains.
+    /// The learner, for the training loop.
     pub(crate) fn learner(&mut self) -> &mut dyn Learner {
         match self {
             Self::Agent { agent, .. } => &mut **agent,
@@ -43,7 +43,7 @@ impl Trainee {
         }
     }
 
-    /// What an agent thinks of its problem, where that is known and the agent has values.
+    /// Values and policy of an agent, where its problem is known and it has values.
     pub(crate) fn thinks(&self) -> Result<Option<Thought<'_>>> {
         let Self::Agent { agent, mdp: Some(mdp) } = self else { return Ok(None) };
         Ok(agent.observer().table(agent.learner(), &**mdp)?.map(|table| (&**mdp, table)))

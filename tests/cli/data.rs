@@ -2,14 +2,14 @@
 use super::*;
 use lab::registry::{Subject, algorithms};
 
-/// A variational auto-encoder of the pictures in `pictures` that is trained in a moment.
-const RUN: &str = "vae --data folder:pictures --steps 256 --log-every 128 --eval-every 128 --save-every 128 \
+/// A variational auto-encoder of the images in `images` that is trained in a moment.
+const RUN: &str = "vae --data folder:images --steps 256 --log-every 128 --eval-every 128 --save-every 128 \
                    --batch 16 --hidden 8 --latents 2 --quiet";
 
-/// Forty pictures 4×4 of two classes.
-fn pictures(lab: &Lab) {
+/// Forty images 4×4 of two classes.
+fn images(lab: &Lab) {
     for (class, first) in [("cats", 0), ("dogs", 100)] {
-        let dir = lab.path("pictures").join(class);
+        let dir = lab.path("images").join(class);
         fs::create_dir_all(&dir).unwrap();
         for i in 0..20 {
             let grey = |x: u32, y: u32| image::Luma([first + 5 * i + (3 * x + y) as u8]);
@@ -29,7 +29,7 @@ fn failed(lab: &Lab, args: &str, code: i32) -> String {
 #[test]
 fn a_run_remembers_its_data_and_finds_them_where_they_were_moved() {
     let lab = Lab::new();
-    pictures(&lab);
+    images(&lab);
     let whole = RUN.replace("--steps 256", "--steps 512");
     lab.ok(&format!("{whole} --out whole"));
     lab.ok(&format!("{RUN} --out run"));
@@ -47,13 +47,13 @@ fn a_run_remembers_its_data_and_finds_them_where_they_were_moved() {
 
     let drawn = fs::read(lab.path("run/samples.png")).unwrap();
     fs::create_dir(lab.path("elsewhere")).unwrap();
-    fs::rename(lab.path("pictures"), lab.path("elsewhere/moved")).unwrap();
+    fs::rename(lab.path("images"), lab.path("elsewhere/moved")).unwrap();
     lab.ok("sample run --n 100");
-    assert!(fs::read(lab.path("run/samples.png")).unwrap() == drawn, "another picture");
+    assert!(fs::read(lab.path("run/samples.png")).unwrap() == drawn, "another image");
     for args in ["eval run", "resume run --steps 512", "sample run --nearest"] {
         let told = failed(&lab, args, 1);
         assert!(
-            told.contains("add --data folder:PATH: cannot list ") && told.contains("pictures"),
+            told.contains("add --data folder:PATH: cannot list ") && told.contains("images"),
             "{told}"
         );
     }
@@ -67,7 +67,7 @@ fn a_run_remembers_its_data_and_finds_them_where_they_were_moved() {
     assert_eq!(json(&lab.path("run/run.json"))["data"]["fingerprint"], data["fingerprint"]);
 
     for (args, sentence) in [
-        ("eval run --data mnist:pictures", "run learned from folder; say where that lies"),
+        ("eval run --data mnist:images", "run learned from folder; say where that lies"),
         ("resume run --data glyphs", "run learned from folder; say where that lies"),
         ("eval run --data folder", "say where its files are, as in --data folder:PATH"),
     ] {
@@ -81,7 +81,7 @@ fn a_run_remembers_its_data_and_finds_them_where_they_were_moved() {
 #[test]
 fn data_that_changed_are_refused_with_what_changed() {
     let lab = Lab::new();
-    pictures(&lab);
+    images(&lab);
     lab.ok(&format!("{RUN} --out run"));
     let told = |sentence: &str| {
         let before = fs::read(lab.path("run/run.json")).unwrap();
@@ -90,7 +90,7 @@ fn data_that_changed_are_refused_with_what_changed() {
         {
             let told = failed(&lab, args, 1);
             assert!(
-                told.contains("pictures does not hold the data that run learned from: "),
+                told.contains("images does not hold the data that run learned from: "),
                 "{told}"
             );
             assert!(told.contains(sentence), "{told}");
@@ -98,9 +98,9 @@ fn data_that_changed_are_refused_with_what_changed() {
         assert_eq!(fs::read(lab.path("run/run.json")).unwrap(), before);
         lab.ok("sample run");
     };
-    let [new, old] = ["cats/new.png", "dogs/07.png"].map(|name| lab.path("pictures").join(name));
+    let [new, old] = ["cats/new.png", "dogs/07.png"].map(|name| lab.path("images").join(name));
     fs::copy(&old, &new).unwrap();
-    told("33 training pictures, 32 then; new: cats/new.png. Give the place of those");
+    told("33 training images, 32 then; new: cats/new.png. Give the place of those");
     fs::remove_file(&new).unwrap();
     lab.ok("eval run");
     let whole = fs::read(&old).unwrap();
@@ -109,24 +109,24 @@ fn data_that_changed_are_refused_with_what_changed() {
     fs::remove_file(&old).unwrap();
     told("gone: dogs/07.png");
     fs::write(&old, whole).unwrap();
-    fs::rename(lab.path("pictures/dogs"), lab.path("pictures/wolves")).unwrap();
+    fs::rename(lab.path("images/dogs"), lab.path("images/wolves")).unwrap();
     told("classes: cats, wolves; then: cats, dogs");
-    fs::rename(lab.path("pictures/wolves"), lab.path("pictures/dogs")).unwrap();
+    fs::rename(lab.path("images/wolves"), lab.path("images/dogs")).unwrap();
     // What programs leave behind changes nothing.
-    fs::write(lab.path("pictures/cats/.DS_Store"), "").unwrap();
+    fs::write(lab.path("images/cats/.DS_Store"), "").unwrap();
     lab.ok("resume run --steps 384 --quiet");
 }
 
 #[test]
 fn a_run_that_does_not_remember_its_data_says_what_it_needs() {
     let lab = Lab::new();
-    pictures(&lab);
+    images(&lab);
     lab.ok(&format!("{RUN} --out run"));
     let mut info = json(&lab.path("run/run.json"));
     info.as_object_mut().unwrap().remove("data");
     fs::write(lab.path("run/run.json"), info.to_string()).unwrap();
     lab.ok("sample run");
-    fs::rename(lab.path("pictures"), lab.path("moved")).unwrap();
+    fs::rename(lab.path("images"), lab.path("moved")).unwrap();
     let told = failed(&lab, "sample run", 1);
     assert!(told.contains("where they lie elsewhere now, add --data folder:PATH"), "{told}");
     lab.ok("sample run --data folder:moved");
@@ -148,7 +148,7 @@ fn a_run_that_does_not_remember_its_data_says_what_it_needs() {
 #[test]
 fn every_model_draws_without_its_data() {
     let lab = Lab::new();
-    pictures(&lab);
+    images(&lab);
     let models = algorithms().iter().filter(|algorithm| algorithm.subject() == Subject::Data);
     let models: Vec<_> = models.map(|algorithm| algorithm.name).collect();
     let options = |name: &str| match name {
@@ -163,7 +163,7 @@ fn every_model_draws_without_its_data() {
     let is_told = |name: &str| !["made", "vq-vae"].contains(&name);
     for name in &models {
         let begin = format!(
-            "{name} --data folder:pictures --steps 16 --eval-every 0 --quiet {}",
+            "{name} --data folder:images --steps 16 --eval-every 0 --quiet {}",
             options(name)
         );
         lab.ok(&format!("{begin} --out {name}"));
@@ -171,7 +171,7 @@ fn every_model_draws_without_its_data() {
             lab.ok(&format!("{begin} --conditional --out {name}-told"));
         }
     }
-    fs::remove_dir_all(lab.path("pictures")).unwrap();
+    fs::remove_dir_all(lab.path("images")).unwrap();
     for name in &models {
         if *name == "vq-vae" {
             assert!(failed(&lab, "sample vq-vae", 2).contains("has learned to encode"));
@@ -221,7 +221,7 @@ fn a_set_that_is_sorted_by_class_is_chosen_by_all_of_them() {
     let data = &json(&lab.path("run/run.json"))["data"];
     let split = data["split"].as_str().unwrap();
     assert!(
-        split.starts_with("stratified: 17 of 104 training pictures, of each class its share"),
+        split.starts_with("stratified: 17 of 104 training images, of each class its share"),
         "{split}"
     );
     assert_eq!((&data["classes"][25], &data["counts"]["validation"]), (&"26".into(), &17.into()));
@@ -244,9 +244,9 @@ fn files_that_ask_for_memory_get_a_sentence() {
     let long = fs::File::create(lab.path("cifar/data_batch_1.bin")).unwrap();
     long.set_len(30_730_000 * 100).unwrap();
     for i in 0..40 {
-        let picture = image::GrayImage::new(4000, 4000);
+        let image = image::GrayImage::new(4000, 4000);
         if i == 0 {
-            picture.save(lab.path("png/0.png")).unwrap();
+            image.save(lab.path("png/0.png")).unwrap();
         } else {
             fs::copy(lab.path("png/0.png"), lab.path("png").join(format!("{i}.png"))).unwrap();
         }
@@ -257,7 +257,7 @@ fn files_that_ask_for_memory_get_a_sentence() {
             "cifar-10:cifar",
             "data_batch_1.bin is not of CIFAR-10: it holds 3.1 GB, a file of 10,000",
         ),
-        ("folder:png", "png, 40 pictures of 4000×4000, would take 640.0 MB of memory; at most "),
+        ("folder:png", "png, 40 images of 4000×4000, would take 640.0 MB of memory; at most "),
     ] {
         let command =
             format!("ulimit -v 1000000; exec {} vae --data {set}", env!("CARGO_BIN_EXE_lab"));

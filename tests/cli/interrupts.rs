@@ -91,7 +91,7 @@ fn a_run_that_is_done_says_so_again_and_how_to_go_on() {
     let (result, drawn) = (json(&lab.path("run/result.json")), rows(&lab.path("run")));
     let steps = result["steps"].as_u64().unwrap();
     assert!(steps > 101, "{steps}");
-    // The result was about to be written, the pictures were being drawn, all was done.
+    // The result was about to be written, the figures were being drawn, all was done.
     for lost in [&["result.json", "curves.svg"][..], &["curves.svg", "episode.gif"], &[]] {
         lost.iter().for_each(|name| fs::remove_file(lab.path("run").join(name)).unwrap());
         for command in ["resume run", "resume run --steps 101"] {

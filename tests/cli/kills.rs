@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// A short run of each algorithm, one a line. Steps go beyond `--steps` where the algorithm's are larger than 1.
 const RUNS: &str = include_str!("../small-runs.txt");
 
-/// When a run is killed.
+/// Moment at which a run is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Moment {
     /// After so many thousandths of the time that the run takes.
@@ -25,8 +25,8 @@ enum Moment {
     Best,
     /// After the last checkpoint: in the final evaluation, or while its result is written.
     LastEvaluation,
-    /// Once the result is there: while pictures are drawn.
-    Pictures,
+    /// Once the result is there: while figures are drawn.
+    Figures,
 }
 
 impl Moment {
@@ -36,12 +36,12 @@ impl Moment {
             Self::Beginning => "beginning",
             Self::Save(_) | Self::Best => "save",
             Self::LastEvaluation => "last evaluation",
-            Self::Pictures => "pictures",
+            Self::Figures => "figures",
         }
     }
 }
 
-/// What a run that was never killed came to.
+/// Results of a run that was never killed.
 struct Whole {
     command: String,
     result: Value,
@@ -83,7 +83,7 @@ impl Whole {
             Moment::Any(part) => after(part),
             // A run that had come there before has to be read first.
             Moment::LastEvaluation if ended => after(150),
-            Moment::Pictures if told => after(200),
+            Moment::Figures if told => after(200),
             Moment::Beginning => run.exists(),
             Moment::Save(after) => {
                 let (partial, whole): (Vec<_>, Vec<_>) =
@@ -92,7 +92,7 @@ impl Whole {
             }
             Moment::Best => saves().iter().any(|name| name.starts_with("best.")),
             Moment::LastEvaluation => checkpoints.join(&last).exists(),
-            Moment::Pictures => run.join("result.json").exists(),
+            Moment::Figures => run.join("result.json").exists(),
         };
         while !due() {
             if child.try_wait().unwrap().is_some() {
@@ -156,7 +156,7 @@ fn every_algorithm_survives_a_kill() {
         Moment::LastEvaluation,
         Moment::Save(1),
         Moment::Any(500),
-        Moment::Pictures,
+        Moment::Figures,
         Moment::Beginning,
     ];
     for (command, place) in RUNS.lines().zip(0..) {
@@ -178,7 +178,7 @@ fn kills_by_the_hundred() {
             random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         Moment::Any((random >> 33) as u32 % 700)
     };
-    let kinds = ["any", "beginning", "save", "last evaluation", "pictures"];
+    let kinds = ["any", "beginning", "save", "last evaluation", "figures"];
     let (mut all, mut failures) = (0, Vec::new());
     println!("| algorithm | {} | lost | different |", kinds.join(" | "));
     for command in RUNS.lines() {
@@ -190,8 +190,8 @@ fn kills_by_the_hundred() {
             vec![Moment::Best, Moment::Save(1), Moment::LastEvaluation],
             vec![Moment::Save(1), Moment::Best, Moment::LastEvaluation],
             vec![Moment::LastEvaluation, Moment::LastEvaluation],
-            vec![Moment::Pictures, Moment::Pictures],
-            vec![Moment::Pictures],
+            vec![Moment::Figures, Moment::Figures],
+            vec![Moment::Figures],
         ];
         chains.extend((0..8).map(|_| vec![any(), any()]));
         let (mut kills, mut lost, mut different) = (BTreeMap::<&str, u32>::new(), 0, 0);

@@ -1,12 +1,12 @@
 //! The binary as its users run it: runs here, Ctrl-C in `interrupts.rs`, kills in `kills.rs`, what it is told and
-//! tells in `usage.rs`, planners and pictures in `pictures.rs`, models of data in `models.rs`, their files in `data.rs`.
+//! tells in `usage.rs`, planners and figures in `figures.rs`, models of data in `models.rs`, their files in `data.rs`.
 #![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
 mod data;
+mod figures;
 mod interrupts;
 mod kills;
 mod measures;
 mod models;
-mod pictures;
 mod planners;
 mod usage;
 

@@ -140,7 +140,7 @@ fn who_learns_nothing_says_so_before_and_after() {
         let (short, _) = args.split_once(" --steps").unwrap_or((args, ""));
         check(&format!("{short} --steps 0"), true, &[]);
     }
-    let pictures = "--n-train 500 --n-test 100";
+    let sizes = "--n-train 500 --n-test 100";
     for (args, certain, flags) in [
         ("dqn --env catch --steps 100 --warmup 500", true, &["--warmup 500"][..]),
         ("dqn --env catch --steps 99 --warmup 10 --train-every 100", true, &["--train-every 100"]),
@@ -158,7 +158,7 @@ fn who_learns_nothing_says_so_before_and_after() {
         ("td --env random-walk --n 50 --steps 1", false, &["--n 50"]),
         ("model-based --env frozen-lake --steps 99", true, &["--plan-every 100"]),
         (
-            &format!("gan --data gaussians-8 {pictures} --batch 32 --d-steps 5 --steps 160"),
+            &format!("gan --data gaussians-8 {sizes} --batch 32 --d-steps 5 --steps 160"),
             true,
             &["--d-steps 5"],
         ),

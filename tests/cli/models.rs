@@ -2,13 +2,13 @@
 use super::*;
 
 /// A variational auto-encoder that is trained in a moment.
-const PICTURES: &str = "vae --data stripes --side 4 --n-train 500 --n-test 100 --steps 2560 --log-every 640 \
+const STRIPES: &str = "vae --data stripes --side 4 --n-train 500 --n-test 100 --steps 2560 --log-every 640 \
                         --eval-every 1280 --save-every 1280 --batch 64 --hidden 16 --latents 3";
 
 #[test]
 fn a_generative_model_is_trained_scored_and_drawn_from() {
     let lab = Lab::new();
-    let told = lab.ok(PICTURES);
+    let told = lab.ok(STRIPES);
     assert!(told.starts_with("vae on stripes: elbo_nats -"), "{told}");
     assert!(
         told.contains("lab sample runs/vae-stripes-s1\n") && !told.contains("explor"),
@@ -16,7 +16,7 @@ fn a_generative_model_is_trained_scored_and_drawn_from() {
     );
     assert!(told.contains("lab eval runs/vae-stripes-s1 --samples 10000\n"), "{told}");
     let run = lab.path("runs/vae-stripes-s1");
-    for picture in [
+    for figure in [
         "samples.png",
         "reconstructions.png",
         "interpolations.png",
@@ -25,7 +25,7 @@ fn a_generative_model_is_trained_scored_and_drawn_from() {
         "samples.gif",
         "curves.png",
     ] {
-        assert!(image::open(run.join(picture)).unwrap().width() > 300, "{picture}");
+        assert!(image::open(run.join(figure)).unwrap().width() > 300, "{figure}");
     }
     let config = &json(&run.join("run.json"))["config"];
     assert_eq!((&config["data"], &config["data_args"]["side"]), (&"stripes".into(), &4.into()));
@@ -38,7 +38,7 @@ fn a_generative_model_is_trained_scored_and_drawn_from() {
     );
     let again: Value = serde_json::from_str(&lab.ok("eval runs/vae-stripes-s1 --json")).unwrap();
     assert_eq!(again["eval"], result["eval"]);
-    let bound = lab.ok("eval runs/vae-stripes-s1 --k 100 --pictures 60 --json");
+    let bound = lab.ok("eval runs/vae-stripes-s1 --k 100 --images 60 --json");
     let bound: Value = serde_json::from_str(&bound).unwrap();
     let (iwae, elbo) = (&bound["eval"]["iwae_nats"], &bound["eval"]["elbo_nats"]);
     assert_eq!((&bound["k"], &iwae["n"], &elbo["n"]), (&100.into(), &60.into(), &100.into()));
@@ -74,24 +74,24 @@ fn a_generative_model_is_trained_scored_and_drawn_from() {
 }
 
 #[test]
-fn pictures_are_the_same_whatever_the_threads_and_after_a_stop() {
+fn figures_are_the_same_whatever_the_threads_and_after_a_stop() {
     let lab = Lab::new();
-    lab.ok(&format!("{PICTURES} --out one --threads 1"));
-    lab.ok(&format!("{PICTURES} --out two --threads 2"));
-    lab.ok(&format!("{} --out stopped", PICTURES.replace("--steps 2560", "--steps 1500")));
+    lab.ok(&format!("{STRIPES} --out one --threads 1"));
+    lab.ok(&format!("{STRIPES} --out two --threads 2"));
+    lab.ok(&format!("{} --out stopped", STRIPES.replace("--steps 2560", "--steps 1500")));
     lab.ok("resume stopped --steps 2560");
     for run in ["two", "stopped"] {
         assert_eq!(lab.hash(run), lab.hash("one"), "{run}");
         assert_eq!(rows(&lab.path(run)), rows(&lab.path("one")), "{run}");
-        for picture in ["samples.gif", "samples.png", "interpolations.png", "latents.svg"] {
-            let file = |run: &str| fs::read(lab.path(run).join(picture)).unwrap();
-            assert_eq!(file(run), file("one"), "{run} {picture}");
+        for figure in ["samples.gif", "samples.png", "interpolations.png", "latents.svg"] {
+            let file = |run: &str| fs::read(lab.path(run).join(figure)).unwrap();
+            assert_eq!(file(run), file("one"), "{run} {figure}");
         }
     }
 }
 
 #[test]
-fn players_learn_points_and_pictures() {
+fn players_learn_points_and_images() {
     let lab = Lab::new();
     let small = "--steps 3200 --log-every 640 --eval-every 1280 --hidden 16 --latents 3";
     let told = lab.ok(&format!("gan --data gaussians-8 --n-train 500 --n-test 100 {small}"));
@@ -100,8 +100,8 @@ fn players_learn_points_and_pictures() {
         assert!(told.contains(&format!("lab {next} runs/gan-gaussians-8-s1\n")), "{told}");
     }
     let run = lab.path("runs/gan-gaussians-8-s1");
-    for picture in ["plane.png", "samples.gif", "curves.png"] {
-        assert!(image::open(run.join(picture)).unwrap().width() >= 160, "{picture}");
+    for figure in ["plane.png", "samples.gif", "curves.png"] {
+        assert!(image::open(run.join(figure)).unwrap().width() >= 160, "{figure}");
     }
     assert!(run.join("plane.svg").is_file() && !run.join("samples.png").exists());
     let told = lab.ok("sample runs/gan-gaussians-8-s1 --n 7");
@@ -125,8 +125,8 @@ fn players_learn_points_and_pictures() {
     let dcgan = "--channels 4 --conditional --batch 32";
     let signs = format!("gan --data glyphs --n-train 200 --n-test 50 {small} {dcgan}");
     lab.ok(&format!("{signs} --batch-norm both --spectral false --out signs"));
-    for picture in ["samples.png", "interpolations.png", "samples.gif"] {
-        assert!(image::open(lab.path("signs").join(picture)).unwrap().width() > 300, "{picture}");
+    for figure in ["samples.png", "interpolations.png", "samples.gif"] {
+        assert!(image::open(lab.path("signs").join(figure)).unwrap().width() > 300, "{figure}");
     }
     lab.ok("sample signs --label 3 --n 4 --out three.png");
     assert!(image::open(lab.path("three.png")).is_ok());
@@ -157,20 +157,20 @@ fn a_quantised_auto_encoder_is_trained_and_scored() {
     assert!(!lab.path("quantised/samples.gif").exists());
 }
 
-/// A pass over the whole picture for each of 784 numbers: a hundred pictures would take longer than the run.
+/// A pass over the whole image for each of 784 numbers: a hundred images would take longer than the run.
 #[test]
 fn a_short_run_of_a_model_that_draws_slowly_draws_little() {
     let lab = Lab::new();
     let sizes = "--n-train 200 --n-test 20 --hidden 16 --steps 64 --save-every 0";
     lab.ok(&format!("made --data glyphs {sizes} --quiet --out run"));
     let size = |name: &str| image::image_dimensions(lab.path(name)).unwrap();
-    // Ten pictures of 28 × 28, enlarged twice; ten in a row of completions too.
+    // Ten images of 28 × 28, enlarged twice; ten in a row of completions too.
     assert_eq!([size("run/samples.png"), size("run/completions.png")], [(582, 60); 2]);
     assert!(!lab.path("run/samples.gif").exists());
     lab.ok("sample run --n 16");
     assert_eq!(size("run/samples.png"), (234, 234), "as many as are asked for");
 
-    // 4096 passes of half a million multiply-adds for one picture: 2·10¹⁰ for a row.
+    // 4096 passes of half a million multiply-adds for one image: 2·10¹⁰ for a row.
     let sizes = "--n-train 50 --n-test 50 --hidden 64 --steps 1 --side 64 --direct false";
     let output = lab.run(&format!("made --data bars {sizes} --save-every 0 --quiet --out large"));
     let told = stderr(&output);
@@ -187,8 +187,8 @@ fn a_model_that_draws_number_by_number_completes_and_takes_a_temperature() {
          --eval-every 320 --save-every 0 --features 8 --blocks 1 --hidden 8 --out run",
     );
     assert!(told.starts_with("pixelcnn on stripes: nll_nats "), "{told}");
-    for picture in ["samples.png", "completions.png", "receptive.png", "curves.png"] {
-        assert!(image::open(lab.path("run").join(picture)).unwrap().width() > 30, "{picture}");
+    for figure in ["samples.png", "completions.png", "receptive.png", "curves.png"] {
+        assert!(image::open(lab.path("run").join(figure)).unwrap().width() > 30, "{figure}");
     }
     let drawn = fs::read(lab.path("run/samples.png")).unwrap();
     assert_eq!(lab.ok("sample run --n 100 --temperature 1"), "run/samples.png\n");
@@ -198,13 +198,13 @@ fn a_model_that_draws_number_by_number_completes_and_takes_a_temperature() {
     assert_eq!(lab.ok("sample run --n 24 --complete"), "run/completions.png\n");
     assert!(image::open(lab.path("run/completions.png")).is_ok());
 
-    lab.ok(PICTURES);
+    lab.ok(STRIPES);
     for (args, sentence) in [
         ("sample runs/vae-stripes-s1 --complete", "--complete: vae does not draw number by number"),
         ("sample runs/vae-stripes-s1 --temperature 2", "--temperature: vae does not draw"),
         ("sample run --temperature=-1", "a number of at least 0 is expected"),
         ("pixelcnn --data coins --mixture 3", "--mixture 3: pixels are black or white"),
-        ("pixelcnn --data coins --conditional", "--conditional true: the pictures have no labels"),
+        ("pixelcnn --data coins --conditional", "--conditional true: the images have no labels"),
         ("pixelcnn --data coins --kernel 2", "--kernel 2: a masked kernel has a centre"),
     ] {
         let output = lab.run(args);
@@ -216,7 +216,7 @@ fn a_model_that_draws_number_by_number_completes_and_takes_a_temperature() {
 #[test]
 fn a_plain_auto_encoder_has_nothing_to_draw_from() {
     let lab = Lab::new();
-    let told = lab.ok(&format!("{PICTURES} --objective reconstruction --out plain"));
+    let told = lab.ok(&format!("{STRIPES} --objective reconstruction --out plain"));
     assert!(told.starts_with("vae on stripes: reconstruction_nats "), "{told}");
     assert!(!told.contains("lab sample") && told.contains("lab eval plain\n"), "{told}");
     let output = lab.run("sample plain");
@@ -244,35 +244,32 @@ fn a_conditional_model_draws_what_it_is_asked_for() {
     let drawn = fs::read(&sheet).unwrap();
     lab.ok("sample letters --label R --n 4");
     assert_ne!(fs::read(&sheet).unwrap(), drawn);
-    lab.ok(&format!("{PICTURES} --out plain"));
+    lab.ok(&format!("{STRIPES} --out plain"));
     for (args, sentence) in [
         ("sample letters --label 3", "--label 3: there are A, B, C"),
         ("sample plain --label 3", "--label 3: this model was told no labels"),
-        (
-            "eval letters --samples 20",
-            "--samples 20: the data have 10 test pictures, 20 are needed",
-        ),
+        ("eval letters --samples 20", "--samples 20: the data have 10 test images, 20 are needed"),
     ] {
         let output = lab.run(args);
         assert!(stderr(&output).contains(sentence), "{args}: {}", stderr(&output));
         assert_eq!(output.status.code(), Some(2), "{args}");
     }
-    let output = lab.run(&format!("{PICTURES} --conditional --out unlabelled"));
-    assert!(stderr(&output).contains("these pictures have no labels"), "{}", stderr(&output));
+    let output = lab.run(&format!("{STRIPES} --conditional --out unlabelled"));
+    assert!(stderr(&output).contains("these images have no labels"), "{}", stderr(&output));
 }
 
 #[test]
 fn data_are_found_again_from_elsewhere() {
     let lab = Lab::new();
-    let folder = lab.path("pictures");
+    let folder = lab.path("images");
     fs::create_dir(&folder).unwrap();
     for i in 0..20u8 {
-        let picture = image::GrayImage::from_pixel(4, 4, image::Luma([12 * i]));
-        picture.save(folder.join(format!("{i}.png"))).unwrap();
+        let image = image::GrayImage::from_pixel(4, 4, image::Luma([12 * i]));
+        image.save(folder.join(format!("{i}.png"))).unwrap();
     }
-    lab.ok("vae --data folder:pictures --steps 256 --hidden 8 --latents 2 --quiet");
+    lab.ok("vae --data folder:images --steps 256 --hidden 8 --latents 2 --quiet");
     let config = &json(&lab.path("runs/vae-folder-s1/run.json"))["config"];
-    assert!(config["data"].as_str().unwrap().ends_with("/pictures"), "{config}");
+    assert!(config["data"].as_str().unwrap().ends_with("/images"), "{config}");
     let run = lab.path("runs/vae-folder-s1");
     let elsewhere = tempfile::tempdir().unwrap();
     let output =

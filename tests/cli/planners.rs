@@ -70,7 +70,7 @@ fn a_plan_too_short_to_converge_is_told() {
     let lake = "--env frozen-lake --gamma 0.99 --quiet";
     for planner in ["value-iteration", "q-iteration", "policy-evaluation", "policy-iteration"] {
         let told = lab.ok(&format!("{planner} {lake} --steps 1 --out {planner}"));
-        let named = ", not converged: values still change; all of it is in";
+        let named = ", not converged: values still change; saved to";
         assert!(told.contains(named), "{planner}: {told}");
         let told = lab.ok(&format!("resume {planner} --quiet --steps 5000"));
         assert!(told.contains("converged after") && !told.contains("not converged"), "{told}");

@@ -1,4 +1,4 @@
-//! What the binary is told, and how it answers.
+//! Usage errors of the binary, and its answers.
 use super::*;
 use lab::registry::{Subject, algorithms};
 
@@ -163,7 +163,7 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
         ("vae --data glyfs", "unknown data set `glyfs`; did you mean `glyphs`?"),
         ("vae --data glyphs:here", "glyphs is drawn and has no path; give --data glyphs"),
         ("vae --data folder", "say where its files are, as in --data folder:PATH"),
-        ("vae --data two-moons", "--data: this model learns pictures, and the data are points"),
+        ("vae --data two-moons", "--data: this model learns images, and the data are points"),
         ("vae --data stripes --side 1", "--side 1: must lie between 2 and 64"),
         (
             "vae --data stripes --classes digits",

@@ -78,7 +78,7 @@ fn put(checkpoint: &Path, file: &str, bytes: &[u8]) {
     fs::write(&path, manifest.to_string()).unwrap();
 }
 
-/// What might stand in place of `value`: each number and each list in it, one at a time, changed.
+/// Mutations of `value`: each number and each list in it, one at a time, changed.
 fn changed(value: &Value) -> Vec<Value> {
     match value {
         Value::Number(_) => [
@@ -124,7 +124,7 @@ fn changed(value: &Value) -> Vec<Value> {
     }
 }
 
-/// The same of the bytes of numbers, and of tensors.
+/// Mutations of the bytes of numbers, and of tensors.
 fn other_bytes(bytes: &[u8]) -> Vec<Vec<u8>> {
     let filled = |byte| vec![byte; bytes.len()];
     let mut all = vec![Vec::new(), filled(0xff), filled(0x7f), filled(0), [bytes, bytes].concat()];

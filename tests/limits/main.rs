@@ -17,7 +17,7 @@ const ADDRESSES: u64 = 1 << 20;
 /// A folder to run the binary in, which has little memory and time there.
 struct Folder(tempfile::TempDir);
 
-/// What a run came to.
+/// Exit code and output of a run.
 struct Told {
     /// The exit code; `None` where it was still at work when its time was up.
     code: Option<i32>,

@@ -93,7 +93,7 @@ const LONG: &[&str] = &[
     "planning",
     "sweeps",
     "every",
-    "pictures",
+    "images",
     "d-steps",
     "horizon",
     "time-limit",

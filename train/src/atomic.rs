@@ -9,7 +9,7 @@ use tempfile::Builder;
 /// Links followed from one to the next, as many as Linux follows.
 const LINKS: usize = 40;
 
-/// What a writer that was killed left is removed by the next one, once it is so old.
+/// Age at which leftovers of a killed writer are removed by the next one.
 const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// Replaces `path` by `bytes`: written beside, by a name that no other writer has, synced, renamed, the
@@ -38,7 +38,8 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     }
 }
 
-/// Whether it takes bytes one after the other, as `/dev/null` does, at once and with nobody waiting.
+/// Returns `true` for a device that takes bytes one after the other at once and with nobody waiting, as
+/// `/dev/null` does.
 #[cfg(unix)]
 fn is_stream_device(kind: fs::FileType) -> bool {
     use std::os::unix::fs::FileTypeExt as _;
@@ -50,7 +51,7 @@ fn is_stream_device(_: fs::FileType) -> bool {
     false
 }
 
-/// Where a chain of links ends, whether anything is there or not.
+/// Final target of a chain of links, whether it exists or not.
 fn target(path: &Path) -> Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..LINKS {
@@ -95,7 +96,7 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     sync_dir(dir)
 }
 
-/// Removes what killed writers of a file left. Who can't leaves it: it is in nobody's way.
+/// Removes leftovers of killed writers of a file. Failing to do so is no error.
 fn tidy(dir: &Path, prefix: &str) {
     let Ok(entries) = fs::read_dir(dir) else { return };
     for entry in entries.flatten() {

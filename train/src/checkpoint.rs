@@ -38,7 +38,7 @@ enum Mode {
     Hash { model: Sha256 },
 }
 
-/// What of a checkpoint is loaded.
+/// Parts of a checkpoint to load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// Everything: to go on training.
@@ -74,7 +74,7 @@ impl Checkpoint {
     /// Starts a checkpoint at `dir`, which is there only once [`commit`](Self::commit) returns.
     ///
     /// # Errors
-    /// Where the directory can't be written.
+    /// If the directory can't be written.
     pub fn create(dir: &Path) -> Result<Self> {
         let dir = partial(dir);
         if dir.exists() {
@@ -254,7 +254,7 @@ impl Checkpoint {
     /// Saves tensors under `name`, or overwrites each by what was saved of it.
     ///
     /// # Errors
-    /// Where one is not finite (a model that diverged must not replace a good one); names the
+    /// If one is not finite (a model that diverged must not replace a good one); names the
     /// tensor that is absent, not known or of another shape, before any is changed.
     pub fn tensors(&mut self, name: &str, vars: &[(String, Var)]) -> Result<()> {
         let file = format!("{name}.safetensors");
@@ -345,7 +345,7 @@ impl Entry {
 /// SHA-256 over the bits of what `state` saves as [`MODEL`], in hexadecimal.
 ///
 /// # Errors
-/// What `state` returns.
+/// Errors of `state`.
 pub fn model_hash(state: impl FnOnce(&mut Checkpoint) -> Result<()>) -> Result<String> {
     let mut checkpoint = Checkpoint { mode: Mode::Hash { model: Sha256::new() } };
     state(&mut checkpoint)?;

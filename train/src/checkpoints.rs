@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// How many of the newest checkpoints are kept.
+/// Number of newest checkpoints that are kept.
 const KEPT: usize = 3;
 
 /// The directory `checkpoints/` of a run.
@@ -65,7 +65,7 @@ impl Checkpoints {
         publish().with_context(|| format!("cannot write {}", best.display()))
     }
 
-    /// Where the best checkpoint is, if there is one.
+    /// Path of the best checkpoint.
     pub fn best(&self) -> PathBuf {
         self.dir.join("best")
     }
@@ -75,7 +75,7 @@ impl Checkpoints {
     /// loaded of that one is loaded again.
     ///
     /// # Errors
-    /// Where there are checkpoints and none is whole and fits; [`ConfigChanged`] at once.
+    /// If there are checkpoints and none is whole and fits; [`ConfigChanged`] at once.
     pub fn load_latest(
         &self,
         scope: Scope,
@@ -152,7 +152,7 @@ impl Checkpoints {
 /// Loads by `state` the checkpoint a model is used from: `best`, or the newest that is whole and fits.
 ///
 /// # Errors
-/// Where there is none.
+/// If there is none.
 pub fn load_model(
     run: &Path,
     which: Which,
@@ -187,7 +187,7 @@ fn load(
     })
 }
 
-/// Which checkpoint of a run.
+/// Choice of a run's checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
     /// The one with the best validation score.

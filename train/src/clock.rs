@@ -8,13 +8,13 @@ pub(crate) struct Clock {
     pub(crate) step: u64,
     pub(crate) rows: u64,
     pub(crate) wall_seconds: f64,
-    /// What the seconds went into; absent in checkpoints of an older version.
+    /// Seconds by kind of work; absent in checkpoints of an older version.
     #[serde(default)]
     pub(crate) seconds: Seconds,
     /// Updates made; `None` in checkpoints of an older version, which did not count.
     #[serde(default)]
     pub(crate) updates: Option<u64>,
-    /// What decides; known from the first evaluation on.
+    /// Measure that decides; known from the first evaluation on.
     #[serde(default)]
     pub(crate) objective: Option<Objective>,
     /// Scores are values of the objective turned so that higher is better.
@@ -52,7 +52,7 @@ impl Clock {
         }
     }
 
-    /// Whether the evaluation at this step is the best one.
+    /// Returns `true` if the evaluation at this step is the best one.
     pub(crate) fn is_best(&self) -> bool {
         self.best.is_some_and(|(step, _)| step == self.step)
     }
@@ -69,7 +69,7 @@ impl Clock {
         }
     }
 
-    /// Whether steps, rows and seconds can be those of a run.
+    /// Returns `true` if steps, rows and seconds can be those of a run.
     pub(crate) fn is_sound(&self) -> bool {
         self.step.max(self.rows).max(self.updates.unwrap_or(0)) < 1 << 62
             && self.wall_seconds.is_finite()

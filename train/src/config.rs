@@ -1,7 +1,7 @@
 //! Hyper-parameters that do not go together, and runs that are resumed with others.
-use params::BadValue;
-use serde_json::{Map, Value};
-use std::collections::BTreeSet;
+use params::{BadValue, renamed};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Refuses a learning rate that is 0 at the first update already, so that nothing would ever be learned:
 /// it goes to the part `lr_end` of itself over `lr_steps` units, of which `before` pass before that
@@ -29,15 +29,17 @@ pub fn check_learning_rate(lr_end: f64, lr_steps: u64, before: u64) -> Result<()
 pub struct ConfigChanged(Vec<String>);
 
 impl ConfigChanged {
-    /// Compares two configurations key by key.
+    /// Compares two configurations key by key; a parameter renamed since counts under its present name.
     ///
     /// # Errors
     /// Lists each difference.
     pub fn check(saved: &Value, now: &Value) -> Result<(), Self> {
-        let none = Map::new();
-        let (saved, now) = (saved.as_object().unwrap_or(&none), now.as_object().unwrap_or(&none));
+        let [saved, now] = [saved, now].map(|config| {
+            let entries = config.as_object().into_iter().flatten();
+            entries.map(|(key, value)| (renamed(key), value)).collect::<BTreeMap<_, _>>()
+        });
         let keys: BTreeSet<_> = now.keys().chain(saved.keys()).collect();
-        let told = |value: Option<&Value>| value.map_or("absent".to_owned(), Value::to_string);
+        let told = |value: Option<&&Value>| value.map_or("absent".to_owned(), ToString::to_string);
         let differences =
             keys.into_iter().filter(|key| now.get(*key) != saved.get(*key)).map(|key| {
                 format!(
@@ -80,5 +82,14 @@ mod tests {
         let told = ConfigChanged::check(&saved, &now).unwrap_err().to_string();
         assert!(told.contains("  b: 2 when started, absent now\n  c: absent when started, 3 now"));
         assert!(ConfigChanged::check(&saved, &saved).is_ok());
+    }
+
+    #[test]
+    fn a_renamed_parameter_is_the_same_one() {
+        let now = serde_json::json!({"eval_images": 20});
+        for (images, same) in [(20, true), (21, false)] {
+            let saved = serde_json::json!({"eval_pictures": images});
+            assert_eq!(ConfigChanged::check(&saved, &now).is_ok(), same);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! What an evaluation found.
+//! Results of an evaluation.
 use crate::Measure;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use std::fmt;
 /// The measures of one evaluation, and the one that decides.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {
-    /// What `--target`, `--patience` and the best checkpoint look at.
+    /// Measure that `--target`, `--patience` and the best checkpoint follow.
     pub objective: Objective,
     /// Measure by name, with its unit in the name where it has one; that of the objective among them.
     pub measures: BTreeMap<String, Measure>,
@@ -18,7 +18,7 @@ pub struct Evaluation {
 /// Episodes that a time limit ended: they might have gone on to another return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CutOff {
-    /// How many there were.
+    /// Number of episodes.
     pub episodes: usize,
     /// Episodes of the evaluation.
     pub of: usize,
@@ -39,11 +39,11 @@ impl fmt::Display for CutOff {
 pub struct Objective {
     /// Its name among the measures.
     pub measure: String,
-    /// Which way it is better.
+    /// Direction of improvement.
     pub direction: Direction,
 }
 
-/// Which way a measure is better.
+/// Direction of improvement of a measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
@@ -82,7 +82,7 @@ impl Evaluation {
         }
     }
 
-    /// The same with other measures, which decide nothing. One by the name of the objective is left out.
+    /// Adds measures that decide nothing; one by the name of the objective is left out.
     #[must_use]
     pub fn with(mut self, others: impl IntoIterator<Item = (String, Measure)>) -> Self {
         for (name, measure) in others {
@@ -96,7 +96,7 @@ impl Evaluation {
         self.measures.get(&self.objective.measure).map_or(f64::NAN, |measure| measure.mean)
     }
 
-    /// The same turned so that higher is better.
+    /// Value of the objective, with its sign turned where lower is better.
     pub(crate) fn score(&self) -> f64 {
         self.objective.direction.score(self.value())
     }

@@ -8,8 +8,8 @@ use anyhow::Result;
 /// by the next call.
 ///
 /// # Errors
-/// What the learner, a sink or the disk reports; [`Diverged`](crate::Diverged) where a metric or a parameter is not
-/// finite. What was saved before stays as it was.
+/// Errors of the learner, a sink or the disk; [`Diverged`](crate::Diverged) where a metric or a
+/// parameter is not finite. Earlier checkpoints stay as they were.
 pub fn fit(learner: &mut dyn Learner, plan: &Plan, run: &mut Run) -> Result<Report> {
     let mut part = Part::begin(learner, plan, run)?;
     let mut outcome = train(&mut part, learner)?;

@@ -7,8 +7,8 @@ const NORMAL: f64 = 1.959_963_984_540_054;
 /// Degrees of freedom from which the expansion in their inverse is exact to ten digits.
 const MANY: usize = 200;
 
-/// How many standard errors the 95 % interval of a mean reaches to each side, by Student's t with so many
-/// degrees of freedom: one less than there are samples. Infinite for 0, where nothing is known.
+/// Half-width of the 95 % interval of a mean in standard errors, by Student's t with so many degrees of
+/// freedom: one less than there are samples. Infinite for 0, where nothing is known.
 pub(crate) fn student_t(freedom: usize) -> f64 {
     match freedom {
         0 => f64::INFINITY,

@@ -1,4 +1,4 @@
-//! What an algorithm must offer to be trained by [`fit`](crate::fit).
+//! Interface of an algorithm that [`fit`](crate::fit) trains.
 use crate::{Checkpoint, Evaluation, Log};
 use anyhow::Result;
 
@@ -15,7 +15,7 @@ pub trait Learner {
     /// all that `state` names as it was.
     fn evaluate(&mut self, split: Split) -> Result<Evaluation>;
 
-    /// When the first update is made: at the first step, unless it says so here.
+    /// Time of the first update; by default the first step.
     fn first_update(&self) -> FirstUpdate {
         FirstUpdate::at_once()
     }
@@ -25,14 +25,14 @@ pub trait Learner {
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()>;
 }
 
-/// When a learner first learns something.
+/// Time of a learner's first update.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FirstUpdate {
     /// The least steps that a plan must have for one to be possible.
     pub earliest: u64,
     /// The least steps with which one is certain, or all but certain.
     pub latest: u64,
-    /// What it waits for, with the flags that decide it; empty where it waits for nothing.
+    /// The data it waits for, with the flags that decide it; empty where it waits for nothing.
     pub waits_for: String,
 }
 
@@ -60,7 +60,7 @@ impl FirstUpdate {
         }
     }
 
-    /// What to tell before a plan of so many steps is trained, which may be for nothing.
+    /// Warning before a plan of so many steps that may end before the first update.
     pub(crate) fn warning(&self, steps: u64) -> Option<String> {
         let why = || self.why_none(steps);
         if steps < self.earliest {
@@ -73,7 +73,7 @@ impl FirstUpdate {
     }
 }
 
-/// What one [`Learner::step`] achieved.
+/// Progress of one [`Learner::step`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
     /// So many transitions, images or sweeps were consumed.
@@ -99,7 +99,7 @@ impl Progress {
     }
 }
 
-/// What a model is scored on.
+/// Part of the data, or set of episodes, for an evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Split {
     /// During training: it may choose the best checkpoint and stop the run.

@@ -30,7 +30,7 @@ pub use atomic::write_atomic;
 pub use checkpoint::{Checkpoint, MODEL, NotFinite, Scope, model_hash};
 pub use checkpoints::{Checkpoints, Which, load_model};
 pub use config::{ConfigChanged, check_learning_rate};
-pub use device::{DeviceChoice, device_name};
+pub use device::{DeviceChoice, OpenDevice, cuda_out_of_memory, device_name, is_host};
 pub use evaluation::{CutOff, Direction, Evaluation, Objective};
 pub use files::{LONGEST_TEXT, open_file, read_file, read_text};
 pub use fit::fit;

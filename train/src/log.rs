@@ -1,4 +1,5 @@
 //! Metrics: learners write to a [`Log`], the loop hands rows to [`Sink`](crate::Sink)s.
+use crate::is_host;
 use anyhow::Result;
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
@@ -45,10 +46,10 @@ impl Log {
     /// a row is written or a checkpoint saved.
     ///
     /// # Errors
-    /// Where `value` has more than one element.
+    /// If `value` has more than one element.
     pub fn tensor(&mut self, name: &'static str, value: &Tensor) -> Result<()> {
         let value = value.detach();
-        if value.device().is_cpu() {
+        if is_host(value.device()) {
             self.scalar(name, read(&value)?);
         } else if let Some((sum, count)) = self.on_device.get_mut(name) {
             (*sum, *count) = ((&*sum + value)?, *count + 1);
@@ -124,7 +125,7 @@ impl Log {
             .collect()
     }
 
-    /// What a resumed run must go on averaging.
+    /// Saves or loads the sums of the row under way, which a resumed run must go on averaging.
     pub(crate) fn state(&mut self, checkpoint: &mut crate::Checkpoint) -> Result<()> {
         checkpoint.value("log", &mut self.means)?;
         let sound = |mean: &Mean| (1..1 << 62).contains(&mean.count) && mean.sum.is_finite();

@@ -13,7 +13,7 @@ pub struct Measure {
     pub n: usize,
 }
 
-/// What a mean of numbers that are never below 0 can be: see [`Measure::within`].
+/// Range of the mean of numbers that are never below 0: see [`Measure::within`].
 pub const POSITIVE: [f64; 2] = [0.0, f64::INFINITY];
 
 impl Measure {
@@ -64,13 +64,13 @@ impl Measure {
         Self { ci95: self.ci95.map(|[low, high]| [low.max(least), high.min(most)]), ..self }
     }
 
-    /// The same of minus the samples.
+    /// Measure of the negated samples.
     #[must_use]
     pub fn negated(self) -> Self {
         Self { mean: -self.mean, ci95: self.ci95.map(|[low, high]| [-high, -low]), n: self.n }
     }
 
-    /// Whether all of its interval lies below all of the other's; not where one has none.
+    /// Returns `true` if all of its interval lies below all of the other's; not where one has none.
     pub fn below(&self, other: &Self) -> bool {
         self.ci95.zip(other.ci95).is_some_and(|([_, high], [low, _])| high < low)
     }

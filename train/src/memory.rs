@@ -23,8 +23,7 @@ fn kibibytes(text: &str, key: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)
 }
 
-/// What the control group (version 2) leaves; files that it holds in memory only to read them faster
-/// give way.
+/// Bytes left by the control group (version 2), counting as free the files that it caches.
 fn container() -> Option<u64> {
     let groups = read("/proc/self/cgroup")?;
     let group = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
@@ -38,7 +37,7 @@ fn container() -> Option<u64> {
     Some(most.saturating_sub(used.saturating_sub(files.unwrap_or(0))))
 }
 
-/// What `ulimit -v` leaves.
+/// Bytes left by `ulimit -v`.
 fn address_space() -> Option<u64> {
     let limits = read("/proc/self/limits")?;
     let line = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
@@ -47,7 +46,7 @@ fn address_space() -> Option<u64> {
     Some(most.saturating_sub(used))
 }
 
-/// What a configuration takes, part by part.
+/// Memory that a configuration takes, part by part.
 ///
 /// ```
 /// let mut memory = train::Memory::default();
@@ -82,7 +81,7 @@ impl Memory {
         self.parts.push(Part { name, value: value.to_string(), bytes });
     }
 
-    /// The same where other hyper-parameters, `with` their values, have as much to do with it.
+    /// Adds a part whose size also depends on other hyper-parameters, `with` their values.
     pub fn part_with(
         &mut self,
         (name, value): (&'static str, usize),

@@ -6,10 +6,10 @@ use anyhow::Result;
 pub trait Observe {
     /// The kind of learners.
     type Learner: Learner + ?Sized;
-    /// A picture of the learner at one point of training.
+    /// A snapshot of the learner at one point of training.
     type Snapshot;
 
-    /// When the learner is observed.
+    /// Times of observation.
     fn due(&self) -> Due;
 
     /// Observes `learner` after `trained` units, before anything is added to `timeline`.
@@ -26,7 +26,7 @@ pub trait Observe {
     /// Names the units trained and the timeline as [`Learner::state`] does, and checks what is loaded.
     ///
     /// # Errors
-    /// Where the checkpoint does not fit.
+    /// If the checkpoint does not fit.
     fn state(
         &self,
         trained: &mut u64,
@@ -35,7 +35,7 @@ pub trait Observe {
     ) -> Result<()>;
 }
 
-/// When a learner is observed.
+/// Times of observation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
     /// With each row of metrics: whenever so many more units are trained; never for 0.

@@ -1,10 +1,10 @@
-//! What the loop is asked to do, and with what around it.
+//! Plan of a training, and the surroundings of its loop.
 use crate::{Checkpoints, Seconds, Sink};
 use serde_json::Value;
 
 params::parameters! {
-    /// How long to train, and how often to look up from it. Intervals count the learner's own units;
-    /// 0 is never.
+    /// Length of training, and its intervals for logging, evaluation and checkpoints. Intervals count
+    /// the learner's own units; 0 is never.
     pub struct Plan {
         /// Units to train for
         steps: u64 = 10_000;
@@ -22,14 +22,15 @@ params::parameters! {
     }
 }
 
-/// What surrounds the loop.
+/// Surroundings of the loop: checkpoints, sinks, configuration.
 #[derive(Default)]
 pub struct Run {
-    /// Where checkpoints go and are resumed from; `None` keeps everything in memory.
+    /// Checkpoints to save to and resume from; `None` keeps everything in memory.
     pub checkpoints: Option<Checkpoints>,
-    /// What must not change between parts of a run: the hyper-parameters.
+    /// Configuration that must not change between parts of a run: the hyper-parameters.
     pub config: Value,
-    /// What was told of the parts before, where one came to its end: seconds in all, and what they went into.
+    /// Time of earlier parts of the run, where one came to its end: seconds in all, and by kind of
+    /// work.
     pub earlier: Option<(f64, Seconds)>,
     /// Receivers of metric rows.
     pub sinks: Vec<Box<dyn Sink>>,

@@ -5,8 +5,8 @@
 //! give both to whatever is called within them on this thread; long work asks [`check`], or says how far it is by
 //! [`progress`], several times a second, and hands [`Interrupted`] on like any other error.
 //!
-//! Who hands it on leaves everything that a checkpoint holds as it was before: an evaluation that was interrupted
-//! is made again, and so is a step.
+//! A function that returns [`Interrupted`] leaves everything that a checkpoint holds as it was before:
+//! an interrupted evaluation is made again, and so is a step.
 use crate::Sink;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -22,7 +22,7 @@ pub struct Interrupted;
 type Stop = Arc<dyn Fn() -> bool + Send + Sync>;
 type Tell = Rc<RefCell<dyn FnMut(&str, u64, u64)>>;
 
-/// What the calls around this one have given.
+/// Hooks of the enclosing calls.
 #[derive(Default)]
 struct Around {
     stops: Vec<Stop>,
@@ -64,7 +64,7 @@ impl Drop for End {
     }
 }
 
-/// Whether the user wants to stop.
+/// Returns `true` if the user wants to stop.
 pub fn stopped() -> bool {
     AROUND.with_borrow(|around| around.stops.iter().any(|stop| stop()))
 }
@@ -125,7 +125,7 @@ pub fn apart<T: Send + 'static>(
     Ok(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
 }
 
-/// What this thread hears.
+/// Listener of this thread.
 pub fn listener() -> Listener {
     Listener(AROUND.with_borrow(|around| around.stops.clone()))
 }

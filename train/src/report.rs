@@ -1,4 +1,4 @@
-//! What a run came to.
+//! Report of a run.
 use crate::{Evaluation, Interrupted, Objective, Seconds};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -19,26 +19,26 @@ pub enum Outcome {
     Interrupted,
 }
 
-/// What a run came to.
+/// Report of a run.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// Why it ended.
     pub outcome: Outcome,
-    /// Whether a learner that converges had not yet.
+    /// A learner that converges had not yet converged.
     pub not_converged: bool,
     /// Units trained, in all parts of the run together.
     pub steps: u64,
     /// Seconds in all, in all parts together.
     pub wall_seconds: f64,
-    /// What they went into.
+    /// Seconds by kind of work.
     pub seconds: Seconds,
     /// Updates of what is learned; `None` where an older version began the run and did not count.
     pub updates: Option<u64>,
     /// Why none was made, and what to change; `None` where one was, or where it converged without.
     pub no_update: Option<String>,
-    /// What decides; `None` where the run was interrupted before it was evaluated.
+    /// Measure that decides; `None` where the run was interrupted before it was evaluated.
     pub objective: Option<Objective>,
-    /// That measure in the first evaluation of the run, if one was made.
+    /// Value of the objective in the first evaluation of the run, if one was made.
     pub first: Option<f64>,
     /// The model on [`Split::Test`](crate::Split::Test); `None` where the run was interrupted, be it
     /// in this evaluation.
@@ -76,7 +76,7 @@ impl Diverged {
     }
 }
 
-/// What there is to go back to.
+/// Sentence about the checkpoint to go back to.
 pub(crate) fn kept(newest: Option<&Path>) -> String {
     newest.map_or("nothing was saved before".to_owned(), |dir| {
         format!("the last good checkpoint is {}", dir.display())

@@ -27,10 +27,10 @@ pub struct RunInfo {
     pub device: String,
     /// Threads it runs on.
     pub threads: usize,
-    /// When it was started, UTC.
+    /// Time of its start, UTC.
     pub started: String,
-    /// What it learns from, as far as that was read from files: name, fingerprint, counts and what a model of
-    /// it is built from.
+    /// Description of the data, as far as they were read from files: name, fingerprint, counts and
+    /// everything a model of them is built from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,
 }
@@ -46,7 +46,7 @@ impl RunDir {
     /// Makes a new directory: `path`, or `runs/<name>` with `-2`, `-3` … where that is taken.
     ///
     /// # Errors
-    /// Where `path` holds something already, or can't be written.
+    /// If `path` holds something already, or can't be written.
     pub fn create(path: Option<&Path>, name: &str) -> Result<Self> {
         let Some(path) = path else {
             fs::create_dir_all("runs").context("cannot create the directory runs")?;
@@ -80,13 +80,13 @@ impl RunDir {
     /// Opens the directory of a run that was started before.
     ///
     /// # Errors
-    /// Where it is no run directory, or another process trains in it.
+    /// If it is no run directory, or another process trains in it.
     pub fn open(path: &Path) -> Result<(Self, RunInfo)> {
         let info = Self::info(path)?;
         let dir = Self::hold(path.to_owned())?;
         for left in entries(path)?.iter().filter(|entry| is_partial(entry)) {
             let name = left.file_name();
-            // Those of this process; a picture may be being drawn by another one.
+            // Those of this process; a figure may be being drawn by another one.
             if WRITTEN.iter().any(|own| name.to_string_lossy().starts_with(own)) {
                 fs::remove_file(left.path())
                     .with_context(|| format!("cannot remove {}", left.path().display()))?;
@@ -98,7 +98,7 @@ impl RunDir {
     /// Reads `run.json` without holding the directory.
     ///
     /// # Errors
-    /// Where it is absent or damaged.
+    /// If it is absent or damaged.
     pub fn info(path: &Path) -> Result<RunInfo> {
         let file = path.join("run.json");
         let text = read_text(&file).with_context(|| match leftovers(path) {
@@ -128,7 +128,7 @@ impl RunDir {
         }
     }
 
-    /// Where it is.
+    /// Path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -158,11 +158,11 @@ fn is_partial(entry: &fs::DirEntry) -> bool {
     partial && entry.file_type().is_ok_and(|kind| kind.is_file())
 }
 
-/// What is left in `path` of a run that was stopped before it began: files that are not whole, and empty
+/// Leftovers in `path` of a run that was stopped before it began: files that are not whole, and empty
 /// directories. The lock stays, whoever holds it.
 ///
 /// # Errors
-/// Where `path` holds anything else: names it.
+/// If `path` holds anything else: names it.
 fn leftovers(path: &Path) -> Result<Vec<PathBuf>> {
     let (mut left, mut other) = (Vec::new(), Vec::new());
     for entry in entries(path)? {

@@ -1,4 +1,4 @@
-//! Where the time of a run goes.
+//! Seconds of a run by kind of work.
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ pub struct Seconds {
     pub training: f64,
     /// Evaluations on the way and the final one.
     pub evaluation: f64,
-    /// Pictures.
+    /// Figures.
     pub figures: f64,
 }
 
@@ -26,7 +26,7 @@ impl Seconds {
         }
     }
 
-    /// Whether these can be times.
+    /// Returns `true` if these can be times.
     pub(crate) fn sound(&self) -> bool {
         let Self { training, evaluation, figures } = *self;
         [training, evaluation, figures].iter().all(|s| s.is_finite() && *s >= 0.0)

@@ -1,4 +1,4 @@
-//! What every learner must hold, as functions its tests call, and a learner that only counts.
+//! Requirements on every learner, as functions its tests call, and a learner that only counts.
 use crate::{
     Checkpoint, Checkpoints, Evaluation, Learner, Log, MODEL, Measure, Outcome, Plan, Progress,
     Report, Rng, Row, Run, Sink, Split, fit, pulse, stream,
@@ -85,7 +85,7 @@ pub fn interrupting_changes_nothing(
 /// and returns the last report with all rows (timing aside).
 ///
 /// # Errors
-/// What training reports.
+/// Errors of training.
 pub fn trained(make: Make<'_>, stops: &[u64], dir: Option<&Path>) -> Result<(Report, Vec<Row>)> {
     let rows = Rows::default();
     let mut report = Err(anyhow::anyhow!("no stops were given"));
@@ -130,14 +130,14 @@ impl Sink for Rows {
     }
 }
 
-/// How a [`Counter`] behaves; by default it goes on for ever.
+/// Behaviour of a [`Counter`]; by default it goes on for ever.
 #[derive(Debug, Clone, Copy)]
 pub struct Behaviour {
     /// Units per step.
     pub stride: u64,
     /// Score at each evaluation, by step; the count itself where `None`.
     pub score: Option<fn(u64) -> f64>,
-    /// Whether lower scores are better.
+    /// Lower scores are better.
     pub minimised: bool,
     /// Says [`Progress::Converged`] from this step on.
     pub converges_at: Option<u64>,
@@ -145,7 +145,7 @@ pub struct Behaviour {
     pub breaks_at: Option<u64>,
     /// Its parameter is NaN from this step on.
     pub spoils_at: Option<u64>,
-    /// How often it says in an evaluation how far it is.
+    /// Number of times that an evaluation reports progress.
     pub parts: usize,
 }
 

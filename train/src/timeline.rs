@@ -25,7 +25,7 @@ impl<T> Default for Timeline<T> {
 }
 
 impl<T> Timeline<T> {
-    /// Whether a snapshot of the next observation is kept.
+    /// Returns `true` if a snapshot of the next observation is kept.
     pub fn is_due(&self) -> bool {
         self.observations.is_multiple_of(self.stride.max(1))
     }
@@ -45,7 +45,7 @@ impl<T> Timeline<T> {
         }
     }
 
-    /// Whether the numbers are those of a timeline, for [`Checkpoint::check`](crate::Checkpoint::check).
+    /// Returns `true` if the numbers are those of a timeline, for [`Checkpoint::check`](crate::Checkpoint::check).
     pub fn is_sound(&self) -> bool {
         self.snapshots.len() <= SNAPSHOTS + 1 && self.stride.max(self.observations) < 1 << 62
     }

@@ -157,7 +157,7 @@ impl Collector {
         scaled.len() / envs[0].spec().obs_len()
     }
 
-    /// Whether the rollout has all its steps or episodes.
+    /// Returns `true` if the rollout has all its steps or episodes.
     pub(crate) fn is_full(&self) -> bool {
         match &self.length {
             Length::Steps(steps) => self.rollout.len() >= steps * self.n(),

@@ -32,7 +32,7 @@ impl Head {
     /// For the actions of `spec`; `log_std` is log σ at first, where they are vectors.
     ///
     /// # Errors
-    /// Where `params` holds `policy.log_std` already.
+    /// If `params` holds `policy.log_std` already.
     pub fn new(params: &Params, spec: &Spec, log_std: f64) -> Result<Self> {
         Ok(match &spec.actions {
             Actions::Discrete(names) => Self::Categorical { actions: names.len() },
@@ -50,7 +50,7 @@ impl Head {
         }
     }
 
-    /// How many outputs the network must have: A or D.
+    /// Width of the network's output: A or D.
     pub fn outputs(&self) -> usize {
         match self {
             Self::Categorical { actions } => *actions,
@@ -61,7 +61,7 @@ impl Head {
     /// π(·|s) for outputs `[B, A]` or `[B, D]`.
     ///
     /// # Errors
-    /// Where the shape is another.
+    /// If the shape is another.
     pub fn policy(&self, outputs: &Tensor) -> Result<Policy> {
         Ok(match self {
             Self::Categorical { .. } => Policy::Categorical(Categorical::new(outputs)?),
@@ -94,7 +94,7 @@ impl Head {
     /// An action for each of N rows of `outputs`: the most probable one, or one that `rngs[i]` draws.
     ///
     /// # Errors
-    /// Where `actions` are of the other kind; errors of the device.
+    /// If `actions` are of the other kind; errors of the device.
     pub fn act(
         &self,
         outputs: &[f32],
@@ -141,7 +141,7 @@ impl Policy {
     /// log π(a|s), a density where actions are vectors, of `actions` `[B, W]`: `[B]`.
     ///
     /// # Errors
-    /// Where shapes don't fit, or there is no such action.
+    /// If shapes don't match, or there is no such action.
     pub fn log_prob(&self, actions: &Tensor) -> Result<Tensor> {
         match self {
             Self::Categorical(policy) => policy.log_prob(&numbers(actions)?),
@@ -163,7 +163,7 @@ impl Policy {
     /// Σₐ π(a|s)·q(s, a) for `q` `[B, A]`: `[B]`.
     ///
     /// # Errors
-    /// Where actions are vectors, or shapes don't fit.
+    /// If actions are vectors, or shapes don't match.
     pub fn expected(&self, q: &Tensor) -> Result<Tensor> {
         match self {
             Self::Categorical(policy) => policy.expected(q),
@@ -175,7 +175,7 @@ impl Policy {
 /// Numbered actions from their rows: `[B, 1]` to `[B]`.
 ///
 /// # Errors
-/// Where the rows are wider.
+/// If the rows are wider.
 pub fn numbers(actions: &Tensor) -> Result<Tensor> {
     actions.squeeze(1)?.to_dtype(DType::U32)
 }

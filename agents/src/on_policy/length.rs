@@ -2,7 +2,7 @@
 use anyhow::Result;
 use train::Checkpoint;
 
-/// When a rollout is full.
+/// Length of a rollout, in steps or in episodes.
 pub(super) enum Length {
     /// After T steps of each copy.
     Steps(usize),
@@ -13,13 +13,13 @@ pub(super) enum Length {
         episodes: usize,
         /// Episodes begun for this rollout.
         begun: usize,
-        /// Whether a copy still plays one, `[N]`.
+        /// Marks the copies that still play an episode, `[N]`.
         playing: Vec<bool>,
     },
 }
 
 impl Length {
-    /// Whether a copy is stepped.
+    /// Returns `true` if a copy is stepped.
     pub(super) fn is_playing(&self, copy: usize) -> bool {
         match self {
             Self::Steps(_) => true,

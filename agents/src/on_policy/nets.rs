@@ -56,7 +56,7 @@ impl ActorCriticNet<Sequential> {
     /// New networks in `params`; the critic has one output, or one for every action.
     ///
     /// # Errors
-    /// Where the observation's shape has no network.
+    /// If the observation's shape has no network.
     pub fn new(
         params: &Params,
         spec: &Spec,
@@ -120,7 +120,7 @@ impl<N: Module> ActorCriticNet<N> {
 /// actions follow from them.
 ///
 /// # Errors
-/// Where the observation's shape has no network.
+/// If the observation's shape has no network.
 pub fn policy_network(params: &Params, spec: &Spec, shape: Shape) -> Result<(Sequential, Head)> {
     let mut layers = body(params, "policy", spec, shape)?;
     let head = Head::new(params, spec, shape.log_std)?;
@@ -132,7 +132,7 @@ pub fn policy_network(params: &Params, spec: &Spec, shape: Shape) -> Result<(Seq
 /// A critic's network alone: observations `[B, …]` to values `[B, 1]`.
 ///
 /// # Errors
-/// Where the observation's shape has no network.
+/// If the observation's shape has no network.
 pub fn critic_network(params: &Params, spec: &Spec, shape: Shape) -> Result<Sequential> {
     let mut layers = body(params, "critic", spec, shape)?;
     let linear = shape.start.linear(CRITIC_GAIN);
@@ -179,7 +179,7 @@ fn body(params: &Params, name: &str, spec: &Spec, shape: Shape) -> Result<Vec<La
 /// Activation and initialisation of a fully connected layer.
 struct Form {
     activation: Activation,
-    /// That of an orthogonal start; another one has none.
+    /// Gain of an orthogonal initialisation; `None` for any other.
     gain: Option<f64>,
 }
 

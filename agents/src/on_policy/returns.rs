@@ -12,7 +12,7 @@ pub struct Steps<'a> {
     pub n: usize,
     /// r, received for the step.
     pub rewards: &'a [f32],
-    /// Whether the episode ended with the step, and how.
+    /// End of each step: none, termination or truncation.
     pub ends: &'a [End],
     /// V(s) of the state acted in.
     pub values: &'a [f32],

@@ -15,7 +15,7 @@ pub struct Rollout {
     pub actions: Vec<f32>,
     /// Rewards received, `[len]`.
     pub rewards: Vec<f32>,
-    /// Whether the episode ended, and how, `[len]`.
+    /// End of each transition: none, termination or truncation, `[len]`.
     pub ends: Vec<End>,
     /// Copy of the environment, `[len]`.
     pub copies: Vec<u32>,
@@ -44,7 +44,7 @@ impl Rollout {
         self.rewards.len()
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are none.
     pub fn is_empty(&self) -> bool {
         self.rewards.is_empty()
     }

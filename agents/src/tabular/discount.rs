@@ -66,11 +66,12 @@ pub(crate) fn note_haste(gamma: f64, seen: u64, log: &mut Log) {
 
 /// γ as learners of control take it: a little less where it is 1.
 ///
-/// Where a loop costs nothing, the equation of optimal values has more than one solution at γ = 1: an
-/// overestimate of its states sustains itself, and going round for ever ties with ending. With γ a little
-/// below 1 there is one solution, which comes to that of the ways to an end as γ goes to 1, and in which
-/// sooner is better (the perturbation of Bertsekas 2018, "Proper Policies in Infinite-State Stochastic Shortest Path Problems", by a discount in
-/// place of a cost, so that the unit of rewards does not matter).
+/// The discount just below 1 at which optimal values are unique. Where a loop costs nothing, the
+/// equation of optimal values has more than one solution at γ = 1: an overestimate of its states
+/// sustains itself, and going round for ever ties with ending. With γ a little below 1 there is one
+/// solution, which comes to that of the ways to an end as γ goes to 1, and in which sooner is better
+/// (the perturbation of Bertsekas 2018, "Proper Policies in Infinite-State Stochastic Shortest Path
+/// Problems", by a discount in place of a cost, so that the unit of rewards does not matter).
 pub(crate) fn hastened(gamma: f64, haste: f64) -> f64 {
     if gamma == 1.0 { 1.0 - haste } else { gamma }
 }

@@ -38,12 +38,12 @@ fn tied(row: &[f64]) -> f64 {
     least_tied(max(row))
 }
 
-/// Whether an action's value ties with the best of its row, `[A]`.
+/// Returns `true` if an action's value ties with the best of its row, `[A]`.
 pub(in crate::tabular) fn is_greedy(row: &[f64], action: usize) -> bool {
     row[action] >= tied(row)
 }
 
-/// Whether no available action of a row, `[A]`, is better than another.
+/// Returns `true` if no available action of a row, `[A]`, is better than another.
 pub(in crate::tabular) fn all_tie(row: &[f64]) -> bool {
     let least = tied(row);
     row.iter().all(|q| *q >= least || *q == f64::NEG_INFINITY)

@@ -15,10 +15,10 @@ use rand::Rng as _;
 use std::fmt::Display;
 use train::{BadValue, Checkpoint, Rng};
 
-/// How far from 1 the probabilities of a state may sum.
+/// Tolerance of the sum of a state's probabilities, around 1.
 const TOLERANCE: f64 = 1e-6;
 
-/// How probable each available action is.
+/// Probability of each available action in each state, π(a | s).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
     /// π(a | s) by pair, `[P]`.
@@ -40,7 +40,7 @@ impl Policy {
     /// The policy of `choices`, `[S]`; a terminal state has none.
     ///
     /// # Errors
-    /// Where there are not as many choices as states; names the first state whose choice is none,
+    /// If there are not as many choices as states; names the first state whose choice is none,
     /// takes an action it does not have, or is no distribution.
     pub fn of(choices: &[Option<Choice>], mdp: &dyn Mdp, model: &Model) -> Result<Self> {
         if choices.len() != model.n_states() {

@@ -166,7 +166,7 @@ fn what_is_played_is_what_the_oracle_sees() {
     assert!(policy_error(&lake(), 4, q_learning) > 0.5);
 }
 
-/// Where nothing was learned yet, every action is as good as any other, and play tries them all: the first
+/// Before anything is learned, every action is as good as any other, and play tries them all: the first
 /// one always would walk to the exit that pays 10.
 #[test]
 fn who_knows_nothing_plays_at_random() {

@@ -125,7 +125,7 @@ fn every_broken_promise_is_noticed() {
         (Flaw::WritesHalf, "obs[25] is NaN"),
         (Flaw::NoActions, "nothing can be done"),
         (Flaw::EmptyBox, "nothing can be done"),
-        (Flaw::Shrinks, "size of the pictures"),
+        (Flaw::Shrinks, "size of the frames"),
         (Flaw::Stuck, "no action is allowed"),
         (Flaw::ChangesSpec, "spec has changed"),
         (Flaw::OtherReturns, "which is none of [0.0, 1.0]"),

@@ -48,7 +48,7 @@ pub(super) fn cells(position: f64, angle: f64) -> Cells {
 
     let nothing = Cell { glyph: ' ', color: BACKGROUND };
     let mut cells = Cells::filled(WIDTH, HEIGHT, nothing, CellShape::Letter);
-    // What lies outside the picture is left out.
+    // What lies outside the frame is left out.
     let mut put = |row: usize, column: f64, glyph: char, color: [u8; 3]| {
         if (0.0..WIDTH as f64).contains(&column) {
             cells.put(row, column as usize, Cell { glyph, color });
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cart_may_leave_the_picture() {
+    fn the_cart_may_leave_the_frame() {
         assert_eq!(places(&cells(5.0, 0.0), '['), []);
         assert_eq!(render(5.0, 0.0), render(6.0, 0.0));
         assert_ne!(render(0.0, 0.0), render(0.0, 0.1));

@@ -6,7 +6,7 @@ pub(super) fn squared(x: f64) -> f64 {
     x.powf(std::hint::black_box(2.0))
 }
 
-/// Whether all numbers of a state are small enough to compute with.
+/// Returns `true` if all numbers of a state are small enough to compute with.
 pub(super) fn is_possible(state: &[f64]) -> bool {
     state.iter().all(|number| number.abs() < 1e9)
 }

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_differ_with_the_angle_and_the_goal() {
+    fn frames_differ_with_the_angle_and_the_goal() {
         let down = [[0.0, -1.0]];
         assert_eq!(render(&down, None).width, 200);
         assert_ne!(render(&down, None), render(&[[0.1, -0.995]], None));

@@ -19,7 +19,8 @@ params::parameters! {
         noise: Option<f64> = None;
         /// Reward of every step [default: the layout's; 0 for a map]
         living_reward: Option<f64> = None;
-        /// When an exit pays: leaving it, or entering it [default: the layout's; leaving for a map]
+        /// Moment at which an exit pays: leaving it, or entering it [default: the layout's; leaving for
+        /// a map]
         reward: Option<Reward> = None;
         /// Discount γ of the problem [default: the layout's; 0.9 for a map]
         discount: Option<f64> = None;

@@ -23,7 +23,7 @@ pub enum Tile {
 }
 
 impl Tile {
-    /// Whether one can be here.
+    /// Returns `true` if one can be here.
     pub(super) fn is_state(self) -> bool {
         !matches!(self, Self::Wall | Self::Cliff(_))
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::map::check_reward;
 use crate::Arrow;
 
-/// When an exit pays.
+/// Moment at which an exit pays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Reward {
@@ -25,7 +25,7 @@ pub struct Rules {
     pub living_reward: f64,
     /// Reward of a step that an edge or a wall keeps from happening; [`Rules::living_reward`] if none.
     pub bump: Option<f64>,
-    /// When an exit pays.
+    /// Moment at which an exit pays.
     pub reward: Reward,
     /// The discount, from 0 to 1.
     pub discount: f64,
@@ -132,7 +132,8 @@ pub enum Wind {
     Calm,
     /// So many cells in each column.
     Steady(Vec<u8>),
-    /// Where there is wind, a cell less, as much, or a cell more than this, with equal chance.
+    /// Mean strength in each column; where it is not 0, the wind is a cell weaker, as strong, or a cell
+    /// stronger, with equal chance.
     Gusty(Vec<u8>),
 }
 

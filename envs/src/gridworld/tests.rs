@@ -184,7 +184,7 @@ fn a_map_of_ones_own_has_the_rules_of_cs188() {
 }
 
 #[test]
-fn the_picture_knows_what_is_where() {
+fn the_frame_knows_what_is_where() {
     let kinds = |name| -> Vec<_> {
         let cells = layout(name).grid().unwrap().cells.into_iter();
         cells

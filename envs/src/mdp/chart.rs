@@ -9,7 +9,7 @@ pub struct Chart {
     pub up: Option<ChartAxis>,
     /// The parts of the figure.
     pub panels: Vec<ChartPanel>,
-    /// How much of what an action is, where that says more than its name.
+    /// Quantity behind each action, as in 3 cars, where that says more than its name.
     pub amounts: Option<ChartAmounts>,
 }
 

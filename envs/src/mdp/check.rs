@@ -2,7 +2,7 @@
 
 use crate::{Mdp, Outcome};
 
-/// How far from 1 the sum of a distribution may be.
+/// Tolerance of the sum of a distribution, around 1.
 const TOLERANCE: f64 = 1e-9;
 
 /// Says what is wrong with an MDP, if anything:
@@ -28,7 +28,7 @@ pub fn check_mdp(mdp: &dyn Mdp) -> Result<(), String> {
     check_starts(mdp, &live).map_err(|error| format!("starts: {error}"))
 }
 
-/// Whether a state has an action, `[n_states]`: the others are terminal.
+/// Marks the states with an action, `[n_states]`: the others are terminal.
 fn live_states(mdp: &dyn Mdp) -> Vec<bool> {
     let live = |state| (0..mdp.n_actions()).any(|action| mdp.allows(state, action));
     (0..mdp.n_states()).map(live).collect()

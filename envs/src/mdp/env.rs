@@ -6,8 +6,8 @@ use rand::{Rng as _, RngCore};
 use serde::{Deserialize, Serialize, de::Error as _};
 use serde_json::Value;
 
-use super::{Grid, GridCell, Mdp, Outcome, picture::Scene};
-use crate::{Action, Actions, Cells, Element, Env, Rgb, Snapshot, Spec, Step, mdp::picture};
+use super::{Grid, GridCell, Mdp, Outcome, frame::Scene};
+use crate::{Action, Actions, Cells, Element, Env, Rgb, Snapshot, Spec, Step, mdp::frame};
 
 /// Any MDP as an environment: outcomes are drawn, the state is seen.
 ///
@@ -15,7 +15,7 @@ use crate::{Action, Actions, Cells, Element, Env, Rgb, Snapshot, Spec, Step, mdp
 /// - **Actions** the MDP's, by name. [`Env::allows`] says which ones the present state has: to take
 ///   another is a mistake of the caller and panics, since the MDP does not say what would follow.
 /// - **Start** drawn from [`Mdp::starts`], or from all states.
-/// - **Pictures** are [`Mdp::picture`]'s, or show the place on [`Mdp::grid`], or else among all states
+/// - **Frames** are [`Mdp::frame`]'s, or show the place on [`Mdp::grid`], or else among all states
 ///   in rows, as near to a square as can be.
 #[derive(Debug, Clone)]
 pub struct MdpEnv<M> {
@@ -23,7 +23,7 @@ pub struct MdpEnv<M> {
     starts: Vec<(usize, f64)>,
     time_limit: Option<u32>,
     state: usize,
-    /// Scene shared by all pictures; made when the first one is drawn.
+    /// Scene shared by all frames; made when the first one is drawn.
     scene: OnceCell<Scene>,
 }
 
@@ -66,9 +66,9 @@ impl<M: Mdp> MdpEnv<M> {
         self.state = state;
     }
 
-    /// Where the states are drawn.
+    /// Board on which the states are drawn.
     fn board(&self) -> Grid {
-        self.mdp.grid().unwrap_or_else(|| picture::square(self.mdp.n_states()))
+        self.mdp.grid().unwrap_or_else(|| frame::square(self.mdp.n_states()))
     }
 }
 
@@ -131,20 +131,20 @@ impl<M: Mdp> Env for MdpEnv<M> {
     }
 
     fn render(&self) -> Rgb {
-        match self.mdp.picture(self.state) {
-            Some(cells) => picture::rgb(&cells),
+        match self.mdp.frame(self.state) {
+            Some(cells) => frame::rgb(&cells),
             None => self.scene.get_or_init(|| Scene::new(&self.board())).with(self.state),
         }
     }
 
     fn cells(&self) -> Cells {
-        if let Some(cells) = self.mdp.picture(self.state) {
+        if let Some(cells) = self.mdp.frame(self.state) {
             return cells;
         }
         let board = self.board();
         let here =
             |cell: &GridCell| matches!(cell, GridCell::State { state, .. } if *state == self.state);
-        picture::cells(&board, board.cells.iter().position(here))
+        frame::cells(&board, board.cells.iter().position(here))
     }
 }
 
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn the_picture_shows_where_one_is() {
+    fn the_frame_shows_where_one_is() {
         let mut env = MdpEnv::new(layout(Layout::Aima), None);
         assert_eq!(env.cells().to_string(), "...G\n.#.X\n@...\n");
         env.start(3);

@@ -70,7 +70,7 @@ pub struct Breakout {
     paddle: i8,
     /// Bit `10 (row - 1) + column` is set where a brick stands.
     bricks: u32,
-    /// Whether the ball met a brick on the step before.
+    /// The ball met a brick on the step before.
     struck: bool,
     previous_action: usize,
 }

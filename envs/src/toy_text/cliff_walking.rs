@@ -24,7 +24,7 @@ params::parameters! {
     /// - **Discount** 1, as in the book.
     #[derive(Copy, Eq)]
     pub struct CliffWalking {
-        /// Whether the cliff is slippery, as in Gymnasium's CliffWalkingSlippery-v1
+        /// Slippery cliff, as in Gymnasium's CliffWalkingSlippery-v1
         slippery: bool = false;
     }
 }

@@ -10,7 +10,7 @@ params::parameters! {
     pub struct FrozenLakeConfig {
         /// Map: 4x4, 8x8, a file, or rows of S start, F ice, H hole, G goal
         map: String = "4x4".into();
-        /// Whether the ice is slippery
+        /// Slippery ice: a step goes ahead with probability --success-rate, else to either side
         slippery: bool = true;
         /// Probability that a step on slippery ice goes where it should
         success_rate: f64 = 1.0 / 3.0;

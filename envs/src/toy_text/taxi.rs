@@ -73,12 +73,12 @@ impl Ride {
         STANDS.iter().position(|stand| *stand == [self.row, self.column])
     }
 
-    /// Whether the passenger is at the destination.
+    /// Returns `true` if the passenger is at the destination.
     fn is_over(self) -> bool {
         self.passenger == self.destination
     }
 
-    /// Whether a wall is to the right of a column in the taxi's row.
+    /// Returns `true` if a wall is to the right of a column in the taxi's row.
     fn wall_right_of(self, column: usize) -> bool {
         match self.row {
             0 | 1 => column == 1,
@@ -170,7 +170,7 @@ impl Mdp for Taxi {
         0.99
     }
 
-    fn picture(&self, state: usize) -> Option<Cells> {
+    fn frame(&self, state: usize) -> Option<Cells> {
         Some(Ride::of(state).cells())
     }
 }
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_picture_shows_the_taxi_and_both_stands() {
+    fn the_frame_shows_the_taxi_and_both_stands() {
         let ride = Ride { row: 3, column: 1, passenger: 3, destination: 0 };
         let cells = ride.cells();
         assert_eq!(cells.to_string(), "R..|....G\n...|.....\n.........\n.|t..|...\nY|...|B..\n");

@@ -57,7 +57,7 @@ fn counters(n: u64, last: u32, limit: Option<u32>) -> VecEnv {
     VecEnv::new(rngs(n), &|| Box::new(counter.clone()))
 }
 
-/// How the only copy's next transition ends, and with which episode.
+/// End of the only copy's next transition, and the episode it finished.
 fn next_end(envs: &mut VecEnv) -> (End, Option<Episode>) {
     let mut seen = None;
     envs.step(&[0], |transition| seen = Some((transition.end, transition.episode))).unwrap();
@@ -184,7 +184,7 @@ fn a_restored_run_continues_to_the_bit() {
     assert_eq!(trace(&mut resumed, 50), expected);
 }
 
-/// That `envs` refuses `saved` for the reason given and stays as it was.
+/// Asserts that `envs` refuses `saved` for `reason` and stays unchanged.
 fn assert_refused(envs: &mut VecEnv, saved: Value, reason: &str) {
     let (before, obs) = (envs.snapshot().unwrap(), envs.obs().to_vec());
     let error = envs.restore(saved).unwrap_err().to_string();

@@ -16,7 +16,7 @@ use rand::Rng as _;
 use std::f64::consts::LN_2;
 use train::{
     BadValue, Checkpoint, Evaluation, Learner, Linear, Log, MODEL, Measure, Memory, POSITIVE,
-    Progress, Rng, Split, pulse, stream,
+    Progress, Rng, Split, is_host, pulse, stream,
 };
 
 /// An autoregressive network and the images it learns from.
@@ -33,8 +33,13 @@ pub struct Autoregressive {
     params: Params,
     training: Box<dyn Network>,
     frozen: Box<dyn Network>,
+    /// Makes the network once more, for a copy on another device.
+    make: Make,
     optimizer: Optimizer,
 }
+
+/// Makes a network with new parameters.
+type Make = Box<dyn Fn(&Params, &Subject) -> candle_core::Result<Box<dyn Network>> + Send + Sync>;
 
 impl Autoregressive {
     /// An untrained one for `data`, with the network that `make` makes.
@@ -47,7 +52,10 @@ impl Autoregressive {
         settings: Settings,
         (seed, device): (u64, &Device),
         memory: impl FnOnce(&Subject) -> Memory,
-        make: impl FnOnce(&Params, &Subject) -> candle_core::Result<Box<dyn Network>>,
+        make: impl Fn(&Params, &Subject) -> candle_core::Result<Box<dyn Network>>
+        + Send
+        + Sync
+        + 'static,
     ) -> Result<Self> {
         let data = prepared(data, &settings)?;
         let classes = match (settings.conditional, data.train.labels()) {
@@ -55,7 +63,7 @@ impl Autoregressive {
             (true, Some(labels)) => labels.names.clone(),
             (true, None) => {
                 let expected =
-                    "the pictures have no labels; give a set that has, as in --data glyphs";
+                    "the images have no labels; give a set that has, as in --data glyphs";
                 return Err(BadValue::new("conditional", true, expected).into());
             }
         };
@@ -93,7 +101,19 @@ impl Autoregressive {
             params,
             training,
             frozen,
+            make: Box::new(make),
         })
+    }
+
+    /// A copy of the network on the CPU, where values are sampled one by one, if it is elsewhere.
+    fn on_host(&self) -> Result<Option<Box<dyn Network>>> {
+        if is_host(&self.device) {
+            return Ok(None);
+        }
+        let params = Params::new(self.seed, &Device::Cpu);
+        let network = (self.make)(&params, &self.subject)?;
+        params.copy_from(&self.params)?;
+        Ok(Some(network.detached()))
     }
 
     /// log p of each of `images`, in nats.
@@ -156,7 +176,7 @@ impl Learner for Autoregressive {
     fn evaluate(&mut self, split: Split) -> Result<Evaluation> {
         let log_likelihoods = match split {
             Split::Validation => {
-                let n = self.validation.len().min(self.settings.eval_pictures);
+                let n = self.validation.len().min(self.settings.eval_images);
                 self.log_likelihoods(&self.validation.take(0..n))?
             }
             Split::Test => self.log_likelihoods(&self.test)?,
@@ -191,7 +211,8 @@ impl AncestralSampling for Autoregressive {
         let mut pixels = vec![0; n * self.subject.shape.len()];
         let Subject { shape, output, .. } = self.subject;
         let sampling = Sampling { shape, output, temperature, classes: of.as_deref(), given: 0 };
-        sampling.sample(&*self.frozen, &mut pixels, rng)?;
+        let copy = self.on_host()?;
+        sampling.sample(copy.as_deref().unwrap_or(&*self.frozen), &mut pixels, rng)?;
         Images::new(shape, output.levels() as u16, pixels, None)
     }
 
@@ -206,7 +227,9 @@ impl AncestralSampling for Autoregressive {
             Split::Validation => &self.validation,
             Split::Test => &self.test,
         };
-        figures::completions(&*self.frozen, &self.subject, (images, rows), temperature, rng)
+        let copy = self.on_host()?;
+        let network = copy.as_deref().unwrap_or(&*self.frozen);
+        figures::completions(network, &self.subject, (images, rows), temperature, rng)
     }
 }
 

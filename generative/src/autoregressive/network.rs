@@ -32,7 +32,7 @@ pub(crate) trait Network: Send + Sync {
     /// The cost of an incremental pass over an image of `shape`, in full forward passes, about.
     fn passes(&self, shape: Shape) -> usize;
 
-    /// How often each parameter is multiplied in a pass over an image of `shape`, about.
+    /// Uses of each parameter in a pass over an image of `shape`, about.
     fn uses(&self, shape: Shape) -> usize;
 }
 

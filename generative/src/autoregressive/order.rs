@@ -43,7 +43,7 @@ pub(crate) fn check(
         Ok(logits.reshape((n, shape.len(), ()))?.to_vec3::<f32>()?)
     };
     // The same sums of the same numbers; a graphics card may round them otherwise.
-    let most = if device.is_cpu() { 0.0 } else { 1e-3 };
+    let most = if train::is_host(device) { 0.0 } else { 1e-3 };
     for tried in tried.chunks(TOGETHER) {
         check_some(shape, (&all, tried), [&original, &other], most, &logits_of)?;
     }

@@ -54,7 +54,7 @@ impl Output {
     /// −log p of images x `[B, C, H, W]`, from 0 to 1, in nats per image: the mean over them.
     ///
     /// # Errors
-    /// Where the shapes don't fit.
+    /// If the shapes don't match.
     pub fn loss(self, logits: &Tensor, x: &Tensor) -> Result<Tensor> {
         match self {
             Self::Bernoulli => loss::bernoulli_nll(logits, x),
@@ -74,7 +74,7 @@ impl Output {
     /// −log p of each image, in nats; there is no gradient.
     ///
     /// # Errors
-    /// Where the shapes don't fit.
+    /// If the shapes don't match.
     pub fn nll(self, logits: &Tensor, x: &Tensor) -> Result<Vec<f64>> {
         match self {
             Self::Bernoulli => {

@@ -36,7 +36,7 @@ pub(crate) fn gradient(
     let weights: Vec<f32> = (0..params).map(|_| rng.random_range(0.5..1.5)).collect();
     let weights = Tensor::from_vec(weights, (1, params, 1, 1), device)?;
     let gradients = here.broadcast_mul(&weights)?.sum_all()?.backward()?;
-    let gradient = gradients.get(&x).context("nothing depends on the picture")?;
+    let gradient = gradients.get(&x).context("nothing depends on the image")?;
     Ok(gradient.abs()?.mean(0)?.flatten_all()?.to_vec1()?)
 }
 

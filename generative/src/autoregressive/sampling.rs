@@ -11,7 +11,7 @@ use train::{Rng, pulse};
 /// Images in an incremental pass: enough to share reads of the weights, few enough to occupy several threads.
 const GROUP: usize = 8;
 
-/// How images are sampled.
+/// Options of sampling.
 pub(crate) struct Sampling<'a> {
     pub(crate) shape: Shape,
     pub(crate) output: Output,

@@ -13,7 +13,7 @@ pub(crate) struct Settings {
     pub(crate) lr_steps: u64,
     pub(crate) max_grad_norm: f64,
     pub(crate) batch: usize,
-    pub(crate) eval_pictures: usize,
+    pub(crate) eval_images: usize,
 }
 
 /// The fields of a configuration that are [`Settings`], and whether it is conditional.
@@ -29,7 +29,7 @@ macro_rules! settings {
             lr_steps: $config.lr_steps,
             max_grad_norm: $config.max_grad_norm,
             batch: $config.batch,
-            eval_pictures: $config.eval_pictures,
+            eval_images: $config.eval_images,
         }
     };
 }

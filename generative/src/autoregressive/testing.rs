@@ -99,8 +99,8 @@ pub(crate) fn gradients_agree_with_differences(make: Make<'_>, subject: &Subject
     let network = make(&params, subject).unwrap();
     let n = 2;
     let levels = subject.output.levels();
-    let pictures: Vec<u8> = (0..n * subject.shape.len()).map(|i| (i * 7 % levels) as u8).collect();
-    let x = x_of(&pictures, subject);
+    let images: Vec<u8> = (0..n * subject.shape.len()).map(|i| (i * 7 % levels) as u8).collect();
+    let x = x_of(&images, subject);
     let classes = Tensor::new(&[0u32, 1], &Device::Cpu).unwrap();
     let classes = (subject.classes > 0).then_some(&classes);
     let loss = || subject.output.loss(&network.forward(&x.affine(2.0, -1.0)?, classes)?, &x);
@@ -110,19 +110,19 @@ pub(crate) fn gradients_agree_with_differences(make: Make<'_>, subject: &Subject
 }
 
 /// All images of 3×3 in black and white.
-fn all_pictures() -> Vec<u8> {
+fn all_images() -> Vec<u8> {
     (0..512u32).flat_map(|mask| (0..9).map(move |i| (mask >> i & 1) as u8)).collect()
 }
 
-fn x_of(pictures: &[u8], subject: &Subject) -> Tensor {
+fn x_of(images: &[u8], subject: &Subject) -> Tensor {
     let highest = (subject.output.levels() - 1) as f32;
-    let values: Vec<f32> = pictures.iter().map(|level| f32::from(*level) / highest).collect();
+    let values: Vec<f32> = images.iter().map(|level| f32::from(*level) / highest).collect();
     let Shape { channels, height, width } = subject.shape;
     Tensor::from_vec(values, ((), channels, height, width), &Device::Cpu).unwrap()
 }
 
 fn probabilities(network: &dyn Network, subject: &Subject, class: Option<u32>) -> Vec<f64> {
-    let x = x_of(&all_pictures(), subject);
+    let x = x_of(&all_images(), subject);
     let classes = class.map(|class| Tensor::full(class, 512, &Device::Cpu).unwrap());
     let logits = network.forward(&x.affine(2.0, -1.0).unwrap(), classes.as_ref()).unwrap();
     subject.output.nll(&logits, &x).unwrap().into_iter().map(|nll| (-nll).exp()).collect()
@@ -153,8 +153,8 @@ pub(crate) fn probabilities_sum_to_1_and_are_sampled(make: Make<'_>, classes: us
     let mut pixels = vec![0; 9 * n];
     drawing.sample(&*network, &mut pixels, &mut stream(1, "draws")).unwrap();
     let mut counts = vec![0.0; 512];
-    for picture in pixels.chunks_exact(9) {
-        counts[picture.iter().rev().fold(0, |mask, &x| 2 * mask + usize::from(x))] += 1.0;
+    for image in pixels.chunks_exact(9) {
+        counts[image.iter().rev().fold(0, |mask, &x| 2 * mask + usize::from(x))] += 1.0;
     }
     // Images that are expected less than five times count together.
     let (mut chi, mut bins, mut rare) = (0.0, 0, [0.0, 0.0]);
@@ -182,7 +182,8 @@ pub(crate) fn incremental_passes_have_the_bits_of_full_ones(make: Make<'_>, subj
     incremental_passes_agree_with_full_ones(make, subject, 0.0);
 }
 
-/// The same but for differences up to `most`, and the same is drawn.
+/// Asserts that incremental passes agree with full forward passes up to `most`, and that both draw
+/// equal samples.
 pub(crate) fn incremental_passes_agree_with_full_ones(
     make: Make<'_>,
     subject: &Subject,

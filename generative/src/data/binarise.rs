@@ -5,9 +5,9 @@ use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use train::{Rng, stream};
 
-/// How grey images become black and white. A pixel of grey g, 0 to 1, is white with probability g
-/// (Salakhutdinov & Murray 2008, "On the quantitative analysis of deep belief networks", section 5).
-/// Likelihoods under different ones can't be compared.
+/// Binarisation of grey images. A pixel of grey g, 0 to 1, is white with probability g (Salakhutdinov &
+/// Murray 2008, "On the quantitative analysis of deep belief networks", section 5). Likelihoods under
+/// different binarisations can't be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Binarisation {

@@ -1,4 +1,4 @@
-//! How much a file may make this program read and hold.
+//! Bounds on the sizes that a file may make this program read and hold.
 use anyhow::{Context as _, Result, ensure};
 use std::fs::Metadata;
 use std::io::{self, Read};
@@ -18,7 +18,7 @@ pub(super) fn fits(what: impl FnOnce() -> String, need: Option<u64>) -> Result<(
     ensure!(
         need.is_some_and(|need| need <= bound),
         "{} would take {} of memory; at most {}, half of what is free, is used for data: give fewer or smaller \
-         pictures",
+         images",
         what(),
         need.map_or("more than can be counted".to_owned(), size),
         size(bound)
@@ -49,7 +49,7 @@ pub(super) fn regular(path: &Path) -> Result<Metadata> {
 pub(super) struct Bounded<R> {
     pub(super) inner: R,
     pub(super) left: u64,
-    /// What to say then.
+    /// Sentence of the error where the file is longer.
     pub(super) why: &'static str,
 }
 

@@ -64,7 +64,7 @@ pub fn cifar_10(path: &Path) -> Result<Stored> {
             let shown = format!("{name} in {}", path.display());
             ensure!(
                 !bytes.is_empty() && bytes.len().is_multiple_of(RECORD),
-                "{shown} is cut short or not of CIFAR-10: {} bytes are no whole number of pictures of \
+                "{shown} is cut short or not of CIFAR-10: {} bytes are no whole number of images of \
                  {RECORD}",
                 bytes.len()
             );
@@ -93,7 +93,7 @@ pub fn cifar_10(path: &Path) -> Result<Stored> {
 fn short_enough(shown: impl std::fmt::Display, bytes: u64) -> Result<()> {
     ensure!(
         bytes <= LONGEST,
-        "{shown} is not of CIFAR-10: it holds {}, a file of 10,000 pictures {}",
+        "{shown} is not of CIFAR-10: it holds {}, a file of 10,000 images {}",
         size(bytes),
         size(LONGEST)
     );
@@ -125,7 +125,7 @@ fn files(path: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     }
 }
 
-/// The same out of the archive.
+/// Files of the archive by name, unpacked in memory.
 fn unpacked(path: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut all = BTreeMap::new();
     let why = "it holds more than 268 MB, the published archive 184 MB";

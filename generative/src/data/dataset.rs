@@ -15,13 +15,13 @@ impl Dataset {
     /// The images.
     ///
     /// # Errors
-    /// Where these are points.
+    /// If these are points.
     pub fn images(self) -> Result<Parts<Images>> {
         match self {
             Self::Images(parts) => Ok(parts),
             Self::Points(_) => bail!(
-                "--data: this model learns pictures, and the data are points in the plane; give a set \
-                 of pictures, as in --data glyphs"
+                "--data: this model learns images, and the data are points in the plane; give a set \
+                 of images, as in --data glyphs"
             ),
         }
     }
@@ -29,12 +29,12 @@ impl Dataset {
     /// The points.
     ///
     /// # Errors
-    /// Where these are images.
+    /// If these are images.
     pub fn points(self) -> Result<Parts<Points>> {
         match self {
             Self::Points(parts) => Ok(parts),
             Self::Images(_) => bail!(
-                "--data: this model learns points in the plane, and the data are pictures; give a set \
+                "--data: this model learns points in the plane, and the data are images; give a set \
                  of points, as in --data two-moons"
             ),
         }

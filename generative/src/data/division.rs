@@ -1,4 +1,4 @@
-//! Which images a model is chosen by.
+//! Division of training images into training and validation parts.
 //!
 //! Published sets are shuffled, and everyone holds out the last ones: numbers in papers are of that division.
 //! Other files may be sorted, by class or by anything else, and their last images may be all of one kind.
@@ -20,29 +20,28 @@ pub(super) struct Published {
 /// The three parts of a set whose files have two, and how they came about, as `run.json` tells it.
 ///
 /// # Errors
-/// Where there are too few.
+/// If there are too few.
 pub(super) fn divided(
     train: Images,
     test: Images,
     published: &Published,
 ) -> Result<(Parts<Images>, String)> {
     let n = train.len();
-    ensure!(n > 0, "there are no training pictures");
-    ensure!(n > 1, "there is 1 training picture; 2 at least are needed, one of them to choose by");
-    ensure!(!test.is_empty(), "there are no test pictures; 1 at least is needed");
+    ensure!(n > 0, "there are no training images");
+    ensure!(n > 1, "there is 1 training image; 2 at least are needed, one of them to choose by");
+    ensure!(!test.is_empty(), "there are no test images; 1 at least is needed");
     let held = (n * published.validation / published.train).max(1);
     let tail = n - held..n;
     let labels = train.labels().map(|labels| &labels.of[..]).unwrap_or_default();
     if n == published.train && mixed(labels, tail.clone()) {
-        let split = format!(
-            "as published: the last {held} of {n} training pictures are the validation part"
-        );
+        let split =
+            format!("as published: the last {held} of {n} training images are the validation part");
         let (train, validation) = (train.take(0..tail.start), train.take(tail));
         return Ok((Parts { train, validation, test, entropy: None }, split));
     }
     let [kept, chosen] = stratified(labels, n, held);
     let split = format!(
-        "stratified: {held} of {n} training pictures, of each class its share, drawn by a seed that the data \
+        "stratified: {held} of {n} training images, of each class its share, drawn by a seed that the data \
          have of their own, are the validation part; each part is shuffled"
     );
     let mut order: Vec<usize> = (0..test.len()).collect();
@@ -56,7 +55,7 @@ pub(super) fn divided(
     Ok((parts, split))
 }
 
-/// Whether each class is among `rows` about as often as among all: between half and twice its share.
+/// Returns `true` if each class is among `rows` about as often as among all: between half and twice its share.
 fn mixed(of: &[u32], rows: Range<usize>) -> bool {
     let mut counts = BTreeMap::<u32, [usize; 2]>::new();
     for (row, class) in of.iter().enumerate() {
@@ -128,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_published_set_keeps_its_last_pictures() {
+    fn a_published_set_keeps_its_last_images() {
         let all = images((0..60).map(|i| i % 10).collect());
         let (parts, split) = divided(all.clone(), images(vec![0, 1]), &PUBLISHED).unwrap();
         assert_eq!(parts.validation, all.take(50..60));
@@ -180,8 +179,8 @@ mod tests {
             let divided = divided(images(vec![0; train]), images(vec![0; test]), &PUBLISHED);
             divided.unwrap_err().to_string()
         };
-        assert!(told(0, 1).starts_with("there are no training pictures"));
-        assert!(told(1, 1).starts_with("there is 1 training picture; 2 at least"));
-        assert!(told(9, 0).starts_with("there are no test pictures"));
+        assert!(told(0, 1).starts_with("there are no training images"));
+        assert!(told(1, 1).starts_with("there is 1 training image; 2 at least"));
+        assert!(told(9, 0).starts_with("there are no test images"));
     }
 }

@@ -44,13 +44,13 @@ pub enum Classes {
 /// Rows and columns of an image.
 const SIDE: usize = 28;
 
-/// What a sign is fitted into.
+/// Side of the square that a sign is fitted into, in pixels of 28.
 const BOX: f32 = 20.0;
 
 /// Grey images 28×28 of digits and capital letters, as many as one likes, labelled.
 ///
 /// # Errors
-/// Where an option is out of range.
+/// If an option is out of range.
 pub fn glyphs(config: &GlyphsConfig) -> Result<Dataset> {
     BadValue::outside("n_train", config.n_train, 1..=1 << 22)?;
     BadValue::outside("n_test", config.n_test, 1..=1 << 22)?;
@@ -73,8 +73,8 @@ fn drawn(config: &GlyphsConfig, purpose: &str, n: usize) -> Result<Images> {
     let first = stream(config.seed, purpose);
     let shape = Shape { channels: 1, height: SIDE, width: SIDE };
     let (mut pixels, mut of) = (vec![0; n * shape.len()], vec![0; n]);
-    let pictures = pixels.par_chunks_exact_mut(shape.len()).zip(&mut of).enumerate();
-    pictures.with_min_len(64).for_each_init(Vec::new, |curves, (i, (image, label))| {
+    let images = pixels.par_chunks_exact_mut(shape.len()).zip(&mut of).enumerate();
+    images.with_min_len(64).for_each_init(Vec::new, |curves, (i, (image, label))| {
         let mut rng = first.clone();
         rng.set_word_pos(i as u128 * WORDS);
         let class = rng.random_range(0..signs.len());
@@ -212,7 +212,7 @@ fn fit(curves: &mut [Vec<Dot>], scale: f32, shift: [f32; 2]) {
 struct Pen {
     /// Pixels.
     radius: f32,
-    /// How much the radius changes along a stroke, as a part of it.
+    /// Change of the radius along a stroke, as a part of it.
     pressure: f32,
     phase: f32,
     /// Darkness at the middle of the stroke.

@@ -27,7 +27,7 @@ impl Shape {
         self.channels * self.height * self.width
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are none.
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }
@@ -36,7 +36,7 @@ impl Shape {
 /// Labels of samples.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Labels {
-    /// Which of `names`, `[n]`.
+    /// Class of each image, an index into `names`, `[n]`.
     pub of: Vec<u32>,
     /// The classes.
     pub names: Vec<String>,
@@ -54,11 +54,11 @@ impl Images {
     /// # Errors
     /// Says what does not fit together.
     pub fn new(shape: Shape, levels: u16, pixels: Vec<u8>, labels: Option<Labels>) -> Result<Self> {
-        ensure!(!shape.is_empty(), "a picture of {shape:?} holds nothing");
+        ensure!(!shape.is_empty(), "an image of {shape:?} holds nothing");
         ensure!((2..=256).contains(&levels), "{levels} levels: 2 to 256 are expected");
         ensure!(
             pixels.len().is_multiple_of(shape.len()),
-            "{} numbers are no whole number of pictures of {shape:?}",
+            "{} numbers are no whole number of images of {shape:?}",
             pixels.len()
         );
         let highest = pixels.iter().copied().max().unwrap_or(0);
@@ -66,7 +66,7 @@ impl Images {
         let images = Self { shape, levels, pixels, labels };
         if let Some(labels) = &images.labels {
             let (of, n, classes) = (&labels.of, images.len(), labels.names.len());
-            ensure!(of.len() == n, "{} labels for {n} pictures", of.len());
+            ensure!(of.len() == n, "{} labels for {n} images", of.len());
             let highest = of.iter().copied().max().unwrap_or(0) as usize;
             ensure!(n == 0 || highest < classes, "label {highest}, there are {classes} classes");
         }
@@ -83,12 +83,12 @@ impl Images {
         self.levels
     }
 
-    /// How many there are.
+    /// Number of images, n.
     pub fn len(&self) -> usize {
         self.pixels.len() / self.shape.len()
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are none.
     pub fn is_empty(&self) -> bool {
         self.pixels.is_empty()
     }
@@ -123,7 +123,8 @@ impl Images {
         Self { pixels, labels, ..*self }
     }
 
-    /// The same with at most `levels` levels: each stands for as many of the old ones, up to rounding.
+    /// These images quantised to at most `levels` levels: each stands for equally many old ones, up to
+    /// rounding.
     ///
     /// # Errors
     /// None for 2 to 256 levels.
@@ -139,10 +140,10 @@ impl Images {
     /// The first `n` to train on, the rest to choose by.
     ///
     /// # Errors
-    /// Where that leaves a part empty.
+    /// If that leaves a part empty.
     pub fn split_at(self, n: usize) -> Result<(Self, Self)> {
         let len = self.len();
-        ensure!(0 < n && n < len, "{len} pictures can't be split after {n}");
+        ensure!(0 < n && n < len, "{len} images can't be split after {n}");
         Ok((self.take(0..n), self.take(n..len)))
     }
 }
@@ -182,7 +183,7 @@ mod tests {
         };
         assert!(told(2, &[0, 1, 1], None).contains("3 numbers are no whole number"));
         assert_eq!(told(2, &[0, 2], None), "a number is 2, there are 2 levels");
-        assert_eq!(told(2, &[0, 1], Some(&[0, 0])), "2 labels for 1 pictures");
+        assert_eq!(told(2, &[0, 1], Some(&[0, 0])), "2 labels for 1 images");
         assert_eq!(told(2, &[0, 1], Some(&[1])), "label 1, there are 1 classes");
         assert!(told(1, &[0, 0], None).contains("2 to 256"));
     }

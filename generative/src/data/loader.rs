@@ -58,7 +58,7 @@ impl Order {
 pub struct ImageLoader {
     images: Images,
     greys: Greys,
-    /// Where dynamic binarisation draws from.
+    /// Generator for dynamic binarisation.
     noise: Option<Rng>,
     order: Order,
     rows: Vec<usize>,
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_holds_pictures_and_their_labels() {
+    fn a_batch_holds_images_and_their_labels() {
         let names = ["a", "b"].map(str::to_owned).to_vec();
         let labels = Labels { of: vec![0, 1, 1], names };
         let shape = Shape { channels: 1, height: 1, width: 2 };

@@ -24,7 +24,7 @@ params::parameters! {
 /// log 8 + log 2πeσ² to the last bit.
 ///
 /// # Errors
-/// Where an option is out of range.
+/// If an option is out of range.
 pub fn gaussians_8(config: &PlanarConfig) -> Result<Dataset> {
     let centres: Vec<[f64; 2]> = (0..8)
         .map(|i| f64::from(i) * PI / 4.0)
@@ -37,7 +37,7 @@ pub fn gaussians_8(config: &PlanarConfig) -> Result<Dataset> {
 /// section 4.1). Entropy log 25 + log 2πeσ².
 ///
 /// # Errors
-/// Where an option is out of range.
+/// If an option is out of range.
 pub fn gaussians_25(config: &PlanarConfig) -> Result<Dataset> {
     let centres: Vec<[f64; 2]> =
         (0..25).map(|i| [f64::from(i % 5) * 2.0 - 4.0, f64::from(i / 5) * 2.0 - 4.0]).collect();
@@ -48,7 +48,7 @@ pub fn gaussians_25(config: &PlanarConfig) -> Result<Dataset> {
 /// of standard deviation 0.1 (scikit-learn's `make_moons`).
 ///
 /// # Errors
-/// Where an option is out of range.
+/// If an option is out of range.
 pub fn two_moons(config: &PlanarConfig) -> Result<Dataset> {
     let parts = draw(config, "two-moons", &["upper", "lower"].map(str::to_owned), |moon, rng| {
         let angle = rng.random::<f64>() * PI;

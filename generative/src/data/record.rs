@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Stored {
     /// The images.
     pub parts: Parts<Images>,
-    /// What a run remembers of them.
+    /// Record of the data files, as a run's `run.json` stores it.
     pub record: Record,
     /// Sentences for the user: entries that were passed over, what was done to images.
     pub notes: Vec<String>,
@@ -27,7 +27,7 @@ pub struct Record {
     pub fingerprint: String,
     /// Images in each part.
     pub counts: Counts,
-    /// How they were divided into parts.
+    /// Rule of the division into parts, as a sentence.
     pub split: String,
     /// Channels, height and width of an image.
     pub shape: [usize; 3],
@@ -58,7 +58,7 @@ pub const NAMED: usize = 1000;
 const LISTED: usize = 5;
 
 impl Record {
-    /// That of `parts`, which were read from `files`, each with the digest of its contents.
+    /// Record of `parts`, which were read from `files`, each with the digest of its contents.
     pub(super) fn new(
         name: &str,
         parts: &Parts<Images>,
@@ -86,7 +86,7 @@ impl Record {
         }
     }
 
-    /// How the data of `now` differ from these, as a list; `None` where they are the same.
+    /// Differences of the data of `now` from these, as a list; `None` where they are equal.
     pub fn changed(&self, now: &Self) -> Option<String> {
         if self.fingerprint == now.fingerprint {
             return None;
@@ -99,12 +99,12 @@ impl Record {
             ("test", then.test, counts.test),
         ] {
             if then != now {
-                all.push(format!("{now} {what} pictures, {then} then"));
+                all.push(format!("{now} {what} images, {then} then"));
             }
         }
         if (self.shape, self.levels) != (now.shape, now.levels) {
             let told = |shape: [usize; 3]| shape.map(|side| side.to_string()).join("×");
-            all.push(format!("pictures of {}, {} then", told(now.shape), told(self.shape)));
+            all.push(format!("images of {}, {} then", told(now.shape), told(self.shape)));
         }
         if self.classes != now.classes {
             let told = |classes: &Option<Vec<String>>| match classes {
@@ -137,11 +137,11 @@ impl Record {
     /// Three parts of two black images each, of which a model of the same form can be built.
     ///
     /// # Errors
-    /// Where the record is damaged.
+    /// If the record is damaged.
     pub fn blank(&self) -> Result<Parts<Images>> {
         let [channels, height, width] = self.shape;
         let sides = [channels, height, width];
-        ensure!(sides.iter().all(|side| (1..=1 << 16).contains(side)), "pictures of {sides:?}");
+        ensure!(sides.iter().all(|side| (1..=1 << 16).contains(side)), "images of {sides:?}");
         let shape = Shape { channels, height, width };
         let labels = self.classes.clone().map(|names| Labels { of: vec![0; 2], names });
         let part = Images::new(shape, self.levels, vec![0; 2 * shape.len()], labels)?;
@@ -253,7 +253,7 @@ mod tests {
         let files = [("a/1.png", "1"), ("a/3.png", "3"), ("a/2.png", "9")];
         assert_eq!(
             then.changed(&record(&grown, &files)).unwrap(),
-            "3 training pictures, 2 then; new: a/3.png; changed: a/2.png"
+            "3 training images, 2 then; new: a/3.png; changed: a/2.png"
         );
         let exchanged = parts(images(&[5, 6, 3, 4], &[1, 1]), images(&[1, 2], &[0]));
         let told = then.changed(&record(&exchanged, &[("a/1.png", "1"), ("a/2.png", "2")]));

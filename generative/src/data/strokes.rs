@@ -1,4 +1,4 @@
-//! How digits and capital letters are written: pen strokes, each a smooth curve through its points.
+//! Strokes of digits and capital letters: pen strokes, each a smooth curve through its points.
 
 /// A curve through points (x, y), y downwards, in percent of the height of the sign.
 pub(super) type Stroke = &'static [(i8, i8)];

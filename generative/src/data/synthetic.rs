@@ -57,7 +57,7 @@ params::parameters! {
 /// "Forming sparse representations by local anti-Hebbian learning", with p = 1/8).
 ///
 /// # Errors
-/// Where an option is out of range.
+/// If an option is out of range.
 pub fn bars(config: &BarsConfig) -> Result<Dataset> {
     let BarsConfig { side, probability, n_train, n_test, seed } = *config;
     let grid = GridConfig { side, n_train, n_test, seed };
@@ -76,7 +76,7 @@ pub fn bars(config: &BarsConfig) -> Result<Dataset> {
 /// (side + 1 − 2^(1 − side))·log 2.
 ///
 /// # Errors
-/// Where an option is out of range.
+/// If an option is out of range.
 pub fn stripes(config: &GridConfig) -> Result<Dataset> {
     let side = config.side;
     // 2^(side + 1) equally likely choices, of which two give the white image and two the black one.
@@ -95,7 +95,7 @@ pub fn stripes(config: &GridConfig) -> Result<Dataset> {
 /// −side²·(p·log p + (1 − p)·log(1 − p)): there is nothing to learn but p.
 ///
 /// # Errors
-/// Where an option is out of range.
+/// If an option is out of range.
 pub fn coins(config: &CoinsConfig) -> Result<Dataset> {
     let CoinsConfig { side, probability, n_train, n_test, seed } = *config;
     let grid = GridConfig { side, n_train, n_test, seed };
@@ -110,7 +110,7 @@ pub fn coins(config: &CoinsConfig) -> Result<Dataset> {
 /// side·(side − 1)·log 2; a model that sees fewer than all pixels of a row finds side²·log 2.
 ///
 /// # Errors
-/// Where an option is out of range.
+/// If an option is out of range.
 pub fn parity(config: &GridConfig) -> Result<Dataset> {
     let side = config.side;
     let entropy = side as f64 * (side as f64 - 1.0) * LN_2;
@@ -161,7 +161,7 @@ fn draw(
     config: &GridConfig,
     name: &str,
     entropy: f64,
-    picture: impl Fn(&mut [u8], &mut Rng),
+    paint: impl Fn(&mut [u8], &mut Rng),
 ) -> Result<Dataset> {
     let GridConfig { side, n_train, n_test, seed } = *config;
     BadValue::outside("side", side, 2..=64)?;
@@ -171,7 +171,7 @@ fn draw(
     let [train, validation, test] = numbered(n_train, n_test, |part, n| {
         let mut rng = stream(seed, &format!("{name}/{part}"));
         let mut pixels = vec![0; n * shape.len()];
-        pixels.chunks_exact_mut(shape.len()).for_each(|image| picture(image, &mut rng));
+        pixels.chunks_exact_mut(shape.len()).for_each(|image| paint(image, &mut rng));
         Images::new(shape, 2, pixels, None)
     });
     let (train, validation, test) = (train?, validation?, test?);
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn entropies_are_those_of_all_pictures_enumerated() {
+    fn entropies_are_those_of_all_images_enumerated() {
         for (side, p) in [(2, 0.5f64), (3, 0.125), (3, 0.8), (4, 0.25)] {
             let choices = (0..1u32 << (2 * side)).map(|mask| {
                 let on = mask.count_ones() as i32;

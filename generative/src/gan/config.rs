@@ -91,7 +91,7 @@ pub enum Network {
     Cs231nConv,
 }
 
-/// Which networks normalise batches.
+/// Networks with batch normalisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BatchNorm {
@@ -114,7 +114,7 @@ pub enum Downsample {
 }
 
 impl Network {
-    /// Whether it takes samples as rows of values, not as images.
+    /// Returns `true` if it takes samples as rows of values, not as images.
     pub(super) fn takes_rows(self) -> bool {
         matches!(self, Self::Mlp | Self::Cs231nFc)
     }
@@ -143,7 +143,7 @@ impl GanConfig {
             && self.conditional
             && parts.train.labels().is_none()
         {
-            return Err(BadValue::new("conditional", true, "these pictures have no labels"));
+            return Err(BadValue::new("conditional", true, "these images have no labels"));
         }
         let shape = match data {
             Dataset::Images(parts) => Some(parts.train.shape()),
@@ -234,27 +234,27 @@ impl GanConfig {
         let expected = match (self.network, shape) {
             (Network::Mlp, _) => return Ok(()),
             (_, None) => {
-                "needs pictures; points in the plane are learned by --network mlp".to_owned()
+                "needs images; points in the plane are learned by --network mlp".to_owned()
             }
             (Network::Dcgan | Network::Residual, Some(Shape { height, width, .. }))
                 if ![height, width].iter().all(|side| side.is_multiple_of(4)) =>
             {
                 format!(
-                    "needs pictures whose height and width are multiples of 4, these are {height}×{width}; \
+                    "needs images whose height and width are multiples of 4, these are {height}×{width}; \
                      give --network mlp"
                 )
             }
             (Network::Cs231nConv, Some(Shape { height, width, .. }))
                 if [height, width] != [28; 2] =>
             {
-                format!("needs pictures of 28×28, these are {height}×{width}; give --network dcgan")
+                format!("needs images of 28×28, these are {height}×{width}; give --network dcgan")
             }
             _ => return Ok(()),
         };
         Err(BadValue::new("network", name(&self.network), &expected))
     }
 
-    /// Whether the discriminator has batch normalisation.
+    /// Returns `true` if the discriminator has batch normalisation.
     pub(super) fn normalises_discriminator(&self) -> bool {
         self.batch_norm == BatchNorm::Both && self.network == Network::Dcgan
     }

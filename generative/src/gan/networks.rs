@@ -218,8 +218,8 @@ mod tests {
         let rows = Tensor::new(&[[5f32, 6.0, 7.0]], &Device::Cpu).unwrap();
         let both = joined(&rows, Some(&label)).unwrap();
         assert_eq!(both.to_vec2::<f32>().unwrap(), [[5.0, 6.0, 7.0, 0.0, 1.0]]);
-        let picture = Tensor::new(&[[[[5f32, 6.0]]]], &Device::Cpu).unwrap();
-        let both = joined(&picture, Some(&label)).unwrap();
+        let image = Tensor::new(&[[[[5f32, 6.0]]]], &Device::Cpu).unwrap();
+        let both = joined(&image, Some(&label)).unwrap();
         assert_eq!(both.dims(), [1, 3, 1, 2]);
         let values: Vec<f32> = both.flatten_all().unwrap().to_vec1().unwrap();
         assert_eq!(values, [5.0, 6.0, 0.0, 0.0, 1.0, 1.0]);

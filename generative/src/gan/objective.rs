@@ -132,8 +132,8 @@ mod tests {
         }
     }
 
-    /// Where both kinds are one half likely, V = −2·log 2, which is the value of the game (Goodfellow et al.
-    /// 2014, theorem 1).
+    /// At D = ½ everywhere, V = −2·log 2, which is the value of the game (Goodfellow et al. 2014,
+    /// theorem 1).
     #[test]
     fn a_discriminator_that_cannot_tell_has_the_value_of_the_game() {
         let half = var(&[0.0; 3]);

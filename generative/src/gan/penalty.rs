@@ -19,7 +19,7 @@ use rand_distr::{Distribution as _, StandardNormal};
 use serde::{Deserialize, Serialize};
 use train::Rng;
 
-/// Where the length of the discriminator's gradient costs something.
+/// Points at which the discriminator's gradient is penalised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Penalty {

@@ -14,7 +14,7 @@ pub(super) struct Source {
     kind: Kind,
     /// Images are asked for as rows of numbers.
     as_rows: bool,
-    /// Whether the networks are conditioned on labels.
+    /// The networks are conditioned on labels.
     conditional: bool,
 }
 
@@ -138,7 +138,7 @@ mod tests {
     use train::stream;
 
     #[test]
-    fn pictures_go_from_minus_one_to_one_and_back() {
+    fn images_go_from_minus_one_to_one_and_back() {
         let shape = Shape { channels: 1, height: 1, width: 2 };
         let images = Images::new(shape, 5, vec![0, 4, 2, 3], None).unwrap();
         let part = || images.clone();

@@ -81,9 +81,9 @@ fn simple(config: GanConfig, at: [f32; 2]) -> Gan {
 fn each_steps_alone() {
     let wasserstein =
         GanConfig { objective: Objective::Wasserstein, penalty: Penalty::Interpolates, ..small() };
-    let pictures = convolutions().map(|config| (four(), config));
+    let images = convolutions().map(|config| (four(), config));
     for (data, config) in
-        [(eight(100), small()), (eight(100), wasserstein)].into_iter().chain(pictures)
+        [(eight(100), small()), (eight(100), wasserstein)].into_iter().chain(images)
     {
         let config = GanConfig { d_steps: 2, clip: 0.05, ema: 0.9, ..config };
         let mut gan = gan(data, config.clone());
@@ -215,7 +215,7 @@ fn draws_what_it_is_asked_for() {
         gan.step(&mut Log::default()).unwrap();
     }
     assert_eq!(gan.classes(), ["a", "b", "c", "d"]);
-    let Dataset::Images(data) = four() else { panic!("pictures") };
+    let Dataset::Images(data) = four() else { panic!("images") };
     let white = |image: &[u8]| image.iter().map(|&x| u8::from(x > 127)).collect::<Vec<_>>();
     let mut rng = stream(1, "test");
     for class in 0..4 {
@@ -278,7 +278,7 @@ fn a_seed_fixes_a_run_and_resuming_changes_nothing() {
     }
 }
 
-/// What is written and never read back would go unnoticed by a run that is resumed at once.
+/// State that is written and never read back would go unnoticed by a run that is resumed at once.
 #[test]
 fn what_lasts_is_remembered() {
     let mut gan = gan(eight(100), small());
@@ -352,7 +352,7 @@ fn a_mean_forgets_what_it_began_with() {
     }
 }
 
-/// Where all points lie at 0, noise alone tells the discriminator anything.
+/// With all points at 0, noise alone tells the discriminator anything.
 #[test]
 fn all_that_the_discriminator_is_shown_is_noisy() {
     for (instance_noise, expected) in [(0.0, [0.0, 1.0]), (1.0, [0.5, 0.5])] {
@@ -466,7 +466,7 @@ fn instance_noise_goes_to_nothing() {
 
 #[test]
 fn what_can_not_be_is_told() {
-    let Dataset::Images(parts) = four() else { panic!("pictures") };
+    let Dataset::Images(parts) = four() else { panic!("images") };
     let bare =
         |images: &Images| Images::new(images.shape(), 2, images.pixels().to_vec(), None).unwrap();
     let data = Dataset::Images(Parts {
@@ -477,7 +477,7 @@ fn what_can_not_be_is_told() {
     });
     let told = |config| Gan::new(data.clone(), config, 1, &Device::Cpu).err().unwrap().to_string();
     let conditional = GanConfig { conditional: true, ..small() };
-    assert_eq!(told(conditional), "--conditional true: these pictures have no labels");
+    assert_eq!(told(conditional), "--conditional true: these images have no labels");
     let single = GanConfig { batch: 1, ..small() };
     assert!(told(single).contains("--batch 1"));
     let (network, penalty) = (Network::Dcgan, Penalty::Real);
@@ -500,7 +500,7 @@ fn what_can_not_be_is_told() {
     );
     let error = told(GanConfig { network: Network::Cs231nConv, ..small() });
     assert!(
-        error.contains("--network cs231n-conv: needs pictures of 28×28, these are 4×4"),
+        error.contains("--network cs231n-conv: needs images of 28×28, these are 4×4"),
         "{error}"
     );
     let one = points(&[[0.0; 2]]);
@@ -508,7 +508,7 @@ fn what_can_not_be_is_told() {
     assert!(error.starts_with("--data with 1 held out: "), "{error}");
     let error =
         Gan::new(eight(10), GanConfig { network, ..small() }, 1, &Device::Cpu).err().unwrap();
-    assert!(error.to_string().contains("--network dcgan: needs pictures; points"), "{error}");
+    assert!(error.to_string().contains("--network dcgan: needs images; points"), "{error}");
 }
 
 #[test]

@@ -28,7 +28,7 @@ struct Lasting {
 }
 
 impl Lasting {
-    /// Whether it is so for the first time for long.
+    /// Returns `true` if `so` holds for the first time in a long while.
     fn is_new(&mut self, so: bool) -> bool {
         self.steps = if so { self.steps.saturating_add(1) } else { 0 };
         let new = self.steps >= LASTING && !self.told;

@@ -32,8 +32,9 @@ pub fn normal_quantile(p: f64) -> f64 {
 
 /// Images at a grid of two latent numbers, evenly spaced in probability: Φ⁻¹ of the middles of equal parts
 /// of 0..1, the first number from left to right, the second from below (Kingma & Welling 2014, figure 4).
-/// Where vectors are not drawn from N(0, 1), it has the mean and the standard deviation of `z`. `None` for
-/// another number than two.
+/// Grid of decoded vectors at evenly spaced quantiles of N(0, 1), or of the normal distribution with
+/// the mean and standard deviation of `z` where vectors are not drawn from the former. `None` for
+/// another number of latents than two.
 pub(super) fn image_grid(space: &dyn LatentSpace, z: &Vectors) -> Result<Option<ImageGrid>> {
     if z.size() != 2 {
         return Ok(None);

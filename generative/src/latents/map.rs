@@ -7,7 +7,7 @@ use anyhow::Result;
 /// More latent numbers than this take too long to decompose.
 const MOST: usize = 512;
 
-/// Where images lie.
+/// Positions of images in a plane of the latent space.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Map {
     /// `[n, 2]`
@@ -18,9 +18,9 @@ pub struct Map {
     pub labels: Option<Labels>,
 }
 
-/// Where the first of `images`, 5000 at most, lie in the latent space: the two latent numbers themselves
-/// where there are two, else the first two principal components. `None` where there is one number, or
-/// more than 512.
+/// Positions of the first of `images`, 5000 at most, in the latent space: the two latent numbers
+/// themselves where there are two, else the first two principal components. `None` where there is one
+/// number, or more than 512.
 ///
 /// # Errors
 /// Errors of the network.

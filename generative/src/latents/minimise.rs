@@ -45,7 +45,7 @@ pub(super) fn minimise(
     Ok(at)
 }
 
-/// What one step changed: s = Δθ, y = Δg and sᵀy.
+/// One step's change of θ and of the gradient: s = Δθ, y = Δg and sᵀy.
 struct Change {
     moved: Vec<f64>,
     turned: Vec<f64>,

@@ -21,7 +21,7 @@ impl Pca {
     /// The eigenvectors of the covariance Σ (z − z̄)(z − z̄)ᵀ / n of vectors `[n, Z]`.
     ///
     /// # Errors
-    /// Where a number is not finite.
+    /// If a number is not finite.
     pub fn new(z: &Vectors) -> Result<Self> {
         let (size, n) = (z.size(), z.len().max(1) as f64);
         let (mean, _) = spread(z);
@@ -39,7 +39,7 @@ impl Pca {
         Ok(Self { mean, components, variances: variances.iter().map(|v| v.max(0.0)).collect() })
     }
 
-    /// Where vectors lie along the first two directions, `[n]`.
+    /// Coordinates of vectors along the first two directions, `[n]`.
     pub fn project(&self, z: &Vectors) -> Vec<[f64; 2]> {
         let along = |row: &[f32], which: usize| {
             let Some(component) = self.components.get(which) else { return 0.0 };

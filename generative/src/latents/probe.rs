@@ -26,7 +26,7 @@ impl Probe {
     /// size, the same in every direction, which a linear function does not notice and the penalty does.
     ///
     /// # Errors
-    /// Where there is not a label for each vector, or no vector; what the device reports.
+    /// If there is not a label for each vector, or no vector; what the device reports.
     pub fn fit(x: &Vectors, labels: &Labels) -> Result<Self> {
         let n = x.len();
         ensure!(n > 0 && labels.of.len() == n, "{} labels for {n} vectors", labels.of.len());

@@ -17,7 +17,7 @@ pub trait LatentSpace {
     /// Errors of the network.
     fn decode(&self, z: &Vectors) -> Result<Images>;
 
-    /// Whether the prior of vectors is N(0, 1).
+    /// Returns `true` if the prior of vectors is N(0, 1).
     fn is_normal(&self) -> bool;
 }
 

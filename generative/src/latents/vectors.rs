@@ -13,7 +13,7 @@ impl Vectors {
     /// Vectors of `size` numbers.
     ///
     /// # Errors
-    /// Where `values` are no whole number of vectors.
+    /// If `values` are no whole number of vectors.
     pub fn new(size: usize, values: Vec<f32>) -> Result<Self> {
         ensure!(
             size > 0 && values.len().is_multiple_of(size),
@@ -26,7 +26,7 @@ impl Vectors {
     /// Those of a tensor `[n, Z]`.
     ///
     /// # Errors
-    /// Where it has another shape.
+    /// If it has another shape.
     pub fn of(tensor: &Tensor) -> Result<Self> {
         let (_, size) = tensor.dims2()?;
         Self::new(size, tensor.flatten_all()?.to_vec1()?)
@@ -40,12 +40,12 @@ impl Vectors {
         Ok(Tensor::from_slice(&self.values, (self.len(), self.size), device)?)
     }
 
-    /// How many there are, n.
+    /// Number of vectors, n.
     pub fn len(&self) -> usize {
         self.values.len() / self.size
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are none.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }

@@ -122,10 +122,10 @@ impl Classifier {
     /// Features and class probabilities of `images`.
     ///
     /// # Errors
-    /// Where their shape is not that of the data; what the network reports.
+    /// If their shape is not that of the data; what the network reports.
     pub fn classify(&self, images: &Images) -> Result<ClassifierOutput> {
         let (own, other) = (self.test.shape(), images.shape());
-        ensure!(own == other, "the classifier looks at pictures of {own:?}, not {other:?}");
+        ensure!(own == other, "the classifier looks at images of {own:?}, not {other:?}");
         let (head, mut features, mut classes) = (self.head.detached(), Vec::new(), Vec::new());
         for first in (0..images.len()).step_by(GROUP) {
             pulse::progress("classifying", first, images.len())?;
@@ -169,9 +169,7 @@ impl Learner for Classifier {
         let ramp = Ramp { from: LR, to: 0.0, over: BUDGET };
         self.optimizer.set_lr(ramp.at(self.loader.drawn()));
         let x = self.loader.next_batch()?.clone(); // [B, C, H, W]
-        let Some(labels) = self.loader.labels() else {
-            anyhow::bail!("the pictures have no labels")
-        };
+        let Some(labels) = self.loader.labels() else { anyhow::bail!("the images have no labels") };
         let logits = self.head.forward(&self.body.forward(&x)?)?; // [B, classes]
         let loss: Tensor = loss::softmax_cross_entropy(&logits, labels)?;
         log.tensor("train/loss", &loss)?;
@@ -230,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_and_odd_sides_are_looked_at_and_tiny_pictures_are_not() {
+    fn colours_and_odd_sides_are_looked_at_and_tiny_images_are_not() {
         let made = |height, width, names: &[&str]| {
             let shape = Shape { channels: 3, height, width };
             let names = names.iter().map(|name| (*name).to_owned()).collect();
@@ -245,7 +243,7 @@ mod tests {
             assert_eq!((output.features.len(), output.classes.size()), (4, 2));
             let other = digits(1, 1).test;
             assert!(
-                classifier.classify(&other).unwrap_err().to_string().contains("looks at pictures")
+                classifier.classify(&other).unwrap_err().to_string().contains("looks at images")
             );
         }
         assert!(made(3, 9, &["a", "b"]).is_none() && made(8, 8, &["a"]).is_none());

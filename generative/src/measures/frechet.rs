@@ -17,7 +17,7 @@ impl Gaussian {
     /// Mean and covariance Σ (x − x̄)(x − x̄)ᵀ / (n − 1) of vectors `[n, d]`.
     ///
     /// # Errors
-    /// Where there are fewer than two.
+    /// If there are fewer than two.
     pub fn fit(x: &Vectors) -> Result<Self> {
         let (n, d) = (x.len(), x.size());
         ensure!(n > 1, "{n} vectors: a covariance needs 2 at least");
@@ -46,7 +46,7 @@ impl Gaussian {
 /// but square roots of covariances is needed, and they need not have full rank.
 ///
 /// # Errors
-/// Where they are of different sizes, or hold what is not finite.
+/// If they are of different sizes, or hold what is not finite.
 pub fn frechet(one: &Gaussian, other: &Gaussian) -> Result<f64> {
     let (a, b) = (one.mean.len(), other.mean.len());
     ensure!(a == b, "a Gaussian of {a} numbers and one of {b} have no distance");

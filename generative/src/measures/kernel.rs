@@ -34,7 +34,7 @@ const BLOCKS: usize = 10;
 /// is in two blocks, so that the interval is one of independent numbers, and vectors should be in no order.
 ///
 /// # Errors
-/// Where their sizes differ, or there are fewer than 4 of either, which is two blocks.
+/// If their sizes differ, or there are fewer than 4 of either, which is two blocks.
 pub fn kernel_distance(x: &Vectors, y: &Vectors) -> Result<Measure> {
     let (n, sizes) = (x.len().min(y.len()), [x.size(), y.size()]);
     ensure!(sizes[0] == sizes[1], "vectors of {sizes:?} numbers have no distance");

@@ -15,5 +15,5 @@ pub use frechet::{Gaussian, frechet};
 pub use kernel::{kernel_distance, mmd};
 pub use modes::{Modes, modes};
 pub(crate) use neighbours::squared_distance;
-pub use neighbours::{Near, PrecisionRecall, above_nearest, nearest_pictures, precision_recall};
+pub use neighbours::{Near, PrecisionRecall, above_nearest, nearest_images, precision_recall};
 pub use sample_evaluator::{LEAST, SampleEvaluator};

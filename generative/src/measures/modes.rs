@@ -1,6 +1,6 @@
-//! Which components of a known mixture samples reach (Lin et al. 2018, "PacGAN: the power of two samples in
-//! generative adversarial networks", <https://arxiv.org/abs/1712.04086>, section 4.1, after Srivastava et al.
-//! 2017, "VEEGAN", <https://arxiv.org/abs/1705.07761>).
+//! Coverage of the components of a known mixture by samples (Lin et al. 2018, "PacGAN: the power of two
+//! samples in generative adversarial networks", <https://arxiv.org/abs/1712.04086>, section 4.1, after
+//! Srivastava et al. 2017, "VEEGAN", <https://arxiv.org/abs/1705.07761>).
 use crate::data::Mixture;
 use train::Measure;
 

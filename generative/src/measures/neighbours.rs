@@ -26,7 +26,7 @@ pub struct PrecisionRecall {
 /// Their intervals are those of independent samples before a fixed set.
 ///
 /// # Errors
-/// Where their sizes differ, or there are not more than k of each.
+/// If their sizes differ, or there are not more than k of each.
 pub fn precision_recall(real: &Vectors, samples: &Vectors, k: usize) -> Result<PrecisionRecall> {
     let (n, sizes) = (real.len().min(samples.len()), [real.size(), samples.size()]);
     ensure!(sizes[0] == sizes[1], "vectors of {sizes:?} numbers have no distance");
@@ -76,7 +76,7 @@ pub(crate) fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
 /// An image and how far away it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Near {
-    /// Which it is.
+    /// Row of the neighbour.
     pub row: usize,
     /// ‖a − b‖², black being 0 and white 1.
     pub squared: f64,
@@ -88,14 +88,14 @@ const GROUPS: [usize; 2] = [500, 2000];
 /// For each of `images` the nearest of `among`, of several that are equally near, but for rounding, the first.
 ///
 /// # Errors
-/// Where there is none, or their shapes differ; what the device reports.
-pub fn nearest_pictures(images: &Images, among: &Images) -> Result<Vec<Near>> {
+/// If there is none, or their shapes differ; what the device reports.
+pub fn nearest_images(images: &Images, among: &Images) -> Result<Vec<Near>> {
     let (shapes, n) = ([images.shape(), among.shape()], images.len());
-    ensure!(shapes[0] == shapes[1], "pictures of {shapes:?} are no neighbours");
-    ensure!(!among.is_empty(), "there is no picture to be nearest");
+    ensure!(shapes[0] == shapes[1], "images of {shapes:?} are no neighbours");
+    ensure!(!among.is_empty(), "there is no image to be nearest");
     let mut best = vec![Near { row: 0, squared: f64::INFINITY }; n];
     for first in (0..among.len()).step_by(GROUPS[1]) {
-        pulse::progress("looking for the nearest pictures", first, among.len())?;
+        pulse::progress("looking for the nearest images", first, among.len())?;
         let points = rows(among, first, GROUPS[1])?; // [M, D]
         let values: Vec<Vec<f32>> = points.to_vec2()?;
         for (group, best) in best.chunks_mut(GROUPS[0]).enumerate() {
@@ -118,10 +118,10 @@ pub fn nearest_pictures(images: &Images, among: &Images) -> Result<Vec<Near>> {
 /// them; `None` where there are fewer than ten.
 ///
 /// # Errors
-/// As [`nearest_pictures`].
+/// As [`nearest_images`].
 pub fn above_nearest(samples: &Images, train: &Images) -> Result<Option<ImageGrid>> {
     side_by_side("nearest", samples, |samples| {
-        let near = nearest_pictures(samples, train)?;
+        let near = nearest_images(samples, train)?;
         let highest = train.levels() - 1;
         let white = |level: &u8| (u16::from(*level) * 255 / highest) as u8;
         let pixels = near.iter().flat_map(|near| train.image(near.row)).map(white);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_picture_is_found_in_every_group() {
+    fn the_nearest_image_is_found_in_every_group() {
         let shape = Shape { channels: 1, height: 2, width: 4 };
         let mut rng = stream(1, "test");
         let mut draw = |n: usize| -> Vec<u8> { (0..n * 8).map(|_| rng.random()).collect() };
@@ -218,7 +218,7 @@ mod tests {
         let mut images = images;
         images[..8].copy_from_slice(&among[last..]);
         let of = |pixels: &[u8], levels| Images::new(shape, levels, pixels.to_vec(), None).unwrap();
-        let found = nearest_pictures(&of(&images, 256), &of(&among, 256)).unwrap();
+        let found = nearest_images(&of(&images, 256), &of(&among, 256)).unwrap();
         assert_eq!(found[0], Near { row: 4000, squared: 0.0 });
         for (found, x) in found.iter().zip(images.chunks_exact(8)) {
             let squared = |y: &[u8]| -> i64 {
@@ -228,7 +228,7 @@ mod tests {
             assert!((found.squared * 65025.0 - least).abs() < 1e-2, "{found:?} {least}");
         }
         // White is 1 in images of two levels too.
-        let white = nearest_pictures(&of(&[1; 8], 2), &of(&[255; 8], 256)).unwrap();
+        let white = nearest_images(&of(&[1; 8], 2), &of(&[255; 8], 256)).unwrap();
         assert_eq!(white, [Near { row: 0, squared: 0.0 }]);
         // Black is nearest to black, what is mostly white to white.
         let samples: Vec<u8> = (0..80).map(|i| u8::from(i > 8 && i % 4 > 0)).collect();
@@ -240,6 +240,6 @@ mod tests {
         assert!(above_nearest(&of(&samples[..72], 2), &train).unwrap().is_none());
         let other =
             Images::new(Shape { width: 8, height: 1, ..shape }, 2, vec![0; 8], None).unwrap();
-        assert!(nearest_pictures(&other, &of(&[0; 8], 2)).is_err());
+        assert!(nearest_images(&other, &of(&[0; 8], 2)).is_err());
     }
 }

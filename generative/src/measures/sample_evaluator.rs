@@ -1,6 +1,6 @@
 //! All measures of image samples, by name.
 use super::{
-    Classifier, ClassifierOutput, Gaussian, frechet, kernel_distance, nearest_pictures,
+    Classifier, ClassifierOutput, Gaussian, frechet, kernel_distance, nearest_images,
     precision_recall,
 };
 use crate::data::{Images, Parts};
@@ -58,12 +58,12 @@ impl SampleEvaluator {
     /// memorising them.
     ///
     /// # Errors
-    /// Where there are fewer than 20 samples or test images, or they are of another shape than the data.
+    /// If there are fewer than 20 samples or test images, or they are of another shape than the data.
     pub fn measures(&self, samples: &Images) -> Result<Vec<(String, Measure)>> {
         let n = samples.len().min(self.test.len());
         ensure!(
             n >= LEAST,
-            "{} samples beside {} test pictures: {LEAST} of both are expected at least",
+            "{} samples beside {} test images: {LEAST} of both are expected at least",
             samples.len(),
             self.test.len()
         );
@@ -82,7 +82,7 @@ impl SampleEvaluator {
 fn nearest_distance(images: &Images, train: &Images) -> Result<Measure> {
     let images = images.take(0..images.len().min(NEAREST));
     let per_pixel = 1.0 / images.shape().len() as f64;
-    let near = nearest_pictures(&images, train)?;
+    let near = nearest_images(&images, train)?;
     let each: Vec<_> = near.iter().map(|near| near.squared * per_pixel).collect();
     Ok(Measure::of(&each).within(POSITIVE))
 }
@@ -202,6 +202,6 @@ mod tests {
         let names: Vec<_> = measured.keys().map(String::as_str).collect();
         assert_eq!(names, ["nearest_train_mse", "nearest_train_mse_of_test"]);
         let few = evaluator.measures(&data.train.take(0..19)).unwrap_err().to_string();
-        assert!(few.starts_with("19 samples beside 20 test pictures"), "{few}");
+        assert!(few.starts_with("19 samples beside 20 test images"), "{few}");
     }
 }

@@ -40,7 +40,7 @@ train::hyper_parameters! {
         /// Batch size, in images
         batch: usize = 32, in 1..=1 << 20;
         /// Images of an evaluation during training, at most
-        eval_pictures: usize = 1_000, in 1..=1 << 30;
+        eval_images: usize = 1_000, in 1..=1 << 30;
     }
 }
 

@@ -40,7 +40,7 @@ struct Layer {
     horizontal: Conv2d,
     /// U: F to F.
     out: Conv2d,
-    /// What classes add to the vertical and to the horizontal stack, `[classes, 2F]` each.
+    /// Class biases of the vertical and the horizontal stack, `[classes, 2F]` each.
     shifts: [Option<Tensor>; 2],
     role: Role,
 }

@@ -1,4 +1,4 @@
-//! Where channels lie in an image.
+//! Order of the channels of an image in memory.
 use candle_core::{Result, Tensor};
 
 /// `[B, C, H, W]` to `[B, H, W, C]`, as the layers want it.

@@ -38,7 +38,8 @@ fn make(
 /// Places, (row, column).
 type Places = BTreeSet<(isize, isize)>;
 
-/// What all of `places` see by a kernel whose taps are `taps`, (down, right), in an image of `size`.
+/// Union of the receptive fields of `places` under a kernel with `taps`, (down, right), in an image of
+/// `size`.
 fn seen(places: &Places, taps: &[(isize, isize)], [height, width]: [isize; 2]) -> Places {
     let moved = places.iter().flat_map(|(row, column)| {
         taps.iter().map(move |(down, right)| (row + down, column + right))
@@ -116,7 +117,7 @@ fn probabilities_sum_to_1() {
 }
 
 #[test]
-fn drawing_by_number_has_the_bits_of_drawing_by_picture() {
+fn drawing_by_number_has_the_bits_of_drawing_by_image() {
     for network in NETWORKS {
         for (shape, levels) in [([1, 5, 6], 2), ([1, 6, 3], 5), ([3, 3, 4], 4)] {
             let config = small(network);
@@ -172,23 +173,23 @@ fn classes_are_learned() {
     }
 }
 
-/// Data whose entropy is known, and a model that has learned from `pictures` of them.
-fn learned(data: Parts<Images>, config: PixelCnnConfig, pictures: u64) -> (f64, f64) {
+/// Data whose entropy is known, and a model that has learned from `images` of them.
+fn learned(data: Parts<Images>, config: PixelCnnConfig, images: u64) -> (f64, f64) {
     let mut model = pixelcnn(data.clone(), &config, 1, &Device::Cpu).unwrap();
     let log = &mut train::Log::default();
     let mut drawn = 0;
-    while drawn < pictures {
+    while drawn < images {
         model.step(log).unwrap();
         drawn += config.batch as u64;
     }
     nll_and_entropy(&model, &data)
 }
 
-fn quick(network: NetworkName, pictures: u64) -> PixelCnnConfig {
+fn quick(network: NetworkName, images: u64) -> PixelCnnConfig {
     PixelCnnConfig {
         lr: 1e-2,
         lr_end: 0.05,
-        lr_steps: pictures,
+        lr_steps: images,
         max_grad_norm: 5.0,
         hidden: 24,
         ..small(network)
@@ -214,8 +215,8 @@ fn likelihoods_come_within_2_percent_of_the_entropy() {
             _ => NetworkName::Gated,
         };
         let data = data.unwrap().images().unwrap();
-        let pictures = 24_000;
-        let (nll, entropy) = learned(data, quick(network, pictures), pictures);
+        let images = 24_000;
+        let (nll, entropy) = learned(data, quick(network, images), images);
         let ratio = nll / entropy;
         assert!((0.98..1.02).contains(&ratio), "{name}, {network:?}: {nll} of {entropy}");
     }

@@ -17,7 +17,7 @@ use train::{Rng, pulse};
 /// the result is `[B]`, in nats.
 ///
 /// # Errors
-/// Where the shapes don't fit.
+/// If the shapes don't match.
 pub fn kl(mu: &Tensor, log_var: &Tensor) -> Result<Tensor> {
     kl_of_latents(mu, log_var)?.sum(1)
 }
@@ -32,7 +32,7 @@ pub(super) fn kl_of_latents(mu: &Tensor, log_var: &Tensor) -> Result<Tensor> {
 /// inverse autoregressive flow", free bits).
 ///
 /// # Errors
-/// Where the shapes don't fit.
+/// If the shapes don't match.
 pub fn kl_beyond(mu: &Tensor, log_var: &Tensor, free: f64) -> Result<Tensor> {
     let kl = kl_of_latents(mu, log_var)?.mean(0)?; // [Z]
     let least = free * kl.dim(0)? as f64;
@@ -43,7 +43,7 @@ pub fn kl_beyond(mu: &Tensor, log_var: &Tensor, free: f64) -> Result<Tensor> {
 /// ½·Σ (log_var + noise² − z²) − nll. It is `[R]` for −log p(x|z) `[R]` and the others `[R, Z]`.
 ///
 /// # Errors
-/// Where the shapes don't fit.
+/// If the shapes don't match.
 pub fn log_weights(nll: &Tensor, z: &Tensor, log_var: &Tensor, noise: &Tensor) -> Result<Tensor> {
     (((log_var + noise.sqr()?)? - z.sqr()?)?.sum(1)? * 0.5)? - nll
 }

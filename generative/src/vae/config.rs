@@ -165,14 +165,14 @@ impl VaeConfig {
             }
         }
         if self.conditional && images.labels().is_none() {
-            return Err(BadValue::new("conditional", true, "these pictures have no labels"));
+            return Err(BadValue::new("conditional", true, "these images have no labels"));
         }
         let Shape { height, width, .. } = images.shape();
         if self.network == Network::Conv
             && ![height, width].iter().all(|side| side.is_multiple_of(4))
         {
             let expected = format!(
-                "needs pictures whose height and width are multiples of 4, these are {height}×{width}; \
+                "needs images whose height and width are multiples of 4, these are {height}×{width}; \
                  give --network mlp"
             );
             return Err(BadValue::new("network", "conv", &expected));

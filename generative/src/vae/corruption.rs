@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_keep_what_is_not_black() {
+    fn images_keep_what_is_not_black() {
         let shape = Shape { channels: 1, height: 1, width: 4 };
         let images = Images::new(shape, 9, vec![8; 400], None).unwrap();
         let found = corrupted(&images, 0.5, stream(1, "test")).unwrap();

@@ -28,7 +28,7 @@ pub(super) struct KlTerm {
 }
 
 impl Objective {
-    /// Whether z is random, with the prior N(0, 1); otherwise it is μ.
+    /// Returns `true` if z is random, with the prior N(0, 1); otherwise it is μ.
     pub(super) fn has_prior(self) -> bool {
         match self {
             Self::Elbo | Self::Iwae => true,

@@ -73,7 +73,7 @@ fn tiny() -> VaeConfig {
     VaeConfig { latents: 3, hidden: 64, lr: 1e-2, batch: 64, ..VaeConfig::default() }
 }
 
-/// What maximises `objective`, with several draws where they make a difference.
+/// Configuration that maximises `objective`, with several samples of z where they make a difference.
 fn config(objective: Objective) -> VaeConfig {
     let k = if objective == Objective::Iwae { 5 } else { 1 };
     VaeConfig { objective, k, ..tiny() }
@@ -86,7 +86,7 @@ fn make(config: VaeConfig) -> impl Fn() -> Result<Box<dyn Learner>> {
 /// Stripes of 4×4 have 4.875·log 2 nats (docs/data.md), so no bound of log p(x) exceeds this.
 const MOST: f64 = -3.379;
 
-/// What an encoder and a decoder made by hand have: the 30 images lie on a grid of 3×3×4 means, six
+/// ELBO of an encoder and a decoder made by hand: the 30 images lie on a grid of 3×3×4 means, six
 /// standard deviations from one to the next. The KL is ½·log(1 + 36·2/3) twice and ½·log(1 + 36·5/4)
 /// once, 5.13 nats, and one draw of 370 falls beyond the border to a neighbour. Pixels by themselves
 /// have 16·log 2 = 11.1 nats.
@@ -125,8 +125,8 @@ fn learns_stripes_as_real_numbers() {
     assert!(!evaluation.measures.contains_key("bits_per_dim"), "{evaluation:?}");
 }
 
-/// Where nothing is learned, the mean over the batches is what is told of the model: for images whose
-/// likelihoods lie far apart, in one batch, with several draws for each.
+/// Before anything is learned, the mean over the batches is the reported score of the model: for images
+/// whose likelihoods lie far apart, in one batch, with several samples of z for each.
 #[test]
 fn what_is_trained_on_is_the_bound() {
     let shape = Shape { channels: 1, height: 4, width: 4 };
@@ -234,7 +234,7 @@ fn labels_tell_what_there_is_to_know() {
     let unlabelled = stripes(&GridConfig { side: 4, n_train: 10, n_test: 1, seed: 1 }).unwrap();
     let conditional = VaeConfig { conditional: true, ..tiny() };
     let error = Vae::new(unlabelled.images().unwrap(), conditional, 1, &Device::Cpu).err().unwrap();
-    assert_eq!(error.to_string(), "--conditional true: these pictures have no labels");
+    assert_eq!(error.to_string(), "--conditional true: these images have no labels");
     assert!(small(tiny()).classes().is_empty());
     assert!(small(tiny()).sample_images(1, Some(0), &mut stream(1, "test")).is_err());
 }
@@ -245,9 +245,9 @@ fn labels_tell_what_there_is_to_know() {
 #[test]
 fn learns_greys() {
     let shape = Shape { channels: 1, height: 4, width: 4 };
-    let pictures = [[0, 0, 1, 1], [0, 1, 0, 1], [1, 1, 1, 0], [1, 0, 0, 0]].map(|x| x.repeat(4));
+    let images = [[0, 0, 1, 1], [0, 1, 0, 1], [1, 1, 1, 0], [1, 0, 0, 0]].map(|x| x.repeat(4));
     let pixels: Vec<u8> =
-        (1..4).flat_map(|grey| pictures.iter().flatten().map(move |white| white * grey)).collect();
+        (1..4).flat_map(|grey| images.iter().flatten().map(move |white| white * grey)).collect();
     let images = |times: usize| Images::new(shape, 4, pixels.repeat(times), None).unwrap();
     let data = Parts { train: images(1), validation: images(40), test: images(40), entropy: None };
     let (steps, binarisation) = (64 * 1_500, Binarisation::None);
@@ -340,7 +340,7 @@ fn what_does_not_go_together_is_refused() {
     let told = |config| Vae::new(data.clone(), config, 1, &Device::Cpu).err().unwrap().to_string();
     let default = VaeConfig::default();
     let error = told(VaeConfig { network: Network::Conv, ..default.clone() });
-    assert!(error.starts_with("--network conv: needs pictures"), "{error}");
+    assert!(error.starts_with("--network conv: needs images"), "{error}");
     assert!(error.contains("these are 6×6"), "{error}");
     let of_elbo = "it is the KL of --objective elbo that is weighed";
     let weighed = VaeConfig { beta: 2.0, ..config(Objective::Iwae) };

@@ -10,7 +10,7 @@ use train::Rng;
 /// `e` (section 3.2), for two tensors of one shape.
 ///
 /// # Errors
-/// Where the shapes don't fit.
+/// If the shapes don't match.
 pub fn straight_through(z: &Tensor, e: &Tensor) -> Result<Tensor> {
     e.detach() + (z - z.detach())?
 }
@@ -18,7 +18,7 @@ pub fn straight_through(z: &Tensor, e: &Tensor) -> Result<Tensor> {
 /// mean over the rows of ‖sg\[z\] − e‖², which moves the codebook alone (equation 3, second term).
 ///
 /// # Errors
-/// Where the shapes don't fit.
+/// If the shapes don't match.
 pub fn codebook_loss(z: &Tensor, e: &Tensor) -> Result<Tensor> {
     loss::mse(e, &z.detach())? * e.dim(1)? as f64
 }
@@ -26,7 +26,7 @@ pub fn codebook_loss(z: &Tensor, e: &Tensor) -> Result<Tensor> {
 /// mean over the rows of ‖z − sg\[e\]‖², which moves the encoder alone (equation 3, third term without β).
 ///
 /// # Errors
-/// Where the shapes don't fit.
+/// If the shapes don't match.
 pub fn commitment_loss(z: &Tensor, e: &Tensor) -> Result<Tensor> {
     loss::mse(z, &e.detach())? * z.dim(1)? as f64
 }
@@ -50,17 +50,17 @@ pub fn perplexity(counts: &[u64]) -> f64 {
 pub struct RunningMeans {
     /// N, `[M]`.
     pub(super) counts: Vec<f64>,
-    /// What N would be had a code been chosen once in every batch: 1 − γᵗ after t of them.
+    /// Decayed count N of a code chosen once in every batch: 1 − γᵗ after t batches.
     pub(super) once: f64,
 }
 
 impl RunningMeans {
-    /// Of `m` codes that nobody has chosen.
+    /// Statistics of `m` codes before any was chosen.
     pub fn new(m: usize) -> Self {
         Self { counts: vec![0.0; m], once: 0.0 }
     }
 
-    /// Whether this counts `m` codes.
+    /// Returns `true` if this counts `m` codes.
     pub(super) fn fits(&self, m: usize) -> bool {
         let count = |n: &f64| n.is_finite() && *n >= 0.0;
         self.counts.len() == m && self.counts.iter().all(count) && (0.0..=1.0).contains(&self.once)
@@ -107,7 +107,7 @@ impl RunningMeans {
     }
 }
 
-/// How often each of `m` codes was chosen.
+/// Number of times each of `m` codes was chosen.
 pub(super) fn counted(chosen: impl IntoIterator<Item = u32>, m: usize) -> Vec<u64> {
     let mut counts = vec![0; m];
     chosen.into_iter().for_each(|code| counts[code as usize] += 1);

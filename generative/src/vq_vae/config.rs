@@ -40,7 +40,7 @@ train::hyper_parameters! {
     }
 }
 
-/// How the codebook of a [`VqVae`](super::VqVae) learns.
+/// Learning rule of the codebook of a [`VqVae`](super::VqVae).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CodebookRule {

@@ -243,7 +243,7 @@ fn a_seed_fixes_a_run_and_resuming_changes_nothing() {
 }
 
 #[test]
-fn codes_are_pictures_of_their_own() {
+fn codes_are_images_of_their_own() {
     let model = model(small(CodebookRule::Ema));
     let codes = model.codes(&model.test).unwrap();
     assert_eq!((codes.len(), codes.levels()), (500, 64));

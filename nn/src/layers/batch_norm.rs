@@ -13,7 +13,7 @@ const MOMENTUM: f64 = 0.1;
 /// Parameters `<name>.weight`, at first 1, and `<name>.bias`, at first 0; buffers
 /// `<name>.running_mean`, at first 0, and `<name>.running_var`, at first 1, all of shape `[C]`.
 ///
-/// Which mean and variance those are:
+/// Mean and variance by kind of pass:
 ///
 /// - In the layer itself those of the batch, and the gradient goes through them. Every forward pass
 ///   moves the running statistics a tenth of the way to them (to the unbiased variance), as in

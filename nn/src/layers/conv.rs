@@ -59,7 +59,7 @@ pub struct Conv2d {
     pub(super) bias: Tensor,
     pub(super) window: ops::Window,
     pub(super) form: ops::ConvForm,
-    /// What the weight is multiplied by, where a mask tells colours apart: of its shape.
+    /// Factor of the weight, of its shape, where a mask tells colours apart.
     pub(super) mask: Option<Tensor>,
     /// Divides the weight by its largest singular value, if it is to be.
     pub(super) spectral: Option<Spectral>,
@@ -100,8 +100,8 @@ impl Conv2d {
         Ok(Self { weight, bias, window, form: activation.into(), mask: None, spectral: None })
     }
 
-    /// The same layer for `[B, H, W, C]`, which it takes to `[B, H', W', O]`: with the channels of a pixel side
-    /// by side, as kernels compute them, nothing has to be turned between layers.
+    /// This layer for channels-last input: `[B, H, W, C]` to `[B, H', W', O]`. Kernels compute with the
+    /// channels of a pixel side by side, so nothing has to be transposed between layers.
     pub fn channels_last(mut self) -> Self {
         self.form.order = ops::Order::Pixels;
         self
@@ -117,8 +117,7 @@ impl Conv2d {
         self.bias.elem_count()
     }
 
-    /// The same layer as a fixed function: it shares the parameters' storage and takes no gradient of
-    /// them.
+    /// This layer as a fixed function: it shares the parameters' storage and takes no gradient of them.
     pub fn detached(&self) -> Self {
         let (weight, bias) = (self.weight.detach(), self.bias.detach());
         let spectral = self.spectral.as_ref().map(Spectral::detached);

@@ -26,9 +26,10 @@ pub fn gate(
     ops::gate(x, y, c, groups, reader)
 }
 
-/// What positions see of each other, none of what comes later (Vaswani et al. 2017, "Attention is all you need",
-/// section 3.2): for rows x `[B·D, 3F]` of queries q, keys k and values v, the D positions of a sample one after
-/// the other, in `heads` parts of d = F/heads features, Σ_j softmax_j(q_i·k_j/√d over j ≤ i)·v_j, `[B·D, F]`.
+/// Causal self-attention: no position attends to a later one (Vaswani et al. 2017, "Attention is all
+/// you need", section 3.2). For rows x `[B·D, 3F]` of queries q, keys k and values v, the D positions
+/// of a sample one after the other, in `heads` parts of d = F/heads features, Σ_j softmax_j(q_i·k_j/√d
+/// over j ≤ i)·v_j, `[B·D, F]`.
 pub fn causal_attention(
     x: &Signal,
     positions: usize,

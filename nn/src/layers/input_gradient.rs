@@ -46,11 +46,11 @@ impl Sequential {
     }
 }
 
-/// What went through layers, one after the other.
+/// Saved inputs and output of consecutive layers.
 struct Passed {
-    /// What each was given, and what it passed on itself where it is made of layers.
+    /// Input of each layer, and the record of its inner layers where it is made of layers.
     given: Vec<(Tensor, Option<Passed>)>,
-    /// What came out in the end.
+    /// Output of the last layer.
     y: Tensor,
 }
 
@@ -285,7 +285,7 @@ mod tests {
         tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
     }
 
-    /// The same layers with their parameters in f64, where they run on Candle's own operations.
+    /// Copies of layers with their parameters in f64, computed by Candle's own operations.
     fn exact(layers: &[Layer]) -> (Vec<Layer>, Vec<Var>) {
         let mut vars = Vec::new();
         let mut var = |tensor: &Tensor| {

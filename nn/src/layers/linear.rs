@@ -15,7 +15,7 @@ pub struct Linear {
     pub(super) weight: Tensor,
     pub(super) bias: Tensor,
     pub(super) activation: Activation,
-    /// What the weight is multiplied by, if anything: of its shape.
+    /// Factor of the weight, of its shape; `None` for a dense layer.
     pub(super) mask: Option<Tensor>,
     /// Divides the weight by its largest singular value, if it is to be.
     pub(super) spectral: Option<Spectral>,
@@ -51,8 +51,7 @@ impl Linear {
         Ok(Self { weight, bias, activation, mask: None, spectral: None })
     }
 
-    /// The same layer as a fixed function: it shares the parameters' storage and takes no gradient of
-    /// them.
+    /// This layer as a fixed function: it shares the parameters' storage and takes no gradient of them.
     pub fn detached(&self) -> Self {
         let (weight, bias) = (self.weight.detach(), self.bias.detach());
         let spectral = self.spectral.as_ref().map(Spectral::detached);

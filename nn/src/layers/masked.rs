@@ -2,9 +2,9 @@
 use crate::{Activation, Conv2d, Init, Linear, Params, ops};
 use candle_core::{Result, Tensor, bail};
 
-/// Which pixels an output sees that is computed in raster order, row by row from the top left (van
-/// den Oord et al. 2016, "Pixel Recurrent Neural Networks", section 3.4, and "Conditional Image
-/// Generation with PixelCNN Decoders", section 2.1). Of a 3×3 kernel:
+/// Kernel masks of an output that is computed in raster order, row by row from the top left (van den
+/// Oord et al. 2016, "Pixel Recurrent Neural Networks", section 3.4, and "Conditional Image Generation
+/// with PixelCNN Decoders", section 2.1). Of a 3×3 kernel:
 ///
 /// ```text
 ///  A:  1 1 1      B:  1 1 1      VerticalA:  1 1 1      VerticalB:  1 1 1
@@ -24,8 +24,8 @@ pub enum Mask {
 }
 
 impl Mask {
-    /// How many of a kernel's elements see other places than its own or, where that counts, its own too:
-    /// the first ones in raster order. Both sides are odd.
+    /// Number of visible kernel elements: those before the centre in raster order, with the centre
+    /// where the mask includes it. Both sides are odd.
     fn taps(self, [height, width]: [usize; 2]) -> usize {
         match self {
             Mask::A => height * width / 2,
@@ -45,7 +45,7 @@ pub struct MaskedConfig {
     pub outputs: usize,
     /// Height and width of the kernel, both odd.
     pub kernel: [usize; 2],
-    /// What it sees.
+    /// Visible elements of the kernel.
     pub mask: Mask,
     /// Colours of a pixel, which come one after the other: inputs and outputs are as many groups of
     /// equal size, and at its own place an output sees the groups before its own (mask A), or those and
@@ -144,7 +144,7 @@ mod tests {
     const PLAIN: MaskedConfig =
         MaskedConfig { inputs: 2, outputs: 2, kernel: [3, 3], mask: Mask::A, colours: 1 };
 
-    /// Which weights are used, `[O, C, k_h, k_w]`, written down.
+    /// Masks `[O, C, k_h, k_w]` written down by hand.
     #[test]
     fn masks_by_hand() {
         let used = |config: MaskedConfig| -> Vec<u8> {
@@ -223,7 +223,7 @@ mod tests {
         assert!(gradcheck(&vars, 1e-2, f).unwrap() < 3e-3);
     }
 
-    /// What a picture's pixel says depends on no later pixel, nor, behind mask A, on itself.
+    /// The output at a pixel depends on no later pixel nor, behind mask A, on itself.
     #[test]
     fn an_output_sees_only_what_comes_before() {
         let params = Params::new(1, &Device::Cpu);

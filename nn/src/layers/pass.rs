@@ -1,4 +1,4 @@
-//! What a layer is asked for.
+//! Interface of layers: signals pass through a layer to its reader.
 use crate::ops::{Reader, Signal};
 use candle_core::Result;
 

@@ -3,7 +3,7 @@ use crate::{Conv2d, ops};
 use candle_core::{DType, Device, Result};
 use std::ops::Range;
 
-/// A [masked convolution](Conv2d::masked) computed a few pixels at a time, for several pictures at once:
+/// A [masked convolution](Conv2d::masked) computed a few pixels at a time, for several images at once:
 /// it keeps what it is told of its input, so that a sampler computes every number of every layer once.
 ///
 /// The numbers have the bits that [`Conv2d`] gives on the CPU, whatever the order in which they are asked
@@ -31,7 +31,7 @@ use std::ops::Range;
 pub struct Pixels(ops::PixelSums);
 
 impl Conv2d {
-    /// The layer, which must be a [masked](Conv2d::masked) one, with its present weights, for `n` pictures
+    /// The layer, which must be a [masked](Conv2d::masked) one, with its present weights, for `n` images
     /// of height and width `size`, of which nothing has been told: on the CPU, in `f32`.
     pub fn pixels(&self, n: usize, size: [usize; 2]) -> Result<Pixels> {
         let (_, _, height, width) = self.weight.dims4()?;

@@ -96,7 +96,7 @@ pub(super) fn backward(activation: Activation, y: &[f32], g: &[f32], out: &mut [
     );
 }
 
-/// The same where y = x + activation(…).
+/// Backward pass of y = x + activation(…).
 pub(super) fn backward_of_sum(
     activation: Activation,
     y: &[f32],

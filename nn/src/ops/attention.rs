@@ -107,7 +107,7 @@ impl Heads {
         self.features / self.heads
     }
 
-    /// Where queries, keys and values of each head begin in a row.
+    /// Offsets of queries, keys and values of each head in a row.
     fn parts(&self) -> impl Iterator<Item = [usize; 3]> {
         let (each, features) = (self.each(), self.features);
         (0..self.heads).map(move |head| [0, 1, 2].map(|part| part * features + head * each))

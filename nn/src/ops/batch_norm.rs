@@ -12,7 +12,7 @@ use crate::Activation;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use std::sync::{Arc, OnceLock};
 
-/// What a batch was like: mean and biased variance of each channel, `[C]`.
+/// Statistics of a batch: mean and biased variance of each channel, `[C]`.
 pub(crate) struct Moments {
     pub(crate) mean: Tensor,
     pub(crate) variance: Tensor,
@@ -53,7 +53,7 @@ pub(crate) fn batch_norm(
     Ok((y, moments))
 }
 
-/// The same with given means and variances, `[C]`.
+/// Batch normalisation by given means and variances, `[C]`.
 pub(crate) fn batch_norm_by(
     x: &Tensor,
     weight: &Tensor,

@@ -11,7 +11,7 @@ use super::{activation, on_cpu_f32, read, slice, vectorised};
 use crate::Activation;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
-/// How the kernel of a convolution moves.
+/// Movement of a kernel: size, stride and padding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Window {
     pub(crate) stride: usize,
@@ -33,8 +33,8 @@ impl Window {
         Some(room.checked_div(self.stride)? + 1)
     }
 
-    /// What a kernel sees of x `[B, C, H, W]`, and the padding it needs still. Candle knows one padding, and
-    /// its backward pass one remainder of the stride for both axes.
+    /// Visible part of x `[B, C, H, W]` under the kernel, and the padding still needed. Candle knows
+    /// one padding, and its backward pass one remainder of the stride for both axes.
     fn seen(&self, x: &Tensor, weight: &Tensor) -> Result<(Tensor, usize)> {
         let Self { stride, padding: [down, across], dilation } = *self;
         let mut ends = [0; 2];
@@ -52,15 +52,15 @@ impl Window {
     }
 }
 
-/// What a convolution computes beside its sums.
+/// Options of a convolution beyond its sums.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct ConvForm {
     pub(crate) activation: Activation,
-    /// How many elements of the kernel are used, the first ones in raster order; all, if none.
+    /// Number of kernel elements in use, the first ones in raster order; all, if none.
     pub(crate) taps: Option<usize>,
-    /// Whether the input is added to what comes out of the activation.
+    /// Adds the input to the output of the activation (a residual connection).
     pub(crate) residual: bool,
-    /// How input and result lie.
+    /// Memory order of input and result.
     pub(crate) order: Order,
 }
 

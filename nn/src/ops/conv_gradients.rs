@@ -1,4 +1,4 @@
-//! What the backward passes of both convolutions have in common.
+//! Shared parts of the backward passes of both convolutions.
 use super::fresh::{Blank, fresh};
 use super::geometry::Geometry;
 use super::product::Old;
@@ -18,22 +18,22 @@ pub(super) struct Group<'a> {
     pub(super) g: &'a [f32],
 }
 
-/// Where a group's gradients go.
+/// Buffers for a group's gradients.
 pub(super) struct Sums<'a> {
-    /// `[inputs, outputs]`, or empty if nobody asks for them.
+    /// `[inputs, outputs]`, or empty if not needed.
     pub(super) weight: &'a mut [f32],
-    /// What is there already.
+    /// Treatment of the present contents.
     pub(super) old: Old,
-    /// Added to; empty if nobody asks for it.
+    /// Added to; empty if not needed.
     pub(super) bias: &'a mut [f32],
-    /// Set, where it is 0; empty if nobody asks for it.
+    /// Set, where it is 0; empty if not needed.
     pub(super) x: &'a mut [f32],
 }
 
 /// Elements of a tile in which shares are added.
 const SUM_TILE: usize = 1 << 14;
 
-/// What adding one element costs in multiply-adds of a product, roughly.
+/// Cost of adding one element in multiply-adds of a product, roughly.
 const SUM_WORK: usize = 8;
 
 /// The gradients of x, if `asked`, weight and bias, where `group_gradients` computes them for a group of samples

@@ -1,4 +1,4 @@
-//! What a convolution and its gradients are made of: sums over the taps of a kernel.
+//! Correlation: sums over the taps of a kernel, from which a convolution and its gradients are made.
 //!
 //! Everything that is summed lies with its channels side by side, `[positions, outputs]` and
 //! `[height·width, channels]`, since channels are what a vector holds; images that single numbers are
@@ -14,9 +14,9 @@ use candle_core::Result;
 pub(super) struct Correlation {
     geometry: Geometry,
     outputs: usize,
-    /// Where the kernel is, in padded samples one after the other.
+    /// Offsets of the kernel's positions, in padded samples one after the other.
     positions: Vec<u32>,
-    /// Where its taps are from there, for each channel.
+    /// Offsets of its taps from there, for each channel.
     inputs: Vec<u32>,
     sums: Vec<u32>,
     kernels: Vec<u32>,
@@ -84,7 +84,7 @@ pub(super) struct Transposed {
     kernels: Vec<f32>,
 }
 
-/// How an image is computed.
+/// Algorithm for an image.
 enum Way {
     /// With its channels in the lanes of a vector.
     Channels(Spread),
@@ -223,7 +223,7 @@ impl Spread {
         Ok(Self { geometry, outputs, border, phases: phases.collect() })
     }
 
-    /// How many numbers `arrange` writes.
+    /// Number of elements that `arrange` writes.
     fn arranged(&self) -> usize {
         self.phases.iter().map(|phase| phase.taps.len()).sum::<usize>()
             * self.outputs

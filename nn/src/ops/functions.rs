@@ -114,7 +114,7 @@ pub(super) fn sum(values: &[f32]) -> f32 {
     fold(sums)
 }
 
-/// How many numbers are summed side by side.
+/// Number of partial sums side by side.
 pub(super) const LANES: usize = 32;
 
 /// The sum of the lanes, by halves.

@@ -7,7 +7,7 @@ use super::{on_cpu_f32, read, vectorised};
 use crate::Activation;
 use candle_core::{D, Result, Tensor, bail};
 
-/// What one element costs in multiply-adds of a matrix product, roughly.
+/// Cost of one element in multiply-adds of a matrix product, roughly.
 const ELEMENT_WORK: usize = 64;
 
 /// tanh(s_f)·σ(s_g) `[B, …, F]` of the sum s = x + y + c of features x and y `[B, …, 2F]` and of one number

@@ -1,7 +1,7 @@
 //! The geometry of one convolution.
 use super::tiles::scratch;
 
-/// How the numbers of a sample lie.
+/// Memory order of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
     /// `[channels, height, width]`.
@@ -57,8 +57,8 @@ impl Geometry {
         (tap / self.kernel_width * self.dilation, tap % self.kernel_width * self.dilation)
     }
 
-    /// How many samples are taken together where their positions are summed over: enough for the
-    /// sums to be long, few enough to stay in the cache.
+    /// Number of samples per group where their positions are summed over: enough for the sums to be
+    /// long, few enough to stay in the cache.
     pub(super) fn group(&self) -> usize {
         const POSITIONS: usize = 256;
         const ELEMENTS: usize = 1 << 17;
@@ -101,12 +101,12 @@ impl Geometry {
         }
     }
 
-    /// Where a pixel of a padded sample begins.
+    /// Offset of a pixel of a padded sample.
     pub(super) fn place(&self, y: usize, x: usize) -> usize {
         (y * self.padded_size().1 + x) * self.pixel()
     }
 
-    /// Where a channel of it is from there.
+    /// Offset of a channel from there.
     pub(super) fn channel(&self, channel: usize) -> usize {
         let (height, width) = self.padded_size();
         match self.order {

@@ -5,11 +5,12 @@ use super::tiles::{scratch, sum_tiles};
 use super::{on_cpu_f32, read, slice, vectorised};
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use std::sync::OnceLock;
+use train::is_host;
 
 /// Elements of a tile.
 const TILE: usize = 1 << 14;
 
-/// What one element costs in multiply-adds of a matrix product, roughly.
+/// Cost of one element in multiply-adds of a matrix product, roughly.
 const ELEMENT_WORK: usize = 128;
 
 /// Σ softplus(l) − l·x over all elements, divided by the batch: a scalar. None where there is no
@@ -173,7 +174,7 @@ fn nll(l: f32, x: f32) -> f32 {
 /// −mean log softmax(logits) at the labels, for logits `[B, A, …]` and labels `[B, …]`: a scalar.
 /// None where there is no kernel for the tensors.
 pub(crate) fn softmax_cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Option<Tensor>> {
-    if !on_cpu_f32(&[logits]) || !labels.device().is_cpu() {
+    if !on_cpu_f32(&[logits]) || !is_host(labels.device()) {
         return Ok(None);
     }
     let (logits, labels) = (logits.contiguous()?, labels.contiguous()?);
@@ -299,7 +300,7 @@ fn for_each_term(
 /// −Σ log softmax(logits) at the labels of each sample, for logits `[B, A, …]` and labels `[B, …]`: `[B]`,
 /// without a gradient. None where there is no kernel for the tensors.
 pub(crate) fn softmax_nll_each(logits: &Tensor, labels: &Tensor) -> Result<Option<Tensor>> {
-    if !on_cpu_f32(&[logits]) || !labels.device().is_cpu() {
+    if !on_cpu_f32(&[logits]) || !is_host(labels.device()) {
         return Ok(None);
     }
     let (batch, classes, positions) = sizes(logits.dims())?;

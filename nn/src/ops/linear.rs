@@ -42,7 +42,7 @@ const ROWS: usize = 96;
 /// Columns that are copied together: whole vectors.
 const COLUMNS: usize = 64;
 
-/// What copying one number costs in multiply-adds of a product, roughly.
+/// Cost of copying one number in multiply-adds of a product, roughly.
 const TURN_WORK: usize = 16;
 
 /// Rows or columns up to which a product is a few products with vectors.

@@ -3,8 +3,9 @@ use super::fresh::compute;
 use super::tiles::sum_tiles;
 use super::{on_cpu_f32, read, slice};
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use train::is_host;
 
-/// What one component costs in multiply-adds of a matrix product, roughly.
+/// Cost of one component in multiply-adds of a matrix product, roughly.
 const COMPONENT_WORK: usize = 1024;
 
 /// Below it a scale counts as this: e^−7 of half the range.
@@ -123,13 +124,21 @@ fn sample(
     Ok(())
 }
 
-/// −log p of each sample's labels `[B, …]` summed over positions, `[B]`, without a gradient.
-pub(crate) fn logistic_nll_each(said: &Tensor, labels: &Tensor, levels: usize) -> Result<Tensor> {
+/// −log p of each sample's labels `[B, …]` summed over positions, `[B]`, without a gradient. None where there is no
+/// kernel for the tensors.
+pub(crate) fn logistic_nll_each(
+    said: &Tensor,
+    labels: &Tensor,
+    levels: usize,
+) -> Result<Option<Tensor>> {
+    if !on_cpu_f32(&[said]) || !is_host(labels.device()) {
+        return Ok(None);
+    }
     let (batch, levels) = (said.dim(0)?, Levels { highest: (levels - 1) as f64 });
     let (len, positions) = (said.elem_count() / batch, labels.elem_count() / batch);
     let mut nll = Vec::new();
-    read(&said.to_device(&candle_core::Device::Cpu)?, |said: &[f32]| {
-        read(&labels.to_device(&candle_core::Device::Cpu)?, |labels: &[u32]| {
+    read(said, |said: &[f32]| {
+        read(labels, |labels: &[u32]| {
             nll = compute(batch, 1, said.len() * COMPONENT_WORK, |index, nll| {
                 let mut sum = 0.0;
                 let labels = &labels[index * positions..][..positions];
@@ -140,16 +149,68 @@ pub(crate) fn logistic_nll_each(said: &Tensor, labels: &Tensor, levels: usize) -
             Ok(())
         })
     })?;
-    Tensor::from_vec(nll, batch, said.device())
+    Tensor::from_vec(nll, batch, said.device()).map(Some)
 }
 
-/// The sum of −log p over positions, divided by the batch: a scalar.
-pub(crate) fn logistic_nll(said: &Tensor, labels: &Tensor, levels: usize) -> Result<Tensor> {
-    if !on_cpu_f32(&[said]) || !labels.device().is_cpu() {
-        bail!("logistic_mixture: there is a kernel for the CPU in f32 alone; give --device cpu")
+/// The sum of −log p over positions, divided by the batch: a scalar. None where there is no kernel for the tensors.
+pub(crate) fn logistic_nll(
+    said: &Tensor,
+    labels: &Tensor,
+    levels: usize,
+) -> Result<Option<Tensor>> {
+    if !on_cpu_f32(&[said]) || !is_host(labels.device()) {
+        return Ok(None);
     }
     let op = LogisticNll(Levels { highest: (levels - 1) as f64 });
-    said.contiguous()?.apply_op2(&labels.contiguous()?, op)
+    said.contiguous()?.apply_op2(&labels.contiguous()?, op).map(Some)
+}
+
+/// −log p at each position, `[B, 1, …]`, by Candle's operations, for parameters `[B, 3M, …]` and labels `[B, …]`.
+///
+/// As [`Levels::component`] has it, with log(1 − e^−δ) as log δ − δ/2 + δ²/24 − δ⁴/2880 up to δ = ½: there single
+/// precision loses the difference, and the next term of the series is below 10⁻⁷.
+pub(crate) fn logistic_terms(said: &Tensor, labels: &Tensor, levels: usize) -> Result<Tensor> {
+    let (components, highest) = (said.dim(1)? / 3, (levels - 1) as f64);
+    let labels = labels.unsqueeze(1)?; // [B, 1, …]
+    let part = |i: usize| said.narrow(1, i * components, components); // [B, M, …]
+    let (logits, means, log_scales) = (part(0)?, part(1)?, part(2)?);
+    let dims = log_scales.dims().to_vec();
+    let least = log_scales.detach().zeros_like()?.affine(0.0, LEAST_LOG_SCALE)?;
+    let log_scales = log_scales.gt(LEAST_LOG_SCALE)?.where_cond(&log_scales, &least)?;
+    let inverse = log_scales.neg()?.exp()?;
+    let values = labels.to_dtype(said.dtype())?.affine(2.0 / highest, -1.0)?; // [B, 1, …]
+    let middle = values.broadcast_sub(&means)?; // [B, M, …]
+    let half = 1.0 / highest;
+    let (a, b) = (((&middle + half)? * &inverse)?, ((&middle - half)? * &inverse)?);
+    let inside = |bound: f64| labels.ne(bound as u32)?.broadcast_as(&dims[..]);
+    let zeros = a.detach().zeros_like()?;
+    let (not_highest, not_lowest) = (inside(highest)?, inside(0.0)?);
+    let from_above = not_highest.where_cond(&softplus_terms(&a.neg()?)?, &zeros)?;
+    let from_below = not_lowest.where_cond(&softplus_terms(&b)?, &zeros)?;
+    let delta = (&inverse * (2.0 * half))?;
+    let small = delta.le(0.5)?;
+    let halves = delta.detach().zeros_like()?.affine(0.0, 0.5)?;
+    let (low, high) = (small.where_cond(&delta, &halves)?, small.where_cond(&halves, &delta)?);
+    let squared = low.sqr()?;
+    let series =
+        (((squared.sqr()? * (-1.0 / 2880.0))? + (squared * (1.0 / 24.0))?)? - (low * 0.5)?)?;
+    let series = (series + (log_scales.neg()? + (2.0 * half).ln())?)?; // log δ is exact.
+    let log_width = small.where_cond(&series, &high.neg()?.exp()?.affine(-1.0, 1.0)?.log()?)?;
+    let width = (not_highest * not_lowest)?.where_cond(&log_width, &zeros)?;
+    let log_p = ((width - from_above)? - from_below)?; // [B, M, …]
+    log_sum_exp(&logits)? - log_sum_exp(&(logits + log_p)?)?
+}
+
+/// log(1 + e^x), whose derivative is right everywhere.
+fn softplus_terms(x: &Tensor) -> Result<Tensor> {
+    let positive = x.detach().relu()?;
+    &positive + ((x - &positive)?.exp()? + positive.neg()?.exp()?)?.log()?
+}
+
+/// log Σ e^x over dimension 1, which stays.
+fn log_sum_exp(x: &Tensor) -> Result<Tensor> {
+    let largest = x.max_keepdim(1)?.detach(); // [B, 1, …]
+    x.broadcast_sub(&largest)?.exp()?.sum_keepdim(1)?.log()? + largest
 }
 
 struct LogisticNll(Levels);
@@ -271,9 +332,10 @@ mod tests {
         let numbers: Vec<f32> = (0..2 * 6 * 3).map(|i| ((i * 7 % 11) as f32 - 5.0) / 4.0).collect();
         let said = Var::from_vec(numbers, (2, 6, 1, 3), &Device::Cpu).unwrap();
         let labels = Tensor::new(&[[[0u32, 1, 3]], [[2, 3, 0]]], &Device::Cpu).unwrap();
-        let f = || logistic_nll(&said, &labels, 4);
+        let f = || Ok(logistic_nll(&said, &labels, 4)?.unwrap());
         assert!(gradcheck(std::slice::from_ref(&said), 1e-2, f).unwrap() < 3e-3);
-        let each: Vec<f32> = logistic_nll_each(&said, &labels, 4).unwrap().to_vec1().unwrap();
+        let each: Vec<f32> =
+            logistic_nll_each(&said, &labels, 4).unwrap().unwrap().to_vec1().unwrap();
         let mean = f().unwrap().to_scalar::<f32>().unwrap();
         assert!((each.iter().sum::<f32>() / 2.0 - mean).abs() < 1e-6);
         assert!(logistic_nll(&said, &labels, 3).is_err());

@@ -1,6 +1,7 @@
 //! Losses on `[B]` values whose gradient is known: one pass forward and one backward.
 use super::{on_cpu_f32, read, slice, vectorised};
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use train::is_host;
 
 /// The penalty of one error d = pred − target.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -88,7 +89,7 @@ impl CustomOp2 for Regression {
 
 /// `out[i] = q[i, actions[i]]`, of shape `[B]`. None where there is no kernel for the tensors.
 pub(crate) fn select(q: &Tensor, actions: &Tensor) -> Result<Option<Tensor>> {
-    if !on_cpu_f32(&[q]) || !actions.device().is_cpu() {
+    if !on_cpu_f32(&[q]) || !is_host(actions.device()) {
         return Ok(None);
     }
     let (q, actions) = (q.contiguous()?, actions.contiguous()?);

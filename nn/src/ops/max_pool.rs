@@ -17,7 +17,7 @@ pub(crate) fn max_pool2d(x: &Tensor, side: usize) -> Result<Tensor> {
     }
 }
 
-/// Not by Candle's own pooling, whose gradient is divided where windows do not cover the picture, and
+/// Not by Candle's own pooling, whose gradient is divided where windows do not cover the image, and
 /// shared out where several numbers are the largest.
 fn by_candle(x: &Tensor, windows: &Windows) -> Result<Tensor> {
     let (side, rows, columns) = (windows.side, windows.rows(), windows.columns());
@@ -47,7 +47,7 @@ pub(crate) fn largest(x: &Tensor, side: usize) -> Result<Tensor> {
     gradients.get(&x).map_or_else(|| x.zeros_like(), |ones| Ok(ones.clone()))
 }
 
-/// Where windows lie in pictures `[B, C, H, W]`.
+/// Geometry of pooling windows in images `[B, C, H, W]`.
 struct Windows {
     shape: Vec<usize>,
     side: usize,

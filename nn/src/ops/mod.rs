@@ -47,7 +47,7 @@ pub(crate) use likelihood::{
     bernoulli_nll, bernoulli_nll_each, log_softmax, softmax_cross_entropy, softmax_nll_each,
 };
 pub(crate) use linear::linear;
-pub(crate) use logistics::{logistic_cdf, logistic_nll, logistic_nll_each};
+pub(crate) use logistics::{logistic_cdf, logistic_nll, logistic_nll_each, logistic_terms};
 pub(crate) use loss::{Regression, regression, select};
 pub(crate) use max_pool::{largest, max_pool2d};
 pub(crate) use pixels::{PixelForm, PixelSums};

@@ -16,7 +16,7 @@ struct Case {
     of: &'static str,
     what: String,
     inputs: Vec<Tensor>,
-    /// How many of the inputs have a gradient: the first ones.
+    /// Number of inputs that have a gradient: the first ones.
     learned: usize,
     f: Function,
 }
@@ -72,7 +72,7 @@ fn eighths(shape: &[usize], seed: usize) -> Tensor {
     tensor((0..n).map(|i| ((i * 7 + i / 5 + seed) % 17) as f32 / 8.0 - 1.0).collect(), shape)
 }
 
-/// The same with whole numbers from −2 to 2.
+/// Tensor of whole numbers from −2 to 2.
 fn few(shape: &[usize], seed: usize) -> Tensor {
     let n: usize = shape.iter().product();
     tensor((0..n).map(|i| ((i * 7 + i / 3 + seed) % 5) as f32 - 2.0).collect(), shape)
@@ -252,6 +252,25 @@ fn losses() -> Vec<Case> {
         })
         .learned(0),
     ];
+    // Scales from far below the least one to far beyond all levels; the lowest level, the highest, one between.
+    for (what, scales) in [("narrow", [-9.0, -6.5]), ("middle", [-1.0, 0.0]), ("wide", [2.0, 5.0])]
+    {
+        let levels = || whole(&[0, 7, 3, 4, 1, 7], &[2, 3]);
+        let said = || {
+            let part = |i: usize| eighths(&[2, 2, 3], 5 * i);
+            let [low, high] = scales;
+            let scales = (part(2) * ((high - low) / 2.0)).unwrap();
+            let scales = (scales + (high + low) / 2.0).unwrap();
+            [Tensor::cat(&[part(0), part(1), scales], 1).unwrap()]
+        };
+        cases.push(Case::new("logistic_nll", what, said(), move |x| {
+            loss::logistic_mixture_nll(&x[0], &levels(), 8)
+        }));
+        let each = Case::new("logistic_nll_each", what, said(), move |x| {
+            loss::logistic_mixture_nll_each(&x[0], &levels(), 8)
+        });
+        cases.push(each.learned(0));
+    }
     // Errors of 0 and of exactly δ, and of more than its square could be told.
     let pred = || tensor(vec![0.0, 1.0, -1.0, 0.5, 2.0, -3.0], &[6]);
     let huge = || tensor(vec![1e30, -1e30, 0.0], &[3]);
@@ -288,7 +307,8 @@ fn both_paths_have_the_same_values_and_gradients() {
     }
 }
 
-/// What a kernel refuses, Candle's path does too: a label of 2³² − 1 would count as none there.
+/// Labels that a kernel refuses are refused by Candle's path too: a label of 2³² − 1 would count as
+/// none there.
 #[test]
 fn both_paths_refuse_the_same_labels() {
     for dtype in [DType::F32, DType::F64] {
@@ -311,12 +331,11 @@ fn both_paths_refuse_the_same_labels() {
 }
 
 /// Paths that are chosen elsewhere, or have one side.
-const ELSEWHERE: [(&str, &str); 5] = [
+const ELSEWHERE: [(&str, &str); 4] = [
     ("new", "an optimiser's buffers; tests of optim"),
     ("step", "rules of an optimiser by kernel and by Candle; tests of optim"),
     ("squares", "a norm; tests of optim"),
     ("blend", "a sum of two parameters; tests of params"),
-    ("logistic_nll", "has no path by Candle, and says so"),
 ];
 
 /// A function that asks whether a kernel can take its tensors is in the table, or stands above.

@@ -1,8 +1,8 @@
-//! The sums of a convolution at some places only, as a sampler asks for them that goes through a picture
+//! The sums of a convolution at some places only, as a sampler asks for them that goes through an image
 //! pixel by pixel.
 //!
-//! What is summed, and in which order, is what `Correlation` sums: the bits are the same. The input lies
-//! with its channels side by side, since it is written and read a place at a time.
+//! Terms and their order are those of `Correlation`: the bits are equal. The input lies with its
+//! channels side by side, since it is written and read a place at a time.
 use super::activation;
 use super::product::{Factors, Old, Rows, check_offsets, product};
 use super::tiles::LINE;
@@ -26,7 +26,7 @@ pub(crate) struct PixelSums {
     bias: Vec<f32>,
     activation: Activation,
     residual: bool,
-    /// Where each input of a sum is from the first one.
+    /// Offset of each input of a sum from the first one.
     steps: Vec<u32>,
     from: Vec<u32>,
     to: Vec<u32>,
@@ -34,7 +34,7 @@ pub(crate) struct PixelSums {
     n: usize,
 }
 
-/// What [`PixelSums`] are made from.
+/// Weights and geometry from which [`PixelSums`] are made.
 pub(crate) struct PixelForm<'a> {
     /// `[outputs, channels, k_h, k_w]`.
     pub(crate) weight: &'a [f32],
@@ -92,7 +92,7 @@ impl PixelSums {
         })
     }
 
-    /// Where sample `sample` has its place (row, column) of the input, padding not counted.
+    /// Offset of the place (row, column) of sample `sample` in the input, padding not counted.
     fn at(&self, sample: usize, row: usize, column: usize) -> usize {
         let row = sample * self.size[0] + row + self.padding[0];
         (row * self.size[1] + column + self.padding[1]) * self.channels

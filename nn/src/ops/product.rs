@@ -21,9 +21,9 @@ use kernel::{Dots, Kernel, Tile};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Factors<'a> {
     pub(super) values: &'a [f32],
-    /// Where they begin, for each row of the result.
+    /// Offset of the first term, for each row of the result.
     pub(super) from: &'a [u32],
-    /// Where they are from there, for each term of a sum.
+    /// Offsets from there, for each term of a sum.
     pub(super) steps: &'a [u32],
 }
 
@@ -184,7 +184,7 @@ fn dots_by(
 const MANY_ROWS: usize = 12;
 
 impl Rows<'_> {
-    /// Whether vectors lie in whole cache lines, and rows in few pages.
+    /// Returns `true` if vectors lie in whole cache lines, and rows in few pages.
     fn is_fast(&self) -> bool {
         const NEAR: usize = 256;
         let lines = self.values.as_ptr().align_offset(LINE) == 0;

@@ -1,4 +1,4 @@
-//! What each tap of a kernel gives, added to the pixels under it.
+//! Transposed correlation: the contribution of each tap of a kernel, added to the pixels under it.
 use super::geometry::Geometry;
 use super::tiles::scratch;
 use super::vectorised;
@@ -27,7 +27,7 @@ struct Phases<'a> {
     geometry: &'a Geometry,
     height: usize,
     width: usize,
-    /// Where each tap is at the first position.
+    /// Offset of each tap at the first position.
     starts: Vec<usize>,
 }
 
@@ -51,7 +51,7 @@ impl<'a> Phases<'a> {
         Self { geometry, height, width, starts: (0..taps).map(start).collect() }
     }
 
-    /// Whether a channel is its only phase.
+    /// Returns `true` if a channel is its only phase.
     fn is_identity(&self) -> bool {
         self.geometry.stride == 1 && self.geometry.padding == [0, 0]
     }

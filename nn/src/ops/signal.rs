@@ -107,7 +107,7 @@ impl Signal {
         })
     }
 
-    /// The same numbers in the same order, in the shape that `f` gives them.
+    /// These numbers in the same order, in the shape that `f` gives them.
     pub(crate) fn reshaped(self, f: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<Self> {
         Ok(Self { value: f(&self.value)?, link: self.link })
     }

@@ -1,4 +1,4 @@
-//! Where kernels put the gradients of parameters.
+//! Buffers into which kernels add the gradients of parameters.
 //!
 //! Candle's backward pass adds every gradient it is given to a new tensor of zeros: two passes over
 //! memory and two allocations per parameter and step. While an optimiser [`collect`](Gradients::collect)s,
@@ -16,7 +16,7 @@ struct Slot {
     content: Content,
 }
 
-/// What a gradient buffer holds.
+/// Contents of a gradient buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Content {
     /// Nothing of this step: to be written over.
@@ -64,7 +64,7 @@ impl Gradients {
 }
 
 /// Lets `write` compute the gradient of `parameter`: into the buffer of the optimiser that
-/// collects, or else into zeros that are returned as a tensor. Not at all if nobody asks for it.
+/// collects, or else into zeros that are returned as a tensor. Not at all if not needed.
 pub(super) fn emit(
     parameter: &Tensor,
     write: impl FnOnce(&mut [f32], Content) -> Result<()>,

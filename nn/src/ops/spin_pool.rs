@@ -32,7 +32,7 @@ pub(super) fn parallel_for(count: usize, threads: usize, f: impl Fn(usize) + Syn
 #[derive(Default)]
 struct SpinPool {
     gate: Arc<Gate>,
-    /// Whether a calling thread holds the pool.
+    /// A calling thread holds the pool.
     led: AtomicBool,
     helpers: Mutex<Vec<Helper>>,
 }
@@ -53,8 +53,8 @@ struct Job {
 /// leader stays until all have left.
 #[derive(Default)]
 struct Gate {
-    /// How many helpers may still come in (`ROOM`), how many are inside (`INSIDE`), and the number of
-    /// the job.
+    /// Number of helpers that may still enter (`ROOM`), number inside (`INSIDE`), and the number of the
+    /// job.
     state: AtomicU64,
     /// Written by the leader while nobody is inside or may come in.
     job: UnsafeCell<Option<Job>>,

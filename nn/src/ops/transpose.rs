@@ -9,7 +9,7 @@ pub(super) fn transpose(from: &[f32], columns: usize, to: &mut [f32]) {
     transpose_part(from, columns, columns, to);
 }
 
-/// The same of the first `columns` elements of rows that are `stride` apart; after the last one there
+/// Transposes the first `columns` elements of rows that are `stride` apart; after the last one there
 /// may be less.
 ///
 /// # Panics

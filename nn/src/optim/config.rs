@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OptimizerConfig {
-    /// How parameters follow the gradient.
+    /// Update rule.
     pub rule: Rule,
     /// A gradient of all parameters together that is longer than this is scaled down to it
     /// (Pascanu et al. 2013, algorithm 1).
@@ -14,7 +14,7 @@ pub struct OptimizerConfig {
     pub max_norm: Option<f64>,
 }
 
-/// How parameters θ follow the gradient g. Every operation is element by element.
+/// Update rules of parameters θ by the gradient g. Every operation is element by element.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Rule {
@@ -40,7 +40,7 @@ pub enum Rule {
         decay: f64,
         /// ε, see [`RmsForm`].
         eps: f64,
-        /// What the gradient is divided by.
+        /// Form of the divisor.
         form: RmsForm,
     },
     /// u ← momentum·u + g, θ ← θ − lr·u, starting from u = 0: PyTorch's convention, in which a new
@@ -73,7 +73,7 @@ impl OptimizerConfig {
         Self { rule, max_norm: None }
     }
 
-    /// The same rule with gradients clipped to a length of `max_norm`.
+    /// This rule with gradients clipped to a global norm of `max_norm`.
     pub fn clipped(self, max_norm: f64) -> Self {
         Self { max_norm: Some(max_norm), ..self }
     }

@@ -6,9 +6,9 @@ use candle_core::{Result, Tensor, Var, bail};
 /// One step of a rule.
 pub(super) struct Update {
     pub(super) rule: Rule,
-    /// Which step it is, from 1.
+    /// Number of the step, from 1.
     pub(super) step: u64,
-    /// What the gradient is multiplied by first.
+    /// Factor of the gradient, applied first.
     pub(super) scale: f64,
 }
 
@@ -116,7 +116,7 @@ impl Update {
         }
     }
 
-    /// The same formulas on any device.
+    /// Update by Candle's operations, by the formulas of the kernels, on any device.
     pub(super) fn by_candle(&self, theta: &Var, gradient: &Tensor, moments: &[Var]) -> Result<()> {
         let g = (gradient.detach() * self.scale)?;
         let mean = |moment: &Var, new: &Tensor, decay: f64| -> Result<Tensor> {

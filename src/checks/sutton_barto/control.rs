@@ -1,4 +1,4 @@
-//! What is learned from experience: means over runs with their 95 % intervals.
+//! Control learned from experience: means over runs with their 95 % intervals.
 use super::super::check::{Check, Speed, trials};
 use super::super::exact;
 use super::URL;
@@ -91,7 +91,7 @@ fn known(best: &Solved) -> impl Fn(usize, usize) -> f64 {
     }
 }
 
-/// What the ε-greedy policy of the best values is worth at the start, ε = 0.1.
+/// Value at the start of the ε-greedy policy of the best values, ε = 0.1.
 fn exploring(best: &Solved) -> Result<f64> {
     let policy = exact::epsilon_greedy(&best.mdp, 0.1, known(best));
     Ok(exact::start_value(&best.mdp, &exact::values(&best.mdp, 1.0, policy)?))

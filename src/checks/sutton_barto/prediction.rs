@@ -34,7 +34,7 @@ pub(in super::super) const CHECKS: &[Check] = &[
     Check {
         name: "sutton-5.1",
         about: "Blackjack: sticking on 20 and 21 only",
-        source: "Sutton & Barto, second edition, example 5.1, figure 5.1 (a picture without numbers)",
+        source: "Sutton & Barto, second edition, example 5.1, figure 5.1 (a plot without numbers)",
         url: URL,
         command: "lab policy-evaluation --env blackjack --policy examples/policies/stick-on-20.json",
         speed: Speed::Quick,

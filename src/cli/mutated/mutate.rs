@@ -1,4 +1,4 @@
-//! How input is damaged.
+//! Mutations of input.
 use ::train::Rng;
 use rand::Rng as _;
 
@@ -6,7 +6,7 @@ use rand::Rng as _;
 const EXTREMES: [u64; 9] =
     [0, 1, 0x7f, 0xff, 0x7fff_ffff, 0xffff_ffff, 1 << 40, u64::MAX >> 1, u64::MAX];
 
-/// The same in text.
+/// Fragments inserted into text formats.
 const WORDS: [&str; 12] = [
     "-1",
     "1e308",

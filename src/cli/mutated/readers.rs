@@ -24,7 +24,7 @@ pub(super) struct Reader {
     pub(super) sound: Vec<Vec<u8>>,
     /// Inputs that it is worth in the long test.
     pub(super) inputs: usize,
-    /// Whether bytes are accepted.
+    /// Reads bytes; says whether they were accepted.
     pub(super) read: Read,
 }
 
@@ -256,7 +256,7 @@ fn maps() -> Vec<Reader> {
     ]
 }
 
-/// IDX, CIFAR-10 and folders of pictures.
+/// IDX, CIFAR-10 and folders of images.
 fn data(dir: &Path) -> Vec<Reader> {
     let mut all = Vec::new();
     let (pixels, labels) = (idx(0x0803, &[40, 6, 6]), idx(0x0801, &[40]));
@@ -284,10 +284,10 @@ fn data(dir: &Path) -> Vec<Reader> {
         (set.join("train-images-idx3-ubyte"), labelled.join("train-labels-idx1-ubyte"));
     fs::remove_file(packed.join("train-images-idx3-ubyte")).unwrap();
     let archive = packed.join("train-images-idx3-ubyte.gz");
-    all.push(file(("pictures of MNIST (IDX)", 8_000), images, vec![pixels.clone()], mnist));
+    all.push(file(("images of MNIST (IDX)", 8_000), images, vec![pixels.clone()], mnist));
     all.push(file(("labels of MNIST (IDX)", 6_000), of, vec![labels], mnist));
     all.push(file(
-        ("pictures of MNIST (gzip)", 6_000),
+        ("images of MNIST (gzip)", 6_000),
         archive,
         vec![packed_by_gzip(&pixels)],
         mnist,
@@ -310,10 +310,10 @@ fn data(dir: &Path) -> Vec<Reader> {
         let folder = dir.join(ending);
         fs::create_dir_all(&folder).unwrap();
         for i in 0..12 {
-            fs::write(folder.join(format!("{i:02}.{ending}")), picture(i, format)).unwrap();
+            fs::write(folder.join(format!("{i:02}.{ending}")), image(i, format)).unwrap();
         }
         let read = |path: &Path| loads(&format!("folder:{}", path.parent().unwrap().display()));
-        let sound = (0..3).map(|i| picture(i, format)).collect();
+        let sound = (0..3).map(|i| image(i, format)).collect();
         all.push(file((name, 2_500), folder.join(format!("00.{ending}")), sound, read));
     }
     all
@@ -338,13 +338,13 @@ fn packed_by_gzip(bytes: &[u8]) -> Vec<u8> {
     packed.finish().unwrap()
 }
 
-/// The six files of CIFAR-10, of so many pictures each.
-fn tar(pictures: u8) -> Vec<u8> {
+/// The six files of CIFAR-10, of so many images each.
+fn tar(images: u8) -> Vec<u8> {
     let mut archive = tar::Builder::new(Vec::new());
     for name in (1..=5).map(|i| format!("data_batch_{i}.bin")).chain(["test_batch.bin".to_owned()])
     {
         let bytes: Vec<u8> =
-            (0..pictures).flat_map(|i| [vec![i % 10], vec![i; 3072]].concat()).collect();
+            (0..images).flat_map(|i| [vec![i % 10], vec![i; 3072]].concat()).collect();
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes.len() as u64);
         header.set_mode(0o644);
@@ -355,11 +355,11 @@ fn tar(pictures: u8) -> Vec<u8> {
     archive.into_inner().unwrap()
 }
 
-/// A small picture that is like no other.
-fn picture(i: u8, format: ImageFormat) -> Vec<u8> {
+/// A small image that is like no other.
+fn image(i: u8, format: ImageFormat) -> Vec<u8> {
     let pixel = |x: u32, y: u32| image::Rgb([i * 20, (x * 30) as u8, (y * 30) as u8]);
-    let picture = DynamicImage::ImageRgb8(RgbImage::from_fn(8, 8, pixel));
+    let image = DynamicImage::ImageRgb8(RgbImage::from_fn(8, 8, pixel));
     let mut bytes = Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, format).unwrap();
+    image.write_to(&mut bytes, format).unwrap();
     bytes.into_inner()
 }

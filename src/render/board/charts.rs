@@ -37,7 +37,7 @@ impl Charts {
     /// exact answer, where one is given.
     ///
     /// # Errors
-    /// Names the file; an older picture is then still there.
+    /// Names the file; an older figure is then still there.
     pub fn draw_values(
         &self,
         title: &str,
@@ -62,7 +62,7 @@ impl Charts {
     /// axis; returns whether there is. Of the actions only those of the last moment are drawn.
     ///
     /// # Errors
-    /// Names the file; an older picture is then still there.
+    /// Names the file; an older figure is then still there.
     pub fn draw_moments(&self, tables: &[(String, Table)], path: &Path) -> Result<bool> {
         if self.chart.up.is_some() {
             return Ok(false);
@@ -74,7 +74,7 @@ impl Charts {
         Ok(true)
     }
 
-    /// What policies show.
+    /// Title of the policy's chart.
     fn policy(&self, tables: &[Named<'_>]) -> String {
         let drawn = tables.iter().any(|named| is_drawn(named.table));
         match (&self.chart.amounts, &self.names[..], drawn) {
@@ -97,13 +97,13 @@ impl Charts {
         (amount, text)
     }
 
-    /// How much is done of what actions are amounts of: the mean where one is drawn; of two actions
-    /// without amounts the probability of the second.
+    /// Mean amount of the actions, where actions are amounts; of two actions without amounts the
+    /// probability of the second.
     fn mean_amount(&self, choice: &Choice) -> f64 {
         choice.probs().map(|(action, prob)| prob * self.amount(action)).sum()
     }
 
-    /// How much an action is; its number where that is not known.
+    /// Amount of an action; its number where the amount is not known.
     fn amount(&self, action: usize) -> f64 {
         self.chart.amounts.as_ref().map_or(action as f64, |amounts| amounts.of[action])
     }
@@ -193,7 +193,7 @@ impl Charts {
     }
 }
 
-/// Whether any action is drawn.
+/// Returns `true` if any action is drawn.
 fn is_drawn(table: &Table) -> bool {
     table.policy.iter().any(|choice| matches!(choice, Some(Choice::Probabilities(_))))
 }

@@ -1,4 +1,4 @@
-//! How large the cells of a board are, what is shown in them, and where.
+//! Layout of a board's cells: size, contents and position.
 
 use envs::Arrow;
 
@@ -9,7 +9,8 @@ pub(super) const MOST_ARROWS: usize = 60;
 /// Width of a character, at most, in parts of the size of the font: an SVG is shown in the viewer's
 /// own font.
 const LETTER: f64 = 0.55;
-/// The same on average in words, which have narrow letters too.
+/// Average width of a character of running text, which has narrow letters too, in units of the font's
+/// size.
 const PROSE: f64 = 0.48;
 
 /// Part of a cell's side between a number in a quarter and the cell's edge.
@@ -19,7 +20,7 @@ const EDGE: f64 = 0.06;
 const EDGE_ARROW: [f64; 3] = [0.36, 0.46, 0.09];
 const ONLY_ARROW: [f64; 3] = [0.05, 0.42, 0.2];
 
-/// How large a picture is.
+/// Size class of a figure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Size {
     /// To look at, or to print.
@@ -40,7 +41,7 @@ impl Size {
         }
     }
 
-    /// What all that is not the board is multiplied by.
+    /// Scale of everything that is not the board.
     pub(super) fn unit(self) -> f64 {
         match self {
             Self::Page | Self::Part => 1.0,
@@ -56,7 +57,7 @@ impl Size {
     }
 }
 
-/// What is shown in a cell.
+/// Level of detail in a cell.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Detail {
     /// Numbers in this size, and arrows.
@@ -130,7 +131,7 @@ pub(super) fn text_width(text: &str, font: f64) -> f64 {
 /// A point in pixels.
 pub(super) type Point = (i32, i32);
 
-/// Where a cell is.
+/// Position of a cell in pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Square {
     pub(super) x: i32,

@@ -1,11 +1,11 @@
-//! What the signs on a board mean.
+//! Legend of the signs on a board.
 
 use envs::{Arrow, CellKind};
 
 use super::layout::Detail;
 use super::sheet::{Face, Ground, Mark, Quarter};
 
-/// What is told of a sign.
+/// A sign and its explanation.
 struct Sign {
     is_on: fn(&Face) -> bool,
     sample: Face,
@@ -87,7 +87,7 @@ mod tests {
     use crate::render::board::tests::{layout, solved};
     use envs::{CliffWalking, Layout, Mdp};
 
-    /// What is told of the signs on the board of an MDP.
+    /// Explanations of the signs on the board of an MDP.
     fn told(mdp: &dyn Mdp) -> Vec<&'static str> {
         let (board, table) = solved(mdp);
         let sheet = board.values("", &table, board.scale([&table].into_iter()));

@@ -1,4 +1,4 @@
-//! How boards, their colour bars, a title and a legend share a picture.
+//! Layout of boards, their colour bars, a title and a legend in one figure.
 
 use image::RgbImage;
 use plotters::coord::Shift;
@@ -20,7 +20,7 @@ const BAR: f64 = 36.0;
 const GAP: f64 = 24.0;
 const SAMPLE: f64 = 40.0;
 
-/// One picture: the title, the boards with a bar of colours each, the legend.
+/// One figure: the title, the boards with a bar of colours each, the legend.
 pub(super) struct Page<'a> {
     title: &'a str,
     sheets: &'a [Sheet],
@@ -140,7 +140,7 @@ impl<'a> Page<'a> {
         [columns * (width + gap) - gap, rows * (height + gap) - gap]
     }
 
-    /// Where a board is, and its colour bar.
+    /// Position of a board with its colour bar.
     fn place(&self, index: usize) -> Square {
         let ([columns, _], [width, height]) = (self.grid(), self.panel());
         let (column, row) = (index as i32 % columns, index as i32 / columns);

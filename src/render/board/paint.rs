@@ -19,7 +19,7 @@ const GOAL: RGBColor = RGBColor(0, 158, 115);
 const PIT: RGBColor = RGBColor(160, 60, 120);
 const OVER: RGBColor = RGBColor(200, 200, 200);
 
-/// What a cell without shapes is coloured with.
+/// Background colour of a cell without shapes.
 pub(super) fn ground(face: &Face, scale: Scale) -> RGBColor {
     match face.ground {
         Ground::Wall => WALL,
@@ -36,7 +36,7 @@ fn rgb([red, green, blue]: [u8; 3]) -> RGBColor {
     RGBColor(red, green, blue)
 }
 
-/// What can be read on a colour.
+/// Text colour that is readable on `ground`.
 fn ink(ground: RGBColor) -> RGBColor {
     if is_dark([ground.0, ground.1, ground.2]) { WHITE } else { INK }
 }
@@ -116,8 +116,7 @@ impl<B: DrawingBackend> Brush<'_, B> {
         Ok(())
     }
 
-    /// What is written along the sides of a board of so many columns and rows, whose first cell is
-    /// `origin`.
+    /// Labels along the sides of a board of so many columns and rows, whose first cell is `origin`.
     pub(super) fn axes(
         &self,
         axes: &Axes,

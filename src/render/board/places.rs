@@ -23,7 +23,7 @@ impl Board {
     /// The board of an MDP whose states lie on one.
     ///
     /// # Errors
-    /// Where the MDP is not one.
+    /// If the MDP is not one.
     pub fn new(mdp: &dyn Mdp) -> Result<Option<Self>> {
         let Some(grid) = mdp.grid().map(coarse) else { return Ok(None) };
         let detailed = grid.cells.len() <= MOST_CELLS;
@@ -37,7 +37,7 @@ impl Board {
     }
 }
 
-/// The same grid with no more columns and rows than a picture can show: every so manieth.
+/// This grid with no more columns and rows than a figure can show: every so manieth.
 fn coarse(grid: Grid) -> Grid {
     let Grid { width, height, cells, arrows } = grid;
     let each = width.max(height).div_ceil(MOST_PLACES).max(1);

@@ -7,13 +7,13 @@ const BELOW: [[u8; 3]; 6] =
 const ABOVE: [[u8; 3]; 6] =
     [PALE, [209, 229, 240], [146, 197, 222], [67, 147, 195], [33, 102, 172], [5, 48, 97]];
 const PALE: [u8; 3] = [247, 247, 247];
-/// What is not known.
+/// Colour of unknown values.
 const UNKNOWN: [u8; 3] = [214, 214, 214];
 
 /// A side of zero that reaches less far than this part of the other counts as zero.
 const NOTHING: f64 = 1e-3;
 
-/// Colours for the values of a picture. Below zero they are orange, above it blue, the darker the
+/// Colours for the values of a figure. Below zero they are orange, above it blue, the darker the
 /// further. Where there are both, each has its whole half of the scale, pale in the middle; else the
 /// value nearest to zero is pale.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,7 +40,7 @@ impl Scale {
         self.low < 0.0 && self.high > 0.0
     }
 
-    /// Where a value lies between the darkest orange, −1, and the darkest blue, 1.
+    /// Position of a value between the darkest orange, −1, and the darkest blue, 1.
     pub(super) fn place(&self, value: f64) -> f64 {
         let Self { low, high } = *self;
         let part =
@@ -102,7 +102,7 @@ pub(super) fn shade(place: f64) -> [u8; 3] {
     })
 }
 
-/// Whether white is easier to read on a colour than black.
+/// Returns `true` if white is easier to read on a colour than black.
 pub(super) fn is_dark([red, green, blue]: [u8; 3]) -> bool {
     0.299 * f64::from(red) + 0.587 * f64::from(green) + 0.114 * f64::from(blue) < 140.0
 }

@@ -1,4 +1,4 @@
-//! What is shown of a table in each cell of a board.
+//! Contents of each cell of a board, from a table.
 
 use agents::tabular::{Choice, Table};
 use envs::{Arrow, CellKind, ChartAxis, GridCell};
@@ -6,21 +6,21 @@ use envs::{Arrow, CellKind, ChartAxis, GridCell};
 use super::places::Board;
 use super::scale::{Scale, number};
 
-/// One board of a picture.
+/// One board of a figure.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Sheet {
-    /// What it shows; told only where there are several.
+    /// Title; shown only above one of several boards.
     pub(super) title: String,
     /// `[height, width]`, row-major from the top left.
     pub(super) faces: Vec<Face>,
     pub(super) scale: Scale,
-    /// Whether the scale is shown beside it.
+    /// Shows the colour bar beside it.
     pub(super) bar: bool,
-    /// What is counted along its sides.
+    /// Quantities along its sides.
     pub(super) axes: Option<Axes>,
 }
 
-/// What columns and rows count; rows from the bottom.
+/// Names and first values of columns and rows; rows count from the bottom.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Axes {
     pub(super) across: ChartAxis,
@@ -33,15 +33,15 @@ pub(super) struct Face {
     pub(super) ground: Ground,
     /// `S`, `G` or `X`: start, goal, pit.
     pub(super) badge: Option<char>,
-    /// Whether its only action leaves.
+    /// Its only action leaves the board.
     pub(super) exit: bool,
     pub(super) marks: Vec<Mark>,
     pub(super) text: String,
-    /// What is thought of the four directions, if that is shown.
+    /// Action values of the four directions, if shown.
     pub(super) quarters: Vec<Quarter>,
 }
 
-/// What a cell is filled with.
+/// Background of a cell.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Ground {
     Wall,
@@ -102,8 +102,8 @@ impl Board {
         })
     }
 
-    /// How much more than the exact value a state is thought to be worth, with the actions that are
-    /// taken and are not optimal.
+    /// Overestimation of each state's value beside the exact one, with the actions that are taken and
+    /// are not optimal.
     pub(super) fn difference(&self, table: &Table, exact: &Table) -> Sheet {
         let mut difference = table.clone();
         for (value, exact) in difference.values.iter_mut().zip(&exact.values) {
@@ -236,7 +236,7 @@ impl Board {
         model.into_iter().flat_map(move |m| m.pairs(state).map(|pair| m.action(pair)))
     }
 
-    /// Whether the only action of a state has no direction, while others have.
+    /// Returns `true` if the only action of a state has no direction, while others have.
     pub(super) fn is_exit(&self, state: usize) -> bool {
         let mut actions = self.actions(state);
         let only = (actions.next(), actions.next());

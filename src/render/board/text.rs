@@ -10,7 +10,7 @@ use super::scale::{Scale, is_dark, number};
 /// Columns of text at most.
 const WIDEST: usize = 64;
 
-/// What a terminal understands.
+/// Capabilities of the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ink {
     /// Characters alone.
@@ -32,7 +32,7 @@ impl Ink {
     }
 }
 
-/// How much of a cell is told.
+/// Level of detail in a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
     ValueAndActions,
@@ -149,7 +149,7 @@ fn glyph(arrow: Arrow) -> char {
     }
 }
 
-/// What is behind a cell.
+/// Background colour of a cell.
 fn colour(cell: &GridCell, table: &Table, scale: Scale) -> [u8; 3] {
     match *cell {
         GridCell::Wall => [90, 90, 90],

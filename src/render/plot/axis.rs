@@ -14,14 +14,14 @@ const LOGARITHMIC: f64 = 1e4;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Axis {
     Linear(Range<f64>),
-    /// What is below the range, such as 0, is drawn at its end.
+    /// Logarithmic range; values below it, such as 0, are drawn at its end.
     Logarithmic(Range<f64>),
     /// Each at its number.
     Names(Vec<String>),
 }
 
 impl Axis {
-    /// What `scale` says, for these values.
+    /// Axis of kind `scale` for these values.
     pub(super) fn scaled(scale: &Scale, values: impl Iterator<Item = f64>) -> Self {
         match scale {
             Scale::Auto => Self::of(values),
@@ -70,7 +70,7 @@ impl Axis {
         Self::Linear(low - margin..high + margin)
     }
 
-    /// What is written at a value.
+    /// Label of the tick at a value.
     pub(super) fn label(&self, value: f64) -> String {
         match self {
             Self::Linear(range) => tick(value, range.end - range.start),

@@ -1,4 +1,4 @@
-//! Pictures as files, drawn once for all kinds.
+//! Figures as files, drawn once for all kinds.
 
 use std::io::Cursor;
 use std::path::Path;
@@ -11,10 +11,10 @@ use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 use train::write_atomic;
 
-/// What drawing on `B` gives.
+/// Result of drawing on the back end `B`.
 pub(crate) type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
 
-/// What can be drawn on any of plotters' back ends.
+/// A figure that can be drawn on any of plotters' back ends.
 pub(crate) trait Drawing {
     /// In pixels.
     fn size(&self) -> (u32, u32);
@@ -22,7 +22,7 @@ pub(crate) trait Drawing {
     /// Draws all of it but the patches.
     fn draw<B: DrawingBackend>(&self, root: &DrawingArea<B, Shift>) -> Drawn<B>;
 
-    /// What has too many pieces to be drawn one by one.
+    /// Raster patches, for what has too many pieces to be drawn one by one.
     fn patches(&self) -> Vec<Patch> {
         Vec::new()
     }
@@ -30,12 +30,12 @@ pub(crate) trait Drawing {
 
 /// Pixels laid over a drawing.
 pub(crate) struct Patch {
-    /// Where its top left corner is.
+    /// Its top left corner.
     pub(crate) at: (u32, u32),
     pub(crate) image: RgbImage,
 }
 
-/// Draws to a file, as its extension says: svg or png. An older picture stays whole when this fails.
+/// Draws to a file, as its extension says: svg or png. An older figure stays whole when this fails.
 pub(crate) fn save(drawing: &impl Drawing, path: &Path) -> Result<()> {
     let bytes = match path.extension().and_then(|extension| extension.to_str()) {
         Some("svg") => svg(drawing)?.into_bytes(),
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn patches_are_in_both_kinds_of_picture() {
+    fn patches_are_in_both_kinds_of_figure() {
         let frame = frame(&Patched).unwrap();
         let red: Vec<usize> =
             (0..24).filter(|pixel| frame.pixels[3 * pixel..][..3] == [255, 0, 0]).collect();

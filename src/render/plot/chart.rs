@@ -1,4 +1,4 @@
-//! What charts have in common: a title, axes and a grid.
+//! Shared parts of charts: title, axes and grid.
 use super::axis::Axis;
 use plotters::chart::ChartContext;
 use plotters::coord::Shift;

@@ -1,4 +1,4 @@
-//! How [`draw`](super::draw) lays out and draws one picture, on any of plotters' back ends.
+//! Layout and drawing of one figure by [`draw`](super::draw), on any of plotters' back ends.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -22,7 +22,7 @@ const DENSE: usize = 300;
 const DASH: (i32, i32) = (16, 12);
 const CAP: i32 = 7;
 
-/// One picture: the legend above the panels, each in a grid of rows and columns.
+/// One figure: the legend above the panels, each in a grid of rows and columns.
 pub(super) struct Figure<'a> {
     panels: &'a [Panel],
     grid: (usize, usize),

@@ -15,11 +15,11 @@ pub struct Curve {
     pub points: Vec<(f64, f64)>,
     /// The ends of an error bar for each point, or none.
     pub bars: Vec<[f64; 2]>,
-    /// How the points are drawn.
+    /// Style of the points.
     pub stroke: Stroke,
 }
 
-/// How the points of a curve are drawn.
+/// Style of a curve's points.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stroke {
     /// Joined by a line.
@@ -33,7 +33,7 @@ pub enum Stroke {
     Points,
 }
 
-/// What an axis is like.
+/// Scale of an axis.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Scale {
     /// As the values have it: see [`Panel::y`].
@@ -68,9 +68,9 @@ impl Curve {
 pub struct Panel {
     /// The metric; an evaluation (`eval/…`) is drawn with a marker on each point.
     pub title: String,
-    /// What the horizontal axis counts.
+    /// Label of the horizontal axis.
     pub x_label: String,
-    /// What the vertical axis measures; empty where the title says it.
+    /// Label of the vertical axis; empty where the title says it.
     pub y_label: String,
     /// The horizontal axis; linear where it is [`Scale::Auto`].
     pub x: Scale,

@@ -16,7 +16,7 @@ const DATA: RGBColor = RGBColor(150, 150, 150);
 /// Draws the data grey and what is drawn blue, with lines along which the discriminator says 0.1, 0.3, … 0.9, as the
 /// extension of `path` says, svg or png.
 ///
-/// An older picture stays whole when this fails.
+/// An older figure stays whole when this fails.
 pub fn plane(title: &str, plane: &Plane, path: &Path) -> Result<()> {
     if plane.field.values.iter().any(|value| !value.is_finite()) {
         bail!("nothing to draw in {}: the discriminator says what is not finite", path.display());

@@ -12,13 +12,13 @@ use std::path::Path;
 const SIZE: (u32, u32) = (1240, 1120);
 const DOT: u32 = 4;
 
-/// How far what surrounds a name reaches, so that it can be read upon the points.
+/// Width in pixels of the halo around a name, which makes it readable upon the points.
 const HALO: i32 = 3;
 
-/// Draws a map as the extension of `path` says, svg or png: a point for each picture, a colour and a name
+/// Draws a map as the extension of `path` says, svg or png: a point for each image, a colour and a name
 /// for each class, where its middle is.
 ///
-/// An older picture stays whole when this fails.
+/// An older figure stays whole when this fails.
 pub fn scatter(title: &str, map: &Map, path: &Path) -> Result<()> {
     if map.at.as_flattened().iter().any(|x| !x.is_finite()) || map.at.is_empty() {
         bail!("nothing to draw in {}: a point is not finite, or there is none", path.display());

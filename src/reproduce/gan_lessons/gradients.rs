@@ -1,4 +1,4 @@
-//! How long the generator's gradient is when the discriminator wins.
+//! Length of the generator's gradient when the discriminator wins.
 use super::{mean, plane, seeds};
 use crate::claim::Claim;
 use crate::render::plot::{Curve, Panel, Scale, Stroke};

@@ -1,4 +1,4 @@
-//! What courses teach of adversarial training, measured: each lesson with three seeds.
+//! Lessons of courses on adversarial training, each measured with three seeds.
 //!
 //! - Early in training the discriminator wins, and the gradient of the game of the paper goes away, that of the
 //!   non-saturating objective does not (Goodfellow et al. 2014, section 3; Arjovsky & Bottou 2017, theorem 2.4).
@@ -6,8 +6,8 @@
 //! - DCGAN's guidelines (Radford, Metz & Chintala 2016, section 3), each switched off by itself.
 //! - Samples of a GAN and of a variational auto-encoder under one measure.
 mod gradients;
+mod images;
 mod noise;
-mod pictures;
 
 use super::{Experiment, Setting, Target};
 use anyhow::Result;
@@ -31,12 +31,12 @@ pub(super) const TARGET: Target = Target {
         Experiment {
             name: "guidelines",
             about: "DCGAN without each of its guidelines",
-            run: pictures::guidelines,
+            run: images::guidelines,
         },
         Experiment {
             name: "beside-vae",
             about: "samples of a GAN and of a VAE under the same measures",
-            run: pictures::beside_vae,
+            run: images::beside_vae,
         },
     ],
 };

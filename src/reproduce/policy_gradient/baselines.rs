@@ -1,4 +1,4 @@
-//! What may be taken off the returns, and what may not.
+//! Baselines that leave the policy gradient unbiased, and some that do not.
 use super::ended::Ended;
 use super::exact::{Episode, Exact, dot};
 use super::sampled::Sampled;
@@ -18,13 +18,13 @@ use train::{Interrupted, Measure, Outcome, Plan, Run, fit};
 const EPISODES: usize = 4;
 const HORIZON: usize = 5;
 
-/// What is taken off, and what theory says comes of it.
+/// A baseline and the bias and variance that theory gives its estimate.
 struct Entry {
     name: &'static str,
     sampled: Sampled,
     /// Part of g that the mean has.
     along: f64,
-    /// Where enumeration gives it.
+    /// Exact variance, where enumeration gives it.
     variance: Option<f64>,
     how: &'static str,
 }

@@ -20,7 +20,7 @@ use envs::{GridConfig, GridWorld, Layout, Mdp, MdpEnv};
 use std::sync::Arc;
 use train::{Interrupted, Measure, Outcome, Plan, Run, fit};
 
-/// How many times slower the policy is.
+/// Factor by which the policy's learning rate is lower than the critic's.
 const SLOWER: f64 = 1e8;
 const SEEDS: u64 = 3;
 /// Moments at which critic and policy are compared.
@@ -184,7 +184,7 @@ fn bounds(numbers: impl Iterator<Item = f64>) -> [f64; 2] {
     numbers.fold([f64::INFINITY, f64::NEG_INFINITY], wider)
 }
 
-/// How near critics came, as a part of the range of the values.
+/// Distance of critics from the true values, as a part of the range of the values.
 fn judged(name: &str, runs: &[Watched], most: f64) -> Claim {
     let [low, high] = bounds(runs[0].pairs.iter().map(|pair| pair.0));
     let last = |run: &Watched| run.errors.last().map_or(f64::NAN, |(_, error)| *error);

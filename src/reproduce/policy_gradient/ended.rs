@@ -1,9 +1,9 @@
 //! An MDP that ends after so many steps.
 use envs::{Mdp, Outcome};
 
-/// The same MDP for `steps` steps: how many are behind is a part of the state, and the last one leads
-/// to the end. A time limit would cut episodes off instead, and a learned value then say what is
-/// missing.
+/// An MDP that ends after `steps` steps: their number so far is a part of the state, and the last one
+/// leads to the end. A time limit would truncate episodes instead, and a learned value then stand in
+/// for the rest.
 pub(super) struct Ended<M> {
     pub(super) mdp: M,
     pub(super) steps: usize,

@@ -52,7 +52,7 @@ pub(super) fn run(setting: &Setting) -> Result<Findings> {
     Ok(Findings { lines, panels: vec![error, mean] })
 }
 
-/// What one problem shows.
+/// Results on one problem.
 struct Compared {
     lines: Vec<Claim>,
     /// N and the error, and what it should be.
@@ -130,7 +130,7 @@ fn compare(name: &str, mdp: &Arc<dyn Mdp>, setting: &Setting) -> Result<Compared
     Ok(found)
 }
 
-/// What needs no samples.
+/// Claims by enumeration, which need no samples.
 fn enumerated(name: &str, exact: &Exact, mean: &[f64]) -> Vec<Claim> {
     let (n, total) = (exact.episodes.len(), exact.probs.iter().sum());
     let identity = "Σ probability · return, differentiated, beside Σ probability · estimate";

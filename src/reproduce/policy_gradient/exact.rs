@@ -22,12 +22,12 @@ pub(super) struct Episode {
 }
 
 impl Episode {
-    /// What it earned.
+    /// Undiscounted return.
     pub(super) fn ret(&self) -> f64 {
         self.steps.iter().map(|step| step.reward).sum()
     }
 
-    /// What each step earned from then on, `[T]`.
+    /// Rewards to go of each step, `[T]`.
     pub(super) fn to_go(&self) -> Vec<f64> {
         let later = |t: usize| self.steps[t..].iter().map(|step| step.reward).sum();
         (0..self.steps.len()).map(later).collect()
@@ -168,7 +168,7 @@ impl Exact {
         Moments { mean, variance }
     }
 
-    /// How much of the gradient is in `estimate`, `[P]`: 1 where it is the gradient itself.
+    /// Component of `estimate`, `[P]`, along the gradient: 1 where it is the gradient itself.
     pub(super) fn along(&self, estimate: &[f64]) -> f64 {
         dot(estimate, &self.gradient) / dot(&self.gradient, &self.gradient)
     }

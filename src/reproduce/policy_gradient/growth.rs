@@ -1,5 +1,5 @@
-//! How the variance of an estimate grows with the horizon, exactly: moments carried from step to step,
-//! where the episodes are too many to be listed.
+//! Growth of an estimate's variance with the horizon, exactly: moments carried from step to step, where
+//! the episodes are too many to be listed.
 use super::exact::Scores;
 use envs::Mdp;
 
@@ -12,7 +12,7 @@ pub(super) struct Variances {
     pub(super) to_go: f64,
 }
 
-/// What is expected of an episode that is in one state now, times the probability that it is. S is the
+/// Expectations over an episode that is in one state now, times the probability that it is. S is the
 /// sum of its scores so far, G that of its rewards, X = Σₖ rₖ·Sₖ, which is the estimate by rewards to
 /// go in another order. Vectors are kept as weights of the scores, `[S·A]`.
 #[derive(Clone)]

@@ -1,5 +1,5 @@
-//! What the course shows of policy gradients, measured on the learners of `agents` themselves and
-//! compared with what can be computed exactly on small known problems.
+//! Theorems of the course on policy gradients, measured on the learners of `agents` themselves and
+//! compared with exact results on small known problems.
 //!
 //! Letters: g the gradient of the expected return by the P parameters of the policy, ĝ an estimate of
 //! it, N or E the episodes it is made from, H the horizon.
@@ -51,7 +51,8 @@ pub(super) const TARGET: Target = Target {
     ],
 };
 
-/// How many standard errors a right number may be from what it should be: one in 16 000 is further.
+/// Allowed distance of a correct estimate from the exact value in standard errors: one in 16 000 is
+/// further.
 const SURE: f64 = 4.0;
 
 /// A small MDP that is known and looks like nothing: three states, two actions of two outcomes each,
@@ -100,7 +101,7 @@ fn measured(label: &str, stroke: Stroke, means: impl Iterator<Item = (f64, Measu
     Curve { label: label.to_owned(), points, bars, stroke }
 }
 
-/// What theory says.
+/// Curve of a theoretical result.
 fn theory(label: &str, points: Vec<(f64, f64)>) -> Curve {
     Curve { label: label.to_owned(), points, bars: Vec::new(), stroke: Stroke::Dashed }
 }

@@ -1,4 +1,4 @@
-//! Where metrics and progress go.
+//! Sinks for metrics and progress.
 mod jsonl;
 mod progress;
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-/// How a run comes to its end.
+/// Condition that ends a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ends {
     /// After its steps.
@@ -21,7 +21,7 @@ pub struct Bar {
     unit: &'static str,
     ends: Ends,
     newest: BTreeMap<String, f64>,
-    /// What else is being done, instead of the metrics.
+    /// Other work is shown in place of the metrics.
     elsewhere: bool,
 }
 
@@ -105,7 +105,7 @@ pub struct Lines {
     silence: Duration,
 }
 
-/// How long nothing is said at first of what is being done, and at most.
+/// First and longest interval between two lines about other work.
 const SILENCE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
 
 impl Lines {

@@ -14,7 +14,7 @@ impl Categorical {
     /// The distributions that `logits` `[B, A]` stand for.
     ///
     /// # Errors
-    /// Where logits have another rank.
+    /// If logits have another rank.
     pub fn new(logits: &Tensor) -> Result<Self> {
         Ok(Self { log_probs: log_softmax(logits)? }) // [B, A]
     }
@@ -22,7 +22,7 @@ impl Categorical {
     /// log π(a|s) of `actions` `[B]`: `[B]`.
     ///
     /// # Errors
-    /// Where shapes don't fit, or there is no such action.
+    /// If shapes don't match, or there is no such action.
     pub fn log_prob(&self, actions: &Tensor) -> Result<Tensor> {
         select(&self.log_probs, actions)
     }
@@ -38,7 +38,7 @@ impl Categorical {
     /// Σₐ π(a|s)·q(s, a) for `q` `[B, A]`: `[B]`.
     ///
     /// # Errors
-    /// Where shapes don't fit.
+    /// If shapes don't match.
     pub fn expected(&self, q: &Tensor) -> Result<Tensor> {
         (self.log_probs.exp()? * q)?.sum(D::Minus1)
     }

@@ -20,7 +20,7 @@ impl Gaussian {
     /// N(mean, σ²) for `mean` `[B, D]` and `log_std` = log σ, `[D]`.
     ///
     /// # Errors
-    /// Where the shapes don't fit.
+    /// If the shapes don't match.
     pub fn new(mean: &Tensor, log_std: &Tensor) -> Result<Self> {
         let (_, len) = mean.dims2()?;
         if log_std.dims() != [len] {
@@ -33,7 +33,7 @@ impl Gaussian {
     /// `[B, D]`: `[B]`.
     ///
     /// # Errors
-    /// Where shapes don't fit.
+    /// If shapes don't match.
     pub fn log_prob(&self, actions: &Tensor) -> Result<Tensor> {
         let inverse_std = self.log_std.neg()?.exp()?; // [D]
         let distance = (actions - &self.mean)?.broadcast_mul(&inverse_std)?; // [B, D]

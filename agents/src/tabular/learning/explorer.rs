@@ -1,4 +1,4 @@
-//! How learners of control explore, and what they share for it.
+//! Exploration of control learners, and their shared parts.
 use crate::tabular::greedy::{any, any_best};
 use anyhow::Result;
 use rand::Rng as _;

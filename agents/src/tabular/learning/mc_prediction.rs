@@ -99,7 +99,7 @@ pub enum Sampling {
 struct Visit {
     state: usize,
     reward: f64,
-    /// Whether the state had not been visited in the episode before.
+    /// First visit of the state in its episode.
     first: bool,
     /// π(a | s) / b(a | s).
     ratio: f64,
@@ -114,7 +114,7 @@ pub struct McPrediction {
     /// Σ ρ, `[S]`.
     weights: Vec<f64>,
     episode: Vec<Visit>,
-    /// Whether a state was visited in the episode under way, `[S]`.
+    /// States visited in the episode under way, `[S]`.
     visited: Vec<bool>,
 }
 

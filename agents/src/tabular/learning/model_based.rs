@@ -59,7 +59,7 @@ pub struct ModelBased {
     control: Control,
     /// Sum of rewards, `[S, A]`.
     rewards: Vec<f64>,
-    /// How often each was tried, `[S, A]`.
+    /// Number of visits of each pair, `[S, A]`.
     visits: Vec<u32>,
     /// `[S, A]`.
     outcomes: Vec<Outcomes>,

@@ -1,6 +1,6 @@
 //! Monte Carlo control (Sutton & Barto 2018, sections 5.3, 5.4 and 5.7).
 //!
-//! When an episode has ended, q(s, a) moves to the return G that followed each visit of a pair (or
+//! After an episode, q(s, a) moves to the return G that followed each visit of a pair (or
 //! its first visit): by α for `on-policy` (the ε-greedy policy) and `exploring-starts` (the greedy
 //! one, from any state and action), by W / C with weighted importance sampling for `off-policy` (the
 //! greedy policy, learned from the ε-greedy one). One step is a transition. Where a time limit cuts an
@@ -83,7 +83,7 @@ struct Visit {
     state: usize,
     action: usize,
     reward: f64,
-    /// Whether the pair had not been visited in the episode before.
+    /// First visit of the pair in its episode.
     first: bool,
     /// Probability with which the action was taken.
     prob: f64,
@@ -96,7 +96,7 @@ pub struct MonteCarlo {
     /// C, `[S, A]`.
     weights: Vec<f64>,
     episode: Vec<Visit>,
-    /// Whether a pair was visited in the episode under way, `[S, A]`.
+    /// Pairs visited in the episode under way, `[S, A]`.
     visited: Vec<bool>,
 }
 

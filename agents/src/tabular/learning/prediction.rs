@@ -58,7 +58,7 @@ impl Prediction {
         Ok(Self { mdp, policy, name, behaviour, rng: stream(seed, "explore"), visited, exact })
     }
 
-    /// Whether another policy is followed than the one that is evaluated.
+    /// Returns `true` if another policy is followed than the one that is evaluated.
     pub(super) fn is_off_policy(&self) -> bool {
         self.behaviour.is_some()
     }

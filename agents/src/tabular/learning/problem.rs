@@ -22,7 +22,7 @@ pub struct Problem {
 
 impl Problem {
     /// # Errors
-    /// Where observations are numbers without gaps: a table has no row for each.
+    /// If observations are numbers without gaps: a table has no row for each.
     pub fn new(make: MakeEnv, mdp: Option<Arc<dyn Mdp>>) -> Result<Self> {
         check_countable(&make().spec())?;
         Ok(Self { make, mdp })
@@ -45,7 +45,7 @@ impl Problem {
     /// γ as it was chosen.
     ///
     /// # Errors
-    /// Where γ = 1 and some state is known to have no way to an end.
+    /// If γ = 1 and some state is known to have no way to an end.
     pub(super) fn gamma(&self, discount: Discount) -> Result<f64> {
         let gamma = match (discount, &self.mdp) {
             (Discount::Of(gamma), _) => gamma,

@@ -11,7 +11,7 @@ use train::Checkpoint;
 /// States by number, and which actions they have.
 pub(super) struct States {
     n_actions: usize,
-    /// Whether a state has an action, `[S, A]`.
+    /// Available actions of each state, `[S, A]`.
     allowed: Vec<u8>,
     /// Numbers by observation, where they are given as states are met.
     met: Option<Met>,
@@ -40,7 +40,7 @@ impl States {
         Self { n_actions, allowed: Vec::new(), met: Some(met) }
     }
 
-    /// How many there are so far.
+    /// Number of states so far.
     pub(super) fn n(&self) -> usize {
         self.allowed.len() / self.n_actions
     }
@@ -49,12 +49,12 @@ impl States {
         self.n_actions
     }
 
-    /// Whether all are known from the start.
+    /// Returns `true` if all are known from the start.
     pub(super) fn are_known(&self) -> bool {
         self.met.is_none()
     }
 
-    /// Whether a state has an action.
+    /// Returns `true` if a state has an action.
     pub(super) fn allows(&self, state: usize, action: usize) -> bool {
         self.allowed[state * self.n_actions + action] == 1
     }

@@ -28,7 +28,7 @@ pub(super) struct Transition {
     /// State arrived in; `None` where it is terminal, so that nothing follows. A time limit does not
     /// make it so.
     pub(super) next_state: Option<usize>,
-    /// Whether the episode is over, for whatever reason.
+    /// The episode is over, by termination or truncation.
     pub(super) ended: bool,
 }
 

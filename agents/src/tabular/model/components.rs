@@ -84,7 +84,7 @@ impl Components {
         Some(self.of[state] as usize).filter(|_| self.of[state] != NONE)
     }
 
-    /// Whether a pair never leaves its component.
+    /// Returns `true` if a pair never leaves its component.
     pub(in crate::tabular) fn is_inside(&self, pair: usize) -> bool {
         self.inside[pair]
     }
@@ -96,7 +96,7 @@ impl Components {
 }
 
 impl Model {
-    /// Whether an episode may end by this pair.
+    /// Returns `true` if an episode may end by this pair.
     pub(in crate::tabular) fn may_end(&self, pair: usize) -> bool {
         self.entries(pair).map(|(_, prob)| prob).sum::<f64>() < 1.0 - SURE
     }

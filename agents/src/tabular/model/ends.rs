@@ -68,8 +68,8 @@ impl Model {
         idle
     }
 
-    /// How `goals` are reached from each state by the pairs `allowed`: goes back from them, breadth
-    /// first, so that the way found is a shortest one.
+    /// Shortest ways from each state to `goals` by the pairs `allowed`, found by breadth-first search
+    /// backwards from them.
     pub(in crate::tabular) fn ways(
         &self,
         allowed: impl Fn(usize) -> bool,
@@ -96,7 +96,7 @@ impl Model {
         ways
     }
 
-    /// How an end is reached from each state by the pairs `allowed`.
+    /// Shortest ways from each state to an end by the pairs `allowed`.
     pub(in crate::tabular) fn ways_to_an_end(&self, allowed: impl Fn(usize) -> bool) -> Vec<Way> {
         let end = |state: usize| match self.pairs(state) {
             pairs if pairs.is_empty() => Some(Way::End),
@@ -106,7 +106,7 @@ impl Model {
     }
 }
 
-/// How an end is reached from a state.
+/// Way from a state to an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::tabular) enum Way {
     /// Not at all.

@@ -1,4 +1,4 @@
-//! Whether values are finite without a discount: what is earned by going round for ever.
+//! Finiteness of undiscounted values: the gain of going round for ever.
 use super::components::Components;
 use super::sparse::Model;
 use super::worth::Worth;
@@ -20,7 +20,7 @@ impl Model {
     /// A state from which one can go round for ever so that no value is right at γ = 1, if there is one.
     ///
     /// # Errors
-    /// Where a policy can't be evaluated.
+    /// If a policy can't be evaluated.
     pub(in crate::tabular) fn endless_reward(&self) -> Result<Option<Endless>> {
         let on = |pair: usize| !self.may_end(pair);
         if !(0..self.n_pairs()).any(|pair| self.reward(pair) > 0.0 && on(pair)) {

@@ -156,7 +156,7 @@ impl Model {
         self.pairs(state).find(|&pair| self.ties_with_best(state, pair, &q))
     }
 
-    /// Whether no pair of the state is better than `pair` by more than a tie of learned values.
+    /// Returns `true` if no pair of the state is better than `pair` by more than a tie of learned values.
     pub fn ties_with_best(&self, state: usize, pair: usize, q: impl Fn(usize) -> f64) -> bool {
         q(pair) >= Self::tied(self.pairs(state).map(&q).fold(f64::NEG_INFINITY, f64::max))
     }

@@ -11,8 +11,8 @@ use bytemuck::cast_slice_mut;
 use rayon::prelude::*;
 use train::Checkpoint;
 
-/// How far rounding may carry a sum, as a part of the magnitude of what is added: 64 units in the
-/// last place. What differs by less is a tie, and a finer tolerance than this is not asked for.
+/// Rounding error of a sum, as a part of the magnitude of its terms: 64 units in the last place.
+/// Smaller differences are ties, and no tolerance is finer than this.
 pub(in crate::tabular) const ROUNDING: f64 = 64.0 * f64::EPSILON;
 
 /// Value of a pair, with the magnitude of its summands.
@@ -30,13 +30,13 @@ impl Worth {
         Self { q, magnitude: q.abs() }
     }
 
-    /// How much this is beyond `other` by more than rounding.
+    /// Returns `true` if this exceeds `other` by more than rounding.
     pub(in crate::tabular) fn beats(self, other: Self) -> bool {
         self.q - other.q > ROUNDING * self.magnitude.max(other.magnitude)
     }
 }
 
-/// Whether a number that became `new` moved by more than `tolerance` of itself, and of the `magnitude`
+/// Returns `true` if a number that became `new` moved by more than `tolerance` of itself, and of the `magnitude`
 /// of what it was added up from. Below the normal numbers, 2·10⁻³⁰⁸, all are 0.
 pub(in crate::tabular) fn moves(
     new: f64,
@@ -50,7 +50,7 @@ pub(in crate::tabular) fn moves(
         && change > tolerance * magnitude()
 }
 
-/// Whether all numbers have settled; looks first at the one that was seen to move last, which as a
+/// Test of convergence for all numbers; looks first at the one that was seen to move last, which as a
 /// rule still does.
 ///
 /// A number that is 0 because two others cancel is known no better than these, and what is added up from it
@@ -68,7 +68,7 @@ pub(in crate::tabular) struct Settling {
 const LATE: u64 = 4096;
 
 impl Settling {
-    /// Whether none of the `numbers` moves, of which the last sweep changed none by more than `largest`.
+    /// Returns `true` if none of the `numbers` moves, of which the last sweep changed none by more than `largest`.
     pub(in crate::tabular) fn settled(
         &mut self,
         numbers: &[f64],
@@ -90,7 +90,7 @@ impl Settling {
         found.is_none()
     }
 
-    /// Whether it is time to look whether states hold each other's values up by turns, which never settles.
+    /// Returns `true` if it is time to look whether states hold each other's values up by turns, which never settles.
     pub(in crate::tabular) fn is_due(&self) -> bool {
         self.sweeps > 0 && self.sweeps.is_multiple_of(1024)
     }
@@ -154,7 +154,7 @@ impl Model {
         self.pairs(state).find(|&pair| !best.beats(worth(pair)))
     }
 
-    /// Whether no pair of the state beats `pair`.
+    /// Returns `true` if no pair of the state beats `pair`.
     pub(in crate::tabular) fn is_best(
         &self,
         state: usize,
@@ -173,7 +173,8 @@ impl Model {
         states.map(|state| self.first_best(state, &worth)).collect()
     }
 
-    /// Whether a backup by `values` would move any of them, and the largest change it would make.
+    /// Returns whether a backup by `values` would move any of them, and the largest change it would
+    /// make.
     pub(in crate::tabular) fn residual(
         &self,
         values: &[f64],
@@ -191,7 +192,7 @@ impl Model {
         states.fold(|| (0.0, false), look).reduce(|| (0.0, false), both)
     }
 
-    /// Whether the value of a state has moved from `old` to `new`, the best of what `values` say.
+    /// Returns `true` if the value of a state has moved from `old` to `new`, the best of what `values` say.
     pub(in crate::tabular) fn moved(
         &self,
         state: usize,

@@ -30,7 +30,7 @@ train::hyper_parameters! {
     }
 }
 
-/// How a policy is evaluated.
+/// Method of policy evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
@@ -105,7 +105,7 @@ impl PolicyEvaluation {
         }
     }
 
-    /// Whether no value moved in the last sweep.
+    /// Returns `true` if no value moved in the last sweep.
     fn has_settled(&mut self, residual: f64) -> bool {
         let Self { config, problem, policy, values, before, settling, .. } = self;
         let (model, gamma) = (&problem.model, problem.gamma);

@@ -38,7 +38,7 @@ train::hyper_parameters! {
     }
 }
 
-/// How a policy is evaluated.
+/// Method of policy evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Evaluate {
@@ -171,7 +171,7 @@ impl PolicyIteration {
         old.iter().zip(policy).filter(|(old, new)| old != new).count()
     }
 
-    /// Whether this policy was there before, so that only rounding leads from it to others. One policy
+    /// Returns `true` if this policy was there before, so that only rounding leads from it to others. One policy
     /// is remembered, after twice as many steps each time (Brent 1980).
     fn has_come_back(&mut self) -> bool {
         let (remembered, since, until) = &mut self.before;

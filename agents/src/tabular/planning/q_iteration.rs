@@ -35,7 +35,7 @@ pub struct QIteration {
     /// max_a q(s, a), `[S]`.
     values: Vec<f64>,
     settling: Settling,
-    /// Whether values of rests came out too high, and are lowered after each sweep.
+    /// Values of rests came out too high and are lowered after each sweep.
     lowers: bool,
     converged: bool,
 }

@@ -55,7 +55,7 @@ pub struct ValueIteration {
     queue: Queue,
     rng: Rng,
     settling: Settling,
-    /// Whether values of rests came out too high, and are lowered after each sweep.
+    /// Values of rests came out too high and are lowered after each sweep.
     lowers: bool,
     converged: bool,
 }

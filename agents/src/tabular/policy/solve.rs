@@ -66,8 +66,8 @@ pub(crate) fn solve(model: &Model, gamma: f64, probs: &[f64]) -> Result<Vec<f64>
     )
 }
 
-/// How often what is missing is solved for at most: a decomposition is good for some 15 digits, of the
-/// 300 below 1 that numbers have.
+/// Maximum number of corrections by iterative refinement: a decomposition is good for some 15 digits,
+/// of the 300 below 1 that numbers have.
 const CORRECTIONS: usize = 32;
 
 #[cfg(test)]

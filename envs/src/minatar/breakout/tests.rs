@@ -144,7 +144,7 @@ fn the_observation_has_a_channel_for_each_thing() {
     assert_eq!(text.lines().nth(9), Some(".....=...."));
 }
 
-/// How often, of 4000 games, the paddle moves in the last of some steps, all with `sticky`.
+/// Share of 4000 games in which the paddle moves in the last of some steps, all with `sticky`.
 fn moves_last(sticky: f64, actions: &[usize]) -> f64 {
     let mut rng = Rng::seed_from_u64(0);
     let mut game = Breakout::new(BreakoutConfig { sticky, ..BreakoutConfig::default() });

@@ -6,7 +6,7 @@ use ureq::http::{Response, StatusCode};
 use ureq::tls::TlsConfig;
 use ureq::{Agent, Body};
 
-/// What a server sends.
+/// Answer of a server to a request for a file.
 pub(super) struct Answer {
     pub(super) body: Body,
     /// The byte of the file that it begins with.
@@ -19,7 +19,7 @@ pub(super) struct Answer {
 /// no such part.
 ///
 /// # Errors
-/// Where the answer is not of that file.
+/// If the answer is not of that file.
 pub(super) fn ask(url: &str, from: u64, bytes: u64, patience: &Patience) -> Result<Answer> {
     if from > 0 {
         let response = request(url, from, patience)?;
@@ -50,7 +50,7 @@ fn whole(response: Response<Body>, bytes: u64) -> Result<Answer> {
     Ok(Answer { body: response.into_body(), from: 0, sized: length.is_some() })
 }
 
-/// Whether a part goes from byte `from` to the end of a file of `bytes`.
+/// Returns `true` if a part goes from byte `from` to the end of a file of `bytes`.
 fn is_the_rest(response: &Response<Body>, from: u64, bytes: u64) -> bool {
     let range = response.headers().get("content-range").and_then(|range| range.to_str().ok());
     let part = format!("bytes {from}-{}/", bytes - 1);
@@ -87,7 +87,7 @@ fn request(url: &str, from: u64, patience: &Patience) -> Result<Response<Body>> 
     Ok(request.call()?)
 }
 
-/// Whether the processor has what the cryptography in use asks for, which otherwise panics.
+/// Returns `true` if the processor has what the cryptography in use asks for, which otherwise panics.
 #[cfg(target_arch = "x86_64")]
 fn can_encrypt() -> bool {
     is_x86_feature_detected!("aes")
@@ -99,7 +99,7 @@ fn can_encrypt() -> bool {
         && is_x86_feature_detected!("adx")
 }
 
-/// Whether the processor has what the cryptography in use asks for, which otherwise panics.
+/// Returns `true` if the processor has what the cryptography in use asks for, which otherwise panics.
 #[cfg(target_arch = "aarch64")]
 fn can_encrypt() -> bool {
     use std::arch::is_aarch64_feature_detected as has;

@@ -11,7 +11,7 @@ use std::path::Path;
 
 /// A set that can be fetched.
 pub struct Download {
-    /// What `lab data get` takes, and `--data` before the colon.
+    /// Name for `lab data get`, and for `--data` before the colon.
     pub name: &'static str,
     /// Its files.
     pub files: &'static [Remote],
@@ -104,7 +104,7 @@ pub const DOWNLOADS: &[Download] = &[
     },
 ];
 
-/// What became of a file.
+/// Outcome of a download, per file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Got {
     /// It was there already.

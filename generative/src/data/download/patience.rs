@@ -1,7 +1,7 @@
 //! Time limits of a download.
 use std::time::Duration;
 
-/// How long a server may take.
+/// Timeouts for a server.
 pub(super) struct Patience {
     /// Until it is reached.
     pub(super) connect: Duration,

@@ -23,7 +23,7 @@ const PATIENCE: Patience = Patience {
     rate: 1 << 40,
 };
 
-/// How a server behaves, and what it was asked.
+/// A server's behaviour, and the requests it has received.
 struct Server {
     address: String,
     asked: Arc<Mutex<Vec<String>>>,
@@ -81,7 +81,7 @@ fn get(dir: &Path, mirrors: &[&str]) -> Result<Got> {
     FILES[0].get(dir, mirrors, &PATIENCE)
 }
 
-/// What lies in a directory.
+/// Names and contents of the files in a directory.
 fn there(dir: &Path) -> Vec<(String, Vec<u8>)> {
     let file = |path: &Path| {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
@@ -166,7 +166,7 @@ fn a_wrong_file_leaves_nothing_and_the_next_mirror_is_tried() {
     assert_eq!(there(dir.path()), whole());
 }
 
-/// What a network that asks for a password, or a mirror that went wrong, may send.
+/// Answers of a captive portal that asks for a password, or of a broken mirror.
 #[test]
 fn a_short_wrong_or_endless_answer_leaves_nothing_behind() {
     const PAGE: &[u8] = b"<html>in";

@@ -155,7 +155,7 @@ impl Remote {
         Ok(Ok(()))
     }
 
-    /// Whether the file at `path` has the right bits.
+    /// Returns `true` if the file at `path` has the right bits.
     fn is(&self, path: &Path) -> Result<bool> {
         let mut hash = Sha256::new();
         File::open(path)

@@ -1,10 +1,10 @@
-//! Whether a JPEG is whole.
+//! Detection of truncated JPEG files.
 
 const BEGIN: [u8; 2] = [0xff, 0xd8];
 const END: u8 = 0xd9;
 
-/// Whether a JPEG ends before the marker of its end; not of other files. Decoders paint what is missing grey
-/// and say nothing.
+/// Returns `true` if a JPEG ends before its end marker; `false` for other files. Decoders paint missing
+/// parts grey without an error.
 pub(super) fn is_cut_short(bytes: &[u8]) -> bool {
     if !bytes.starts_with(&BEGIN) {
         return false;

@@ -1,15 +1,15 @@
 //! A folder of images of your own.
+mod decode;
 mod jpeg;
 mod parts;
-mod picture;
 mod walk;
 
 use super::record::{Record, Stored, listed};
 use super::{Images, Labels, Parts, Shape, bound};
 use anyhow::{Result, bail, ensure};
+pub use decode::Background;
+use decode::{Header, Image};
 use parts::{Divided, divided};
-pub use picture::Background;
-use picture::{Header, Picture};
 use rayon::prelude::*;
 use std::path::Path;
 use walk::{ENDINGS, Found, Walk, walk};
@@ -41,36 +41,35 @@ const SMALL: usize = 1 << 20;
 /// Names the image that can't be read, or is of another size than the first.
 pub fn folder(path: &Path, config: &FolderConfig) -> Result<Stored> {
     let found = walk(path)?;
-    let n = found.pictures.len();
+    let n = found.images.len();
     ensure!(
         n >= LEAST,
-        "--data folder:{}: {n} pictures are there, at least {LEAST} are needed ({}){}",
+        "--data folder:{}: {n} images are there, at least {LEAST} are needed ({}){}",
         path.display(),
         ENDINGS.join(", "),
         passed_over(&found).map_or(String::new(), |told| format!("; {told}"))
     );
     // Their pixels are not decoded yet: side by side whatever their size.
-    let headers = each(&found.pictures, 0, |picture| Header::read(&picture.file))?;
-    let (height, width) = one_size(&found.pictures, &headers)?;
+    let headers = each(&found.images, 0, |image| Header::read(&image.file))?;
+    let (height, width) = one_size(&found.images, &headers)?;
     let area = height * width;
     // Grey images may be stored in colours: only their pixels tell.
-    let doubtful = found.pictures.iter().zip(&headers).filter(|(_, header)| !header.grey);
-    let doubtful: Vec<&Found> = doubtful.map(|(picture, _)| picture).collect();
+    let doubtful = found.images.iter().zip(&headers).filter(|(_, header)| !header.grey);
+    let doubtful: Vec<&Found> = doubtful.map(|(image, _)| image).collect();
     let channels = if has_colours(&doubtful, area, config.background)? { 3 } else { 1 };
     let shape = Shape { channels, height, width };
-    let what = || format!("folder:{}, {n} pictures of {height}×{width},", path.display());
+    let what = || format!("folder:{}, {n} images of {height}×{width},", path.display());
     bound::fits(what, (n as u64).checked_mul(shape.len() as u64))?;
 
-    let divided = divided(&found.pictures, path)?;
+    let divided = divided(&found.images, path)?;
     let (mut files, mut transparent) = (Vec::new(), 0);
-    let mut part = |pictures: &[Found]| -> Result<Images> {
+    let mut part = |images: &[Found]| -> Result<Images> {
         let labels = divided.classes.clone().map(|names| {
-            let of = pictures.iter().map(|picture| divided.label(picture)).collect();
+            let of = images.iter().map(|image| divided.label(image)).collect();
             Labels { of, names }
         });
-        let mut pixels = vec![0; pictures.len() * shape.len()];
-        for (name, digest, seen_through) in filled(pictures, shape, config.background, &mut pixels)?
-        {
+        let mut pixels = vec![0; images.len() * shape.len()];
+        for (name, digest, seen_through) in filled(images, shape, config.background, &mut pixels)? {
             files.push((name, digest));
             transparent += usize::from(seen_through);
         }
@@ -86,36 +85,36 @@ pub fn folder(path: &Path, config: &FolderConfig) -> Result<Stored> {
 
 /// `of` each, side by side unless the images are large: decoding takes many times their size.
 fn each<T: Send, U: Send>(
-    pictures: impl IntoParallelIterator<Item = T> + IntoIterator<Item = T>,
+    images: impl IntoParallelIterator<Item = T> + IntoIterator<Item = T>,
     area: usize,
     of: impl Fn(T) -> Result<U> + Sync + Send,
 ) -> Result<Vec<U>> {
     if area > SMALL {
-        return pictures.into_iter().map(of).collect();
+        return images.into_iter().map(of).collect();
     }
     // The first failure in their order, whichever thread finds it.
-    pictures.into_par_iter().map(of).collect::<Vec<_>>().into_iter().collect()
+    images.into_par_iter().map(of).collect::<Vec<_>>().into_iter().collect()
 }
 
 /// The height and width of all.
-fn one_size(pictures: &[Found], headers: &[Header]) -> Result<(usize, usize)> {
+fn one_size(images: &[Found], headers: &[Header]) -> Result<(usize, usize)> {
     let Header { width, height, .. } = headers[0];
     if let Some(other) = headers.iter().position(|h| (h.width, h.height) != (width, height)) {
         let Header { width: w, height: h, .. } = headers[other];
         bail!(
-            "{} is {w}×{h} and {} is {width}×{height}: the pictures of a folder must be of one size; \
+            "{} is {w}×{h} and {} is {width}×{height}: the images of a folder must be of one size; \
              bring them to it first",
-            pictures[other].file.display(),
-            pictures[0].file.display()
+            images[other].file.display(),
+            images[0].file.display()
         )
     }
     Ok((height as usize, width as usize))
 }
 
-/// Whether one of `pictures` has colours. Where they have, the first few tell.
-fn has_colours(pictures: &[&Found], area: usize, background: Background) -> Result<bool> {
-    for group in pictures.chunks(64) {
-        let grey = |picture: &&Found| Ok(Picture::read(&picture.file, background)?.is_grey());
+/// Returns `true` if one of `images` has colours, which the first few show as a rule.
+fn has_colours(images: &[&Found], area: usize, background: Background) -> Result<bool> {
+    for group in images.chunks(64) {
+        let grey = |image: &&Found| Ok(Image::read(&image.file, background)?.is_grey());
         if each(group, area, grey)?.contains(&false) {
             return Ok(true);
         }
@@ -123,32 +122,32 @@ fn has_colours(pictures: &[&Found], area: usize, background: Background) -> Resu
     Ok(false)
 }
 
-/// Fills `pixels` with `pictures`; of each the name, the digest of its file and whether it was transparent.
+/// Fills `pixels` with `images`; of each the name, the digest of its file and whether it was transparent.
 fn filled(
-    pictures: &[Found],
+    images: &[Found],
     shape: Shape,
     background: Background,
     pixels: &mut [u8],
 ) -> Result<Vec<(String, String, bool)>> {
-    let places: Vec<_> = pictures.iter().zip(pixels.chunks_exact_mut(shape.len())).collect();
+    let places: Vec<_> = images.iter().zip(pixels.chunks_exact_mut(shape.len())).collect();
     let area = shape.height * shape.width;
-    each(places, area, |(picture, to)| {
-        let read = Picture::read(&picture.file, background)?;
+    each(places, area, |(image, to)| {
+        let read = Image::read(&image.file, background)?;
         let grey = shape.channels > 1 || read.is_grey();
         ensure!(
             read.pixels.len() == 3 * area && grey,
             "{} has changed while it was read",
-            picture.file.display()
+            image.file.display()
         );
         read.planes(to);
-        Ok((picture.name(), read.digest, read.transparent))
+        Ok((image.name(), read.digest, read.transparent))
     })
 }
 
-/// What was passed over, in one sentence; `None` for nothing.
+/// Files passed over, in one sentence; `None` if there are none.
 fn passed_over(found: &Walk) -> Option<String> {
     let Walk { hidden, others, empty, .. } = found;
-    let kinds = [(hidden, "hidden"), (others, "not pictures"), (empty, "folders without pictures")];
+    let kinds = [(hidden, "hidden"), (others, "not images"), (empty, "folders without images")];
     let kinds = kinds.into_iter().filter(|(names, _)| !names.is_empty()).map(|(names, what)| {
         format!("{} {what} ({})", names.len(), listed("", names.iter().map(String::as_str)))
     });
@@ -167,7 +166,7 @@ fn notes(
         Background::White => "white",
     };
     let of = |n: usize, what: String| {
-        (n > 0).then(|| format!("{what}: {n} of {} pictures", found.pictures.len()))
+        (n > 0).then(|| format!("{what}: {n} of {} images", found.images.len()))
     };
     let told = [
         passed_over(found),

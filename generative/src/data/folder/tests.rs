@@ -51,7 +51,7 @@ fn with_first(parts: &Parts<Images>, first: u8) -> Vec<u8> {
 }
 
 #[test]
-fn grey_pictures_are_read_in_an_order_that_is_always_the_same() {
+fn grey_images_are_read_in_an_order_that_is_always_the_same() {
     let dir = tempfile::tempdir().unwrap();
     grey(dir.path(), 20);
     let Stored { parts, record, notes } = read(dir.path());
@@ -67,7 +67,7 @@ fn grey_pictures_are_read_in_an_order_that_is_always_the_same() {
 }
 
 #[test]
-fn folders_within_are_classes_however_deep_and_one_colour_picture_makes_all_of_them_coloured() {
+fn folders_within_are_classes_however_deep_and_one_colour_image_makes_all_of_them_coloured() {
     let dir = tempfile::tempdir().unwrap();
     grey(&dir.path().join("cats"), 6);
     grey(&dir.path().join("dogs/2024/may"), 6);
@@ -96,7 +96,7 @@ fn what_programs_leave_behind_is_passed_over_and_the_rest_named() {
     for file in
         ["cats/._x.png", ".DS_Store", "Thumbs.db", "dogs/.DS_Store", "notes.txt", "dogs/a.tif"]
     {
-        fs::write(path.join(file), "no picture").unwrap();
+        fs::write(path.join(file), "no image").unwrap();
     }
     fs::create_dir_all(path.join("mice/old")).unwrap();
     let Stored { parts, record, notes } = read(path);
@@ -105,7 +105,7 @@ fn what_programs_leave_behind_is_passed_over_and_the_rest_named() {
         notes,
         [
             "passed over: 7 hidden (.DS_Store, .ipynb_checkpoints, Thumbs.db, __MACOSX, cats/._x.png and 2 more), \
-          2 not pictures (dogs/a.tif, notes.txt), 2 folders without pictures (mice, mice/old)"
+          2 not images (dogs/a.tif, notes.txt), 2 folders without images (mice, mice/old)"
         ]
     );
     grey(path, 1);
@@ -113,7 +113,7 @@ fn what_programs_leave_behind_is_passed_over_and_the_rest_named() {
     assert!(parts.train.labels().is_none());
     assert_eq!(
         notes[1],
-        "1 of 13 pictures lie beside the folders of classes: none of the 13 has a label"
+        "1 of 13 images lie beside the folders of classes: none of the 13 has a label"
     );
 }
 
@@ -131,7 +131,7 @@ fn folders_called_by_the_parts_are_the_parts() {
         record.split,
         "by the folders train and test; a tenth of train is the validation part"
     );
-    assert_eq!(notes, [format!("pictures are divided {}", record.split)]);
+    assert_eq!(notes, [format!("images are divided {}", record.split)]);
     grey(&path.join("Val/dogs"), 5);
     let parts = read(path).parts;
     assert_eq!((parts.train.len(), parts.validation.len(), parts.test.len()), (20, 5, 7));
@@ -140,7 +140,7 @@ fn folders_called_by_the_parts_are_the_parts() {
 }
 
 #[test]
-fn transparent_pictures_lie_on_a_background() {
+fn transparent_images_lie_on_a_background() {
     let dir = tempfile::tempdir().unwrap();
     grey(dir.path(), 9);
     // A black stroke on nothing, one that is half there, and nothing that hides a colour.
@@ -158,7 +158,7 @@ fn transparent_pictures_lie_on_a_background() {
     assert_eq!((stroke(&parts), parts.train.shape().channels), (vec![0, 127, 255, 7, 7, 7], 1));
     assert_eq!(
         notes,
-        ["transparent in places, laid over white (see --background): 1 of 10 pictures"]
+        ["transparent in places, laid over white (see --background): 1 of 10 images"]
     );
     let black = folder(dir.path(), &FolderConfig { background: Background::Black }).unwrap();
     assert_eq!(stroke(&black.parts), [0, 0, 0, 7, 7, 7]);
@@ -202,7 +202,7 @@ fn oriented(orientation: u8) -> Vec<u8> {
 }
 
 #[test]
-fn pictures_are_turned_upright() {
+fn images_are_turned_upright() {
     // Where the black half is after each orientation: left, right, above or below.
     for (orientation, (height, width), corners) in [
         (1, (8, 16), [0, 255, 0, 255]),
@@ -230,7 +230,7 @@ fn pictures_are_turned_upright() {
 }
 
 #[test]
-fn a_picture_that_is_cut_short_is_named() {
+fn an_image_that_is_cut_short_is_named() {
     let noise =
         RgbImage::from_fn(40, 30, |x, y| Rgb([(x * 37 + y * 91) as u8, (x * y) as u8, y as u8]));
     for format in ["png", "jpg", "gif", "bmp", "webp", "ppm"] {
@@ -247,7 +247,7 @@ fn a_picture_that_is_cut_short_is_named() {
             fs::write(&file, &whole[..kept]).unwrap();
             let told = told(dir.path());
             assert!(
-                told.starts_with("cannot read the picture ") && told.contains("/7."),
+                told.starts_with("cannot read the image ") && told.contains("/7."),
                 "{kept}: {told}"
             );
         }
@@ -260,15 +260,15 @@ fn what_is_wrong_is_one_sentence() {
     grey(dir.path(), 9);
     fs::write(dir.path().join("a.tiff"), "").unwrap();
     let few = told(dir.path());
-    assert!(few.contains("9 pictures are there, at least 10 are needed"), "{few}");
-    assert!(few.ends_with("; passed over: 1 not pictures (a.tiff)"), "{few}");
+    assert!(few.contains("9 images are there, at least 10 are needed"), "{few}");
+    assert!(few.ends_with("; passed over: 1 not images (a.tiff)"), "{few}");
     GrayImage::new(4, 2).save(dir.path().join("large.png")).unwrap();
     let sizes = told(dir.path());
     assert!(sizes.contains("large.png is 4×2 and ") && sizes.contains("00.png is 3×2"), "{sizes}");
-    fs::write(dir.path().join("large.png"), "no picture").unwrap();
+    fs::write(dir.path().join("large.png"), "no image").unwrap();
     let damaged = told(dir.path());
     assert!(
-        damaged.contains("cannot read the picture ") && damaged.contains("large.png"),
+        damaged.contains("cannot read the image ") && damaged.contains("large.png"),
         "{damaged}"
     );
     assert!(told(&dir.path().join("none")).contains("cannot list "));
@@ -302,12 +302,12 @@ fn links_in_a_circle_pipes_and_names_that_are_no_text() {
     assert!(told(path).contains("cannot read ") && told(path).contains("/x.png"), "{}", told(path));
     fs::remove_file(path.join("x.png")).unwrap();
     symlink("/dev/zero", path.join("y.png")).unwrap();
-    assert!(told(path).contains("y.png is called like a picture, but is not a regular file"));
+    assert!(told(path).contains("y.png is called like an image, but is not a regular file"));
 }
 
 /// 400 million pixels in a few hundred kilobytes.
 #[test]
-fn pictures_that_would_take_the_memory_are_refused_before_they_do() {
+fn images_that_would_take_the_memory_are_refused_before_they_do() {
     let dir = tempfile::tempdir().unwrap();
     grey(dir.path(), 9);
     for side in [4097, 20_000] {
@@ -337,7 +337,7 @@ fn crc(bytes: &[u8]) -> u32 {
 }
 
 #[test]
-fn a_changed_picture_is_named() {
+fn a_changed_image_is_named() {
     let dir = tempfile::tempdir().unwrap();
     grey(dir.path(), 12);
     let then = read(dir.path()).record;
@@ -346,7 +346,7 @@ fn a_changed_picture_is_named() {
     grey(dir.path(), 20);
     assert_eq!(
         then.changed(&read(dir.path()).record).unwrap(),
-        "16 training pictures, 10 then; 2 validation pictures, 1 then; 2 test pictures, 1 then; \
+        "16 training images, 10 then; 2 validation images, 1 then; 2 test images, 1 then; \
          new: 12.png, 13.png, 14.png, 15.png, 16.png and 3 more"
     );
 }

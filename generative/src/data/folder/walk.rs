@@ -1,4 +1,4 @@
-//! What lies in a folder and in the folders within it.
+//! Walk through a folder and its subfolders: image files, and everything passed over.
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,14 +26,14 @@ impl Found {
     }
 }
 
-/// What was found.
+/// Files found in a folder, by kind.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Walk {
     /// By path.
-    pub(super) pictures: Vec<Found>,
+    pub(super) images: Vec<Found>,
     /// Hidden files and folders, which programs leave behind.
     pub(super) hidden: Vec<String>,
-    /// What is no image that can be read, by its name or its kind.
+    /// Files that are not readable images, by name or by kind.
     pub(super) others: Vec<String>,
     /// Folders that hold no image.
     pub(super) empty: Vec<String>,
@@ -47,9 +47,9 @@ pub(super) struct Walk {
 pub(super) fn walk(root: &Path) -> Result<Walk> {
     let mut found = Walk::default();
     visit(root, root, &mut Vec::new(), &mut found)?;
-    found.pictures.sort_by(|a, b| a.file.cmp(&b.file));
+    found.images.sort_by(|a, b| a.file.cmp(&b.file));
     let holding: BTreeSet<&Path> =
-        found.pictures.iter().flat_map(|picture| picture.file.ancestors().skip(1)).collect();
+        found.images.iter().flat_map(|image| image.file.ancestors().skip(1)).collect();
     found.empty.retain(|folder| !holding.contains(&*root.join(folder)));
     Ok(found)
 }
@@ -62,8 +62,8 @@ fn visit(root: &Path, dir: &Path, above: &mut Vec<PathBuf>, found: &mut Walk) ->
         let within = path.strip_prefix(root).unwrap_or(&path);
         let name = within.to_string_lossy().into_owned();
         ensure!(
-            found.hidden.len() + found.others.len() + found.pictures.len() < MOST,
-            "{} holds more than {MOST} files; give the folder of the pictures alone",
+            found.hidden.len() + found.others.len() + found.images.len() < MOST,
+            "{} holds more than {MOST} files; give the folder of the images alone",
             root.display()
         );
         if is_hidden(&path) {
@@ -72,7 +72,7 @@ fn visit(root: &Path, dir: &Path, above: &mut Vec<PathBuf>, found: &mut Walk) ->
         }
         let kind = match path.metadata() {
             Ok(facts) => facts.file_type(),
-            Err(error) if is_picture(&path) => {
+            Err(error) if is_image(&path) => {
                 return Err(error).with_context(|| format!("cannot read {}", path.display()));
             }
             // A link to nothing, or in a circle.
@@ -95,15 +95,15 @@ fn visit(root: &Path, dir: &Path, above: &mut Vec<PathBuf>, found: &mut Walk) ->
             }
             found.empty.push(name);
             visit(root, &path, above, found)?;
-        } else if !is_picture(&path) {
+        } else if !is_image(&path) {
             found.others.push(name);
         } else if kind.is_file() {
             let parts = within.components().map(Component::as_os_str);
             let within = parts.map(|part| part.to_string_lossy().into_owned()).collect();
-            found.pictures.push(Found { file: path, within });
+            found.images.push(Found { file: path, within });
         } else {
             bail!(
-                "{} is called like a picture, but is not a regular file; move it away",
+                "{} is called like an image, but is not a regular file; move it away",
                 path.display()
             )
         }
@@ -112,7 +112,7 @@ fn visit(root: &Path, dir: &Path, above: &mut Vec<PathBuf>, found: &mut Walk) ->
     Ok(())
 }
 
-/// What is in a directory, by name.
+/// Entries of a directory, sorted by name.
 fn listed(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     let all = fs::read_dir(dir)?.map(|entry| Ok(entry?.path()));
     let mut all = all.collect::<std::io::Result<Vec<_>>>()?;
@@ -120,15 +120,15 @@ fn listed(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(all)
 }
 
-/// Whether programs leave it behind beside images: a name with a dot before it, and what Windows and
-/// archives from a Mac add.
+/// Returns `true` for files that programs leave beside images: names that begin with a dot, and those
+/// that Windows and archives from a Mac add.
 fn is_hidden(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase());
     let name = name.unwrap_or_default();
     name.starts_with('.') || ["thumbs.db", "desktop.ini", "__macosx"].contains(&&*name)
 }
 
-fn is_picture(path: &Path) -> bool {
+fn is_image(path: &Path) -> bool {
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     ending.is_some_and(|ending| ENDINGS.contains(&&*ending))
 }

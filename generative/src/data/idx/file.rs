@@ -16,7 +16,7 @@ const DENSEST: u64 = 1032;
 /// Labels that are read, at most.
 const MOST: usize = 1 << 26;
 
-/// What a file holds.
+/// Dimensions and contents of an IDX file.
 pub(super) struct Idx {
     /// Length of each dimension.
     pub(super) dims: Vec<usize>,

@@ -22,7 +22,7 @@ const CLOTHES: [&str; 10] = [
     "T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "trainer", "bag", "boot",
 ];
 
-/// That of MNIST and of Fashion-MNIST.
+/// Published sizes of MNIST and Fashion-MNIST: 60,000 training images, the last 10,000 held out.
 const PUBLISHED: Published = Published { train: 60_000, validation: 10_000 };
 
 /// Reads MNIST, or a set in files of the same form such as EMNIST's, from a directory or from files whose names
@@ -40,7 +40,7 @@ pub fn mnist(path: &Path) -> Result<Stored> {
     read(path, "mnist", DIGITS)
 }
 
-/// The same for Fashion-MNIST (Xiao et al. 2017), whose files have the same names.
+/// Fashion-MNIST (Xiao et al. 2017), whose files have the names of MNIST's.
 ///
 /// # Errors
 /// Names the file that is absent, or not what it should be.
@@ -53,7 +53,7 @@ struct Labelled {
     shape: Shape,
     pixels: Vec<u8>,
     labels: Vec<u8>,
-    /// Where the labels were read from.
+    /// File that the labels were read from.
     source: PathBuf,
 }
 
@@ -71,7 +71,7 @@ fn read(path: &Path, name: &str, usual: [&str; 10]) -> Result<Stored> {
     let (train, test) = (part("train", &["train"])?, part("test", &["t10k", "test"])?);
     ensure!(
         train.shape == test.shape,
-        "{}: training pictures are {}×{}, test pictures {}×{}: they must be of one size",
+        "{}: training images are {}×{}, test images {}×{}: they must be of one size",
         path.display(),
         train.shape.height,
         train.shape.width,
@@ -99,7 +99,7 @@ fn absent(train: &[u8], test: &[u8], classes: &Classes) -> Vec<String> {
         return Vec::new();
     }
     let names = classes.places(&only).into_iter().map(|place| &*classes.names[place as usize]);
-    vec![format!("no training picture has the labels of some test pictures: {}", listed("", names))]
+    vec![format!("no training image has the labels of some test images: {}", listed("", names))]
 }
 
 /// `PATH/train-images-idx3-ubyte.gz`, without the ending, with a dot before `idx3`, or without the
@@ -132,7 +132,7 @@ fn beside(path: &Path, name: &str) -> Option<PathBuf> {
     [path.join(name), PathBuf::from(prefixed)].into_iter().find(|file| file.is_file())
 }
 
-/// What EMNIST's mapping says, where there is one.
+/// EMNIST's mapping file and its text, if there is one.
 fn mapping(path: &Path) -> Result<Option<(PathBuf, String)>> {
     let Some(file) = beside(path, "mapping.txt") else { return Ok(None) };
     ensure!(
@@ -150,10 +150,10 @@ fn mapping(path: &Path) -> Result<Option<(PathBuf, String)>> {
 fn labelled(images: &Path, source: PathBuf) -> Result<Labelled> {
     let labels = file::read(&source, LABELS, "labels", |_| Ok(()))?.contents;
     let shown = images.display();
-    let Idx { dims, contents: pixels } = file::read(images, IMAGES, "pictures", |dims| {
+    let Idx { dims, contents: pixels } = file::read(images, IMAGES, "images", |dims| {
         ensure!(
             dims[0] == labels.len(),
-            "{} has {} labels, {shown} has {} pictures: they do not belong together",
+            "{} has {} labels, {shown} has {} images: they do not belong together",
             source.display(),
             labels.len(),
             dims[0]
@@ -161,11 +161,11 @@ fn labelled(images: &Path, source: PathBuf) -> Result<Labelled> {
         let (height, width) = (dims[1], dims[2]);
         ensure!(
             height > 0 && width > 0,
-            "{shown} says that its pictures are {height}×{width}: they hold nothing"
+            "{shown} says that its images are {height}×{width}: they hold nothing"
         );
         ensure!(
             height <= SIDE && width <= SIDE,
-            "{shown} says that its pictures are {height}×{width}; at most {SIDE}×{SIDE} are read"
+            "{shown} says that its images are {height}×{width}; at most {SIDE}×{SIDE} are read"
         );
         Ok(())
     })?;

@@ -132,12 +132,12 @@ fn labels_of_any_number_of_classes_are_read() {
 }
 
 #[test]
-fn classes_that_only_test_pictures_have_are_named() {
+fn classes_that_only_test_images_have_are_named() {
     let dir = tempfile::tempdir().unwrap();
     labelled_by(dir.path(), &[10, 11, 10, 11], &[12, 10]);
     let Stored { parts, notes, .. } = mnist(dir.path()).unwrap();
     assert_eq!(parts.train.labels().unwrap().names, ["10", "11", "12"]);
-    assert_eq!(notes, ["no training picture has the labels of some test pictures: 12"]);
+    assert_eq!(notes, ["no training image has the labels of some test images: 12"]);
 }
 
 #[test]
@@ -150,13 +150,13 @@ fn the_smallest_sets_are_read_or_refused_in_a_sentence() {
     }
     labelled_by(dir.path(), &[1], &[1]);
     assert!(told(dir.path()).ends_with(
-        "there is 1 training picture; 2 at least are needed, one of \
+        "there is 1 training image; 2 at least are needed, one of \
                                         them to choose by"
     ));
     labelled_by(dir.path(), &[], &[1]);
-    assert!(told(dir.path()).ends_with("there are no training pictures"));
+    assert!(told(dir.path()).ends_with("there are no training images"));
     labelled_by(dir.path(), &[1; 9], &[]);
-    assert!(told(dir.path()).ends_with("there are no test pictures; 1 at least is needed"));
+    assert!(told(dir.path()).ends_with("there are no test images; 1 at least is needed"));
 }
 
 #[test]
@@ -167,20 +167,20 @@ fn what_is_wrong_with_a_file_is_one_sentence() {
     for (bytes, sentence) in [
         (
             idx(LABELS, &[12], &[0; 12]),
-            "no IDX file of pictures: its magic number is 0x00000801, 0x00000803 is expected",
+            "no IDX file of images: its magic number is 0x00000801, 0x00000803 is expected",
         ),
-        (b"<html>".to_vec(), "no IDX file of pictures: its magic number is 0x3c68746d"),
+        (b"<html>".to_vec(), "no IDX file of images: its magic number is 0x3c68746d"),
         (
             idx(IMAGES, &[12, 1, 2], &[0; 23]),
-            "is cut short: 23 bytes of pictures, its header says 24",
+            "is cut short: 23 bytes of images, its header says 24",
         ),
         (idx(IMAGES, &[12, 1, 2], &[0; 25]), "is longer than its header says, 24 bytes"),
         (whole[..whole.len() - 10].to_vec(), "is cut short"),
         (vec![0, 0, 8], "is cut short: it ends within its header"),
-        (idx(IMAGES, &[u32::MAX; 3], &[]), "says that it holds 4294967295 pictures; at most"),
+        (idx(IMAGES, &[u32::MAX; 3], &[]), "says that it holds 4294967295 images; at most"),
         (idx(IMAGES, &[12, u32::MAX, 1], &[]), "are 4294967295×1; at most 4096×4096 are read"),
-        (idx(IMAGES, &[12, 0, 2], &[]), "says that its pictures are 0×2: they hold nothing"),
-        (idx(IMAGES, &[12, 2, 0], &[]), "says that its pictures are 2×0: they hold nothing"),
+        (idx(IMAGES, &[12, 0, 2], &[]), "says that its images are 0×2: they hold nothing"),
+        (idx(IMAGES, &[12, 2, 0], &[]), "says that its images are 2×0: they hold nothing"),
         (idx(IMAGES, &[11, 1, 2], &[0; 22]), "has 12 labels, "),
     ] {
         small(dir.path());
@@ -228,7 +228,7 @@ fn a_header_is_believed_only_as_far_as_its_file_can_hold_it() {
     );
 }
 
-/// Where MNIST lies: in `LAB_DATA`, or `data` or `shared/data` in the workspace or beside it.
+/// Directory of MNIST: `LAB_DATA`, or `data` or `shared/data` in the workspace or beside it.
 fn real() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let beside = [root, root.parent().unwrap()];

@@ -26,9 +26,9 @@ pub(super) struct IncrementalLayer {
     pub(super) link: Pixels,
     pub(super) horizontal: Pixels,
     pub(super) out: Pixels,
-    /// What the class of each image adds to both stacks, `[n, 2F]`, or nothing.
+    /// Class bias of each image for both stacks, `[n, 2F]`; empty without labels.
     pub(super) shifts: [Vec<f32>; 2],
-    /// What the vertical stack gives the row, `[n, W, 2F]`.
+    /// Output of the vertical stack for the row, through the link to the horizontal one, `[n, W, 2F]`.
     pub(super) linked: Vec<f32>,
     pub(super) role: Role,
 }

@@ -50,7 +50,7 @@ fn kl_is_what_sampling_gives() {
     assert!((sampled.mean - exact).abs() < most(&sampled), "{exact} {sampled:?}");
 }
 
-/// What is trained on is the mean of what is told.
+/// The KL of the training loss is the mean of the reported KL.
 #[test]
 fn the_kl_that_is_trained_on_is_the_mean() {
     let (mu, log_var) = (tensor(&[0.5, -1.0], &[2, 1]), tensor(&[0.2, -0.3], &[2, 1]));
@@ -104,8 +104,8 @@ fn copies_come_one_after_the_other() {
     let twice: Vec<Vec<f64>> = copies(&x, 2).unwrap().to_vec2().unwrap();
     assert_eq!(twice, [[1.0, 2.0], [3.0, 4.0], [1.0, 2.0], [3.0, 4.0]]);
     assert_eq!(copies(&x, 1).unwrap().dims(), [2, 2]);
-    let pictures = tensor(&[0.0; 24], &[2, 3, 2, 2]);
-    assert_eq!(copies(&pictures, 3).unwrap().dims(), [6, 3, 2, 2]);
+    let images = tensor(&[0.0; 24], &[2, 3, 2, 2]);
+    assert_eq!(copies(&images, 3).unwrap().dims(), [6, 3, 2, 2]);
 }
 
 /// At fixed noise the bound is a smooth function of all that the encoder and the decoder say.
@@ -189,25 +189,25 @@ fn linear(off: f64, factor: f64) -> Networks<Frozen> {
 }
 
 /// log p(x) − L_K of each image.
-fn gaps(networks: &Networks<Frozen>, pictures: &[[f64; 3]], k: usize) -> Vec<f64> {
-    let x = tensor(pictures.as_flattened(), &[pictures.len(), 1, 1, 3]);
+fn gaps(networks: &Networks<Frozen>, images: &[[f64; 3]], k: usize) -> Vec<f64> {
+    let x = tensor(images.as_flattened(), &[images.len(), 1, 1, 3]);
     let x = x.to_dtype(DType::F32).unwrap();
     let inputs = Inputs { x, label: None };
     let bounds = importance_weighted(networks, GAUSSIAN, &inputs, k, &mut stream(1, "test"));
     let bounds = bounds.unwrap();
-    assert_eq!(bounds.len(), pictures.len());
-    pictures.iter().zip(bounds).map(|(x, bound)| exact(x) - bound).collect()
+    assert_eq!(bounds.len(), images.len());
+    images.iter().zip(bounds).map(|(x, bound)| exact(x) - bound).collect()
 }
 
-const PICTURES: [[f64; 3]; 4] =
+const IMAGES: [[f64; 3]; 4] =
     [[0.0, 0.0, 0.0], [1.0, -0.5, 2.0], [-1.0, 0.3, 0.4], [0.5, 2.0, -1.5]];
 
-/// Where q is the posterior every weight is p(x), and the bound is exact for every K and every draw.
+/// With q the posterior, every weight is p(x), and the bound is exact for every K and every sample.
 #[test]
 fn the_posterior_gives_log_p_x_itself() {
     // Images at once: all four, and one with its draws in three parts.
     for k in [1, 3, 2_500] {
-        for gap in gaps(&linear(0.0, 1.0), &PICTURES, k) {
+        for gap in gaps(&linear(0.0, 1.0), &IMAGES, k) {
             assert!(gap.abs() < 1e-5, "{k}: {gap}");
         }
     }
@@ -218,8 +218,8 @@ fn the_posterior_gives_log_p_x_itself() {
 /// L_K = log p(x) − Var w / 2K − ¾·(Var w)² / K² + E(w − 1)³ / 3K² + … = log p(x) − 1/6K − 1/12K² + …
 #[test]
 fn the_gap_is_what_theory_says() {
-    let pictures = vec![PICTURES[1]; 100_000];
-    let gap = |k| Measure::of(&gaps(&linear(0.0, 2.0), &pictures, k));
+    let images = vec![IMAGES[1]; 100_000];
+    let gap = |k| Measure::of(&gaps(&linear(0.0, 2.0), &images, k));
     // K = 1 is the ELBO: KL(q ‖ posterior) = 2·½·(2 − 1 − log 2).
     let one = gap(1);
     assert!((one.mean - (1.0 - LN_2)).abs() < most(&one), "{one:?}");
@@ -232,9 +232,9 @@ fn the_gap_is_what_theory_says() {
 #[test]
 fn more_draws_come_nearer_from_below() {
     let (off, factor) = (0.5, 0.8);
-    let pictures = PICTURES.repeat(2_000);
+    let images = IMAGES.repeat(2_000);
     let networks = linear(off, factor);
-    let gap = |k| Measure::of(&gaps(&networks, &pictures, k));
+    let gap = |k| Measure::of(&gaps(&networks, &images, k));
     let [one, five, fifty] = [1, 5, 50].map(gap);
     let kl = factor + off * off - 1.0 - f64::ln(factor);
     assert!((one.mean - kl).abs() < most(&one), "{one:?} {kl}");
@@ -244,7 +244,7 @@ fn more_draws_come_nearer_from_below() {
     // Var w / 2K, with E w² = factor / √(2·factor − 1)·e^(off² / (2·factor − 1)) for each of two.
     let spread = 2.0 * factor - 1.0;
     let second: f64 = factor / spread.sqrt() * (off * off / spread).exp();
-    let many = Measure::of(&gaps(&networks, &PICTURES.repeat(20), 2_500));
+    let many = Measure::of(&gaps(&networks, &IMAGES.repeat(20), 2_500));
     let expected = (second.powi(2) - 1.0) / 5_000.0;
     assert!((many.mean - expected).abs() < most(&many), "{many:?} {expected}");
 }

@@ -1,4 +1,4 @@
-//! What batch norm computes of a batch and of the gradients that come back.
+//! Sums over a batch that batch normalisation needs, forward and backward.
 use super::super::activation::with_slope;
 use super::super::functions::{LANES, fold, sum};
 use super::super::tiles::{for_each, scratch};
@@ -11,7 +11,7 @@ pub(super) const EPS: f64 = 1e-5;
 /// Samples per tile: a tile has one share of each sum over the batch.
 pub(super) const SAMPLES: usize = 4;
 
-/// What one element costs in multiply-adds of a matrix product, roughly.
+/// Cost of one element in multiply-adds of a matrix product, roughly.
 pub(super) const ELEMENT_WORK: usize = 64;
 
 /// Of each channel.

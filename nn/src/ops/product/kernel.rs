@@ -3,7 +3,7 @@
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
 
-/// What becomes of the numbers that the result of a product is written over.
+/// Treatment of the numbers that the result of a product is written over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::ops) enum Old {
     /// They are lost.
@@ -27,7 +27,7 @@ pub(super) struct Tile<'a> {
     pub(super) old: Old,
 }
 
-/// How this machine computes tiles.
+/// Tile kernel for the instruction set of this machine.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Kernel {
     /// Numbers in a vector.
@@ -47,7 +47,7 @@ pub(super) struct Dots<'a> {
     pub(super) left: &'a [f32],
     pub(super) right: &'a [f32],
     pub(super) len: usize,
-    /// That of left i and right j is i + j·`stride`.
+    /// Result of left i and right j at i + j·`stride`.
     pub(super) out: &'a mut [f32],
     pub(super) stride: usize,
 }
@@ -103,7 +103,7 @@ impl Kernel {
 /// # Safety
 /// The machine has the instructions, and pointers lead to as many numbers as are read or written.
 trait Vector: Copy {
-    /// Which numbers of a vector are read and written.
+    /// Mask of the elements of a vector that are read and written.
     type Mask: Copy;
     unsafe fn mask(tail: usize) -> Self::Mask;
     unsafe fn zero() -> Self;

@@ -15,7 +15,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Whether these are `n` rows of finite features below `features`.
+    /// Returns `true` if these are `n` rows of finite features below `features`.
     fn fit(&self, n: usize, features: usize) -> bool {
         let known = |(place, x): &(usize, f64)| *place < features && x.is_finite();
         self.ends.len() == n
@@ -63,8 +63,8 @@ impl Samples {
         row.map(|(i, x)| (x * weights[i * n_actions + action]).abs()).sum()
     }
 
-    /// Whether these are `n` samples, whole, of so many features and actions; where they are `states` by
-    /// number, each has one.
+    /// Returns `true` if these are `n` whole samples of so many features and actions; with `states`
+    /// each has a state's number.
     pub(super) fn fit(&self, [n, features, actions]: [usize; 3], states: bool) -> bool {
         let one = |rows: &Rows, least| (0..n).all(|i| (least..=1).contains(&rows.row(i).len()));
         self.now.fit(n, features)

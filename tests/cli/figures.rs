@@ -1,4 +1,4 @@
-//! Planners, and the pictures of a run.
+//! Planners, and the figures of a run.
 use super::*;
 use std::io::{BufRead as _, BufReader};
 
@@ -19,8 +19,8 @@ fn planners_write_the_solution() {
     assert!(lab.ok("eval run --episodes 50").starts_with("return "));
 }
 
-/// The pictures of the run in `run`, opened and read through.
-fn pictures(run: &Path) {
+/// The figures of the run in `run`, opened and read through.
+fn figures(run: &Path) {
     for name in ["values.png", "q.png", "curves.png"] {
         assert!(image::open(run.join(name)).unwrap().width() > 300, "{name}");
     }
@@ -46,7 +46,7 @@ fn a_solved_grid_is_drawn_and_shown_as_text() {
     let lab = Lab::new();
     let told = lab.ok("vi --env gridworld --out a");
     assert!(!told.contains('\u{2192}'), "only a terminal is shown the grid: {told}");
-    pictures(&lab.path("a"));
+    figures(&lab.path("a"));
     let text = lab.ok("plot a --text");
     assert!(text.starts_with("a\n   0.81→   0.87→   0.92→  [1.00]\n"), "{text}");
     lab.ok("vi --env taxi --out taxi --steps 3");
@@ -62,7 +62,7 @@ fn a_solved_grid_is_drawn_and_shown_as_text() {
 }
 
 #[test]
-fn a_reader_that_goes_away_costs_no_picture() {
+fn a_reader_that_goes_away_costs_no_figure() {
     let lab = Lab::new();
     let mut child = lab.command(&format!("{SHORT} --out run")).spawn().unwrap();
     drop(child.stdout.take());
@@ -74,7 +74,7 @@ fn a_reader_that_goes_away_costs_no_picture() {
 }
 
 #[test]
-fn a_picture_that_fails_costs_no_result() {
+fn a_figure_that_fails_costs_no_result() {
     let lab = Lab::new();
     lab.ok("vi --env gridworld --steps 5 --out a");
     fs::remove_file(lab.path("a/values.svg")).unwrap();
@@ -83,7 +83,7 @@ fn a_picture_that_fails_costs_no_result() {
     assert_eq!(failed.status.code(), Some(0), "{}", stderr(&failed));
     let told = stderr(&failed);
     assert!(
-        told.contains("warning: no picture of the values: ") && told.contains("a/values.svg"),
+        told.contains("warning: no figure of the values: ") && told.contains("a/values.svg"),
         "{told}"
     );
     assert!(told.contains("it is a directory"), "{told}");
@@ -227,7 +227,7 @@ fn what_is_no_file_is_not_written_over() {
     fs::create_dir(lab.path("folder.png")).unwrap();
     fs::create_dir(lab.path("folder.gif")).unwrap();
     fs::create_dir(lab.path("far")).unwrap();
-    symlink("far/picture.png", lab.path("link.png")).unwrap();
+    symlink("far/figure.png", lab.path("link.png")).unwrap();
     for (command, code, words) in [
         ("play run --gif /dev/full", 1, "cannot write /dev/full: No space left"),
         (
@@ -255,7 +255,7 @@ fn what_is_no_file_is_not_written_over() {
     assert!(kind("/dev/null").is_char_device());
     lab.ok("sample model --n 4 --out link.png");
     assert!(kind("link.png").is_symlink());
-    assert!(image::open(lab.path("far/picture.png")).is_ok());
+    assert!(image::open(lab.path("far/figure.png")).is_ok());
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! Pictures of an environment: pixels for a file, cells for a terminal.
+//! Frames of an environment: pixels for a file, cells for a terminal.
 
 use std::fmt::{self, Display, Write as _};
 
-/// A picture in 8-bit colour.
+/// A frame in 8-bit colour.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rgb {
     /// Pixels per row.
@@ -22,7 +22,7 @@ pub struct Cell {
     pub color: [u8; 3],
 }
 
-/// How a cell is shown where there is colour.
+/// Form of a cell in colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CellShape {
     /// A filled square, two characters wide: for games played on a grid.
@@ -31,7 +31,7 @@ pub enum CellShape {
     Letter,
 }
 
-/// A picture made of characters. Its [`Display`] is plain text: one glyph a cell, one line a row.
+/// A frame made of characters. Its [`Display`] is plain text: one glyph a cell, one line a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cells {
     /// Cells per row.
@@ -40,7 +40,7 @@ pub struct Cells {
     pub height: usize,
     /// `[height, width]`, row-major.
     pub cells: Vec<Cell>,
-    /// How the cells are shown in colour.
+    /// Form of the cells in colour.
     pub shape: CellShape,
 }
 
@@ -50,12 +50,12 @@ impl Cells {
         Self { width, height, cells: vec![cell; width * height], shape }
     }
 
-    /// Puts `cell` at a place that must be inside the picture.
+    /// Puts `cell` at a place that must be inside the frame.
     pub fn put(&mut self, row: usize, column: usize, cell: Cell) {
         self.cells[row * self.width + column] = cell;
     }
 
-    /// The picture for a terminal with 24-bit colour, one line a row.
+    /// The frame for a terminal with 24-bit colour, one line a row.
     pub fn ansi(&self) -> String {
         let mut text = String::new();
         for row in self.rows() {
@@ -74,7 +74,7 @@ impl Cells {
         text
     }
 
-    /// The picture as pixels: a square is `scale` wide and high, a letter's place twice as high.
+    /// The frame as pixels: a square is `scale` wide and high, a letter's place twice as high.
     /// Letters are not drawn: their places are filled with their colour.
     pub fn to_rgb(&self, scale: usize) -> Rgb {
         let cell_height = match self.shape {
@@ -120,8 +120,8 @@ mod tests {
     const RED: Cell = Cell { glyph: 'r', color: [255, 0, 0] };
     const BLUE: Cell = Cell { glyph: 'b', color: [0, 0, 255] };
 
-    /// One red cell at the top right of a 3 × 2 picture that is blue elsewhere.
-    fn picture(shape: CellShape) -> Cells {
+    /// One red cell at the top right of a 3 × 2 frame that is blue elsewhere.
+    fn frame(shape: CellShape) -> Cells {
         let mut cells = Cells::filled(3, 2, BLUE, shape);
         cells.put(0, 2, RED);
         cells
@@ -129,13 +129,13 @@ mod tests {
 
     #[test]
     fn plain_text_is_one_glyph_a_cell() {
-        assert_eq!(picture(CellShape::Square).to_string(), "bbr\nbbb\n");
+        assert_eq!(frame(CellShape::Square).to_string(), "bbr\nbbb\n");
     }
 
     #[test]
     fn squares_are_two_coloured_spaces() {
         assert_eq!(
-            picture(CellShape::Square).ansi(),
+            frame(CellShape::Square).ansi(),
             "\x1b[48;2;0;0;255m    \x1b[48;2;255;0;0m  \x1b[0m\n\x1b[48;2;0;0;255m      \x1b[0m\n"
         );
     }
@@ -143,19 +143,19 @@ mod tests {
     #[test]
     fn letters_are_coloured_glyphs() {
         assert_eq!(
-            picture(CellShape::Letter).ansi(),
+            frame(CellShape::Letter).ansi(),
             "\x1b[38;2;0;0;255mbb\x1b[38;2;255;0;0mr\x1b[0m\n\x1b[38;2;0;0;255mbbb\x1b[0m\n"
         );
     }
 
     #[test]
     fn pixels_repeat_the_cells() {
-        let rgb = picture(CellShape::Square).to_rgb(2);
+        let rgb = frame(CellShape::Square).to_rgb(2);
         assert_eq!((rgb.width, rgb.height), (6, 4));
         let red: Vec<usize> =
             (0..24).filter(|pixel| rgb.pixels[3 * pixel..][..3] == RED.color).collect();
         assert_eq!(red, [4, 5, 10, 11]);
-        let rgb = picture(CellShape::Letter).to_rgb(2);
+        let rgb = frame(CellShape::Letter).to_rgb(2);
         assert_eq!((rgb.width, rgb.height, rgb.pixels.len()), (6, 8, 3 * 6 * 8));
     }
 }

@@ -29,7 +29,7 @@ fn dcgan(steps: u64) -> GanConfig {
     }
 }
 
-/// What samples are worth, by name.
+/// Measures of samples by name.
 type Measures = Vec<(String, Measure)>;
 
 fn judged(
@@ -114,7 +114,7 @@ pub(super) fn guidelines(setting: &Setting) -> Result<Findings> {
     })
 }
 
-/// What is compared of samples: the beginning of the measure's name, and what it is.
+/// Compared measures of samples: prefix of the name, and description.
 const COMPARED: [(&str, &str); 3] =
     [("fid[", "Fréchet distance"), ("precision[", "precision"), ("recall[", "recall")];
 
@@ -148,7 +148,7 @@ pub(super) fn beside_vae(setting: &Setting) -> Result<Findings> {
                 // A short run does not show it.
                 let (claim, holds) = setting.pick(
                     (
-                        "blurred pictures are further away: the GAN's distance is less",
+                        "blurred images are further away: the GAN's distance is less",
                         mean(&gan) < mean(&vae),
                     ),
                     ("numbers", true),

@@ -13,7 +13,7 @@ use std::path::Path;
 /// Bytes of a file, at most.
 const LONGEST: u64 = 256 << 20;
 
-/// What lies behind an image where it is transparent.
+/// Background under the transparent parts of an image: `--background`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Background {
@@ -24,7 +24,7 @@ pub enum Background {
     White,
 }
 
-/// What is known of an image before its pixels are.
+/// Header of an image file, read before its pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
     /// Of the image as it is to be looked at.
@@ -54,12 +54,12 @@ impl Header {
             let grey = grey.contains(&decoder.color_type());
             Ok(Self { width, height, grey, turned: turned != Orientation::NoTransforms })
         };
-        read().with_context(|| format!("cannot read the picture {}", file.display()))
+        read().with_context(|| format!("cannot read the image {}", file.display()))
     }
 }
 
 /// An image, upright and on a background.
-pub(super) struct Picture {
+pub(super) struct Image {
     /// `[H, W, 3]`
     pub(super) pixels: Vec<u8>,
     /// Parts of it were transparent.
@@ -68,7 +68,7 @@ pub(super) struct Picture {
     pub(super) digest: String,
 }
 
-impl Picture {
+impl Image {
     /// Reads a file.
     ///
     /// # Errors
@@ -83,10 +83,10 @@ impl Picture {
             let (pixels, transparent) = laid_over(image, background);
             Ok(Self { pixels, transparent, digest: digest(&bytes) })
         };
-        read().with_context(|| format!("cannot read the picture {}", file.display()))
+        read().with_context(|| format!("cannot read the image {}", file.display()))
     }
 
-    /// Whether red, green and blue are the same everywhere.
+    /// Returns `true` if red, green and blue are the same everywhere.
     pub(super) fn is_grey(&self) -> bool {
         self.pixels.chunks_exact(3).all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2])
     }

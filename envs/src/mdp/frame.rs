@@ -1,4 +1,4 @@
-//! Pictures of an MDP that is played.
+//! Frames of an MDP that is played.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ pub(super) fn cells(board: &Grid, here: Option<usize>) -> Cells {
     cells
 }
 
-/// Pixels of the longer side of a picture, about.
+/// Pixels of the longer side of a frame, about.
 const SIDE: usize = 480;
 
 /// Pixels of a side of what shows where one is, at least.
@@ -58,7 +58,7 @@ fn scale(width: usize, height: usize) -> usize {
     (SIDE / width.max(height).max(1)).clamp(1, 48)
 }
 
-/// The pictures of a board but for where one is: drawn once, however many there are.
+/// The frames of a board but for where one is: drawn once, however many there are.
 #[derive(Debug, Clone)]
 pub(super) struct Scene {
     /// No agent on it.
@@ -89,7 +89,7 @@ impl Scene {
         Self { empty, places, scale, each }
     }
 
-    /// The picture with one in a state.
+    /// The frame with one in a state.
     pub(super) fn with(&self, state: usize) -> Rgb {
         let mut rgb = self.empty.clone();
         let Some(place) = self.places.get(&state) else { return rgb };

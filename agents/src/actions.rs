@@ -76,7 +76,7 @@ impl ActionBatch {
     /// Steps an environment of one copy with action `i`.
     ///
     /// # Errors
-    /// That of the environment.
+    /// The error of the environment.
     pub fn step(
         &self,
         i: usize,

@@ -42,7 +42,7 @@ pub trait Env: Snapshot {
     /// after termination without a reset.
     fn step(&mut self, action: Action<'_>, rng: &mut dyn RngCore) -> Step;
 
-    /// Whether the last step was cut off by a time limit of the environment's own, beside that of the [`Spec`].
+    /// Returns `true` if a time limit of the environment's own, beside that of the [`Spec`], cut the episode off.
     fn is_truncated(&self) -> bool {
         false
     }
@@ -53,7 +53,7 @@ pub trait Env: Snapshot {
         None
     }
 
-    /// Whether the last [`restore`](Snapshot::restore) began a new episode, for want of the saved one's state.
+    /// Returns `true` if the last [`restore`](Snapshot::restore) began a new episode, for want of the saved one's state.
     fn is_begun_anew(&self) -> bool {
         false
     }

@@ -45,7 +45,7 @@ impl Gym {
     /// Starts the workers and makes the environment once; `arguments` are those of `gymnasium.make`.
     ///
     /// # Errors
-    /// Where there is no Python, or no Gymnasium in it; what `gymnasium.make` raised; where the spaces of the
+    /// If there is no Python, or no Gymnasium in it; exceptions of `gymnasium.make`; if the spaces of the
     /// environment are none that agents know.
     pub fn start(
         id: &GymId,

@@ -127,7 +127,7 @@ impl VecEnv {
     /// for each copy.
     ///
     /// # Errors
-    /// That of a copy which [failed](Env::failure): its transition, and those of the copies after it, are not
+    /// The error of a copy that [failed](Env::failure): its transition, and those of the copies after it, are not
     /// visited.
     pub fn step(
         &mut self,
@@ -170,6 +170,17 @@ impl VecEnv {
                 assert_eq!(rows.len(), self.n(), "one action for each copy");
                 self.advance(rows.iter().map(|&row| Action::Discrete(row as usize)), visit)
             }
+        }
+    }
+
+    /// [Announces](Env::begin_step) the actions that [`step_rows`](Self::step_rows) takes next.
+    pub fn begin_rows(&mut self, rows: &[f32]) {
+        let width = self.spec.action_width();
+        for (copy, row) in self.copies.iter_mut().zip(rows.chunks_exact(width)) {
+            copy.env.begin_step(match self.spec.actions {
+                Actions::Box { .. } => Action::Continuous(row),
+                Actions::Discrete(_) => Action::Discrete(row[0] as usize),
+            });
         }
     }
 

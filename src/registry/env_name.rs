@@ -55,15 +55,15 @@ impl EnvName {
         }
     }
 
-    /// Whether options that are none of [`options`](Self::options) are keyword arguments.
+    /// Returns `true` if options that are none of [`options`](Self::options) are keyword arguments.
     pub(crate) fn takes_arguments(&self) -> bool {
         matches!(self, Self::Gym(_))
     }
 
-    /// How to make copies with these options.
+    /// A function that makes copies with these options.
     ///
     /// # Errors
-    /// What is wrong with the options; errors of the process.
+    /// If an option is wrong; errors of the process.
     pub(crate) fn make(&self, options: &Options) -> Result<MakeEnv> {
         match self {
             Self::Entry(entry) => entry.make(options),
@@ -84,7 +84,7 @@ impl EnvName {
     /// Its outcomes, where they are known.
     ///
     /// # Errors
-    /// What is wrong with the options.
+    /// If an option is wrong.
     pub(crate) fn mdp(&self, options: &Options) -> Result<Option<Arc<dyn Mdp>>> {
         match self {
             Self::Entry(entry) => entry.mdp(options),
@@ -92,7 +92,7 @@ impl EnvName {
         }
     }
 
-    /// Whether it has a time limit that one may choose.
+    /// Returns `true` if it has a time limit that one may choose.
     pub(crate) fn has_a_time_limit(&self) -> bool {
         matches!(self, Self::Entry(EnvEntry { source: Source::Mdp(..), .. }))
     }

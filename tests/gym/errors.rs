@@ -1,4 +1,4 @@
-//! What goes wrong in Python is one clear error, leaves no process and no damage.
+//! Errors in Python: one clear sentence, no process left, no damage.
 use super::{Lab, stderr};
 use std::fs;
 

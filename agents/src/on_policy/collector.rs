@@ -115,6 +115,12 @@ impl Collector {
         self.actions.resize(rows * width, 0.0);
         head.sample(&outputs, &mut self.rng, &mut self.actions)?;
         let Self { envs, length, scaler, rollout, scaled, actions, .. } = self;
+        if envs.len() > 1 {
+            let playing = envs.iter_mut().enumerate().filter(|(copy, _)| length.is_playing(*copy));
+            for ((_, env), row) in playing.zip(actions.chunks_exact(width)) {
+                env.begin_rows(row);
+            }
+        }
         let (mut row, mut copy) = (0, 0);
         for env in envs {
             let first = copy;

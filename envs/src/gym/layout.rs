@@ -8,9 +8,9 @@ pub(super) struct Layout {
     pub(super) spec: Spec,
 }
 
-/// The same in the words of the worker.
+/// Shapes and actions in the worker's reply.
 #[derive(Deserialize)]
-pub(super) struct Told {
+pub(super) struct InitReply {
     obs_shape: Vec<usize>,
     element: Kind,
     names: Option<Vec<String>>,
@@ -29,8 +29,8 @@ enum Kind {
 
 impl Layout {
     /// `None` where it makes no sense.
-    pub(super) fn of(told: Told) -> Option<Self> {
-        let Told { obs_shape, element, names, low, high, time_limit } = told;
+    pub(super) fn of(reply: InitReply) -> Option<Self> {
+        let InitReply { obs_shape, element, names, low, high, time_limit } = reply;
         let element = match element {
             Kind::Bit => Element::Bit,
             Kind::Byte => Element::Byte,

@@ -51,7 +51,7 @@ impl fmt::Display for GymId {
 }
 
 impl GymOptions {
-    /// What a worker makes environments from.
+    /// The settings that a worker makes environments from.
     pub(super) fn settings(
         &self,
         id: &GymId,

@@ -1,5 +1,5 @@
 //! Environments divided among workers, whose resets and steps are sent together.
-use super::layout::{Layout, Told, float};
+use super::layout::{InitReply, Layout, float};
 use super::options::{GymId, GymOptions};
 use super::worker::{Op, Worker};
 use crate::{Action, EnvError, Rgb, Spec, Step};
@@ -18,9 +18,9 @@ pub(super) struct Pool {
     free: Vec<usize>,
     /// The error after which nothing goes on.
     failure: Option<EnvError>,
-    /// Whether it was said that environments begin new episodes.
+    /// Set once it was said that environments begin new episodes.
     told_anew: bool,
-    /// Whether environments can't be drawn, which was said.
+    /// Set once it was said that environments can't be drawn.
     undrawn: bool,
 }
 
@@ -41,7 +41,7 @@ struct Queue {
     actions: Vec<u8>,
 }
 
-/// What is known of an environment.
+/// Last observation and result of an environment.
 #[derive(Default, Clone)]
 struct Slot {
     obs: Vec<f32>,
@@ -51,7 +51,7 @@ struct Slot {
     call: Call,
 }
 
-/// How far the reset or the step of an environment has come.
+/// Progress of the reset or the step of an environment.
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
 enum Call {
     /// None was announced since the last one was taken.
@@ -74,9 +74,9 @@ impl Pool {
         let mut workers = (0..options.workers.max(1)).map(start).collect::<Result<Vec<_>, _>>()?;
         let mut layout = None;
         for worker in &mut workers {
-            let told = worker.receive()??;
-            let told = serde_json::from_slice::<Told>(&told).ok().and_then(Layout::of);
-            layout = Some(told.ok_or_else(|| worker.error("its spaces can't be"))?);
+            let reply = worker.receive()??;
+            let reply = serde_json::from_slice::<InitReply>(&reply).ok().and_then(Layout::of);
+            layout = Some(reply.ok_or_else(|| worker.error("its spaces have no elements"))?);
         }
         let layout = layout.ok_or_else(|| EnvError::new(format!("{name}: no worker")))?;
         let busy = |worker| Busy { worker, queue: Queue::default(), sent: None };
@@ -122,7 +122,7 @@ impl Pool {
         self.free.push(slot);
     }
 
-    /// Whether a reset or a step of `slot` was begun that was not [finished](Self::finish).
+    /// Returns `true` if a reset or a step of `slot` was begun and not yet [finished](Self::finish).
     pub(super) fn is_begun(&self, slot: usize) -> bool {
         self.slots[slot].call != Call::None
     }

@@ -23,13 +23,13 @@ while len(source) < n:
 __file__ = 'lab-worker.py'
 exec(compile(source, __file__, 'exec'))";
 
-/// How long a worker whose pipe is closed may take to end.
+/// Time that a worker may take to end once its pipe is closed.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Lines of standard error that are kept for an error.
 const KEPT: usize = 8;
 
-/// What is asked of a worker.
+/// Requests to a worker.
 #[derive(Clone, Copy)]
 pub(super) enum Op {
     Init = 0,

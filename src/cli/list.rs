@@ -41,7 +41,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             let preset = find("preset", name, PRESETS, |preset| preset.name)?;
             write!(out, "{}", preset.text)?;
         }
-        (What::Envs, Some(GYM)) => {
+        (What::Envs, Some(name)) if name.split(':').next() == Some(GYM) => {
             named(out, &format!("{GYM}:ID"), ABOUT_GYM)?;
             explained(&GymOptions::fields(), Subject::Env, out)?;
         }

@@ -29,6 +29,9 @@ params::parameters! {
     }
 }
 
+/// Observations that may be stacked.
+const MOST_STACKED: u32 = 256;
+
 /// Id of an environment, as `gymnasium.make` takes it: `CartPole-v1`, `ALE/Pong-v5`, `package.module:Name-v0`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GymId(String);
@@ -64,6 +67,10 @@ impl GymOptions {
             )));
         }
         let stack = self.stack_size.unwrap_or(if atari { 4 } else { 1 });
+        if !(1..=MOST_STACKED).contains(&stack) {
+            let told = format!("{id}: stack_size {stack}: from 1 to {MOST_STACKED} are expected");
+            return Err(EnvError::new(told));
+        }
         let preprocessing = json!({
             "noop_max": self.noop_max,
             "frame_skip": self.frame_skip,

@@ -246,7 +246,9 @@ class Actions:
         elif isinstance(space, spaces.Box):
             self.low = np.asarray(space.low, np.float32).ravel()
             self.high = np.asarray(space.high, np.float32).ravel()
-            if not (np.isfinite(self.low).all() and np.isfinite(self.high).all()):
+            with np.errstate(all="ignore"):
+                bounded = np.isfinite(self.high - self.low).all()
+            if not bounded:
                 raise Refused("the actions are a Box without bounds: finite ones are needed")
             if not len(self.low) or not (self.low < self.high).all():
                 raise Refused(f"the actions are {space}: bounds that leave a choice are needed")
@@ -498,6 +500,11 @@ def begin(data):
         raise Refused(
             f"{sys.executable} can't import gymnasium ({error}): `{sys.executable} -m pip install gymnasium` installs "
             f"it there, --python PATH names another Python"
+        )
+    if not hasattr(gymnasium, "register_envs"):
+        raise Refused(
+            f"gymnasium {gymnasium.__version__} is too old, 1.0 or newer is expected: "
+            f"`{sys.executable} -m pip install --upgrade gymnasium` installs it"
         )
     return Worker(settings)
 

@@ -73,6 +73,8 @@ const OF_ONE_SEED: &[&str] = &[
     "gan-mnist",
     "pixelcnn-glyphs",
     "pixelcnn-mnist",
+    "ppo-gym-CartPole-v1",
+    "ppo-gym-LunarLander-v3",
     "vae-glyphs",
     "vae-mnist",
 ];

@@ -1,6 +1,6 @@
 //! Actions of several copies of an environment.
 use anyhow::{Result, bail};
-use envs::{Actions, Spec, Transition, VecEnv};
+use envs::{Action, Actions, EnvError, Spec, Transition, VecEnv};
 
 /// Choice among actions: greedy or sampled. Neither mode explores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,13 +63,29 @@ impl ActionBatch {
         }
     }
 
-    /// Steps an environment of one copy with action `i`.
-    pub fn step(&self, i: usize, env: &mut VecEnv, visit: impl FnMut(Transition<'_>)) {
+    /// Action `i`.
+    pub fn action(&self, i: usize) -> Action<'_> {
         match self {
-            Self::Discrete(actions) => env.step(&actions[i..=i], visit),
+            Self::Discrete(actions) => Action::Discrete(actions[i]),
             Self::Continuous { actions, action_len: len } => {
-                env.step_continuous(&actions[i * len..(i + 1) * len], visit);
+                Action::Continuous(&actions[i * len..(i + 1) * len])
             }
+        }
+    }
+
+    /// Steps an environment of one copy with action `i`.
+    ///
+    /// # Errors
+    /// The error of the environment.
+    pub fn step(
+        &self,
+        i: usize,
+        env: &mut VecEnv,
+        visit: impl FnMut(Transition<'_>),
+    ) -> Result<(), EnvError> {
+        match self.action(i) {
+            Action::Discrete(action) => env.step(&[action], visit),
+            Action::Continuous(action) => env.step_continuous(action, visit),
         }
     }
 }

@@ -262,7 +262,7 @@ impl Learner for Dqn {
                 log.scalar("train/return", episode.ret);
                 log.scalar("train/length", f64::from(episode.len));
             }
-        });
+        })?;
         let before = self.n_transitions;
         self.n_transitions += self.envs.n() as u64;
         if self.replay.len() >= self.config.warmup {

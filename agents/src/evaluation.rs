@@ -107,19 +107,26 @@ fn played(
         obs.clear();
         playing.iter().for_each(|(_, env)| obs.extend_from_slice(env.obs()));
         actions.choose(agent, &obs, &mut drawing)?;
-        let mut place = 0;
+        for (place, (_, env)) in playing.iter_mut().enumerate() {
+            env.begin_step(0, actions.action(place));
+        }
+        let (mut place, mut failed) = (0, None);
         // Each plays once: going on until `n` episodes have ended would favour short ones.
         playing.retain_mut(|(i, env)| {
             let mut over = false;
-            actions.step(place, env, |transition| {
+            let stepped = actions.step(place, env, |transition| {
                 if let Some(episode) = transition.episode {
                     (finished[*i], over) = ((episode, transition.end), true);
                 }
             });
+            failed = failed.take().or(stepped.err());
             place += 1;
             going.push(!over);
             !over
         });
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
         let mut going = going.drain(..);
         drawing.retain(|_| going.next() == Some(true));
     }

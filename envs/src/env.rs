@@ -3,6 +3,7 @@
 use rand::RngCore;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use std::fmt;
 
 use crate::element::Element;
 use crate::shades;
@@ -29,10 +30,33 @@ pub trait Env: Snapshot {
     /// Starts a new episode.
     fn reset(&mut self, rng: &mut dyn RngCore);
 
+    /// Announces the [`reset`](Env::reset) that comes next, with the same generator: an environment in another
+    /// process begins it here, so that those of several copies run at once.
+    fn begin_reset(&mut self, _rng: &mut dyn RngCore) {}
+
+    /// Announces the [`step`](Env::step) that comes next, with the same action.
+    fn begin_step(&mut self, _action: Action<'_>) {}
+
     /// Moves one step on, by an action of the kind that the spec says: a numbered one must be
     /// [allowed](Env::allows), a vector beyond the box counts as the nearest in it. Must not be called
     /// after termination without a reset.
     fn step(&mut self, action: Action<'_>, rng: &mut dyn RngCore) -> Step;
+
+    /// Returns `true` if a time limit of the environment's own, beside that of the [`Spec`], cut the episode off.
+    fn is_truncated(&self) -> bool {
+        false
+    }
+
+    /// The error after which the environment can't go on, for one that runs in another process: what its last
+    /// reset or step returned means nothing then.
+    fn failure(&self) -> Option<EnvError> {
+        None
+    }
+
+    /// Returns `true` if the last [`restore`](Snapshot::restore) began a new episode, for want of the saved one's state.
+    fn is_begun_anew(&self) -> bool {
+        false
+    }
 
     /// Writes all of the current observation, row-major, laid out as [`Spec::obs_shape`] says.
     fn observe(&self, obs: &mut [f32]);
@@ -159,6 +183,25 @@ pub struct Step {
     /// The new state is terminal: nothing more can be earned from it.
     pub terminated: bool,
 }
+
+/// Error of an environment that runs in another process, in sentences for its user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvError(String);
+
+impl EnvError {
+    /// The error that `told` describes.
+    pub fn new(told: impl Into<String>) -> Self {
+        Self(told.into())
+    }
+}
+
+impl fmt::Display for EnvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for EnvError {}
 
 /// Saving and restoring behind a trait object; every serialisable type has it.
 pub trait Snapshot: Send {

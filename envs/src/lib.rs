@@ -18,6 +18,7 @@ mod frame;
 mod gamblers_problem;
 mod garnet;
 mod gridworld;
+mod gym;
 mod jacks_car_rental;
 mod mdp;
 mod minatar;
@@ -35,7 +36,7 @@ pub use catch::Catch;
 pub use check::check_env;
 pub use classic::{Acrobot, CartPole, Pendulum};
 pub use element::Element;
-pub use env::{Action, Actions, Env, Snapshot, Spec, Step};
+pub use env::{Action, Actions, Env, EnvError, Snapshot, Spec, Step};
 pub use five_step::FiveStep;
 pub use frame::{Cell, CellShape, Cells, Rgb};
 pub use gamblers_problem::{GamblersConfig, GamblersProblem};
@@ -43,6 +44,7 @@ pub use garnet::{Garnet, GarnetConfig};
 pub use gridworld::{
     GridConfig, GridMap, GridWorld, Layout, Moves, Reward, Rules, Tile, Wind, parse_map,
 };
+pub use gym::{Gym, GymId, GymOptions};
 pub use jacks_car_rental::{JacksCarRental, JacksConfig, JacksVersion};
 pub use mdp::{
     Arrow, CellKind, Chart, ChartAmounts, ChartAxis, ChartPanel, Grid, GridCell, Mdp, MdpEnv,

@@ -17,8 +17,7 @@ fn shades(
     let mut obs = vec![0.0; shape.iter().product()];
     observe(&mut obs);
     let shade = |value: &f32| match element {
-        Element::Bit => 255.0 * value,
-        Element::Byte => *value,
+        Element::Bit | Element::Byte => 255.0 * value,
         // Every size of number has a shade: 0 is in the middle.
         Element::Float => 127.5 * (1.0 + value / (1.0 + value.abs())),
     };

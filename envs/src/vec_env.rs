@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize, de::Error as _};
 use serde_json::Value;
 
-use crate::{Action, Actions, Env, Rng, Spec};
+use crate::{Action, Actions, Env, EnvError, Rng, Spec};
 
 /// End of a transition: inside its episode, by termination or by truncation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub enum End {
     Not,
     /// The new state is terminal: nothing follows it, so bootstrap with 0.
     Terminated,
-    /// The time limit cut in: bootstrap from `next_obs`.
+    /// A time limit cut in: bootstrap from `next_obs`.
     Truncated,
 }
 
@@ -53,6 +53,8 @@ pub struct VecEnv {
     obs: Vec<f32>,
     /// Buffer for the observation of a step before it takes its place in `obs`, `[obs_len]`.
     next_obs: Vec<f32>,
+    /// Numbers of the copies whose episodes the step under way ended.
+    ended: Vec<usize>,
 }
 
 /// One copy; `episode` is the one under way.
@@ -79,19 +81,20 @@ struct SavedMember {
 }
 
 impl VecEnv {
-    /// One copy from `make` for each generator, all at the start of their first episode.
+    /// One copy from `make` for each generator, all at the start of their first episode. Where one
+    /// [fails](Env::failure) in this, the first step returns its error.
     pub fn new(rngs: Vec<Rng>, make: &dyn Fn() -> Box<dyn Env>) -> Self {
         let spec = make().spec();
         let mut copies: Vec<_> = rngs
             .into_iter()
             .map(|rng| Member { env: make(), rng, episode: Episode::default() })
             .collect();
-        for copy in &mut copies {
-            copy.env.reset(&mut copy.rng);
-        }
+        copies.iter_mut().for_each(|copy| copy.env.begin_reset(&mut copy.rng));
+        copies.iter_mut().for_each(|copy| copy.env.reset(&mut copy.rng));
         let mut this = Self {
             obs: vec![0.0; copies.len() * spec.obs_len()],
             next_obs: vec![0.0; spec.obs_len()],
+            ended: Vec::new(),
             spec,
             copies,
         };
@@ -122,48 +125,94 @@ impl VecEnv {
     /// Steps every copy with its numbered action, `[n]`, in turn; shows each transition to `visit`,
     /// then resets the copy if its episode ended. Panics unless actions are numbered and there is one
     /// for each copy.
-    pub fn step(&mut self, actions: &[usize], visit: impl FnMut(Transition<'_>)) {
+    ///
+    /// # Errors
+    /// The error of a copy that [failed](Env::failure): its transition, and those of the copies after it, are not
+    /// visited.
+    pub fn step(
+        &mut self,
+        actions: &[usize],
+        visit: impl FnMut(Transition<'_>),
+    ) -> Result<(), EnvError> {
         assert_eq!(self.spec.action_len(), 0, "these actions are vectors: use step_continuous");
         assert_eq!(actions.len(), self.n(), "one action for each copy");
-        self.advance(actions.iter().map(|&action| Action::Discrete(action)), visit);
+        self.advance(actions.iter().map(|&action| Action::Discrete(action)), visit)
     }
 
     /// [`step`](Self::step) for actions that are vectors, `[n, action_len]`, row-major. Panics unless they are.
-    pub fn step_continuous(&mut self, actions: &[f32], visit: impl FnMut(Transition<'_>)) {
+    ///
+    /// # Errors
+    /// As of [`step`](Self::step).
+    pub fn step_continuous(
+        &mut self,
+        actions: &[f32],
+        visit: impl FnMut(Transition<'_>),
+    ) -> Result<(), EnvError> {
         let len = self.spec.action_len();
         assert_ne!(len, 0, "these actions are numbered: use step");
         assert_eq!(actions.len(), self.n() * len, "one action for each copy");
-        self.advance(actions.chunks_exact(len).map(Action::Continuous), visit);
+        self.advance(actions.chunks_exact(len).map(Action::Continuous), visit)
     }
 
     /// [`step`](Self::step) for actions of either kind as rows of numbers, `[n, action_width]`: a vector, or the
     /// number of an action alone in its row. Panics unless there is a row for each copy.
-    pub fn step_rows(&mut self, rows: &[f32], visit: impl FnMut(Transition<'_>)) {
+    ///
+    /// # Errors
+    /// As of [`step`](Self::step).
+    pub fn step_rows(
+        &mut self,
+        rows: &[f32],
+        visit: impl FnMut(Transition<'_>),
+    ) -> Result<(), EnvError> {
         match self.spec.actions {
             Actions::Box { .. } => self.step_continuous(rows, visit),
             Actions::Discrete(_) => {
                 assert_eq!(rows.len(), self.n(), "one action for each copy");
-                self.advance(rows.iter().map(|&row| Action::Discrete(row as usize)), visit);
+                self.advance(rows.iter().map(|&row| Action::Discrete(row as usize)), visit)
             }
         }
     }
 
+    /// [Announces](Env::begin_step) the actions that [`step_rows`](Self::step_rows) takes next.
+    pub fn begin_rows(&mut self, rows: &[f32]) {
+        let width = self.spec.action_width();
+        for (copy, row) in self.copies.iter_mut().zip(rows.chunks_exact(width)) {
+            copy.env.begin_step(match self.spec.actions {
+                Actions::Box { .. } => Action::Continuous(row),
+                Actions::Discrete(_) => Action::Discrete(row[0] as usize),
+            });
+        }
+    }
+
+    /// [Announces](Env::begin_step) the action that the next step takes in the copy `index`: where several
+    /// `VecEnv` are stepped one after the other, their copies in other processes then step at once.
+    pub fn begin_step(&mut self, index: usize, action: Action<'_>) {
+        self.copies[index].env.begin_step(action);
+    }
+
     fn advance<'a>(
         &mut self,
-        actions: impl Iterator<Item = Action<'a>>,
+        actions: impl Iterator<Item = Action<'a>> + Clone,
         mut visit: impl FnMut(Transition<'_>),
-    ) {
+    ) -> Result<(), EnvError> {
+        for (copy, action) in self.copies.iter_mut().zip(actions.clone()) {
+            copy.env.begin_step(action);
+        }
+        self.ended.clear();
         let rows = self.obs.chunks_exact_mut(self.spec.obs_len());
         for (index, ((copy, obs), action)) in
             self.copies.iter_mut().zip(rows).zip(actions).enumerate()
         {
             let step = copy.env.step(action, &mut copy.rng);
+            sound(&*copy.env)?;
             copy.env.observe(&mut self.next_obs);
             copy.episode.ret += f64::from(step.reward);
             copy.episode.len += 1;
             let end = if step.terminated {
                 End::Terminated
-            } else if self.spec.time_limit.is_some_and(|limit| copy.episode.len >= limit) {
+            } else if copy.env.is_truncated()
+                || self.spec.time_limit.is_some_and(|limit| copy.episode.len >= limit)
+            {
                 End::Truncated
             } else {
                 End::Not
@@ -180,12 +229,20 @@ impl VecEnv {
                 env: &*copy.env,
             });
             if episode.is_some() {
-                copy.env.reset(&mut copy.rng);
-                copy.env.observe(&mut self.next_obs);
-                copy.episode = Episode::default();
+                copy.env.begin_reset(&mut copy.rng);
+                self.ended.push(index);
             }
             obs.copy_from_slice(&self.next_obs);
         }
+        let obs_len = self.spec.obs_len();
+        for &index in &self.ended {
+            let copy = &mut self.copies[index];
+            copy.env.reset(&mut copy.rng);
+            sound(&*copy.env)?;
+            copy.env.observe(&mut self.obs[index * obs_len..][..obs_len]);
+            copy.episode = Episode::default();
+        }
+        Ok(())
     }
 
     /// Everything a resumed run needs.
@@ -222,7 +279,10 @@ impl VecEnv {
         }
         for (copy, saved) in self.copies.iter_mut().zip(saved.copies) {
             copy.rng = saved.rng;
-            copy.episode = saved.episode;
+            copy.episode = match copy.env.is_begun_anew() {
+                true => Episode::default(),
+                false => saved.episode,
+            };
         }
         self.observe();
         Ok(())
@@ -254,6 +314,11 @@ impl VecEnv {
             copy.env.observe(obs);
         }
     }
+}
+
+/// The error of an environment that failed.
+fn sound(env: &dyn Env) -> Result<(), EnvError> {
+    env.failure().map_or(Ok(()), Err)
 }
 
 /// An error unless the snapshot has as many of `what` as we do.

@@ -67,7 +67,7 @@ fn line(key: &str, value: &Value, source: &Source, about: &str) -> Result<String
     };
     // TOML has no null.
     let assigned = match value {
-        Value::Null if key == "map" => format!("# {key} ="),
+        Value::Null if ["map", "python"].contains(&key) => format!("# {key} ="),
         Value::Null => format!("{key} = \"none\""),
         value => {
             let value = toml::Value::try_from(value).map_err(|_| {

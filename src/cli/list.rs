@@ -1,11 +1,14 @@
 //! `lab list`: algorithms, environments, data sets, presets, checks and reproductions.
 use crate::checks;
-use crate::registry::{self, Algorithm, PRESETS, Subject, algorithms, data_sets, envs, find};
+use crate::registry::{
+    self, ABOUT_GYM, Algorithm, GYM, PRESETS, Subject, algorithms, data_sets, envs, find,
+};
 use crate::reproduce::TARGETS;
 use crate::run::layer::fields;
 use crate::usage::Usage;
 use anyhow::Result;
-use params::{Field, plain};
+use envs::GymOptions;
+use params::{Field, Parameters as _, plain};
 use serde_json::Value;
 use std::io::Write;
 
@@ -41,6 +44,10 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         (What::Presets, Some(name)) => {
             let preset = find("preset", name, PRESETS, |preset| preset.name)?;
             write!(out, "{}", preset.text)?;
+        }
+        (What::Envs, Some(name)) if name.split(':').next() == Some(GYM) => {
+            named(out, &format!("{GYM}:ID"), ABOUT_GYM)?;
+            explained(&GymOptions::fields(), Subject::Env, out)?;
         }
         (What::Envs, Some(name)) => {
             let entry = registry::env(name)?;
@@ -94,6 +101,8 @@ fn all(what: What, out: &mut dyn Write) -> Result<()> {
                 named(out, entry.name, entry.about)?;
                 options(&(entry.options)(), Subject::Env, out)?;
             }
+            named(out, &format!("{GYM}:ID"), ABOUT_GYM)?;
+            options(&GymOptions::fields(), Subject::Env, out)?;
         }
         What::Algorithms => {
             for entry in algorithms() {

@@ -1,7 +1,7 @@
 //! `lab ALGORITHM`: a new run.
 use super::Verbose;
 use super::flags;
-use crate::registry::Algorithm;
+use crate::registry::{Algorithm, as_part};
 use crate::run::config::Config;
 use crate::run::layer::Layer;
 use crate::run::machine::{Machine, Verbosity};
@@ -92,7 +92,8 @@ pub(super) fn run(
     let trainee = build::trainee(algorithm, &config, &machine.device, load)
         .map_err(|error| config.explained(error))?;
     let (subject, seed) = (config.subject().to_owned(), config.seed());
-    let dir = RunDir::create(args.out.as_deref(), &format!("{}-{subject}-s{seed}", algorithm.name))
+    let name = format!("{}-{}-s{seed}", algorithm.name, as_part(&subject));
+    let dir = RunDir::create(args.out.as_deref(), &name)
         .map_err(|error| if_already_run(error, args.out.as_deref(), &config))?;
     let info = RunInfo {
         algorithm: algorithm.name.to_owned(),

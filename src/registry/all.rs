@@ -2,9 +2,11 @@
 use super::Fields;
 use super::algorithms::{ALGORITHMS, Algorithm};
 use super::data::{DATA, DataEntry};
-use super::environments::{ENVS, EnvEntry};
+use super::environments::{ENVS, EnvEntry, GYM};
 use super::job::Subject;
 use crate::usage::Usage;
+use envs::GymOptions;
+use params::Parameters as _;
 use std::sync::OnceLock;
 
 static ALL: OnceLock<Tables> = OnceLock::new();
@@ -104,7 +106,10 @@ pub fn data_set(name: &str) -> Result<&'static DataEntry, Usage> {
 /// The name and the options of everything that can be learned from.
 pub fn subjects(kind: Subject) -> Vec<(&'static str, Fields)> {
     match kind {
-        Subject::Env => envs().iter().map(|entry| (entry.name, entry.options)).collect(),
+        Subject::Env => {
+            let own = envs().iter().map(|entry| (entry.name, entry.options));
+            own.chain([(GYM, GymOptions::fields as Fields)]).collect()
+        }
         Subject::Data => data_sets().iter().map(|entry| (entry.name, entry.options)).collect(),
     }
 }

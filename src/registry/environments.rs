@@ -41,6 +41,9 @@ pub enum Source {
 /// The option that every environment with known outcomes has: steps after which an episode is cut off.
 pub const TIME_LIMIT: &str = "time_limit";
 
+/// The name before the id of an environment of Gymnasium, as in `gym:CartPole-v1`.
+pub(crate) const GYM: &str = "gym";
+
 impl EnvEntry {
     /// An environment without options.
     pub const fn of<E: Env + Default + 'static>(name: &'static str, about: &'static str) -> Self {

@@ -38,6 +38,8 @@ pub const PRESETS: &[Preset] = presets![
     "ppo-breakout",
     "ppo-cartpole",
     "ppo-catch",
+    "ppo-gym-CartPole-v1",
+    "ppo-gym-LunarLander-v3",
     "ppo-pendulum",
     "reinforce-cartpole",
     "reinforce-catch",

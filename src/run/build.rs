@@ -1,7 +1,7 @@
 //! From a configuration to an untrained learner.
 use super::config::Config;
 use super::trainee::Trainee;
-use crate::registry::{self, Algorithm, Build, DataJob, Job, Source, Subject};
+use crate::registry::{Algorithm, Build, DataJob, EnvName, Job, Subject};
 use crate::usage::Usage;
 use agents::tabular::Discount;
 use agents::{Agent, MakeEnv, ObservedAgent};
@@ -24,9 +24,9 @@ pub(crate) fn agent(
         let sentence = format!("{} learns from data; it does not act", algorithm.name);
         return Err(Usage(sentence).into());
     };
-    let entry = registry::env(config.subject())?;
+    let name = EnvName::parse(config.subject())?;
     let args = config.args(Subject::Env);
-    let (make, mdp) = (entry.make(&args)?, entry.mdp(&args)?);
+    let (make, mdp) = (name.make(&args)?, name.mdp(&args)?);
     build(Job { options: &config.options(), make, mdp, seed: config.seed(), device })
 }
 
@@ -80,21 +80,18 @@ pub(crate) fn observed(
 
 /// The problem of a run, where its outcomes are known.
 pub(crate) fn problem(config: &Config) -> Result<Option<Arc<dyn Mdp>>> {
-    let entry = registry::env(config.subject())?;
-    entry.mdp(&config.args(Subject::Env))
+    EnvName::parse(config.subject())?.mdp(&config.args(Subject::Env))
 }
 
 /// Makes copies of the environment of a run.
 pub(crate) fn environment(config: &Config) -> Result<MakeEnv> {
-    let entry = registry::env(config.subject())?;
-    entry.make(&config.args(Subject::Env))
+    EnvName::parse(config.subject())?.make(&config.args(Subject::Env))
 }
 
 /// Advice to raise the time limit of episodes; empty where the environment has no such option.
 pub(crate) fn raise_limit(config: &Config) -> Result<&'static str> {
-    let entry = registry::env(config.subject())?;
-    Ok(match entry.source {
-        Source::Mdp(..) => "; a run with a larger --time-limit lets them go on",
-        Source::Env(_) => "",
+    Ok(match EnvName::parse(config.subject())?.has_a_time_limit() {
+        true => "; a run with a larger --time-limit lets them go on",
+        false => "",
     })
 }

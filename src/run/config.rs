@@ -1,6 +1,8 @@
 //! The configuration of a run: flag > config file > preset > default.
 use super::layer::{Layer, Source, TARGET_UPDATE_INTERVAL, fields};
-use crate::registry::{self, Algorithm, BadOption, DataName, Options, PRESETS, Subject, find};
+use crate::registry::{
+    self, Algorithm, BadOption, DataName, EnvName, Options, PRESETS, Subject, as_part, find,
+};
 use crate::usage::Usage;
 use anyhow::Result;
 use params::{BadValue, Field, Parameters as _, plain};
@@ -31,11 +33,16 @@ impl Config {
         let file = file.map(|file| Layer::read(file, algorithm)).transpose()?;
         let named = preset.map(|name| find("preset", name, PRESETS, |p| p.name)).transpose()?;
         let kind = algorithm.subject();
-        let subject = flags.subject(kind).or_else(|| file.as_ref()?.subject(kind)).map(bare);
-        // An environment may go by Gymnasium's id.
-        let subject = subject.map(|name| registry::env(name).map_or(name, |entry| entry.name));
+        let subject = flags.subject(kind).or_else(|| file.as_ref()?.subject(kind));
+        let subject = subject.map(|name| match kind {
+            // An environment may go by Gymnasium's id.
+            Subject::Env => {
+                EnvName::parse(name).map_or_else(|_| name.to_owned(), |name| name.full())
+            }
+            Subject::Data => bare(name).to_owned(),
+        });
         let preset = named.or_else(|| {
-            let name = format!("{}-{}", algorithm.name, subject?);
+            let name = format!("{}-{}", algorithm.name, as_part(&subject?));
             PRESETS.iter().find(|preset| preset.name == name)
         });
         let preset = preset.map(|preset| Layer::preset(preset, algorithm)).transpose()?;
@@ -112,9 +119,9 @@ impl Config {
             return Err(Usage(sentence).into());
         };
         let named = named.as_str();
-        let (named, fields) = match kind {
+        let (named, fields, open) = match kind {
             Subject::Env => {
-                let entry = registry::env(named)?;
+                let name = EnvName::parse(named)?;
                 for (option, value) in registry::options_of_id(named) {
                     let args = self.all.entry(kind.args_key());
                     let args = args.or_insert_with(|| Value::Object(Options::new()));
@@ -126,14 +133,17 @@ impl Config {
                         self.sources.insert(format!("{}.{option}", kind.args_key()), source);
                     }
                 }
-                (entry.name.to_owned(), (entry.options)())
+                (name.full(), name.options(), name.takes_arguments())
             }
             Subject::Data => {
                 let data = DataName::parse(named)?;
-                (data.full()?, (data.entry.options)())
+                (data.full()?, (data.entry.options)(), false)
             }
         };
-        let args = self.subject_args(kind, bare(&named), &fields)?;
+        let args = match open {
+            true => self.with_arguments(kind, &named, &fields)?,
+            false => self.subject_args(kind, bare(&named), &fields)?,
+        };
         self.all.insert(kind.args_key().to_owned(), Value::Object(args));
         self.all.insert(kind.key().to_owned(), Value::from(named));
         Ok(self)
@@ -170,6 +180,33 @@ impl Config {
             Ok((field.name.to_owned(), value))
         };
         fields.iter().map(value).collect()
+    }
+
+    /// [`subject_args`](Self::subject_args) of an environment that takes keyword arguments of any name.
+    fn with_arguments(&self, kind: Subject, subject: &str, fields: &[Field]) -> Result<Options> {
+        let mut own = self.clone();
+        let given = self.args(kind);
+        let (known, mut arguments): (Options, Options) =
+            given.into_iter().partition(|(key, _)| fields.iter().any(|field| field.name == key));
+        own.all.insert(kind.args_key().to_owned(), Value::Object(known));
+        for (key, value) in &mut arguments {
+            let source = self.source(&format!("{}.{key}", kind.args_key()));
+            match (source, &value) {
+                (Source::Flag(_), Value::String(text)) => *value = argument(text),
+                // TOML has no null.
+                (_, Value::String(text)) if text == "none" => *value = Value::Null,
+                _ => {}
+            }
+        }
+        let mut args = own.subject_args(kind, subject, fields)?;
+        if let Some(Value::String(path)) = args.get_mut("python")
+            && path.contains(std::path::is_separator)
+        {
+            // The run may be resumed from elsewhere.
+            *path = std::path::absolute(&*path)?.display().to_string();
+        }
+        args.extend(arguments);
+        Ok(args)
     }
 
     /// `value` of the parameter `field`, which goes by `key`, in the form that it is kept in.
@@ -271,9 +308,12 @@ impl Config {
         }
     }
 
-    /// The name of the environment or of the data set.
+    /// The name of the environment, in full, or of the data set.
     pub(crate) fn subject(&self) -> &str {
-        bare(self.named())
+        match self.all.contains_key(Subject::Env.key()) {
+            true => self.named(),
+            false => bare(self.named()),
+        }
     }
 
     /// The environment or the data set in a title: with what differs from its defaults and those of `algorithm`,
@@ -349,7 +389,22 @@ impl Config {
     pub(crate) fn fixed(&self) -> Value {
         let mut fixed = self.all.clone();
         fixed.retain(|key, _| !is_plan(key));
+        let gym = EnvName::parse(self.subject()).is_ok_and(|name| name.takes_arguments());
+        if let (true, Some(Value::Object(args))) = (gym, fixed.get_mut(Subject::Env.args_key())) {
+            // Where an environment runs changes nothing in it.
+            args.retain(|key, _| !["python", "workers"].contains(&key.as_str()));
+        }
         Value::Object(fixed)
+    }
+}
+
+/// The value of a keyword argument as it was typed: a number, true, false, none, a list, or a word.
+fn argument(text: &str) -> Value {
+    match text {
+        "True" => true.into(),
+        "False" => false.into(),
+        "None" | "none" => Value::Null,
+        _ => serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)),
     }
 }
 

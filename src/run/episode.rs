@@ -19,7 +19,7 @@ pub(crate) fn play(
         let mut on = Ok(true);
         actions.step(0, env, |transition| {
             on = visit(&transition).map(|on| on && transition.episode.is_none());
-        });
+        })?;
         if !on? {
             return Ok(());
         }

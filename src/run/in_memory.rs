@@ -2,7 +2,7 @@
 use super::build;
 use super::config::Config;
 use super::line::configured;
-use crate::registry::{self, Algorithm, Subject};
+use crate::registry::{Algorithm, EnvName, Subject};
 use agents::ObservedAgent;
 use agents::tabular::{Discount, Solution};
 use anyhow::{Context, Result};
@@ -100,8 +100,7 @@ pub(crate) fn watch(command: &str) -> Result<Solved> {
 
 fn run(command: &str, build: fn(&Algorithm, &Config) -> Result<ObservedAgent>) -> Result<Solved> {
     let (algorithm, config) = configured(command)?;
-    let entry = registry::env(config.subject())?;
-    let mdp = entry
+    let mdp = EnvName::parse(config.subject())?
         .mdp(&config.args(Subject::Env))?
         .context("the environment's outcomes are not known")?;
     let mut agent = build(algorithm, &config)?;

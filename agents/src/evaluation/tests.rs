@@ -46,7 +46,7 @@ fn episodes_are_played_with_the_actions_that_the_environment_takes() {
         let (mut env, mut finished) = (VecEnv::new(vec![rng], &make), None);
         while finished.is_none() {
             let action = [-env.obs()[2]];
-            env.step_continuous(&action, |transition| finished = transition.episode);
+            env.step_continuous(&action, |transition| finished = transition.episode).unwrap();
         }
         finished.unwrap()
     });

@@ -115,6 +115,12 @@ impl Collector {
         self.actions.resize(rows * width, 0.0);
         head.sample(&outputs, &mut self.rng, &mut self.actions)?;
         let Self { envs, length, scaler, rollout, scaled, actions, .. } = self;
+        if envs.len() > 1 {
+            let playing = envs.iter_mut().enumerate().filter(|(copy, _)| length.is_playing(*copy));
+            for ((_, env), row) in playing.zip(actions.chunks_exact(width)) {
+                env.begin_rows(row);
+            }
+        }
         let (mut row, mut copy) = (0, 0);
         for env in envs {
             let first = copy;
@@ -133,7 +139,7 @@ impl Collector {
                 }
                 let obs = &scaled[row * obs_len..][..obs_len];
                 rollout.push(&scaler.transition(transition, copy, obs), copy);
-            });
+            })?;
         }
         Ok(rows)
     }

@@ -38,7 +38,7 @@ impl Store {
             }
             Storage::Bytes(rows) => {
                 for (to, &value) in rows[row * n..][..n].iter_mut().zip(obs) {
-                    *to = value as u8;
+                    *to = Element::byte(value);
                 }
             }
             Storage::Floats(rows) => rows[row * n..][..n].copy_from_slice(obs),
@@ -59,7 +59,7 @@ impl Store {
                 }
                 Storage::Bytes(from) => {
                     for (to, &value) in to.iter_mut().zip(&from[row * n..][..n]) {
-                        *to = f32::from(value);
+                        *to = Element::part(value);
                     }
                 }
                 Storage::Floats(from) => to.copy_from_slice(&from[row * n..][..n]),

@@ -35,7 +35,7 @@ fn bits(i: usize) -> Vec<f32> {
 }
 
 fn bytes(i: usize) -> Vec<f32> {
-    vec![i as f32, 255.0 - i as f32]
+    vec![i as f32 / 255.0, (255.0 - i as f32) / 255.0]
 }
 
 fn floats(i: usize) -> Vec<f32> {

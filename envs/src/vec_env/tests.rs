@@ -60,7 +60,7 @@ fn counters(n: u64, last: u32, limit: Option<u32>) -> VecEnv {
 /// End of the only copy's next transition, and the episode it finished.
 fn next_end(envs: &mut VecEnv) -> (End, Option<Episode>) {
     let mut observed = None;
-    envs.step(&[0], |transition| observed = Some((transition.end, transition.episode)));
+    envs.step(&[0], |transition| observed = Some((transition.end, transition.episode))).unwrap();
     observed.unwrap()
 }
 
@@ -71,7 +71,8 @@ fn a_transition_shows_its_own_final_observation() {
     envs.step(&[0], |transition| {
         assert_eq!(transition.obs, [0.0, sampled]);
         assert_eq!(transition.next_obs, [1.0, sampled]);
-    });
+    })
+    .unwrap();
     assert_eq!(envs.obs(), [1.0, sampled]);
     envs.step(&[0], |transition| {
         assert_eq!(transition.obs, [1.0, sampled]);
@@ -80,7 +81,8 @@ fn a_transition_shows_its_own_final_observation() {
         let mut rendered = [0.0; 2];
         transition.env.observe(&mut rendered);
         assert_eq!(rendered, [2.0, sampled], "the environment has been reset too early");
-    });
+    })
+    .unwrap();
     assert_eq!(envs.obs()[0], 0.0);
     assert_ne!(envs.obs()[1], sampled);
 }
@@ -112,7 +114,8 @@ fn copies_are_independent() {
     // left, stay, right move the paddles from column 2 to 1, 2 and 3.
     envs.step(&[0, 1, 2], |transition| {
         order.push((transition.index, transition.action.discrete()));
-    });
+    })
+    .unwrap();
     assert_eq!(order, [(0, 0), (1, 1), (2, 2)]);
     let paddles = [0, 1, 2].map(|i| envs.obs()[50 * i + 45..][..5].to_vec());
     assert_eq!(paddles[0], [0.0, 1.0, 0.0, 0.0, 0.0]);
@@ -140,7 +143,8 @@ fn only_the_copy_that_ended_is_reset() {
             } else {
                 expected[transition.index] = Some(transition.next_obs.to_vec());
             }
-        });
+        })
+        .unwrap();
         for (obs, expected) in envs.obs().chunks(4).zip(expected) {
             match expected {
                 Some(expected) => assert_eq!(obs, expected),
@@ -160,7 +164,8 @@ fn trace(envs: &mut VecEnv, steps: usize) -> Vec<u32> {
             observed.extend(transition.next_obs.iter().map(|x| x.to_bits()));
             observed.push(transition.reward.to_bits());
             observed.extend(transition.episode.map(|episode| episode.len));
-        });
+        })
+        .unwrap();
         observed.extend(envs.obs().iter().map(|x| x.to_bits()));
     }
     observed
@@ -215,7 +220,7 @@ fn a_snapshot_broken_halfway_changes_nothing() {
 #[test]
 #[should_panic(expected = "one action for each copy")]
 fn every_copy_needs_an_action() {
-    counters(2, 9, None).step(&[0], |_| ());
+    counters(2, 9, None).step(&[0], |_| ()).unwrap();
 }
 
 #[test]
@@ -225,7 +230,8 @@ fn vectors_reach_their_copies() {
     let mut observed = Vec::new();
     envs.step_continuous(&[0.5, -9.0], |transition| {
         observed.push((transition.index, transition.action.continuous().to_vec()));
-    });
+    })
+    .unwrap();
     // As they were given: clipping is the environment's business.
     assert_eq!(observed, [(0, vec![0.5]), (1, vec![-9.0])]);
     for (i, torque) in [0.5, -2.0].into_iter().enumerate() {
@@ -238,26 +244,26 @@ fn vectors_reach_their_copies() {
 #[test]
 #[should_panic(expected = "use step_continuous")]
 fn vectors_have_no_numbers() {
-    VecEnv::new(rngs(1), &|| Box::new(Pendulum::default())).step(&[0], |_| ());
+    VecEnv::new(rngs(1), &|| Box::new(Pendulum::default())).step(&[0], |_| ()).unwrap();
 }
 
 #[test]
 #[should_panic(expected = "use step")]
 fn numbered_actions_are_no_vectors() {
-    counters(1, 9, None).step_continuous(&[0.0], |_| ());
+    counters(1, 9, None).step_continuous(&[0.0], |_| ()).unwrap();
 }
 
 #[test]
 fn rows_hold_actions_of_either_kind() {
     let mut numbered = VecEnv::new(rngs(3), &|| Box::new(CartPole::default()));
     let mut by_number = VecEnv::new(rngs(3), &|| Box::new(CartPole::default()));
-    numbered.step_rows(&[1.0, 0.0, 1.0], |_| ());
-    by_number.step(&[1, 0, 1], |_| ());
+    numbered.step_rows(&[1.0, 0.0, 1.0], |_| ()).unwrap();
+    by_number.step(&[1, 0, 1], |_| ()).unwrap();
     assert_eq!(numbered.obs(), by_number.obs());
     let mut vectors = VecEnv::new(rngs(2), &|| Box::new(Pendulum::default()));
     let mut by_vector = VecEnv::new(rngs(2), &|| Box::new(Pendulum::default()));
-    vectors.step_rows(&[0.5, -1.5], |_| ());
-    by_vector.step_continuous(&[0.5, -1.5], |_| ());
+    vectors.step_rows(&[0.5, -1.5], |_| ()).unwrap();
+    by_vector.step_continuous(&[0.5, -1.5], |_| ()).unwrap();
     assert_eq!(vectors.obs(), by_vector.obs());
     assert_eq!((numbered.spec().action_width(), vectors.spec().action_width()), (1, 1));
 }

@@ -72,7 +72,8 @@ fn a_rollout_holds_what_the_networks_saw() {
             if transition.end == End::Truncated {
                 truncated.extend(observed(&norm, transition.next_obs));
             }
-        });
+        })
+        .unwrap();
     }
     assert_eq!((obs.len(), truncated.len()), (2 * 205 * 3, 2 * 3));
     assert_eq!(

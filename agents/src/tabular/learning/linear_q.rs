@@ -148,7 +148,7 @@ impl Learner for LinearQ {
                 log.scalar("train/return", episode.ret);
                 log.scalar("train/length", f64::from(episode.len));
             }
-        });
+        })?;
         result?;
         self.n_transitions += 1;
         Ok(Progress::Advanced(1))

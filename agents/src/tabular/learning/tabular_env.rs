@@ -111,7 +111,7 @@ impl TabularEnv {
                 log.scalar("train/return", episode.ret);
                 log.scalar("train/length", f64::from(episode.len));
             }
-        });
+        })?;
         let transition = TabularTransition { state: from, reward, next_state: next_state?, ended };
         self.state = match transition.next_state {
             Some(next_state) if !ended => next_state,

@@ -127,7 +127,7 @@ pub(super) fn collect(
                 log.scalar("train/return", episode.ret);
                 log.scalar("train/length", f64::from(episode.len));
             }
-        });
+        })?;
         result?;
         samples.next.push(next.iter().copied());
     }

@@ -1,0 +1,121 @@
+//! An environment as `--env` names it, with the id of one of Gymnasium.
+use super::environments::{EnvEntry, GYM, Source};
+use super::{Options, all};
+use crate::usage::Usage;
+use agents::MakeEnv;
+use anyhow::Result;
+use envs::{Gym, GymId, GymOptions, Mdp};
+use params::{Field, Parameters as _};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// One line about `gym:ID`.
+pub(crate) const ABOUT_GYM: &str = "Any environment of Gymnasium, in a process of Python: gym:CartPole-v1, gym:ALE/Pong-v5, \
+     gym:package.module:Name-v0";
+
+/// An environment as `--env` names it: `NAME`, or `gym:ID`.
+pub(crate) enum EnvName {
+    /// One of lab's, or of a user's own.
+    Entry(&'static EnvEntry),
+    /// One of Gymnasium, in a process of Python.
+    Gym(GymId),
+}
+
+impl EnvName {
+    /// Finds the environment; whether Gymnasium has one of this id is found out when it is made.
+    ///
+    /// # Errors
+    /// [`Usage`], with the nearest name there is.
+    pub(crate) fn parse(text: &str) -> Result<Self, Usage> {
+        match text.split_once(':') {
+            Some((GYM, "")) => {
+                Err(Usage(format!("--env {text}: an id is expected after the colon")))
+            }
+            Some((GYM, id)) => Ok(Self::Gym(GymId::new(id))),
+            None if text == GYM => {
+                Err(Usage(format!("--env {GYM}: say which, as in --env {GYM}:CartPole-v1")))
+            }
+            _ => Ok(Self::Entry(all::env(text)?)),
+        }
+    }
+
+    /// The name in full.
+    pub(crate) fn full(&self) -> String {
+        match self {
+            Self::Entry(entry) => entry.name.to_owned(),
+            Self::Gym(id) => id.to_string(),
+        }
+    }
+
+    /// The options of its own; one of Gymnasium takes others too, as keyword arguments.
+    pub(crate) fn options(&self) -> Vec<Field> {
+        match self {
+            Self::Entry(entry) => (entry.options)(),
+            Self::Gym(_) => GymOptions::fields(),
+        }
+    }
+
+    /// Returns `true` if options that are none of [`options`](Self::options) are keyword arguments.
+    pub(crate) fn takes_arguments(&self) -> bool {
+        matches!(self, Self::Gym(_))
+    }
+
+    /// A function that makes copies with these options.
+    ///
+    /// # Errors
+    /// If an option is wrong; errors of the process.
+    pub(crate) fn make(&self, options: &Options) -> Result<MakeEnv> {
+        match self {
+            Self::Entry(entry) => entry.make(options),
+            Self::Gym(id) => {
+                let fields = self.options();
+                let (mut own, mut arguments) = (options.clone(), options.clone());
+                own.retain(|key, _| fields.iter().any(|field| field.name == key));
+                arguments.retain(|key, _| !own.contains_key(key));
+                let own: GymOptions =
+                    serde_json::from_value(Value::Object(params::resolve(&fields, &own)?))?;
+                own.check()?;
+                let gym = Gym::start(id, &arguments, &own)?;
+                Ok(Box::new(move || gym.make()))
+            }
+        }
+    }
+
+    /// Its outcomes, where they are known.
+    ///
+    /// # Errors
+    /// If an option is wrong.
+    pub(crate) fn mdp(&self, options: &Options) -> Result<Option<Arc<dyn Mdp>>> {
+        match self {
+            Self::Entry(entry) => entry.mdp(options),
+            Self::Gym(_) => Ok(None),
+        }
+    }
+
+    /// Returns `true` if it has a time limit that one may choose.
+    pub(crate) fn has_a_time_limit(&self) -> bool {
+        matches!(self, Self::Entry(EnvEntry { source: Source::Mdp(..), .. }))
+    }
+}
+
+/// A name as part of the name of a directory or of a preset: `gym-ALE-Pong-v5`.
+pub(crate) fn as_part(name: &str) -> String {
+    name.replace(|char: char| !char.is_alphanumeric() && !"-_.".contains(char), "-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_of_gymnasium_follows_a_colon() {
+        let full = |text| EnvName::parse(text).map(|name| name.full()).map_err(|error| error.0);
+        assert_eq!(full("gym:ALE/Pong-v5"), Ok("gym:ALE/Pong-v5".to_owned()));
+        assert_eq!(full("gym:a.b:C-v0"), Ok("gym:a.b:C-v0".to_owned()));
+        assert_eq!(full("CartPole-v1"), Ok("cartpole".to_owned()));
+        assert!(full("gym").unwrap_err().contains("as in --env gym:CartPole-v1"));
+        assert!(full("gym:").unwrap_err().contains("an id is expected"));
+        assert!(full("cartpole:x").unwrap_err().contains("did you mean `cartpole`"));
+        assert_eq!(as_part("gym:a.b:C/D-v0"), "gym-a.b-C-D-v0");
+    }
+}

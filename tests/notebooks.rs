@@ -203,3 +203,53 @@ fn no_output_names_a_place_on_the_machine() {
     let image = "<img src=\"data:image/gif;base64,/tmp/\" alt=\"/x\"/>";
     assert_eq!(without_pixels(image), "<img src=\"data:image/gif alt=\"/x\"/>");
 }
+
+/// A session with the program, as cells have it; run by the test below, with `LAB` and a directory of its own.
+#[test]
+#[ignore = "needs LAB, which the next test sets"]
+fn session() {
+    use lab_notebook::{Run, check, command, compare, lab};
+    let run = lab("value-iteration --env gridworld --layout aima").unwrap();
+    run.evcxr_display();
+    run.figure("values.svg").unwrap().evcxr_display();
+    run.play().unwrap().evcxr_display();
+    run.curve("train/residual").unwrap().evcxr_display();
+    assert_eq!(format!("{:.4}", run.mean("value_start").unwrap()), "0.7053");
+    assert_eq!(run.eval("--episodes 10").unwrap().rows()[0][0], "return");
+    assert!(run.values().unwrap().to_string().contains("[1.00]"));
+    let other = lab("policy-iteration --env gridworld --layout aima --out 'other run'").unwrap();
+    compare(&[&run, &other], "oracle/value_error").unwrap();
+    Run::open("other run").unwrap().curves().unwrap();
+    let checked = check("aima-utilities").unwrap();
+    assert!(checked.rows().iter().all(|row| row[5] == "pass"), "{checked}");
+    assert!(command("list envs catch").unwrap().to_string().contains("paddle"));
+
+    let refused = lab("dqn --env cach").err().unwrap().to_string();
+    assert!(refused.starts_with("unknown environment `cach`"), "{refused}");
+    let refused = lab("dqn --foo").err().unwrap().to_string();
+    assert!(refused.starts_with("unexpected argument '--foo'"), "{refused}");
+    let refused = lab("list envs").err().unwrap().to_string();
+    assert!(!refused.is_empty());
+}
+
+#[test]
+fn cells_show_runs_of_the_program_and_its_own_sentences() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "session", "--ignored", "--nocapture"])
+        .env("LAB", env!("CARGO_BIN_EXE_lab"))
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{shown}\n{}", String::from_utf8_lossy(&output.stderr));
+    for mime in ["image/svg+xml", "text/html", "text/plain"] {
+        assert!(shown.contains(&format!("\nEVCXR_BEGIN_CONTENT {mime}\n")), "{mime}");
+    }
+    assert!(
+        shown.contains("<td>runs/value-iteration-gridworld-s1</td><td>converged</td>"),
+        "{shown}"
+    );
+    assert!(shown.contains("src=\"data:image/gif;base64,R0lGOD"));
+    assert!(!shown.contains("Try next"));
+}

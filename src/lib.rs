@@ -21,6 +21,7 @@ mod app;
 pub mod checks;
 pub mod claim;
 mod cli;
+pub mod notebook;
 pub mod registry;
 pub mod render;
 pub mod reproduce;
@@ -34,6 +35,7 @@ pub use {agents, candle_core, envs, generative, nn, params, rand, train};
 /// Everything that a program or a notebook needs to train, and to define environments, algorithms and models.
 pub mod prelude {
     pub use crate::App;
+    pub use crate::notebook::{Trained, episode, images, learn, values};
     pub use crate::registry::{Algorithm, Build, DataJob, EnvEntry, Family, Job};
     pub use agents::tabular::*;
     pub use agents::{
@@ -58,6 +60,7 @@ pub mod prelude {
         ImportanceWeighted, LatentMap, MadeConfig, PixelCnnConfig, PointSampler, Vae, VaeConfig,
         VqVae, VqVaeConfig, image_transformer, made, pixelcnn,
     };
+    pub use lab_notebook::Figure;
     pub use nn::{Activation, Optimizer, OptimizerConfig, Params, Sequential};
     pub use params::{Parameters, parameters};
     pub use rand::{Rng as _, RngCore};

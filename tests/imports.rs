@@ -4,11 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const CRATES: [&str; 7] = ["params", "train", "nn", "envs", "agents", "generative", "."];
+const CRATES: [&str; 8] =
+    ["params", "train", "nn", "envs", "agents", "generative", "notebook", "."];
 
 /// The modules of `src/`, from the lowest to the highest.
-const LEVELS: [&str; 10] =
-    ["usage", "wording", "claim", "render", "registry", "run", "checks", "reproduce", "cli", "app"];
+const LEVELS: [&str; 11] = [
+    "usage",
+    "wording",
+    "claim",
+    "render",
+    "registry",
+    "run",
+    "notebook",
+    "checks",
+    "reproduce",
+    "cli",
+    "app",
+];
 
 /// The files of a crate by module path, `a::b`; the root is empty.
 fn modules(root: &Path) -> BTreeMap<Vec<String>, PathBuf> {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-const MEMBERS: [&str; 6] = ["params", "train", "nn", "envs", "agents", "generative"];
+const MEMBERS: [&str; 7] =
+    ["params", "train", "nn", "envs", "agents", "generative", "lab-notebook"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -27,6 +28,9 @@ fn dependencies_point_one_way() {
     assert_eq!(members("envs"), ["params"]);
     assert!(!dependencies("envs").contains("candle-core"), "environments know no tensors");
     assert_eq!(members("train"), ["params"], "the loop knows no algorithm and no environment");
+    assert!(members("notebook").is_empty());
+    let light = BTreeSet::from(["base64", "serde_json", "shlex"].map(str::to_owned));
+    assert_eq!(dependencies("notebook"), light, "the first cell of a notebook builds them");
     assert_eq!(members("nn"), ["train"]);
     assert_eq!(members("agents"), ["train", "nn", "envs"]);
     assert_eq!(members("generative"), ["params", "train", "nn"]);

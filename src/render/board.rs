@@ -17,7 +17,7 @@ use agents::tabular::Table;
 use anyhow::Result;
 
 use crate::render::gif;
-use crate::render::plot::canvas::{frame, save};
+use crate::render::plot::canvas::{frame, save, svg};
 pub use charts::Charts;
 use layout::{MOST_ARROWS, Size};
 use page::Page;
@@ -57,6 +57,15 @@ impl Board {
         let size = if panes.len() > 1 { Size::Part } else { Size::Page };
         let page = Page::new([width, height], columns, title, &panes, size);
         paths.iter().try_for_each(|path| save(&page, path))
+    }
+
+    /// Values and policy, as SVG.
+    ///
+    /// # Errors
+    /// If it can't be drawn.
+    pub fn values_svg(&self, title: &str, table: &Table) -> Result<String> {
+        let panes = [self.values("", table, self.scale([table].into_iter()))];
+        svg(&Page::new(self.shape(), 1, title, &panes, Size::Page))
     }
 
     /// Draws what each action is worth, if all actions are one of four directions and the board is not

@@ -33,6 +33,17 @@ pub fn write(path: &Path, images: &Images, columns: usize) -> Result<()> {
     write_atomic(path, &bytes.into_inner())
 }
 
+/// Images, `columns` in a row, as the bytes of a PNG.
+///
+/// # Errors
+/// If there is no image.
+pub fn png(images: &Images, columns: usize) -> Result<Vec<u8>> {
+    ensure!(!images.is_empty() && columns > 0, "there is no image to show");
+    let mut bytes = Cursor::new(Vec::new());
+    drawn(images, columns).write_to(&mut bytes, ImageFormat::Png)?;
+    Ok(bytes.into_inner())
+}
+
 /// Image grid as a frame of an animation.
 pub fn frame(images: &Images, columns: usize) -> envs::Rgb {
     let drawn = drawn(images, columns);

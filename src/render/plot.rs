@@ -32,6 +32,14 @@ pub fn draw(panels: &[Panel], path: &Path) -> Result<()> {
     save(&figure, path)
 }
 
+/// The panels in a grid, as SVG.
+pub fn svg(panels: &[Panel]) -> Result<String> {
+    let Some(figure) = Figure::new(panels) else {
+        bail!("nothing to draw: no curve has a finite value")
+    };
+    canvas::svg(&figure)
+}
+
 #[cfg(test)]
 mod tests {
     use super::panel::{MOST_POINTS, Points};

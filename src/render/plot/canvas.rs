@@ -58,7 +58,8 @@ fn font() -> Result<()> {
         .map_err(|_| anyhow!("can't draw: the built-in font is damaged"))
 }
 
-fn svg(drawing: &impl Drawing) -> Result<String> {
+/// Draws to the text of an SVG.
+pub(crate) fn svg(drawing: &impl Drawing) -> Result<String> {
     font()?;
     let mut svg = String::new();
     drawing.draw(&SVGBackend::with_string(&mut svg, drawing.size()).into_drawing_area())?;

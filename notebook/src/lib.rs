@@ -14,6 +14,7 @@
 //! # Ok(())
 //! # }
 //! ```
+mod commands;
 mod display;
 mod error;
 mod figure;
@@ -22,9 +23,9 @@ mod run;
 mod table;
 mod text;
 
+pub use commands::{check, command, lab};
 pub use error::{Error, Result};
 pub use figure::{Figure, Format};
-pub use program::{check, command, lab};
 pub use run::{Run, compare};
 pub use table::Table;
 pub use text::Text;

@@ -1,6 +1,5 @@
-//! The program `lab`: where it is, what it prints.
-use crate::{Error, Result, Run, Table, Text};
-use serde_json::Value;
+//! The program `lab`: its place, its arguments and its output.
+use crate::{Error, Result};
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -12,114 +11,33 @@ use std::time::{Duration, Instant};
 /// Time between two lines of progress that are shown.
 const BETWEEN: Duration = Duration::from_secs(5);
 
-/// Trains by a command line of lab without the word `lab`, showing its progress: `lab("dqn --env catch")?`.
-///
-/// A line of progress is shown every five seconds; notes and warnings always.
-///
-/// # Errors
-/// lab's own sentence; lab can't be found.
-pub fn lab(line: &str) -> Result<Run> {
-    let mut arguments = words(line)?;
-    arguments.push("--json".into());
-    let printed = call(&arguments, Told::Progress)?;
-    let result: Value = serde_json::from_str(&printed).map_err(|_| {
-        Error::new(format!("`lab {line}` is no training command; `command` runs others"))
-    })?;
-    match result["run"].as_str() {
-        Some(dir) => Run::open(dir),
-        None => Err(Error::new(format!("`lab {line}` leaves no run directory"))),
-    }
-}
-
-/// Output of any other command of lab: `command("list envs")?`.
-///
-/// # Errors
-/// lab's own sentence; lab can't be found.
-pub fn command(line: &str) -> Result<Text> {
-    Ok(Text::new(call(&words(line)?, Told::Errors)?))
-}
-
-/// Table of `lab check NAMES`: lab's numbers beside the published ones.
-///
-/// # Errors
-/// lab's own sentence. A number that differs is no error but a row.
-pub fn check(names: &str) -> Result<Table> {
-    let mut arguments = vec!["check".into()];
-    arguments.extend(words(names)?);
-    arguments.push("--json".into());
-    // A check that fails ends lab with 1, after its table.
-    let output = start(&arguments, Told::Errors)?;
-    let report: Value = match serde_json::from_str(&output.printed) {
-        Ok(report) => report,
-        Err(_) => return Err(output.refusal()),
-    };
-    let mut table = Table::new(["check", "number", "lab", "expected", "source", ""]);
-    for check in report["checks"].as_array().into_iter().flatten() {
-        for line in check["lines"].as_array().into_iter().flatten() {
-            let source = match &line["derived"] {
-                Value::Null => plain(&check["source"]),
-                derivation => plain(derivation),
-            };
-            let pass = if line["pass"] == true { "pass" } else { "fail" };
-            table.row([
-                plain(&check["name"]),
-                plain(&line["what"]),
-                plain(&line["ours"]),
-                plain(&line["expected"]),
-                source,
-                pass.to_owned(),
-            ]);
-        }
-    }
-    Ok(table)
-}
-
-/// A value of JSON as a cell of a table.
-pub(crate) fn plain(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.as_f64().map_or_else(|| number.to_string(), rounded),
-        other => other.to_string(),
-    }
-}
-
-/// A number to four decimals, or in scientific notation where those would hide it.
-pub(crate) fn rounded(number: f64) -> String {
-    if number != 0.0 && number.abs() < 1e-3 {
-        return format!("{number:.1e}");
-    }
-    let text = format!("{number:.4}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
 /// Words of a command line, with its quotes.
-fn words(line: &str) -> Result<Vec<OsString>> {
+pub(crate) fn words(line: &str) -> Result<Vec<OsString>> {
     let words = shlex::split(line)
         .ok_or_else(|| Error::new(format!("`{line}`: a quote without its partner")))?;
     let words = words.into_iter().skip_while(|word| word == "lab");
     Ok(words.map(Into::into).collect())
 }
 
-/// What of lab's standard error a cell shows.
+/// The part of lab's standard error that a cell shows.
 #[derive(Clone, Copy, PartialEq)]
-enum Told {
+pub(crate) enum Shown {
     /// All, and progress from time to time.
     Progress,
     /// Nothing: it matters only in an error.
     Errors,
 }
 
-/// What lab printed, and how it ended.
-struct Output {
-    printed: String,
+/// Output of lab, and how it ended.
+pub(crate) struct Output {
+    pub(crate) printed: String,
     told: Vec<String>,
     success: bool,
 }
 
 impl Output {
     /// lab's own sentence, from the word `error:` on.
-    fn refusal(&self) -> Error {
+    pub(crate) fn refusal(&self) -> Error {
         let told = self.told.join("\n");
         let sentence = told.split_once("error: ").map_or(told.as_str(), |(_, rest)| rest);
         Error::new(match sentence.trim() {
@@ -134,15 +52,15 @@ impl Output {
 /// # Errors
 /// lab's own sentence; lab can't be found.
 pub(crate) fn output(arguments: &[OsString]) -> Result<String> {
-    call(arguments, Told::Errors)
+    call(arguments, Shown::Errors)
 }
 
-fn call(arguments: &[OsString], told: Told) -> Result<String> {
+pub(crate) fn call(arguments: &[OsString], told: Shown) -> Result<String> {
     let output = start(arguments, told)?;
     if output.success { Ok(output.printed) } else { Err(output.refusal()) }
 }
 
-fn start(arguments: &[OsString], told: Told) -> Result<Output> {
+pub(crate) fn start(arguments: &[OsString], told: Shown) -> Result<Output> {
     let program = program()?;
     let failed = |error| Error::new(format!("can't run {}: {error}", program.display()));
     let mut child = Command::new(&program)
@@ -166,13 +84,13 @@ fn start(arguments: &[OsString], told: Told) -> Result<Output> {
 }
 
 /// Shows lines while they come; those that are no progress, for an error.
-fn follow(pipe: impl BufRead, told: Told) -> Vec<String> {
+fn follow(pipe: impl BufRead, told: Shown) -> Vec<String> {
     let mut kept = Vec::new();
     let mut shown = Instant::now();
     for line in pipe.lines().map_while(std::io::Result::ok) {
         let progress = is_progress(&line);
         let refused = kept.iter().chain([&line]).any(|line: &String| line.starts_with("error: "));
-        if told == Told::Progress && !refused && (!progress || shown.elapsed() >= BETWEEN) {
+        if told == Shown::Progress && !refused && (!progress || shown.elapsed() >= BETWEEN) {
             // A notebook that is gone does not stop a run.
             writeln!(std::io::stdout(), "{line}").ok();
             shown = Instant::now();
@@ -222,7 +140,7 @@ mod tests {
         assert!(!is_progress("dqn on catch, seed 1"));
         assert!(!is_progress("") && !is_progress("warning: 3 of 4"));
         let lines = "1/2 sweeps\nwarning: slow\nerror: no `x`\n\nUsage: lab";
-        let told = follow(lines.as_bytes(), Told::Errors);
+        let told = follow(lines.as_bytes(), Shown::Errors);
         let output = Output { printed: String::new(), told, success: false };
         assert_eq!(output.refusal().to_string(), "no `x`\n\nUsage: lab");
     }
@@ -245,8 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_short_and_lines_are_split_like_a_shell_does() {
-        assert_eq!([0.705308, 500.0, 0.0, 3.5e-11].map(rounded), ["0.7053", "500", "0", "3.5e-11"]);
+    fn lines_are_split_like_a_shell_does() {
         assert_eq!(words("lab gan --data 'a b'").unwrap(), ["gan", "--data", "a b"]);
         assert!(words("gan 'a").unwrap_err().to_string().contains("quote"));
     }

@@ -1,5 +1,6 @@
 //! A run directory.
-use crate::program::{output, plain, rounded};
+use crate::program::output;
+use crate::table::{plain, rounded};
 use crate::{Error, Figure, Result, Table, Text};
 use serde_json::Value;
 use std::collections::BTreeSet;

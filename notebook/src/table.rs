@@ -1,5 +1,6 @@
 //! Tables.
 use crate::display::{Content, escaped, show};
+use serde_json::Value;
 use std::fmt;
 
 /// Rows of text below headings; HTML in a notebook, aligned columns elsewhere.
@@ -58,9 +59,33 @@ impl fmt::Display for Table {
     }
 }
 
+/// A value of JSON as a cell of a table.
+pub(crate) fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.as_f64().map_or_else(|| number.to_string(), rounded),
+        other => other.to_string(),
+    }
+}
+
+/// A number to four decimals, or in scientific notation where those would hide it.
+pub(crate) fn rounded(number: f64) -> String {
+    if number != 0.0 && number.abs() < 1e-3 {
+        return format!("{number:.1e}");
+    }
+    let text = format!("{number:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!([0.705308, 500.0, 0.0, 3.5e-11].map(rounded), ["0.7053", "500", "0", "3.5e-11"]);
+    }
 
     #[test]
     fn a_table_is_html_or_aligned_text() {

@@ -58,6 +58,7 @@ pub mod prelude {
         ImportanceWeighted, LatentMap, MadeConfig, PixelCnnConfig, PointSampler, Vae, VaeConfig,
         VqVae, VqVaeConfig, image_transformer, made, pixelcnn,
     };
+    pub use nn::onnx::Part;
     pub use nn::{Activation, Optimizer, OptimizerConfig, Params, Sequential};
     pub use params::{Parameters, parameters};
     pub use rand::{Rng as _, RngCore};

@@ -14,6 +14,7 @@ use crate::tabular::{self, Model, Table};
 use crate::{ActionBatch, Agent, MakeEnv, Mode, OptimizerName};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
+use nn::onnx::Part;
 use nn::{loss, select};
 use serde::{Deserialize, Serialize};
 use train::{
@@ -206,6 +207,10 @@ impl Agent for ActorCritic {
 
     fn evaluates(&self) -> Option<&tabular::Policy> {
         None
+    }
+
+    fn exports(&self) -> Vec<Part<'_>> {
+        self.trainer.exports()
     }
 }
 

@@ -5,6 +5,7 @@
 //! has it), a learning rate that may fall, several environments stepped together, no clipping of
 //! rewards, γ = 1 learned as 0.99 (see [`hastened`]).
 use crate::evaluation::{Episodes, evaluate};
+use crate::export::observed;
 use crate::memory;
 use crate::net::Net;
 use crate::tabular::{
@@ -16,6 +17,7 @@ use crate::{
 use anyhow::Result;
 use candle_core::{D, Device, Tensor};
 use envs::{Spec, VecEnv};
+use nn::onnx::Part;
 use nn::{Optimizer, Params, loss, select};
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
@@ -249,6 +251,15 @@ impl Agent for Dqn {
 
     fn evaluates(&self) -> Option<&Policy> {
         None
+    }
+
+    fn exports(&self) -> Vec<Part<'_>> {
+        vec![Part::new("q-network", || {
+            let (mut graph, obs) = observed(self.envs.spec());
+            let q = self.q.nodes(&mut graph, obs)?; // [B, A]
+            graph.output("q_values", q);
+            Ok(graph)
+        })]
     }
 }
 

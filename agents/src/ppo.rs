@@ -12,6 +12,7 @@ use crate::{ActionBatch, Agent, MakeEnv, Mode, OptimizerName};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use nn::loss;
+use nn::onnx::Part;
 use rand::seq::SliceRandom as _;
 use serde::{Deserialize, Serialize};
 use train::{
@@ -226,6 +227,10 @@ impl Agent for Ppo {
 
     fn evaluates(&self) -> Option<&Policy> {
         None
+    }
+
+    fn exports(&self) -> Vec<Part<'_>> {
+        self.trainer.exports()
     }
 }
 

@@ -3,6 +3,7 @@ mod check;
 mod config;
 mod data;
 mod eval;
+mod export;
 mod flags;
 mod list;
 #[cfg(test)]
@@ -86,6 +87,7 @@ fn command() -> Command {
         play::Args::augment_args(Command::new("play")),
         sample::Args::augment_args(Command::new("sample")),
         plot::Args::augment_args(Command::new("plot")),
+        export::Args::augment_args(Command::new("export")),
         data::Args::augment_args(Command::new("data")),
         list::Args::augment_args(Command::new("list")),
         check::Args::augment_args(Command::new("check")),
@@ -117,7 +119,7 @@ fn groups(root: &Command) -> String {
         text += &format!("{}:\n{lines}\n", family.heading());
     }
     for (heading, names) in [
-        ("Runs", &["resume", "eval", "play", "sample", "plot", "runs"][..]),
+        ("Runs", &["resume", "eval", "play", "sample", "plot", "export", "runs"][..]),
         ("Answer key and experiments", &["check", "reproduce"]),
         ("Tools", &["list", "config", "data", "completions", "man"]),
     ] {
@@ -149,6 +151,7 @@ fn run(matches: &clap::ArgMatches, out: &mut dyn Write) -> Result<ExitCode> {
         "sample" => done(sample::run(&sample::Args::from_arg_matches(matches)?, out)),
         "data" => done(data::run(&data::Args::from_arg_matches(matches)?, out)),
         "plot" => done(plot::run(&plot::Args::from_arg_matches(matches)?, out)),
+        "export" => done(export::run(&export::Args::from_arg_matches(matches)?, out)),
         "list" => done(list::run(&list::Args::from_arg_matches(matches)?, out)),
         "check" => check::run(&check::Args::from_arg_matches(matches)?, out),
         "runs" => done(runs::run(&runs::Args::from_arg_matches(matches)?, out)),

@@ -2,6 +2,7 @@
 use crate::on_policy::heads::{Head, Policy};
 use candle_core::{Module, Result, Tensor, bail};
 use envs::Spec;
+use nn::onnx::{Graph, Value};
 use nn::{Activation, Conv2d, Conv2dConfig, Flatten, Frozen, Layer, Linear, Params, Sequential};
 use serde::{Deserialize, Serialize};
 
@@ -93,6 +94,15 @@ impl ActorCriticNet<Sequential> {
             critic: self.critic.frozen(),
             head: self.head.frozen(),
         }
+    }
+}
+
+impl ActorCriticNet<Frozen> {
+    /// Adds the networks to an ONNX graph, for observations `[B, …]`: the outputs of the policy, for its
+    /// [`Head`], and those of the critic.
+    pub(crate) fn nodes(&self, graph: &mut Graph, obs: Value) -> Result<[Value; 2]> {
+        let features = self.trunk.nodes(graph, obs)?;
+        Ok([self.policy.nodes(graph, features.clone())?, self.critic.nodes(graph, features)?])
     }
 }
 

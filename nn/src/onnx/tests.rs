@@ -115,7 +115,7 @@ fn masked_convolutions_and_channels_last() {
     let config =
         |mask, colours| MaskedConfig { inputs: 6, outputs: 6, kernel: [3, 5], mask, colours };
     let params = Params::new(1, &Device::Cpu);
-    let masked = |name, mask, colours| {
+    let masked = |name: &str, mask, colours| {
         Conv2d::masked(&params, name, config(mask, colours), Activation::Relu).unwrap()
     };
     let layers = |last: bool| -> Vec<Layer> {

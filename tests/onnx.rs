@@ -96,7 +96,7 @@ fn a_q_network_says_what_the_solution_says() {
     assert_eq!(told, "run/q-network.onnx (observation [batch, 11] -> q_values [batch, 4])\n");
     let file = fs::read(lab.path("run/q-network.onnx")).unwrap();
     let held = |text: &str| file.windows(text.len()).any(|window| window == text.as_bytes());
-    for note in ["dqn", "gridworld", "entering", "one-hot", r#"["north","south"#] {
+    for note in ["dqn", "gridworld", "entering", "one-hot", r#"["up","down","left","right"]"#] {
         assert!(held(note), "{note}");
     }
     let Some(said) = lab.read("run/q-network.onnx", None) else { return };
@@ -203,7 +203,9 @@ fn what_can_not_be_exported_is_refused() {
 #[test]
 fn nothing_is_half_written() {
     let lab = Lab::new();
-    lab.ok("dqn --env catch --steps 200 --warmup 100 --hidden 8 --test-episodes 1 --quiet --out run");
+    lab.ok(
+        "dqn --env catch --steps 200 --warmup 100 --hidden 8 --test-episodes 1 --quiet --out run",
+    );
     fs::create_dir(lab.path("folder")).unwrap();
     for (out, why) in [("missing/q.onnx", "No such file"), ("folder", "it is a directory")] {
         let told = lab.refused(&format!("export run --onnx --out {out}"), 1);

@@ -100,7 +100,9 @@ fn describe(graph: &mut Graph, trained: &Trained) -> Result<()> {
     graph.note("seed", config.seed().to_string());
     let kind = algorithm.subject();
     graph.note(kind.key(), config.subject());
-    graph.note(&format!("{}_args", kind.key()), serde_json::to_string(&config.args(kind))?);
+    let mut args = config.args(kind);
+    args.retain(|_, value| !value.is_null());
+    graph.note(kind.args_key(), serde_json::to_string(&args)?);
     if let Learned::Agent(_, make) = learned {
         let observation = match (build::problem(config)?, make().spec().element) {
             (Some(_), _) => {

@@ -45,7 +45,8 @@ impl Graph {
         self.name_outputs();
         let outputs = self.outputs.iter().map(|(_, value)| info(value));
         proto::GraphProto {
-            name: name.to_owned(),
+            // An identifier of C, like all names of a graph.
+            name: name.replace('-', "_"),
             input: self.inputs.iter().map(info).collect(),
             output: outputs.collect(),
             node: self.operations.into_iter().map(node).collect(),

@@ -289,13 +289,14 @@ impl Graph {
     }
 
     fn stored(&mut self, name: &str, dims: &[usize], element: Element, bytes: Vec<u8>) -> String {
-        let name = format!("{name}:p{}", self.parameters.len() + 1);
+        let name = format!("p{}_{name}", self.parameters.len() + 1);
         self.parameters.push(Parameter { name: name.clone(), dims: dims.to_vec(), element, bytes });
         name
     }
 
-    /// A name that nothing else has: no input and no output has a colon.
+    /// A name that nothing else has: inputs and outputs are not numbered, and parameters have their number first. All
+    /// are identifiers of C, as ONNX asks for.
     fn numbered(&self, name: &str) -> String {
-        format!("{name}:{}", self.operations.len() + 1)
+        format!("{name}_{}", self.operations.len() + 1)
     }
 }

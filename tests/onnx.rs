@@ -227,3 +227,24 @@ fn nothing_is_half_written() {
     lab.ok("export run --onnx");
     assert_eq!(first, fs::read(lab.path("run/q-network.onnx")).unwrap());
 }
+
+#[test]
+fn every_algorithm_is_exported_or_refused() {
+    let lab = Lab::new();
+    let lines =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/small-runs.txt"));
+    let mut exported = Vec::new();
+    for line in lines.unwrap().lines() {
+        let name = line.split(' ').next().unwrap();
+        let line = line.replace("--test-episodes 200", "--test-episodes 1");
+        lab.ok(&format!("{line} --quiet --out {name}"));
+        let output = lab.run(&format!("export {name} --onnx"));
+        let told = String::from_utf8_lossy(&output.stderr);
+        match output.status.code() {
+            Some(0) => exported.push(name.to_owned()),
+            code => assert_eq!(code, Some(2), "{name}: {told}"),
+        }
+    }
+    let networks = ["actor-critic", "dqn", "gan", "ppo", "reinforce", "vae", "vq-vae"];
+    assert_eq!(exported, networks);
+}

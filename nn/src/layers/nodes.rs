@@ -52,6 +52,9 @@ impl Conv2d {
             Some(taps) => weight.broadcast_mul(&first_taps(&weight, taps)?)?,
             None => weight,
         };
+        if x.dims().len() != 3 {
+            bail!("a convolution does not fit samples of {:?}", x.dims())
+        }
         let pixels = self.form.order == Order::Pixels;
         let planes = if pixels { graph.transposed(&x, &[0, 3, 1, 2]) } else { x.clone() }; // [B, C, H, W]
         let (outputs, inputs, height, width) = weight.dims4()?;
@@ -65,8 +68,8 @@ impl Conv2d {
             bail!("a convolution of {:?} does not fit samples of {:?}", weight.dims(), x.dims())
         };
         let attributes = window(self.window, [height, width]);
-        let inputs = [("weight", &weight), ("bias", &self.bias)];
-        let y = convolved(graph, "Conv", (&planes, inputs), attributes, [outputs, rows, columns])?;
+        let (parameters, sizes) = ([&weight, &self.bias], [outputs, rows, columns]);
+        let y = convolved(graph, "Conv", &planes, parameters, attributes, sizes)?;
         let y = graph.activated(y, self.form.activation);
         let y = if pixels { graph.transposed(&y, &[0, 2, 3, 1]) } else { y };
         Ok(if self.form.residual { graph.sum(&x, &y) } else { y })
@@ -81,7 +84,9 @@ impl ConvTranspose2d {
         };
         let Window { stride, padding, dilation } = self.window;
         let size = |size: usize, kernel: usize, padding: usize| {
-            ((size - 1) * stride + dilation * (kernel - 1) + 1).checked_sub(2 * padding)
+            let spread = size.checked_sub(1)? * stride;
+            let size = (spread + dilation * (kernel - 1) + 1).checked_sub(2 * padding)?;
+            (size > 0).then_some(size)
         };
         let rows = size(rows, height, padding[0]);
         let columns = size(columns, width, padding[1]);
@@ -93,9 +98,8 @@ impl ConvTranspose2d {
             )
         };
         let attributes = window(self.window, [height, width]);
-        let inputs = [("weight", &self.weight), ("bias", &self.bias)];
-        let sizes = [outputs, rows, columns];
-        let y = convolved(graph, "ConvTranspose", (&x, inputs), attributes, sizes)?;
+        let (parameters, sizes) = ([&self.weight, &self.bias], [outputs, rows, columns]);
+        let y = convolved(graph, "ConvTranspose", &x, parameters, attributes, sizes)?;
         Ok(graph.activated(y, self.activation)) // [B, O, H', W']
     }
 }
@@ -104,12 +108,12 @@ impl ConvTranspose2d {
 fn convolved(
     graph: &mut Graph,
     operator: &'static str,
-    (x, [weight, bias]): (&Value, [(&str, &Tensor); 2]),
+    x: &Value,
+    [weight, bias]: [&Tensor; 2],
     attributes: Vec<(&'static str, Attribute)>,
     sizes: [usize; 3],
 ) -> Result<Value> {
-    let weight = graph.tensor(weight.0, weight.1)?;
-    let bias = graph.tensor(bias.0, bias.1)?;
+    let (weight, bias) = (graph.tensor("weight", weight)?, graph.tensor("bias", bias)?);
     Ok(graph.operation(operator, &[x.name(), &weight, &bias], attributes, sizes.to_vec()))
 }
 
@@ -145,8 +149,11 @@ impl BatchNorm2d {
 impl MaxPool2d {
     fn nodes(&self, graph: &mut Graph, x: Value) -> Result<Value> {
         let side = self.side;
-        let &[channels, height, width] = x.dims() else {
-            bail!("windows to pool do not fit samples of {:?}", x.dims())
+        let (channels, height, width) = match *x.dims() {
+            [channels, height, width] if height >= side && width >= side => {
+                (channels, height, width)
+            }
+            _ => bail!("windows of {side}×{side} to pool do not fit samples of {:?}", x.dims()),
         };
         let sides = || Attribute::Ints(vec![side as i64; 2]);
         let attributes = vec![("kernel_shape", sides()), ("strides", sides())];

@@ -92,6 +92,7 @@ fn own() -> Option<PathBuf> {
                 "pip",
                 "install",
                 "--quiet",
+                "--retries=0",
                 "numpy",
                 "onnx",
                 "onnxruntime",

@@ -252,9 +252,16 @@ fn what_does_not_fit_is_refused() {
     let error = network.nodes(&mut graph, x).unwrap_err().to_string();
     assert!(error.contains("a dense layer of 4 inputs does not fit samples of [5]"), "{error}");
     let conv = Conv2d::new(&params, "conv", Conv2dConfig::new(2, 3, 3), Activation::Relu).unwrap();
-    let network = Sequential::new(vec![conv.into()]);
-    for dims in [&[2, 2, 2][..], &[3, 4, 4], &[8]] {
+    let last = Conv2d::new(&params, "last", Conv2dConfig::new(2, 3, 3), Activation::Relu).unwrap();
+    let up = Conv2dConfig { padding: 2, ..Conv2dConfig::new(2, 3, 3) };
+    let up = ConvTranspose2d::new(&params, "up", up, Activation::Relu).unwrap();
+    let all: [Layer; 4] =
+        [conv.into(), last.channels_last().into(), up.into(), MaxPool2d::new(3).unwrap().into()];
+    for (layer, dims) in all.iter().flat_map(|layer| {
+        [&[2, 2, 2][..], &[3, 5, 1], &[8]].map(|dims| (Sequential::new(vec![layer.clone()]), dims))
+    }) {
         let x = graph.input("x", dims);
-        assert!(network.nodes(&mut graph, x).unwrap_err().to_string().contains("does not fit"));
+        let error = layer.nodes(&mut graph, x).unwrap_err().to_string();
+        assert!(error.contains("not fit samples of"), "{error}");
     }
 }

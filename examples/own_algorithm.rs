@@ -53,6 +53,10 @@ impl Agent for Climber {
     fn evaluates(&self) -> Option<&Policy> {
         None
     }
+
+    fn exports(&self) -> Vec<Part<'_>> {
+        Vec::new()
+    }
 }
 
 impl Learner for Climber {

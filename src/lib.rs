@@ -61,6 +61,7 @@ pub mod prelude {
         VqVae, VqVaeConfig, image_transformer, made, pixelcnn,
     };
     pub use lab_notebook::Figure;
+    pub use nn::onnx::Export;
     pub use nn::{Activation, Optimizer, OptimizerConfig, Params, Sequential};
     pub use params::{Parameters, parameters};
     pub use rand::{Rng as _, RngCore};

@@ -146,8 +146,11 @@ fn maps_are_quoted_as_they_are() {
 }
 
 #[test]
-fn the_python_program_is_quoted_as_it_is() {
-    assert!(page("docs/policies.md").contains(&page("examples/python/read_policy.py")));
+fn the_python_programs_are_quoted_as_they_are() {
+    for program in ["read_policy.py", "run_onnx.py"] {
+        let program = page(&format!("examples/python/{program}"));
+        assert!(page("docs/policies.md").contains(&program));
+    }
 }
 
 /// The pages that a reader finds from README.md.

@@ -17,6 +17,7 @@ use crate::{ActionBatch, Agent, MakeEnv, Mode, OptimizerName};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use envs::Spec;
+use nn::onnx::Export;
 use nn::{Params, loss, select};
 use serde::{Deserialize, Serialize};
 use train::{
@@ -234,6 +235,10 @@ impl Agent for ActorCritic {
 
     fn evaluates(&self) -> Option<&tabular::Policy> {
         None
+    }
+
+    fn exports(&self) -> Vec<Export<'_>> {
+        self.trainer.exports()
     }
 }
 

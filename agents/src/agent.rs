@@ -3,6 +3,7 @@ use crate::actions::{ActionBatch, Mode};
 use crate::tabular::{Model, Policy, Table};
 use anyhow::Result;
 use envs::Env;
+use nn::onnx::Export;
 use train::{Learner, Rng};
 
 /// Makes one more copy of an environment.
@@ -34,6 +35,9 @@ pub trait Agent: Learner {
 
     /// The policy whose value function the agent learns; `None` where it looks for the best policy.
     fn evaluates(&self) -> Option<&Policy>;
+
+    /// Networks that can be exported, functions of raw observations; none of an agent without networks.
+    fn exports(&self) -> Vec<Export<'_>>;
 }
 
 impl Mode {

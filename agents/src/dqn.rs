@@ -9,6 +9,7 @@ mod loss;
 pub use loss::Loss;
 
 use crate::evaluation::{Episodes, evaluate};
+use crate::export::observed;
 use crate::net::{Net, q_body};
 use crate::tabular::{
     APPROXIMATE_HASTE, Model, Policy, Table, hastened, note_haste, one_hot_batches,
@@ -20,6 +21,7 @@ use crate::{
 use anyhow::Result;
 use candle_core::{D, Device, Tensor};
 use envs::{Spec, VecEnv};
+use nn::onnx::Export;
 use nn::{Optimizer, Params, select};
 use rand::Rng as _;
 use train::{
@@ -246,6 +248,15 @@ impl Agent for Dqn {
 
     fn evaluates(&self) -> Option<&Policy> {
         None
+    }
+
+    fn exports(&self) -> Vec<Export<'_>> {
+        vec![Export::new("q-network", || {
+            let (mut graph, obs) = observed(self.envs.spec());
+            let q = self.q.nodes(&mut graph, obs)?; // [B, A]
+            graph.output("q_values", q);
+            Ok(graph)
+        })]
     }
 }
 

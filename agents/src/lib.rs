@@ -12,6 +12,7 @@ mod actor_critic;
 mod agent;
 mod dqn;
 mod evaluation;
+mod export;
 mod hidden;
 mod memory;
 mod net;

@@ -3,30 +3,46 @@ use crate::Hidden;
 use anyhow::{Result, bail};
 use candle_core::{DType, Module, Tensor};
 use envs::Spec;
+use nn::onnx::{Graph, Value};
 use nn::{Activation, Conv2d, Conv2dConfig, Flatten, Layer, Linear, Params, Sequential};
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
 use train::BadValue;
 
 /// A network with its parameters.
+#[derive(Clone)]
 pub struct Net {
     pub(crate) params: Params,
     pub(crate) online: Rc<dyn Module>,
     /// The network without gradients, always with the current parameters.
     pub(crate) frozen: Rc<dyn Module>,
+    /// Its layers, where they are lab's own.
+    layers: Option<Sequential>,
 }
 
 impl Net {
     /// The network `online`, whose parameters are `params`.
     pub fn new(params: Params, online: Sequential) -> Self {
-        Self { frozen: Rc::new(online.frozen()), online: Rc::new(online), params }
+        let layers = Some(online.clone());
+        Self { frozen: Rc::new(online.frozen()), online: Rc::new(online), params, layers }
     }
 
     /// A module of candle-nn, or of your own, whose parameters are `params`: made by
     /// [`Params::var_builder`], they are seeded, saved and learned like those of lab's layers.
     pub fn of_module(params: Params, module: impl Module + 'static) -> Self {
         let online: Rc<dyn Module> = Rc::new(module);
-        Self { frozen: Rc::new(Detached(Rc::clone(&online))), online, params }
+        Self { frozen: Rc::new(Detached(Rc::clone(&online))), online, params, layers: None }
+    }
+
+    /// Adds the network to an ONNX graph, for x `[B, …]`.
+    ///
+    /// # Errors
+    /// If it is a [module](Self::of_module) that lab knows no layers of.
+    pub(crate) fn nodes(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        match &self.layers {
+            Some(layers) => Ok(layers.nodes(graph, x)?),
+            None => bail!("the network is a module of its own, and its layers are not known"),
+        }
     }
 
     /// Refuses a network that does not map one observation of `spec` to `outputs` numbers, `[1, outputs]`.

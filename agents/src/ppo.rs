@@ -14,6 +14,7 @@ use crate::{ActionBatch, Agent, MakeEnv, Mode, OptimizerName};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use envs::Spec;
+use nn::onnx::Export;
 use nn::{Params, loss};
 use rand::seq::SliceRandom as _;
 use serde::{Deserialize, Serialize};
@@ -272,6 +273,10 @@ impl Agent for Ppo {
 
     fn evaluates(&self) -> Option<&Policy> {
         None
+    }
+
+    fn exports(&self) -> Vec<Export<'_>> {
+        self.trainer.exports()
     }
 }
 

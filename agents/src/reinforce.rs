@@ -19,6 +19,7 @@ use crate::{ActionBatch, Agent, MakeEnv, Mode, OptimizerName, memory};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use envs::Spec;
+use nn::onnx::Export;
 use nn::{Optimizer, Params};
 use one_step::OneStepUpdates;
 use train::{
@@ -290,6 +291,18 @@ impl Agent for Reinforce {
 
     fn evaluates(&self) -> Option<&tabular::Policy> {
         None
+    }
+
+    fn exports(&self) -> Vec<Export<'_>> {
+        vec![Export::new("policy", || {
+            let (mut graph, obs) = self.collector.observed()?;
+            let outputs = self.policy.nodes(&mut graph, obs.clone())?; // [B, A] or [B, D]
+            self.head.name_outputs(&mut graph, outputs)?;
+            if let Some(value) = &self.value {
+                value.nodes(&mut graph, obs)?;
+            }
+            Ok(graph)
+        })]
     }
 }
 

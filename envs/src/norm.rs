@@ -80,6 +80,16 @@ impl ObsNorm {
         }
     }
 
+    /// Mean so far of each number of an observation, `[obs_len]`.
+    pub fn means(&self) -> Vec<f64> {
+        self.running.iter().map(|running| running.mean).collect()
+    }
+
+    /// What each number, less its mean, is divided by, `[obs_len]`.
+    pub fn deviations(&self) -> Vec<f64> {
+        self.running.iter().map(Running::deviation).collect()
+    }
+
     /// Writes (x − mean)/deviation for every number x of `obs`, both `[N, obs_len]`.
     pub fn apply(&self, obs: &[f32], normed: &mut [f32]) {
         let n = self.running.len();

@@ -20,12 +20,14 @@
 //! The Lipschitz constraint of the Wasserstein objective: `--clip`, `--spectral` ([`nn::Linear::spectral`]) and,
 //! by second derivatives ([`nn::Sequential::input_gradient`]), the [`penalty`] on the gradient of D.
 use crate::data::{Dataset, Images, one_hot};
+use crate::export::{image_input, label_input, with_label};
 use crate::{
     AncestralSampling, Generative, ImageGrid, ImageSampler, ImportanceWeighted, LatentMap, Plane,
     PointSampler, Work,
 };
 use anyhow::Result;
 use candle_core::{Device, Module as _, Tensor};
+use nn::onnx::{Export, Graph};
 use nn::{HostTensor, Params};
 use train::{
     Checkpoint, Evaluation, FirstUpdate, Learner, Linear, Log, MODEL, Progress, Rng, Split, stream,
@@ -175,6 +177,31 @@ impl Gan {
         Ok(())
     }
 
+    /// From samples, and labels of a conditional model, to D, batches normalised by running statistics: a `logit`
+    /// where the objective makes it one, else a `score`.
+    fn discriminator_graph(&self) -> Result<Graph> {
+        let mut graph = Graph::default();
+        let x = match self.sampler.form {
+            Form::Point => graph.input("point", &[2]),
+            Form::Image(shape) => {
+                let x = image_input(&mut graph, shape);
+                // From −1 to 1, as D has seen them.
+                let x = graph.affine(&x, 2.0, -1.0);
+                let rows = self.config.network.takes_rows();
+                if rows { graph.reshaped(x, &[shape.len()]) } else { x } // [B, D] or [B, C, H, W]
+            }
+        };
+        let label = label_input(&mut graph, &self.sampler.classes);
+        let x = with_label(&mut graph, x, label.as_ref());
+        let d = self.discriminator.network.nodes(&mut graph, x)?; // [B, 1]
+        let name = match self.config.objective {
+            Objective::Minimax | Objective::NonSaturating => "logit",
+            Objective::LeastSquares | Objective::Wasserstein | Objective::Hinge => "score",
+        };
+        graph.output(name, d);
+        Ok(graph)
+    }
+
     /// The factor of both learning rates.
     fn lr(&self) -> f64 {
         let GanConfig { lr_end, lr_steps, .. } = self.config;
@@ -295,6 +322,13 @@ impl Generative for Gan {
 
     fn autoregressive(&self) -> Option<&dyn AncestralSampling> {
         None
+    }
+
+    fn exports(&self) -> Vec<Export<'_>> {
+        vec![
+            Export::new("generator", || self.sampler.graph()),
+            Export::new("discriminator", || self.discriminator_graph()),
+        ]
     }
 }
 

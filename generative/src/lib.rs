@@ -4,6 +4,7 @@
 //! an image, `Z` latent ones, `K` samples of z for an image.
 pub mod autoregressive;
 pub mod data;
+mod export;
 pub mod gan;
 mod image_grid;
 pub mod image_transformer;

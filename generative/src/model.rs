@@ -5,6 +5,7 @@ use crate::data::Images;
 use crate::latents::Map;
 use crate::plane::Plane;
 use anyhow::{Result, ensure};
+use nn::onnx::Export;
 use train::{Learner, Measure, Rng, Split};
 
 /// A learner of a distribution of images, or of points in the plane.
@@ -37,6 +38,9 @@ pub trait Generative: Learner {
 
     /// The model as an autoregressive one.
     fn autoregressive(&self) -> Option<&dyn AncestralSampling>;
+
+    /// Networks that can be exported; none of a model that is no function of a vector or of an image.
+    fn exports(&self) -> Vec<Export<'_>>;
 }
 
 /// Samples as images.

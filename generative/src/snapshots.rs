@@ -239,6 +239,10 @@ mod tests {
         fn autoregressive(&self) -> Option<&dyn AncestralSampling> {
             None
         }
+
+        fn exports(&self) -> Vec<nn::onnx::Export<'_>> {
+            Vec::new()
+        }
     }
 
     fn filmed() -> ObservedModel {

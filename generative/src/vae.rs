@@ -18,6 +18,7 @@ use crate::{
 };
 use anyhow::Result;
 use candle_core::Device;
+use nn::onnx::Export;
 use nn::{HostTensor, Optimizer, OptimizerConfig, Params, Sequential};
 use rand_distr::{Distribution as _, StandardNormal};
 use std::collections::BTreeMap;
@@ -283,6 +284,13 @@ impl Generative for Vae {
 
     fn autoregressive(&self) -> Option<&dyn AncestralSampling> {
         None
+    }
+
+    fn exports(&self) -> Vec<Export<'_>> {
+        vec![
+            Export::new("decoder", || self.model.decoder_graph()),
+            Export::new("encoder", || self.model.encoder_graph()),
+        ]
     }
 }
 

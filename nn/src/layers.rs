@@ -6,6 +6,7 @@ mod input_gradient;
 mod layer;
 mod linear;
 mod masked;
+mod nodes;
 mod pass;
 mod pixels;
 mod pool;

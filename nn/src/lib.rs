@@ -38,6 +38,7 @@ mod layers;
 pub mod loss;
 mod nearest;
 mod network;
+pub mod onnx;
 mod ops;
 mod optim;
 mod params;

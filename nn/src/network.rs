@@ -1,5 +1,6 @@
 //! Networks made of layers.
 use crate::layers::{Layer, Pass as _};
+use crate::onnx::{Graph, Value};
 use crate::ops::{Reader, Signal};
 use candle_core::{Module, Result, Tensor};
 
@@ -23,6 +24,15 @@ impl Sequential {
     /// their present values, but builds no graph. For acting and for targets.
     pub fn frozen(&self) -> Frozen {
         Frozen(Sequential { layers: self.layers.iter().map(Layer::frozen).collect() })
+    }
+
+    /// Adds the network to an ONNX graph, for x `[B, …]`, as it is evaluated: normalisation is by running
+    /// statistics, and weights are those that inputs are multiplied by.
+    ///
+    /// # Errors
+    /// If x does not fit the layers; errors of the device.
+    pub fn nodes(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        self.layers.iter().try_fold(x, |x, layer| layer.nodes(graph, x))
     }
 
     /// This network as a fixed function: a gradient passes through it to its input, but takes none of
@@ -55,6 +65,16 @@ impl Module for Sequential {
 /// A [`Sequential`] that takes no part in training: see [`Sequential::frozen`].
 #[derive(Debug, Clone)]
 pub struct Frozen(Sequential);
+
+impl Frozen {
+    /// See [`Sequential::nodes`].
+    ///
+    /// # Errors
+    /// If x does not fit the layers; errors of the device.
+    pub fn nodes(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        self.0.nodes(graph, x)
+    }
+}
 
 impl Module for Frozen {
     /// The input is detached too: no gradient passes through a frozen network.

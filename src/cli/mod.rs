@@ -4,6 +4,7 @@ mod config;
 mod data;
 mod doing;
 mod eval;
+mod export;
 mod flags;
 mod list;
 #[cfg(test)]
@@ -87,6 +88,7 @@ fn command() -> Command {
         play::Args::augment_args(Command::new("play")),
         sample::Args::augment_args(Command::new("sample")),
         plot::Args::augment_args(Command::new("plot")),
+        export::Args::augment_args(Command::new("export")),
         data::Args::augment_args(Command::new("data")),
         list::Args::augment_args(Command::new("list")),
         check::Args::augment_args(Command::new("check")),
@@ -118,7 +120,7 @@ fn groups(root: &Command) -> String {
         text += &format!("{}:\n{lines}\n", family.heading());
     }
     for (heading, names) in [
-        ("Runs", &["resume", "eval", "play", "sample", "plot", "runs"][..]),
+        ("Runs", &["resume", "eval", "play", "sample", "plot", "export", "runs"][..]),
         ("Checks and experiments", &["check", "reproduce"]),
         ("Tools", &["list", "config", "data", "completions", "man"]),
     ] {
@@ -150,6 +152,7 @@ fn run(matches: &clap::ArgMatches, out: &mut dyn Write) -> Result<ExitCode> {
         "sample" => done(sample::run(&sample::Args::from_arg_matches(matches)?, out)),
         "data" => done(data::run(&data::Args::from_arg_matches(matches)?, out)),
         "plot" => done(plot::run(&plot::Args::from_arg_matches(matches)?, out)),
+        "export" => done(export::run(&export::Args::from_arg_matches(matches)?, out)),
         "list" => done(list::run(&list::Args::from_arg_matches(matches)?, out)),
         "check" => check::run(&check::Args::from_arg_matches(matches)?, out),
         "runs" => done(runs::run(&runs::Args::from_arg_matches(matches)?, out)),

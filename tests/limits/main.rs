@@ -39,7 +39,7 @@ impl Folder {
         let (lab, out) = (env!("CARGO_BIN_EXE_lab"), self.path("stderr"));
         let limited = format!("ulimit -v {ADDRESSES}; exec {lab} {args} --threads 1 --quiet");
         let limited = match args.split(' ').next() {
-            Some("plot" | "eval" | "sample" | "play" | "data") => {
+            Some("plot" | "eval" | "export" | "sample" | "play" | "data") => {
                 format!("ulimit -v {ADDRESSES}; exec {lab} {args}")
             }
             _ => limited,

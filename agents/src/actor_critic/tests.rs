@@ -1,6 +1,7 @@
 //! The rule by hand, the learner by its three promises.
 use super::*;
 use crate::Sharing;
+use crate::export::testing::{compare, randomise};
 use crate::on_policy::heads::Categorical;
 use candle_core::Var;
 use envs::{CartPole, Catch, End, FrozenLake, FrozenLakeConfig, Mdp, MdpEnv, Pendulum};
@@ -271,4 +272,17 @@ fn what_would_learn_nothing_is_refused() {
     let unlearned = ActorCriticConfig { critic: Critic::Q, value_coef: 0.0, ..small() };
     let message = catch(unlearned).err().unwrap().to_string();
     assert!(message.starts_with("--value-coef 0: actions are weighed by Q"), "{message}");
+}
+
+#[test]
+fn an_exported_critic_of_actions_says_q() {
+    let config = ActorCriticConfig { critic: Critic::Q, ..small() };
+    let agent = catch(config).unwrap();
+    randomise(&agent.trainer.params);
+    let trainer = &agent.trainer;
+    compare(&agent, ("policy", trainer.collector.spec()), |raw| {
+        let obs = trainer.collector.scale(raw).unwrap();
+        let (_, critic) = trainer.frozen.forward(&obs)?; // [B, A]
+        Ok(vec![("logits", trainer.frozen.outputs(&obs)?), ("q_values", critic)])
+    });
 }

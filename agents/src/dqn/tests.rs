@@ -1,5 +1,6 @@
 //! The rule by hand, the learner by its three promises.
 use super::*;
+use crate::export::testing::{compare, randomise};
 use envs::{CartPole, Catch, Env, GridConfig, GridWorld, Layout, Mdp, MdpEnv, Pendulum, Reward};
 use std::sync::Arc;
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
@@ -225,4 +226,34 @@ fn a_module_of_candle_nn_acts_without_a_graph_and_by_its_present_parameters() {
     Optimizer::new(&net.params, nn::OptimizerConfig::adam(0.1)).unwrap().step(&loss).unwrap();
     let ((online, graph), (frozen, no_graph)) = (rows(&*net.online), rows(&*net.frozen));
     assert!(frozen != before && frozen == online && graph && !no_graph);
+}
+
+#[test]
+fn exported_q_values_are_its_own() {
+    let makes: [fn() -> MakeEnv; 2] = [
+        || Box::new(|| Box::new(CartPole::default())),
+        || Box::new(|| Box::new(envs::Breakout::default())),
+    ];
+    for make in makes {
+        let agent = Dqn::new(make(), small(), 1, &Device::Cpu).unwrap();
+        randomise(&agent.q.params);
+        let spec = make()().spec();
+        compare(&agent, ("q-network", &spec), |obs| {
+            let shape = spec.batch_shape(obs.len() / spec.obs_len());
+            let obs = Tensor::from_slice(obs, shape, &Device::Cpu)?;
+            Ok(vec![("q_values", agent.q.frozen.forward(&obs)?)])
+        });
+    }
+}
+
+#[test]
+fn a_network_without_known_layers_is_not_exported() {
+    let network = |params: Params, _: &Spec| {
+        let layer = candle_nn::linear(4, 2, params.var_builder())?;
+        Ok(Net::of_module(params, layer))
+    };
+    let make = || -> Box<dyn Env> { Box::new(CartPole::default()) };
+    let agent = Dqn::with_network(Box::new(make), small(), 1, &Device::Cpu, &network).unwrap();
+    let error = agent.exports()[0].graph().unwrap_err().to_string();
+    assert!(error.contains("its layers are not known"), "{error}");
 }

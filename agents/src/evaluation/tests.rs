@@ -2,6 +2,7 @@ use super::*;
 use crate::tabular::{Model, Policy, Problem, QLearning, QLearningConfig, StepSize, Table};
 use crate::{MakeEnv, Mode};
 use envs::{Bandit, BanditConfig, CartPole, Pendulum};
+use nn::onnx::Export;
 use train::{Checkpoint, Learner, Log, Progress};
 
 /// Turns against the velocity it sees.
@@ -35,6 +36,10 @@ impl Agent for Brake {
 
     fn evaluates(&self) -> Option<&Policy> {
         None
+    }
+
+    fn exports(&self) -> Vec<Export<'_>> {
+        Vec::new()
     }
 }
 

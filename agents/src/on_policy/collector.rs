@@ -4,11 +4,13 @@ use super::length::Length;
 use super::rollout::Rollout;
 use super::scaling::{Scaler, Scaling};
 use crate::evaluation::{evaluate, longest};
+use crate::export::observed;
 use crate::{Agent, MakeEnv};
 use anyhow::{Result, ensure};
 use candle_core::{Device, Tensor};
 use envs::{Spec, VecEnv};
 use nn::HostTensor;
+use nn::onnx::{Graph, Value};
 use train::{Checkpoint, Evaluation, FirstUpdate, Log, Rng, Split, stream};
 
 /// Steps N environments with the current policy and fills a rollout.
@@ -204,6 +206,13 @@ impl Collector {
         let mut scaled = vec![0.0; raw.len()];
         self.scaler.obs(raw, &mut scaled);
         self.tensor(&scaled)
+    }
+
+    /// An ONNX graph from raw observations `[B, …]` to those that the networks see.
+    pub(crate) fn observed(&self) -> Result<(Graph, Value)> {
+        let (mut graph, obs) = observed(self.spec());
+        let obs = self.scaler.nodes(&mut graph, obs)?;
+        Ok((graph, obs))
     }
 
     /// Observations that the next values of the rollout are computed from: the K final ones of truncated

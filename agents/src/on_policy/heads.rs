@@ -11,6 +11,7 @@ pub use gaussian::Gaussian;
 use crate::actions::{ActionBatch, Mode};
 use candle_core::{DType, Result, Tensor, bail};
 use envs::{Actions, Spec};
+use nn::onnx::{Graph, Value};
 use nn::{Init, Params};
 use train::Rng;
 
@@ -69,6 +70,22 @@ impl Head {
                 ActionDistribution::Gaussian(Gaussian::new(outputs, log_std)?)
             }
         })
+    }
+
+    /// Names the outputs of an ONNX graph: `logits` `[B, A]`, or `mean` and `log_std` `[B, D]`.
+    ///
+    /// # Errors
+    /// Errors of the device.
+    pub fn name_outputs(&self, graph: &mut Graph, outputs: Value) -> anyhow::Result<()> {
+        match self {
+            Self::Categorical { .. } => graph.output("logits", outputs),
+            Self::Gaussian { log_std } => {
+                let log_std = graph.for_each_sample(log_std, &outputs)?; // [B, D]
+                graph.output("mean", outputs);
+                graph.output("log_std", log_std);
+            }
+        }
+        Ok(())
     }
 
     /// Draws an action for each row of `outputs`, in turn: `actions` is `[rows, W]`.

@@ -5,6 +5,7 @@ use crate::on_policy::heads::{ActionDistribution, Head};
 use anyhow::{Context as _, Result};
 use candle_core::{Module, Tensor};
 use envs::Spec;
+use nn::onnx::{Graph, Value};
 use nn::{Activation, Layer, Params, Sequential};
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
@@ -63,9 +64,10 @@ const CRITIC_GAIN: f64 = 1.0;
 
 /// A policy's outputs, `[B, A]` logits or `[B, D]` means, and a critic's values `[B, outputs]`.
 pub struct ActorCriticNet {
-    trunk: Rc<dyn Module>,
-    policy: Rc<dyn Module>,
-    critic: Rc<dyn Module>,
+    /// What both share, the policy and the critic.
+    nets: [Net; 3],
+    /// The networks that learn, or those without gradients.
+    side: fn(&Net) -> &Rc<dyn Module>,
     /// Head of the policy.
     pub head: Head,
 }
@@ -90,12 +92,12 @@ impl ActorCriticNet {
             Sharing::Separate => {
                 let (policy, critic) =
                     (shape.layers(params, spec, policy)?, shape.layers(params, spec, critic)?);
-                Ok(Self::pair(&net(Vec::new()), &net(policy), &net(critic), head))
+                Ok(Self::pair(net(Vec::new()), net(policy), net(critic), head))
             }
             Sharing::Shared => {
                 let (trunk, features) = shape.body().layers(params, "shared.", spec)?;
                 let last = |part| Ok::<_, anyhow::Error>(vec![shape.last(params, features, part)?]);
-                Ok(Self::pair(&net(trunk), &net(last(policy)?), &net(last(critic)?), head))
+                Ok(Self::pair(net(trunk), net(last(policy)?), net(last(critic)?), head))
             }
         }
     }
@@ -111,16 +113,23 @@ impl ActorCriticNet {
         let policy = Part::policy(&head).made(params, spec, make)?;
         let critic = Part::critic(outputs).made(params, spec, make)?;
         let trunk = Net::new(params.clone(), Sequential::new(Vec::new()));
-        Ok(Self::pair(&trunk, &policy, &critic, head))
+        Ok(Self::pair(trunk, policy, critic, head))
     }
 
-    fn pair(trunk: &Net, policy: &Net, critic: &Net, head: Head) -> [Self; 2] {
-        let of = |part: fn(&Net) -> &Rc<dyn Module>, head| {
-            let [trunk, policy, critic] = [trunk, policy, critic].map(|net| Rc::clone(part(net)));
-            Self { trunk, policy, critic, head }
-        };
-        let frozen = head.frozen();
-        [of(|net| &net.online, head), of(|net| &net.frozen, frozen)]
+    fn pair(trunk: Net, policy: Net, critic: Net, head: Head) -> [Self; 2] {
+        let (nets, frozen) = ([trunk, policy, critic], head.frozen());
+        [
+            Self { nets: nets.clone(), side: |net| &net.online, head },
+            Self { nets, side: |net| &net.frozen, head: frozen },
+        ]
+    }
+
+    /// Adds the networks to an ONNX graph, for observations `[B, …]`: the outputs of the policy, for its
+    /// [`Head`], and those of the critic.
+    pub(crate) fn nodes(&self, graph: &mut Graph, obs: Value) -> Result<[Value; 2]> {
+        let [trunk, policy, critic] = &self.nets;
+        let features = trunk.nodes(graph, obs)?;
+        Ok([policy.nodes(graph, features.clone())?, critic.nodes(graph, features)?])
     }
 
     /// π(·|s) and values `[B, outputs]` for observations `[B, …]`.
@@ -128,9 +137,10 @@ impl ActorCriticNet {
     /// # Errors
     /// Errors of the layers.
     pub fn forward(&self, obs: &Tensor) -> candle_core::Result<(ActionDistribution, Tensor)> {
-        let features = self.trunk.forward(obs)?;
-        let policy = self.head.policy(&self.policy.forward(&features)?)?;
-        Ok((policy, self.critic.forward(&features)?))
+        let [trunk, policy, critic] = self.nets.each_ref().map(self.side);
+        let features = trunk.forward(obs)?;
+        let policy = self.head.policy(&policy.forward(&features)?)?;
+        Ok((policy, critic.forward(&features)?))
     }
 
     /// Outputs of the policy alone, for its [`Head`]: `[B, A]` or `[B, D]`.
@@ -138,7 +148,8 @@ impl ActorCriticNet {
     /// # Errors
     /// Errors of the layers.
     pub fn outputs(&self, obs: &Tensor) -> candle_core::Result<Tensor> {
-        self.policy.forward(&self.trunk.forward(obs)?)
+        let [trunk, policy, _] = self.nets.each_ref().map(self.side);
+        policy.forward(&trunk.forward(obs)?)
     }
 }
 

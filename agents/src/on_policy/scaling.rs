@@ -1,6 +1,7 @@
 //! Normalisation and clipping of observations and rewards.
 use anyhow::Result;
 use envs::{End, ObsNorm, RewardNorm, Transition};
+use nn::onnx::{Graph, Value};
 use train::{Checkpoint, MODEL};
 
 /// Normalisation and clipping of observations and rewards.
@@ -61,6 +62,15 @@ impl Scaler {
                     .for_each(|(observed, obs)| *observed = obs.clamp(-clip, clip));
             }
         }
+    }
+
+    /// Adds to an ONNX graph what [`obs`](Self::obs) does, for observations `[B, …]`.
+    pub(crate) fn nodes(&self, graph: &mut Graph, mut obs: Value) -> Result<Value> {
+        if let Some(norm) = &self.obs {
+            obs = graph.normalised(&obs, &norm.means(), &norm.deviations())?;
+        }
+        let clip = self.clip_obs;
+        Ok(if clip < f32::MAX { graph.clipped(&obs, -clip, clip) } else { obs })
     }
 
     /// Scales the transition of copy `copy`, whose observation was scaled to `observed`, `[obs_len]`; its reward

@@ -9,6 +9,7 @@ use crate::tabular::{Model, Table, one_hot_batches};
 use crate::{MakeEnv, memory};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
+use nn::onnx::Export;
 use nn::{Optimizer, OptimizerConfig, Params};
 use serde::{Deserialize, Serialize};
 use train::{BadValue, Checkpoint, Linear, Log, MODEL, Rng};
@@ -186,6 +187,21 @@ impl OnPolicyTrainer {
             }
         }
         Ok(table)
+    }
+
+    /// See [`Agent::exports`](crate::Agent::exports): policy and critic as one graph.
+    pub(crate) fn exports(&self) -> Vec<Export<'_>> {
+        vec![Export::new("policy", || {
+            let (mut graph, obs) = self.collector.observed()?;
+            let [outputs, critic] = self.frozen.nodes(&mut graph, obs)?;
+            self.frozen.head.name_outputs(&mut graph, outputs)?;
+            let name = match self.setup.critic {
+                Critic::Advantage => "value", // [B, 1]
+                Critic::Q => "q_values",      // [B, A]
+            };
+            graph.output(name, critic);
+            Ok(graph)
+        })]
     }
 
     /// Saves or loads networks, optimiser, environments, and the rollout as far as it has come.

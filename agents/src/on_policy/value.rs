@@ -2,6 +2,7 @@
 use crate::net::Net;
 use anyhow::Result;
 use candle_core::Tensor;
+use nn::onnx::{Graph, Value};
 use nn::{Optimizer, OptimizerConfig, loss};
 use train::{Checkpoint, Log};
 
@@ -34,6 +35,13 @@ impl ValueFunction {
             log.tensor("train/value_loss", &loss)?;
             self.optimizer.step(&loss)?;
         }
+        Ok(())
+    }
+
+    /// Adds V to an ONNX graph, for observations `[B, …]`, as the output `value` `[B, 1]`.
+    pub(crate) fn nodes(&self, graph: &mut Graph, obs: Value) -> Result<()> {
+        let value = self.net.nodes(graph, obs)?; // [B, 1]
+        graph.output("value", value);
         Ok(())
     }
 

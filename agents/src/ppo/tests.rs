@@ -1,6 +1,7 @@
 //! The losses by hand and by differences, the learner by its three promises.
 use super::*;
-use crate::on_policy::heads::Categorical;
+use crate::export::testing::{compare, randomise};
+use crate::on_policy::heads::{Categorical, Head};
 use crate::{Sharing, Start};
 use candle_core::{DType, Var};
 use envs::{Breakout, CartPole, Catch, Pendulum};
@@ -278,5 +279,41 @@ fn same_bits_and_resumes() {
         same_seed_same_bits(&learner, 300).unwrap();
         // Not a multiple of 48: in the middle of a rollout.
         resume_changes_nothing(&learner, 151, 300, dir.path()).unwrap();
+    }
+}
+
+/// Networks for vectors and images, logits and means, with and without statistics of observations.
+#[test]
+fn exported_policies_and_values_are_its_own() {
+    let (network, clip_obs) = (Sharing::Shared, 1.5);
+    let normalised = PpoConfig { normalize_obs: true, ..small() };
+    let cases: [(fn() -> MakeEnv, PpoConfig); 4] = [
+        (|| Box::new(|| Box::new(CartPole::default())), normalised.clone()),
+        (|| Box::new(|| Box::new(CartPole::default())), PpoConfig { clip_obs, network, ..small() }),
+        (
+            || Box::new(|| Box::new(Pendulum::default())),
+            PpoConfig { clip_obs, log_std: -0.5, ..normalised.clone() },
+        ),
+        (|| Box::new(|| Box::new(Breakout::default())), PpoConfig { network, ..normalised }),
+    ];
+    for (make, config) in cases {
+        let mut agent = Ppo::new(make(), config, 1, &Device::Cpu).unwrap();
+        for _ in 0..5 {
+            agent.step(&mut Log::default()).unwrap();
+        }
+        randomise(&agent.trainer.params);
+        let trainer = &agent.trainer;
+        compare(&agent, ("policy", trainer.collector.spec()), |raw| {
+            let obs = trainer.collector.scale(raw).unwrap();
+            let (_, critic) = trainer.frozen.forward(&obs)?;
+            let outputs = trainer.frozen.outputs(&obs)?;
+            Ok(match &trainer.frozen.head {
+                Head::Categorical { .. } => vec![("logits", outputs), ("value", critic)],
+                Head::Gaussian { log_std } => {
+                    let log_std = log_std.broadcast_as(outputs.shape())?.contiguous()?;
+                    vec![("mean", outputs), ("log_std", log_std), ("value", critic)]
+                }
+            })
+        });
     }
 }

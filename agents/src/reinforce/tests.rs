@@ -1,5 +1,6 @@
 //! The rule by enumeration, the learner by its three promises.
 use super::*;
+use crate::export::testing::{compare, randomise};
 use crate::on_policy::heads::Categorical;
 use crate::on_policy::returns::{discounted_return, rewards_to_go};
 use candle_core::Var;
@@ -281,4 +282,25 @@ fn updates_of_one_step_whose_weight_is_0_are_told_of() {
         );
     }
     assert_eq!(steps(bandit(Baseline::Value, Weights::Raw)), None);
+}
+
+/// With the value baseline and without one.
+#[test]
+fn an_exported_policy_has_the_baseline_that_was_learned() {
+    for baseline in [Baseline::Value, Baseline::None] {
+        let config = ReinforceConfig { baseline, normalize_obs: true, ..small() };
+        let mut agent = catch(config).unwrap();
+        agent.step(&mut Log::default()).unwrap();
+        randomise(&agent.policy.params);
+        compare(&agent, ("policy", agent.collector.spec()), |raw| {
+            let obs = agent.collector.scale(raw).unwrap();
+            let mut outputs = vec![("logits", agent.policy.frozen.forward(&obs)?)];
+            if let Some(value) = &agent.value {
+                let values = value.values(&obs).unwrap();
+                let rows = values.len();
+                outputs.push(("value", Tensor::from_vec(values, (rows, 1), &Device::Cpu)?));
+            }
+            Ok(outputs)
+        });
+    }
 }

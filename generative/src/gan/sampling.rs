@@ -2,10 +2,12 @@
 use super::config::NoisePrior;
 use super::networks::{Form, joined};
 use crate::data::{Images, Shape, one_hot};
+use crate::export::{image_output, label_input, with_label};
 use crate::model::labels;
 use anyhow::{Result, bail, ensure};
 use candle_core::{Device, Module as _, Tensor};
 use nn::Frozen;
+use nn::onnx::Graph;
 use train::{Rng, pulse};
 
 /// Samples in a forward pass.
@@ -53,6 +55,28 @@ impl Sampler {
             all.extend(samples.flatten_all()?.to_vec1::<f32>()?);
         }
         Ok(all)
+    }
+
+    /// From z, and labels of a conditional model, to samples: an `image` or a `point`.
+    pub(super) fn graph(&self) -> Result<Graph> {
+        let mut graph = Graph::default();
+        let z = graph.input("latent", &[self.latents]);
+        let label = label_input(&mut graph, &self.classes);
+        let z = with_label(&mut graph, z, label.as_ref()); // [B, Z + L]
+        let x = self.network.nodes(&mut graph, z)?; // [B, D] or [B, C, H, W]
+        match self.form {
+            Form::Point => graph.output("point", x),
+            Form::Image(shape) => {
+                let x = graph.affine(&x, 0.5, 0.5);
+                image_output(&mut graph, x, shape);
+            }
+        }
+        let prior = match self.prior {
+            NoisePrior::Normal => "N(0, 1)",
+            NoisePrior::Uniform => "U(-1, 1)",
+        };
+        graph.note("prior", prior);
+        Ok(graph)
     }
 
     /// `n` images, of `class` or of all classes in turn; an error of a model of points.

@@ -2,6 +2,7 @@ use super::player::decay;
 use super::*;
 use crate::Generative;
 use crate::data::{Images, Labels, Parts, PlanarConfig, Points, Shape, gaussians_8};
+use crate::export::testing::{self as export, compare, random};
 use candle_core::DType;
 use nn::Init;
 use rand_distr::{Distribution as _, StandardNormal};
@@ -534,4 +535,64 @@ fn points_are_looked_at_in_the_plane() {
     }
     let images = gan(four(), small());
     assert!(images.point_sampler().is_none() && images.image_sampler().is_some());
+}
+
+/// Every network, after a few steps, so that running statistics and singular values have moved.
+#[test]
+fn exported_generators_and_discriminators_are_its_own() {
+    let side = |side: usize| {
+        let shape = Shape { channels: 1, height: side, width: side };
+        let images = |n: usize| {
+            let pixels = (0..n * shape.len()).map(|i| (i * i * 31 % 251) as u8).collect();
+            Images::new(shape, 256, pixels, None).unwrap()
+        };
+        let (train, validation, test) = (images(40), images(8), images(8));
+        Dataset::Images(Parts { train, validation, test, entropy: None })
+    };
+    let (batch, channels, dense) = (8, 2, 6);
+    let small = GanConfig { batch, channels, ..small() };
+    let [spectral, normalised] = convolutions().map(|config| GanConfig { batch, ..config });
+    let of = |network| GanConfig { network, ..small.clone() };
+    let pooled = GanConfig { downsample: Downsample::Pool, dense, ..of(Network::Dcgan) };
+    let wasserstein = GanConfig { objective: Objective::Wasserstein, ..small.clone() };
+    for (data, config) in [
+        (four(), GanConfig { conditional: true, ..small.clone() }),
+        (four(), spectral),
+        (four(), normalised),
+        (side(8), pooled),
+        (side(8), of(Network::Residual)),
+        (side(28), of(Network::Cs231nConv)),
+        (side(4), of(Network::Cs231nFc)),
+        (eight(40), wasserstein),
+    ] {
+        let mut gan = gan(data, config);
+        for _ in 0..4 {
+            gan.step(&mut Log::default()).unwrap();
+        }
+        let (form, classes) = (gan.sampler.form, gan.sampler.classes.len());
+        let (kind, dims) = match form {
+            Form::Point => ("point", vec![2]),
+            Form::Image(shape) => ("image", vec![shape.channels, shape.height, shape.width]),
+        };
+        let label = |n: usize| (classes > 0).then(|| export::labels(n, classes));
+        let named = |name, x, label: Option<Tensor>| -> export::Named {
+            [(name, x)].into_iter().chain(label.map(|label| ("label", label))).collect()
+        };
+        compare(&gan.exports(), "generator", |n| {
+            let (z, label) = (random(n, &[gan.config.latents]).affine(4.0, -2.0)?, label(n));
+            let x = gan.sampler.network.forward(&joined(&z, label.as_ref())?)?;
+            let x = if form == Form::Point { x } else { x.affine(0.5, 0.5)? };
+            Ok((named("latent", z, label), vec![(kind, x.reshape([&[n], &dims[..]].concat())?)]))
+        });
+        compare(&gan.exports(), "discriminator", |n| {
+            let (x, label) = (random(n, &dims), label(n));
+            let seen = if form == Form::Point { x.clone() } else { x.affine(2.0, -1.0)? };
+            let rows = gan.config.network.takes_rows();
+            let seen = if rows { seen.flatten_from(1)? } else { seen };
+            let d = gan.discriminator.network.frozen().forward(&joined(&seen, label.as_ref())?)?;
+            let name =
+                if gan.config.objective == Objective::Wasserstein { "score" } else { "logit" };
+            Ok((named(kind, x, label), vec![(name, d)]))
+        });
+    }
 }

@@ -4,11 +4,13 @@ use super::config::Objective;
 use super::networks::{Inputs, Networks};
 use crate::Likelihood;
 use crate::data::{Images, Shape, one_hot};
+use crate::export::{image_input, label_input, likelihood_outputs};
 use crate::latents::{LatentSpace, Vectors};
 use crate::reconstruction::{mean_images, squared_errors};
 use anyhow::{Result, ensure};
 use candle_core::{Device, Tensor};
 use nn::Frozen;
+use nn::onnx::Graph;
 use std::ops::Range;
 use train::{Rng, pulse};
 
@@ -111,6 +113,32 @@ impl Autoencoder {
         let labels = images.labels().map_or(&[][..], |labels| &labels.of);
         let z = self.encode(images)?.tensor(&self.device)?; // [n, Z]
         self.decoded(&z, self.one_hot(labels)?.as_ref())
+    }
+
+    /// From images, and labels of a conditional model, to `mean` and `log_variance` of q(z|x); of a plain
+    /// auto-encoder to the `latent` z = μ.
+    pub(super) fn encoder_graph(&self) -> Result<Graph> {
+        let mut graph = Graph::default();
+        let x = image_input(&mut graph, self.shape);
+        let label = label_input(&mut graph, &self.classes);
+        let [mu, log_var] = self.networks.encoder_nodes(&mut graph, x, label.as_ref())?;
+        if self.objective.has_prior() {
+            graph.output("mean", mu);
+            graph.output("log_variance", log_var);
+        } else {
+            graph.output("latent", mu);
+        }
+        Ok(graph)
+    }
+
+    /// From z, and labels of a conditional model, to p(x|z).
+    pub(super) fn decoder_graph(&self) -> Result<Graph> {
+        let mut graph = Graph::default();
+        let z = graph.input("latent", &[self.latents]);
+        let label = label_input(&mut graph, &self.classes);
+        let output = self.networks.decoder_nodes(&mut graph, z, label.as_ref())?; // [B, outputs·D]
+        likelihood_outputs(&mut graph, self.likelihood, output, self.shape);
+        Ok(graph)
     }
 
     /// `n` samples, with these labels where the model is conditional; an error without a prior.

@@ -1,7 +1,9 @@
 //! Encoder and decoder.
 use super::config::{Sizes, VaeConfig, VaeNetwork};
 use crate::data::Shape;
+use crate::export::with_label;
 use candle_core::{Module, Result, Tensor};
+use nn::onnx::{Graph, Value};
 use nn::{
     Activation, Conv2d, Conv2dConfig, ConvTranspose2d, Flatten, Frozen, Layer, Linear, Params,
     Sequential, Unflatten,
@@ -89,6 +91,36 @@ impl<N: Module> Networks<N> {
     /// Parameters of the likelihood, `[B, outputs·D]`, for z `[B, Z]` and labels `[B, L]`.
     pub(super) fn decode(&self, z: &Tensor, label: Option<&Tensor>) -> Result<Tensor> {
         self.decoder.forward(&joined(z, label)?)
+    }
+}
+
+impl Networks<Frozen> {
+    /// Adds the encoder to an ONNX graph, for images `[B, C, H, W]` and labels `[B, L]`: μ and log σ², `[B, Z]`.
+    pub(super) fn encoder_nodes(
+        &self,
+        graph: &mut Graph,
+        x: Value,
+        label: Option<&Value>,
+    ) -> Result<[Value; 2]> {
+        let x = match self.network {
+            Network::Mlp => graph.reshaped(x.clone(), &[x.dims().iter().product()]), // [B, D]
+            Network::Conv => x,
+        };
+        let x = with_label(graph, x, label);
+        let h = self.encoder.nodes(graph, x)?; // [B, F]
+        Ok([self.mu.nodes(graph, h.clone())?, self.log_var.nodes(graph, h)?])
+    }
+
+    /// Adds the decoder to an ONNX graph, for z `[B, Z]` and labels `[B, L]`: parameters of the likelihood,
+    /// `[B, outputs·D]`.
+    pub(super) fn decoder_nodes(
+        &self,
+        graph: &mut Graph,
+        z: Value,
+        label: Option<&Value>,
+    ) -> Result<Value> {
+        let z = with_label(graph, z, label);
+        self.decoder.nodes(graph, z)
     }
 }
 

@@ -1,6 +1,7 @@
 use super::bound::kl;
 use super::*;
 use crate::data::{Binarisation, GridConfig, Labels, Shape, stripes};
+use crate::export::testing::{self as export, compare, random, randomise};
 use crate::{Likelihood, LikelihoodName};
 use candle_core::{DType, Tensor, Var};
 use nn::gradcheck::gradcheck;
@@ -412,4 +413,58 @@ fn convolutions_learn_stripes() {
     let (report, _) = trained(&make(conv), &[steps], None).unwrap();
     let elbo = report.evaluation.unwrap().value();
     assert!((BY_HAND..MOST).contains(&elbo), "{elbo}");
+}
+
+/// Both networks, every likelihood, with and without labels, and a plain auto-encoder.
+#[test]
+fn exported_encoders_and_decoders_are_its_own() {
+    let (network, conditional) = (Network::Conv, true);
+    let plain = VaeConfig { objective: Objective::Reconstruction, ..tiny() };
+    let of = |likelihood| VaeConfig { likelihood, binarisation: Binarisation::None, ..tiny() };
+    let configs = [
+        VaeConfig { conditional, layers: 2, ..tiny() },
+        VaeConfig { network, conditional, ..tiny() },
+        VaeConfig { network, ..of(LikelihoodName::Logistic) },
+        of(LikelihoodName::Gaussian),
+        plain,
+    ];
+    for config in configs {
+        let vae = Vae::new(four(), config, 1, &Device::Cpu).unwrap();
+        randomise(&vae.params);
+        let (model, parts) = (&vae.model, vae.exports());
+        let label = |n| (!model.classes.is_empty()).then(|| export::labels(n, 4));
+        let image = |x: &Tensor| x.reshape((x.dim(0)?, 1, 4, 4));
+        compare(&parts, "encoder", |n| {
+            let x = random(n, &[1, 4, 4]);
+            let inputs = Inputs { x: x.clone(), label: label(n) };
+            let (mu, log_var) = model.networks.encode(&inputs)?;
+            let outputs = match model.objective {
+                Objective::Reconstruction => vec![("latent", mu)],
+                _ => vec![("mean", mu), ("log_variance", log_var)],
+            };
+            let label = inputs.label.map(|label| ("label", label));
+            Ok(([("image", x)].into_iter().chain(label).collect(), outputs))
+        });
+        compare(&parts, "decoder", |n| {
+            let z = random(n, &[model.latents]).affine(4.0, -2.0)?;
+            let label = label(n);
+            let output = model.networks.decode(&z, label.as_ref())?;
+            let half = output.dim(1)? / 2;
+            let outputs = match model.likelihood {
+                Likelihood::Bernoulli => {
+                    let white = (output.neg()?.exp()? + 1.0)?.recip()?;
+                    vec![("logits", image(&output)?), ("image", image(&white)?)]
+                }
+                Likelihood::Gaussian { .. } => {
+                    vec![("mean", image(&output)?), ("image", image(&output.clamp(0.0, 1.0)?)?)]
+                }
+                Likelihood::Logistic { .. } => vec![
+                    ("mean", image(&output.narrow(1, 0, half)?)?),
+                    ("log_scale", image(&output.narrow(1, half, half)?)?),
+                ],
+            };
+            let label = label.map(|label| ("label", label));
+            Ok(([("latent", z)].into_iter().chain(label).collect(), outputs))
+        });
+    }
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::LikelihoodName;
 use crate::data::{Binarisation, GridConfig, stripes};
+use crate::export::testing::{compare, random, randomise};
 use candle_core::DType;
 use candle_core::Var;
 use train::testing::{resume_changes_nothing, same_seed_same_bits, trained};
@@ -280,4 +281,29 @@ fn what_does_not_fit_is_told() {
     assert_eq!(message(restart, 4), "--restart 0: it is --codebook ema that counts");
     let many = VqVaeConfig { codes: 257, ..VqVaeConfig::default() };
     assert_eq!(message(many, 4), "--codes 257: must lie between 2 and 256");
+}
+
+#[test]
+fn exported_codes_and_images_are_its_own() {
+    let data = stripes(&GridConfig { side: 8, n_train: 100, n_test: 20, seed: 1 }).unwrap();
+    let config = VqVaeConfig { likelihood: LikelihoodName::Logistic, ..small(CodebookRule::Loss) };
+    let vq = VqVae::new(data.images().unwrap(), config, 1, &Device::Cpu).unwrap();
+    randomise(&vq.params);
+    let (codes, dims) = vq.codebook.dims2().unwrap();
+    compare(&vq.exports(), "encoder", |n| {
+        let x = random(n, &[1, 8, 8]);
+        let z = vq.frozen.encoder.forward(&x)?; // [n, E, 2, 2]
+        assert_eq!(z.dims(), [n, dims, 2, 2]);
+        let chosen = nearest(&rows(&z)?, &vq.codebook)?.reshape((n, 2, 2))?;
+        Ok((vec![("image", x)], vec![("codes", chosen), ("latent", z)]))
+    });
+    compare(&vq.exports(), "decoder", |n| {
+        let chosen: Vec<u32> = (0..4 * n as u32).map(|i| (7 * i * i + 3) % codes as u32).collect();
+        let chosen = Tensor::from_vec(chosen, 4 * n, &Device::Cpu)?;
+        let e = grid(&vq.codebook.detach().index_select(&chosen, 0)?, vq.grid())?;
+        let output = vq.frozen.decoder.forward(&e)?; // [n, 2, 8, 8]
+        let half = |i| output.narrow(1, i, 1)?.contiguous();
+        let outputs = vec![("mean", half(0)?), ("log_scale", half(1)?)];
+        Ok((vec![("codes", chosen.reshape((n, 2, 2))?)], outputs))
+    });
 }

@@ -23,11 +23,11 @@ const MOMENTUM: f64 = 0.1;
 ///   running ones.
 #[derive(Debug, Clone)]
 pub struct BatchNorm2d {
-    weight: Tensor,
-    bias: Tensor,
-    running_mean: Var,
-    running_var: Var,
-    activation: Activation,
+    pub(super) weight: Tensor,
+    pub(super) bias: Tensor,
+    pub(super) running_mean: Var,
+    pub(super) running_var: Var,
+    pub(super) activation: Activation,
     mode: Mode,
 }
 

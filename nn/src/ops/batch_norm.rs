@@ -1,7 +1,8 @@
 //! Normalisation by the statistics of the batch, and activation, in two passes.
 mod statistics;
 
-use self::statistics::{ELEMENT_WORK, EPS, SAMPLES, Statistics};
+pub(crate) use self::statistics::EPS;
+use self::statistics::{ELEMENT_WORK, SAMPLES, Statistics};
 use super::activation::with_function;
 use super::fresh::compute;
 use super::signal::{Given, Gradients3, LayerOp, Reader, Signal, apply};

@@ -27,7 +27,7 @@ impl Window {
     }
 
     /// At how many positions along an axis a kernel can be applied to `size` elements.
-    fn positions(&self, axis: usize, size: usize, kernel: usize) -> Option<usize> {
+    pub(crate) fn positions(&self, axis: usize, size: usize, kernel: usize) -> Option<usize> {
         let padded = self.padding[axis].checked_mul(2)?.checked_add(size)?;
         let room = padded.checked_sub(self.extent(kernel)?)?;
         Some(room.checked_div(self.stride)? + 1)

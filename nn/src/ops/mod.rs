@@ -36,7 +36,7 @@ mod transpose;
 mod vectorised;
 
 pub(crate) use attention::causal_attention;
-pub(crate) use batch_norm::{Moments, batch_norm, batch_norm_by};
+pub(crate) use batch_norm::{EPS, Moments, batch_norm, batch_norm_by};
 pub(crate) use conv_transpose2d::conv_transpose2d;
 pub(crate) use conv2d::{ConvForm, Window, conv2d, first_taps};
 pub(crate) use functions::sqrt;

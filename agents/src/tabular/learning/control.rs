@@ -9,6 +9,7 @@ use crate::tabular::model::Model;
 use crate::tabular::policy::Policy;
 use crate::tabular::table::Table;
 use anyhow::Result;
+use nn::onnx::Export;
 use train::{Checkpoint, Evaluation, Learner, Log, Rng, Split};
 
 /// An environment, q(s, a), and ε-greedy exploration by it.
@@ -63,5 +64,9 @@ impl<L: ControlLearner> Agent for L {
 
     fn evaluates(&self) -> Option<&Policy> {
         None
+    }
+
+    fn exports(&self) -> Vec<Export<'_>> {
+        Vec::new()
     }
 }

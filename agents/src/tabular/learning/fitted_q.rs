@@ -22,6 +22,7 @@ use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use envs::{Element, Env, VecEnv};
 use faer::linalg::solvers::Llt;
+use nn::onnx::Export;
 use samples::{Samples, collect, factor, least_squares, means};
 use serde::{Deserialize, Serialize};
 use train::{BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split, stream};
@@ -287,6 +288,10 @@ impl Agent for FittedQ {
 
     fn evaluates(&self) -> Option<&Policy> {
         None
+    }
+
+    fn exports(&self) -> Vec<Export<'_>> {
+        Vec::new()
     }
 }
 

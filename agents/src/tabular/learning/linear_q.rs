@@ -20,6 +20,7 @@ use crate::tabular::table::Table;
 use anyhow::{Result, ensure};
 use bytemuck::cast_slice_mut;
 use envs::{End, VecEnv};
+use nn::onnx::Export;
 use train::{Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split, above, stream};
 
 control_parameters! {
@@ -188,6 +189,10 @@ impl Agent for LinearQ {
 
     fn evaluates(&self) -> Option<&Policy> {
         None
+    }
+
+    fn exports(&self) -> Vec<Export<'_>> {
+        Vec::new()
     }
 }
 

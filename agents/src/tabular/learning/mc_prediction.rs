@@ -22,6 +22,7 @@ use crate::tabular::policy_name::PolicyName;
 use crate::tabular::table::Table;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
+use nn::onnx::Export;
 use serde::{Deserialize, Serialize};
 use train::{BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split};
 
@@ -232,6 +233,10 @@ impl Agent for McPrediction {
 
     fn evaluates(&self) -> Option<&Policy> {
         Some(&self.prediction.policy)
+    }
+
+    fn exports(&self) -> Vec<Export<'_>> {
+        Vec::new()
     }
 }
 

@@ -19,6 +19,7 @@ use crate::tabular::policy::Policy;
 use crate::tabular::policy_name::PolicyName;
 use crate::tabular::table::Table;
 use anyhow::Result;
+use nn::onnx::Export;
 use train::{BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split};
 
 train::hyper_parameters! {
@@ -130,5 +131,9 @@ impl Agent for Td {
 
     fn evaluates(&self) -> Option<&Policy> {
         Some(&self.prediction.policy)
+    }
+
+    fn exports(&self) -> Vec<Export<'_>> {
+        Vec::new()
     }
 }

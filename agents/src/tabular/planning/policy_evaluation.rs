@@ -13,6 +13,7 @@ use crate::tabular::table::Table;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use envs::Mdp;
+use nn::onnx::Export;
 use serde::{Deserialize, Serialize};
 use train::{Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split};
 
@@ -163,5 +164,9 @@ impl Agent for PolicyEvaluation {
 
     fn evaluates(&self) -> Option<&Policy> {
         Some(&self.policy)
+    }
+
+    fn exports(&self) -> Vec<Export<'_>> {
+        Vec::new()
     }
 }

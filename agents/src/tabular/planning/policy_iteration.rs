@@ -18,6 +18,7 @@ use crate::tabular::table::Table;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use envs::Mdp;
+use nn::onnx::Export;
 use serde::{Deserialize, Serialize};
 use train::{BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split, pulse};
 
@@ -291,5 +292,9 @@ impl Agent for PolicyIteration {
 
     fn evaluates(&self) -> Option<&Policy> {
         None
+    }
+
+    fn exports(&self) -> Vec<Export<'_>> {
+        Vec::new()
     }
 }

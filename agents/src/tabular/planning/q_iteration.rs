@@ -12,6 +12,7 @@ use crate::tabular::table::Table;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use envs::Mdp;
+use nn::onnx::Export;
 use train::{Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split};
 
 train::hyper_parameters! {
@@ -149,5 +150,9 @@ impl Agent for QIteration {
 
     fn evaluates(&self) -> Option<&Policy> {
         None
+    }
+
+    fn exports(&self) -> Vec<Export<'_>> {
+        Vec::new()
     }
 }

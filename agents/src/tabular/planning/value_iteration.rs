@@ -12,6 +12,7 @@ use crate::tabular::table::Table;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
 use envs::Mdp;
+use nn::onnx::Export;
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -274,5 +275,9 @@ impl Agent for ValueIteration {
 
     fn evaluates(&self) -> Option<&Policy> {
         None
+    }
+
+    fn exports(&self) -> Vec<Export<'_>> {
+        Vec::new()
     }
 }

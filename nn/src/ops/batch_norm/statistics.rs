@@ -6,7 +6,7 @@ use super::super::vectorised;
 use crate::Activation;
 
 /// Added to a variance before the root.
-pub(super) const EPS: f64 = 1e-5;
+pub(crate) const EPS: f64 = 1e-5;
 
 /// Samples per tile: a tile has one share of each sum over the batch.
 pub(super) const SAMPLES: usize = 4;

@@ -1,0 +1,49 @@
+//! Networks of agents as ONNX graphs.
+use envs::{Actions, Spec};
+use nn::onnx::{Graph, Value};
+use serde_json::json;
+
+/// A graph with the observation of an environment as its input, and what its actions are as metadata.
+pub(crate) fn observed(spec: &Spec) -> (Graph, Value) {
+    let mut graph = Graph::default();
+    let x = graph.input("observation", &spec.obs_shape); // [B, …]
+    let actions = match &spec.actions {
+        Actions::Discrete(names) => json!(names),
+        Actions::Box { low, high } => json!({ "low": low, "high": high }),
+    };
+    graph.note("actions", actions.to_string());
+    (graph, x)
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use crate::Agent;
+    use candle_core::{Device, Result, Tensor};
+    use envs::Spec;
+    use nn::Params;
+    use nn::onnx::testing::{Case, same_outputs};
+
+    /// Parameters far from 0, so that every one of them shows.
+    pub(crate) fn randomise(params: &Params) {
+        for (_, var) in params.named() {
+            let values = Tensor::randn(0f32, 0.5, var.shape(), &Device::Cpu).unwrap();
+            var.set(&values).unwrap();
+        }
+    }
+
+    /// Compares the first part of an agent, `name`, with its own outputs for raw observations.
+    pub(crate) fn compare(
+        agent: &dyn Agent,
+        (name, spec): (&str, &Spec),
+        ours: impl Fn(&[f32]) -> Result<Vec<(&'static str, Tensor)>>,
+    ) {
+        let parts = agent.exports();
+        assert_eq!((parts.len(), parts[0].name), (1, name));
+        let case = |n: usize| {
+            let obs = Tensor::randn(0f32, 2.0, spec.batch_shape(n), &Device::Cpu).unwrap();
+            let raw = obs.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            Case { inputs: vec![("observation", obs)], outputs: ours(&raw).unwrap() }
+        };
+        same_outputs(parts[0].graph().unwrap(), &[case(1), case(3)]);
+    }
+}

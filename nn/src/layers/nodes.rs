@@ -1,0 +1,170 @@
+//! Layers as nodes of an ONNX graph, in evaluation: normalisation by running statistics, weights with their masks
+//! and divided by their singular value.
+use super::{
+    BatchNorm2d, Conv2d, ConvTranspose2d, Flatten, Layer, Linear, MaxPool2d, Residual, Skip,
+    Unflatten,
+};
+use crate::onnx::{Attribute, Graph, Value};
+use crate::ops::{EPS, Order, Window, first_taps};
+use candle_core::{Result, Tensor, bail};
+
+impl Layer {
+    /// Adds the layer to `graph`, for x `[B, …]`.
+    pub(crate) fn nodes(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        match self {
+            Layer::Linear(layer) => layer.nodes(graph, x),
+            Layer::Conv2d(layer) => layer.nodes(graph, x),
+            Layer::ConvTranspose2d(layer) => layer.nodes(graph, x),
+            Layer::BatchNorm2d(layer) => layer.nodes(graph, x),
+            Layer::MaxPool2d(layer) => layer.nodes(graph, x),
+            Layer::Residual(Residual(layer)) => layer.nodes(graph, x),
+            Layer::Skip(layer) => layer.nodes(graph, x),
+            Layer::Flatten(Flatten) => {
+                let len = x.dims().iter().product();
+                Ok(graph.reshaped(x, &[len])) // [B, n]
+            }
+            Layer::Unflatten(Unflatten { channels, height, width }) => {
+                Ok(graph.reshaped(x, &[*channels, *height, *width])) // [B, C, H, W]
+            }
+        }
+    }
+}
+
+impl Linear {
+    fn nodes(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        let weight = self.applied()?; // [outputs, inputs]
+        let (outputs, inputs) = weight.dims2()?;
+        if x.dims() != [inputs] {
+            bail!("a dense layer of {inputs} inputs does not fit samples of {:?}", x.dims())
+        }
+        let (weight, bias) = (graph.tensor("weight", &weight)?, graph.tensor("bias", &self.bias)?);
+        // The weight is stored as it is, and multiplied by its transpose.
+        let transposed = vec![("transB", Attribute::Int(1))];
+        let y = graph.operation("Gemm", &[x.name(), &weight, &bias], transposed, vec![outputs]);
+        Ok(graph.activated(y, self.activation)) // [B, outputs]
+    }
+}
+
+impl Conv2d {
+    fn nodes(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        let weight = self.applied()?; // [O, C, k, k]
+        let weight = match self.form.taps {
+            Some(taps) => weight.broadcast_mul(&first_taps(&weight, taps)?)?,
+            None => weight,
+        };
+        if x.dims().len() != 3 {
+            bail!("a convolution does not fit samples of {:?}", x.dims())
+        }
+        let pixels = self.form.order == Order::Pixels;
+        let planes = if pixels { graph.transposed(&x, &[0, 3, 1, 2]) } else { x.clone() }; // [B, C, H, W]
+        let (outputs, inputs, height, width) = weight.dims4()?;
+        let &[channels, rows, columns] = planes.dims() else {
+            bail!("a convolution does not fit samples of {:?}", x.dims())
+        };
+        let sizes = [(rows, height), (columns, width)];
+        let [rows, columns] =
+            [0, 1].map(|axis| self.window.positions(axis, sizes[axis].0, sizes[axis].1));
+        let (Some(rows), Some(columns), true) = (rows, columns, channels == inputs) else {
+            bail!("a convolution of {:?} does not fit samples of {:?}", weight.dims(), x.dims())
+        };
+        let attributes = window(self.window, [height, width]);
+        let (parameters, sizes) = ([&weight, &self.bias], [outputs, rows, columns]);
+        let y = convolved(graph, "Conv", &planes, parameters, attributes, sizes)?;
+        let y = graph.activated(y, self.form.activation);
+        let y = if pixels { graph.transposed(&y, &[0, 2, 3, 1]) } else { y };
+        Ok(if self.form.residual { graph.sum(&x, &y) } else { y })
+    }
+}
+
+impl ConvTranspose2d {
+    fn nodes(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        let (inputs, outputs, height, width) = self.weight.dims4()?;
+        let &[channels, rows, columns] = x.dims() else {
+            bail!("a transposed convolution does not fit samples of {:?}", x.dims())
+        };
+        let Window { stride, padding, dilation } = self.window;
+        let size = |size: usize, kernel: usize, padding: usize| {
+            let spread = size.checked_sub(1)? * stride;
+            let size = (spread + dilation * (kernel - 1) + 1).checked_sub(2 * padding)?;
+            (size > 0).then_some(size)
+        };
+        let rows = size(rows, height, padding[0]);
+        let columns = size(columns, width, padding[1]);
+        let (Some(rows), Some(columns), true) = (rows, columns, channels == inputs) else {
+            bail!(
+                "a transposed convolution of {:?} does not fit samples of {:?}",
+                self.weight.dims(),
+                x.dims()
+            )
+        };
+        let attributes = window(self.window, [height, width]);
+        let (parameters, sizes) = ([&self.weight, &self.bias], [outputs, rows, columns]);
+        let y = convolved(graph, "ConvTranspose", &x, parameters, attributes, sizes)?;
+        Ok(graph.activated(y, self.activation)) // [B, O, H', W']
+    }
+}
+
+/// x and the parameters under one of the two convolutions.
+fn convolved(
+    graph: &mut Graph,
+    operator: &'static str,
+    x: &Value,
+    [weight, bias]: [&Tensor; 2],
+    attributes: Vec<(&'static str, Attribute)>,
+    sizes: [usize; 3],
+) -> Result<Value> {
+    let (weight, bias) = (graph.tensor("weight", weight)?, graph.tensor("bias", bias)?);
+    Ok(graph.operation(operator, &[x.name(), &weight, &bias], attributes, sizes.to_vec()))
+}
+
+/// Attributes of a convolution with such a kernel.
+fn window(window: Window, kernel: [usize; 2]) -> Vec<(&'static str, Attribute)> {
+    let Window { stride, padding: [rows, columns], dilation } = window;
+    let ints = |ints: &[usize]| Attribute::Ints(ints.iter().map(|&int| int as i64).collect());
+    vec![
+        ("kernel_shape", ints(&kernel)),
+        ("strides", ints(&[stride, stride])),
+        ("pads", ints(&[rows, columns, rows, columns])),
+        ("dilations", ints(&[dilation, dilation])),
+    ]
+}
+
+impl BatchNorm2d {
+    fn nodes(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        let parameters = [
+            ("weight", &self.weight),
+            ("bias", &self.bias),
+            ("running_mean", self.running_mean.as_tensor()),
+            ("running_var", self.running_var.as_tensor()),
+        ];
+        let names = parameters.map(|(name, tensor)| graph.tensor(name, tensor));
+        let [weight, bias, mean, variance] = names;
+        let inputs = [x.name(), &weight?, &bias?, &mean?, &variance?];
+        let epsilon = vec![("epsilon", Attribute::Float(EPS as f32))];
+        let y = graph.operation("BatchNormalization", &inputs, epsilon, x.dims().to_vec());
+        Ok(graph.activated(y, self.activation))
+    }
+}
+
+impl MaxPool2d {
+    fn nodes(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        let side = self.side;
+        let (channels, height, width) = match *x.dims() {
+            [channels, height, width] if height >= side && width >= side => {
+                (channels, height, width)
+            }
+            _ => bail!("windows of {side}×{side} to pool do not fit samples of {:?}", x.dims()),
+        };
+        let sides = || Attribute::Ints(vec![side as i64; 2]);
+        let attributes = vec![("kernel_shape", sides()), ("strides", sides())];
+        let dims = vec![channels, height / side, width / side];
+        Ok(graph.operation("MaxPool", &[x.name()], attributes, dims)) // [B, C, H/side, W/side]
+    }
+}
+
+impl Skip {
+    fn nodes(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        let y = self.0.iter().try_fold(x.clone(), |y, layer| layer.nodes(graph, y))?;
+        Ok(graph.sum(&x, &y))
+    }
+}

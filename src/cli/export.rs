@@ -1,0 +1,118 @@
+//! `lab export`: the networks of a run for other programs.
+use crate::run::build;
+use crate::run::trained::{Learned, Trained};
+use crate::told;
+use crate::usage::Usage;
+use ::train::{Which, write_atomic};
+use anyhow::{Context as _, Result};
+use envs::Element;
+use nn::onnx::{Export, Graph};
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Export a trained network as an ONNX model
+///
+/// A policy or Q network takes raw observations, whose normalisation is part of the model; encoder, decoder,
+/// generator and discriminator take and give images from 0 (black) to 1 (white). Opset 17, a batch of any size; inputs,
+/// outputs and actions are named in the file.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Run directory
+    run: PathBuf,
+    /// Write an ONNX model, the one format there is
+    #[arg(long)]
+    onnx: bool,
+    /// Part of a model of data: decoder or encoder of an auto-encoder, generator or discriminator of a gan [default:
+    /// the first of the two]
+    #[arg(long, value_name = "PART")]
+    part: Option<String>,
+    /// File to write [default: PART.onnx in the run directory]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Export the checkpoint with the best validation score, not the newest
+    #[arg(long)]
+    best: bool,
+}
+
+pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
+    if !args.onnx {
+        let sentence = "the format is missing: give --onnx, the one there is";
+        return Err(Usage(sentence.to_owned()).into());
+    }
+    if let Some(path) = &args.out
+        && path.extension().is_some_and(|end| !end.eq_ignore_ascii_case("onnx"))
+    {
+        let path = path.display();
+        let sentence = format!("--out {path}: an ONNX model; give a name that ends in .onnx");
+        return Err(Usage(sentence).into());
+    }
+    let which = if args.best { Which::Best } else { Which::Latest };
+    let trained = Trained::load(&args.run, which)?;
+    let part = chosen(args, &trained)?;
+    let mut graph = part.graph().with_context(|| format!("exporting {}", args.run.display()))?;
+    describe(&mut graph, &trained)?;
+    let signature = graph.signature();
+    let path = args.out.clone().unwrap_or_else(|| args.run.join(format!("{}.onnx", part.name)));
+    write_atomic(&path, &graph.encode(part.name)?)?;
+    writeln!(out, "{} ({signature})", path.display())?;
+    Ok(())
+}
+
+/// The part that is asked for, or the first one.
+fn chosen<'a>(args: &Args, trained: &'a Trained) -> Result<Export<'a>> {
+    let mut parts = match &trained.learned {
+        Learned::Agent(agent, _) => agent.exports(),
+        Learned::Model(model) => model.exports(),
+    };
+    let name = trained.algorithm.name;
+    if parts.is_empty() {
+        return Err(without_network(args, trained)?.into());
+    }
+    let Some(asked) = &args.part else { return Ok(parts.remove(0)) };
+    let place = parts.iter().position(|part| part.name == asked);
+    let names = || parts.iter().map(|part| part.name).collect::<Vec<_>>().join(", ");
+    let known = place.ok_or_else(|| Usage(format!("--part {asked}: {name} has {}", names())))?;
+    Ok(parts.remove(known))
+}
+
+/// Why a learner has nothing to export.
+fn without_network(args: &Args, trained: &Trained) -> Result<Usage> {
+    let (run, name) = (args.run.display(), trained.algorithm.name);
+    Ok(Usage(match &trained.learned {
+        Learned::Model(model) if model.autoregressive().is_some() => format!(
+            "{run}: {name} samples an image value by value, a pass through the network for each, which is no \
+             single ONNX graph; `lab sample` draws from it"
+        ),
+        Learned::Model(_) => format!("{run}: {name} has no network that can be exported"),
+        Learned::Agent(..) if build::problem(&trained.config)?.is_some() => format!(
+            "{run}: {name} has no network to export; `lab plot {} --solution FILE` writes its values and policy",
+            told::path(&args.run)
+        ),
+        Learned::Agent(..) => format!("{run}: {name} has no network to export"),
+    }))
+}
+
+/// Adds where the model comes from, and what its observations are.
+fn describe(graph: &mut Graph, trained: &Trained) -> Result<()> {
+    let Trained { algorithm, config, learned, .. } = trained;
+    graph.note("lab", env!("CARGO_PKG_VERSION"));
+    graph.note("algorithm", algorithm.name);
+    graph.note("seed", config.seed().to_string());
+    let kind = algorithm.subject();
+    graph.note(kind.key(), config.subject());
+    let mut args = config.args(kind);
+    args.retain(|_, value| !value.is_null());
+    graph.note(kind.args_key(), serde_json::to_string(&args)?);
+    if let Learned::Agent(_, make) = learned {
+        let observation = match (build::problem(config)?, make().spec().element) {
+            (Some(_), _) => {
+                "one-hot, 1 at the number of the state, in the order of solution.json".to_owned()
+            }
+            (None, Element::Bit) => format!("0 or 1, as {} shows them", config.subject()),
+            (None, Element::Byte) => format!("0 to 255, as {} shows them", config.subject()),
+            (None, Element::Float) => format!("raw numbers, as {} shows them", config.subject()),
+        };
+        graph.note("observation", observation);
+    }
+    Ok(())
+}

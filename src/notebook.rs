@@ -80,7 +80,7 @@ impl Trained {
     /// # Errors
     /// [`train::Interrupted`] where the training was.
     pub fn score(&self) -> Result<Table> {
-        let evaluation = self.report.evaluated()?;
+        let evaluation = self.report.clone().evaluated()?;
         let objective = &evaluation.objective;
         let mut table = Table::new(["measure", "mean", "95 % interval", "n", ""]);
         for (name, measure) in &evaluation.measures {

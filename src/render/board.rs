@@ -64,7 +64,7 @@ impl Board {
     /// # Errors
     /// If it can't be drawn.
     pub fn values_svg(&self, title: &str, table: &Table) -> Result<String> {
-        let sheets = [self.values("", table, self.scale([table]))];
+        let sheets = [self.values("", table, self.scale([table].into_iter()))];
         svg(&Page::new(self.shape(), 1, title, &sheets, Size::Page))
     }
 

@@ -1,4 +1,4 @@
-//! Where tensors live.
+//! Choice of the device for tensors.
 use anyhow::{Result, anyhow, bail};
 use candle_core::Device;
 use std::fmt;
@@ -21,7 +21,7 @@ pub enum DeviceChoice {
 pub struct OpenDevice {
     /// The device.
     pub device: Device,
-    /// Which device `auto` took and why; `None` where one was named, or where there is no other.
+    /// Device that `auto` took, and why; `None` where one was named, or where there is no other.
     pub note: Option<String>,
 }
 
@@ -29,7 +29,7 @@ impl DeviceChoice {
     /// Opens the device.
     ///
     /// # Errors
-    /// Where CUDA was asked for by name and cannot be used: which of binary, driver, number and memory is missing.
+    /// If CUDA was asked for by name and cannot be used: which of binary, driver, number and memory is missing.
     pub fn open(self) -> Result<OpenDevice> {
         let named = |device| OpenDevice { device, note: None };
         match self {

@@ -102,7 +102,7 @@ fn follow(pipe: impl BufRead, told: Shown) -> Vec<String> {
     kept
 }
 
-/// Test whether a line counts: `2000/10000 transitions …`, `evaluating 0/1000`.
+/// Returns `true` for a line that counts: `2000/10000 transitions …`, `evaluating 0/1000`.
 fn is_progress(line: &str) -> bool {
     let number = |text: &str| !text.is_empty() && text.chars().all(|char| char.is_ascii_digit());
     let mut words = line.split(' ').take(2);

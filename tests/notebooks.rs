@@ -53,6 +53,11 @@ impl Notebook {
         let cells = self.sources("code").into_iter().map(|cell| {
             let code: Vec<_> = cell.lines().filter(|line| !line.starts_with(':')).collect();
             let code = code.join("\n").trim_end().to_owned();
+            // A cell that ends with a variable shows it, and leaves it to the next ones.
+            let (rest, last) = code.rsplit_once('\n').unwrap_or(("", code.as_str()));
+            let variable =
+                !last.is_empty() && last.chars().all(|c| c.is_alphanumeric() || c == '_');
+            let code = if variable { format!("{rest}\n&{last}") } else { code.to_string() };
             let ends = code.is_empty() || code.ends_with([';', '}']);
             if ends { code } else { format!("{code};") }
         });

@@ -79,7 +79,7 @@ fn cuda_fault(error: &dyn fmt::Display, ordinal: usize) -> String {
     }
 }
 
-/// What the user is told where the memory of a GPU ran out in a run, whose last checkpoint is still there.
+/// Sentence for the user where the memory of a GPU ran out in a run, whose last checkpoint is still there.
 pub fn cuda_out_of_memory(error: &anyhow::Error) -> Option<String> {
     let out = error.chain().any(|cause| cause.to_string().contains("CUDA_ERROR_OUT_OF_MEMORY"));
     out.then(|| {
@@ -88,7 +88,7 @@ pub fn cuda_out_of_memory(error: &anyhow::Error) -> Option<String> {
     })
 }
 
-/// Whether the memory of `device` is the CPU's, so that it is read in place and kernels of `nn` can work on it.
+/// Returns `true` if the memory of `device` is the CPU's, so that it is read in place and kernels of `nn` can work on it.
 ///
 /// With the environment variable `LAB_CPU_KERNELS=off` it is false of the CPU too: everything takes the path of other
 /// devices, by Candle's operations and copies. Tests compare both.

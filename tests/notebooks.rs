@@ -104,7 +104,7 @@ fn library(name: &str) -> PathBuf {
         file.starts_with(&format!("lib{name}-")) && file.ends_with(".rlib")
     });
     let newest = built.max_by_key(|file| file.metadata().unwrap().modified().unwrap());
-    newest.unwrap_or_else(|| panic!("no {name} in {}", deps.display())).path()
+    newest.unwrap().path()
 }
 
 /// Errors of the compiler for a program on lab and lab-notebook, empty where it compiles.

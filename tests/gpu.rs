@@ -1,5 +1,4 @@
 //! The benchmark of a GPU, in its shortest form on the CPU.
-#![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
 use std::path::Path;
 use std::process::Command;
 

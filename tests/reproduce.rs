@@ -42,7 +42,9 @@ fn policy_gradients_agree_with_theory() {
     }
     let info: Value = serde_json::from_slice(&fs::read(run.join("run.json")).unwrap()).unwrap();
     assert_eq!((&info["seed"], &info["config"]["quick"]), (&1.into(), &true.into()));
-    assert_eq!(error(&output).lines().count(), 4, "a line for each experiment");
+    let lines = error(&output);
+    let lines = lines.lines().count();
+    assert!(lines >= 4, "a line for each experiment, and progress: {lines}");
 }
 
 #[test]

@@ -272,7 +272,7 @@ mod tests {
     /// `f32` takes the kernel, `f64` Candle's operations: both have to give the same numbers.
     const BOTH: [DType; 2] = [DType::F32, DType::F64];
 
-    /// Where a device is not waited for, a label that is not there is no value of another one.
+    /// A label out of range is NaN on a device that is not waited for.
     #[test]
     fn a_label_out_of_range_picks_nothing() {
         let values = var(&[1.0, 2.0, 3.0, 4.0], &[2, 2], DType::F32);

@@ -135,8 +135,8 @@ impl Optimizer {
             Some(max_norm) => (grad_norm.maximum(max_norm)?.recip()? * max_norm)?,
             None => grad_norm.ones_like()?,
         };
-        // Of a sum that overflowed, or of NaN: x − x is 0 for finite x alone.
-        let finite = (&grad_norm - &grad_norm)?.eq(0.0)?;
+        // Of a sum that overflowed, or of NaN: 0·x is 0 for finite x alone.
+        let finite = (&grad_norm * 0.0)?.eq(0.0)?;
         let update = update::Update { rule: self.config.rule, step: self.step, scale: 1.0 };
         for (slot, gradient) in self.slots.iter().zip(found) {
             if let Gradient::Tensor(gradient) = gradient {

@@ -1,7 +1,7 @@
 //! evcxr's display protocol: marked blocks on standard output, one for each MIME type.
 use std::io::{self, Write};
 
-/// What a cell shows in one MIME type; a frontend takes the richest that it knows.
+/// Output of a cell in one MIME type; a frontend takes the richest that it knows.
 pub(crate) struct Content {
     pub(crate) mime: &'static str,
     pub(crate) body: String,
@@ -9,7 +9,7 @@ pub(crate) struct Content {
 
 /// Shows the same thing in several MIME types.
 pub(crate) fn show(contents: &[Content]) {
-    // A notebook that is gone needs no picture.
+    // A notebook that is gone needs no output.
     write(&mut io::stdout().lock(), contents).ok();
 }
 

@@ -28,7 +28,7 @@ impl Format {
         }
     }
 
-    /// Whether a file is one of this format, by its first bytes.
+    /// Tests if a file is of this format, by its first bytes.
     fn begins(self, bytes: &[u8]) -> bool {
         match self {
             Self::Svg => bytes.trim_ascii_start().starts_with(b"<"),
@@ -72,7 +72,7 @@ impl Figure {
         Ok(Self::new(format, bytes, file.to_string()))
     }
 
-    /// The same figure under another title.
+    /// The figure under another title.
     #[must_use]
     pub fn titled(self, title: impl Into<String>) -> Self {
         Self { title: title.into(), ..self }

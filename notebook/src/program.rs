@@ -102,10 +102,11 @@ fn follow(pipe: impl BufRead, told: Shown) -> Vec<String> {
     kept
 }
 
-/// Whether a line is one of the rows that count steps: `2000/10000 transitions …`.
+/// Returns `true` for a line that counts: `2000/10000 transitions …`, `evaluating 0/1000`.
 fn is_progress(line: &str) -> bool {
-    let count = line.split(' ').next().unwrap_or_default();
-    !count.is_empty() && count.chars().all(|char| char.is_ascii_digit() || char == '/')
+    let number = |text: &str| !text.is_empty() && text.chars().all(|char| char.is_ascii_digit());
+    let mut words = line.split(' ').take(2);
+    words.any(|word| word.split_once('/').is_some_and(|(n, of)| number(n) && number(of)))
 }
 
 /// The program: `LAB`, else on the path, else built in the repository around.
@@ -137,6 +138,7 @@ mod tests {
     #[test]
     fn rows_of_progress_are_told_from_sentences() {
         assert!(is_progress("1536/2000 samples  107462/s  0 seconds left"));
+        assert!(is_progress("evaluating 0/1000"));
         assert!(!is_progress("dqn on catch, seed 1"));
         assert!(!is_progress("") && !is_progress("warning: 3 of 4"));
         let lines = "1/2 sweeps\nwarning: slow\nerror: no `x`\n\nUsage: lab";

@@ -1,10 +1,10 @@
-//! How far something long is that draws no bar: a line on standard error after a second, then less and less often.
+//! Progress of long work without a bar: a line on standard error after a second, then less and less often.
 use ::train::{Row, Sink, pulse};
 use anyhow::Result;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-/// How long nothing is told at first, and at most.
+/// Silence at first, and at most.
 const SILENCE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
 
 /// Does `work`, and tells how far the parts of it are, unless `quiet`.

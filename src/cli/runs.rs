@@ -70,7 +70,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// Whether some algorithm, environment or data set has an option `key`: a run may leave it without a value.
+/// Test whether some algorithm, environment or data set has an option `key`: a run may leave it without a value.
 fn known(key: &str) -> bool {
     let key = key.replace('-', "_");
     let has = |fields: Vec<params::Field>| fields.iter().any(|field| field.name == key);

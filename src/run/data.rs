@@ -23,7 +23,7 @@ pub(crate) fn first(config: &Config) -> Result<Loaded> {
     DataName::parse(config.named())?.load(&config.args(Subject::Data))
 }
 
-/// Whether a run needs no files: it learns in an environment, or from synthetic data.
+/// Returns `true` for a run without files: it learns in an environment, or from synthetic data.
 pub(crate) fn needs_no_files(config: &Config) -> Result<bool> {
     if config.all.contains_key(Subject::Env.key()) {
         return Ok(true);

@@ -45,7 +45,7 @@ impl Source {
 /// so many transitions, where lab counts updates.
 pub(super) const TARGET_UPDATE_INTERVAL: &str = "target_update_interval";
 
-/// How much policy and critic share was a value of `network` once, which runs of that time still hold.
+/// Layers shared by policy and critic were once a value of `network`, which older runs still hold.
 const SHARING: &str = "sharing";
 
 fn shares(fields: &[Field], key: &str, value: &Value) -> bool {

@@ -57,7 +57,7 @@ fn first_row(lab: &Lab, run: &str) -> Vec<(String, f64)> {
         row.get("train/loss").is_some()
             || row.as_object().is_some_and(|row| row.keys().any(|key| key.ends_with("_loss")))
     });
-    let row = row.unwrap_or_else(|| panic!("{run}: no loss in {rows:?}")).as_object().unwrap();
+    let row = row.unwrap().as_object().unwrap();
     let train = row.iter().filter(|(key, _)| key.starts_with("train/"));
     train.filter_map(|(key, value)| Some((key.clone(), value.as_f64()?))).collect()
 }

@@ -311,10 +311,19 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
         ("data get mnist --mirror http://", "--mirror http://: an address is expected"),
         ("reproduce policy-gradient --seed -1", "'-1' for '--seed <N>'"),
         ("dqm --env catch", "unrecognized subcommand 'dqm'"),
-        ("dqn --env pendulum", "--env: this algorithm chooses among numbered actions"),
-        ("linear-q --env pendulum", "--env: this algorithm chooses among numbered actions"),
-        ("fitted-q --env pendulum", "--env: this algorithm chooses among numbered actions"),
-        ("q-learning --env pendulum", "--env: this algorithm chooses among numbered actions"),
+        ("dqn --env pendulum", "--env pendulum: this algorithm chooses among numbered actions"),
+        (
+            "linear-q --env pendulum",
+            "--env pendulum: this algorithm chooses among numbered actions",
+        ),
+        (
+            "fitted-q --env pendulum",
+            "--env pendulum: this algorithm chooses among numbered actions",
+        ),
+        (
+            "q-learning --env pendulum",
+            "--env pendulum: this algorithm chooses among numbered actions",
+        ),
         ("vi --env pendulum", "--env: a planner needs to know the outcomes"),
         (
             "ppo --env catch --rollout 16 --n-envs 1 --batch 1",

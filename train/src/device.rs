@@ -1,4 +1,4 @@
-//! Where tensors live.
+//! Choice of the device for tensors.
 use anyhow::{Result, anyhow, bail};
 use candle_core::Device;
 use std::fmt;
@@ -21,7 +21,7 @@ pub enum DeviceChoice {
 pub struct OpenDevice {
     /// The device.
     pub device: Device,
-    /// Which device `auto` took and why; `None` where one was named, or where there is no other.
+    /// Device that `auto` took, and why; `None` where one was named, or where there is no other.
     pub note: Option<String>,
 }
 
@@ -29,7 +29,7 @@ impl DeviceChoice {
     /// Opens the device.
     ///
     /// # Errors
-    /// Where CUDA was asked for by name and cannot be used: which of binary, driver, number and memory is missing.
+    /// If CUDA was asked for by name and cannot be used: which of binary, driver, number and memory is missing.
     pub fn open(self) -> Result<OpenDevice> {
         let named = |device| OpenDevice { device, note: None };
         match self {
@@ -79,7 +79,7 @@ fn cuda_fault(error: &dyn fmt::Display, ordinal: usize) -> String {
     }
 }
 
-/// What the user is told where the memory of a GPU ran out in a run, whose last checkpoint is still there.
+/// Sentence for the user where the memory of a GPU ran out in a run, whose last checkpoint is still there.
 pub fn cuda_out_of_memory(error: &anyhow::Error) -> Option<String> {
     let out = error.chain().any(|cause| cause.to_string().contains("CUDA_ERROR_OUT_OF_MEMORY"));
     out.then(|| {
@@ -88,7 +88,7 @@ pub fn cuda_out_of_memory(error: &anyhow::Error) -> Option<String> {
     })
 }
 
-/// Whether the memory of `device` is the CPU's, so that it is read in place and kernels of `nn` can work on it.
+/// Returns `true` if the memory of `device` is the CPU's, so that it is read in place and kernels of `nn` can work on it.
 ///
 /// With the environment variable `LAB_CPU_KERNELS=off` it is false of the CPU too: everything takes the path of other
 /// devices, by Candle's operations and copies. Tests compare both.

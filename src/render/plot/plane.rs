@@ -32,7 +32,7 @@ struct Figure<'a> {
 }
 
 impl Figure<'_> {
-    /// What is grey, what is blue, and what the lines are.
+    /// Legend of the grey and blue points and of the lines.
     fn draw_legend<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
         let style = ("sans-serif", TEXT).into_font().color(&INK);
         let style = style.pos(Pos::new(HPos::Left, VPos::Center));

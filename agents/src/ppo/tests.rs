@@ -1,11 +1,12 @@
 //! The losses by hand and by differences, the learner by its three promises.
 use super::*;
-use crate::export::testing::{compare, randomise};
+use crate::export::testing::compare;
 use crate::on_policy::heads::{Categorical, Head};
 use crate::{Sharing, Start};
 use candle_core::{DType, Var};
 use envs::{Breakout, CartPole, Catch, Pendulum};
 use nn::gradcheck::gradcheck;
+use nn::onnx::testing::randomise;
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
 use train::{Outcome, Plan, Run, fit};
 
@@ -252,14 +253,17 @@ fn exported_policies_and_values_are_its_own() {
             || Box::new(|| Box::new(Pendulum::default())),
             PpoConfig { clip_obs, log_std: -0.5, ..normalised.clone() },
         ),
-        (|| Box::new(|| Box::new(Breakout::default())), PpoConfig { network, ..normalised }),
+        (
+            || Box::new(|| Box::new(Breakout::default())),
+            PpoConfig { network, clip_obs, ..normalised },
+        ),
     ];
     for (make, config) in cases {
         let mut agent = Ppo::new(make(), config, 1, &Device::Cpu).unwrap();
         for _ in 0..5 {
             agent.step(&mut Log::default()).unwrap();
         }
-        randomise(&agent.trainer.params);
+        randomise(&agent.trainer.params).unwrap();
         let trainer = &agent.trainer;
         compare(&agent, ("policy", trainer.collector.spec()), |raw| {
             let obs = trainer.collector.scale(raw).unwrap();

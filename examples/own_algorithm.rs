@@ -54,7 +54,7 @@ impl Agent for Climber {
         None
     }
 
-    fn exports(&self) -> Vec<Part<'_>> {
+    fn exports(&self) -> Vec<Export<'_>> {
         Vec::new()
     }
 }

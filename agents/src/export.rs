@@ -18,18 +18,9 @@ pub(crate) fn observed(spec: &Spec) -> (Graph, Value) {
 #[cfg(test)]
 pub(crate) mod testing {
     use crate::Agent;
-    use candle_core::{Device, Result, Tensor};
+    use candle_core::{Result, Tensor};
     use envs::Spec;
-    use nn::Params;
-    use nn::onnx::testing::{Case, same_outputs};
-
-    /// Parameters far from 0, so that every one of them shows.
-    pub(crate) fn randomise(params: &Params) {
-        for (_, var) in params.named() {
-            let values = Tensor::randn(0f32, 0.5, var.shape(), &Device::Cpu).unwrap();
-            var.set(&values).unwrap();
-        }
-    }
+    use nn::onnx::testing::{Case, random, same_outputs};
 
     /// Compares the first part of an agent, `name`, with its own outputs for raw observations.
     pub(crate) fn compare(
@@ -40,7 +31,7 @@ pub(crate) mod testing {
         let parts = agent.exports();
         assert_eq!((parts.len(), parts[0].name), (1, name));
         let case = |n: usize| {
-            let obs = Tensor::randn(0f32, 2.0, spec.batch_shape(n), &Device::Cpu).unwrap();
+            let obs = (random("observation", &spec.batch_shape(n)).unwrap() * 2.0).unwrap();
             let raw = obs.flatten_all().unwrap().to_vec1::<f32>().unwrap();
             Case { inputs: vec![("observation", obs)], outputs: ours(&raw).unwrap() }
         };

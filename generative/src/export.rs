@@ -85,21 +85,13 @@ pub(crate) fn likelihood_outputs(
 #[cfg(test)]
 pub(crate) mod testing {
     use candle_core::{Device, Result, Tensor};
-    use nn::Params;
     use nn::onnx::Export;
     use nn::onnx::testing::{Case, same_outputs};
 
-    /// Parameters and statistics far from 0 and 1, so that every one of them shows.
-    pub(crate) fn randomise(params: &Params) {
-        for (_, var) in params.named() {
-            let values = Tensor::randn(0f32, 0.3, var.shape(), &Device::Cpu).unwrap();
-            var.set(&values).unwrap();
-        }
-    }
-
     /// Samples that are random numbers from 0 to 1, `[n, …]`.
     pub(crate) fn random(n: usize, dims: &[usize]) -> Tensor {
-        Tensor::rand(0f32, 1.0, [&[n], dims].concat(), &Device::Cpu).unwrap()
+        let numbers = nn::onnx::testing::random("input", &[&[n], dims].concat()).unwrap();
+        numbers.tanh().unwrap().affine(0.5, 0.5).unwrap()
     }
 
     /// n one-hot labels of so many classes.

@@ -1,8 +1,8 @@
 //! `lab export`: the networks of a run for other programs.
 use crate::run::build;
 use crate::run::trained::{Learned, Trained};
-use crate::told;
 use crate::usage::Usage;
+use crate::wording;
 use ::train::{Which, write_atomic};
 use anyhow::{Context as _, Result};
 use envs::Element;
@@ -86,7 +86,7 @@ fn without_network(args: &Args, trained: &Trained) -> Result<Usage> {
         Learned::Model(_) => format!("{run}: {name} has no network that can be exported"),
         Learned::Agent(..) if build::problem(&trained.config)?.is_some() => format!(
             "{run}: {name} has no network to export; `lab plot {} --solution FILE` writes its values and policy",
-            told::path(&args.run)
+            wording::path(&args.run)
         ),
         Learned::Agent(..) => format!("{run}: {name} has no network to export"),
     }))

@@ -1,10 +1,11 @@
 //! The rule by hand, the learner by its three promises.
 use super::*;
 use crate::Sharing;
-use crate::export::testing::{compare, randomise};
+use crate::export::testing::compare;
 use crate::on_policy::heads::Categorical;
 use candle_core::Var;
 use envs::{CartPole, Catch, End, FrozenLake, FrozenLakeConfig, Mdp, MdpEnv, Pendulum};
+use nn::onnx::testing::randomise;
 use std::sync::Arc;
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
 use train::{Plan, Run, RunOutcome, fit, stream};
@@ -278,7 +279,7 @@ fn what_would_learn_nothing_is_refused() {
 fn an_exported_critic_of_actions_says_q() {
     let config = ActorCriticConfig { critic: Critic::Q, ..small() };
     let agent = catch(config).unwrap();
-    randomise(&agent.trainer.params);
+    randomise(&agent.trainer.params).unwrap();
     let trainer = &agent.trainer;
     compare(&agent, ("policy", trainer.collector.spec()), |raw| {
         let obs = trainer.collector.scale(raw).unwrap();

@@ -1,7 +1,8 @@
 //! The rule by hand, the learner by its three promises.
 use super::*;
-use crate::export::testing::{compare, randomise};
+use crate::export::testing::compare;
 use envs::{CartPole, Catch, Env, GridConfig, GridWorld, Layout, Mdp, MdpEnv, Pendulum, Reward};
+use nn::onnx::testing::randomise;
 use std::sync::Arc;
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
 use train::{Plan, Run, RunOutcome, fit};
@@ -236,7 +237,7 @@ fn exported_q_values_are_its_own() {
     ];
     for make in makes {
         let agent = Dqn::new(make(), small(), 1, &Device::Cpu).unwrap();
-        randomise(&agent.q.params);
+        randomise(&agent.q.params).unwrap();
         let spec = make()().spec();
         compare(&agent, ("q-network", &spec), |obs| {
             let shape = spec.batch_shape(obs.len() / spec.obs_len());

@@ -1,11 +1,12 @@
 //! The losses by hand and by differences, the learner by its three promises.
 use super::*;
-use crate::export::testing::{compare, randomise};
+use crate::export::testing::compare;
 use crate::on_policy::heads::{Categorical, Head};
 use crate::{Sharing, Start};
 use candle_core::{DType, Var};
 use envs::{Breakout, CartPole, Catch, Pendulum};
 use nn::gradcheck::gradcheck;
+use nn::onnx::testing::randomise;
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
 use train::{Plan, Run, RunOutcome, fit};
 
@@ -285,23 +286,26 @@ fn same_bits_and_resumes() {
 /// Networks for vectors and images, logits and means, with and without statistics of observations.
 #[test]
 fn exported_policies_and_values_are_its_own() {
-    let (network, clip_obs) = (Sharing::Shared, 1.5);
+    let (sharing, clip_obs) = (Sharing::Shared, 1.5);
     let normalised = PpoConfig { normalize_obs: true, ..small() };
     let cases: [(fn() -> MakeEnv, PpoConfig); 4] = [
         (|| Box::new(|| Box::new(CartPole::default())), normalised.clone()),
-        (|| Box::new(|| Box::new(CartPole::default())), PpoConfig { clip_obs, network, ..small() }),
+        (|| Box::new(|| Box::new(CartPole::default())), PpoConfig { clip_obs, sharing, ..small() }),
         (
             || Box::new(|| Box::new(Pendulum::default())),
             PpoConfig { clip_obs, log_std: -0.5, ..normalised.clone() },
         ),
-        (|| Box::new(|| Box::new(Breakout::default())), PpoConfig { network, ..normalised }),
+        (
+            || Box::new(|| Box::new(Breakout::default())),
+            PpoConfig { sharing, clip_obs, ..normalised },
+        ),
     ];
     for (make, config) in cases {
         let mut agent = Ppo::new(make(), config, 1, &Device::Cpu).unwrap();
         for _ in 0..5 {
             agent.step(&mut Log::default()).unwrap();
         }
-        randomise(&agent.trainer.params);
+        randomise(&agent.trainer.params).unwrap();
         let trainer = &agent.trainer;
         compare(&agent, ("policy", trainer.collector.spec()), |raw| {
             let obs = trainer.collector.scale(raw).unwrap();

@@ -1,11 +1,12 @@
 //! The rule by enumeration, the learner by its three promises.
 use super::*;
-use crate::export::testing::{compare, randomise};
+use crate::export::testing::compare;
 use crate::on_policy::heads::Categorical;
 use crate::on_policy::returns::{discounted_return, rewards_to_go};
 use candle_core::Var;
 use envs::End::{Not, Terminated, Truncated};
 use envs::{Bandit, BanditConfig, CartPole, Catch, Pendulum};
+use nn::onnx::testing::randomise;
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
 use train::{Plan, Run, RunOutcome, fit};
 
@@ -291,7 +292,7 @@ fn an_exported_policy_has_the_baseline_that_was_learned() {
         let config = ReinforceConfig { baseline, normalize_obs: true, ..small() };
         let mut agent = catch(config).unwrap();
         agent.step(&mut Log::default()).unwrap();
-        randomise(&agent.policy.params);
+        randomise(&agent.policy.params).unwrap();
         compare(&agent, ("policy", agent.collector.spec()), |raw| {
             let obs = agent.collector.scale(raw).unwrap();
             let mut outputs = vec![("logits", agent.policy.frozen.forward(&obs)?)];

@@ -553,16 +553,16 @@ fn exported_generators_and_discriminators_are_its_own() {
     let small = GanConfig { batch, channels, ..small() };
     let [spectral, normalised] = convolutions().map(|config| GanConfig { batch, ..config });
     let of = |network| GanConfig { network, ..small.clone() };
-    let pooled = GanConfig { downsample: Downsample::Pool, dense, ..of(Network::Dcgan) };
+    let pooled = GanConfig { downsample: Downsample::Pool, dense, ..of(GanNetwork::Dcgan) };
     let wasserstein = GanConfig { objective: Objective::Wasserstein, ..small.clone() };
     for (data, config) in [
         (four(), GanConfig { conditional: true, ..small.clone() }),
         (four(), spectral),
         (four(), normalised),
         (side(8), pooled),
-        (side(8), of(Network::Residual)),
-        (side(28), of(Network::Cs231nConv)),
-        (side(4), of(Network::Cs231nFc)),
+        (side(8), of(GanNetwork::Residual)),
+        (side(28), of(GanNetwork::Cs231nConv)),
+        (side(4), of(GanNetwork::Cs231nFc)),
         (eight(40), wasserstein),
     ] {
         let mut gan = gan(data, config);

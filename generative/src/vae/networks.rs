@@ -103,8 +103,8 @@ impl Networks<Frozen> {
         label: Option<&Value>,
     ) -> Result<[Value; 2]> {
         let x = match self.network {
-            Network::Mlp => graph.reshaped(x.clone(), &[x.dims().iter().product()]), // [B, D]
-            Network::Conv => x,
+            VaeNetwork::Mlp => graph.reshaped(x.clone(), &[x.dims().iter().product()]), // [B, D]
+            VaeNetwork::Conv => x,
         };
         let x = with_label(graph, x, label);
         let h = self.encoder.nodes(graph, x)?; // [B, F]

@@ -1,10 +1,11 @@
 use super::bound::kl;
 use super::*;
 use crate::data::{Binarisation, GridConfig, Labels, Shape, stripes};
-use crate::export::testing::{self as export, compare, random, randomise};
+use crate::export::testing::{self as export, compare, random};
 use crate::{Likelihood, LikelihoodName};
 use candle_core::{DType, Tensor, Var};
 use nn::gradcheck::gradcheck;
+use nn::onnx::testing::randomise;
 use nn::reparameterise;
 use train::testing::{resume_changes_nothing, same_seed_same_bits, trained};
 
@@ -418,7 +419,7 @@ fn convolutions_learn_stripes() {
 /// Both networks, every likelihood, with and without labels, and a plain auto-encoder.
 #[test]
 fn exported_encoders_and_decoders_are_its_own() {
-    let (network, conditional) = (Network::Conv, true);
+    let (network, conditional) = (VaeNetwork::Conv, true);
     let plain = VaeConfig { objective: Objective::Reconstruction, ..tiny() };
     let of = |likelihood| VaeConfig { likelihood, binarisation: Binarisation::None, ..tiny() };
     let configs = [
@@ -430,7 +431,7 @@ fn exported_encoders_and_decoders_are_its_own() {
     ];
     for config in configs {
         let vae = Vae::new(four(), config, 1, &Device::Cpu).unwrap();
-        randomise(&vae.params);
+        randomise(&vae.params).unwrap();
         let (model, parts) = (&vae.model, vae.exports());
         let label = |n| (!model.classes.is_empty()).then(|| export::labels(n, 4));
         let image = |x: &Tensor| x.reshape((x.dim(0)?, 1, 4, 4));

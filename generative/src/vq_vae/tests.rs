@@ -1,9 +1,10 @@
 use super::*;
 use crate::LikelihoodName;
 use crate::data::{Binarisation, GridConfig, stripes};
-use crate::export::testing::{compare, random, randomise};
+use crate::export::testing::{compare, random};
 use candle_core::DType;
 use candle_core::Var;
+use nn::onnx::testing::randomise;
 use train::testing::{resume_changes_nothing, same_seed_same_bits, trained};
 
 fn var(values: &[[f64; 2]]) -> Var {
@@ -288,7 +289,7 @@ fn exported_codes_and_images_are_its_own() {
     let data = stripes(&GridConfig { side: 8, n_train: 100, n_test: 20, seed: 1 }).unwrap();
     let config = VqVaeConfig { likelihood: LikelihoodName::Logistic, ..small(CodebookRule::Loss) };
     let vq = VqVae::new(data.images().unwrap(), config, 1, &Device::Cpu).unwrap();
-    randomise(&vq.params);
+    randomise(&vq.params).unwrap();
     let (codes, dims) = vq.codebook.dims2().unwrap();
     compare(&vq.exports(), "encoder", |n| {
         let x = random(n, &[1, 8, 8]);

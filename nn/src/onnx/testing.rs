@@ -5,13 +5,16 @@
     reason = "for tests, which fail or say that they are skipped"
 )]
 use super::Graph;
+use crate::Params;
 use anyhow::{Context as _, Result, ensure};
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
+use rand_distr::{Distribution as _, StandardNormal};
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use train::stream;
 
 /// Inputs and the outputs that are expected for them, by name.
 pub struct Case<'a> {
@@ -23,6 +26,30 @@ pub struct Case<'a> {
 
 /// Difference that is allowed, as a part of a number above 1.
 const TOLERANCE: f64 = 1e-5;
+
+/// Numbers from N(0, 1), the same for each purpose and shape.
+///
+/// # Errors
+/// Errors of the device.
+pub fn random(purpose: &str, shape: &[usize]) -> candle_core::Result<Tensor> {
+    let mut rng = stream(1, &format!("{purpose}/{shape:?}"));
+    let numbers = (0..shape.iter().product()).map(|_| StandardNormal.sample(&mut rng));
+    Tensor::from_vec(numbers.collect::<Vec<f32>>(), shape, &Device::Cpu)
+}
+
+/// Sets every parameter to random numbers: weights so small that numbers keep their size from layer to layer, as
+/// sums that cancel would lose more than [`same_outputs`] allows; all others so large that they show.
+///
+/// # Errors
+/// Errors of the device.
+pub fn randomise(params: &Params) -> candle_core::Result<()> {
+    for (name, var) in params.named() {
+        let fan_in = var.elem_count() / var.dim(0)?;
+        let deviation = if var.rank() > 1 { (fan_in as f64).sqrt().recip() } else { 0.5 };
+        var.set(&(random(&name, var.dims())? * deviation)?)?;
+    }
+    Ok(())
+}
 
 /// Fails unless ONNX's own checker takes the graph for sound, with every shape it can infer, and ONNX Runtime
 /// computes the outputs of every case. Skipped, in a sentence, where there is no Python with both.

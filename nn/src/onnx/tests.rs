@@ -10,7 +10,7 @@ use candle_core::{DType, Device, Module as _, Tensor};
 use prost::Message as _;
 
 fn random(shape: &[usize]) -> Tensor {
-    Tensor::randn(0f32, 1.0, shape, &Device::Cpu).unwrap()
+    super::testing::random("test", shape).unwrap()
 }
 
 /// A network of layers on samples of this shape, after its statistics and singular values have moved.
@@ -165,7 +165,7 @@ fn what_is_not_a_layer() {
     let case = |n: usize| {
         let near = Tensor::new(&mean, &Device::Cpu).unwrap();
         let spread = Tensor::new(&[0.1, 0.02, 2.0], &Device::Cpu).unwrap();
-        let noise = Tensor::randn(0f64, 1.0, (n, 3), &Device::Cpu).unwrap();
+        let noise = random(&[n, 3]).to_dtype(DType::F64).unwrap();
         let x = noise.broadcast_mul(&spread).unwrap().broadcast_add(&near).unwrap();
         let x = x.to_dtype(DType::F32).unwrap();
         let rows = x.to_vec2::<f32>().unwrap();

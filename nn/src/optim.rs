@@ -122,8 +122,8 @@ impl Optimizer {
         Ok(Stats { grad_norm: Tensor::new(grad_norm, &Device::Cpu)? })
     }
 
-    /// The step on a device that is not waited for: the norm, a scalar. One that is not finite stands for a gradient of 0
-    /// and is found when it is read, before anything is saved.
+    /// The step on a device that is not waited for: the norm, a scalar. A gradient that is not finite
+    /// spoils the parameters here, which is found where norm, loss or parameters are read, before anything is saved.
     fn step_on_device(&self, found: &[Gradient<'_>]) -> Result<Tensor> {
         let tensors = found.iter().filter_map(|gradient| match gradient {
             Gradient::Tensor(tensor) => Some(tensor.sqr().and_then(|squares| squares.sum_all())),
@@ -135,15 +135,10 @@ impl Optimizer {
             Some(max_norm) => (grad_norm.maximum(max_norm)?.recip()? * max_norm)?,
             None => grad_norm.ones_like()?,
         };
-        // Of a sum that overflowed, or of NaN: 0·x is 0 for finite x alone.
-        let finite = (&grad_norm * 0.0)?.eq(0.0)?;
         let update = update::Update { rule: self.config.rule, step: self.step, scale: 1.0 };
         for (slot, gradient) in self.slots.iter().zip(found) {
             if let Gradient::Tensor(gradient) = gradient {
                 let gradient = gradient.detach().broadcast_mul(&scale)?;
-                let kept = gradient.zeros_like()?;
-                let gradient =
-                    finite.broadcast_as(gradient.shape())?.where_cond(&gradient, &kept)?;
                 update.by_candle(&slot.theta, &gradient, &slot.moments)?;
             }
         }

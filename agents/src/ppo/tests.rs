@@ -14,6 +14,18 @@ fn catch(config: PpoConfig) -> Result<Ppo> {
     Ppo::new(Box::new(|| Box::new(Catch::default())), config, 1, &Device::Cpu)
 }
 
+/// Single precision loses digits of a divergence near 0, and no ratio lies at the clip.
+#[test]
+fn the_divergence_on_a_device_is_the_divergence() {
+    let old = [-0.1f32, -1.0, -2.5, -0.7];
+    let new = [-0.4f32, -0.95, -2.5, -0.3];
+    let (kl, clipped) = divergence(&new, &old, 0.2);
+    let [new, old] = [new, old].map(|values| Tensor::new(&values, &Device::Cpu).unwrap());
+    let on_device = divergence_on_device(&new, &old, 0.2).unwrap();
+    assert!((scalar(&on_device.0) - kl).abs() < 1e-7, "{kl}");
+    assert_eq!((scalar(&on_device.1), clipped), (0.5, 0.5));
+}
+
 #[test]
 fn networks_of_candle_nn_are_seeded_learned_and_resumed() {
     let network = |params: Params, spec: &Spec, part: Part| {

@@ -94,8 +94,8 @@ LAB_ON_POLICY = {
     "a2c": """
         actor-critic --critic=advantage --rollout=5 --entropy-coef=0 --lr=7e-4 --lambda=1
         --estimator=gae --weights=raw --optimizer=rmsprop""".split(),
-    "cartpole": "--network=separate --hidden=64".split(),
-    "breakout": "--network=shared --hidden=128".split(),
+    "cartpole": "--sharing=separate --hidden=64".split(),
+    "breakout": "--sharing=shared --hidden=128".split(),
     "both": """
         --n-envs=8 --gamma=0.99 --value-coef=0.5 --max-grad-norm=0.5 --optimizer-eps=1e-5
         --lr-end=1 --lr-steps=0 --init=orthogonal --device=cpu --steps=1000000000

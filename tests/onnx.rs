@@ -31,7 +31,7 @@ impl Lab {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// What a command that must fail with this code says.
+    /// Sentence of a command that must fail with this code.
     fn refused(&self, line: &str, code: i32) -> String {
         let output = self.run(line);
         let told = String::from_utf8(output.stderr).unwrap();
@@ -107,7 +107,7 @@ fn a_q_network_says_what_the_solution_says() {
 #[test]
 fn a_policy_has_the_normalisation_of_its_observations() {
     let lab = Lab::new();
-    lab.ok(&format!("ppo --steps 4096 --network shared --normalize-obs {GRID}"));
+    lab.ok(&format!("ppo --steps 4096 --sharing shared --normalize-obs {GRID}"));
     let told = lab.ok("export run --onnx --out policy.onnx");
     assert!(told.ends_with("-> logits [batch, 4], value [batch, 1])\n"), "{told}");
     let Some(said) = lab.read("policy.onnx", None) else { return };

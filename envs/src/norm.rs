@@ -85,7 +85,7 @@ impl ObsNorm {
         self.running.iter().map(|running| running.mean).collect()
     }
 
-    /// What each number, less its mean, is divided by, `[obs_len]`.
+    /// Divisors of the numbers less their means, `[obs_len]`.
     pub fn deviations(&self) -> Vec<f64> {
         self.running.iter().map(Running::deviation).collect()
     }

@@ -324,7 +324,7 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
             "q-learning --env pendulum",
             "--env pendulum: this algorithm chooses among numbered actions",
         ),
-        ("vi --env pendulum", "--env: a planner needs to know the outcomes"),
+        ("vi --env pendulum", "--env pendulum: a planner needs to know the outcomes"),
         (
             "ppo --env catch --rollout 16 --n-envs 1 --batch 1",
             "--batch 1: one advantage less its own mean is 0, and nothing would be learned",
@@ -337,7 +337,7 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
             "reinforce --env catch --episodes 1 --n-envs 1 --returns whole --baseline mean",
             "--baseline mean: the steps of one episode all have its return",
         ),
-        ("ppo --env random-walk", "--env: this environment has one action only"),
+        ("ppo --env random-walk", "--env random-walk: this environment has one action only"),
         ("dqn --env catch --lr-end 0 --lr-steps 400", "--lr-end 0: with --lr-steps 400"),
         ("ppo --env catch --clip 0", "--clip 0: must be more than 0"),
         ("ppo --env catch --optimizer-eps 0", "--optimizer-eps 0: must be more than 0"),

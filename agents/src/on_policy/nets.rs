@@ -64,7 +64,7 @@ const CRITIC_GAIN: f64 = 1.0;
 
 /// A policy's outputs, `[B, A]` logits or `[B, D]` means, and a critic's values `[B, outputs]`.
 pub struct ActorCriticNet {
-    /// What both share, the policy and the critic.
+    /// Shared layers, policy and critic.
     nets: [Net; 3],
     /// The networks that learn, or those without gradients.
     side: fn(&Net) -> &Rc<dyn Module>,

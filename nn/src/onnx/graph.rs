@@ -120,7 +120,7 @@ impl Graph {
         self.operation(operator, &[&x.name], attributes, dims)
     }
 
-    /// The same numbers in another shape.
+    /// Reshaped numbers.
     pub fn reshaped(&mut self, x: Value, dims: &[usize]) -> Value {
         if x.dims == dims {
             return x;

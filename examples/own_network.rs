@@ -54,8 +54,8 @@ fn main() -> std::process::ExitCode {
         hyper: PpoConfig::fields,
         build: Build::Agent(|job| {
             let (config, seed) = (job.config::<PpoConfig>()?, job.seed);
-            let agent = Ppo::with_network(job.make, config, seed, job.device, &policy_or_critic)?;
-            Ok(Box::new(agent))
+            let networks = Some(&policy_or_critic as MakeNet);
+            Ok(Box::new(Ppo::with_networks(job.make, config, seed, job.device, networks)?))
         }),
         ..dqn.clone()
     };

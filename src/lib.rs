@@ -40,7 +40,7 @@ pub mod prelude {
     pub use agents::tabular::*;
     pub use agents::{
         ActionBatch, ActorCritic, ActorCriticConfig, Agent, Baseline, Dqn, DqnConfig, Hidden,
-        MakeEnv, Mode, Net, NetworkName, OptimizerName, Part, Ppo, PpoConfig, Reinforce,
+        MakeEnv, MakeNet, Mode, Net, NetworkName, OptimizerName, Part, Ppo, PpoConfig, Reinforce,
         ReinforceConfig, Replay, discrete_actions, evaluate,
     };
     pub use anyhow::Result;

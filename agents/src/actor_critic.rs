@@ -7,18 +7,16 @@
 //! with the critic C = V(s) and w = Â, or C = Q(s, a) and w = Q(s, a); G and w are constants. Deviations
 //! from the paper: environments are stepped together, not by threads of their own; ε of RMSProp is
 //! outside the root; two networks instead of one (`--sharing shared` has one).
-use crate::net::Net;
 use crate::on_policy::heads::{ActionDistribution, numbers};
-use crate::on_policy::nets::{MakeNet, Part};
+use crate::on_policy::nets::MakeNet;
 use crate::on_policy::returns::{Weights, gae, n_step_returns, normalise};
 use crate::on_policy::trainer::{Critic, OnPolicyTrainer, state_values};
 use crate::tabular::{self, Model, Table};
 use crate::{ActionBatch, Agent, MakeEnv, Mode, OptimizerName};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use envs::Spec;
 use nn::onnx::Export;
-use nn::{Params, loss, select};
+use nn::{loss, select};
 use serde::{Deserialize, Serialize};
 use train::{
     BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split, above,
@@ -107,30 +105,21 @@ impl ActorCritic {
         seed: u64,
         device: &Device,
     ) -> Result<Self> {
-        Self::of(make, config, (seed, device), None)
+        Self::with_networks(make, config, seed, device, None)
     }
 
-    /// An untrained agent whose policy and critic `network` makes, from observations `[B, …]` to `[B, outputs]`;
-    /// `config.network`, `config.hidden` and `config.sharing` don't count. [`Net::of_module`] takes a model of
-    /// candle-nn.
+    /// An untrained agent with networks that `networks` makes, if it is given, from observations `[B, …]` to `[B, outputs]`:
+    /// policy and critic; `config.network`, `config.hidden` and `config.sharing` then don't count.
+    /// [`Net::of_module`] takes a model of candle-nn.
     ///
     /// # Errors
-    /// As [`new`](Self::new), and errors of `network`.
-    pub fn with_network(
+    /// As [`new`](Self::new), and errors of `networks`.
+    pub fn with_networks(
         make: MakeEnv,
         config: ActorCriticConfig,
         seed: u64,
         device: &Device,
-        network: &dyn Fn(Params, &Spec, Part) -> Result<Net>,
-    ) -> Result<Self> {
-        Self::of(make, config, (seed, device), Some(network))
-    }
-
-    fn of(
-        make: MakeEnv,
-        config: ActorCriticConfig,
-        seeded: (u64, &Device),
-        network: Option<MakeNet>,
+        networks: Option<MakeNet>,
     ) -> Result<Self> {
         config.check()?;
         config.check_learning_rate()?;
@@ -153,7 +142,12 @@ impl ActorCritic {
             return Err(BadValue::new("value_coef", 0, expected).into());
         }
         Ok(Self {
-            trainer: OnPolicyTrainer::new(make, config.setup(config.critic), seeded, network)?,
+            trainer: OnPolicyTrainer::new(
+                make,
+                config.setup(config.critic),
+                (seed, device),
+                networks,
+            )?,
             config,
         })
     }

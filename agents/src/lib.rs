@@ -32,7 +32,7 @@ pub use dqn::{Dqn, DqnConfig, Loss, td_target};
 pub use evaluation::{actions_rng, episodes, evaluate};
 pub use hidden::Hidden;
 pub use net::{Net, NetworkName, q_network};
-pub use on_policy::nets::{Part, Sharing, Start};
+pub use on_policy::nets::{MakeNet, Part, Sharing, Start};
 pub use on_policy::returns::{Baseline, Returns};
 pub use on_policy::rollout::Rollout;
 pub use on_policy::trainer::Critic;

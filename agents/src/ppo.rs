@@ -4,18 +4,16 @@
 //!
 //! After T steps of N environments, several epochs over the rollout in shuffled batches, each a step on
 //! L = −mean min(ρ·Â, clip(ρ, 1 ± ε)·Â) + c_v·L_v − c_e·mean H(π(·|s)), with ρ = π(a|s) / π_old(a|s).
-use crate::net::Net;
 use crate::on_policy::minibatch::{Minibatch, Targets};
-use crate::on_policy::nets::{MakeNet, Part};
+use crate::on_policy::nets::MakeNet;
 use crate::on_policy::returns::{Weights, gae, normalise};
 use crate::on_policy::trainer::{Critic, OnPolicyTrainer, state_values};
 use crate::tabular::{Model, Policy, Table};
 use crate::{ActionBatch, Agent, MakeEnv, Mode, OptimizerName};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use envs::Spec;
+use nn::loss;
 use nn::onnx::Export;
-use nn::{Params, loss};
 use rand::seq::SliceRandom as _;
 use serde::{Deserialize, Serialize};
 use train::{
@@ -137,30 +135,21 @@ impl Ppo {
     /// # Errors
     /// [`BadValue`] where a hyper-parameter is out of range, or the network does not take such observations.
     pub fn new(make: MakeEnv, config: PpoConfig, seed: u64, device: &Device) -> Result<Self> {
-        Self::of(make, config, (seed, device), None)
+        Self::with_networks(make, config, seed, device, None)
     }
 
-    /// An untrained agent whose policy and critic `network` makes, from observations `[B, …]` to `[B, outputs]`;
-    /// `config.network`, `config.hidden` and `config.sharing` don't count. [`Net::of_module`] takes a model of
-    /// candle-nn.
+    /// An untrained agent with networks that `networks` makes, if it is given, from observations `[B, …]` to `[B, outputs]`:
+    /// policy and critic; `config.network`, `config.hidden` and `config.sharing` then don't count.
+    /// [`Net::of_module`] takes a model of candle-nn.
     ///
     /// # Errors
-    /// As [`new`](Self::new), and errors of `network`.
-    pub fn with_network(
+    /// As [`new`](Self::new), and errors of `networks`.
+    pub fn with_networks(
         make: MakeEnv,
         config: PpoConfig,
         seed: u64,
         device: &Device,
-        network: &dyn Fn(Params, &Spec, Part) -> Result<Net>,
-    ) -> Result<Self> {
-        Self::of(make, config, (seed, device), Some(network))
-    }
-
-    fn of(
-        make: MakeEnv,
-        config: PpoConfig,
-        seeded: (u64, &Device),
-        network: Option<MakeNet>,
+        networks: Option<MakeNet>,
     ) -> Result<Self> {
         config.check()?;
         config.check_learning_rate()?;
@@ -174,8 +163,8 @@ impl Ppo {
                         --batch of 2 or more, or --advantages raw";
             return Err(BadValue::new("batch", 1, fits).into());
         }
-        let (seed, device) = seeded;
-        let trainer = OnPolicyTrainer::new(make, config.setup(Critic::Advantage), seeded, network)?;
+        let trainer =
+            OnPolicyTrainer::new(make, config.setup(Critic::Advantage), (seed, device), networks)?;
         Ok(Self {
             batch: Minibatch::new(config.batch, trainer.collector.spec(), device)?,
             order: (0..full).collect(),

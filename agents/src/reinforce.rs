@@ -5,14 +5,14 @@
 //! unbiased estimate of the gradient of the expected return where γ = 1 and the baseline b does not depend
 //! on the action. G is the return from the step on, or with `--returns whole` that of the episode.
 //! Deviations from the book: several episodes per update, no factor γᵗ, Adam.
+mod gradient;
 mod one_step;
 
 use crate::net::Net;
 use crate::on_policy::collector::Collector;
-use crate::on_policy::heads::{ActionDistribution, Head};
+use crate::on_policy::heads::Head;
 use crate::on_policy::nets::{MakeNet, Part};
 use crate::on_policy::returns::{Baseline, Returns, Weights, normalise};
-use crate::on_policy::rollout::Rollout;
 use crate::on_policy::value::ValueFunction;
 use crate::tabular::{self, Model, Table};
 use crate::{ActionBatch, Agent, MakeEnv, Mode, OptimizerName, memory};
@@ -96,30 +96,21 @@ impl Reinforce {
     /// # Errors
     /// [`BadValue`] where a hyper-parameter is out of range, or the network does not take such observations.
     pub fn new(make: MakeEnv, config: ReinforceConfig, seed: u64, device: &Device) -> Result<Self> {
-        Self::of(make, config, (seed, device), None)
+        Self::with_networks(make, config, seed, device, None)
     }
 
-    /// An untrained agent whose networks `network` makes, from observations `[B, …]` to `[B, outputs]`:
-    /// the policy, and the critic where the baseline is a learned V. `config.network` and `config.hidden` don't
-    /// count. [`Net::of_module`] takes a model of candle-nn.
+    /// An untrained agent with networks that `networks` makes, if it is given, from observations `[B, …]` to `[B, outputs]`:
+    /// the policy, and the critic where the baseline is a learned V; `config.network` and `config.hidden` then don't count.
+    /// [`Net::of_module`] takes a model of candle-nn.
     ///
     /// # Errors
-    /// As [`new`](Self::new), and errors of `network`.
-    pub fn with_network(
+    /// As [`new`](Self::new), and errors of `networks`.
+    pub fn with_networks(
         make: MakeEnv,
         config: ReinforceConfig,
         seed: u64,
         device: &Device,
-        network: &dyn Fn(Params, &Spec, Part) -> Result<Net>,
-    ) -> Result<Self> {
-        Self::of(make, config, (seed, device), Some(network))
-    }
-
-    fn of(
-        make: MakeEnv,
-        config: ReinforceConfig,
-        (seed, device): (u64, &Device),
-        network: Option<MakeNet>,
+        networks: Option<MakeNet>,
     ) -> Result<Self> {
         config.check()?;
         if config.n_envs > config.episodes {
@@ -127,7 +118,7 @@ impl Reinforce {
             return Err(BadValue::new("n_envs", config.n_envs, fits).into());
         }
         let (spec, shape) = (make().spec(), config.shape());
-        let widths = shape.widths(&spec, network)?;
+        let widths = shape.widths(&spec, networks)?;
         memory::episodes(&spec, config.episodes, config.n_envs, &widths).check()?;
         if let Some(cause) = config.subtracts_mean()
             && config.baseline != Baseline::Value
@@ -138,15 +129,15 @@ impl Reinforce {
         let lengths = [config.n_envs, config.episodes];
         let collector = Collector::of_episodes(make, lengths, config.scaling(), (seed, device))?;
         let own = |params, spec: &Spec, part| shape.net(params, spec, part);
-        let network = network.unwrap_or(&own);
+        let networks = networks.unwrap_or(&own);
         let params = Params::new(seed, device);
         let head = Head::new(&params, &spec, config.log_std)?;
-        let policy = Part::policy(&head).made(&params, &spec, network)?;
+        let policy = Part::policy(&head).made(&params, &spec, networks)?;
         let optimizer =
             |lr| config.optimizer.on_policy(lr, config.optimizer_eps, config.max_grad_norm);
         let mut value = None;
         if config.baseline == Baseline::Value {
-            let critic = Part::critic(1).made(&Params::new(seed, device), &spec, network)?;
+            let critic = Part::critic(1).made(&Params::new(seed, device), &spec, networks)?;
             value = Some(ValueFunction::new(critic, optimizer(config.value_lr))?);
         }
         Ok(Self {
@@ -237,39 +228,6 @@ impl Reinforce {
         log.updated();
         self.collector.clear();
         Ok(())
-    }
-
-    /// Plays the episodes of an update, learning nothing from them but the normalisations, and shows
-    /// `visit` their rollout and the advantages of its steps, `[B]`.
-    ///
-    /// # Errors
-    /// Errors of the networks and of `visit`.
-    pub fn play_episodes<T>(
-        &mut self,
-        visit: impl FnOnce(&Self, &Rollout, Vec<f32>) -> Result<T>,
-    ) -> Result<T> {
-        while !self.collector.is_full() {
-            self.play(&mut Log::default())?;
-        }
-        let (advantages, _) = self.advantages()?;
-        let observed = visit(self, &self.collector.rollout, advantages)?;
-        self.collector.clear();
-        Ok(observed)
-    }
-
-    /// The policy for observations as they are learned from, B of them; gradients can be taken of it by
-    /// [`params`](Self::params).
-    ///
-    /// # Errors
-    /// If `obs` are not whole observations.
-    pub fn policy(&self, obs: &[f32]) -> Result<ActionDistribution> {
-        let obs = self.collector.tensor(obs)?; // [B, …]
-        Ok(self.head.policy(&self.policy.online.forward(&obs)?)?)
-    }
-
-    /// The parameters of the policy.
-    pub fn params(&self) -> &Params {
-        &self.policy.params
     }
 }
 

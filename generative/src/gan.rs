@@ -19,15 +19,9 @@
 //!
 //! The Lipschitz constraint of the Wasserstein objective: `--clip`, `--spectral` ([`nn::Linear::spectral`]) and,
 //! by second derivatives ([`nn::Sequential::input_gradient`]), the [`penalty`] on the gradient of D.
-use crate::data::{Dataset, Images, one_hot};
-use crate::export::{image_input, label_input, with_label};
-use crate::{
-    AncestralSampling, Generative, ImageGrid, ImageSampler, ImportanceWeighted, LatentMap, Plane,
-    PointSampler, Work,
-};
+use crate::data::{Dataset, one_hot};
 use anyhow::Result;
 use candle_core::{Device, Module as _, Tensor};
-use nn::onnx::{Export, Graph};
 use nn::{HostTensor, Params};
 use train::{
     Checkpoint, Evaluation, FirstUpdate, Learner, Linear, Log, MODEL, Progress, Rng, Split, stream,
@@ -38,6 +32,7 @@ mod energy;
 mod evaluation;
 mod figures;
 mod gradient_penalty;
+mod model;
 mod networks;
 mod noise;
 pub mod objective;
@@ -177,31 +172,6 @@ impl Gan {
         Ok(())
     }
 
-    /// From samples, and labels of a conditional model, to D, batches normalised by running statistics: a `logit`
-    /// where the objective makes it one, else a `score`.
-    fn discriminator_graph(&self) -> Result<Graph> {
-        let mut graph = Graph::default();
-        let x = match self.sampler.form {
-            Form::Point => graph.input("point", &[2]),
-            Form::Image(shape) => {
-                let x = image_input(&mut graph, shape);
-                // From −1 to 1, as D has seen them.
-                let x = graph.affine(&x, 2.0, -1.0);
-                let rows = self.config.network.takes_rows();
-                if rows { graph.reshaped(x, &[shape.len()]) } else { x } // [B, D] or [B, C, H, W]
-            }
-        };
-        let label = label_input(&mut graph, &self.sampler.classes);
-        let x = with_label(&mut graph, x, label.as_ref());
-        let d = self.discriminator.network.nodes(&mut graph, x)?; // [B, 1]
-        let name = match self.config.objective {
-            Objective::Minimax | Objective::NonSaturating => "logit",
-            Objective::LeastSquares | Objective::Wasserstein | Objective::Hinge => "score",
-        };
-        graph.output(name, d);
-        Ok(graph)
-    }
-
     /// The factor of both learning rates.
     fn lr(&self) -> f64 {
         let GanConfig { lr_end, lr_steps, .. } = self.config;
@@ -271,64 +241,6 @@ impl Learner for Gan {
         checkpoint.value("labels", &mut self.labels)?;
         checkpoint.value("instance-noise", &mut self.instance_noise.rng)?;
         checkpoint.value("penalty", &mut self.penalty.rng)
-    }
-}
-
-impl ImageSampler for Gan {
-    fn sample_images(&self, n: usize, class: Option<u32>, rng: &mut Rng) -> Result<Images> {
-        self.sampler.images(n, class, rng)
-    }
-}
-
-impl PointSampler for Gan {
-    fn sample_points(&self, n: usize, class: Option<u32>, rng: &mut Rng) -> Result<Vec<[f32; 2]>> {
-        self.sampler.points(n, class, rng)
-    }
-
-    fn plane(&self) -> Result<Plane> {
-        let discriminator = (&self.discriminator.frozen, self.config.objective);
-        figures::plane(&self.sampler, &self.source, discriminator, self.seed)
-    }
-}
-
-impl Generative for Gan {
-    fn work(&self) -> Work {
-        Work::at_once(self.generator.params.count())
-    }
-
-    fn image_grids(&self) -> Result<Vec<ImageGrid>> {
-        figures::image_grids(&self.sampler, self.seed)
-    }
-
-    fn classes(&self) -> &[String] {
-        &self.sampler.classes
-    }
-
-    fn image_sampler(&self) -> Option<&dyn ImageSampler> {
-        (self.sampler.form != Form::Point).then_some(self)
-    }
-
-    fn point_sampler(&self) -> Option<&dyn PointSampler> {
-        (self.sampler.form == Form::Point).then_some(self)
-    }
-
-    fn importance_weighted(&self) -> Option<&dyn ImportanceWeighted> {
-        None
-    }
-
-    fn latent_map(&self) -> Option<&dyn LatentMap> {
-        None
-    }
-
-    fn autoregressive(&self) -> Option<&dyn AncestralSampling> {
-        None
-    }
-
-    fn exports(&self) -> Vec<Export<'_>> {
-        vec![
-            Export::new("generator", || self.sampler.graph()),
-            Export::new("discriminator", || self.discriminator_graph()),
-        ]
     }
 }
 

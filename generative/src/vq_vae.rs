@@ -12,16 +12,11 @@
 //! in place of their mean; and residual layers have one convolution each, in place of two.
 //!
 //! Letters, besides the crate's: `[h, w]` the grid, `E` numbers in a code, `M` codes, `R` = B·h·w rows.
+use crate::Likelihood;
 use crate::data::{ImageLoader, Images, Parts, Shape};
-use crate::export::{image_input, likelihood_outputs};
-use crate::reconstruction::{mean_images, side_by_side, squared_errors};
-use crate::{
-    AncestralSampling, Generative, ImageGrid, ImageSampler, ImportanceWeighted, LatentMap,
-    Likelihood, PointSampler, Work,
-};
+use crate::reconstruction::{mean_images, squared_errors};
 use anyhow::{Result, ensure};
 use candle_core::{Device, Module, Tensor};
-use nn::onnx::{Export, Graph};
 use nn::{Frozen, Init, Optimizer, OptimizerConfig, Params, Sequential, nearest};
 use train::{
     Checkpoint, Evaluation, Learner, Log, MODEL, Measure, POSITIVE, Progress, Split, pulse, stream,
@@ -29,6 +24,7 @@ use train::{
 
 pub mod codebook;
 mod config;
+mod model;
 mod networks;
 
 use codebook::{
@@ -151,31 +147,6 @@ impl VqVae {
         Images::new(self.shape, 256, pixels, codes.labels().cloned())
     }
 
-    /// From images to `codes` `[B, h, w]`, whole numbers, and the `latent` vectors `[B, E, h, w]` that they are the
-    /// nearest to.
-    fn encoder_graph(&self) -> Result<Graph> {
-        let mut graph = Graph::default();
-        let x = image_input(&mut graph, self.shape);
-        let z = self.frozen.encoder.nodes(&mut graph, x)?; // [B, E, h, w]
-        let rows = graph.transposed(&z, &[0, 2, 3, 1]); // [B, h, w, E]
-        let codes = graph.nearest(&rows, &self.codebook)?; // [B, h, w]
-        graph.output("codes", codes);
-        graph.output("latent", z);
-        Ok(graph)
-    }
-
-    /// From codes to p(x|e).
-    fn decoder_graph(&self) -> Result<Graph> {
-        let mut graph = Graph::default();
-        let Shape { height, width, .. } = self.grid();
-        let codes = graph.index_input("codes", &[height, width]);
-        let e = graph.rows_of(&self.codebook, &codes)?; // [B, h, w, E]
-        let e = graph.transposed(&e, &[0, 3, 1, 2]); // [B, E, h, w]
-        let output = self.frozen.decoder.nodes(&mut graph, e)?; // [B, outputs·C, H, W]
-        likelihood_outputs(&mut graph, self.likelihood, output, self.shape);
-        Ok(graph)
-    }
-
     /// Outputs of the decoder for codes, `[n, outputs·D]`.
     fn output(&self, codes: &Images) -> Result<Tensor> {
         let chosen: Vec<u32> = codes.pixels().iter().map(|code| u32::from(*code)).collect();
@@ -262,49 +233,6 @@ impl Learner for VqVae {
             checkpoint.value("restart", rng)?;
         }
         Ok(())
-    }
-}
-
-impl Generative for VqVae {
-    fn work(&self) -> Work {
-        Work::at_once(self.params.count())
-    }
-
-    fn image_grids(&self) -> Result<Vec<ImageGrid>> {
-        let through = |images: &Images| self.decode(&self.codes(images)?);
-        Ok(side_by_side("reconstructions", &self.validation, through)?.into_iter().collect())
-    }
-
-    fn classes(&self) -> &[String] {
-        &[]
-    }
-
-    /// No prior over codes is learned.
-    fn image_sampler(&self) -> Option<&dyn ImageSampler> {
-        None
-    }
-
-    fn point_sampler(&self) -> Option<&dyn PointSampler> {
-        None
-    }
-
-    fn importance_weighted(&self) -> Option<&dyn ImportanceWeighted> {
-        None
-    }
-
-    fn latent_map(&self) -> Option<&dyn LatentMap> {
-        None
-    }
-
-    fn autoregressive(&self) -> Option<&dyn AncestralSampling> {
-        None
-    }
-
-    fn exports(&self) -> Vec<Export<'_>> {
-        vec![
-            Export::new("decoder", || self.decoder_graph()),
-            Export::new("encoder", || self.encoder_graph()),
-        ]
     }
 }
 

@@ -54,7 +54,7 @@ pub struct Part {
 }
 
 /// Makes the networks of a learner: from observations `[B, …]` to `[B, outputs]`.
-pub(crate) type MakeNet<'a> = &'a dyn Fn(Params, &Spec, Part) -> Result<Net>;
+pub type MakeNet<'a> = &'a dyn Fn(Params, &Spec, Part) -> Result<Net>;
 
 /// Gain of the policy's last layer: at first every action is about as probable as every other.
 const POLICY_GAIN: f64 = 0.01;

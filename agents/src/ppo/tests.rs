@@ -2,9 +2,10 @@
 use super::*;
 use crate::export::testing::compare;
 use crate::on_policy::heads::{Categorical, Head};
-use crate::{Sharing, Start};
+use crate::{Net, Part, Sharing, Start};
 use candle_core::{DType, Var};
-use envs::{Breakout, CartPole, Catch, Pendulum};
+use envs::{Breakout, CartPole, Catch, Pendulum, Spec};
+use nn::Params;
 use nn::gradcheck::gradcheck;
 use nn::onnx::testing::randomise;
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
@@ -38,7 +39,7 @@ fn networks_of_candle_nn_are_seeded_learned_and_resumed() {
     };
     let cartpole = |network: MakeNet| {
         let make: MakeEnv = Box::new(|| Box::new(CartPole::default()));
-        Ppo::with_network(make, small(), 1, &Device::Cpu, network)
+        Ppo::with_networks(make, small(), 1, &Device::Cpu, Some(network))
     };
     let learner = || -> Result<Box<dyn Learner>> { Ok(Box::new(cartpole(&network)?)) };
     same_seed_same_bits(&learner, 300).unwrap();

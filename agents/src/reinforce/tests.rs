@@ -3,6 +3,7 @@ use super::*;
 use crate::export::testing::compare;
 use crate::on_policy::heads::Categorical;
 use crate::on_policy::returns::{discounted_return, rewards_to_go};
+use crate::on_policy::rollout::Rollout;
 use candle_core::Var;
 use envs::End::{Not, Terminated, Truncated};
 use envs::{Bandit, BanditConfig, CartPole, Catch, Pendulum};

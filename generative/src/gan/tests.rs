@@ -3,6 +3,7 @@ use super::*;
 use crate::Generative;
 use crate::data::{Images, Labels, Parts, PlanarConfig, Points, Shape, gaussians_8};
 use crate::export::testing::{self as export, compare, random};
+use crate::{ImageSampler as _, PointSampler as _};
 use candle_core::DType;
 use nn::Init;
 use rand_distr::{Distribution as _, StandardNormal};

@@ -1,4 +1,5 @@
 use super::*;
+use crate::Generative as _;
 use crate::LikelihoodName;
 use crate::data::{Binarisation, GridConfig, stripes};
 use crate::export::testing::{compare, random};

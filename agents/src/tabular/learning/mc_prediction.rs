@@ -9,22 +9,16 @@
 //! is off.
 use super::estimates::Estimates;
 use super::monte_carlo::{Visits, weighted_mean};
-use super::prediction::Prediction;
+use super::prediction::{Prediction, prediction_agent};
 use super::problem::Problem;
 use super::step_size::StepSize;
 use super::tabular_env::TabularEnv;
-use crate::actions::{ActionBatch, Mode};
-use crate::agent::Agent;
 use crate::tabular::discount::Discount;
-use crate::tabular::model::Model;
-use crate::tabular::policy::Policy;
 use crate::tabular::policy_name::PolicyName;
-use crate::tabular::table::Table;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
-use nn::onnx::Export;
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split};
+use train::{BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Split};
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`McPrediction`].
@@ -216,29 +210,7 @@ impl Learner for McPrediction {
     }
 }
 
-impl Agent for McPrediction {
-    fn act(
-        &self,
-        obs: &[f32],
-        mode: Mode,
-        rngs: &mut [Rng],
-        actions: &mut ActionBatch,
-    ) -> Result<()> {
-        self.prediction.act(obs, mode, rngs, actions)
-    }
-
-    fn table(&self, _: &Model) -> Result<Option<Table>> {
-        Ok(Some(self.prediction.table(&self.v.values)))
-    }
-
-    fn evaluates(&self) -> Option<&Policy> {
-        Some(&self.prediction.policy)
-    }
-
-    fn exports(&self) -> Vec<Export<'_>> {
-        Vec::new()
-    }
-}
+prediction_agent!(McPrediction);
 
 #[cfg(test)]
 mod tests {

@@ -12,6 +12,40 @@ use anyhow::Result;
 use envs::Mdp;
 use train::{BadValue, Checkpoint, Evaluation, Measure, Rng, stream};
 
+/// An [`Agent`](crate::Agent) that acts by the policy whose values it estimates: of a learner with a `prediction` and
+/// estimates `v`.
+macro_rules! prediction_agent {
+    ($learner:ty) => {
+        impl $crate::Agent for $learner {
+            fn act(
+                &self,
+                obs: &[f32],
+                mode: $crate::Mode,
+                rngs: &mut [train::Rng],
+                actions: &mut $crate::ActionBatch,
+            ) -> anyhow::Result<()> {
+                self.prediction.act(obs, mode, rngs, actions)
+            }
+
+            fn table(
+                &self,
+                _: &$crate::tabular::Model,
+            ) -> anyhow::Result<Option<$crate::tabular::Table>> {
+                Ok(Some(self.prediction.table(&self.v.values)))
+            }
+
+            fn evaluates(&self) -> Option<&$crate::tabular::Policy> {
+                Some(&self.prediction.policy)
+            }
+
+            fn exports(&self) -> Vec<nn::onnx::Export<'_>> {
+                Vec::new()
+            }
+        }
+    };
+}
+pub(super) use prediction_agent;
+
 /// A policy that is evaluated, and the one that is followed for it.
 pub(super) struct Prediction {
     mdp: DiscountedMdp,

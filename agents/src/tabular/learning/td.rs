@@ -6,21 +6,15 @@
 //! their traces. One step is a transition.
 use super::estimates::Estimates;
 use super::n_step::NStep;
-use super::prediction::Prediction;
+use super::prediction::{Prediction, prediction_agent};
 use super::problem::Problem;
 use super::step_size::StepSize;
 use super::tabular_env::TabularEnv;
 use super::traces::{TraceKind, Traces};
-use crate::actions::{ActionBatch, Mode};
-use crate::agent::Agent;
 use crate::tabular::discount::Discount;
-use crate::tabular::model::Model;
-use crate::tabular::policy::Policy;
 use crate::tabular::policy_name::PolicyName;
-use crate::tabular::table::Table;
 use anyhow::Result;
-use nn::onnx::Export;
-use train::{BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split};
+use train::{BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Split};
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`Td`].
@@ -114,26 +108,4 @@ impl Learner for Td {
     }
 }
 
-impl Agent for Td {
-    fn act(
-        &self,
-        obs: &[f32],
-        mode: Mode,
-        rngs: &mut [Rng],
-        actions: &mut ActionBatch,
-    ) -> Result<()> {
-        self.prediction.act(obs, mode, rngs, actions)
-    }
-
-    fn table(&self, _: &Model) -> Result<Option<Table>> {
-        Ok(Some(self.prediction.table(&self.v.values)))
-    }
-
-    fn evaluates(&self) -> Option<&Policy> {
-        Some(&self.prediction.policy)
-    }
-
-    fn exports(&self) -> Vec<Export<'_>> {
-        Vec::new()
-    }
-}
+prediction_agent!(Td);

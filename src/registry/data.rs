@@ -35,6 +35,16 @@ impl DataEntry {
     ) -> Self {
         Self { name, about, options, source: DataSource::Drawn(make) }
     }
+
+    /// A data set read from files, by their path and its options.
+    pub const fn files(
+        name: &'static str,
+        about: &'static str,
+        options: Fields,
+        read: fn(&Path, &Options) -> Result<Stored>,
+    ) -> Self {
+        Self { name, about, options, source: DataSource::Files(read) }
+    }
 }
 
 /// Source of a data set: computed, or read from files.
@@ -54,30 +64,30 @@ pub(super) const DATA: &[DataEntry] = &[
         BarsConfig::fields,
         |options| drawn(options, bars),
     ),
-    DataEntry {
-        name: "cifar-10",
-        about: "CIFAR-10, binary version: 60,000 colour images 32×32 (`lab data get cifar-10`)",
-        options: super::no_options,
-        source: DataSource::Files(|path, _| cifar_10(path)),
-    },
+    DataEntry::files(
+        "cifar-10",
+        "CIFAR-10, binary version: 60,000 colour images 32×32 (`lab data get cifar-10`)",
+        super::no_options,
+        |path, _| cifar_10(path),
+    ),
     DataEntry::drawn(
         "coins",
         "Independent pixels; entropy known",
         CoinsConfig::fields,
         |options| drawn(options, coins),
     ),
-    DataEntry {
-        name: "fashion-mnist",
-        about: "Fashion-MNIST: 70,000 grey images 28×28 of clothes (`lab data get fashion-mnist`)",
-        options: super::no_options,
-        source: DataSource::Files(|path, _| fashion_mnist(path)),
-    },
-    DataEntry {
-        name: "folder",
-        about: "Images of your own, of one size: --data folder:PATH",
-        options: FolderConfig::fields,
-        source: DataSource::Files(|path, options| folder(path, &config(options)?)),
-    },
+    DataEntry::files(
+        "fashion-mnist",
+        "Fashion-MNIST: 70,000 grey images 28×28 of clothes (`lab data get fashion-mnist`)",
+        super::no_options,
+        |path, _| fashion_mnist(path),
+    ),
+    DataEntry::files(
+        "folder",
+        "Images of your own, of one size: --data folder:PATH",
+        FolderConfig::fields,
+        |path, options| folder(path, &config(options)?),
+    ),
     DataEntry::drawn(
         "gaussians-25",
         "25 Gaussians on a grid in the plane (Lin et al. 2018); entropy known",
@@ -96,12 +106,12 @@ pub(super) const DATA: &[DataEntry] = &[
         GlyphsConfig::fields,
         |options| drawn(options, glyphs),
     ),
-    DataEntry {
-        name: "mnist",
-        about: "MNIST: 70,000 grey images 28×28 of digits (`lab data get mnist`)",
-        options: super::no_options,
-        source: DataSource::Files(|path, _| mnist(path)),
-    },
+    DataEntry::files(
+        "mnist",
+        "MNIST: 70,000 grey images 28×28 of digits (`lab data get mnist`)",
+        super::no_options,
+        |path, _| mnist(path),
+    ),
     DataEntry::drawn(
         "parity",
         "Coins, but the last of each row makes it even; entropy known",

@@ -46,6 +46,7 @@ fn policy_gradients_agree_with_theory() {
     let told = error(&output);
     let lines = told.lines().filter(|line| !line.starts_with(' ')).count();
     assert_eq!(lines, 4, "a line for each experiment: {told}");
+    assert!(told.contains("1 of 4  estimator: ") && told.contains("4 of 4  critic: "), "{told}");
 }
 
 #[test]

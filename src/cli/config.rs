@@ -60,6 +60,7 @@ fn toml(algorithm: &Algorithm, config: &Config) -> Result<String> {
 fn line(key: &str, value: &Value, source: &Source, about: &str) -> Result<String> {
     let source = match source {
         Source::Default => "default".to_owned(),
+        Source::Steps => "by --steps".to_owned(),
         Source::Preset(name) => format!("preset {name}"),
         Source::File { name, .. } => format!("--config {name}"),
         Source::Flag(typed) => typed.clone(),

@@ -19,6 +19,9 @@ pub(crate) struct Config {
     sources: BTreeMap<String, Source>,
 }
 
+/// Intervals of the plan, and how many of them a run has at least unless they were given.
+const LEAST: [(&str, u64); 2] = [("log_every", 20), ("eval_every", 4)];
+
 /// Keys that are neither plan nor hyper-parameter.
 const FRAME: [&str; 6] = ["algorithm", "env", "env_args", "data", "data_args", "seed"];
 
@@ -51,7 +54,27 @@ impl Config {
         for layer in file.into_iter().chain([flags]) {
             config.lay(layer);
         }
-        config.normalised(algorithm)
+        let mut config = config.normalised(algorithm)?;
+        config.shorten_intervals();
+        Ok(config)
+    }
+
+    /// Lets the intervals of the plan that nobody gave follow a `--steps` that is short for them, so that the curves of
+    /// a short run are curves.
+    fn shorten_intervals(&mut self) {
+        let given = |source: &Source| matches!(source, Source::Flag(_) | Source::File { .. });
+        let Some(steps) = self.all.get("steps").and_then(Value::as_u64) else { return };
+        if !given(self.source("steps")) {
+            return;
+        }
+        for (key, least) in LEAST {
+            let longest = (steps / least).max(1);
+            let interval = self.all.get(key).and_then(Value::as_u64);
+            if !given(self.source(key)) && interval.is_some_and(|interval| interval > longest) {
+                self.all.insert(key.to_owned(), Value::from(longest));
+                self.sources.insert(key.to_owned(), Source::Steps);
+            }
+        }
     }
 
     /// Reads back what [`resolve`](Self::resolve) made, as a run directory holds it.

@@ -20,6 +20,8 @@ pub(crate) enum Source {
     File { name: String, key: Option<String> },
     /// A flag, in the words that were typed.
     Flag(String),
+    /// It follows `--steps`.
+    Steps,
     /// The `run.json` of the run.
     Run,
 }
@@ -31,6 +33,7 @@ impl Source {
         match self {
             Self::Flag(typed) => typed.clone(),
             Self::Default => format!("--{} {} (the default)", flag(key), plain(value)),
+            Self::Steps => format!("--{} {} (by --steps)", flag(key), plain(value)),
             Self::Preset(name) => format!("preset {name}: {}", assigned()),
             Self::File { name, key: Some(alias) } => {
                 format!("--config {name}: {alias} = {value}")
@@ -73,6 +76,11 @@ pub(crate) fn fields(algorithm: &Algorithm) -> Vec<Field> {
         let about = match field.about.strip_prefix("Units") {
             Some(rest) => format!("{units}{rest}"),
             None => field.about.clone(),
+        };
+        let about = match field.name {
+            "log_every" => format!("{about}; a short --steps has at least 20 rows"),
+            "eval_every" => format!("{about}; a short --steps has at least 4"),
+            _ => about,
         };
         field.with_default(default).with_about(about)
     });

@@ -62,6 +62,27 @@ fn a_solved_grid_is_drawn_and_shown_as_text() {
 }
 
 #[test]
+fn a_short_run_has_curves_and_a_title_that_tells_it_apart() {
+    let lab = Lab::new();
+    let learn = "q-learning --env gridworld --layout aima --noise 0.3 --gamma 0.9 --quiet";
+    lab.ok(&format!("{learn} --steps 200 --out short"));
+    let rows = rows(&lab.path("short"));
+    let evaluated = rows.iter().filter(|row| row.get("eval/return").is_some());
+    assert_eq!((rows.len(), evaluated.count()), (20, 4));
+    let values = fs::read_to_string(lab.path("short/values.svg")).unwrap();
+    assert!(values.contains("q-learning on gridworld (noise 0.3, γ 0.9)"), "{values}");
+    // Intervals that were given stay, and those of a long run.
+    let config = lab.ok(&format!("config {learn} --steps 200 --log-every 50 --eval-every 0"));
+    for line in ["log_every = 50", "eval_every = 0"] {
+        assert!(config.lines().any(|told| told.starts_with(line)), "{config}");
+    }
+    let config = lab.ok("config q-learning --env gridworld --steps 30000");
+    assert!(config.contains("log_every = 1500") && config.contains("by --steps"), "{config}");
+    let config = lab.ok("config q-learning --env gridworld --steps 10M");
+    assert!(config.contains("log_every = 5000"), "{config}");
+}
+
+#[test]
 fn a_reader_that_goes_away_costs_no_figure() {
     let lab = Lab::new();
     let mut child = lab.command(&format!("{SHORT} --out run")).spawn().unwrap();

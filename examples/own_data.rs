@@ -1,15 +1,15 @@
 //! A data set of your own: `cargo run --release --example own_data -- vae --data rings --steps 50k`.
 use lab::generative::data::Shape;
 use lab::prelude::*;
-use lab::registry::{DataEntry, DataSource};
+use lab::registry::{DataEntry, DataSource, config};
 
 parameters! {
     /// Options of the rings, which become flags: `--n-train 1000`.
     pub struct Rings {
         /// Images of the training set
-        n_train: usize = 5_000;
+        n_train: usize = 5_000, in 1..;
         /// Images of the validation set, and as many of the test set
-        n_test: usize = 500;
+        n_test: usize = 500, in 1..;
         /// Seed of the data set
         seed: u64 = 1;
     }
@@ -30,7 +30,7 @@ fn rings(n: usize, rng: &mut dyn RngCore) -> Result<Images> {
 
 fn main() -> std::process::ExitCode {
     let source = DataSource::Drawn(|options| {
-        let Rings { n_train, n_test, seed } = serde_json::from_value(options.clone().into())?;
+        let Rings { n_train, n_test, seed } = config(options)?;
         let part = |name: &str, n| rings(n, &mut stream(seed, name));
         let (train, validation) = (part("train", n_train)?, part("validation", n_test)?);
         let test = part("test", n_test)?;

@@ -7,17 +7,30 @@
 //! ```
 use lab::prelude::*;
 
-/// A walk along a line of nine places towards either end. The right end pays 1, the left end nothing.
+parameters! {
+    /// Options of the line, which become flags: `--length 8`.
+    pub struct LineConfig {
+        /// Places from the middle to either end
+        length: u32 = 4, in 2..=100;
+    }
+}
+
+/// A walk along a line of places towards either end. The right end pays 1, the left end nothing.
 ///
 /// - **Observation** `[1]`: the place, from −1 at the left end to 1 at the right end.
 /// - **Actions** left, right.
 /// - **End** at either end; an episode is cut off after 50 steps.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Line {
+    length: i32,
     place: i32,
 }
 
-const ENDS: i32 = 4;
+impl From<LineConfig> for Line {
+    fn from(LineConfig { length }: LineConfig) -> Self {
+        Self { length: length as i32, place: 0 }
+    }
+}
 
 impl Env for Line {
     fn spec(&self) -> Spec {
@@ -36,15 +49,16 @@ impl Env for Line {
 
     fn step(&mut self, action: Action<'_>, _: &mut dyn RngCore) -> Step {
         self.place += if action.discrete() == 1 { 1 } else { -1 };
-        let reward = if self.place == ENDS { 1.0 } else { 0.0 };
-        Step { reward, terminated: self.place.abs() == ENDS }
+        let reward = if self.place == self.length { 1.0 } else { 0.0 };
+        Step { reward, terminated: self.place.abs() == self.length }
     }
 
     fn observe(&self, obs: &mut [f32]) {
-        obs[0] = self.place as f32 / ENDS as f32;
+        obs[0] = self.place as f32 / self.length as f32;
     }
 }
 
 fn main() -> std::process::ExitCode {
-    lab::App::new().env::<Line>("line", "A walk along a line; the right end pays").run()
+    let about = "A walk along a line; the right end pays";
+    lab::App::new().env_with_options::<LineConfig, Line>("line", about).run()
 }

@@ -3,6 +3,13 @@ use std::path::Path;
 use std::time::Duration;
 use train::Measure;
 
+/// The name of this program, for commands that it suggests: one with entries of its user's own has another than lab.
+pub(crate) fn program() -> String {
+    let program = std::env::args_os().next();
+    let name = program.as_deref().map(Path::new).and_then(Path::file_stem);
+    name.and_then(|name| name.to_str()).unwrap_or("lab").to_owned()
+}
+
 /// Decimals that a mean is told with: two digits of its interval's width can be seen, and two decimals at least.
 /// Without a width, as many as the number itself asks for.
 pub(crate) fn digits(measure: &Measure) -> usize {
@@ -37,6 +44,11 @@ pub(crate) fn number(number: f64, digits: usize) -> String {
         EXPONENT.. if number != 0.0 => format!("{number:.3e}"),
         _ => format!("{number:.*}", digits.min(EXPONENT - 1)),
     }
+}
+
+/// A sum of rewards, which are `f32`, with the digits that those have.
+pub(crate) fn rounded(ret: f64) -> f64 {
+    (ret * 1e4).round() / 1e4
 }
 
 /// Confidence interval of a mean, for brackets.

@@ -38,6 +38,15 @@ fn an_environment_of_ones_own_trains_plays_is_scored_resumed_and_drawn() {
     assert!(own("play parts").contains("episode 1: return "));
     assert!(own("play parts --gif line.gif").contains("line.gif"));
     assert!(own("list envs").contains("line                    A walk along a line"));
+    let finished = own(&format!("{train} --steps 300 --length 2 --out short"));
+    assert!(finished.contains("\n  own_environment play short\n"), "{finished}");
+    let refused = |args: &str| {
+        let output = example("own_environment", args, dir.path());
+        assert_eq!(output.status.code(), Some(2), "{args}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let wide = refused("dqn --env line --length 1000");
+    assert!(wide.contains("--length 1000: must lie between 2 and 100"), "{wide}");
     let wrong = example("own_environment", "dqn --env lime", dir.path());
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("did you mean `line`?"));
 }

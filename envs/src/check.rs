@@ -28,6 +28,10 @@ pub fn check_env(make: &dyn Fn() -> Box<dyn Env>, steps: usize) -> Result<(), St
             return Err(at("the episode goes on, but no action is allowed"));
         }
         let observed = walk.step();
+        let reward = observed.0.reward;
+        if !reward.is_finite() {
+            return Err(at(&format!("the reward is {reward}")));
+        }
         check_obs(&*walk.env, &spec).map_err(|error| at(&error))?;
         if twin.step() != observed {
             return Err(at("a second run with the same seed differs"));

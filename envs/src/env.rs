@@ -160,7 +160,9 @@ impl<'a> Action<'a> {
     pub fn discrete(self) -> usize {
         match self {
             Self::Discrete(action) => action,
-            Self::Continuous(action) => unreachable!("{action:?} is not the number of an action"),
+            Self::Continuous(action) => {
+                panic!("the action {action:?} is a vector: call `continuous`")
+            }
         }
     }
 
@@ -169,7 +171,7 @@ impl<'a> Action<'a> {
     #[track_caller]
     pub fn continuous(self) -> &'a [f32] {
         match self {
-            Self::Discrete(action) => unreachable!("action {action} is not a vector"),
+            Self::Discrete(action) => panic!("the action {action} is numbered: call `discrete`"),
             Self::Continuous(action) => action,
         }
     }

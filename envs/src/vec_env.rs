@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize, de::Error as _};
 use serde_json::Value;
 
-use crate::{Action, Actions, Env, EnvError, Rng, Spec};
+use crate::{Action, Actions, Element, Env, EnvError, Rng, Spec, Step};
 
 /// End of a transition: inside its episode, by termination or by truncation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,6 +206,7 @@ impl VecEnv {
             let step = copy.env.step(action, &mut copy.rng);
             sound(&*copy.env)?;
             copy.env.observe(&mut self.next_obs);
+            check_finite(&step, &self.next_obs, &self.spec, copy.episode.len)?;
             copy.episode.ret += f64::from(step.reward);
             copy.episode.len += 1;
             let end = if step.terminated {
@@ -319,6 +320,28 @@ impl VecEnv {
 /// The error of an environment that failed.
 fn sound(env: &dyn Env) -> Result<(), EnvError> {
     env.failure().map_or(Ok(()), Err)
+}
+
+/// Refuses a reward or an observation that is no number, which learning would spread: of elements other than
+/// [`Element::Float`], [`check_env`](crate::check_env) tests the values.
+fn check_finite(step: &Step, obs: &[f32], spec: &Spec, before: u32) -> Result<(), EnvError> {
+    let fault = |what: &str, value: f32| {
+        let step = before + 1;
+        EnvError::new(format!(
+            "the environment gave the {what} {value} in step {step} of an episode: a finite number is expected"
+        ))
+    };
+    if !step.reward.is_finite() {
+        return Err(fault("reward", step.reward));
+    }
+    // A sum is one pass without branches.
+    if spec.element == Element::Float
+        && !obs.iter().map(|value| value * 0.0).sum::<f32>().is_finite()
+    {
+        let place = obs.iter().position(|value| !value.is_finite()).unwrap_or(0);
+        return Err(fault(&format!("observation [{place}] ="), obs[place]));
+    }
+    Ok(())
 }
 
 /// An error unless the snapshot has as many of `what` as we do.

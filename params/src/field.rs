@@ -9,6 +9,12 @@ use serde_json::{Map, Value};
 pub trait Parameters: Default + Serialize + DeserializeOwned {
     /// Each parameter, in the order in which they are stated.
     fn fields() -> Vec<Field>;
+
+    /// These values.
+    ///
+    /// # Errors
+    /// Names the first one that is out of its range.
+    fn checked(self) -> Result<Self, BadValue>;
 }
 
 /// One parameter: name, meaning, kind, default and range.

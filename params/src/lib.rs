@@ -78,6 +78,11 @@ macro_rules! parameters {
                     field
                 },)*]
             }
+
+            fn checked(self) -> Result<Self, $crate::BadValue> {
+                self.check()?;
+                Ok(self)
+            }
         }
     };
 }

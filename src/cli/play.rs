@@ -4,6 +4,7 @@ use crate::run::episode::{play, record};
 use crate::run::machine::tell;
 use crate::run::trained::Trained;
 use crate::usage::Usage;
+use crate::wording;
 use ::train::{Which, stream, write_atomic};
 use agents::actions_rng;
 use anyhow::Result;
@@ -77,10 +78,12 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         play(agent, &mut env, actions_rng(&rng(i)), |transition| {
             ret += f64::from(transition.reward);
             frames += 1;
+            let ret = wording::rounded(ret);
             let caption = format!("{}, return {ret}", action_text(&actions, transition.action));
             screen.show(transition.env, &caption, out)?;
             Ok(frames < args.frames)
         })?;
+        let ret = wording::rounded(ret);
         writeln!(out, "episode {}: return {ret} in {} steps", i + 1, frames - 1)?;
     }
     Ok(())

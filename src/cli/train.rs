@@ -109,6 +109,7 @@ pub(super) fn run(
     };
     dir.write_json("run.json", &info)?;
     if !args.verbose.quiet {
+        notes.extend(build::fault_of_own_environment(&config)?);
         notes.extend(machine.note);
         data::tell(&notes);
     }

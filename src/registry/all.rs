@@ -41,12 +41,28 @@ fn all() -> &'static Tables {
 /// Adds entries of a user's own, before any is looked up.
 ///
 /// # Errors
-/// If a name is taken, or the tables were read before.
+/// If a name is taken or no name for a command line, or the tables were read before.
 pub(crate) fn add(own: Tables) -> Result<(), Usage> {
+    let names = own.envs.iter().map(|entry| entry.name);
+    let names = names.chain(own.algorithms.iter().map(|entry| entry.name));
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let sound =
+        |name: &str| name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(fits);
+    if let Some(name) =
+        names.chain(own.data.iter().map(|entry| entry.name)).find(|name| !sound(name))
+    {
+        let expected = "a lower-case letter, then letters, digits and hyphens are expected";
+        return Err(Usage(format!("the name `{name}`: {expected}")));
+    }
     let all = Tables::with(own);
     let twice = |names: Vec<&'static str>| {
         let twice = names.windows(2).find(|pair| pair[0] == pair[1]);
-        twice.map_or(Ok(()), |pair| Err(Usage(format!("the name {} is taken", pair[0]))))
+        twice.map_or(Ok(()), |pair| {
+            Err(Usage(format!(
+                "the name {} is taken: another entry has it, of lab or of this program",
+                pair[0]
+            )))
+        })
     };
     twice(all.envs.iter().map(|entry| entry.name).collect())?;
     twice(all.algorithms.iter().map(|entry| entry.name).collect())?;
@@ -82,6 +98,11 @@ pub fn env(name: &str) -> Result<&'static EnvEntry, Usage> {
         let known: Vec<_> = if version { ids.collect() } else { names.collect() };
         Usage::unknown("environment", name, known.into_iter())
     })
+}
+
+/// Returns `true` if the environment `name` is one of this program's, and not of lab's.
+pub fn is_own_env(name: &str) -> bool {
+    ENVS.iter().all(|entry| entry.name != name) && envs().iter().any(|entry| entry.name == name)
 }
 
 /// The algorithm `name`.

@@ -1,13 +1,12 @@
 //! The data sets.
-use super::{Fields, Options};
+use super::{Fields, Options, config};
 use anyhow::Result;
 use generative::data::{
     BarsConfig, CoinsConfig, Dataset, FolderConfig, GlyphsConfig, GridConfig, PlanarConfig, Record,
     Stored, bars, cifar_10, coins, fashion_mnist, folder, gaussians_8, gaussians_25, glyphs, mnist,
     parity, stripes, two_moons,
 };
-use params::Parameters as _;
-use serde::de::DeserializeOwned;
+use params::Parameters;
 use serde_json::Value;
 use std::path::Path;
 use train::Memory;
@@ -132,16 +131,9 @@ pub(super) const DATA: &[DataEntry] = &[
     ),
 ];
 
-fn drawn<C: DeserializeOwned>(
-    options: &Options,
-    make: fn(&C) -> Result<Dataset>,
-) -> Result<Dataset> {
+fn drawn<C: Parameters>(options: &Options, make: fn(&C) -> Result<Dataset>) -> Result<Dataset> {
     check_room(options)?;
     make(&config(options)?)
-}
-
-fn config<C: DeserializeOwned>(options: &Options) -> Result<C> {
-    Ok(serde_json::from_value(Value::Object(options.clone()))?)
 }
 
 /// Refuses images or points that there is no memory for.

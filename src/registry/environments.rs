@@ -1,5 +1,5 @@
 //! The environments.
-use super::{BadOption, Fields, Options, no_options};
+use super::{BadOption, Fields, Options, config, no_options};
 use agents::MakeEnv;
 use anyhow::Result;
 use envs::{
@@ -401,8 +401,4 @@ fn known<C: Parameters, M: Mdp + 'static>(
         .into());
     }
     Ok(Arc::new(mdp))
-}
-
-fn config<C: Parameters>(options: &Options) -> Result<C> {
-    Ok(serde_json::from_value(Value::Object(options.clone()))?)
 }

@@ -7,8 +7,7 @@ use anyhow::Result;
 use candle_core::Device;
 use envs::Mdp;
 use generative::data::{Dataset, Images, Parts};
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use params::Parameters;
 use std::sync::Arc;
 
 /// Kinds of subjects to learn from: an environment or a data set.
@@ -70,9 +69,9 @@ impl DataJob<'_> {
     /// The hyper-parameters as the struct that they are stated in.
     ///
     /// # Errors
-    /// If they are not those of `C`.
-    pub fn config<C: DeserializeOwned>(&self) -> Result<C> {
-        Ok(serde_json::from_value(Value::Object(self.options.clone()))?)
+    /// If they are not those of `C`, or one is out of its range.
+    pub fn config<C: Parameters>(&self) -> Result<C> {
+        super::config(self.options)
     }
 }
 
@@ -157,8 +156,8 @@ impl Job<'_> {
     /// The hyper-parameters as the struct that they are stated in.
     ///
     /// # Errors
-    /// If they are not those of `C`.
-    pub fn config<C: DeserializeOwned>(&self) -> Result<C> {
-        Ok(serde_json::from_value(Value::Object(self.options.clone()))?)
+    /// If they are not those of `C`, or one is out of its range.
+    pub fn config<C: Parameters>(&self) -> Result<C> {
+        super::config(self.options)
     }
 }

@@ -13,7 +13,7 @@ mod presets;
 
 pub use algorithms::{Algorithm, Build, Family};
 pub(crate) use all::{Tables, add};
-pub use all::{algorithm, algorithms, data_set, data_sets, env, envs, subjects};
+pub use all::{algorithm, algorithms, data_set, data_sets, env, envs, is_own_env, subjects};
 pub(crate) use bad_option::BadOption;
 pub use data::{DataEntry, DataSource, Loaded};
 pub use data_name::DataName;
@@ -24,7 +24,8 @@ pub use job::{DataJob, Job, Subject};
 pub use presets::{PRESETS, Preset};
 
 use crate::usage::Usage;
-use params::Field;
+use anyhow::Result;
+use params::{Field, Parameters};
 use serde_json::{Map, Value};
 
 /// Options by name.
@@ -36,6 +37,14 @@ pub type Fields = fn() -> Vec<Field>;
 /// The parameters of an entry that has none.
 pub(crate) fn no_options() -> Vec<Field> {
     Vec::new()
+}
+
+/// Options as the struct `C` that they are stated in.
+///
+/// # Errors
+/// If they are not those of `C`, or one is out of its range.
+pub fn config<C: Parameters>(options: &Options) -> Result<C> {
+    Ok(serde_json::from_value::<C>(Value::Object(options.clone()))?.checked()?)
 }
 
 /// The entry of `table` that goes by `name`.

@@ -1,7 +1,7 @@
 //! From a configuration to an untrained learner.
 use super::config::Config;
 use super::trainee::Trainee;
-use crate::registry::{Algorithm, Build, DataJob, EnvName, Job, Subject};
+use crate::registry::{self, Algorithm, Build, DataJob, EnvName, Job, Subject};
 use crate::usage::Usage;
 use agents::tabular::Discount;
 use agents::{Agent, MakeEnv, ObservedAgent};
@@ -86,6 +86,18 @@ pub(crate) fn problem(config: &Config) -> Result<Option<Arc<dyn Mdp>>> {
 /// Makes copies of the environment of a run.
 pub(crate) fn environment(config: &Config) -> Result<MakeEnv> {
     EnvName::parse(config.subject())?.make(&config.args(Subject::Env))
+}
+
+/// A sentence about an environment of this program's own that does not keep the promises of [`envs::Env`], as far as a
+/// few steps show it.
+pub(crate) fn fault_of_own_environment(config: &Config) -> Result<Option<String>> {
+    const STEPS: usize = 100;
+    if !registry::is_own_env(config.subject()) {
+        return Ok(None);
+    }
+    let make = environment(config)?;
+    let fault = envs::check_env(&*make, STEPS).err();
+    Ok(fault.map(|fault| format!("environment {}: {fault} (check_env)", config.subject())))
 }
 
 /// Advice to raise the time limit of episodes; empty where the environment has no such option.

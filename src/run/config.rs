@@ -79,6 +79,14 @@ impl Config {
 
     /// Reads back what [`resolve`](Self::resolve) made, as a run directory holds it.
     pub(crate) fn saved(all: Options, algorithm: &Algorithm) -> Result<Self> {
+        if let Some(name) = all.get(Subject::Env.key()).and_then(Value::as_str)
+            && EnvName::parse(name).is_err()
+        {
+            return Err(Usage(format!(
+                "there is no environment `{name}` here: a run in an environment of a program's own is for that program"
+            ))
+            .into());
+        }
         let mut config = Self::defaults(algorithm);
         config.lay(Layer::of(all, &Source::Run, algorithm)?);
         config.normalised(algorithm)

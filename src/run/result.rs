@@ -121,11 +121,14 @@ impl RunResult {
             writeln!(out, "no update was made: {why}")?;
         }
         let further = match self.outcome {
-            RunOutcome::Interrupted => format!("lab resume {run}"),
-            RunOutcome::Finished => format!("lab resume {run} --steps {}", 2 * self.steps.max(1)),
-            _ => format!("lab plot {run}"),
+            RunOutcome::Interrupted => format!("resume {run}"),
+            RunOutcome::Finished => format!("resume {run} --steps {}", 2 * self.steps.max(1)),
+            _ => format!("plot {run}"),
         };
-        writeln!(out, "Try next:\n  lab {look} {run}\n  lab eval {run}{measured}\n  {further}")?;
+        writeln!(out, "Try next:")?;
+        for command in [format!("{look} {run}"), format!("eval {run}{measured}"), further] {
+            writeln!(out, "  {} {command}", wording::program())?;
+        }
         Ok(())
     }
 }

@@ -267,3 +267,47 @@ fn rows_hold_actions_of_either_kind() {
     assert_eq!(vectors.obs(), by_vector.obs());
     assert_eq!((numbered.spec().action_width(), vectors.spec().action_width()), (1, 1));
 }
+
+/// Pays NaN, or observes an infinity, in its third step.
+#[derive(Default, Serialize, Deserialize)]
+struct Unsound {
+    count: u32,
+    pays: bool,
+}
+
+impl Env for Unsound {
+    fn spec(&self) -> Spec {
+        Counter::default().spec()
+    }
+
+    fn reset(&mut self, _: &mut dyn RngCore) {
+        self.count = 0;
+    }
+
+    fn step(&mut self, _: Action<'_>, _: &mut dyn RngCore) -> Step {
+        self.count += 1;
+        let reward = if self.pays && self.count == 3 { f32::NAN } else { 1.0 };
+        Step { reward, terminated: false }
+    }
+
+    fn observe(&self, obs: &mut [f32]) {
+        let last = if !self.pays && self.count == 3 { f32::NEG_INFINITY } else { 0.0 };
+        obs.copy_from_slice(&[f32::MAX, last]);
+    }
+}
+
+#[test]
+fn numbers_that_are_none_are_refused_where_they_come_from() {
+    for (pays, what) in [(true, "the reward NaN"), (false, "the observation [1] = -inf")] {
+        let make = move || Box::new(Unsound { count: 0, pays }) as Box<dyn Env>;
+        let mut envs = VecEnv::new(vec![Rng::seed_from_u64(1)], &make);
+        let mut visited = 0;
+        for _ in 0..2 {
+            envs.step(&[0], |_| visited += 1).unwrap();
+        }
+        let told = envs.step(&[0], |_| visited += 1).unwrap_err().to_string();
+        let expected = format!("the environment gave {what} in step 3 of an episode");
+        assert!(told.starts_with(&expected), "{told}");
+        assert_eq!(visited, 2, "nobody learns from it");
+    }
+}

@@ -19,6 +19,8 @@ mod gamblers_problem;
 mod garnet;
 mod gridworld;
 mod gym;
+#[cfg(feature = "gymnasium-rs")]
+pub mod gymnasium_rs;
 mod jacks_car_rental;
 mod mdp;
 mod minatar;

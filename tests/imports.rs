@@ -8,13 +8,14 @@ const CRATES: [&str; 8] =
     ["params", "train", "nn", "envs", "agents", "generative", "notebook", "."];
 
 /// The modules of `src/`, from the lowest to the highest.
-const LEVELS: [&str; 11] = [
+const LEVELS: [&str; 12] = [
     "usage",
     "wording",
     "claim",
     "render",
     "registry",
     "run",
+    "loaded",
     "notebook",
     "checks",
     "reproduce",

@@ -293,6 +293,15 @@ impl Agent for Reinforce {
         None
     }
 
+    fn q_values(&self, _: &[f32]) -> Result<Option<Vec<f64>>> {
+        Ok(None)
+    }
+
+    fn policy(&self, obs: &[f32]) -> Result<Option<ActionDistribution>> {
+        let outputs = self.policy.frozen.forward(&self.collector.scale(obs)?)?; // [N, A] or [N, D]
+        Ok(Some(self.head.policy(&outputs)?))
+    }
+
     fn exports(&self) -> Vec<Export<'_>> {
         vec![Export::new("policy", || {
             let (mut graph, obs) = self.collector.observed()?;

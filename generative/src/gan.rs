@@ -19,11 +19,12 @@
 //!
 //! The Lipschitz constraint of the Wasserstein objective: `--clip`, `--spectral` ([`nn::Linear::spectral`]) and,
 //! by second derivatives ([`nn::Sequential::input_gradient`]), the [`penalty`] on the gradient of D.
-use crate::data::{Dataset, Images, one_hot};
+use crate::data::{Dataset, Images, Shape, one_hot};
 use crate::export::{image_input, label_input, with_label};
+use crate::latents::LatentSpace;
 use crate::{
-    AncestralSampling, Generative, ImageGrid, ImageSampler, ImportanceWeighted, LatentMap, Plane,
-    PointSampler, Work,
+    AncestralSampling, Codebook, ExactLikelihood, Generative, ImageGrid, ImageSampler,
+    ImportanceWeighted, LatentMap, Plane, PointSampler, Work,
 };
 use anyhow::Result;
 use candle_core::{Device, Module as _, Tensor};
@@ -321,6 +322,22 @@ impl Generative for Gan {
     }
 
     fn autoregressive(&self) -> Option<&dyn AncestralSampling> {
+        None
+    }
+
+    fn takes(&self) -> Option<(Shape, u16)> {
+        None
+    }
+
+    fn latent_space(&self) -> Option<&dyn LatentSpace> {
+        None
+    }
+
+    fn codebook(&self) -> Option<&dyn Codebook> {
+        None
+    }
+
+    fn exact_likelihood(&self) -> Option<&dyn ExactLikelihood> {
         None
     }
 

@@ -14,10 +14,11 @@
 //! Letters, besides the crate's: `[h, w]` the grid, `E` numbers in a code, `M` codes, `R` = B·h·w rows.
 use crate::data::{ImageLoader, Images, Parts, Shape};
 use crate::export::{image_input, likelihood_outputs};
+use crate::latents::LatentSpace;
 use crate::reconstruction::{mean_images, side_by_side, squared_errors};
 use crate::{
-    AncestralSampling, Generative, ImageGrid, ImageSampler, ImportanceWeighted, LatentMap,
-    Likelihood, PointSampler, Work,
+    AncestralSampling, Codebook, ExactLikelihood, Generative, ImageGrid, ImageSampler,
+    ImportanceWeighted, LatentMap, Likelihood, PointSampler, Work,
 };
 use anyhow::{Result, ensure};
 use candle_core::{Device, Module, Tensor};
@@ -265,6 +266,20 @@ impl Learner for VqVae {
     }
 }
 
+impl Codebook for VqVae {
+    fn grid(&self) -> (Shape, u16) {
+        (self.grid(), self.config.codes as u16)
+    }
+
+    fn encode(&self, images: &Images) -> Result<Images> {
+        self.codes(images)
+    }
+
+    fn decode(&self, codes: &Images) -> Result<Images> {
+        self.decode(codes)
+    }
+}
+
 impl Generative for VqVae {
     fn work(&self) -> Work {
         Work::at_once(self.params.count())
@@ -297,6 +312,22 @@ impl Generative for VqVae {
     }
 
     fn autoregressive(&self) -> Option<&dyn AncestralSampling> {
+        None
+    }
+
+    fn takes(&self) -> Option<(Shape, u16)> {
+        Some((self.shape, self.validation.levels()))
+    }
+
+    fn latent_space(&self) -> Option<&dyn LatentSpace> {
+        None
+    }
+
+    fn codebook(&self) -> Option<&dyn Codebook> {
+        Some(self)
+    }
+
+    fn exact_likelihood(&self) -> Option<&dyn ExactLikelihood> {
         None
     }
 

@@ -15,6 +15,7 @@ use super::step_size::StepSize;
 use super::tabular_env::TabularEnv;
 use crate::actions::{ActionBatch, Mode};
 use crate::agent::Agent;
+use crate::on_policy::heads::ActionDistribution;
 use crate::tabular::discount::Discount;
 use crate::tabular::model::Model;
 use crate::tabular::policy::Policy;
@@ -233,6 +234,14 @@ impl Agent for McPrediction {
 
     fn evaluates(&self) -> Option<&Policy> {
         Some(&self.prediction.policy)
+    }
+
+    fn q_values(&self, _: &[f32]) -> Result<Option<Vec<f64>>> {
+        Ok(None)
+    }
+
+    fn policy(&self, _: &[f32]) -> Result<Option<ActionDistribution>> {
+        Ok(None)
     }
 
     fn exports(&self) -> Vec<Export<'_>> {

@@ -13,6 +13,7 @@ use super::tabular_env::TabularEnv;
 use super::traces::{TraceKind, Traces};
 use crate::actions::{ActionBatch, Mode};
 use crate::agent::Agent;
+use crate::on_policy::heads::ActionDistribution;
 use crate::tabular::discount::Discount;
 use crate::tabular::model::Model;
 use crate::tabular::policy::Policy;
@@ -131,6 +132,14 @@ impl Agent for Td {
 
     fn evaluates(&self) -> Option<&Policy> {
         Some(&self.prediction.policy)
+    }
+
+    fn q_values(&self, _: &[f32]) -> Result<Option<Vec<f64>>> {
+        Ok(None)
+    }
+
+    fn policy(&self, _: &[f32]) -> Result<Option<ActionDistribution>> {
+        Ok(None)
     }
 
     fn exports(&self) -> Vec<Export<'_>> {

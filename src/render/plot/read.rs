@@ -154,6 +154,16 @@ mod tests {
     }
 
     #[test]
+    fn a_row_has_the_metrics_that_are_numbers_in_it() {
+        let root = tempfile::tempdir().unwrap();
+        let rows = rows(&run(root.path(), "a", ROWS).join("metrics.jsonl")).unwrap();
+        assert_eq!([rows[0].step, rows[1].step, rows[2].step], [100, 200, 300]);
+        let names: Vec<_> = rows[1].values.keys().collect();
+        assert_eq!(names, ["eval/return", "time/step"]);
+        assert_eq!(rows[0].values["train/loss"], 0.5);
+    }
+
+    #[test]
     fn runs_of_one_name_are_told_apart_by_path() {
         let runs = ["x/a", "y/a", "y/b"].map(PathBuf::from);
         assert_eq!(runs.each_ref().map(|run| label(run, &runs)), ["x/a", "y/a", "b"]);

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const CRATES: [&str; 8] =
-    ["params", "train", "nn", "envs", "agents", "generative", "notebook", "."];
+const CRATES: [&str; 9] =
+    ["params", "train", "nn", "envs", "agents", "generative", "notebook", "python", "."];
 
 /// The modules of `src/`, from the lowest to the highest.
 const LEVELS: [&str; 12] = [

@@ -1,7 +1,6 @@
 //! The Python package: its wheel is built into a virtual environment under target/, and the tests in `python/tests` run
 //! there. Skipped where there is no Python, or nowhere to install from.
 #![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
-#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;

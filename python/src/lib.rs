@@ -12,8 +12,11 @@ mod vector;
 mod worker;
 
 use pyo3::prelude::*;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
 
-/// What `lab` needs of Rust.
+/// The part of the package `lab` that is Rust.
 #[pymodule]
 mod _lab {
     #[pymodule_export]
@@ -28,13 +31,16 @@ mod _lab {
 
 /// Runs the command line on arguments of which the first is the program's name: the exit code.
 #[pyfunction]
-fn main(py: Python<'_>, arguments: Vec<std::ffi::OsString>) -> u8 {
+fn main(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
     py.detach(|| lab::App::new().run_on(arguments))
 }
 
-/// Every environment: its name, a line about it, and its options with their defaults as JSON.
+/// Name of an environment, a line about it, and its options with their defaults as JSON.
+type Environment = (&'static str, &'static str, Vec<(&'static str, String)>);
+
+/// Every environment.
 #[pyfunction]
-fn environments() -> Vec<(&'static str, &'static str, Vec<(&'static str, String)>)> {
+fn environments() -> Vec<Environment> {
     let option = |field: lab::params::Field| (field.name, field.default.to_string());
     let entry = |entry: &lab::registry::EnvEntry| {
         (entry.name, entry.about, (entry.options)().into_iter().map(option).collect())
@@ -42,15 +48,15 @@ fn environments() -> Vec<(&'static str, &'static str, Vec<(&'static str, String)
     lab::registry::envs().iter().map(entry).collect()
 }
 
-/// The rows of metrics of a run: steps, and each metric with NaN where a row does not have it.
+/// Steps, and each metric with NaN where a row does not have it.
+type Columns = (Vec<u64>, BTreeMap<String, Vec<f64>>);
+
+/// The rows of metrics of a run.
 #[pyfunction]
-fn rows(
-    py: Python<'_>,
-    run: std::path::PathBuf,
-) -> PyResult<(Vec<u64>, std::collections::BTreeMap<String, Vec<f64>>)> {
+fn rows(py: Python<'_>, run: PathBuf) -> PyResult<Columns> {
     let rows = py.detach(|| lab::render::plot::rows(&run.join("metrics.jsonl")));
     let rows = rows.map_err(|error| errors::raised(py, error))?;
-    let mut metrics = std::collections::BTreeMap::<String, Vec<f64>>::new();
+    let mut metrics = BTreeMap::<String, Vec<f64>>::new();
     for name in rows.iter().flat_map(|row| row.values.keys()) {
         if !metrics.contains_key(name) {
             let of = |row: &lab::train::Row| row.values.get(name).copied().unwrap_or(f64::NAN);

@@ -1,7 +1,8 @@
-//! What a run has learned: an agent that acts, or a model of data.
+//! Trained agents and models, asked for arrays.
 use crate::actions::{described, read};
 use crate::arrays::{Form, bytes, floats, one_hot};
 use crate::env::Spaces;
+use crate::errors;
 use crate::worker::Worker;
 use anyhow::{Context, Result, bail};
 use lab::agents::{ActionBatch, Agent, Mode};
@@ -13,7 +14,7 @@ use lab::generative::latents::Vectors;
 use lab::loaded::{Loaded, Part};
 use lab::rand::{Rng as _, SeedableRng as _};
 use lab::registry::env;
-use lab::train::{Rng, Which, stream};
+use lab::train::{Memory, Rng, Which, stream};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes};
@@ -287,6 +288,11 @@ impl Model {
         if !self.about.offers.contains(&"sample") {
             return Err(self.lacks("sample"));
         }
+        // An image that is not known to be smaller counts as one of 64 × 64 in colour.
+        let numbers = self.about.takes.map_or(3 * 64 * 64, |(shape, _)| shape.len());
+        let mut memory = Memory::default();
+        memory.part("n", n, [n, numbers, 8]);
+        memory.check().map_err(|error| errors::raised(py, error.into()))?;
         let mut rng = stream(seed.unwrap_or(self.about.seed), "samples");
         let drawn = self.worker.ask(py, move |loaded| {
             let model = generative(loaded)?;

@@ -5,7 +5,7 @@ use crate::env::Spaces;
 use crate::{errors, options};
 use lab::agents::ActionBatch;
 use lab::envs::{End, EnvError, Spec, Transition, VecEnv};
-use lab::train::stream;
+use lab::train::{Memory, stream};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict};
@@ -78,8 +78,12 @@ impl VectorEnv {
         let options = options::read(entry, given)?;
         let make = entry.make(&options).map_err(|error| errors::raised(py, error))?;
         let mdp = entry.mdp(&options).map_err(|error| errors::raised(py, error))?;
+        let spec = make().spec();
+        // Observations, final ones and those that Python gets; an environment and its generator.
+        let mut memory = Memory::default();
+        memory.part("num_envs", n, [n, 16 * spec.obs_len() + 1024]);
+        memory.check().map_err(|error| errors::raised(py, error.into()))?;
         let env = VecEnv::new((0..n).map(|i| stream(0, &format!("env/{i}"))).collect(), &make);
-        let spec = env.spec().clone();
         Ok(Self {
             form: Form::of(&spec, options::has_states(entry)),
             masked: are_masked(mdp.as_deref()),

@@ -79,6 +79,8 @@ class Environments(unittest.TestCase):
             lab.make("breakout", sticky=2.0)
         with self.assertRaisesRegex(ValueError, "num_envs=0"):
             lab.make_vec("breakout", num_envs=0)
+        with self.assertRaisesRegex(ValueError, "num_envs=1000000000000: .* of memory"):
+            lab.make_vec("breakout", num_envs=10**12)
         env = lab.make("breakout").unwrapped
         with self.assertRaisesRegex(gymnasium.error.ResetNeeded, "no episode has begun"):
             env.step(0)

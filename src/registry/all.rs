@@ -43,6 +43,9 @@ fn all() -> &'static Tables {
 /// # Errors
 /// If a name is taken, or the tables were read before.
 pub(crate) fn add(own: Tables) -> Result<(), Usage> {
+    if own.envs.is_empty() && own.algorithms.is_empty() && own.data.is_empty() {
+        return Ok(());
+    }
     let all = Tables::with(own);
     let twice = |names: Vec<&'static str>| {
         let twice = names.windows(2).find(|pair| pair[0] == pair[1]);

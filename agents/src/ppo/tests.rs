@@ -4,7 +4,7 @@ use crate::export::testing::compare;
 use crate::on_policy::heads::{Categorical, Head};
 use crate::{Sharing, Start};
 use candle_core::{DType, Var};
-use envs::{Breakout, CartPole, Catch, Pendulum};
+use envs::{Breakout, CartPole, Catch, Env as _, Pendulum};
 use nn::gradcheck::gradcheck;
 use nn::onnx::testing::randomise;
 use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};

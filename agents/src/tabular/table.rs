@@ -1,7 +1,5 @@
 //! Values and actions of every state of an MDP.
-use super::discounted_mdp::state_of;
 use super::{Choice, Model, least_tied};
-use anyhow::Result;
 use envs::Mdp;
 use serde::{Deserialize, Serialize};
 
@@ -25,20 +23,6 @@ impl Table {
             q: vec![f64::NAN; n * model.n_actions()],
             policy: vec![None; n],
         }
-    }
-
-    /// q of the state that each one-hot observation shows, `[N, S]`: `[N, A]`, −∞ where there is none.
-    ///
-    /// # Errors
-    /// If an observation is not one-hot.
-    pub fn q_values(&self, obs: &[f32]) -> Result<Vec<f64>> {
-        let (n_states, mut all) = (self.values.len(), Vec::new());
-        let n_actions = self.q.len() / n_states;
-        for obs in obs.chunks_exact(n_states) {
-            let row = &self.q[state_of(obs)? * n_actions..][..n_actions];
-            all.extend(row.iter().map(|q| if q.is_nan() { f64::NEG_INFINITY } else { *q }));
-        }
-        Ok(all)
     }
 
     /// The action that is always taken in a state; `None` where one is drawn, or the state terminal.

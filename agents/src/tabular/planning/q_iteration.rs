@@ -6,7 +6,7 @@ use crate::actions::{ActionBatch, Mode};
 use crate::agent::Agent;
 use crate::on_policy::heads::ActionDistribution;
 use crate::tabular::discount::Discount;
-use crate::tabular::discounted_mdp::DiscountedMdp;
+use crate::tabular::discounted_mdp::{DiscountedMdp, q_by_state};
 use crate::tabular::model::{Model, Settling, Worth, moves, sweep};
 use crate::tabular::policy::Policy;
 use crate::tabular::table::Table;
@@ -154,7 +154,7 @@ impl Agent for QIteration {
     }
 
     fn q_values(&self, obs: &[f32]) -> Result<Option<Vec<f64>>> {
-        self.table(&self.problem.model)?.map(|table| table.q_values(obs)).transpose()
+        self.table(&self.problem.model)?.map(|table| q_by_state(&table, obs)).transpose()
     }
 
     fn policy(&self, _: &[f32]) -> Result<Option<ActionDistribution>> {

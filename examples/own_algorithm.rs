@@ -54,6 +54,14 @@ impl Agent for Climber {
         None
     }
 
+    fn q_values(&self, _: &[f32]) -> Result<Option<Vec<f64>>> {
+        Ok(None)
+    }
+
+    fn policy(&self, _: &[f32]) -> Result<Option<ActionDistribution>> {
+        Ok(None)
+    }
+
     fn exports(&self) -> Vec<Export<'_>> {
         Vec::new()
     }

@@ -3,6 +3,7 @@ use crate::cli;
 use crate::registry::{Algorithm, DataEntry, EnvEntry, Tables};
 use envs::{Env, Mdp};
 use params::Parameters;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// The program `lab`, with entries of a user's own: they train, play, are scored, resumed and drawn like lab's.
@@ -73,7 +74,13 @@ impl App {
 
     /// Runs the command line on the process's arguments.
     pub fn run(self) -> ExitCode {
+        ExitCode::from(self.run_on(std::env::args_os().collect()))
+    }
+
+    /// Runs the command line on other arguments, of which the first is the program's name: its exit code. Help, and
+    /// arguments that can't be read, end the process.
+    pub fn run_on(self, arguments: Vec<OsString>) -> u8 {
         nn::prepare_process();
-        cli::main(self.own)
+        cli::main(self.own, arguments)
     }
 }

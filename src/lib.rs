@@ -21,6 +21,7 @@ mod app;
 pub mod checks;
 pub mod claim;
 mod cli;
+pub mod loaded;
 pub mod notebook;
 pub mod registry;
 pub mod render;
@@ -41,7 +42,7 @@ pub mod prelude {
     pub use agents::{
         ActionBatch, ActorCritic, ActorCriticConfig, Agent, Baseline, Dqn, DqnConfig, Hidden,
         MakeEnv, MakeNet, Mode, Net, NetworkName, OptimizerName, Part, Ppo, PpoConfig, Reinforce,
-        ReinforceConfig, Replay, discrete_actions, evaluate,
+        ReinforceConfig, Replay, discrete_actions, evaluate, policy_head::ActionDistribution,
     };
     pub use anyhow::Result;
     pub use candle_core::{DType, Device, Module, Tensor};

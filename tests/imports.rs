@@ -4,17 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const CRATES: [&str; 8] =
-    ["params", "train", "nn", "envs", "agents", "generative", "notebook", "."];
+const CRATES: [&str; 9] =
+    ["params", "train", "nn", "envs", "agents", "generative", "notebook", "python", "."];
 
 /// The modules of `src/`, from the lowest to the highest.
-const LEVELS: [&str; 11] = [
+const LEVELS: [&str; 12] = [
     "usage",
     "wording",
     "claim",
     "render",
     "registry",
     "run",
+    "loaded",
     "notebook",
     "checks",
     "reproduce",

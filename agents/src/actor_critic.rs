@@ -231,6 +231,14 @@ impl Agent for ActorCritic {
         None
     }
 
+    fn q_values(&self, obs: &[f32]) -> Result<Option<Vec<f64>>> {
+        self.trainer.q_values(obs)
+    }
+
+    fn policy(&self, obs: &[f32]) -> Result<Option<ActionDistribution>> {
+        self.trainer.policy_of(obs).map(Some)
+    }
+
     fn exports(&self) -> Vec<Export<'_>> {
         self.trainer.exports()
     }

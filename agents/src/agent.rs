@@ -1,5 +1,6 @@
 //! Interface of an agent.
 use crate::actions::{ActionBatch, Mode};
+use crate::on_policy::heads::ActionDistribution;
 use crate::tabular::{Model, Policy, Table};
 use anyhow::Result;
 use envs::Env;
@@ -35,6 +36,19 @@ pub trait Agent: Learner {
 
     /// The policy whose value function the agent learns; `None` where it looks for the best policy.
     fn evaluates(&self) -> Option<&Policy>;
+
+    /// q(s, a) for each of N observations `[N, obs_len]`: `[N, A]`, −∞ where a state does not have the action; `None`
+    /// where the agent has no such values.
+    ///
+    /// # Errors
+    /// If an observation is none of the environment's; errors of the network.
+    fn q_values(&self, obs: &[f32]) -> Result<Option<Vec<f64>>>;
+
+    /// π(·|s) for each of N observations `[N, obs_len]`; `None` where the agent draws no actions from a network.
+    ///
+    /// # Errors
+    /// Errors of the network.
+    fn policy(&self, obs: &[f32]) -> Result<Option<ActionDistribution>>;
 
     /// Networks that can be exported, functions of raw observations; none of an agent without networks.
     fn exports(&self) -> Vec<Export<'_>>;

@@ -11,6 +11,7 @@ pub use loss::Loss;
 use crate::evaluation::{Episodes, evaluate};
 use crate::export::observed;
 use crate::net::{Net, q_body};
+use crate::on_policy::heads::ActionDistribution;
 use crate::tabular::{
     APPROXIMATE_HASTE, Model, Policy, Table, hastened, note_haste, one_hot_batches,
 };
@@ -248,6 +249,18 @@ impl Agent for Dqn {
 
     fn evaluates(&self) -> Option<&Policy> {
         None
+    }
+
+    fn q_values(&self, obs: &[f32]) -> Result<Option<Vec<f64>>> {
+        let spec = self.envs.spec();
+        let obs =
+            Tensor::from_slice(obs, spec.batch_shape(obs.len() / spec.obs_len()), &self.device)?;
+        let q = self.q.frozen.forward(&obs)?.flatten_all()?; // [N·A]
+        Ok(Some(q.to_vec1::<f32>()?.into_iter().map(f64::from).collect()))
+    }
+
+    fn policy(&self, _: &[f32]) -> Result<Option<ActionDistribution>> {
+        Ok(None)
     }
 
     fn exports(&self) -> Vec<Export<'_>> {

@@ -4,6 +4,7 @@
 //!
 //! After T steps of N environments, several epochs over the rollout in shuffled batches, each a step on
 //! L = −mean min(ρ·Â, clip(ρ, 1 ± ε)·Â) + c_v·L_v − c_e·mean H(π(·|s)), with ρ = π(a|s) / π_old(a|s).
+use crate::on_policy::heads::ActionDistribution;
 use crate::on_policy::minibatch::{Minibatch, Targets};
 use crate::on_policy::nets::MakeNet;
 use crate::on_policy::returns::{Weights, gae, normalise};
@@ -262,6 +263,14 @@ impl Agent for Ppo {
 
     fn evaluates(&self) -> Option<&Policy> {
         None
+    }
+
+    fn q_values(&self, _: &[f32]) -> Result<Option<Vec<f64>>> {
+        Ok(None)
+    }
+
+    fn policy(&self, obs: &[f32]) -> Result<Option<ActionDistribution>> {
+        self.trainer.policy_of(obs).map(Some)
     }
 
     fn exports(&self) -> Vec<Export<'_>> {

@@ -10,7 +10,7 @@ mod one_step;
 
 use crate::net::Net;
 use crate::on_policy::collector::Collector;
-use crate::on_policy::heads::Head;
+use crate::on_policy::heads::{ActionDistribution, Head};
 use crate::on_policy::nets::{MakeNet, Part};
 use crate::on_policy::returns::{Baseline, Returns, Weights, normalise};
 use crate::on_policy::value::ValueFunction;
@@ -249,6 +249,15 @@ impl Agent for Reinforce {
 
     fn evaluates(&self) -> Option<&tabular::Policy> {
         None
+    }
+
+    fn q_values(&self, _: &[f32]) -> Result<Option<Vec<f64>>> {
+        Ok(None)
+    }
+
+    fn policy(&self, obs: &[f32]) -> Result<Option<ActionDistribution>> {
+        let outputs = self.policy.frozen.forward(&self.collector.scale(obs)?)?; // [N, A] or [N, D]
+        Ok(Some(self.head.policy(&outputs)?))
     }
 
     fn exports(&self) -> Vec<Export<'_>> {

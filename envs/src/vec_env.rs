@@ -102,6 +102,32 @@ impl VecEnv {
         this
     }
 
+    /// Begins a new episode in every copy with a generator of its own, `[n]`, as [`new`](Self::new) does. Panics unless
+    /// there is one for each copy.
+    ///
+    /// # Errors
+    /// The error of a copy that [failed](Env::failure).
+    pub fn restart(&mut self, rngs: Vec<Rng>) -> Result<(), EnvError> {
+        assert_eq!(rngs.len(), self.n(), "one generator for each copy");
+        self.copies.iter_mut().zip(rngs).for_each(|(copy, rng)| copy.rng = rng);
+        self.begin()
+    }
+
+    /// Begins a new episode in every copy, with the generators as they are.
+    ///
+    /// # Errors
+    /// The error of a copy that [failed](Env::failure).
+    pub fn begin(&mut self) -> Result<(), EnvError> {
+        self.copies.iter_mut().for_each(|copy| copy.env.begin_reset(&mut copy.rng));
+        for copy in &mut self.copies {
+            copy.env.reset(&mut copy.rng);
+            sound(&*copy.env)?;
+            copy.episode = Episode::default();
+        }
+        self.observe();
+        Ok(())
+    }
+
     /// The spec all copies share.
     pub fn spec(&self) -> &Spec {
         &self.spec

@@ -29,7 +29,8 @@ pub use image_transformer::{ImageTransformerConfig, image_transformer};
 pub use likelihood::{Likelihood, LikelihoodName};
 pub use made::{MadeConfig, made};
 pub use model::{
-    AncestralSampling, Generative, ImageSampler, ImportanceWeighted, LatentMap, PointSampler,
+    AncestralSampling, Codebook, ExactLikelihood, Generative, ImageSampler, ImportanceWeighted,
+    LatentMap, PointSampler,
 };
 pub use pixelcnn::{PixelCnnConfig, pixelcnn};
 pub use plane::Plane;

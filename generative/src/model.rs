@@ -1,8 +1,8 @@
 //! The interface of generative models.
 use crate::ImageGrid;
 use crate::Work;
-use crate::data::Images;
-use crate::latents::Map;
+use crate::data::{Images, Shape};
+use crate::latents::{LatentSpace, Map};
 use crate::plane::Plane;
 use anyhow::{Result, ensure};
 use nn::onnx::Export;
@@ -39,6 +39,18 @@ pub trait Generative: Learner {
     /// The model as an autoregressive one.
     fn autoregressive(&self) -> Option<&dyn AncestralSampling>;
 
+    /// Shape and grey levels of the images that it can be given; `None` where it takes none.
+    fn takes(&self) -> Option<(Shape, u16)>;
+
+    /// The model as an encoder to vectors and a decoder of them.
+    fn latent_space(&self) -> Option<&dyn LatentSpace>;
+
+    /// The model as an encoder to codes and a decoder of them.
+    fn codebook(&self) -> Option<&dyn Codebook>;
+
+    /// The model as a distribution whose probabilities are known.
+    fn exact_likelihood(&self) -> Option<&dyn ExactLikelihood>;
+
     /// Networks that can be exported; none of a model that is no function of a vector or of an image.
     fn exports(&self) -> Vec<Export<'_>>;
 }
@@ -67,6 +79,33 @@ pub trait PointSampler {
     /// # Errors
     /// Errors of the network.
     fn plane(&self) -> Result<Plane>;
+}
+
+/// Images as grids of codes.
+pub trait Codebook {
+    /// The shape of a grid of codes, and how many codes there are.
+    fn grid(&self) -> (Shape, u16);
+
+    /// The codes of each of `images`, `[n, 1, h, w]`.
+    ///
+    /// # Errors
+    /// Images of another shape than it learned from; errors of the network.
+    fn encode(&self, images: &Images) -> Result<Images>;
+
+    /// An image for each of `codes`, `[n, 1, h, w]`.
+    ///
+    /// # Errors
+    /// Codes in another grid; errors of the network.
+    fn decode(&self, codes: &Images) -> Result<Images>;
+}
+
+/// Probabilities of images.
+pub trait ExactLikelihood {
+    /// log p(x) of each of `images`, in nats, given its label where the model is conditional.
+    ///
+    /// # Errors
+    /// Errors of the network.
+    fn log_probs(&self, images: &Images) -> Result<Vec<f64>>;
 }
 
 /// The importance-weighted bound on log p(x) (Burda et al. 2016).

@@ -174,9 +174,10 @@ impl Film {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::latents::LatentSpace;
     use crate::{
-        AncestralSampling, ImageGrid, ImageSampler, ImportanceWeighted, LatentMap, PointSampler,
-        Work,
+        AncestralSampling, Codebook, ExactLikelihood, ImageGrid, ImageSampler, ImportanceWeighted,
+        LatentMap, PointSampler, Work,
     };
     use rand::Rng as _;
     use train::testing::{Behaviour, Counter, resume_changes_nothing};
@@ -237,6 +238,22 @@ mod tests {
         }
 
         fn autoregressive(&self) -> Option<&dyn AncestralSampling> {
+            None
+        }
+
+        fn takes(&self) -> Option<(Shape, u16)> {
+            None
+        }
+
+        fn latent_space(&self) -> Option<&dyn LatentSpace> {
+            None
+        }
+
+        fn codebook(&self) -> Option<&dyn Codebook> {
+            None
+        }
+
+        fn exact_likelihood(&self) -> Option<&dyn ExactLikelihood> {
             None
         }
 

@@ -9,12 +9,12 @@
 //! N(0, 1) for every y). `--objective iwae` maximises a bound that several samples of z make tighter, see
 //! [`bound`]; `--objective reconstruction` is the auto-encoder: z = μ, and no KL. Where we
 //! leave the papers: ReLU in place of tanh, and Adam in place of Adagrad.
-use crate::data::{ImageLoader, Images, Parts, one_hot};
-use crate::latents::{self, Map, PROBED, latent_measures};
+use crate::data::{ImageLoader, Images, Parts, Shape, one_hot};
+use crate::latents::{self, LatentSpace, Map, PROBED, latent_measures};
 use crate::model::labels;
 use crate::{
-    AncestralSampling, Generative, ImageGrid, ImageSampler, ImportanceWeighted, LatentMap,
-    PointSampler, Work,
+    AncestralSampling, Codebook, ExactLikelihood, Generative, ImageGrid, ImageSampler,
+    ImportanceWeighted, LatentMap, PointSampler, Work,
 };
 use anyhow::Result;
 use candle_core::Device;
@@ -283,6 +283,22 @@ impl Generative for Vae {
     }
 
     fn autoregressive(&self) -> Option<&dyn AncestralSampling> {
+        None
+    }
+
+    fn takes(&self) -> Option<(Shape, u16)> {
+        Some((self.model.shape, self.validation.levels()))
+    }
+
+    fn latent_space(&self) -> Option<&dyn LatentSpace> {
+        Some(&self.model)
+    }
+
+    fn codebook(&self) -> Option<&dyn Codebook> {
+        None
+    }
+
+    fn exact_likelihood(&self) -> Option<&dyn ExactLikelihood> {
         None
     }
 

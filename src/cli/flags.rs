@@ -8,6 +8,23 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use params::{Field, Kind, aliases, flag, former, plain};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::sync::{Mutex, PoisonError};
+
+/// The arguments of the program, for errors that name a flag as it was typed.
+static ARGUMENTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Keeps the arguments that are about to be read.
+pub(super) fn remembered(arguments: Vec<OsString>) -> Vec<OsString> {
+    let texts = arguments.iter().map(|argument| argument.to_string_lossy().into_owned());
+    *ARGUMENTS.lock().unwrap_or_else(PoisonError::into_inner) = texts.collect();
+    arguments
+}
+
+/// The arguments that are being read.
+fn arguments() -> Vec<String> {
+    ARGUMENTS.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
 
 /// The flag that names the environment or the data set, and the one that sets any option of it.
 pub(super) fn named(subject: Subject) -> [Arg; 2] {
@@ -178,7 +195,7 @@ pub(super) fn typed(algorithm: &Algorithm, matches: &ArgMatches) -> Result<Layer
 fn as_typed(name: &str) -> String {
     let typed = |alias: &&&str| {
         let long = format!("--{}", flag(alias));
-        std::env::args().any(|arg| arg.split('=').next() == Some(&long))
+        arguments().iter().any(|arg| arg.split('=').next() == Some(long.as_str()))
     };
     flag(aliases(name).iter().find(typed).unwrap_or(&name))
 }
@@ -188,7 +205,7 @@ fn twice(name: &str) -> Usage {
     let all = aliases(name).iter().chain([&name]).map(|name| format!("--{}", flag(name)));
     let all: Vec<_> = all.collect();
     let mut typed: Vec<String> = Vec::new();
-    for arg in std::env::args() {
+    for arg in arguments() {
         let long = arg.split('=').next().unwrap_or_default();
         if all.iter().any(|flag| flag == long) && typed.iter().all(|flag| flag != long) {
             typed.push(long.to_owned());

@@ -24,8 +24,8 @@ use crate::usage::Usage;
 use ::train::{BadValue, ConfigChanged};
 use anyhow::Result;
 use clap::{Args as _, Command, FromArgMatches as _};
+use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
-use std::process::ExitCode;
 
 /// Amount and form of output.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -44,18 +44,18 @@ impl From<Verbose> for Verbosity {
     }
 }
 
-/// Runs the program, with entries of a user's own, on the process's arguments.
-pub(crate) fn main(own: Tables) -> ExitCode {
+/// Runs the program, with entries of a user's own, on arguments of which the first is its name: the exit code.
+pub(crate) fn main(own: Tables, arguments: Vec<OsString>) -> u8 {
     if let Err(error) = registry::add(own) {
         let _ = writeln!(std::io::stderr(), "error: {error}");
-        return ExitCode::from(2);
+        return 2;
     }
-    let matches = command().get_matches();
+    let matches = command().get_matches_from(flags::remembered(arguments));
     let mut out = std::io::stdout().lock();
     match run(&matches, &mut out).and_then(|code| Ok(out.flush().map(|()| code)?)) {
         Ok(code) => code,
         // Whoever read our output has seen enough, as in `lab list envs | head -1`.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => 0,
         Err(error) => {
             // Where even standard error is closed, the exit code has to do.
             let told = match ::train::cuda_out_of_memory(&error) {
@@ -63,7 +63,7 @@ pub(crate) fn main(own: Tables) -> ExitCode {
                 None => format!("{error:#}"),
             };
             let _ = writeln!(std::io::stderr(), "error: {told}");
-            ExitCode::from(if is_usage(&error) { 2 } else { 1 })
+            if is_usage(&error) { 2 } else { 1 }
         }
     }
 }
@@ -139,11 +139,11 @@ fn with_negative_numbers(command: Command) -> Command {
     command.mut_subcommands(with_negative_numbers)
 }
 
-fn run(matches: &clap::ArgMatches, out: &mut dyn Write) -> Result<ExitCode> {
+fn run(matches: &clap::ArgMatches, out: &mut dyn Write) -> Result<u8> {
     let Some((name, matches)) = matches.subcommand() else {
         return Err(Usage("no subcommand; see `lab --help`".to_owned()).into());
     };
-    let done = |result: Result<()>| result.map(|()| ExitCode::SUCCESS);
+    let done = |result: Result<()>| result.map(|()| 0);
     match name {
         "config" => done(config::run(matches, out)),
         "resume" => resume::run(resume::Args::from_arg_matches(matches)?, out),

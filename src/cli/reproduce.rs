@@ -12,7 +12,6 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
 /// Reproduce a published experiment: figures, and numbers beside theory
@@ -61,7 +60,7 @@ struct ReproductionResult<'a> {
     run: String,
 }
 
-pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode> {
+pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<u8> {
     let Some(name) = &args.name else {
         let lines = TARGETS.iter().map(|target| format!("\n  {:18}{}", target.name, target.about));
         let lines: String = lines.collect();
@@ -129,7 +128,7 @@ fn reproduce(
     dir: &RunDir,
     verbosity: Verbose,
     out: &mut dyn Write,
-) -> Result<ExitCode> {
+) -> Result<u8> {
     let (begun, run) = (Instant::now(), dir.path().display().to_string());
     let (mut experiments, mut outcome) = (Vec::<Report>::new(), "finished");
     for (experiment, place) in chosen.iter().zip(1..) {
@@ -177,9 +176,9 @@ fn reproduce(
         writeln!(out, "{outcome} after {wall_seconds:.0} s: {passed} of {n} pass; saved to {run}")?;
     }
     Ok(match (outcome, whole) {
-        ("interrupted", _) => ExitCode::from(130),
-        (_, true) => ExitCode::SUCCESS,
-        (_, false) => ExitCode::FAILURE,
+        ("interrupted", _) => 130,
+        (_, true) => 0,
+        (_, false) => 1,
     })
 }
 

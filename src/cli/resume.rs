@@ -11,7 +11,6 @@ use ::train::{Checkpoints, ConfigChanged, DeviceChoice, RunDir};
 use anyhow::Result;
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Instant;
 
 /// Continue a run exactly where it stopped
@@ -40,7 +39,7 @@ pub(super) struct Args {
     options: Vec<String>,
 }
 
-pub(super) fn run(args: Args, out: &mut dyn Write) -> Result<ExitCode> {
+pub(super) fn run(args: Args, out: &mut dyn Write) -> Result<u8> {
     let begun = Instant::now();
     let (dir, mut info) = RunDir::open(&args.run)?;
     let algorithm = registry::algorithm(&info.algorithm)?;

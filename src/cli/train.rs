@@ -14,7 +14,6 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args as _, Command, FromArgMatches as _};
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
 /// Options of every training subcommand that are no parameters.
@@ -77,7 +76,7 @@ pub(super) fn run(
     algorithm: &'static Algorithm,
     matches: &ArgMatches,
     out: &mut dyn Write,
-) -> Result<ExitCode> {
+) -> Result<u8> {
     let begun = Instant::now();
     let args = Args::from_arg_matches(matches)?;
     let config = config(algorithm, matches)?;

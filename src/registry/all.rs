@@ -43,6 +43,9 @@ fn all() -> &'static Tables {
 /// # Errors
 /// If a name is taken or no name for a command line, or the tables were read before.
 pub(crate) fn add(own: Tables) -> Result<(), Usage> {
+    if own.envs.is_empty() && own.algorithms.is_empty() && own.data.is_empty() {
+        return Ok(());
+    }
     let names = own.envs.iter().map(|entry| entry.name);
     let names = names.chain(own.algorithms.iter().map(|entry| entry.name));
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';

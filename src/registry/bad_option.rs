@@ -6,11 +6,11 @@ use serde_json::Value;
 /// Invalid options of an environment or a data set, and the reason.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {why}", self.assignments())]
-pub(crate) struct BadOption {
+pub struct BadOption {
     /// Those it is about, with their values; none where that can't be said.
-    pub(crate) options: Vec<(String, Value)>,
+    pub options: Vec<(String, Value)>,
     /// A sentence.
-    pub(crate) why: String,
+    pub why: String,
 }
 
 impl BadOption {

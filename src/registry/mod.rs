@@ -14,7 +14,7 @@ mod presets;
 pub use algorithms::{Algorithm, Build, Family};
 pub(crate) use all::{Tables, add};
 pub use all::{algorithm, algorithms, data_set, data_sets, env, envs, is_own_env, subjects};
-pub(crate) use bad_option::BadOption;
+pub use bad_option::BadOption;
 pub use data::{DataEntry, DataSource, Loaded};
 pub use data_name::DataName;
 pub(crate) use env_name::{ABOUT_GYM, EnvName, as_part};

@@ -18,7 +18,7 @@ use canvas::save;
 use figure::Figure;
 pub use panel::{Curve, Panel, Scale, Stroke};
 pub use plane::plane;
-pub use read::panels;
+pub use read::{panels, rows};
 pub use scatter::scatter;
 
 /// Draws the panels in a grid, as the extension of `path` says: svg or png.

@@ -10,7 +10,6 @@ use crate::wording;
 use anyhow::{Context, Result};
 use std::io::Write;
 use std::path::Path;
-use std::process::ExitCode;
 use std::time::Instant;
 use train::{
     Checkpoints, ConfigChanged, Ends, JsonLines, Run, RunDir, RunInfo, RunOutcome, Seconds, fit,
@@ -52,7 +51,7 @@ pub(crate) fn if_already_run(
 
 impl Session {
     /// Trains, then writes and tells the result.
-    pub(crate) fn train(self, mut trainee: Trainee, out: &mut dyn Write) -> Result<ExitCode> {
+    pub(crate) fn train(self, mut trainee: Trainee, out: &mut dyn Write) -> Result<u8> {
         let plan = self.config.plan()?;
         let earlier = self.earlier(plan.steps)?;
         let ends = match self.algorithm.family {
@@ -124,7 +123,7 @@ impl Session {
             writeln!(out, "Its figures were drawn in {}", wording::duration(seconds))?;
         }
         out.flush()?;
-        Ok(if stopped { ExitCode::from(130) } else { ExitCode::SUCCESS })
+        Ok(if stopped { 130 } else { 0 })
     }
 
     /// Seconds that the result of an earlier part of this run states, of a run that goes on now; that

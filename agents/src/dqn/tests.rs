@@ -258,3 +258,17 @@ fn a_network_without_known_layers_is_not_exported() {
     let error = agent.exports()[0].graph().unwrap_err().to_string();
     assert!(error.contains("its layers are not known"), "{error}");
 }
+
+#[test]
+fn values_of_actions_are_those_that_it_acts_by() {
+    let agent = catch(small()).unwrap();
+    let obs = agent.envs.obs().to_vec(); // [3, 50]
+    let q = agent.q_values(&obs).unwrap().unwrap();
+    assert_eq!(q.len(), 9);
+    let mut actions = ActionBatch::Discrete(vec![0; 3]);
+    agent.act(&obs, Mode::Greedy, &mut [], &mut actions).unwrap();
+    for (row, action) in q.chunks_exact(3).zip(actions.numbers().unwrap()) {
+        assert!(row.iter().all(|q| *q <= row[*action]), "{row:?} {action}");
+    }
+    assert!(agent.policy(&obs).unwrap().is_none());
+}

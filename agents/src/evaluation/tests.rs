@@ -1,4 +1,5 @@
 use super::*;
+use crate::on_policy::heads::ActionDistribution;
 use crate::tabular::{Model, Policy, Problem, QLearning, QLearningConfig, StepSize, Table};
 use crate::{MakeEnv, Mode};
 use envs::{Bandit, BanditConfig, CartPole, Pendulum};
@@ -36,6 +37,14 @@ impl Agent for Brake {
 
     fn evaluates(&self) -> Option<&Policy> {
         None
+    }
+
+    fn q_values(&self, _: &[f32]) -> Result<Option<Vec<f64>>> {
+        Ok(None)
+    }
+
+    fn policy(&self, _: &[f32]) -> Result<Option<ActionDistribution>> {
+        Ok(None)
     }
 
     fn exports(&self) -> Vec<Export<'_>> {

@@ -146,6 +146,22 @@ impl OnPolicyTrainer {
         Ok(self.frozen.head.policy(&self.frozen.outputs(&self.collector.tensor(obs)?)?)?)
     }
 
+    /// See [`Agent::policy`](crate::Agent::policy).
+    pub(crate) fn policy_of(&self, raw: &[f32]) -> Result<ActionDistribution> {
+        let outputs = self.frozen.outputs(&self.collector.scale(raw)?)?;
+        Ok(self.frozen.head.policy(&outputs)?)
+    }
+
+    /// See [`Agent::q_values`](crate::Agent::q_values).
+    pub(crate) fn q_values(&self, raw: &[f32]) -> Result<Option<Vec<f64>>> {
+        if self.setup.critic == Critic::Advantage {
+            return Ok(None);
+        }
+        let (_, q) = self.frozen.forward(&self.collector.scale(raw)?)?; // [N, A]
+        let q: Vec<f32> = q.flatten_all()?.to_vec1()?;
+        Ok(Some(q.into_iter().map(f64::from).collect()))
+    }
+
     /// See [`Agent::act`](crate::Agent::act).
     pub(crate) fn act(
         &self,

@@ -4,7 +4,7 @@ use crate::export::testing::compare;
 use crate::on_policy::heads::{Categorical, Head};
 use crate::{Net, Part, Sharing, Start};
 use candle_core::{DType, Var};
-use envs::{Breakout, CartPole, Catch, Pendulum, Spec};
+use envs::{Breakout, CartPole, Catch, Env as _, Pendulum, Spec};
 use nn::Params;
 use nn::gradcheck::gradcheck;
 use nn::onnx::testing::randomise;
@@ -333,4 +333,22 @@ fn exported_policies_and_values_are_its_own() {
             })
         });
     }
+}
+
+#[test]
+fn probabilities_of_the_policy_are_those_that_it_acts_by() {
+    let agent = catch(PpoConfig::default()).unwrap();
+    let mut env = Catch::default();
+    env.reset(&mut stream(1, "env"));
+    let mut obs = vec![0.0; 50];
+    env.observe(&mut obs);
+    let policy = agent.policy(&[obs.clone(), obs.clone(), obs.clone()].concat()).unwrap().unwrap();
+    let actions = Tensor::new(&[[0f32], [1.0], [2.0]], &Device::Cpu).unwrap();
+    let probs: Vec<f32> = policy.log_prob(&actions).unwrap().exp().unwrap().to_vec1().unwrap();
+    assert!((probs.iter().sum::<f32>() - 1.0).abs() < 1e-6, "{probs:?}");
+    let mut best = ActionBatch::Discrete(vec![0]);
+    agent.act(&obs, Mode::Greedy, &mut [stream(1, "act")], &mut best).unwrap();
+    let best = best.numbers().unwrap()[0];
+    assert!(probs.iter().all(|prob| *prob <= probs[best]), "{probs:?} {best}");
+    assert!(agent.q_values(&obs).unwrap().is_none());
 }

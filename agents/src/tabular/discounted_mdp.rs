@@ -220,6 +220,17 @@ pub(super) fn act_by_state(
     Ok(())
 }
 
+/// q of the state that each one-hot observation shows, `[N, S]`: `[N, A]`, −∞ where there is none.
+pub(super) fn q_by_state(table: &Table, obs: &[f32]) -> Result<Vec<f64>> {
+    let (n_states, mut all) = (table.values.len(), Vec::new());
+    let n_actions = table.q.len() / n_states;
+    for obs in obs.chunks_exact(n_states) {
+        let row = &table.q[state_of(obs)? * n_actions..][..n_actions];
+        all.extend(row.iter().map(|q| if q.is_nan() { f64::NEG_INFINITY } else { *q }));
+    }
+    Ok(all)
+}
+
 /// The state that a one-hot observation shows.
 pub(super) fn state_of(obs: &[f32]) -> Result<usize> {
     obs.iter().position(|x| *x == 1.0).context("the observation is not one-hot")

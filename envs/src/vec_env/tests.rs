@@ -311,3 +311,31 @@ fn numbers_that_are_none_are_refused_where_they_come_from() {
         assert_eq!(visited, 2, "nobody learns from it");
     }
 }
+
+#[test]
+fn restarted_copies_are_those_that_were_made_anew() {
+    let make = || -> Box<dyn Env> { Box::new(Breakout::new(BreakoutConfig::default())) };
+    let mut envs = VecEnv::new(rngs(3), &make);
+    for action in [1, 3, 1, 0, 3] {
+        envs.step(&[action; 3], |_| ()).unwrap();
+    }
+    envs.restart(rngs(3)).unwrap();
+    let mut fresh = VecEnv::new(rngs(3), &make);
+    assert_eq!(envs.obs(), fresh.obs());
+    let steps = |envs: &mut VecEnv| {
+        let mut all = Vec::new();
+        for action in [1, 3, 1, 0, 3, 1, 1, 1, 1] {
+            envs.step(&[action; 3], |transition| {
+                all.push((transition.reward, transition.episode, transition.next_obs.to_vec()));
+            })
+            .unwrap();
+        }
+        all
+    };
+    assert_eq!(steps(&mut envs), steps(&mut fresh));
+    // Generators go on, and so others begin.
+    let before = envs.snapshot().unwrap();
+    envs.begin().unwrap();
+    assert_ne!(envs.snapshot().unwrap(), before);
+    assert_eq!(envs.snapshot().unwrap()["copies"][0]["episode"]["len"], 0);
+}

@@ -2,12 +2,13 @@
 use super::figures::{self, COLUMNS};
 use super::sampling::Sampling;
 use super::{AutoregressiveNetwork, Output, Settings, Subject, order, receptive_field};
-use crate::data::{Binarisation, ImageLoader, Images, Parts};
+use crate::data::{Binarisation, ImageLoader, Images, Parts, Shape};
+use crate::latents::LatentSpace;
 use crate::model::check_class;
 use crate::work::{TRAINED, Work};
 use crate::{
-    AncestralSampling, Generative, ImageGrid, ImageSampler, ImportanceWeighted, LatentMap,
-    PointSampler,
+    AncestralSampling, Codebook, ExactLikelihood, Generative, ImageGrid, ImageSampler,
+    ImportanceWeighted, LatentMap, PointSampler,
 };
 use anyhow::Result;
 use candle_core::{Device, Tensor};
@@ -236,6 +237,12 @@ impl AncestralSampling for Autoregressive {
     }
 }
 
+impl ExactLikelihood for Autoregressive {
+    fn log_probs(&self, images: &Images) -> Result<Vec<f64>> {
+        self.log_likelihoods(images)
+    }
+}
+
 impl ImageSampler for Autoregressive {
     fn sample_images(&self, n: usize, class: Option<u32>, rng: &mut Rng) -> Result<Images> {
         self.sample_at(n, 1.0, class, rng)
@@ -287,6 +294,22 @@ impl Generative for Autoregressive {
     }
 
     fn autoregressive(&self) -> Option<&dyn AncestralSampling> {
+        Some(self)
+    }
+
+    fn takes(&self) -> Option<(Shape, u16)> {
+        Some((self.subject.shape, self.subject.output.levels() as u16))
+    }
+
+    fn latent_space(&self) -> Option<&dyn LatentSpace> {
+        None
+    }
+
+    fn codebook(&self) -> Option<&dyn Codebook> {
+        None
+    }
+
+    fn exact_likelihood(&self) -> Option<&dyn ExactLikelihood> {
         Some(self)
     }
 

@@ -1,11 +1,12 @@
 //! A GAN as a model of images or of points: its samples and figures, and its networks as graphs.
 use super::networks::Form;
 use super::{Gan, Objective, figures};
-use crate::data::Images;
+use crate::data::{Images, Shape};
 use crate::export::{image_input, label_input, with_label};
+use crate::latents::LatentSpace;
 use crate::{
-    AncestralSampling, Generative, ImageGrid, ImageSampler, ImportanceWeighted, LatentMap, Plane,
-    PointSampler, Work,
+    AncestralSampling, Codebook, ExactLikelihood, Generative, ImageGrid, ImageSampler,
+    ImportanceWeighted, LatentMap, Plane, PointSampler, Work,
 };
 use anyhow::Result;
 use nn::onnx::{Export, Graph};
@@ -85,6 +86,22 @@ impl Generative for Gan {
     }
 
     fn autoregressive(&self) -> Option<&dyn AncestralSampling> {
+        None
+    }
+
+    fn takes(&self) -> Option<(Shape, u16)> {
+        None
+    }
+
+    fn latent_space(&self) -> Option<&dyn LatentSpace> {
+        None
+    }
+
+    fn codebook(&self) -> Option<&dyn Codebook> {
+        None
+    }
+
+    fn exact_likelihood(&self) -> Option<&dyn ExactLikelihood> {
         None
     }
 

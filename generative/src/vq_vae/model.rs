@@ -2,10 +2,11 @@
 use super::VqVae;
 use crate::data::{Images, Shape};
 use crate::export::{image_input, likelihood_outputs};
+use crate::latents::LatentSpace;
 use crate::reconstruction::side_by_side;
 use crate::{
-    AncestralSampling, Generative, ImageGrid, ImageSampler, ImportanceWeighted, LatentMap,
-    PointSampler, Work,
+    AncestralSampling, Codebook, ExactLikelihood, Generative, ImageGrid, ImageSampler,
+    ImportanceWeighted, LatentMap, PointSampler, Work,
 };
 use anyhow::Result;
 use nn::onnx::{Export, Graph};
@@ -34,6 +35,20 @@ impl VqVae {
         let output = self.frozen.decoder.nodes(&mut graph, e)?; // [B, outputs·C, H, W]
         likelihood_outputs(&mut graph, self.likelihood, output, self.shape);
         Ok(graph)
+    }
+}
+
+impl Codebook for VqVae {
+    fn grid(&self) -> (Shape, u16) {
+        (self.grid(), self.config.codes as u16)
+    }
+
+    fn encode(&self, images: &Images) -> Result<Images> {
+        self.codes(images)
+    }
+
+    fn decode(&self, codes: &Images) -> Result<Images> {
+        self.decode(codes)
     }
 }
 
@@ -69,6 +84,22 @@ impl Generative for VqVae {
     }
 
     fn autoregressive(&self) -> Option<&dyn AncestralSampling> {
+        None
+    }
+
+    fn takes(&self) -> Option<(Shape, u16)> {
+        Some((self.shape, self.validation.levels()))
+    }
+
+    fn latent_space(&self) -> Option<&dyn LatentSpace> {
+        None
+    }
+
+    fn codebook(&self) -> Option<&dyn Codebook> {
+        Some(self)
+    }
+
+    fn exact_likelihood(&self) -> Option<&dyn ExactLikelihood> {
         None
     }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value;
+use train::Row;
 
 use super::panel::{Curve, Panel, Points};
 use crate::usage::Usage;
@@ -65,9 +66,9 @@ fn worth_seeing<'a>(metrics: impl Iterator<Item = &'a String>) -> Vec<String> {
     chosen
 }
 
-/// One line of `metrics.jsonl`.
+/// One line of `metrics.jsonl`; a metric that is `null` was not a number.
 #[derive(Deserialize)]
-struct Row {
+struct Line {
     step: f64,
     #[serde(flatten)]
     metrics: BTreeMap<String, Value>,
@@ -78,20 +79,37 @@ const LONGEST: u64 = 1 << 31;
 
 /// Every metric of one run and its points.
 fn read(path: &Path) -> Result<BTreeMap<String, Points>> {
+    let mut curves = BTreeMap::<String, Points>::new();
+    for Row { step, values } in rows(path)? {
+        for (metric, value) in values {
+            curves.entry(metric).or_default().push((step as f64, value));
+        }
+    }
+    ensure!(
+        !curves.is_empty(),
+        "{} has no metrics yet; let the run go on until its first row is logged",
+        path.display()
+    );
+    Ok(curves)
+}
+
+/// The rows of a file `metrics.jsonl`, each with the metrics that are numbers in it.
+///
+/// # Errors
+/// If the file can't be read, or a line that is not the last can't.
+pub fn rows(path: &Path) -> Result<Vec<Row>> {
     let file = path.display();
     let bytes = train::read_file(path, LONGEST)
         .with_context(|| format!("can't read {file}; name the directory of a run, runs/…"))?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let mut curves = BTreeMap::<String, Points>::new();
+    let mut rows = Vec::new();
     let mut lines = bytes.trim_ascii_end().split(|&byte| byte == b'\n').zip(1..).peekable();
     while let Some((line, number)) = lines.next() {
-        match serde_json::from_slice::<Row>(line) {
-            Ok(Row { step, metrics }) => {
-                for (metric, value) in metrics {
-                    if let Some(value) = value.as_f64() {
-                        curves.entry(metric).or_default().push((step, value));
-                    }
-                }
+        match serde_json::from_slice::<Line>(line) {
+            Ok(Line { step, metrics }) => {
+                let number = |(metric, value): (_, Value)| Some((metric, value.as_f64()?));
+                let values = metrics.into_iter().filter_map(number).collect();
+                rows.push(Row { step: step as u64, values });
             }
             // A run killed while it wrote leaves part of a row.
             Err(_) if lines.peek().is_none() => break,
@@ -100,11 +118,7 @@ fn read(path: &Path) -> Result<BTreeMap<String, Points>> {
             }
         }
     }
-    ensure!(
-        !curves.is_empty(),
-        "{file} has no metrics yet; let the run go on until its first row is logged"
-    );
-    Ok(curves)
+    Ok(rows)
 }
 
 #[cfg(test)]
@@ -137,6 +151,16 @@ mod tests {
         assert_eq!(panels[0].curves[1].label, "b");
         assert_eq!(panels[0].curves[1].points, [(200.0, -3.0), (300.0, 4.5)]);
         assert_eq!(panels[1].curves[0].points, [(100.0, 0.5), (300.0, 0.25)]);
+    }
+
+    #[test]
+    fn a_row_has_the_metrics_that_are_numbers_in_it() {
+        let root = tempfile::tempdir().unwrap();
+        let rows = rows(&run(root.path(), "a", ROWS).join("metrics.jsonl")).unwrap();
+        assert_eq!([rows[0].step, rows[1].step, rows[2].step], [100, 200, 300]);
+        let names: Vec<_> = rows[1].values.keys().collect();
+        assert_eq!(names, ["eval/return", "time/step"]);
+        assert_eq!(rows[0].values["train/loss"], 0.5);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::tabular_env::{TabularEnv, TabularTransition};
 use crate::actions::{ActionBatch, Mode};
 use crate::agent::Agent;
 use crate::evaluation::Episodes;
+use crate::on_policy::heads::ActionDistribution;
 use crate::tabular::model::Model;
 use crate::tabular::policy::Policy;
 use crate::tabular::table::Table;
@@ -64,6 +65,15 @@ impl<L: ControlLearner> Agent for L {
 
     fn evaluates(&self) -> Option<&Policy> {
         None
+    }
+
+    fn q_values(&self, obs: &[f32]) -> Result<Option<Vec<f64>>> {
+        let Control { env, q, .. } = self.control();
+        q.of(&env.states, obs, env.obs_len()).map(Some)
+    }
+
+    fn policy(&self, _: &[f32]) -> Result<Option<ActionDistribution>> {
+        Ok(None)
     }
 
     fn exports(&self) -> Vec<Export<'_>> {

@@ -116,6 +116,18 @@ impl Estimates {
         Ok(())
     }
 
+    /// The values of each observation, `[N, obs_len]`: `[N, width]`; those of the start in a state that was never met.
+    pub(super) fn of(&self, states: &States, obs: &[f32], obs_len: usize) -> Result<Vec<f64>> {
+        let (mut all, mut key) = (Vec::new(), Vec::new());
+        for obs in obs.chunks_exact(obs_len) {
+            match states.find(obs, &mut key)? {
+                Some(state) => all.extend_from_slice(self.row(state)),
+                None => all.extend(std::iter::repeat_n(self.initial, self.width)),
+            }
+        }
+        Ok(all)
+    }
+
     /// max_a q(s, a) and the greedy actions; `None` where states are numbered as they are met.
     pub(super) fn table(&self, states: &States, model: &Model) -> Option<Table> {
         states.are_known().then(|| {

@@ -13,6 +13,7 @@ use super::states::States;
 use crate::actions::{ActionBatch, Mode, discrete_actions};
 use crate::agent::Agent;
 use crate::evaluation::{Episodes, evaluate};
+use crate::on_policy::heads::ActionDistribution;
 use crate::tabular::discount::{APPROXIMATE_HASTE, Discount, TABLE_HASTE, hastened};
 use crate::tabular::greedy::any_best;
 use crate::tabular::model::{Model, larger, moves};
@@ -245,12 +246,12 @@ impl Learner for FittedQ {
     }
 }
 
-impl Agent for FittedQ {
-    fn act(&self, obs: &[f32], _: Mode, rngs: &mut [Rng], actions: &mut ActionBatch) -> Result<()> {
+impl FittedQ {
+    /// Shows `visit` q(s, ·) of each observation, `[N, obs_len]`, with its number; 0 before the first regression.
+    fn each(&self, obs: &[f32], mut visit: impl FnMut(usize, &[f64])) -> Result<()> {
         let Self { states, weights, obs_len, .. } = self;
         let (mut q, mut key) = (vec![0.0; self.n_actions], Vec::new());
-        let rows = obs.chunks_exact(*obs_len).zip(rngs);
-        for ((obs, rng), action) in rows.zip(actions.numbers()?) {
+        for (i, obs) in obs.chunks_exact(*obs_len).enumerate() {
             q.fill(0.0);
             match states {
                 Some(states) if self.is_table() => match states.find(obs, &mut key)? {
@@ -267,9 +268,16 @@ impl Agent for FittedQ {
                     mask(states.as_ref(), obs, &mut q)?;
                 }
             }
-            *action = any_best(&q, rng).unwrap_or(0);
+            visit(i, &q);
         }
         Ok(())
+    }
+}
+
+impl Agent for FittedQ {
+    fn act(&self, obs: &[f32], _: Mode, rngs: &mut [Rng], actions: &mut ActionBatch) -> Result<()> {
+        let actions = actions.numbers()?;
+        self.each(obs, |i, q| actions[i] = any_best(q, &mut rngs[i]).unwrap_or(0))
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
@@ -288,6 +296,16 @@ impl Agent for FittedQ {
 
     fn evaluates(&self) -> Option<&Policy> {
         None
+    }
+
+    fn q_values(&self, obs: &[f32]) -> Result<Option<Vec<f64>>> {
+        let mut all = Vec::new();
+        self.each(obs, |_, q| all.extend_from_slice(q))?;
+        Ok(Some(all))
+    }
+
+    fn policy(&self, _: &[f32]) -> Result<Option<ActionDistribution>> {
+        Ok(None)
     }
 
     fn exports(&self) -> Vec<Export<'_>> {

@@ -11,6 +11,7 @@ use super::states::States;
 use crate::actions::{ActionBatch, Mode, discrete_actions};
 use crate::agent::Agent;
 use crate::evaluation::evaluate;
+use crate::on_policy::heads::ActionDistribution;
 use crate::tabular::discount::{APPROXIMATE_HASTE, hastened, note_haste};
 use crate::tabular::discounted_mdp::state_of;
 use crate::tabular::greedy::any_best;
@@ -105,6 +106,17 @@ impl LinearQ {
 }
 
 impl LinearQ {
+    /// Shows `visit` q(s, ·) of each observation, `[N, obs_len]`, with its number.
+    fn each(&self, obs: &[f32], mut visit: impl FnMut(usize, &[f64])) -> Result<()> {
+        let mut q = vec![0.0; self.env.spec().n_actions()];
+        for (i, obs) in obs.chunks_exact(self.env.spec().obs_len()).enumerate() {
+            linear(features(obs), &self.weights, &mut q);
+            mask(self.states.as_ref(), obs, &mut q)?;
+            visit(i, &q);
+        }
+        Ok(())
+    }
+
     /// Writes `choose(row, q(s, ·))` for each observation, `[N, obs_len]`.
     fn choose(
         &self,
@@ -112,14 +124,7 @@ impl LinearQ {
         actions: &mut [usize],
         mut choose: impl FnMut(usize, &[f64]) -> Option<usize>,
     ) -> Result<()> {
-        let mut q = vec![0.0; self.env.spec().n_actions()];
-        let obs = obs.chunks_exact(self.env.spec().obs_len());
-        for (i, (obs, action)) in obs.zip(actions).enumerate() {
-            linear(features(obs), &self.weights, &mut q);
-            mask(self.states.as_ref(), obs, &mut q)?;
-            *action = choose(i, &q).unwrap_or(0);
-        }
-        Ok(())
+        self.each(obs, |i, q| actions[i] = choose(i, q).unwrap_or(0))
     }
 }
 
@@ -189,6 +194,16 @@ impl Agent for LinearQ {
 
     fn evaluates(&self) -> Option<&Policy> {
         None
+    }
+
+    fn q_values(&self, obs: &[f32]) -> Result<Option<Vec<f64>>> {
+        let mut all = Vec::new();
+        self.each(obs, |_, q| all.extend_from_slice(q))?;
+        Ok(Some(all))
+    }
+
+    fn policy(&self, _: &[f32]) -> Result<Option<ActionDistribution>> {
+        Ok(None)
     }
 
     fn exports(&self) -> Vec<Export<'_>> {

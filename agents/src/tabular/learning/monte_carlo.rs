@@ -19,6 +19,7 @@ use super::step_size::StepSize;
 use super::tabular_env::{TabularEnv, TabularTransition};
 use crate::actions::{ActionBatch, Mode};
 use crate::agent::Agent;
+use crate::on_policy::heads::ActionDistribution;
 use crate::tabular::greedy::{all_tie, best, epsilon_greedy, expected_value};
 use crate::tabular::model::Model;
 use crate::tabular::policy::Policy;
@@ -251,6 +252,15 @@ impl Agent for MonteCarlo {
 
     fn evaluates(&self) -> Option<&Policy> {
         None
+    }
+
+    fn q_values(&self, obs: &[f32]) -> Result<Option<Vec<f64>>> {
+        let Control { env, q, .. } = &self.control;
+        q.of(&env.states, obs, env.obs_len()).map(Some)
+    }
+
+    fn policy(&self, _: &[f32]) -> Result<Option<ActionDistribution>> {
+        Ok(None)
     }
 
     fn exports(&self) -> Vec<Export<'_>> {

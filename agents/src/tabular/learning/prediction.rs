@@ -38,6 +38,17 @@ macro_rules! prediction_agent {
                 Some(&self.prediction.policy)
             }
 
+            fn q_values(&self, _: &[f32]) -> anyhow::Result<Option<Vec<f64>>> {
+                Ok(None)
+            }
+
+            fn policy(
+                &self,
+                _: &[f32],
+            ) -> anyhow::Result<Option<$crate::policy_head::ActionDistribution>> {
+                Ok(None)
+            }
+
             fn exports(&self) -> Vec<nn::onnx::Export<'_>> {
                 Vec::new()
             }

@@ -97,6 +97,11 @@ impl TabularEnv {
     }
 
     /// Takes an action that the current state has.
+    /// Numbers in an observation.
+    pub(super) fn obs_len(&self) -> usize {
+        self.env.spec().obs_len()
+    }
+
     pub(super) fn step(&mut self, action: usize, log: &mut Log) -> Result<TabularTransition> {
         let Self { env, states, state, .. } = self;
         let (mut reward, mut ended, mut next_state) = (0.0, false, Ok(None));

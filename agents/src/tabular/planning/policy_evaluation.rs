@@ -4,8 +4,9 @@
 //! step is a sweep; with `--steps` as many as one likes.
 use crate::actions::{ActionBatch, Mode};
 use crate::agent::Agent;
+use crate::on_policy::heads::ActionDistribution;
 use crate::tabular::discount::Discount;
-use crate::tabular::discounted_mdp::{DiscountedMdp, act_by_state};
+use crate::tabular::discounted_mdp::{DiscountedMdp, act_by_state, q_by_state};
 use crate::tabular::model::{Model, Settling, larger, moves, sweep};
 use crate::tabular::policy::Policy;
 use crate::tabular::policy_name::PolicyName;
@@ -164,6 +165,14 @@ impl Agent for PolicyEvaluation {
 
     fn evaluates(&self) -> Option<&Policy> {
         Some(&self.policy)
+    }
+
+    fn q_values(&self, obs: &[f32]) -> Result<Option<Vec<f64>>> {
+        self.table(&self.problem.model)?.map(|table| q_by_state(&table, obs)).transpose()
+    }
+
+    fn policy(&self, _: &[f32]) -> Result<Option<ActionDistribution>> {
+        Ok(None)
     }
 
     fn exports(&self) -> Vec<Export<'_>> {

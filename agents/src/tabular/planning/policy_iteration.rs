@@ -9,9 +9,10 @@
 //! than 0, it rests.
 use crate::actions::{ActionBatch, Mode};
 use crate::agent::Agent;
+use crate::on_policy::heads::ActionDistribution;
 use crate::tabular::choice::Choice;
 use crate::tabular::discount::Discount;
-use crate::tabular::discounted_mdp::{DiscountedMdp, act_by_state};
+use crate::tabular::discounted_mdp::{DiscountedMdp, act_by_state, q_by_state};
 use crate::tabular::model::{Model, Rests, Settling, Worth, moves, sweep};
 use crate::tabular::policy::{Policy, solve};
 use crate::tabular::table::Table;
@@ -292,6 +293,14 @@ impl Agent for PolicyIteration {
 
     fn evaluates(&self) -> Option<&Policy> {
         None
+    }
+
+    fn q_values(&self, obs: &[f32]) -> Result<Option<Vec<f64>>> {
+        self.table(&self.problem.model)?.map(|table| q_by_state(&table, obs)).transpose()
+    }
+
+    fn policy(&self, _: &[f32]) -> Result<Option<ActionDistribution>> {
+        Ok(None)
     }
 
     fn exports(&self) -> Vec<Export<'_>> {

@@ -4,8 +4,9 @@
 //! as many backups as there are states.
 use crate::actions::{ActionBatch, Mode};
 use crate::agent::Agent;
+use crate::on_policy::heads::ActionDistribution;
 use crate::tabular::discount::Discount;
-use crate::tabular::discounted_mdp::DiscountedMdp;
+use crate::tabular::discounted_mdp::{DiscountedMdp, q_by_state};
 use crate::tabular::model::{Model, Predecessors, Settling, larger};
 use crate::tabular::policy::Policy;
 use crate::tabular::table::Table;
@@ -275,6 +276,14 @@ impl Agent for ValueIteration {
 
     fn evaluates(&self) -> Option<&Policy> {
         None
+    }
+
+    fn q_values(&self, obs: &[f32]) -> Result<Option<Vec<f64>>> {
+        self.table(&self.problem.model)?.map(|table| q_by_state(&table, obs)).transpose()
+    }
+
+    fn policy(&self, _: &[f32]) -> Result<Option<ActionDistribution>> {
+        Ok(None)
     }
 
     fn exports(&self) -> Vec<Export<'_>> {

@@ -50,7 +50,10 @@ pub use mdp::{
     Arrow, CellKind, Chart, ChartAmounts, ChartAxis, ChartPanel, Grid, GridCell, Mdp, MdpEnv,
     Outcome, check_mdp,
 };
-pub use minatar::{ActionSet, Breakout, BreakoutConfig, Side};
+pub use minatar::{
+    ActionSet, Asterix, AsterixConfig, Breakout, BreakoutConfig, Freeway, FreewayConfig, Seaquest,
+    SeaquestConfig, Side, SpaceInvaders, SpaceInvadersConfig,
+};
 pub use norm::{ObsNorm, RewardNorm};
 pub use random_walk::{RandomWalk, RandomWalkConfig};
 pub use rng::Rng;

@@ -3,10 +3,11 @@ use super::{BadOption, Fields, Options, no_options};
 use agents::MakeEnv;
 use anyhow::Result;
 use envs::{
-    Acrobot, Bandit, BanditConfig, Blackjack, Breakout, BreakoutConfig, CartPole, Catch,
-    CliffWalking, Env, FiveStep, FrozenLake, FrozenLakeConfig, GamblersConfig, GamblersProblem,
-    Garnet, GarnetConfig, GridConfig, GridWorld, JacksCarRental, JacksConfig, Mdp, MdpEnv,
-    Pendulum, RandomWalk, RandomWalkConfig, ShortCorridor, Taxi,
+    Acrobot, Asterix, AsterixConfig, Bandit, BanditConfig, Blackjack, Breakout, BreakoutConfig,
+    CartPole, Catch, CliffWalking, Env, FiveStep, Freeway, FreewayConfig, FrozenLake,
+    FrozenLakeConfig, GamblersConfig, GamblersProblem, Garnet, GarnetConfig, GridConfig, GridWorld,
+    JacksCarRental, JacksConfig, Mdp, MdpEnv, Pendulum, RandomWalk, RandomWalkConfig, Seaquest,
+    SeaquestConfig, ShortCorridor, SpaceInvaders, SpaceInvadersConfig, Taxi,
 };
 use params::{Field, Parameters};
 use serde_json::Value;
@@ -149,10 +150,15 @@ fn limited_alone() -> Vec<Field> {
 
 /// Options that stand behind an id of Gymnasium's, where the environment of that id is another one with them.
 pub fn options_of_id(id: &str) -> Vec<(&'static str, Value)> {
-    match id.eq_ignore_ascii_case("CliffWalkingSlippery-v1") {
-        true => vec![("slippery", Value::from(true))],
-        false => Vec::new(),
-    }
+    let option = match id.to_ascii_lowercase().as_str() {
+        "cliffwalkingslippery-v1" => ("slippery", Value::from(true)),
+        "minatar/asterix-v0"
+        | "minatar/breakout-v0"
+        | "minatar/freeway-v0"
+        | "minatar/spaceinvaders-v0" => ("actions", Value::from("full")),
+        _ => return Vec::new(),
+    };
+    vec![option]
 }
 
 /// The environments of lab. Limits are Gymnasium's where it has one.
@@ -163,6 +169,13 @@ pub(super) const ENVS: &[EnvEntry] = &[
         about: "Acrobot-v1: swing two joined rods up (6 numbers, at most 500 steps)",
         options: no_options,
         source: Source::Env(|_| Ok(Box::new(|| Box::new(Acrobot::default())))),
+    },
+    EnvEntry {
+        ids: &["MinAtar/Asterix-v0", "MinAtar/Asterix-v1"],
+        ..EnvEntry::with_options::<AsterixConfig, Asterix>(
+            "asterix",
+            "MinAtar's Asterix: gather treasure, avoid enemies (10×10, 4 channels)",
+        )
     },
     EnvEntry {
         name: "bandit",
@@ -187,7 +200,7 @@ pub(super) const ENVS: &[EnvEntry] = &[
     },
     EnvEntry {
         name: "breakout",
-        ids: &["MinAtar/Breakout-v1"],
+        ids: &["MinAtar/Breakout-v0", "MinAtar/Breakout-v1"],
         about: "MinAtar's Breakout: keep the ball in play, clear the bricks (10×10, 4 channels)",
         options: BreakoutConfig::fields,
         source: Source::Env(|options| {
@@ -223,6 +236,13 @@ pub(super) const ENVS: &[EnvEntry] = &[
         about: "The test environment of CS234's DQN assignment: five steps, best return 4.1",
         options: no_options,
         source: Source::Mdp(|_| Ok(Arc::new(FiveStep {})), 5),
+    },
+    EnvEntry {
+        ids: &["MinAtar/Freeway-v0", "MinAtar/Freeway-v1"],
+        ..EnvEntry::with_options::<FreewayConfig, Freeway>(
+            "freeway",
+            "MinAtar's Freeway: cross a road of eight lanes (10×10, 7 channels)",
+        )
     },
     EnvEntry {
         name: "frozen-lake",
@@ -324,11 +344,25 @@ pub(super) const ENVS: &[EnvEntry] = &[
         ),
     },
     EnvEntry {
+        ids: &["MinAtar/Seaquest-v0", "MinAtar/Seaquest-v1"],
+        ..EnvEntry::with_options::<SeaquestConfig, Seaquest>(
+            "seaquest",
+            "MinAtar's Seaquest: rescue divers, shoot enemies, mind the air (10×10, 10 channels)",
+        )
+    },
+    EnvEntry {
         name: "short-corridor",
         ids: &[],
         about: "Short corridor with switched actions (Sutton & Barto, example 13.1)",
         options: limited_alone,
         source: Source::Mdp(|_| Ok(Arc::new(ShortCorridor {})), 1_000),
+    },
+    EnvEntry {
+        ids: &["MinAtar/SpaceInvaders-v0", "MinAtar/SpaceInvaders-v1"],
+        ..EnvEntry::with_options::<SpaceInvadersConfig, SpaceInvaders>(
+            "space-invaders",
+            "MinAtar's Space Invaders: shoot down aliens that shoot back (10×10, 6 channels)",
+        )
     },
     EnvEntry {
         name: "taxi",

@@ -178,6 +178,8 @@ fn an_id_of_gymnasium_brings_its_options() {
     let lab = Lab::new();
     let told = |line: &str| lab.ok(&format!("config q-learning --env {line}"));
     assert!(told("CliffWalkingSlippery-v1").contains("slippery = true"));
+    assert!(told("MinAtar/Breakout-v0").contains("actions = \"full\""));
+    assert!(told("MinAtar/Breakout-v1").contains("actions = \"minimal\""));
     assert!(told("CliffWalkingSlippery-v1 --slippery false").contains("slippery = false"));
     assert!(told("CliffWalking-v1").contains("slippery = false"));
     for id in ["FrozenLake8x8-v1", "Taxi-v3", "Taxi-v4", "Blackjack-v1"] {

@@ -7,6 +7,7 @@ of episodes, and each episode has one row a step; the functions below say what i
 is in the tables of the toy text environments.
 """
 
+import copy
 import json
 import logging
 import math
@@ -244,6 +245,165 @@ def breakout():
     return episodes
 
 
+# Each draw is recorded as its cell of 840: the bounds that the games compare it with, and the bounds
+# between 1 to 8 equal chances, are bounds of cells.
+CELLS = 840
+
+
+class RecordedDraws:
+    """The part of NumPy's generator that the games use, with a list of what it drew."""
+
+    def __init__(self, seed):
+        self.random = np.random.RandomState(seed)
+        self.draws = []
+
+    def rand(self, *shape):
+        values = self.random.rand(*shape)
+        self.draws += [int(value * CELLS) for value in np.atleast_1d(values)]
+        return values
+
+    def randint(self, low, high=None, size=None):
+        low, high = (0, low) if high is None else (low, high)
+        values = self.random.randint(low, high, size)
+        self.draws += [int(value - low) * CELLS // (high - low) for value in np.atleast_1d(values)]
+        return values
+
+    def take(self):
+        draws, self.draws = self.draws, []
+        return draws
+
+
+def ones(env):
+    """Places of ones in the observation with channels first."""
+    return set(np.flatnonzero(np.moveaxis(env.state(), 2, 0)).tolist())
+
+
+def at_random(env, numbers, draw):
+    return draw.choice(numbers)
+
+
+def careful(prefer):
+    """Plays the action that begins the best of some random futures: `prefer` values where they end."""
+
+    def choose(env, numbers, draw):
+        best = []
+        for _ in range(14):
+            twin, first, worth = copy.deepcopy(env.env), draw.choice(numbers), 0
+            action = first
+            for _ in range(7):
+                reward, terminated = twin.act(action)
+                worth += reward - 10 * terminated
+                action = draw.choice(numbers)
+            best.append((worth + prefer(twin) + 0.01 * draw.random(), first))
+        return max(best)[1]
+
+    return choose
+
+
+def minatar_episode(env, options, choose, draw, limit):
+    """Rows are `[action, reward, terminated, draws, changes]`: the draws of the step and the places of the
+    observation that change in it. `draws` and `start` are the draws and the ones of the start."""
+    minimal = options.get("actions") == "minimal"
+    numbers = env.minimal_action_set() if minimal else list(range(env.num_actions()))
+    env.env.ramping = options.get("ramping", True)
+    env.env.random.take()
+    env.reset()
+    draws, before = env.env.random.take(), ones(env)
+    start, rows, terminated = sorted(before), [], False
+    while not terminated and len(rows) < limit:
+        action = choose(env, numbers, draw)
+        env.env.random.take()
+        reward, terminated = env.act(action)
+        after = ones(env)
+        changes = sorted(before ^ after)
+        taken = env.env.random.take()
+        rows.append([numbers.index(action), int(reward), int(terminated), taken, changes])
+        before = after
+    return {"options": {"sticky": 0.0, **options}, "draws": draws, "start": start, "steps": rows}
+
+
+def minatar(game, plan, seed):
+    """Episodes of `game`: `plan` lists options, a way to play, a number of episodes and their longest."""
+    env = Environment(game, sticky_action_prob=0.0)
+    env.env.random = RecordedDraws(seed)
+    draw = random.Random(seed)
+    episodes = [
+        minatar_episode(env, options, choose, draw, limit)
+        for options, choose, count, limit in plan
+        for _ in range(count)
+    ]
+    best = max(sum(row[1] for row in episode["steps"]) for episode in episodes)
+    print(f"{game}: the best episode returns {best}")
+    return episodes
+
+
+FULL, MINIMAL = {"actions": "full"}, {"actions": "minimal"}
+LEVEL = {"ramping": False}
+
+
+def asterix():
+    """Careful play up to the steepest part of the ramp, and random play."""
+    play = careful(lambda env: -0.02 * abs(env.player_x - 5))
+    plan = [
+        ({**MINIMAL, "ramping": True}, play, 4, 1500),
+        ({**MINIMAL, **LEVEL}, play, 1, 600),
+        ({**FULL, "ramping": True}, at_random, 15, 300),
+    ]
+    episodes = minatar("asterix", plan, 1)
+    assert max(len(episode["steps"]) for episode in episodes) > 900, "the ramp was not climbed"
+    return episodes
+
+
+def freeway():
+    """Hurrying upwards with a step aside now and then, and random play, once to the end."""
+
+    def hurry(env, numbers, draw):
+        return numbers[1] if len(numbers) == 3 and draw.random() < 0.9 else draw.choice(numbers)
+
+    plan = [(MINIMAL, hurry, 1, 3000), (FULL, at_random, 4, 300), (MINIMAL, hurry, 4, 600)]
+    episodes = minatar("freeway", plan, 2)
+    assert len(episodes[0]["steps"]) == 2501
+    return episodes
+
+
+def space_invaders():
+    """Careful play through several waves, and random play."""
+    play = careful(lambda env: 0)
+    plan = [
+        ({**MINIMAL, "ramping": True}, play, 3, 1500),
+        ({**MINIMAL, **LEVEL}, play, 1, 500),
+        ({**FULL, "ramping": True}, at_random, 20, 300),
+    ]
+    episodes = minatar("space_invaders", plan, 3)
+    assert max(sum(row[1] for row in episode["steps"]) for episode in episodes) > 48, "one wave only"
+    return episodes
+
+
+def seaquest():
+    """Careful play that gathers divers and surfaces with some of them or with six, and random play."""
+
+    def prefer(full):
+        def value(env):
+            wants_air = env.oxygen < 70 or env.diver_count >= full
+            near = min((abs(x - env.sub_x) + abs(y - env.sub_y) for x, y, *_ in env.divers), default=5)
+            worth = 0.6 * max(env.diver_count, -1) - 0.05 * near
+            return worth - 0.5 * env.sub_y - (env.sub_y > 0) if wants_air else worth
+
+        return value
+
+    plan = [
+        ({"ramping": True}, careful(prefer(6)), 4, 1200),
+        ({"ramping": True}, careful(prefer(1)), 4, 1200),
+        (LEVEL, careful(prefer(2)), 2, 400),
+        ({"ramping": True}, at_random, 25, 300),
+    ]
+    episodes = minatar("seaquest", plan, 4)
+    rewards = [row[1] for episode in episodes for row in episode["steps"]]
+    print(f"seaquest: rewards {sorted(set(rewards))}")
+    assert max(rewards) > 3, "nobody surfaced with six divers"
+    return episodes
+
+
 def write_tables(path, tables):
     """One line a state."""
     text = json.dumps(tables, separators=(",", ":")) + "\n"
@@ -306,5 +466,9 @@ if __name__ == "__main__":
     write(folder / "pendulum.json", pendulum())
     write(folder / "cartpole.json", cartpole())
     write(folder / "breakout.json", breakout())
+    write(folder / "asterix.json", asterix())
+    write(folder / "freeway.json", freeway())
+    write(folder / "seaquest.json", seaquest())
+    write(folder / "space-invaders.json", space_invaders())
     write_tables(folder / "toy_text.json", toy_text())
     (folder / "blackjack.json").write_text(json.dumps(blackjack_dealer(), indent=1) + "\n")

@@ -48,8 +48,9 @@ pub mod prelude {
     pub use envs::{
         Acrobot, Action, Actions, Asterix, Blackjack, Breakout, BreakoutConfig, CartPole, Catch,
         Cell, CellShape, Cells, CliffWalking, Element, End, Env, Freeway, FrozenLake,
-        FrozenLakeConfig, GridConfig, GridWorld, Mdp, MdpEnv, Outcome, Pendulum, Rgb, Seaquest,
-        SpaceInvaders, Spec, Step, Taxi, Transition, VecEnv, check_env, check_mdp,
+        FrozenLakeConfig, GridConfig, GridWorld, Mdp, MdpEnv, MountainCar, MountainCarContinuous,
+        Outcome, Pendulum, Rgb, Seaquest, SpaceInvaders, Spec, Step, Taxi, Transition, VecEnv,
+        check_env, check_mdp,
     };
     pub use generative::data::{
         BarsConfig, CoinsConfig, Dataset, GlyphsConfig, Images, Parts, PlanarConfig, Points, bars,

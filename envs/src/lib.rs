@@ -34,7 +34,7 @@ pub use bandit::{Bandit, BanditConfig};
 pub use blackjack::Blackjack;
 pub use catch::Catch;
 pub use check::check_env;
-pub use classic::{Acrobot, CartPole, Pendulum};
+pub use classic::{Acrobot, CartPole, MountainCar, MountainCarContinuous, Pendulum};
 pub use element::Element;
 pub use env::{Action, Actions, Env, EnvError, Snapshot, Spec, Step};
 pub use five_step::FiveStep;

@@ -6,8 +6,8 @@ use std::fmt::Debug;
 
 use envs::{
     Acrobot, Action, ActionSet, Asterix, AsterixConfig, Breakout, BreakoutConfig, CartPole, Env,
-    Freeway, FreewayConfig, Pendulum, Seaquest, SeaquestConfig, Side, SpaceInvaders,
-    SpaceInvadersConfig, Step,
+    Freeway, FreewayConfig, MountainCar, MountainCarContinuous, Pendulum, Seaquest, SeaquestConfig,
+    Side, SpaceInvaders, SpaceInvadersConfig, Step,
 };
 use rand::RngCore;
 use serde::Deserialize;
@@ -89,6 +89,26 @@ fn cartpole_is_gymnasiums_to_the_last_bit() {
     let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/parity/cartpole.json"));
     let start = |env: &mut CartPole, state: &[f64]| env.start(state.try_into().unwrap());
     follow(text, CartPole::default(), start, CartPole::advance);
+}
+
+#[test]
+fn mountain_car_is_gymnasiums_to_the_last_bit() {
+    let text =
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/parity/mountain-car.json"));
+    let start = |env: &mut MountainCar, state: &[f64]| env.start(state.try_into().unwrap());
+    follow(text, MountainCar::default(), start, MountainCar::advance);
+}
+
+#[test]
+fn mountain_car_continuous_is_gymnasiums_to_the_last_bit() {
+    let text = include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../tests/parity/mountain-car-continuous.json"
+    ));
+    let start = |env: &mut MountainCarContinuous, state: &[f64]| {
+        env.start([state[0] as f32, state[1] as f32]);
+    };
+    follow(text, MountainCarContinuous::default(), start, MountainCarContinuous::advance);
 }
 
 #[derive(Deserialize)]

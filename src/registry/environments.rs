@@ -6,8 +6,9 @@ use envs::{
     Acrobot, Asterix, AsterixConfig, Bandit, BanditConfig, Blackjack, Breakout, BreakoutConfig,
     CartPole, Catch, CliffWalking, Env, FiveStep, Freeway, FreewayConfig, FrozenLake,
     FrozenLakeConfig, GamblersConfig, GamblersProblem, Garnet, GarnetConfig, GridConfig, GridWorld,
-    JacksCarRental, JacksConfig, Mdp, MdpEnv, Pendulum, RandomWalk, RandomWalkConfig, Seaquest,
-    SeaquestConfig, ShortCorridor, SpaceInvaders, SpaceInvadersConfig, Taxi,
+    JacksCarRental, JacksConfig, Mdp, MdpEnv, MountainCar, MountainCarContinuous, Pendulum,
+    RandomWalk, RandomWalkConfig, Seaquest, SeaquestConfig, ShortCorridor, SpaceInvaders,
+    SpaceInvadersConfig, Taxi,
 };
 use params::{Field, Parameters};
 use serde_json::Value;
@@ -325,6 +326,20 @@ pub(super) const ENVS: &[EnvEntry] = &[
             |options| known(options, |c: JacksConfig| Ok(JacksCarRental::new(c))),
             1_000,
         ),
+    },
+    EnvEntry {
+        ids: &["MountainCar-v0"],
+        ..EnvEntry::of::<MountainCar>(
+            "mountain-car",
+            "MountainCar-v0: swing a weak car out of a valley (2 numbers, at most 200 steps)",
+        )
+    },
+    EnvEntry {
+        ids: &["MountainCarContinuous-v0"],
+        ..EnvEntry::of::<MountainCarContinuous>(
+            "mountain-car-continuous",
+            "MountainCarContinuous-v0: the same with a force that costs (2 numbers, at most 999 steps)",
+        )
     },
     EnvEntry {
         name: "pendulum",

@@ -91,11 +91,11 @@ def numbers(values):
     return texts
 
 
-def physics_episode(env, start, choose):
+def physics_episode(env, start, choose, precision=np.float64):
     """Rows are `[action, reward, end, observation]`; `start` and `last` are states, in double
     precision. The action is the number or the only number of the vector that was given."""
     obs, _ = env.reset(seed=0)
-    env.unwrapped.state = np.array(start, dtype=np.float64)
+    env.unwrapped.state = np.array(start, dtype=precision)
     rows, end = [], NOT
     while end == NOT:
         action = choose(obs)
@@ -155,6 +155,67 @@ def pendulum():
     rows = [row for episode in episodes for row in episode["steps"]]
     assert max(abs(row[3][2]) for row in rows) == 8, "no velocity was clipped"
     assert max(row[1] for row in rows) > -0.001, "the rod was never held up"
+    return episodes
+
+
+def mountain_car():
+    """Random play, and swinging up to the flag, from usual starts and from fast ones."""
+    env = gymnasium.make("MountainCar-v0")
+    draw = random.Random(1)
+
+    def at_random(_):
+        return draw.randrange(3)
+
+    def swing(obs):
+        return 2 if obs[1] >= 0 else 0
+
+    def usual():
+        return [draw.uniform(-0.6, -0.4), 0.0]
+
+    def fast():
+        return [draw.uniform(-1.2, 0.5), draw.uniform(-0.07, 0.07)]
+
+    episodes = [physics_episode(env, usual(), at_random) for _ in range(2)]
+    episodes += [physics_episode(env, usual(), swing) for _ in range(5)]
+    episodes += [physics_episode(env, fast(), at_random) for _ in range(8)]
+    ends = [episode["steps"][-1][2] for episode in episodes]
+    assert TERMINATED in ends and TRUNCATED in ends
+    rows = [row for episode in episodes for row in episode["steps"]]
+    assert min(row[3][0] for row in rows) == np.float32(-1.2), "nobody ran into the wall"
+    return episodes
+
+
+def mountain_car_continuous():
+    """Random forces within the box, and swinging up to the flag. All in single precision, as Gymnasium
+    computes but for the first step."""
+    env = gymnasium.make("MountainCarContinuous-v0", disable_env_checker=True)
+    draw = random.Random(1)
+
+    def force(value):
+        return np.array([value], dtype=np.float32)
+
+    def at_random(_):
+        return force(draw.uniform(-1, 1))
+
+    def swing(obs):
+        return force(np.sign(obs[1]) * draw.uniform(0.3, 1))
+
+    def usual():
+        return [float(np.float32(draw.uniform(-0.6, -0.4))), 0.0]
+
+    def fast():
+        return [float(np.float32(draw.uniform(*bounds))) for bounds in ((-1.2, 0.4), (-0.07, 0.07))]
+
+    def episode(start, choose):
+        return physics_episode(env, start, choose, np.float32)
+
+    episodes = [episode(usual(), at_random)]
+    episodes += [episode(usual(), swing) for _ in range(6)]
+    episodes += [episode(fast(), at_random) for _ in range(3)]
+    ends = [episode["steps"][-1][2] for episode in episodes]
+    assert TERMINATED in ends and TRUNCATED in ends
+    rows = [row for episode in episodes for row in episode["steps"]]
+    assert min(row[3][0] for row in rows) == np.float32(-1.2), "nobody ran into the wall"
     return episodes
 
 
@@ -464,6 +525,8 @@ if __name__ == "__main__":
     assert is_the_c_librarys(np.sin, math.sin) and is_the_c_librarys(np.cos, math.cos)
     write(folder / "acrobot.json", acrobot())
     write(folder / "pendulum.json", pendulum())
+    write(folder / "mountain-car.json", mountain_car())
+    write(folder / "mountain-car-continuous.json", mountain_car_continuous())
     write(folder / "cartpole.json", cartpole())
     write(folder / "breakout.json", breakout())
     write(folder / "asterix.json", asterix())

@@ -49,8 +49,8 @@ pub mod prelude {
         Acrobot, Action, Actions, Asterix, Blackjack, Breakout, BreakoutConfig, CartPole, Catch,
         Cell, CellShape, Cells, CliffWalking, Element, End, Env, Freeway, FrozenLake,
         FrozenLakeConfig, GridConfig, GridWorld, Mdp, MdpEnv, MountainCar, MountainCarContinuous,
-        Outcome, Pendulum, Rgb, Seaquest, SpaceInvaders, Spec, Step, Taxi, Transition, VecEnv,
-        check_env, check_mdp,
+        Outcome, Pendulum, Pointmass, Rgb, RiverSwim, Seaquest, SpaceInvaders, Spec, Step, Taxi,
+        Transition, VecEnv, check_env, check_mdp,
     };
     pub use generative::data::{
         BarsConfig, CoinsConfig, Dataset, GlyphsConfig, Images, Parts, PlanarConfig, Points, bars,

@@ -5,9 +5,10 @@ use std::collections::VecDeque;
 use std::fmt::Debug;
 
 use envs::{
-    Acrobot, Action, ActionSet, Asterix, AsterixConfig, Breakout, BreakoutConfig, CartPole, Env,
-    Freeway, FreewayConfig, MountainCar, MountainCarContinuous, Pendulum, Seaquest, SeaquestConfig,
-    Side, SpaceInvaders, SpaceInvadersConfig, Step,
+    Acrobot, Action, ActionSet, Asterix, AsterixConfig, Breakout, BreakoutConfig, CartPole,
+    Difficulty, Env, Freeway, FreewayConfig, MountainCar, MountainCarContinuous, Pendulum,
+    Pointmass, PointmassConfig, Seaquest, SeaquestConfig, Side, SpaceInvaders, SpaceInvadersConfig,
+    Step,
 };
 use rand::RngCore;
 use serde::Deserialize;
@@ -109,6 +110,42 @@ fn mountain_car_continuous_is_gymnasiums_to_the_last_bit() {
         env.start([state[0] as f32, state[1] as f32]);
     };
     follow(text, MountainCarContinuous::default(), start, MountainCarContinuous::advance);
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PointmassTrace {
+    difficulty: Difficulty,
+    start: [f64; 2],
+    steps: Vec<PointmassRow>,
+}
+
+#[derive(Deserialize)]
+struct PointmassRow {
+    displacement: [f64; 2],
+    reward: f32,
+    /// 0 or 1.
+    terminated: u8,
+    obs: [f64; 2],
+}
+
+#[test]
+fn pointmass_is_the_courses() {
+    let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/parity/pointmass.json"));
+    let traces: Vec<PointmassTrace> = serde_json::from_str(text).unwrap();
+    for (i, trace) in traces.iter().enumerate() {
+        let mut env = Pointmass::from(PointmassConfig { difficulty: trace.difficulty });
+        env.start(trace.start);
+        for (row, t) in trace.steps.iter().zip(1..) {
+            let step = env.advance(row.displacement);
+            let at = format!("episode {i}, step {t}");
+            assert_eq!(env.parts(), row.obs, "{at}");
+            assert_eq!((step.reward, step.terminated), (row.reward, row.terminated == 1), "{at}");
+            // An episode that does not end is cut off.
+            let last = t as usize == trace.steps.len();
+            assert_eq!(last, step.terminated || env.spec().time_limit == Some(t), "{at}");
+        }
+    }
 }
 
 #[derive(Deserialize)]

@@ -4,11 +4,11 @@ use agents::MakeEnv;
 use anyhow::Result;
 use envs::{
     Acrobot, Asterix, AsterixConfig, Bandit, BanditConfig, Blackjack, Breakout, BreakoutConfig,
-    CartPole, Catch, CliffWalking, Env, FiveStep, Freeway, FreewayConfig, FrozenLake,
-    FrozenLakeConfig, GamblersConfig, GamblersProblem, Garnet, GarnetConfig, GridConfig, GridWorld,
-    JacksCarRental, JacksConfig, Mdp, MdpEnv, MountainCar, MountainCarContinuous, Pendulum,
-    RandomWalk, RandomWalkConfig, Seaquest, SeaquestConfig, ShortCorridor, SpaceInvaders,
-    SpaceInvadersConfig, Taxi,
+    CartPole, CartPoleConfig, Catch, CliffWalking, Env, FiveStep, Freeway, FreewayConfig,
+    FrozenLake, FrozenLakeConfig, GamblersConfig, GamblersProblem, Garnet, GarnetConfig,
+    GridConfig, GridWorld, JacksCarRental, JacksConfig, Mdp, MdpEnv, MountainCar,
+    MountainCarContinuous, Pendulum, Pointmass, PointmassConfig, RandomWalk, RandomWalkConfig,
+    RiverSwim, Seaquest, SeaquestConfig, ShortCorridor, SpaceInvaders, SpaceInvadersConfig, Taxi,
 };
 use params::{Field, Parameters};
 use serde_json::Value;
@@ -211,11 +211,11 @@ pub(super) const ENVS: &[EnvEntry] = &[
         }),
     },
     EnvEntry {
-        name: "cartpole",
-        ids: &["CartPole-v1"],
-        about: "CartPole-v1: balance a pole on a cart (4 numbers, at most 500 steps)",
-        options: no_options,
-        source: Source::Env(|_| Ok(Box::new(|| Box::new(CartPole::default())))),
+        ids: &["CartPole-v0", "CartPole-v1"],
+        ..EnvEntry::with_options::<CartPoleConfig, CartPole>(
+            "cartpole",
+            "CartPole-v1: balance a pole on a cart (4 numbers, at most 500 steps)",
+        )
     },
     EnvEntry {
         name: "catch",
@@ -349,6 +349,13 @@ pub(super) const ENVS: &[EnvEntry] = &[
         source: Source::Env(|_| Ok(Box::new(|| Box::new(Pendulum::default())))),
     },
     EnvEntry {
+        ids: &["PointmassEasy-v0", "PointmassMedium-v0", "PointmassHard-v0"],
+        ..EnvEntry::with_options::<PointmassConfig, Pointmass>(
+            "pointmass",
+            "Pointmass of CS285: explore a maze with noisy steps (2 numbers)",
+        )
+    },
+    EnvEntry {
         name: "random-walk",
         ids: &[],
         about: "A random walk to be predicted (Sutton & Barto, example 6.2)",
@@ -358,6 +365,11 @@ pub(super) const ENVS: &[EnvEntry] = &[
             1_000_000,
         ),
     },
+    EnvEntry::known::<RiverSwim>(
+        "river-swim",
+        "RiverSwim: swim against the current to a far reward (Strehl & Littman 2008)",
+        1_000,
+    ),
     EnvEntry {
         ids: &["MinAtar/Seaquest-v0", "MinAtar/Seaquest-v1"],
         ..EnvEntry::with_options::<SeaquestConfig, Seaquest>(
@@ -382,9 +394,17 @@ pub(super) const ENVS: &[EnvEntry] = &[
     EnvEntry {
         name: "taxi",
         ids: &["Taxi-v3", "Taxi-v4"],
-        about: "Taxi-v3 of Gymnasium: fetch a passenger and bring him where he wants (500 states)",
-        options: limited_alone,
-        source: Source::Mdp(|_| Ok(Arc::new(Taxi {})), 200),
+        about: "Taxi-v4 of Gymnasium: fetch a passenger and bring him where he wants (500 states)",
+        options: limited::<Taxi>,
+        source: Source::Mdp(
+            |options| {
+                known(options, |taxi: Taxi| {
+                    taxi.check().map_err(|error| error.to_string())?;
+                    Ok(taxi)
+                })
+            },
+            200,
+        ),
     },
 ];
 

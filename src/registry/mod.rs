@@ -72,8 +72,9 @@ mod tests {
         }
         assert_eq!(env("MinAtar/Breakout-v1").unwrap().name, "breakout");
         assert_eq!(env("minatar/spaceinvaders-v0").unwrap().name, "space-invaders");
-        let error = env("CartPole-v0").err().unwrap().to_string();
-        assert_eq!(error, "unknown environment `CartPole-v0`; did you mean `CartPole-v1`?");
+        assert_eq!(env("CartPole-v0").unwrap().name, "cartpole");
+        let error = env("Acrobot-v0").err().unwrap().to_string();
+        assert_eq!(error, "unknown environment `Acrobot-v0`; did you mean `Acrobot-v1`?");
     }
 
     #[test]

@@ -178,6 +178,8 @@ fn an_id_of_gymnasium_brings_its_options() {
     let lab = Lab::new();
     let told = |line: &str| lab.ok(&format!("config q-learning --env {line}"));
     assert!(told("CliffWalkingSlippery-v1").contains("slippery = true"));
+    assert!(lab.ok("config dqn --env CartPole-v0").contains("time_limit = 200"));
+    assert!(lab.ok("config dqn --env PointmassHard-v0").contains("difficulty = \"hard\""));
     assert!(told("MinAtar/Breakout-v0").contains("actions = \"full\""));
     assert!(told("MinAtar/Breakout-v1").contains("actions = \"minimal\""));
     assert!(told("CliffWalkingSlippery-v1 --slippery false").contains("slippery = false"));

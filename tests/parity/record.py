@@ -1,18 +1,21 @@
 """Records traces of the original environments for `envs/tests/parity.rs`.
 
-    python record.py FOLDER
+    python record.py FOLDER POINTMASS
 
+POINTMASS is the file of that environment in the homework of Berkeley's CS285.
 The originals are only driven from outside: given actions, asked what they show. Each trace is a list
 of episodes, and each episode has one row a step; the functions below say what is in a row, and what
 is in the tables of the toy text environments.
 """
 
 import copy
+import importlib.util
 import json
 import logging
 import math
 import random
 import sys
+import types
 from pathlib import Path
 
 import gymnasium
@@ -465,6 +468,56 @@ def seaquest():
     return episodes
 
 
+def course_module(path):
+    """A module of the course, without the libraries that only its drawings need."""
+    for name in ("gym", "gym.spaces", "matplotlib", "matplotlib.pyplot"):
+        sys.modules.setdefault(name, types.ModuleType(name))
+    sys.modules["gym"] = gymnasium
+    pyplot = sys.modules["matplotlib.pyplot"]
+    sys.modules["matplotlib"].pyplot = pyplot
+    sys.modules["matplotlib"].use = lambda _: None
+    for name in ("figure", "clf"):
+        setattr(pyplot, name, lambda *_: None)
+    spec = importlib.util.spec_from_file_location("pointmass", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    # Distances in the maze, for its optimal actions only.
+    module.Pointmass._compute_apsp = lambda *_: None
+    return module
+
+
+def pointmass(path):
+    """Steps along the corridors with the course's noise. Rows are `[displacement, reward, terminated,
+    observation]`; `start` is the position, in double precision."""
+    module = course_module(path)
+    np.random.seed(5)
+    noisy, displacements = np.random.normal, []
+
+    def recorded(mean, deviation):
+        displacements.append(noisy(mean, deviation))
+        return displacements[-1]
+
+    module.np.random.normal = recorded
+    episodes = []
+    for difficulty, name in enumerate(("easy", "medium", "hard")):
+        for episode in range(8):
+            env = module.Pointmass(difficulty=difficulty)
+            env.reset()
+            if episode % 2:
+                # Near the goal, which chance alone would never find.
+                env.state = env.fixed_goal - np.array([0.0, 2.5 if difficulty != 1 else 0.0])
+                env.state[0] -= 1.0 if difficulty == 1 else 0.0
+            start, rows, done = env.state.tolist(), [], False
+            while not done:
+                obs, reward, done, _ = env.step(np.random.randint(5))
+                terminated = int(done and reward == 0)
+                rows.append([displacements[-1].tolist(), reward, terminated, obs.tolist()])
+            episodes.append({"difficulty": name, "start": start, "steps": rows})
+    module.np.random.normal = noisy
+    assert any(episode["steps"][-1][2] for episode in episodes)
+    return episodes
+
+
 def write_tables(path, tables):
     """One line a state."""
     text = json.dumps(tables, separators=(",", ":")) + "\n"
@@ -487,6 +540,57 @@ def toy_table(name, **options):
     return {"limit": env.spec.max_episode_steps, "starts": starts, "table": table}
 
 
+class FickleDraws:
+    """Stands for the generator of a taxi that has no rain: gives the choice that it is told."""
+
+    def __init__(self):
+        self.choices, self.choice_index = None, None
+
+    def random(self):
+        return 0.5
+
+    def choice(self, choices):
+        self.choices = choices
+        return choices[self.choice_index or 0]
+
+
+def fickle_table():
+    """As `toy_table`, of what steps do with a fickle passenger: the first 500 states are those in which they
+    may still change their mind. Gymnasium draws at the start whether they will, which nothing shows until
+    it happens."""
+    env = gymnasium.make("Taxi-v4", fickle_passenger=True).unwrapped
+    env.reset(seed=0)
+    draws = FickleDraws()
+    env._np_random = draws
+
+    def step(state, action, will_change, choice):
+        env.s, env.fickle_step, draws.choices, draws.choice_index = state, will_change, None, choice
+        next_state, reward, end, _, _ = env.step(action)
+        return next_state, float(reward), int(end), env.fickle_step, draws.choices
+
+    def outcomes(state, action):
+        next_state, reward, end, pending, choices = step(state, action, True, 0)
+        if choices is None:
+            assert pending
+            return [[1.0, int(next_state), reward, end]]
+        will = env.fickle_probability
+        dry = step(state, action, False, None)
+        listed = [[1.0 - will, 500 + int(dry[0]), dry[1], dry[2]]]
+        for choice in range(len(choices)):
+            changed = step(state, action, True, choice)
+            listed.append([will / len(choices), 500 + int(changed[0]), changed[1], changed[2]])
+        return listed
+
+    def decided(state, action):
+        next_state, reward, end, _, _ = step(state, action, False, None)
+        return [[1.0, 500 + int(next_state), reward, end]]
+
+    table = [[outcomes(state, action) for action in range(6)] for state in range(500)]
+    table += [[decided(state, action) for action in range(6)] for state in range(500)]
+    starts = [float(p) for p in env.initial_state_distrib] + [0.0] * 500
+    return {"limit": 200, "starts": starts, "table": table}
+
+
 def toy_text():
     """Gymnasium's tables."""
     own = ["SFFH", "HFSG"]
@@ -496,6 +600,8 @@ def toy_text():
         "frozen-lake-dry": toy_table("FrozenLake-v1", is_slippery=False),
         "frozen-lake-own": toy_table("FrozenLake-v1", desc=own, success_rate=0.7),
         "taxi": toy_table("Taxi-v4"),
+        "taxi-rainy": toy_table("Taxi-v4", is_rainy=True),
+        "taxi-fickle": fickle_table(),
         "cliff-walking": toy_table("CliffWalking-v1"),
         "cliff-walking-slippery": toy_table("CliffWalkingSlippery-v1"),
     }
@@ -527,6 +633,7 @@ if __name__ == "__main__":
     write(folder / "pendulum.json", pendulum())
     write(folder / "mountain-car.json", mountain_car())
     write(folder / "mountain-car-continuous.json", mountain_car_continuous())
+    write(folder / "pointmass.json", pointmass(Path(sys.argv[2])))
     write(folder / "cartpole.json", cartpole())
     write(folder / "breakout.json", breakout())
     write(folder / "asterix.json", asterix())

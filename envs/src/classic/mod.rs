@@ -12,7 +12,7 @@ mod pendulum;
 mod rods_view;
 
 pub use acrobot::Acrobot;
-pub use cartpole::CartPole;
+pub use cartpole::{CartPole, CartPoleConfig, HiddenPart};
 pub use mountain_car::MountainCar;
 pub use mountain_car_continuous::MountainCarContinuous;
 pub use pendulum::Pendulum;

@@ -248,7 +248,8 @@ impl RngCore for Script {
     }
 
     fn next_u64(&mut self) -> u64 {
-        let cell = self.0.pop_front().expect("a draw that the original does not make");
+        let cell = self.0.pop_front();
+        let cell = cell.unwrap_or_else(|| unreachable!("a draw that the original does not make"));
         let number = (f64::from(cell) + 0.5) / 840.0;
         // A number in double precision is made of the upper 53 bits.
         ((number * (1_u64 << 53) as f64) as u64) << 11

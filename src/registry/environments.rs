@@ -9,6 +9,7 @@ use envs::{
     GridConfig, GridWorld, JacksCarRental, JacksConfig, Mdp, MdpEnv, MountainCar,
     MountainCarContinuous, Pendulum, Pointmass, PointmassConfig, RandomWalk, RandomWalkConfig,
     RiverSwim, Seaquest, SeaquestConfig, ShortCorridor, SpaceInvaders, SpaceInvadersConfig, Taxi,
+    WrapperConfig,
 };
 use params::{Field, Parameters};
 use serde_json::Value;
@@ -82,14 +83,37 @@ impl EnvEntry {
         self.name == name || self.ids.iter().any(|id| id.eq_ignore_ascii_case(name))
     }
 
+    /// The options that wrap it, beside its own. A problem whose outcomes are known has none: what planners
+    /// solve, and learners are compared with, is the problem as it is.
+    pub fn wrappers(&self) -> Vec<Field> {
+        let own = (self.options)();
+        let is_own = |wrapper: &Field| own.iter().any(|field| field.name == wrapper.name);
+        match self.source {
+            Source::Mdp(..) => Vec::new(),
+            Source::Env(_) => {
+                WrapperConfig::fields().into_iter().filter(|wrapper| !is_own(wrapper)).collect()
+            }
+        }
+    }
+
     /// Makes a constructor of copies with these options.
     ///
     /// # Errors
     /// Invalid options.
     pub fn make(&self, options: &Options) -> Result<MakeEnv> {
-        let options = &params::resolve(&(self.options)(), options)?;
+        let wrappers = self.wrappers();
+        let is_wrapper = |key: &str| wrappers.iter().any(|field| field.name == key);
+        let (around, rest): (Options, Options) =
+            options.clone().into_iter().partition(|(key, _)| is_wrapper(key));
+        let options = &params::resolve(&(self.options)(), &rest)?;
         match self.source {
-            Source::Env(make) => make(options),
+            Source::Env(make) => {
+                let config: WrapperConfig =
+                    serde_json::from_value(Value::Object(params::resolve(&wrappers, &around)?))?;
+                config.check()?;
+                let make = make(options)?;
+                Ok(Box::new(move || config.wrap(make())))
+            }
             Source::Mdp(make, usual) => {
                 let mdp = make(&own(options))?;
                 let given = options.get(TIME_LIMIT).and_then(Value::as_u64);

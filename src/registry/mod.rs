@@ -12,7 +12,7 @@ mod job;
 mod presets;
 
 pub use algorithms::{Algorithm, Build, Family};
-pub(crate) use all::{Tables, add};
+pub(crate) use all::{Tables, add, wrappers};
 pub use all::{algorithm, algorithms, data_set, data_sets, env, envs, subjects};
 pub(crate) use bad_option::BadOption;
 pub use data::{DataEntry, DataSource, Loaded};
@@ -63,6 +63,37 @@ mod tests {
                 entry.make(&params::resolve(&(entry.options)(), &Options::new()).unwrap()).unwrap();
             ::envs::check_env(&*make, 2_000).unwrap_or_else(|why| panic!("{}: {why}", entry.name));
         }
+    }
+
+    #[test]
+    fn wrapped_environments_keep_the_interface() {
+        let options = serde_json::json!({
+            "time_limit": 40, "frame_stack": 2, "action_repeat": 3, "sticky": 0.2,
+            "reward_scale": 0.5, "reward_clip": 1.0,
+        });
+        for entry in envs() {
+            let wrappers = entry.wrappers();
+            assert_eq!(wrappers.is_empty(), matches!(entry.source, Source::Mdp(..)));
+            let mut own = params::resolve(&(entry.options)(), &Options::new()).unwrap();
+            for field in wrappers {
+                own.insert(field.name.to_owned(), options[field.name].clone());
+            }
+            let make = entry.make(&own).unwrap();
+            ::envs::check_env(&*make, 300).unwrap_or_else(|why| panic!("{}: {why}", entry.name));
+        }
+    }
+
+    #[test]
+    fn an_option_of_its_own_keeps_its_meaning() {
+        let names = |name: &str| {
+            let fields = env(name).unwrap().wrappers().into_iter();
+            fields.map(|field| field.name).collect::<Vec<_>>()
+        };
+        assert!(names("catch").contains(&"sticky") && names("catch").contains(&"time_limit"));
+        assert!(
+            !names("breakout").contains(&"sticky") && names("breakout").contains(&"time_limit")
+        );
+        assert!(!names("cartpole").contains(&"time_limit"));
     }
 
     #[test]

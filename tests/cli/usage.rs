@@ -267,7 +267,7 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
             "dqn --env breakout --env-arg stiky=0",
             "--env-arg stiky=0: unknown option of breakout `stiky`; did you mean `sticky`?",
         ),
-        ("dqn --env catch --sticky 0", "--sticky 0: catch has no options"),
+        ("q-learning --env five-step --sticky 0", "--sticky 0: five-step has no options"),
         (
             "vi --env gridworld --map maps/none.txt",
             "--map maps/none.txt: cannot read maps/none.txt",

@@ -253,9 +253,12 @@ impl Seaquest {
     fn move_divers(&mut self) {
         for index in (0..self.divers.len()).rev() {
             let diver = &mut self.divers[index];
-            let fits = self.aboard < ROOM;
-            let boards = fits && diver.square == self.front
-                || diver.swim(MOVE_INTERVAL) && fits && diver.square == self.front;
+            let meets = |diver: &Swimmer| self.aboard < ROOM && diver.square == self.front;
+            // One that comes aboard where it is does not move.
+            let mut boards = meets(diver);
+            if !boards && diver.swim(MOVE_INTERVAL) {
+                boards = meets(diver);
+            }
             self.aboard += i32::from(boards);
             if boards || !diver.square.is_inside() {
                 remove_equal(&mut self.divers, index);

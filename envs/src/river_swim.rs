@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(outcomes(5, 1), [(4, 0.7, 0.0), (5, 0.3, 10_000.0)]);
     }
 
-    /// Where one always swims right, the stationary distribution is in balance between neighbours: 0.3 from 0
+    /// The stationary distribution of always swimming right is in balance between neighbours: 0.3 from 0
     /// against 0.1 from 1, 0.3 against 0.1 further on, and 0.3 from 4 against 0.7 from 5. In parts of place 0
     /// that is 1, 3, 9, 27, 81, 243/7, and the mean reward is 3,000 times the part of place 5.
     #[test]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::mountain_car_hills::{self as hills, LEFT, MAX_VELOCITY, RIGHT, STARTS};
 use crate::{Action, Cells, Element, Env, Rgb, Spec, Step};
 
-/// What the engine adds to the velocity in a step.
+/// Change of the velocity in a step by the engine.
 const FORCE: f64 = 0.001;
 const GRAVITY: f64 = 0.0025;
 /// The position of the flag.

@@ -7,7 +7,7 @@ use super::mountain_car_hills::{self as hills, LEFT, MAX_VELOCITY, RIGHT, STARTS
 use super::numbers::squared;
 use crate::{Action, Actions, Cells, Element, Env, Rgb, Spec, Step};
 
-/// What the whole force adds to the velocity in a step.
+/// Change of the velocity in a step by the whole force.
 const POWER: f32 = 0.0015;
 const GRAVITY: f64 = 0.0025;
 /// The position of the flag.

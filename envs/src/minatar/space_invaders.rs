@@ -19,7 +19,7 @@ const WAVE_ROWS: usize = 4;
 const COOL_DOWN: i8 = 5;
 /// Steps from one move of the first wave to the next, at most.
 const MOVE_INTERVAL: i8 = 12;
-/// The same in the fastest wave.
+/// Steps between moves of the fastest wave, at most.
 const FASTEST: i8 = 6;
 /// Steps from one shot of the aliens to the next.
 const SHOT_INTERVAL: i8 = 10;

@@ -15,7 +15,7 @@ fn grid(layout: Layout) -> Arc<dyn Mdp> {
 fn problems() -> Vec<Arc<dyn Mdp>> {
     let mut problems: Vec<Arc<dyn Mdp>> = Layout::ALL.iter().map(|layout| grid(*layout)).collect();
     problems.push(Arc::new(FrozenLake::new(&FrozenLakeConfig::default()).unwrap()));
-    problems.push(Arc::new(Taxi {}));
+    problems.push(Arc::new(Taxi::default()));
     problems.push(Arc::new(CliffWalking::default()));
     problems.push(Arc::new(Blackjack::default()));
     problems.push(Arc::new(GamblersProblem::new(GamblersConfig::default()).unwrap()));

@@ -25,18 +25,23 @@ mod jacks_car_rental;
 mod mdp;
 mod minatar;
 mod norm;
+mod pointmass;
 mod random_walk;
+mod river_swim;
 mod rng;
 mod shades;
 mod short_corridor;
 mod toy_text;
 mod vec_env;
+mod wrappers;
 
 pub use bandit::{Bandit, BanditConfig};
 pub use blackjack::Blackjack;
 pub use catch::Catch;
 pub use check::check_env;
-pub use classic::{Acrobot, CartPole, Pendulum};
+pub use classic::{
+    Acrobot, CartPole, CartPoleConfig, HiddenPart, MountainCar, MountainCarContinuous, Pendulum,
+};
 pub use element::Element;
 pub use env::{Action, Actions, Env, EnvError, Snapshot, Spec, Step};
 pub use five_step::FiveStep;
@@ -52,10 +57,16 @@ pub use mdp::{
     Arrow, CellKind, Chart, ChartAmounts, ChartAxis, ChartPanel, Grid, GridCell, Mdp, MdpEnv,
     Outcome, check_mdp,
 };
-pub use minatar::{ActionSet, Breakout, BreakoutConfig, Side};
+pub use minatar::{
+    ActionSet, Asterix, AsterixConfig, Breakout, BreakoutConfig, Freeway, FreewayConfig, Seaquest,
+    SeaquestConfig, Side, SpaceInvaders, SpaceInvadersConfig,
+};
 pub use norm::{ObsNorm, RewardNorm};
+pub use pointmass::{Difficulty, Pointmass, PointmassConfig};
 pub use random_walk::{RandomWalk, RandomWalkConfig};
+pub use river_swim::RiverSwim;
 pub use rng::Rng;
 pub use short_corridor::ShortCorridor;
 pub use toy_text::{CliffWalking, FrozenLake, FrozenLakeConfig, Taxi};
 pub use vec_env::{End, Episode, Transition, VecEnv};
+pub use wrappers::WrapperConfig;

@@ -131,7 +131,7 @@ fn gymnasium() {
     assert_near(start_value(&lake("4x4"), 1.0), 14.0 / 17.0, 1e-6);
     assert_near(start_value(&lake("4x4"), 0.99), 0.542, 5e-4);
     // The mean of the shortest rides.
-    assert_near(start_value(&Taxi {}, 1.0), 7.93, 1e-9);
+    assert_near(start_value(&Taxi::default(), 1.0), 7.93, 1e-9);
     assert_near(start_value(&CliffWalking::default(), 1.0), -13.0, 1e-9);
 }
 

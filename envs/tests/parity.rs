@@ -1,10 +1,18 @@
 //! Our environments against traces of the originals, recorded by `tests/parity/record.py`.
 #![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
 
+use std::collections::VecDeque;
 use std::fmt::Debug;
 
-use envs::{Acrobot, ActionSet, Breakout, BreakoutConfig, CartPole, Env, Pendulum, Side, Step};
+use envs::{
+    Acrobot, Action, ActionSet, Asterix, AsterixConfig, Breakout, BreakoutConfig, CartPole,
+    Difficulty, Env, Freeway, FreewayConfig, MountainCar, MountainCarContinuous, Pendulum,
+    Pointmass, PointmassConfig, Seaquest, SeaquestConfig, Side, SpaceInvaders, SpaceInvadersConfig,
+    Step,
+};
+use rand::RngCore;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 #[derive(Deserialize)]
@@ -84,6 +92,62 @@ fn cartpole_is_gymnasiums_to_the_last_bit() {
     follow(text, CartPole::default(), start, CartPole::advance);
 }
 
+#[test]
+fn mountain_car_is_gymnasiums_to_the_last_bit() {
+    let text =
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/parity/mountain-car.json"));
+    let start = |env: &mut MountainCar, state: &[f64]| env.start(state.try_into().unwrap());
+    follow(text, MountainCar::default(), start, MountainCar::advance);
+}
+
+#[test]
+fn mountain_car_continuous_is_gymnasiums_to_the_last_bit() {
+    let text = include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../tests/parity/mountain-car-continuous.json"
+    ));
+    let start = |env: &mut MountainCarContinuous, state: &[f64]| {
+        env.start([state[0] as f32, state[1] as f32]);
+    };
+    follow(text, MountainCarContinuous::default(), start, MountainCarContinuous::advance);
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PointmassTrace {
+    difficulty: Difficulty,
+    start: [f64; 2],
+    steps: Vec<PointmassRow>,
+}
+
+#[derive(Deserialize)]
+struct PointmassRow {
+    displacement: [f64; 2],
+    reward: f32,
+    /// 0 or 1.
+    terminated: u8,
+    obs: [f64; 2],
+}
+
+#[test]
+fn pointmass_is_the_courses() {
+    let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/parity/pointmass.json"));
+    let traces: Vec<PointmassTrace> = serde_json::from_str(text).unwrap();
+    for (i, trace) in traces.iter().enumerate() {
+        let mut env = Pointmass::from(PointmassConfig { difficulty: trace.difficulty });
+        env.start(trace.start);
+        for (row, t) in trace.steps.iter().zip(1..) {
+            let step = env.advance(row.displacement);
+            let at = format!("episode {i}, step {t}");
+            assert_eq!(env.parts(), row.obs, "{at}");
+            assert_eq!((step.reward, step.terminated), (row.reward, row.terminated == 1), "{at}");
+            // An episode that does not end is cut off.
+            let last = t as usize == trace.steps.len();
+            assert_eq!(last, step.terminated || env.spec().time_limit == Some(t), "{at}");
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BreakoutTrace {
@@ -150,4 +214,105 @@ fn breakout_is_minatars() {
             );
         }
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GameTrace<C> {
+    options: C,
+    /// Draws of the start.
+    draws: Vec<u32>,
+    /// Places of the ones in the first observation.
+    start: Vec<usize>,
+    steps: Vec<GameRow>,
+}
+
+#[derive(Deserialize)]
+struct GameRow {
+    action: usize,
+    reward: f32,
+    /// 0 or 1.
+    terminated: u8,
+    draws: Vec<u32>,
+    /// Places of the observation that change.
+    changes: Vec<usize>,
+}
+
+/// A generator that draws what the original drew: each number by its cell of 840 of the unit interval.
+#[derive(Default)]
+struct Script(VecDeque<u32>);
+
+impl RngCore for Script {
+    fn next_u32(&mut self) -> u32 {
+        unreachable!("the games draw numbers in double precision")
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        let cell = self.0.pop_front();
+        let cell = cell.unwrap_or_else(|| unreachable!("a draw that the original does not make"));
+        let number = (f64::from(cell) + 0.5) / 840.0;
+        // A number in double precision is made of the upper 53 bits.
+        ((number * (1_u64 << 53) as f64) as u64) << 11
+    }
+
+    fn fill_bytes(&mut self, _: &mut [u8]) {
+        unreachable!("the games draw numbers in double precision")
+    }
+}
+
+/// Asserts that games reproduce recorded traces, and returns the number of their steps.
+fn replay<C: DeserializeOwned, E: Env + From<C>>(text: &str) -> usize {
+    let traces: Vec<GameTrace<C>> = serde_json::from_str(text).unwrap();
+    let mut steps = 0;
+    for (i, trace) in traces.into_iter().enumerate() {
+        let mut env = E::from(trace.options);
+        let limit = env.spec().time_limit.unwrap();
+        let mut expected = vec![0.0; env.spec().obs_len()];
+        let mut obs = expected.clone();
+        let mut script = Script(trace.draws.into());
+        env.reset(&mut script);
+        trace.start.into_iter().for_each(|place| expected[place] = 1.0);
+        env.observe(&mut obs);
+        assert_eq!(obs, expected, "start of episode {i}");
+        for (row, t) in trace.steps.into_iter().zip(1..) {
+            assert!(script.0.is_empty(), "episode {i}, step {t}: the original draws more");
+            // First, the action is not the previous one.
+            script.0 = [420].into_iter().chain(row.draws).collect();
+            let step = env.step(Action::Discrete(row.action), &mut script);
+            row.changes.into_iter().for_each(|place| expected[place] = 1.0 - expected[place]);
+            env.observe(&mut obs);
+            let at = || format!("episode {i}, step {t}:\n{}", env.cells());
+            assert_eq!(obs, expected, "{}", at());
+            assert_eq!(step.reward, row.reward, "{}", at());
+            // Freeway ends by a time limit only.
+            assert_eq!(step.terminated || t == limit, row.terminated == 1, "{}", at());
+            steps += 1;
+        }
+    }
+    steps
+}
+
+#[test]
+fn asterix_is_minatars() {
+    let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/parity/asterix.json"));
+    assert!(replay::<AsterixConfig, Asterix>(text) > 3_000);
+}
+
+#[test]
+fn freeway_is_minatars() {
+    let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/parity/freeway.json"));
+    assert!(replay::<FreewayConfig, Freeway>(text) > 3_000);
+}
+
+#[test]
+fn seaquest_is_minatars() {
+    let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/parity/seaquest.json"));
+    assert!(replay::<SeaquestConfig, Seaquest>(text) > 3_000);
+}
+
+#[test]
+fn space_invaders_is_minatars() {
+    let text =
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/parity/space-invaders.json"));
+    assert!(replay::<SpaceInvadersConfig, SpaceInvaders>(text) > 3_000);
 }

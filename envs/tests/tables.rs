@@ -31,7 +31,9 @@ fn ours(name: &str) -> Box<dyn Mdp> {
         "frozen-lake-8x8" => lake("8x8", true, 1.0 / 3.0),
         "frozen-lake-dry" => lake("4x4", false, 1.0 / 3.0),
         "frozen-lake-own" => lake("SFFH HFSG", true, 0.7),
-        "taxi" => Box::new(Taxi {}),
+        "taxi" => Box::new(Taxi::default()),
+        "taxi-rainy" => Box::new(Taxi { rainy: true, ..Taxi::default() }),
+        "taxi-fickle" => Box::new(Taxi { fickle_passenger: true, ..Taxi::default() }),
         "cliff-walking" => Box::new(CliffWalking::default()),
         "cliff-walking-slippery" => Box::new(CliffWalking { slippery: true }),
         _ => panic!("no table is called {name}"),
@@ -42,7 +44,7 @@ fn ours(name: &str) -> Box<dyn Mdp> {
 fn tables_are_gymnasiums_to_the_last_bit() {
     let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/parity/toy_text.json"));
     let tables: BTreeMap<String, Table> = serde_json::from_str(text).unwrap();
-    assert_eq!(tables.len(), 7);
+    assert_eq!(tables.len(), 9);
     for (name, Table { starts, table }) in tables {
         let mdp = ours(&name);
         assert_eq!(check_mdp(&*mdp), Ok(()), "{name}");
@@ -58,7 +60,7 @@ fn tables_are_gymnasiums_to_the_last_bit() {
             .map(|outcome| outcome.1)
             .collect();
         let is_over = |state: usize| match name.as_str() {
-            "taxi" => state / 4 % 5 == state % 4,
+            "taxi" | "taxi-rainy" | "taxi-fickle" => state / 4 % 5 == state % 4,
             _ => ends.contains(&state),
         };
         assert!(ends.iter().all(|state| is_over(*state)), "{name}");

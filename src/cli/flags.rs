@@ -225,6 +225,11 @@ fn subject_fields(subject: Subject) -> BTreeMap<String, Vec<(&'static str, Field
             all.entry(field.name.to_owned()).or_default().push((name, field));
         }
     }
+    for field in crate::registry::wrappers(subject) {
+        all.entry(field.name.to_owned())
+            .or_default()
+            .push(("any other with sampled outcomes", field));
+    }
     all
 }
 

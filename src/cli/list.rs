@@ -52,7 +52,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         (What::Envs, Some(name)) => {
             let entry = registry::env(name)?;
             named(out, entry.name, entry.about)?;
-            explained(&(entry.options)(), Subject::Env, out)?;
+            let options: Vec<_> = (entry.options)().into_iter().chain(entry.wrappers()).collect();
+            explained(&options, Subject::Env, out)?;
         }
         (What::Data, Some(name)) => {
             let entry = registry::data_set(name)?;

@@ -5,8 +5,8 @@ use super::data::{DATA, DataEntry};
 use super::environments::{ENVS, EnvEntry, GYM};
 use super::job::Subject;
 use crate::usage::Usage;
-use envs::GymOptions;
-use params::Parameters as _;
+use envs::{GymOptions, WrapperConfig};
+use params::{Field, Parameters as _};
 use std::sync::OnceLock;
 
 static ALL: OnceLock<Tables> = OnceLock::new();
@@ -125,6 +125,14 @@ pub fn algorithm(name: &str) -> Result<&'static Algorithm, Usage> {
 /// [`Usage`], with the nearest name.
 pub fn data_set(name: &str) -> Result<&'static DataEntry, Usage> {
     super::find("data set", name, data_sets(), |entry| entry.name)
+}
+
+/// The options of all environments that sample their outcomes, beside their own.
+pub(crate) fn wrappers(kind: Subject) -> Vec<Field> {
+    match kind {
+        Subject::Env => WrapperConfig::fields(),
+        Subject::Data => Vec::new(),
+    }
 }
 
 /// The name and the options of everything that can be learned from.

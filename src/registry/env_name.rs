@@ -1,5 +1,5 @@
 //! An environment as `--env` names it, with the id of one of Gymnasium.
-use super::environments::{EnvEntry, GYM, Source};
+use super::environments::{EnvEntry, GYM, TIME_LIMIT};
 use super::{Options, all};
 use crate::usage::Usage;
 use agents::MakeEnv;
@@ -55,6 +55,14 @@ impl EnvName {
         }
     }
 
+    /// The options that wrap it, which a configuration holds only where they are given.
+    pub(crate) fn wrappers(&self) -> Vec<Field> {
+        match self {
+            Self::Entry(entry) => entry.wrappers(),
+            Self::Gym(_) => Vec::new(),
+        }
+    }
+
     /// Returns `true` if options that are none of [`options`](Self::options) are keyword arguments.
     pub(crate) fn takes_arguments(&self) -> bool {
         matches!(self, Self::Gym(_))
@@ -94,7 +102,11 @@ impl EnvName {
 
     /// Returns `true` if it has a time limit that one may choose.
     pub(crate) fn has_a_time_limit(&self) -> bool {
-        matches!(self, Self::Entry(EnvEntry { source: Source::Mdp(..), .. }))
+        let options = match self {
+            Self::Entry(_) => self.options().into_iter().chain(self.wrappers()).collect(),
+            Self::Gym(_) => Vec::new(),
+        };
+        options.iter().any(|field| field.name == TIME_LIMIT)
     }
 }
 

@@ -3,10 +3,13 @@ use super::{BadOption, Fields, Options, config, no_options};
 use agents::MakeEnv;
 use anyhow::Result;
 use envs::{
-    Acrobot, Bandit, BanditConfig, Blackjack, Breakout, BreakoutConfig, CartPole, Catch,
-    CliffWalking, Env, FiveStep, FrozenLake, FrozenLakeConfig, GamblersConfig, GamblersProblem,
-    Garnet, GarnetConfig, GridConfig, GridWorld, JacksCarRental, JacksConfig, Mdp, MdpEnv,
-    Pendulum, RandomWalk, RandomWalkConfig, ShortCorridor, Taxi,
+    Acrobot, Asterix, AsterixConfig, Bandit, BanditConfig, Blackjack, Breakout, BreakoutConfig,
+    CartPole, CartPoleConfig, Catch, CliffWalking, Env, FiveStep, Freeway, FreewayConfig,
+    FrozenLake, FrozenLakeConfig, GamblersConfig, GamblersProblem, Garnet, GarnetConfig,
+    GridConfig, GridWorld, JacksCarRental, JacksConfig, Mdp, MdpEnv, MountainCar,
+    MountainCarContinuous, Pendulum, Pointmass, PointmassConfig, RandomWalk, RandomWalkConfig,
+    RiverSwim, Seaquest, SeaquestConfig, ShortCorridor, SpaceInvaders, SpaceInvadersConfig, Taxi,
+    WrapperConfig,
 };
 use params::{Field, Parameters};
 use serde_json::Value;
@@ -80,14 +83,37 @@ impl EnvEntry {
         self.name == name || self.ids.iter().any(|id| id.eq_ignore_ascii_case(name))
     }
 
+    /// The options that wrap it, beside its own. A problem whose outcomes are known has none: what planners
+    /// solve, and learners are compared with, is the problem as it is.
+    pub fn wrappers(&self) -> Vec<Field> {
+        let own = (self.options)();
+        let is_own = |wrapper: &Field| own.iter().any(|field| field.name == wrapper.name);
+        match self.source {
+            Source::Mdp(..) => Vec::new(),
+            Source::Env(_) => {
+                WrapperConfig::fields().into_iter().filter(|wrapper| !is_own(wrapper)).collect()
+            }
+        }
+    }
+
     /// Makes a constructor of copies with these options.
     ///
     /// # Errors
     /// Invalid options.
     pub fn make(&self, options: &Options) -> Result<MakeEnv> {
-        let options = &params::resolve(&(self.options)(), options)?;
+        let wrappers = self.wrappers();
+        let is_wrapper = |key: &str| wrappers.iter().any(|field| field.name == key);
+        let (around, rest): (Options, Options) =
+            options.clone().into_iter().partition(|(key, _)| is_wrapper(key));
+        let options = &params::resolve(&(self.options)(), &rest)?;
         match self.source {
-            Source::Env(make) => make(options),
+            Source::Env(make) => {
+                let config: WrapperConfig =
+                    serde_json::from_value(Value::Object(params::resolve(&wrappers, &around)?))?;
+                config.check()?;
+                let make = make(options)?;
+                Ok(Box::new(move || config.wrap(make())))
+            }
             Source::Mdp(make, usual) => {
                 let mdp = make(&own(options))?;
                 let given = options.get(TIME_LIMIT).and_then(Value::as_u64);
@@ -149,10 +175,15 @@ fn limited_alone() -> Vec<Field> {
 
 /// Options that stand behind an id of Gymnasium's, where the environment of that id is another one with them.
 pub fn options_of_id(id: &str) -> Vec<(&'static str, Value)> {
-    match id.eq_ignore_ascii_case("CliffWalkingSlippery-v1") {
-        true => vec![("slippery", Value::from(true))],
-        false => Vec::new(),
-    }
+    let option = match id.to_ascii_lowercase().as_str() {
+        "cliffwalkingslippery-v1" => ("slippery", Value::from(true)),
+        "minatar/asterix-v0"
+        | "minatar/breakout-v0"
+        | "minatar/freeway-v0"
+        | "minatar/spaceinvaders-v0" => ("actions", Value::from("full")),
+        _ => return Vec::new(),
+    };
+    vec![option]
 }
 
 /// The environments of lab. Limits are Gymnasium's where it has one.
@@ -163,6 +194,13 @@ pub(super) const ENVS: &[EnvEntry] = &[
         about: "Acrobot-v1: swing two joined rods up (6 numbers, at most 500 steps)",
         options: no_options,
         source: Source::Env(|_| Ok(Box::new(|| Box::new(Acrobot::default())))),
+    },
+    EnvEntry {
+        ids: &["MinAtar/Asterix-v0", "MinAtar/Asterix-v1"],
+        ..EnvEntry::with_options::<AsterixConfig, Asterix>(
+            "asterix",
+            "MinAtar's Asterix: gather treasure, avoid enemies (10×10, 4 channels)",
+        )
     },
     EnvEntry {
         name: "bandit",
@@ -187,7 +225,7 @@ pub(super) const ENVS: &[EnvEntry] = &[
     },
     EnvEntry {
         name: "breakout",
-        ids: &["MinAtar/Breakout-v1"],
+        ids: &["MinAtar/Breakout-v0", "MinAtar/Breakout-v1"],
         about: "MinAtar's Breakout: keep the ball in play, clear the bricks (10×10, 4 channels)",
         options: BreakoutConfig::fields,
         source: Source::Env(|options| {
@@ -197,11 +235,11 @@ pub(super) const ENVS: &[EnvEntry] = &[
         }),
     },
     EnvEntry {
-        name: "cartpole",
-        ids: &["CartPole-v1"],
-        about: "CartPole-v1: balance a pole on a cart (4 numbers, at most 500 steps)",
-        options: no_options,
-        source: Source::Env(|_| Ok(Box::new(|| Box::new(CartPole::default())))),
+        ids: &["CartPole-v0", "CartPole-v1"],
+        ..EnvEntry::with_options::<CartPoleConfig, CartPole>(
+            "cartpole",
+            "CartPole-v1: balance a pole on a cart (4 numbers, at most 500 steps)",
+        )
     },
     EnvEntry {
         name: "catch",
@@ -223,6 +261,13 @@ pub(super) const ENVS: &[EnvEntry] = &[
         about: "The test environment of CS234's DQN assignment: five steps, best return 4.1",
         options: no_options,
         source: Source::Mdp(|_| Ok(Arc::new(FiveStep {})), 5),
+    },
+    EnvEntry {
+        ids: &["MinAtar/Freeway-v0", "MinAtar/Freeway-v1"],
+        ..EnvEntry::with_options::<FreewayConfig, Freeway>(
+            "freeway",
+            "MinAtar's Freeway: cross a road of eight lanes (10×10, 7 channels)",
+        )
     },
     EnvEntry {
         name: "frozen-lake",
@@ -307,11 +352,32 @@ pub(super) const ENVS: &[EnvEntry] = &[
         ),
     },
     EnvEntry {
+        ids: &["MountainCar-v0"],
+        ..EnvEntry::of::<MountainCar>(
+            "mountain-car",
+            "MountainCar-v0: swing a weak car out of a valley (2 numbers, at most 200 steps)",
+        )
+    },
+    EnvEntry {
+        ids: &["MountainCarContinuous-v0"],
+        ..EnvEntry::of::<MountainCarContinuous>(
+            "mountain-car-continuous",
+            "MountainCarContinuous-v0: the same with a force that costs (2 numbers, at most 999 steps)",
+        )
+    },
+    EnvEntry {
         name: "pendulum",
         ids: &["Pendulum-v1"],
         about: "Pendulum-v1: swing a rod up by a weak motor (3 numbers, a torque, 200 steps)",
         options: no_options,
         source: Source::Env(|_| Ok(Box::new(|| Box::new(Pendulum::default())))),
+    },
+    EnvEntry {
+        ids: &["PointmassEasy-v0", "PointmassMedium-v0", "PointmassHard-v0"],
+        ..EnvEntry::with_options::<PointmassConfig, Pointmass>(
+            "pointmass",
+            "Pointmass of CS285: explore a maze with noisy steps (2 numbers)",
+        )
     },
     EnvEntry {
         name: "random-walk",
@@ -323,6 +389,18 @@ pub(super) const ENVS: &[EnvEntry] = &[
             1_000_000,
         ),
     },
+    EnvEntry::known::<RiverSwim>(
+        "river-swim",
+        "RiverSwim: swim against the current to a far reward (Strehl & Littman 2008)",
+        1_000,
+    ),
+    EnvEntry {
+        ids: &["MinAtar/Seaquest-v0", "MinAtar/Seaquest-v1"],
+        ..EnvEntry::with_options::<SeaquestConfig, Seaquest>(
+            "seaquest",
+            "MinAtar's Seaquest: rescue divers, shoot enemies, mind the air (10×10, 10 channels)",
+        )
+    },
     EnvEntry {
         name: "short-corridor",
         ids: &[],
@@ -331,11 +409,26 @@ pub(super) const ENVS: &[EnvEntry] = &[
         source: Source::Mdp(|_| Ok(Arc::new(ShortCorridor {})), 1_000),
     },
     EnvEntry {
+        ids: &["MinAtar/SpaceInvaders-v0", "MinAtar/SpaceInvaders-v1"],
+        ..EnvEntry::with_options::<SpaceInvadersConfig, SpaceInvaders>(
+            "space-invaders",
+            "MinAtar's Space Invaders: shoot down aliens that shoot back (10×10, 6 channels)",
+        )
+    },
+    EnvEntry {
         name: "taxi",
         ids: &["Taxi-v3", "Taxi-v4"],
-        about: "Taxi-v3 of Gymnasium: fetch a passenger and bring him where he wants (500 states)",
-        options: limited_alone,
-        source: Source::Mdp(|_| Ok(Arc::new(Taxi {})), 200),
+        about: "Taxi-v4 of Gymnasium: fetch a passenger and bring him where he wants (500 states)",
+        options: limited::<Taxi>,
+        source: Source::Mdp(
+            |options| {
+                known(options, |taxi: Taxi| {
+                    taxi.check().map_err(|error| error.to_string())?;
+                    Ok(taxi)
+                })
+            },
+            200,
+        ),
     },
 ];
 

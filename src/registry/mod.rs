@@ -12,7 +12,7 @@ mod job;
 mod presets;
 
 pub use algorithms::{Algorithm, Build, Family};
-pub(crate) use all::{Tables, add};
+pub(crate) use all::{Tables, add, wrappers};
 pub use all::{algorithm, algorithms, data_set, data_sets, env, envs, is_own_env, subjects};
 pub use bad_option::BadOption;
 pub use data::{DataEntry, DataSource, Loaded};
@@ -75,13 +75,46 @@ mod tests {
     }
 
     #[test]
+    fn wrapped_environments_keep_the_interface() {
+        let options = serde_json::json!({
+            "time_limit": 40, "frame_stack": 2, "action_repeat": 3, "sticky": 0.2,
+            "reward_scale": 0.5, "reward_clip": 1.0,
+        });
+        for entry in envs() {
+            let wrappers = entry.wrappers();
+            assert_eq!(wrappers.is_empty(), matches!(entry.source, Source::Mdp(..)));
+            let mut own = params::resolve(&(entry.options)(), &Options::new()).unwrap();
+            for field in wrappers {
+                own.insert(field.name.to_owned(), options[field.name].clone());
+            }
+            let make = entry.make(&own).unwrap();
+            ::envs::check_env(&*make, 300).unwrap_or_else(|why| panic!("{}: {why}", entry.name));
+        }
+    }
+
+    #[test]
+    fn an_option_of_its_own_keeps_its_meaning() {
+        let names = |name: &str| {
+            let fields = env(name).unwrap().wrappers().into_iter();
+            fields.map(|field| field.name).collect::<Vec<_>>()
+        };
+        assert!(names("catch").contains(&"sticky") && names("catch").contains(&"time_limit"));
+        assert!(
+            !names("breakout").contains(&"sticky") && names("breakout").contains(&"time_limit")
+        );
+        assert!(!names("cartpole").contains(&"time_limit"));
+    }
+
+    #[test]
     fn gymnasiums_ids_are_taken_in_any_case() {
         for id in ["CartPole-v1", "cartpole-v1", "CARTPOLE-V1"] {
             assert_eq!(env(id).unwrap().name, "cartpole");
         }
         assert_eq!(env("MinAtar/Breakout-v1").unwrap().name, "breakout");
-        let error = env("CartPole-v0").err().unwrap().to_string();
-        assert_eq!(error, "unknown environment `CartPole-v0`; did you mean `CartPole-v1`?");
+        assert_eq!(env("minatar/spaceinvaders-v0").unwrap().name, "space-invaders");
+        assert_eq!(env("CartPole-v0").unwrap().name, "cartpole");
+        let error = env("Acrobot-v0").err().unwrap().to_string();
+        assert_eq!(error, "unknown environment `Acrobot-v0`; did you mean `Acrobot-v1`?");
     }
 
     #[test]

@@ -150,7 +150,7 @@ impl Config {
             return Err(Usage(sentence).into());
         };
         let named = named.as_str();
-        let (named, fields, open) = match kind {
+        let (named, fields, wrappers, open) = match kind {
             Subject::Env => {
                 let name = EnvName::parse(named)?;
                 for (option, value) in registry::options_of_id(named) {
@@ -164,25 +164,34 @@ impl Config {
                         self.sources.insert(format!("{}.{option}", kind.args_key()), source);
                     }
                 }
-                (name.full(), name.options(), name.takes_arguments())
+                (name.full(), name.options(), name.wrappers(), name.takes_arguments())
             }
             Subject::Data => {
                 let data = DataName::parse(named)?;
-                (data.full()?, (data.entry.options)(), false)
+                (data.full()?, (data.entry.options)(), Vec::new(), false)
             }
         };
         let args = match open {
             true => self.with_arguments(kind, &named, &fields)?,
-            false => self.subject_args(kind, bare(&named), &fields)?,
+            false => self.subject_args(kind, bare(&named), &fields, wrappers)?,
         };
         self.all.insert(kind.args_key().to_owned(), Value::Object(args));
         self.all.insert(kind.key().to_owned(), Value::from(named));
         Ok(self)
     }
 
-    /// The options of the environment or the data set `subject`, whose parameters are `fields`.
-    fn subject_args(&self, kind: Subject, subject: &str, fields: &[Field]) -> Result<Options> {
+    /// The options of the environment or the data set `subject`, whose parameters are `fields`; those of
+    /// `wrappers` only where they are given.
+    fn subject_args(
+        &self,
+        kind: Subject,
+        subject: &str,
+        fields: &[Field],
+        wrappers: Vec<Field>,
+    ) -> Result<Options> {
         let given = self.args(kind);
+        let own = fields.len();
+        let fields: Vec<_> = fields.iter().cloned().chain(wrappers).collect();
         let key_of = |key: &str| format!("{}.{key}", kind.args_key());
         let known = |key: &str| fields.iter().any(|field| field.name == key);
         if let Some(key) = given.keys().find(|key| !known(key)) {
@@ -210,7 +219,9 @@ impl Config {
             };
             Ok((field.name.to_owned(), value))
         };
-        fields.iter().map(value).collect()
+        let (own, wrappers) = fields.split_at(own);
+        let wrappers = wrappers.iter().filter(|field| given.contains_key(field.name));
+        own.iter().chain(wrappers).map(value).collect()
     }
 
     /// [`subject_args`](Self::subject_args) of an environment that takes keyword arguments of any name.
@@ -229,7 +240,7 @@ impl Config {
                 _ => {}
             }
         }
-        let mut args = own.subject_args(kind, subject, fields)?;
+        let mut args = own.subject_args(kind, subject, fields, Vec::new())?;
         if let Some(Value::String(path)) = args.get_mut("python")
             && path.contains(std::path::is_separator)
         {
@@ -356,7 +367,10 @@ impl Config {
         let options =
             registry::subjects(kind).into_iter().find(|(name, _)| *name == self.subject());
         let options = options.map_or_else(Vec::new, |(_, options)| options());
-        let own = options.iter().map(|field| (field, args.get(field.name)));
+        let wrappers = registry::wrappers(kind);
+        let is_own = |name: &str| options.iter().any(|field| field.name == name);
+        let wrappers = wrappers.iter().filter(|field| !is_own(field.name));
+        let own = options.iter().chain(wrappers).map(|field| (field, args.get(field.name)));
         let gamma = fields(algorithm).into_iter().find(|field| field.name == "gamma");
         let gamma = gamma.iter().map(|field| (field, self.all.get(field.name)));
         let differing = own.chain(gamma).filter_map(|(field, value)| {

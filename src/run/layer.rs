@@ -286,7 +286,8 @@ fn unknown(key: &str, fields: &[Field], algorithm: &Algorithm) -> Usage {
     let is_option = |(_, options): &(&str, crate::registry::Fields)| {
         options().iter().any(|option| option.name == plain)
     };
-    if crate::registry::subjects(subject).iter().any(is_option) {
+    let wraps = crate::registry::wrappers(subject).iter().any(|option| option.name == plain);
+    if wraps || crate::registry::subjects(subject).iter().any(is_option) {
         let table = subject.args_key();
         let what = subject.what();
         return Usage(format!(

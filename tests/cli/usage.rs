@@ -178,6 +178,10 @@ fn an_id_of_gymnasium_brings_its_options() {
     let lab = Lab::new();
     let told = |line: &str| lab.ok(&format!("config q-learning --env {line}"));
     assert!(told("CliffWalkingSlippery-v1").contains("slippery = true"));
+    assert!(lab.ok("config dqn --env CartPole-v0").contains("time_limit = 200"));
+    assert!(lab.ok("config dqn --env PointmassHard-v0").contains("difficulty = \"hard\""));
+    assert!(told("MinAtar/Breakout-v0").contains("actions = \"full\""));
+    assert!(told("MinAtar/Breakout-v1").contains("actions = \"minimal\""));
     assert!(told("CliffWalkingSlippery-v1 --slippery false").contains("slippery = false"));
     assert!(told("CliffWalking-v1").contains("slippery = false"));
     for id in ["FrozenLake8x8-v1", "Taxi-v3", "Taxi-v4", "Blackjack-v1"] {
@@ -263,7 +267,7 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
             "dqn --env breakout --env-arg stiky=0",
             "--env-arg stiky=0: unknown option of breakout `stiky`; did you mean `sticky`?",
         ),
-        ("dqn --env catch --sticky 0", "--sticky 0: catch has no options"),
+        ("q-learning --env five-step --sticky 0", "--sticky 0: five-step has no options"),
         (
             "vi --env gridworld --map maps/none.txt",
             "--map maps/none.txt: cannot read maps/none.txt",

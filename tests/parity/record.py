@@ -1,17 +1,21 @@
 """Records traces of the original environments for `envs/tests/parity.rs`.
 
-    python record.py FOLDER
+    python record.py FOLDER POINTMASS
 
+POINTMASS is the file of that environment in the homework of Berkeley's CS285.
 The originals are only driven from outside: given actions, asked what they show. Each trace is a list
 of episodes, and each episode has one row a step; the functions below say what is in a row, and what
 is in the tables of the toy text environments.
 """
 
+import copy
+import importlib.util
 import json
 import logging
 import math
 import random
 import sys
+import types
 from pathlib import Path
 
 import gymnasium
@@ -90,11 +94,11 @@ def numbers(values):
     return texts
 
 
-def physics_episode(env, start, choose):
+def physics_episode(env, start, choose, precision=np.float64):
     """Rows are `[action, reward, end, observation]`; `start` and `last` are states, in double
     precision. The action is the number or the only number of the vector that was given."""
     obs, _ = env.reset(seed=0)
-    env.unwrapped.state = np.array(start, dtype=np.float64)
+    env.unwrapped.state = np.array(start, dtype=precision)
     rows, end = [], NOT
     while end == NOT:
         action = choose(obs)
@@ -154,6 +158,67 @@ def pendulum():
     rows = [row for episode in episodes for row in episode["steps"]]
     assert max(abs(row[3][2]) for row in rows) == 8, "no velocity was clipped"
     assert max(row[1] for row in rows) > -0.001, "the rod was never held up"
+    return episodes
+
+
+def mountain_car():
+    """Random play, and swinging up to the flag, from usual starts and from fast ones."""
+    env = gymnasium.make("MountainCar-v0")
+    draw = random.Random(1)
+
+    def at_random(_):
+        return draw.randrange(3)
+
+    def swing(obs):
+        return 2 if obs[1] >= 0 else 0
+
+    def usual():
+        return [draw.uniform(-0.6, -0.4), 0.0]
+
+    def fast():
+        return [draw.uniform(-1.2, 0.5), draw.uniform(-0.07, 0.07)]
+
+    episodes = [physics_episode(env, usual(), at_random) for _ in range(2)]
+    episodes += [physics_episode(env, usual(), swing) for _ in range(5)]
+    episodes += [physics_episode(env, fast(), at_random) for _ in range(8)]
+    ends = [episode["steps"][-1][2] for episode in episodes]
+    assert TERMINATED in ends and TRUNCATED in ends
+    rows = [row for episode in episodes for row in episode["steps"]]
+    assert min(row[3][0] for row in rows) == np.float32(-1.2), "nobody ran into the wall"
+    return episodes
+
+
+def mountain_car_continuous():
+    """Random forces within the box, and swinging up to the flag. All in single precision, as Gymnasium
+    computes but for the first step."""
+    env = gymnasium.make("MountainCarContinuous-v0", disable_env_checker=True)
+    draw = random.Random(1)
+
+    def force(value):
+        return np.array([value], dtype=np.float32)
+
+    def at_random(_):
+        return force(draw.uniform(-1, 1))
+
+    def swing(obs):
+        return force(np.sign(obs[1]) * draw.uniform(0.3, 1))
+
+    def usual():
+        return [float(np.float32(draw.uniform(-0.6, -0.4))), 0.0]
+
+    def fast():
+        return [float(np.float32(draw.uniform(*bounds))) for bounds in ((-1.2, 0.4), (-0.07, 0.07))]
+
+    def episode(start, choose):
+        return physics_episode(env, start, choose, np.float32)
+
+    episodes = [episode(usual(), at_random)]
+    episodes += [episode(usual(), swing) for _ in range(6)]
+    episodes += [episode(fast(), at_random) for _ in range(3)]
+    ends = [episode["steps"][-1][2] for episode in episodes]
+    assert TERMINATED in ends and TRUNCATED in ends
+    rows = [row for episode in episodes for row in episode["steps"]]
+    assert min(row[3][0] for row in rows) == np.float32(-1.2), "nobody ran into the wall"
     return episodes
 
 
@@ -244,6 +309,215 @@ def breakout():
     return episodes
 
 
+# Each draw is recorded as its cell of 840: the bounds that the games compare it with, and the bounds
+# between 1 to 8 equal chances, are bounds of cells.
+CELLS = 840
+
+
+class RecordedDraws:
+    """The part of NumPy's generator that the games use, with a list of what it drew."""
+
+    def __init__(self, seed):
+        self.random = np.random.RandomState(seed)
+        self.draws = []
+
+    def rand(self, *shape):
+        values = self.random.rand(*shape)
+        self.draws += [int(value * CELLS) for value in np.atleast_1d(values)]
+        return values
+
+    def randint(self, low, high=None, size=None):
+        low, high = (0, low) if high is None else (low, high)
+        values = self.random.randint(low, high, size)
+        self.draws += [int(value - low) * CELLS // (high - low) for value in np.atleast_1d(values)]
+        return values
+
+    def take(self):
+        draws, self.draws = self.draws, []
+        return draws
+
+
+def ones(env):
+    """Places of ones in the observation with channels first."""
+    return set(np.flatnonzero(np.moveaxis(env.state(), 2, 0)).tolist())
+
+
+def at_random(env, numbers, draw):
+    return draw.choice(numbers)
+
+
+def careful(prefer):
+    """Plays the action that begins the best of some random futures: `prefer` values where they end."""
+
+    def choose(env, numbers, draw):
+        best = []
+        for _ in range(14):
+            twin, first, worth = copy.deepcopy(env.env), draw.choice(numbers), 0
+            action = first
+            for _ in range(7):
+                reward, terminated = twin.act(action)
+                worth += reward - 10 * terminated
+                action = draw.choice(numbers)
+            best.append((worth + prefer(twin) + 0.01 * draw.random(), first))
+        return max(best)[1]
+
+    return choose
+
+
+def minatar_episode(env, options, choose, draw, limit):
+    """Rows are `[action, reward, terminated, draws, changes]`: the draws of the step and the places of the
+    observation that change in it. `draws` and `start` are the draws and the ones of the start."""
+    minimal = options.get("actions") == "minimal"
+    numbers = env.minimal_action_set() if minimal else list(range(env.num_actions()))
+    env.env.ramping = options.get("ramping", True)
+    env.env.random.take()
+    env.reset()
+    draws, before = env.env.random.take(), ones(env)
+    start, rows, terminated = sorted(before), [], False
+    while not terminated and len(rows) < limit:
+        action = choose(env, numbers, draw)
+        env.env.random.take()
+        reward, terminated = env.act(action)
+        after = ones(env)
+        changes = sorted(before ^ after)
+        taken = env.env.random.take()
+        rows.append([numbers.index(action), int(reward), int(terminated), taken, changes])
+        before = after
+    return {"options": {"sticky": 0.0, **options}, "draws": draws, "start": start, "steps": rows}
+
+
+def minatar(game, plan, seed):
+    """Episodes of `game`: `plan` lists options, a way to play, a number of episodes and their longest."""
+    env = Environment(game, sticky_action_prob=0.0)
+    env.env.random = RecordedDraws(seed)
+    draw = random.Random(seed)
+    episodes = [
+        minatar_episode(env, options, choose, draw, limit)
+        for options, choose, count, limit in plan
+        for _ in range(count)
+    ]
+    best = max(sum(row[1] for row in episode["steps"]) for episode in episodes)
+    print(f"{game}: the best episode returns {best}")
+    return episodes
+
+
+FULL, MINIMAL = {"actions": "full"}, {"actions": "minimal"}
+LEVEL = {"ramping": False}
+
+
+def asterix():
+    """Careful play up to the steepest part of the ramp, and random play."""
+    play = careful(lambda env: -0.02 * abs(env.player_x - 5))
+    plan = [
+        ({**MINIMAL, "ramping": True}, play, 4, 1500),
+        ({**MINIMAL, **LEVEL}, play, 1, 600),
+        ({**FULL, "ramping": True}, at_random, 15, 300),
+    ]
+    episodes = minatar("asterix", plan, 1)
+    assert max(len(episode["steps"]) for episode in episodes) > 900, "the ramp was not climbed"
+    return episodes
+
+
+def freeway():
+    """Hurrying upwards with a step aside now and then, and random play, once to the end."""
+
+    def hurry(env, numbers, draw):
+        return numbers[1] if len(numbers) == 3 and draw.random() < 0.9 else draw.choice(numbers)
+
+    plan = [(MINIMAL, hurry, 1, 3000), (FULL, at_random, 4, 300), (MINIMAL, hurry, 4, 600)]
+    episodes = minatar("freeway", plan, 2)
+    assert len(episodes[0]["steps"]) == 2501
+    return episodes
+
+
+def space_invaders():
+    """Careful play through several waves, and random play."""
+    play = careful(lambda env: 0)
+    plan = [
+        ({**MINIMAL, "ramping": True}, play, 3, 1500),
+        ({**MINIMAL, **LEVEL}, play, 1, 500),
+        ({**FULL, "ramping": True}, at_random, 20, 300),
+    ]
+    episodes = minatar("space_invaders", plan, 3)
+    assert max(sum(row[1] for row in episode["steps"]) for episode in episodes) > 48, "one wave only"
+    return episodes
+
+
+def seaquest():
+    """Careful play that gathers divers and surfaces with some of them or with six, and random play."""
+
+    def prefer(full):
+        def value(env):
+            wants_air = env.oxygen < 70 or env.diver_count >= full
+            near = min((abs(x - env.sub_x) + abs(y - env.sub_y) for x, y, *_ in env.divers), default=5)
+            worth = 0.6 * max(env.diver_count, -1) - 0.05 * near
+            return worth - 0.5 * env.sub_y - (env.sub_y > 0) if wants_air else worth
+
+        return value
+
+    plan = [
+        ({"ramping": True}, careful(prefer(6)), 4, 1200),
+        ({"ramping": True}, careful(prefer(1)), 4, 1200),
+        (LEVEL, careful(prefer(2)), 2, 400),
+        ({"ramping": True}, at_random, 25, 300),
+    ]
+    episodes = minatar("seaquest", plan, 4)
+    rewards = [row[1] for episode in episodes for row in episode["steps"]]
+    print(f"seaquest: rewards {sorted(set(rewards))}")
+    assert max(rewards) > 3, "nobody surfaced with six divers"
+    return episodes
+
+
+def course_module(path):
+    """A module of the course, without the libraries that only its drawings need."""
+    for name in ("gym", "gym.spaces", "matplotlib", "matplotlib.pyplot"):
+        sys.modules.setdefault(name, types.ModuleType(name))
+    sys.modules["gym"] = gymnasium
+    pyplot = sys.modules["matplotlib.pyplot"]
+    sys.modules["matplotlib"].pyplot = pyplot
+    sys.modules["matplotlib"].use = lambda _: None
+    for name in ("figure", "clf"):
+        setattr(pyplot, name, lambda *_: None)
+    spec = importlib.util.spec_from_file_location("pointmass", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    # Distances in the maze, for its optimal actions only.
+    module.Pointmass._compute_apsp = lambda *_: None
+    return module
+
+
+def pointmass(path):
+    """Steps along the corridors with the course's noise. Rows are `[displacement, reward, terminated,
+    observation]`; `start` is the position, in double precision."""
+    module = course_module(path)
+    np.random.seed(5)
+    noisy, displacements = np.random.normal, []
+
+    def recorded(mean, deviation):
+        displacements.append(noisy(mean, deviation))
+        return displacements[-1]
+
+    module.np.random.normal = recorded
+    episodes = []
+    for difficulty, name in enumerate(("easy", "medium", "hard")):
+        for episode in range(8):
+            env = module.Pointmass(difficulty=difficulty)
+            env.reset()
+            if episode % 2:
+                # Near the goal, which chance alone would never find.
+                env.state = env.fixed_goal - np.array([0.0, 2.5 if difficulty != 1 else 0.0])
+                env.state[0] -= 1.0 if difficulty == 1 else 0.0
+            start, rows, done = env.state.tolist(), [], False
+            while not done:
+                obs, reward, done, _ = env.step(np.random.randint(5))
+                terminated = int(done and reward == 0)
+                rows.append([displacements[-1].tolist(), reward, terminated, obs.tolist()])
+            episodes.append({"difficulty": name, "start": start, "steps": rows})
+    module.np.random.normal = noisy
+    assert any(episode["steps"][-1][2] for episode in episodes)
+    return episodes
+
+
 def write_tables(path, tables):
     """One line a state."""
     text = json.dumps(tables, separators=(",", ":")) + "\n"
@@ -266,6 +540,57 @@ def toy_table(name, **options):
     return {"limit": env.spec.max_episode_steps, "starts": starts, "table": table}
 
 
+class FickleDraws:
+    """Stands for the generator of a taxi that has no rain: gives the choice that it is told."""
+
+    def __init__(self):
+        self.choices, self.choice_index = None, None
+
+    def random(self):
+        return 0.5
+
+    def choice(self, choices):
+        self.choices = choices
+        return choices[self.choice_index or 0]
+
+
+def fickle_table():
+    """As `toy_table`, of what steps do with a fickle passenger: the first 500 states are those in which they
+    may still change their mind. Gymnasium draws at the start whether they will, which nothing shows until
+    it happens."""
+    env = gymnasium.make("Taxi-v4", fickle_passenger=True).unwrapped
+    env.reset(seed=0)
+    draws = FickleDraws()
+    env._np_random = draws
+
+    def step(state, action, will_change, choice):
+        env.s, env.fickle_step, draws.choices, draws.choice_index = state, will_change, None, choice
+        next_state, reward, end, _, _ = env.step(action)
+        return next_state, float(reward), int(end), env.fickle_step, draws.choices
+
+    def outcomes(state, action):
+        next_state, reward, end, pending, choices = step(state, action, True, 0)
+        if choices is None:
+            assert pending
+            return [[1.0, int(next_state), reward, end]]
+        will = env.fickle_probability
+        dry = step(state, action, False, None)
+        listed = [[1.0 - will, 500 + int(dry[0]), dry[1], dry[2]]]
+        for choice in range(len(choices)):
+            changed = step(state, action, True, choice)
+            listed.append([will / len(choices), 500 + int(changed[0]), changed[1], changed[2]])
+        return listed
+
+    def decided(state, action):
+        next_state, reward, end, _, _ = step(state, action, False, None)
+        return [[1.0, 500 + int(next_state), reward, end]]
+
+    table = [[outcomes(state, action) for action in range(6)] for state in range(500)]
+    table += [[decided(state, action) for action in range(6)] for state in range(500)]
+    starts = [float(p) for p in env.initial_state_distrib] + [0.0] * 500
+    return {"limit": 200, "starts": starts, "table": table}
+
+
 def toy_text():
     """Gymnasium's tables."""
     own = ["SFFH", "HFSG"]
@@ -275,6 +600,8 @@ def toy_text():
         "frozen-lake-dry": toy_table("FrozenLake-v1", is_slippery=False),
         "frozen-lake-own": toy_table("FrozenLake-v1", desc=own, success_rate=0.7),
         "taxi": toy_table("Taxi-v4"),
+        "taxi-rainy": toy_table("Taxi-v4", is_rainy=True),
+        "taxi-fickle": fickle_table(),
         "cliff-walking": toy_table("CliffWalking-v1"),
         "cliff-walking-slippery": toy_table("CliffWalkingSlippery-v1"),
     }
@@ -304,7 +631,14 @@ if __name__ == "__main__":
     assert is_the_c_librarys(np.sin, math.sin) and is_the_c_librarys(np.cos, math.cos)
     write(folder / "acrobot.json", acrobot())
     write(folder / "pendulum.json", pendulum())
+    write(folder / "mountain-car.json", mountain_car())
+    write(folder / "mountain-car-continuous.json", mountain_car_continuous())
+    write(folder / "pointmass.json", pointmass(Path(sys.argv[2])))
     write(folder / "cartpole.json", cartpole())
     write(folder / "breakout.json", breakout())
+    write(folder / "asterix.json", asterix())
+    write(folder / "freeway.json", freeway())
+    write(folder / "seaquest.json", seaquest())
+    write(folder / "space-invaders.json", space_invaders())
     write_tables(folder / "toy_text.json", toy_text())
     (folder / "blackjack.json").write_text(json.dumps(blackjack_dealer(), indent=1) + "\n")

@@ -28,6 +28,30 @@ const MAX_ANGLE: f64 = 12.0 * 2.0 * PI / 360.0;
 /// Every component of the state starts within this distance of 0.
 const START: f64 = 0.05;
 
+params::parameters! {
+    /// Options of [`CartPole`].
+    #[derive(Copy)]
+    pub struct CartPoleConfig {
+        /// Numbers that are not observed: nothing, or velocity (both velocities)
+        hide: HiddenPart = HiddenPart::Nothing;
+        /// Probability that an observation is all zeros (Hausknecht & Stone 2015)
+        flicker: f64 = 0.0, in 0.0..=1.0;
+        /// Steps after which an episode is cut off
+        time_limit: u32 = 500, in 1..=u32::MAX;
+    }
+}
+
+/// Part of the cart-pole's state that is not observed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HiddenPart {
+    /// The whole state is observed.
+    #[default]
+    Nothing,
+    /// Position and angle alone are observed.
+    Velocity,
+}
+
 /// `CartPole-v1` of Gymnasium, after Barto, Sutton & Anderson (1983).
 ///
 /// A cart of 1 kg moves without friction on a track; a pole of 0.1 kg and 1 m stands on it, joined
@@ -36,11 +60,13 @@ const START: f64 = 0.05;
 ///
 /// - **Observation** `[4]`: position of the cart (m), its velocity (m/s), angle of the pole from
 ///   the vertical (rad, positive to the right), its angular velocity (rad/s).
+///   With [`CartPoleConfig::hide`] velocities are left out, `[2]`; with [`CartPoleConfig::flicker`] each
+///   observation is all zeros with that probability. Both make a memory worth having.
 /// - **Actions** left, right: a push of 10 N.
 /// - **Reward** 1 for every step, the last one included.
 /// - **Start** every component drawn uniformly from −0.05 to 0.05.
 /// - **End** when the position passes ±2.4 m or the angle ±12°. Episodes are cut off after 500
-///   steps.
+///   steps; after 200 in `CartPole-v0`, which is the same game.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CartPole {
@@ -48,12 +74,29 @@ pub struct CartPole {
     velocity: f64,
     angle: f64,
     angular_velocity: f64,
+    #[serde(default)]
+    config: CartPoleConfig,
+    /// The present observation is all zeros.
+    #[serde(default)]
+    obscured: bool,
+}
+
+impl From<CartPoleConfig> for CartPole {
+    fn from(config: CartPoleConfig) -> Self {
+        Self { config, ..Self::default() }
+    }
 }
 
 impl CartPole {
     /// Starts an episode in a state given in the order of the observation.
     pub fn start(&mut self, [position, velocity, angle, angular_velocity]: [f64; 4]) {
-        *self = Self { position, velocity, angle, angular_velocity };
+        *self = Self { position, velocity, angle, angular_velocity, ..*self };
+    }
+
+    /// Draws whether the next observation can be seen.
+    fn blink(&mut self, rng: &mut dyn RngCore) {
+        // Without flicker nothing is drawn: the random numbers are those of the plain game.
+        self.obscured = self.config.flicker > 0.0 && rng.random::<f64>() < self.config.flicker;
     }
 
     /// Moves one step on; the physics involves no chance.
@@ -79,31 +122,39 @@ impl CartPole {
 impl Env for CartPole {
     fn spec(&self) -> Spec {
         Spec {
-            obs_shape: vec![4],
+            obs_shape: vec![if self.config.hide == HiddenPart::Velocity { 2 } else { 4 }],
             element: Element::Float,
             actions: Spec::names(&["left", "right"]),
-            time_limit: Some(500),
+            time_limit: Some(self.config.time_limit),
             two_returns: None,
         }
     }
 
     fn is_possible(&self) -> bool {
         is_possible(&[self.position, self.velocity, self.angle, self.angular_velocity])
+            && self.config.check().is_ok()
     }
 
     fn reset(&mut self, rng: &mut dyn RngCore) {
         self.start([(); 4].map(|()| rng.random_range(-START..START)));
+        self.blink(rng);
     }
 
-    fn step(&mut self, action: Action<'_>, _: &mut dyn RngCore) -> Step {
-        self.advance(action.discrete())
+    fn step(&mut self, action: Action<'_>, rng: &mut dyn RngCore) -> Step {
+        let step = self.advance(action.discrete());
+        self.blink(rng);
+        step
     }
 
     fn observe(&self, obs: &mut [f32]) {
-        obs[0] = self.position as f32;
-        obs[1] = self.velocity as f32;
-        obs[2] = self.angle as f32;
-        obs[3] = self.angular_velocity as f32;
+        let all = [self.position, self.velocity, self.angle, self.angular_velocity];
+        match self.config.hide {
+            _ if self.obscured => obs.fill(0.0),
+            HiddenPart::Nothing => obs.copy_from_slice(&all.map(|number| number as f32)),
+            HiddenPart::Velocity => {
+                obs.copy_from_slice(&[self.position as f32, self.angle as f32]);
+            }
+        }
     }
 
     fn render(&self) -> Rgb {
@@ -188,5 +239,49 @@ mod tests {
         }
         assert!(low.iter().all(|low| (-0.05..-0.049).contains(low)), "{low:?}");
         assert!(high.iter().all(|high| (0.049..=0.05).contains(high)), "{high:?}");
+    }
+
+    #[test]
+    fn velocities_may_be_hidden() {
+        let config = CartPoleConfig { hide: HiddenPart::Velocity, ..CartPoleConfig::default() };
+        let mut env = CartPole::from(config);
+        env.start([1.0, 2.0, 0.1, 3.0]);
+        let mut obs = [7.0; 2];
+        env.observe(&mut obs);
+        assert_eq!((obs, env.spec().obs_shape), ([1.0, 0.1], vec![2]));
+    }
+
+    #[test]
+    fn observations_flicker_and_the_game_goes_on() {
+        let share = |flicker| {
+            let mut env = CartPole::from(CartPoleConfig { flicker, ..CartPoleConfig::default() });
+            let (mut rng, mut obs, mut zeros) = (Rng::seed_from_u64(0), [7.0; 4], 0);
+            for _ in 0..2000 {
+                env.reset(&mut rng);
+                env.step(Action::Discrete(0), &mut rng);
+                assert!(env.velocity < 0.0);
+                env.observe(&mut obs);
+                zeros += usize::from(obs == [0.0; 4]);
+            }
+            zeros
+        };
+        assert_eq!([share(0.0), share(1.0)], [0, 2000]);
+        assert!((930..1070).contains(&share(0.5)), "{}", share(0.5));
+    }
+
+    #[test]
+    fn a_flickering_game_keeps_the_interface() {
+        let config = CartPoleConfig { flicker: 0.5, hide: HiddenPart::Velocity, time_limit: 200 };
+        assert_eq!(CartPole::from(config).spec().time_limit, Some(200));
+        crate::check_env(&|| Box::new(CartPole::from(config)), 1000).unwrap();
+    }
+
+    #[test]
+    fn a_snapshot_without_options_is_of_the_plain_game() {
+        use crate::Snapshot as _;
+        let old = r#"{"position": 1.0, "velocity": 0.0, "angle": 0.0, "angular_velocity": 0.0}"#;
+        let mut env = CartPole::default();
+        env.restore(serde_json::from_str(old).unwrap()).unwrap();
+        assert_eq!((env.position, env.config), (1.0, CartPoleConfig::default()));
     }
 }

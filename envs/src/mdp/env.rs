@@ -187,7 +187,7 @@ mod tests {
             Arc::new(layout(Layout::Aima)),
             Arc::new(layout(Layout::SuttonCliff)),
             Arc::new(FrozenLake::new(&FrozenLakeConfig::default()).unwrap()),
-            Arc::new(Taxi {}),
+            Arc::new(Taxi::default()),
             Arc::new(Blackjack::default()),
         ];
         for mdp in mdps {
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn episodes_start_where_the_mdp_says() {
-        let mut env = MdpEnv::new(Taxi {}, Some(200));
+        let mut env = MdpEnv::new(Taxi::default(), Some(200));
         let mut rng = Rng::seed_from_u64(1);
         let mut observed = vec![false; 500];
         for _ in 0..10_000 {
@@ -225,7 +225,10 @@ mod tests {
             observed[env.state()] = true;
         }
         let starts: Vec<usize> = (0..500).filter(|state| observed[*state]).collect();
-        assert_eq!(starts, Taxi {}.starts().into_iter().map(|start| start.0).collect::<Vec<_>>());
+        assert_eq!(
+            starts,
+            Taxi::default().starts().into_iter().map(|start| start.0).collect::<Vec<_>>()
+        );
     }
 
     #[test]

@@ -5,16 +5,16 @@ mod config;
 use rand::{Rng as _, RngCore};
 use serde::{Deserialize, Serialize};
 
-pub use self::config::{ActionSet, BreakoutConfig};
-use crate::{Action, Cell, CellShape, Cells, Element, Env, Rgb, Spec, Step};
+pub use self::config::BreakoutConfig;
+use super::board::{AREA, Button, SIZE, Square, blank, taken};
+use crate::{Action, Cell, Cells, Element, Env, Rgb, Spec, Step};
 
-const SIZE: i8 = 10;
-const AREA: usize = 100;
+/// The actions that do something.
+const MINIMAL: &[Button] = &[Button::Noop, Button::Left, Button::Right];
 const PADDLE_ROW: i8 = SIZE - 1;
 /// Rows 1, 2 and 3 of the wall, ten bits each.
 const FULL_WALL: u32 = (1 << 30) - 1;
 
-const EMPTY: Cell = Cell { glyph: '.', color: [24, 26, 34] };
 const PADDLE: Cell = Cell { glyph: '=', color: [56, 189, 248] };
 const BALL: Cell = Cell { glyph: 'o', color: [250, 204, 21] };
 const TRAIL: Cell = Cell { glyph: '*', color: [113, 99, 45] };
@@ -36,7 +36,8 @@ pub enum Side {
 ///
 /// - **Observation** `[4, 10, 10]`, bits. Channels: paddle, ball, trail (where the ball was a step
 ///   ago), bricks.
-/// - **Actions** see [`ActionSet`]: left and right move the paddle by one column, up to the edge.
+/// - **Actions** noop, left, right; in the full set also up, down and fire, which do nothing. Left and
+///   right move the paddle by one column, up to the edge.
 ///   With probability [`BreakoutConfig::sticky`] the action taken a step ago is taken again.
 /// - **Reward** 1 for each brick broken.
 /// - **Start** the wall is whole, the paddle in column 4, the ball in row 3 and on its way down: in
@@ -75,19 +76,6 @@ pub struct Breakout {
     previous_action: usize,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Square {
-    row: i8,
-    column: i8,
-}
-
-impl Square {
-    fn index(self) -> usize {
-        self.row as usize * SIZE as usize + self.column as usize
-    }
-}
-
 impl Default for Breakout {
     fn default() -> Self {
         Self::new(BreakoutConfig::default())
@@ -123,8 +111,13 @@ impl Breakout {
     /// Moves one step on with the action that is really taken: no draw is made.
     pub fn advance(&mut self, action: usize) -> Step {
         self.previous_action = action;
-        self.paddle = (self.paddle + self.config.actions.moves()[action]).clamp(0, SIZE - 1);
+        let columns = self.buttons()[action].columns();
+        self.paddle = (self.paddle + columns).clamp(0, SIZE - 1);
         self.move_ball()
+    }
+
+    fn buttons(&self) -> &'static [Button] {
+        self.config.actions.buttons(MINIMAL)
     }
 
     fn move_ball(&mut self) -> Step {
@@ -185,21 +178,19 @@ impl Env for Breakout {
         Spec {
             obs_shape: vec![4, SIZE as usize, SIZE as usize],
             element: Element::Bit,
-            actions: Spec::names(self.config.actions.names()),
+            actions: Button::names(self.buttons()),
             time_limit: Some(10_000),
             two_returns: None,
         }
     }
 
     fn is_possible(&self) -> bool {
-        let inside =
-            |square: Square| (0..SIZE).contains(&square.row) && (0..SIZE).contains(&square.column);
-        inside(self.ball)
-            && inside(self.trail)
+        self.ball.is_inside()
+            && self.trail.is_inside()
             && (0..SIZE).contains(&self.paddle)
             && [self.velocity.row, self.velocity.column].iter().all(|by| by.abs() == 1)
             && self.bricks & !FULL_WALL == 0
-            && self.previous_action < self.config.actions.names().len()
+            && self.previous_action < self.buttons().len()
             && self.config.check().is_ok()
     }
 
@@ -208,8 +199,7 @@ impl Env for Breakout {
     }
 
     fn step(&mut self, action: Action<'_>, rng: &mut dyn RngCore) -> Step {
-        let repeated = rng.random::<f64>() < self.config.sticky;
-        self.advance(if repeated { self.previous_action } else { action.discrete() })
+        self.advance(taken(self.config.sticky, self.previous_action, action.discrete(), rng))
     }
 
     fn observe(&self, obs: &mut [f32]) {
@@ -230,8 +220,7 @@ impl Env for Breakout {
     }
 
     fn cells(&self) -> Cells {
-        let side = SIZE as usize;
-        let mut cells = Cells::filled(side, side, EMPTY, CellShape::Square);
+        let mut cells = blank();
         for row in 1..4 {
             for column in 0..SIZE {
                 let square = Square { row, column };

@@ -167,7 +167,7 @@ mod tests {
         let grids = [open(3_000, 3), open(13, 400), open(7, 5)];
         let mazes = Layout::ALL.map(|layout| GridWorld::new(&GridConfig::of(layout)).unwrap());
         let mazes = mazes.into_iter().map(|maze| Box::new(maze) as Box<dyn Mdp>);
-        let others: [Box<dyn Mdp>; 3] = [random(3), random(5), Box::new(Taxi {})];
+        let others: [Box<dyn Mdp>; 3] = [random(3), random(5), Box::new(Taxi::default())];
         let mut rng = stream(1, "test");
         for mdp in grids.into_iter().chain(mazes).chain(others) {
             let model = Model::new(&*mdp).unwrap();

@@ -1,6 +1,6 @@
 //! Options of Breakout.
 
-use serde::{Deserialize, Serialize};
+use super::super::board::ActionSet;
 
 params::parameters! {
     /// Options of [`Breakout`](super::Breakout).
@@ -10,34 +10,6 @@ params::parameters! {
         sticky: f64 = 0.1, in 0.0..=1.0;
         /// Actions: minimal (noop, left, right), or full (all six of MinAtar)
         actions: ActionSet = ActionSet::Minimal;
-    }
-}
-
-/// Subset of MinAtar's six actions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ActionSet {
-    /// noop, left, right: those that do something here.
-    #[default]
-    Minimal,
-    /// noop, left, up, right, down, fire; up, down and fire do nothing.
-    Full,
-}
-
-impl ActionSet {
-    pub(super) fn names(self) -> &'static [&'static str] {
-        match self {
-            Self::Minimal => &["noop", "left", "right"],
-            Self::Full => &["noop", "left", "up", "right", "down", "fire"],
-        }
-    }
-
-    /// Columns the paddle moves by, for each action.
-    pub(super) fn moves(self) -> &'static [i8] {
-        match self {
-            Self::Minimal => &[0, -1, 1],
-            Self::Full => &[0, -1, 0, 1, 0, 0],
-        }
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Action, Rng, Snapshot};
+use crate::{Action, ActionSet, Rng, Snapshot};
 use rand::SeedableRng;
 
 const NOOP: usize = 0;

@@ -364,6 +364,7 @@ fn all_that_the_discriminator_is_shown_is_noisy() {
         gan.source = Source::new(still, &gan.config, 1, device()).unwrap();
         let mut log = Log::default();
         gan.step(&mut log).unwrap();
+        log.settle().unwrap();
         let row = log.take();
         let found = [row["train/d_real_accuracy"], row["train/d_fake_accuracy"]];
         // Four standard errors of 64 draws.

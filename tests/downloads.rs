@@ -31,16 +31,16 @@ fn agents_read_actions_and_what_a_rollout_is_judged_by() {
     let (rollout, n_envs) = (10, 4);
     let config =
         PpoConfig { rollout, n_envs, batch: 20, hidden: hidden.clone(), ..PpoConfig::default() };
-    // Of ten rollouts: the values of states, and the old policy.
-    assert_eq!(of(Ppo::new(catch(), config, 1, device()).unwrap(), 100), 100 + 10 * 2);
+    // Of ten rollouts: the values of states and of the next ones, and the old policy.
+    assert_eq!(of(Ppo::new(catch(), config, 1, device()).unwrap(), 100), 100 + 10 * 3);
     let config = ActorCriticConfig {
         rollout,
         n_envs,
         hidden: hidden.clone(),
         ..ActorCriticConfig::default()
     };
-    // The values of states.
-    assert_eq!(of(ActorCritic::new(catch(), config, 1, device()).unwrap(), 100), 100 + 10);
+    // The values of states and of the next ones.
+    assert_eq!(of(ActorCritic::new(catch(), config, 1, device()).unwrap(), 100), 100 + 10 * 2);
     let config = ReinforceConfig { episodes: 4, n_envs, hidden, ..ReinforceConfig::default() };
     // Every episode has nine steps.
     assert_eq!(of(Reinforce::new(catch(), config, 1, device()).unwrap(), 90), 90 + 10);

@@ -111,7 +111,9 @@ const ON_THE_CPU: [(&str, &str); 6] = [
 #[test]
 fn tests_take_their_device_from_one_place() {
     let mut all = Vec::new();
-    ["nn", "agents", "generative"].map(|name| sources(&root().join(name).join("src"), &mut all));
+    for name in ["nn", "agents", "generative"] {
+        sources(&root().join(name).join("src"), &mut all);
+    }
     let named = all.iter().filter(|(_, _, tests)| tests.contains("Device::Cpu"));
     let named: BTreeSet<&str> = named.map(|(name, ..)| &name[..]).collect();
     assert_eq!(named, BTreeSet::from(ON_THE_CPU.map(|(name, _)| name)));
@@ -132,7 +134,9 @@ const READ_AT_LEISURE: [(&str, &str); 5] = [
 #[test]
 fn tensors_are_read_in_one_way() {
     let mut all = Vec::new();
-    ["agents", "generative"].map(|name| sources(&root().join(name).join("src"), &mut all));
+    for name in ["agents", "generative"] {
+        sources(&root().join(name).join("src"), &mut all);
+    }
     let reads = |code: &str| {
         let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
         lines.into_iter().any(|line| {

@@ -16,19 +16,11 @@ case $mode in
 esac
 newest() { find "$1" -maxdepth 1 -name "$2-*" -type f -executable -printf '%T@ %p\n' | sort -rn | head -1 | cut -d' ' -f2; }
 
-# Tests of layers, losses and algorithms, on the device that LAB_TEST_DEVICE names; $1 picks some of them.
-unit_tests() {
-  for crate in train nn agents generative; do
-    echo "tests of $crate on $LAB_TEST_DEVICE" >&2
-    (cd "$crate" && "$(newest "$built/deps" "$crate")" --quiet "$@") >&2
-  done
-}
-
 if [ "$mode" = --dry-run ]; then
   device=cpu built=$(realpath -m "${CARGO_TARGET_DIR:-target}")/debug
   cargo build --quiet --locked --bin lab --bench update
   cargo test --quiet --locked --workspace --lib --no-run
-  LAB_TEST_DEVICE=cpu unit_tests by_hand
+  LAB_TEST_DEVICE=cpu .ci/unit-tests "$built" by_hand >&2
 else
   device=cuda built=$PWD/target/cuda-build/release
   if [ -z "$mode" ]; then
@@ -36,7 +28,7 @@ else
     .ci/build-cuda --release --workspace --tests
   fi
   export LAB_TEST_DEVICE=cuda LAB_TEST_BINARY=$built/lab
-  unit_tests
+  .ci/unit-tests "$built" >&2
   "$(newest "$built/deps" cli)" devices
   "$(newest "$built/deps" downloads)"
 fi

@@ -76,3 +76,74 @@ fn wrappers_hand_on_all_that_a_trait_has() {
         }
     }
 }
+
+/// Sources of a crate: path, the code itself, and its tests.
+fn sources(of: &Path, found: &mut Vec<(String, String, String)>) {
+    for entry in fs::read_dir(of).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let name = path.strip_prefix(root()).unwrap().to_str().unwrap().replace('\\', "/");
+        let file = name.rsplit('/').next().unwrap();
+        let (code, tests) = match text.split_once("#[cfg(test)]\nmod tests {") {
+            _ if ["tests.rs", "testing.rs", "paths.rs"].contains(&file) => ("", &text[..]),
+            Some((code, tests)) => (code, tests),
+            None => (&text[..], ""),
+        };
+        found.push((name.clone(), code.to_owned(), tests.to_owned()));
+    }
+}
+
+/// Tests that are on the CPU whatever `LAB_TEST_DEVICE` says.
+const ON_THE_CPU: [(&str, &str); 6] = [
+    ("nn/src/ops/tests.rs", "kernels"),
+    ("nn/src/ops/paths.rs", "what a device is compared with"),
+    ("nn/src/ops/logistics.rs", "a kernel"),
+    ("nn/src/host.rs", "storage that is written in place"),
+    ("generative/src/autoregressive/testing.rs", "sampling, which is on the CPU"),
+    ("generative/src/latents/probe.rs", "a classifier on the CPU"),
+];
+
+/// Layers, losses and algorithms are tested on `train::testing::device`.
+#[test]
+fn tests_take_their_device_from_one_place() {
+    let mut all = Vec::new();
+    for name in ["nn", "agents", "generative"] {
+        sources(&root().join(name).join("src"), &mut all);
+    }
+    let named = all.iter().filter(|(_, _, tests)| tests.contains("Device::Cpu"));
+    let named: BTreeSet<&str> = named.map(|(name, ..)| &name[..]).collect();
+    assert_eq!(named, BTreeSet::from(ON_THE_CPU.map(|(name, _)| name)));
+    let used = all.iter().filter(|(_, _, tests)| tests.contains("device()")).count();
+    assert!(used > 40, "{used}");
+}
+
+/// Reading of a tensor that no step of training does.
+const READ_AT_LEISURE: [(&str, &str); 5] = [
+    ("agents/src/dqn.rs", "a table of values"),
+    ("agents/src/on_policy/trainer.rs", "a table of values"),
+    ("generative/src/autoregressive/output.rs", "log-likelihoods of an evaluation"),
+    ("generative/src/latents/probe.rs", "a classifier on the CPU"),
+    ("generative/src/measures/neighbours.rs", "a measure on the CPU"),
+];
+
+/// Training reads by `Download`, which tests/downloads.rs counts.
+#[test]
+fn tensors_are_read_in_one_way() {
+    let mut all = Vec::new();
+    for name in ["agents", "generative"] {
+        sources(&root().join(name).join("src"), &mut all);
+    }
+    let reads = |code: &str| {
+        let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        lines.into_iter().any(|line| {
+            line.contains(".to_vec1") || line.contains(".to_vec2") || line.contains(".to_scalar")
+        })
+    };
+    let found = all.iter().filter(|(name, code, _)| reads(code) && !name.ends_with("export.rs"));
+    let found: BTreeSet<&str> = found.map(|(name, ..)| &name[..]).collect();
+    assert_eq!(found, BTreeSet::from(READ_AT_LEISURE.map(|(name, _)| name)));
+}

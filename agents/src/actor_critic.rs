@@ -19,7 +19,8 @@ use nn::onnx::Export;
 use nn::{loss, select};
 use serde::{Deserialize, Serialize};
 use train::{
-    BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split, above,
+    BadValue, Checkpoint, Download as _, Evaluation, FirstUpdate, Learner, Log, Progress, Rng,
+    Split, above,
 };
 
 actor_parameters! {
@@ -189,12 +190,12 @@ impl ActorCritic {
         let actions = trainer.collector.actions()?; // [B, W]
         let (policy, critic) = trainer.net.forward(&trainer.collector.obs()?)?; // critic [B, 1] or [B, A]
         let values = state_values(&policy, &critic)?; // [B]
-        let (returns, advantages) = self.returns(&values.to_vec1()?)?;
+        let (returns, advantages) = self.returns(&values.download()?)?;
         let (predicted, mut weights) = match self.config.critic {
             Critic::Advantage => (values, advantages),
             Critic::Q => {
                 let q = select(&critic, &numbers(&actions)?)?; // [B]
-                let weights = q.to_vec1()?;
+                let weights = q.download()?;
                 (q, weights)
             }
         };

@@ -187,7 +187,7 @@ impl Dqn {
     fn greedy(&self, obs: &[f32], actions: &mut [usize]) -> Result<()> {
         let shape = self.envs.spec().batch_shape(actions.len());
         let q = self.q.frozen.forward(&Tensor::from_slice(obs, shape, &self.device)?)?; // [N, A]
-        let best: Vec<u32> = q.argmax(D::Minus1)?.to_vec1()?; // [N]
+        let best: Vec<u32> = train::Download::download(&q.argmax(D::Minus1)?)?; // [N]
         actions.iter_mut().zip(best).for_each(|(action, best)| *action = best as usize);
         Ok(())
     }

@@ -18,8 +18,8 @@ use nn::onnx::Export;
 use rand::seq::SliceRandom as _;
 use serde::{Deserialize, Serialize};
 use train::{
-    BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, Progress, Rng, Split, above,
-    is_host, stream,
+    BadValue, Checkpoint, Download as _, Evaluation, FirstUpdate, Learner, Log, Progress, Rng,
+    Split, above, is_host, stream,
 };
 
 actor_parameters! {
@@ -179,14 +179,14 @@ impl Ppo {
     fn targets(&self) -> Result<Targets> {
         let trainer = &self.trainer;
         let (policy, critic) = trainer.frozen.forward(&trainer.collector.obs()?)?; // critic [B, 1]
-        let values: Vec<f32> = state_values(&policy, &critic)?.to_vec1()?;
+        let values: Vec<f32> = state_values(&policy, &critic)?.download()?;
         let next_values = trainer.next_values()?;
         let steps = trainer.collector.rollout.steps(trainer.collector.n(), &values, &next_values);
         let mut advantages = vec![0.0; values.len()];
         gae(&steps, self.config.gamma, self.config.lambda, &mut advantages);
         let returns = advantages.iter().zip(&values).map(|(advantage, value)| advantage + value);
         Ok(Targets {
-            log_probs: policy.log_prob(&trainer.collector.actions()?)?.to_vec1()?,
+            log_probs: policy.log_prob(&trainer.collector.actions()?)?.download()?,
             returns: returns.collect(),
             advantages,
             values,
@@ -224,7 +224,7 @@ impl Ppo {
         let log_probs = policy.log_prob(actions.tensor())?; // [M]
         let (old, returns) = (old.tensor(), returns.tensor());
         if is_host(log_probs.device()) || target_kl > 0.0 {
-            let (kl, clipped) = divergence(&log_probs.to_vec1()?, &old.to_vec1()?, clip);
+            let (kl, clipped) = divergence(&log_probs.download()?, &old.download()?, clip);
             log.scalar("train/kl", kl);
             log.scalar("train/clipped", clipped);
             if target_kl > 0.0 && kl > target_kl {

@@ -23,7 +23,8 @@ use nn::onnx::Export;
 use nn::{Optimizer, Params};
 use one_step::OneStepUpdates;
 use train::{
-    BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, MODEL, Progress, Rng, Split, above,
+    BadValue, Checkpoint, Download as _, Evaluation, FirstUpdate, Learner, Log, MODEL, Progress,
+    Rng, Split, above,
 };
 
 policy_parameters! {
@@ -240,7 +241,7 @@ impl Agent for Reinforce {
         actions: &mut ActionBatch,
     ) -> Result<()> {
         let outputs = self.policy.frozen.forward(&self.collector.scale(obs)?)?; // [N, A] or [N, D]
-        self.head.act(&outputs.flatten_all()?.to_vec1::<f32>()?, mode, rngs, actions)
+        self.head.act(&outputs.download::<f32>()?, mode, rngs, actions)
     }
 
     fn table(&self, _: &Model) -> Result<Option<Table>> {

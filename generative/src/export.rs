@@ -84,9 +84,10 @@ pub(crate) fn likelihood_outputs(
 
 #[cfg(test)]
 pub(crate) mod testing {
-    use candle_core::{Device, Result, Tensor};
+    use candle_core::{Result, Tensor};
     use nn::onnx::Export;
     use nn::onnx::testing::{Case, same_outputs};
+    use train::testing::device;
 
     /// Samples that are random numbers from 0 to 1, `[n, …]`.
     pub(crate) fn random(n: usize, dims: &[usize]) -> Tensor {
@@ -97,7 +98,7 @@ pub(crate) mod testing {
     /// n one-hot labels of so many classes.
     pub(crate) fn labels(n: usize, classes: usize) -> Tensor {
         let of: Vec<u32> = (0..n).map(|i| ((2 * i + 1) % classes) as u32).collect();
-        crate::data::one_hot(&Tensor::from_vec(of, n, &Device::Cpu).unwrap(), classes).unwrap()
+        crate::data::one_hot(&Tensor::from_vec(of, n, device()).unwrap(), classes).unwrap()
     }
 
     /// Named tensors.

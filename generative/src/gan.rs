@@ -236,7 +236,7 @@ impl Learner for Gan {
         self.source.state("data", checkpoint)?;
         checkpoint.count("turn", &mut self.turn)?;
         checkpoint.count("seen", &mut self.n_samples)?;
-        checkpoint.value("watch", &mut self.watch)?;
+        self.watch.state(checkpoint)?;
         checkpoint.value("noise", &mut self.noise)?;
         checkpoint.value("labels", &mut self.labels)?;
         checkpoint.value("instance-noise", &mut self.instance_noise.rng)?;

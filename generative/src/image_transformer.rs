@@ -23,6 +23,7 @@ mod kv_cache;
 use block::{Block, LayerNorm};
 pub use config::ImageTransformerConfig;
 use kv_cache::attend;
+use train::Download as _;
 
 /// The network: embeddings, blocks, a final layer norm and the output.
 #[derive(Clone)]
@@ -159,13 +160,13 @@ impl IncrementalForward for Incremental<'_> {
         }
         for (block, cache) in network.blocks.iter().zip(caches) {
             h = block.forward(&h, |qkv| {
-                cache.extend(qkv.flatten_all()?.to_vec1::<f32>()?);
+                cache.extend(qkv.download::<f32>()?);
                 let out = attend(cache, *n, network.heads, features);
                 Tensor::from_vec(out, (*n, features), device)
             })?;
         }
         let out = network.out.forward(&network.norm.forward(&h)?)?; // [n, P]
-        logits.copy_from_slice(&out.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?);
+        logits.copy_from_slice(&out.to_dtype(DType::F32)?.download::<f32>()?);
         *at += 1;
         Ok(())
     }
@@ -207,7 +208,7 @@ mod tests {
     };
     use crate::data::{GridConfig, stripes};
     use train::Learner;
-    use train::testing::{resume_changes_nothing, same_seed_same_bits};
+    use train::testing::{device, resume_changes_nothing, same_seed_same_bits};
 
     fn small() -> ImageTransformerConfig {
         ImageTransformerConfig { features: 16, heads: 2, blocks: 2, ..Default::default() }
@@ -237,14 +238,14 @@ mod tests {
         let data = stripes(&grid).unwrap().images().unwrap();
         let lr_steps = 64_000;
         let config = ImageTransformerConfig { lr: 3e-3, lr_end: 0.05, lr_steps, ..small() };
-        let mut model = image_transformer(data.clone(), &config, 1, &Device::Cpu).unwrap();
+        let mut model = image_transformer(data.clone(), &config, 1, device()).unwrap();
         let log = &mut train::Log::default();
         (0..lr_steps / 32).for_each(|_| _ = model.step(log).unwrap());
         let (nll, entropy) = nll_and_entropy(&model, &data);
         assert!((0.98..1.05).contains(&(nll / entropy)), "{nll} of {entropy}");
 
         let make = || -> Result<Box<dyn Learner>> {
-            Ok(Box::new(image_transformer(data.clone(), &config, 1, &Device::Cpu)?))
+            Ok(Box::new(image_transformer(data.clone(), &config, 1, device())?))
         };
         let dir = tempfile::tempdir().unwrap();
         same_seed_same_bits(&make, 320).unwrap();

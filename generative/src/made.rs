@@ -196,7 +196,7 @@ mod tests {
     };
     use crate::data::{GridConfig, stripes};
     use train::Learner;
-    use train::testing::{resume_changes_nothing, same_seed_same_bits};
+    use train::testing::{device, resume_changes_nothing, same_seed_same_bits};
 
     fn small(direct: bool) -> MadeConfig {
         MadeConfig { hidden: 60, direct, ..MadeConfig::default() }
@@ -234,14 +234,14 @@ mod tests {
         let data = stripes(&grid).unwrap().images().unwrap();
         let lr_steps = 60_000;
         let config = MadeConfig { lr: 5e-3, lr_end: 0.05, lr_steps, ..small(true) };
-        let mut model = made(data.clone(), &config, 1, &Device::Cpu).unwrap();
+        let mut model = made(data.clone(), &config, 1, device()).unwrap();
         let log = &mut train::Log::default();
         (0..lr_steps / 100).for_each(|_| _ = model.step(log).unwrap());
         let (nll, entropy) = nll_and_entropy(&model, &data);
         assert!((0.98..1.05).contains(&(nll / entropy)), "{nll} of {entropy}");
 
         let make = || -> Result<Box<dyn Learner>> {
-            Ok(Box::new(made(data.clone(), &config, 1, &Device::Cpu)?))
+            Ok(Box::new(made(data.clone(), &config, 1, device())?))
         };
         let dir = tempfile::tempdir().unwrap();
         same_seed_same_bits(&make, 1_000).unwrap();

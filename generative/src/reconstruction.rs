@@ -3,13 +3,14 @@ use crate::data::{Images, Shape};
 use crate::{ImageGrid, Likelihood};
 use anyhow::Result;
 use candle_core::Tensor;
+use train::Download as _;
 
 /// Images in a row of an image grid.
 pub(crate) const COLUMNS: usize = 10;
 
 /// Mean images of p(x|z), for decoder outputs `[n, outputs·D]`.
 pub(crate) fn mean_images(likelihood: Likelihood, output: &Tensor, shape: Shape) -> Result<Images> {
-    let output: Vec<f32> = output.flatten_all()?.to_vec1()?;
+    let output: Vec<f32> = output.download()?;
     let images = output.chunks_exact(likelihood.outputs() * shape.len());
     let whites = images.flat_map(|output| likelihood.whites(output));
     let pixels = whites.map(|white| (255.0 * white).round() as u8).collect();
@@ -24,8 +25,7 @@ pub(crate) fn squared_errors(
     x: &Tensor,
 ) -> Result<Vec<f64>> {
     let d = x.dim(1)?;
-    let (output, x): (Vec<f32>, Vec<f32>) =
-        (output.flatten_all()?.to_vec1()?, x.flatten_all()?.to_vec1()?);
+    let (output, x): (Vec<f32>, Vec<f32>) = (output.download()?, x.download()?);
     let error = |(output, x): (&[f32], &[f32])| {
         let whites = likelihood.whites(output);
         let squares = whites.iter().zip(x).map(|(white, x)| (white - x).powi(2));
@@ -62,12 +62,12 @@ pub(crate) fn side_by_side(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
+    use train::testing::device;
 
     #[test]
     fn squared_errors_by_hand() {
         // A logit of 0 is grey, and half a pixel from either colour.
-        let tensor = |values: &[[f32; 2]; 2]| Tensor::new(values, &Device::Cpu).unwrap();
+        let tensor = |values: &[[f32; 2]; 2]| Tensor::new(values, device()).unwrap();
         let (output, x) =
             (tensor(&[[0.0, 100.0], [-100.0, 0.0]]), tensor(&[[1.0, 1.0], [1.0, 0.5]]));
         let errors = squared_errors(Likelihood::Bernoulli, &output, &x).unwrap();

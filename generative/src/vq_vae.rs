@@ -19,7 +19,8 @@ use anyhow::{Result, ensure};
 use candle_core::{Device, Module, Tensor};
 use nn::{Frozen, Init, Optimizer, OptimizerConfig, Params, Sequential, nearest};
 use train::{
-    Checkpoint, Evaluation, Learner, Log, MODEL, Measure, POSITIVE, Progress, Split, pulse, stream,
+    Checkpoint, Download as _, Evaluation, Learner, Log, MODEL, Measure, POSITIVE, Progress, Split,
+    is_host, pulse, stream,
 };
 
 pub mod codebook;
@@ -28,7 +29,7 @@ mod model;
 mod networks;
 
 use codebook::{
-    EmaCodebook, RunningMeans, codebook_loss, commitment_loss, counted, perplexity,
+    EmaCodebook, RunningMeans, codebook_loss, commitment_loss, counted, perplexity, perplexity_of,
     straight_through,
 };
 pub use config::{CodebookRule, VqVaeConfig};
@@ -48,6 +49,8 @@ pub struct VqVae {
     frozen: Networks<Frozen>,
     /// `[M, E]`; it takes a gradient unless it is updated by moving averages.
     codebook: Tensor,
+    /// 0 … M − 1, `[1, M]`.
+    numbers: Tensor,
     ema: Option<EmaCodebook>,
     optimizer: Optimizer,
 }
@@ -91,6 +94,7 @@ impl VqVae {
             test: data.test,
             frozen: training.frozen(),
             training,
+            numbers: Tensor::arange(0, config.codes as u32, device)?.unsqueeze(0)?,
             codebook,
             ema,
             optimizer: Optimizer::new(&params, OptimizerConfig::adam(config.lr))?,
@@ -120,7 +124,7 @@ impl VqVae {
             pulse::check()?;
             let x = images.tensor(first..images.len().min(first + GROUP), &self.device)?;
             let z = rows(&self.frozen.encoder.forward(&x)?)?; // [R, E]
-            let chosen: Vec<u32> = nearest(&z, &self.codebook)?.to_vec1()?;
+            let chosen: Vec<u32> = nearest(&z, &self.codebook)?.download()?;
             codes.extend(chosen.into_iter().map(|code| code as u8));
         }
         Images::new(self.grid(), self.config.codes as u16, codes, images.labels().cloned())
@@ -180,7 +184,11 @@ impl Learner for VqVae {
         log.tensor("train/loss", &loss)?;
         self.optimizer.step(&loss)?;
         log.updated();
-        let chosen: Vec<u32> = codes.to_vec1()?;
+        if self.ema.is_none() && !is_host(&self.device) {
+            log.tensor("train/perplexity", &perplexity_of(&codes, &self.numbers)?)?;
+            return Ok(Progress::Advanced(self.config.batch as u64));
+        }
+        let chosen: Vec<u32> = codes.download()?;
         let counts = counted(chosen.iter().copied(), self.config.codes);
         log.scalar("train/perplexity", perplexity(&counts));
         if let Some(ema) = &mut self.ema {
@@ -202,7 +210,7 @@ impl Learner for VqVae {
             let group = first..images.len().min(first + GROUP);
             let x = images.tensor(group.clone(), &self.device)?.flatten_from(1)?; // [n, D]
             let output = self.output(&codes.take(group))?; // [n, D]
-            let each: Vec<f32> = self.likelihood.nll(&output, &x)?.to_vec1()?;
+            let each: Vec<f32> = self.likelihood.nll(&output, &x)?.download()?;
             nll.extend(each.into_iter().map(f64::from));
             errors.extend(squared_errors(self.likelihood, &output, &x)?);
         }

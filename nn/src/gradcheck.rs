@@ -48,11 +48,11 @@ fn set(var: &Var, values: &[f64]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
+    use train::testing::device;
 
     #[test]
     fn right_and_wrong_gradients_are_told_apart() {
-        let x = Var::new(&[[0.3f64, -1.2], [2.0, 0.7]], &Device::Cpu).unwrap();
+        let x = Var::new(&[[0.3f64, -1.2], [2.0, 0.7]], device()).unwrap();
         let vars = std::slice::from_ref(&x);
         assert!(gradcheck(vars, 1e-5, || x.sqr()?.sum_all()).unwrap() < 1e-8);
         // The detached factor hides half of the gradient of x².
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn a_variable_that_is_not_used_is_an_error() {
-        let (x, y) = (Var::new(1f64, &Device::Cpu).unwrap(), Var::new(1f64, &Device::Cpu).unwrap());
+        let (x, y) = (Var::new(1f64, device()).unwrap(), Var::new(1f64, device()).unwrap());
         assert!(gradcheck(&[y], 1e-5, || x.sqr()).is_err());
     }
 }

@@ -54,13 +54,25 @@ impl<T: Element> HostTensor<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use train::testing::{device, kernels_are_on};
 
     #[test]
     fn filled_in_its_own_storage() {
+        if !kernels_are_on() {
+            return;
+        }
         let mut host = HostTensor::<u32>::new(3, &Device::Cpu).unwrap();
         let view = host.tensor().clone();
         host.fill(|values| values.copy_from_slice(&[1, 2, 3])).unwrap();
         assert_eq!(view.to_vec1::<u32>().unwrap(), [1, 2, 3]);
+        host.fill(|values| values[1] += 5).unwrap();
+        assert_eq!(host.tensor().to_vec1::<u32>().unwrap(), [1, 7, 3]);
+    }
+
+    #[test]
+    fn each_filling_begins_with_the_last() {
+        let mut host = HostTensor::<u32>::new(3, device()).unwrap();
+        host.fill(|values| values.copy_from_slice(&[1, 2, 3])).unwrap();
         host.fill(|values| values[1] += 5).unwrap();
         assert_eq!(host.tensor().to_vec1::<u32>().unwrap(), [1, 7, 3]);
     }

@@ -36,11 +36,12 @@ fn first_least(values: &[f32]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{Device, Var};
+    use candle_core::Var;
+    use train::testing::device;
 
     fn chosen(x: &[[f64; 2]], points: &[[f64; 2]], dtype: DType) -> Vec<u32> {
         let tensor = |rows: &[[f64; 2]]| {
-            let rows = Tensor::from_slice(&rows.concat(), (rows.len(), 2), &Device::Cpu).unwrap();
+            let rows = Tensor::from_slice(&rows.concat(), (rows.len(), 2), device()).unwrap();
             rows.to_dtype(dtype).unwrap()
         };
         nearest(&tensor(x), &tensor(points)).unwrap().to_vec1().unwrap()
@@ -68,7 +69,7 @@ mod tests {
         let (rows, n, e) = (300, 37, 11);
         let (x, points) = (numbers(rows * e, 29), numbers(n * e, 53));
         let tensor =
-            |values: &[f32], rows| Tensor::from_slice(values, (rows, e), &Device::Cpu).unwrap();
+            |values: &[f32], rows| Tensor::from_slice(values, (rows, e), device()).unwrap();
         let chosen: Vec<u32> =
             nearest(&tensor(&x, rows), &tensor(&points, n)).unwrap().to_vec1().unwrap();
         for (x, chosen) in x.chunks_exact(e).zip(chosen) {
@@ -83,9 +84,9 @@ mod tests {
 
     #[test]
     fn no_gradient_passes_and_shapes_are_checked() {
-        let x = Var::new(&[[1f32, 2.0]], &Device::Cpu).unwrap();
+        let x = Var::new(&[[1f32, 2.0]], device()).unwrap();
         assert!(!nearest(&x, &x).unwrap().track_op());
-        let flat = Tensor::new(&[1f32, 2.0], &Device::Cpu).unwrap();
+        let flat = Tensor::new(&[1f32, 2.0], device()).unwrap();
         let error = nearest(&x, &flat).unwrap_err().to_string();
         assert!(error.contains("rows [1, 2] do not fit points [2]"), "{error}");
     }

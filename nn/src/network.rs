@@ -90,7 +90,8 @@ mod tests {
         Activation, BatchNorm2d, Conv2d, Conv2dConfig, Flatten, Linear, Optimizer, OptimizerConfig,
         Params, Residual, Skip, Unflatten,
     };
-    use candle_core::{DType, Device};
+    use candle_core::DType;
+    use train::testing::device;
 
     const CONV: Conv2dConfig = Conv2dConfig { stride: 2, padding: 1, ..Conv2dConfig::new(2, 3, 3) };
 
@@ -103,7 +104,7 @@ mod tests {
     }
 
     fn input() -> Tensor {
-        Tensor::arange(0f32, 32.0, &Device::Cpu).unwrap().reshape((1, 2, 4, 4)).unwrap()
+        Tensor::arange(0f32, 32.0, device()).unwrap().reshape((1, 2, 4, 4)).unwrap()
     }
 
     fn run(network: &dyn Module) -> Vec<Vec<f32>> {
@@ -112,7 +113,7 @@ mod tests {
 
     #[test]
     fn frozen_sees_updates_and_builds_no_graph() {
-        let (params, other) = (Params::new(1, &Device::Cpu), Params::new(2, &Device::Cpu));
+        let (params, other) = (Params::new(1, device()), Params::new(2, device()));
         let (network, other_network) = (network(&params), network(&other));
         let frozen = network.frozen();
         let before = run(&frozen);
@@ -126,7 +127,7 @@ mod tests {
 
         params.copy_from(&other).unwrap();
         assert_eq!(run(&frozen), run(&other_network));
-        let third = Params::new(3, &Device::Cpu);
+        let third = Params::new(3, device());
         self::network(&third);
         params.blend(&third, 0.5).unwrap();
         assert_ne!(run(&frozen), run(&other_network));
@@ -142,7 +143,7 @@ mod tests {
     /// Gradients of a loss in the input and in each parameter of a network, whose layers are applied by
     /// `run`.
     fn gradients(run: &dyn Fn(&[Layer], &Tensor) -> Result<Tensor>) -> Vec<Vec<f32>> {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let same = Conv2dConfig { padding: 1, ..Conv2dConfig::new(3, 3, 3) };
         let up = Conv2dConfig { stride: 2, padding: 1, ..Conv2dConfig::new(3, 2, 4) };
         let dense = Linear::new(&params, "skipped", 5, 5, Activation::Tanh).unwrap();
@@ -161,7 +162,7 @@ mod tests {
             Linear::new(&params, "out", 32, 32, Activation::Tanh).unwrap().into(),
             Unflatten { channels: 2, height: 4, width: 4 }.into(),
         ];
-        let x = Tensor::arange(0f32, 10.0, &Device::Cpu).unwrap().reshape((2, 5)).unwrap();
+        let x = Tensor::arange(0f32, 10.0, device()).unwrap().reshape((2, 5)).unwrap();
         let x = candle_core::Var::from_tensor(&x).unwrap();
         let y = run(&layers, &x).unwrap();
         // Read twice, and once through the whole network again.
@@ -191,7 +192,7 @@ mod tests {
 
     #[test]
     fn an_empty_network_is_the_identity() {
-        let x = Tensor::ones((2, 3), DType::F32, &Device::Cpu).unwrap();
+        let x = Tensor::ones((2, 3), DType::F32, device()).unwrap();
         let y = Sequential::new(Vec::new()).forward(&x).unwrap();
         assert_eq!(y.to_vec2::<f32>().unwrap(), x.to_vec2::<f32>().unwrap());
     }

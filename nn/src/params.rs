@@ -210,11 +210,12 @@ impl Params {
 mod tests {
     use super::*;
     use train::Scope;
+    use train::testing::device;
 
     const INIT: Init = Init::FanInUniform { fan_in: 4 };
 
     fn params(seed: u64, shapes: &[(&str, usize)]) -> Params {
-        let params = Params::new(seed, &Device::Cpu);
+        let params = Params::new(seed, device());
         for (name, size) in shapes {
             params.var(name, *size, INIT).unwrap();
         }
@@ -275,7 +276,7 @@ mod tests {
         let mut checkpoint = Checkpoint::create(&path).unwrap();
         own.state("model", &mut checkpoint).unwrap();
         checkpoint.commit().unwrap();
-        own.buffers()[0].1.set(&Tensor::new(&[9f32], &Device::Cpu).unwrap()).unwrap();
+        own.buffers()[0].1.set(&Tensor::new(&[9f32], device()).unwrap()).unwrap();
         own.state("model", &mut Checkpoint::open(&path, Scope::All).unwrap()).unwrap();
         assert_eq!(buffer(&own), [3.0]);
     }
@@ -288,7 +289,7 @@ mod tests {
             (name == "a" && shape == [2]).then_some(Init::Normal { deviation: 0.1 })
         })
         .unwrap();
-        let other = Params::new(1, &Device::Cpu);
+        let other = Params::new(1, device());
         other.var("a", 2, Init::Normal { deviation: 0.1 }).unwrap();
         assert_eq!(values(&own), [values(&other)[0].clone(), before[1].clone()]);
     }
@@ -299,7 +300,7 @@ mod tests {
         own.copy_from(&other).unwrap();
         assert_eq!(values(&own), values(&other));
         let copied = values(&own);
-        other.named()[0].1.set(&Tensor::new(&[7f32, 7.0], &Device::Cpu).unwrap()).unwrap();
+        other.named()[0].1.set(&Tensor::new(&[7f32, 7.0], device()).unwrap()).unwrap();
         assert_eq!(values(&own), copied);
         own.copy_from(&own.clone()).unwrap();
         assert_eq!(values(&own), copied);
@@ -308,7 +309,7 @@ mod tests {
     #[test]
     fn blend_by_hand() {
         let set = |params: &Params, values: &[f32]| {
-            params.named()[0].1.set(&Tensor::new(values, &Device::Cpu).unwrap()).unwrap();
+            params.named()[0].1.set(&Tensor::new(values, device()).unwrap()).unwrap();
         };
         let (own, other) = (params(1, &[("a", 2)]), params(2, &[("a", 2)]));
         set(&own, &[1.0, -2.0]);

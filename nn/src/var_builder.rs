@@ -96,9 +96,10 @@ mod tests {
     use super::*;
     use crate::{Optimizer, OptimizerConfig};
     use candle_core::Module as _;
+    use train::testing::device;
 
     fn mlp(seed: u64) -> (Params, candle_nn::Sequential) {
-        let params = Params::new(seed, &Device::Cpu);
+        let params = Params::new(seed, device());
         let vb = params.var_builder();
         let model = candle_nn::seq()
             .add(candle_nn::linear(3, 200, vb.pp("hidden")).unwrap())
@@ -132,8 +133,8 @@ mod tests {
     #[test]
     fn it_learns() {
         let (params, network) = mlp(1);
-        let x = Tensor::eye(3, DType::F32, &Device::Cpu).unwrap();
-        let y = Tensor::new(&[[1f32], [2.0], [3.0]], &Device::Cpu).unwrap();
+        let x = Tensor::eye(3, DType::F32, device()).unwrap();
+        let y = Tensor::new(&[[1f32], [2.0], [3.0]], device()).unwrap();
         let mut optimizer = Optimizer::new(&params, OptimizerConfig::adam(0.01)).unwrap();
         let loss = || (network.forward(&x).unwrap() - &y).unwrap().sqr().unwrap().mean_all();
         for _ in 0..200 {
@@ -144,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_name_asked_for_again_is_the_same_parameter_unless_its_shape_differs() {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let vb = params.var_builder();
         vb.get((2, 3), "shared").unwrap();
         vb.get((2, 3), "shared").unwrap();

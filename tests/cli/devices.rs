@@ -1,6 +1,7 @@
 //! Algorithms with networks on another device beside the CPU's kernels: by Candle's operations on the CPU, or on a GPU
 //! with `LAB_TEST_DEVICE=cuda` in a build for CUDA.
 use super::{Lab, json, rows, stderr};
+use lab::train::{DeviceChoice, testing::device_choice};
 use serde_json::Value;
 use std::process::Command;
 
@@ -36,10 +37,10 @@ fn common(run: &str) -> &'static str {
 
 /// Gives `command` the other device.
 fn elsewhere(mut command: Command) -> Command {
-    match std::env::var("LAB_TEST_DEVICE").as_deref() {
-        Ok("cuda") => _ = command.args(["--device", "cuda"]),
-        _ => _ = command.env("LAB_CPU_KERNELS", "off"),
-    }
+    match device_choice() {
+        DeviceChoice::Cpu => command.env("LAB_CPU_KERNELS", "off"),
+        choice => command.args(["--device", &choice.to_string()]),
+    };
     command
 }
 
@@ -116,7 +117,7 @@ fn another_device_repeats_itself_and_resumes_to_the_bit() {
 #[test]
 fn a_run_moves_between_devices_and_says_so() {
     let lab = Lab::new();
-    for run in [RUNS[0], RUNS[6]] {
+    for run in [RUNS[0], RUNS[6], RUNS[9], RUNS[11]] {
         let name = run.split(' ').next().unwrap();
         let every = "--log-every 40 --eval-every 80 --save-every 40 --threads 1";
         finish(lab.command(&format!("{run} {} {every} --steps 80 --out {name}", common(run))), run);

@@ -1,6 +1,6 @@
 //! Metrics: learners write to a [`Log`], the loop hands rows to [`Sink`](crate::Sink)s.
-use crate::is_host;
-use anyhow::Result;
+use crate::{Download as _, is_host};
+use anyhow::{Result, bail};
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -51,11 +51,19 @@ impl Log {
         let value = value.detach();
         if is_host(value.device()) {
             self.scalar(name, read(&value)?);
-        } else if let Some((sum, count)) = self.on_device.get_mut(name) {
-            (*sum, *count) = ((&*sum + value)?, *count + 1);
-        } else {
-            self.on_device.insert(name, (value, 1));
+            return Ok(());
         }
+        let value = value.to_dtype(DType::F64)?;
+        if let Some((sum, count)) = self.on_device.get_mut(name) {
+            (*sum, *count) = ((&*sum + value)?, *count + 1);
+            return Ok(());
+        }
+        // What was read before is added to, not added: the sum does not depend on when it was read.
+        let (sum, count) = match self.means.remove(name) {
+            Some(mean) => ((value + mean.sum)?, mean.count + 1),
+            None => (value, 1),
+        };
+        self.on_device.insert(name, (sum, count));
         Ok(())
     }
 
@@ -98,8 +106,11 @@ impl Log {
         }
     }
 
-    /// Reads what is still on an accelerator.
-    pub(crate) fn settle(&mut self) -> Result<()> {
+    /// Reads what is still on an accelerator, before [`take`](Self::take).
+    ///
+    /// # Errors
+    /// Errors of the device.
+    pub fn settle(&mut self) -> Result<()> {
         for (name, (sum, count)) in std::mem::take(&mut self.on_device) {
             let sum = read(&sum)?;
             if sum.is_finite() {
@@ -135,29 +146,50 @@ impl Log {
 }
 
 fn read(value: &Tensor) -> Result<f64> {
-    Ok(value.to_dtype(DType::F64)?.to_scalar()?)
+    match value.download::<f64>()?[..] {
+        [value] => Ok(value),
+        _ => bail!("a metric is one number, this is {:?}", value.shape()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
+    use crate::testing::device;
 
     #[test]
     fn a_row_holds_means() {
         let mut log = Log::default();
         log.scalar("train/return", 1.0);
         log.scalar("train/return", 4.0);
-        log.tensor("train/loss", &Tensor::new(3f32, &Device::Cpu).unwrap()).unwrap();
+        log.tensor("train/loss", &Tensor::new(3f32, device()).unwrap()).unwrap();
+        log.settle().unwrap();
         let expected = [("train/loss".to_owned(), 3.0), ("train/return".to_owned(), 2.5)];
         assert_eq!(log.take(), expected.into());
         assert!(log.take().is_empty());
     }
 
+    /// 2²⁵ + 1 is none of `f32`.
+    #[test]
+    fn a_mean_does_not_depend_on_when_it_is_read() {
+        let (mut often, mut once) = (Log::default(), Log::default());
+        for value in [33_554_432f32, 1.0, 0.1, 1.0] {
+            for log in [&mut often, &mut once] {
+                log.tensor("train/loss", &Tensor::new(value, device()).unwrap()).unwrap();
+            }
+            often.settle().unwrap();
+        }
+        once.settle().unwrap();
+        let mean = once.take();
+        assert_eq!(mean["train/loss"], (33_554_432.0 + 1.0 + f64::from(0.1f32) + 1.0) / 4.0);
+        assert_eq!(often.take(), mean);
+    }
+
     #[test]
     fn what_is_not_finite_is_named() {
         let mut log = Log::default();
-        log.tensor("train/loss", &Tensor::new(f32::NAN, &Device::Cpu).unwrap()).unwrap();
+        log.tensor("train/loss", &Tensor::new(f32::NAN, device()).unwrap()).unwrap();
+        log.settle().unwrap();
         log.scalar("train/return", f64::INFINITY);
         assert_eq!(log.broken(), Some("train/loss"));
         assert!(log.take().is_empty());

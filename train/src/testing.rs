@@ -1,7 +1,7 @@
 //! Requirements on every learner, as functions its tests call, and a learner that only counts.
 use crate::{
-    Checkpoint, Checkpoints, Evaluation, Learner, Log, MODEL, Measure, Plan, Progress, Report, Rng,
-    Row, Run, RunOutcome, Sink, Split, fit, pulse, stream,
+    Checkpoint, Checkpoints, DeviceChoice, Evaluation, Learner, Log, MODEL, Measure, Plan,
+    Progress, Report, Rng, Row, Run, RunOutcome, Sink, Split, fit, is_host, pulse, stream,
 };
 use anyhow::{Context as _, Result, ensure};
 use candle_core::{Device, Tensor, Var};
@@ -9,7 +9,59 @@ use rand::Rng as _;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// Device that tests of layers, losses and algorithms run on, by `LAB_TEST_DEVICE`: `cpu` (the default), `cuda` or
+/// `cuda:1`.
+///
+/// # Panics
+/// If the variable holds anything else.
+#[expect(
+    clippy::panic,
+    reason = "a test that ran elsewhere than it was told to would show nothing"
+)]
+pub fn device_choice() -> DeviceChoice {
+    let Ok(name) = std::env::var("LAB_TEST_DEVICE") else { return DeviceChoice::Cpu };
+    match name.parse() {
+        Ok(choice) if choice != DeviceChoice::Auto => choice,
+        _ => panic!("LAB_TEST_DEVICE={name}: cpu, cuda or cuda:1 is expected"),
+    }
+}
+
+/// The device of [`device_choice`], one for the whole process: tensors of two handles of a GPU do not go together.
+///
+/// # Panics
+/// If it can't be used.
+#[expect(clippy::panic, reason = "as in `device_choice`")]
+pub fn device() -> &'static Device {
+    static DEVICE: OnceLock<Device> = OnceLock::new();
+    DEVICE.get_or_init(|| match device_choice().open() {
+        Ok(open) => open.device,
+        Err(error) => panic!("LAB_TEST_DEVICE: {error}"),
+    })
+}
+
+/// Relative difference that tests allow, on [`device`], between numbers that the CPU's kernels compute to the same
+/// bits: none by those kernels, and rounding in `f32` elsewhere.
+pub fn rounding() -> f32 {
+    if is_host(device()) { 0.0 } else { 2e-5 }
+}
+
+/// Returns `false`, and prints so, where the kernels that a test is about are off (`LAB_CPU_KERNELS=off`). Such a test
+/// is about the CPU, whatever [`device`] is.
+#[expect(clippy::print_stdout, reason = "tests print it")]
+pub fn kernels_are_on() -> bool {
+    let on = is_host(&Device::Cpu);
+    if !on {
+        println!("skipped: about the kernels, which are off");
+    }
+    on
+}
+
+/// Downloads of the present thread so far: see [`Download`](crate::Download).
+pub fn downloads() -> u64 {
+    crate::download::downloads()
+}
 
 /// Makes a fresh learner, always the same.
 pub type Make<'a> = &'a dyn Fn() -> Result<Box<dyn Learner>>;

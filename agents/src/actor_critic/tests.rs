@@ -7,11 +7,11 @@ use candle_core::Var;
 use envs::{CartPole, Catch, End, FrozenLake, FrozenLakeConfig, Mdp, MdpEnv, Pendulum};
 use nn::onnx::testing::randomise;
 use std::sync::Arc;
-use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
+use train::testing::{device, plan, resume_changes_nothing, same_seed_same_bits};
 use train::{Plan, Run, RunOutcome, fit, stream};
 
 fn catch(config: ActorCriticConfig) -> Result<ActorCritic> {
-    ActorCritic::new(Box::new(|| Box::new(Catch::default())), config, 1, &Device::Cpu)
+    ActorCritic::new(Box::new(|| Box::new(Catch::default())), config, 1, device())
 }
 
 fn small() -> ActorCriticConfig {
@@ -28,8 +28,8 @@ fn small() -> ActorCriticConfig {
 
 #[test]
 fn the_policy_loss_by_hand() {
-    let log_probs = Var::new(&[-1f32, -2.0], &Device::Cpu).unwrap();
-    let weights = Var::new(&[3f32, -0.5], &Device::Cpu).unwrap();
+    let log_probs = Var::new(&[-1f32, -2.0], device()).unwrap();
+    let weights = Var::new(&[3f32, -0.5], device()).unwrap();
     let loss = policy_loss(&log_probs, &weights).unwrap();
     assert_eq!(loss.to_scalar::<f32>().unwrap(), 1.0);
     let gradients = loss.backward().unwrap();
@@ -39,12 +39,12 @@ fn the_policy_loss_by_hand() {
 
 #[test]
 fn all_actions_at_once_are_the_mean_over_those_that_may_be_drawn() {
-    let logits = Var::new(&[[0.3f64, -0.6, 1.0], [0.0, 2f64.ln(), 0.0]], &Device::Cpu).unwrap();
-    let q = Var::new(&[[1.0f64, -2.0, 0.5], [4.0, 8.0, -4.0]], &Device::Cpu).unwrap();
+    let logits = Var::new(&[[0.3f64, -0.6, 1.0], [0.0, 2f64.ln(), 0.0]], device()).unwrap();
+    let q = Var::new(&[[1.0f64, -2.0, 0.5], [4.0, 8.0, -4.0]], device()).unwrap();
     let policy = || Categorical::new(&logits).unwrap();
     let at_once = all_actions_loss(&ActionDistribution::Categorical(policy()), &q).unwrap();
     let sampled = (0..9u32).map(|i| {
-        let actions = Tensor::new(&[i / 3, i % 3], &Device::Cpu).unwrap();
+        let actions = Tensor::new(&[i / 3, i % 3], device()).unwrap();
         let log_probs = policy().log_prob(&actions).unwrap();
         let probability = log_probs.sum_all().unwrap().exp().unwrap().detach();
         (policy_loss(&log_probs, &select(&q, &actions).unwrap()).unwrap() * probability).unwrap()
@@ -79,7 +79,7 @@ fn bootstraps_from_the_final_and_from_the_present_observations() {
         let agent = played(ActorCriticConfig { critic, gamma: 0.5, ..small() });
         let acting = &agent.trainer.frozen;
         let value = |obs: &[f32]| -> Vec<f32> {
-            let obs = Tensor::from_slice(obs, (obs.len() / 50, 50), &Device::Cpu).unwrap();
+            let obs = Tensor::from_slice(obs, (obs.len() / 50, 50), device()).unwrap();
             let (policy, critic) = acting.forward(&obs).unwrap();
             state_values(&policy, &critic).unwrap().to_vec1().unwrap()
         };
@@ -123,7 +123,7 @@ fn both_estimators_look_to_the_end_of_the_rollout() {
 #[test]
 fn q_of_the_action_taken_is_learned() {
     let agent = catch(ActorCriticConfig { critic: Critic::Q, ..small() }).unwrap();
-    let obs = Tensor::ones((2, 50), candle_core::DType::F32, &Device::Cpu).unwrap();
+    let obs = Tensor::ones((2, 50), candle_core::DType::F32, device()).unwrap();
     let (policy, q) = agent.trainer.net.forward(&obs).unwrap();
     let logits = agent.trainer.net.outputs(&obs).unwrap();
     assert_eq!(q.dims(), [2, 3]);
@@ -168,7 +168,7 @@ fn a_critic_of_all_actions_balances_the_pole() {
     let (critic, weighed, normalize_reward) = (Critic::Q, Weighed::All, true);
     let config = ActorCriticConfig { critic, weighed, normalize_reward, ..Default::default() };
     let make: MakeEnv = Box::new(|| Box::new(CartPole::default()));
-    let mut agent = ActorCritic::new(make, config, 1, &Device::Cpu).unwrap();
+    let mut agent = ActorCritic::new(make, config, 1, device()).unwrap();
     let plan = Plan { eval_every: 20_000, target: Some(450.0), ..plan(300_000) };
     let report = fit(&mut agent, &plan, &mut Run::default()).unwrap();
     assert_eq!(report.outcome, RunOutcome::TargetReached);
@@ -181,7 +181,7 @@ fn options_that_have_no_effect_are_refused() {
         let make: MakeEnv = Box::new(|| Box::new(CartPole::default()));
         let config =
             ActorCriticConfig { critic, weights, weighed: Weighed::All, ..Default::default() };
-        ActorCritic::new(make, config, 1, &Device::Cpu).is_err()
+        ActorCritic::new(make, config, 1, device()).is_err()
     };
     assert!(refused(Critic::Advantage, Weights::Raw) && refused(Critic::Q, Weights::Normalised));
     assert!(!refused(Critic::Q, Weights::Raw));
@@ -215,7 +215,7 @@ fn same_bits_and_resumes() {
     };
     for (make, config) in makes.into_iter().zip([small(), other, scaled]) {
         let learner = || {
-            let agent = ActorCritic::new(make(), config.clone(), 1, &Device::Cpu)?;
+            let agent = ActorCritic::new(make(), config.clone(), 1, device())?;
             Ok(Box::new(agent) as Box<dyn Learner>)
         };
         let dir = tempfile::tempdir().unwrap();
@@ -233,7 +233,7 @@ fn its_table_is_what_the_networks_say_of_each_state() {
         let known: Arc<dyn Mdp> = Arc::<FrozenLake>::clone(&lake);
         let make: MakeEnv = Box::new(move || Box::new(MdpEnv::new(Arc::clone(&known), Some(100))));
         let config = ActorCriticConfig { critic, ..small() };
-        let agent = ActorCritic::new(make, config, 1, &Device::Cpu).unwrap();
+        let agent = ActorCritic::new(make, config, 1, device()).unwrap();
         let table = agent.table(&model).unwrap().unwrap();
         // State 5 is a hole.
         assert_eq!((table.values[5], &table.policy[5]), (0.0, &None));
@@ -242,7 +242,7 @@ fn its_table_is_what_the_networks_say_of_each_state() {
         let mut action = ActionBatch::Discrete(vec![0]);
         agent.act(&obs, Mode::Greedy, &mut [stream(1, "test")], &mut action).unwrap();
         assert_eq!(table.action(6), Some(action.numbers().unwrap()[0]));
-        let obs = Tensor::from_vec(obs, (1, 16), &Device::Cpu).unwrap();
+        let obs = Tensor::from_vec(obs, (1, 16), device()).unwrap();
         let (policy, predicted) = agent.trainer.frozen.forward(&obs).unwrap();
         let value = state_values(&policy, &predicted).unwrap();
         let value = f64::from(value.to_vec1::<f32>().unwrap()[0]);

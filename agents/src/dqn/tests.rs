@@ -4,11 +4,11 @@ use crate::export::testing::compare;
 use envs::{CartPole, Catch, Env, GridConfig, GridWorld, Layout, Mdp, MdpEnv, Pendulum, Reward};
 use nn::onnx::testing::randomise;
 use std::sync::Arc;
-use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
+use train::testing::{device, plan, resume_changes_nothing, same_seed_same_bits};
 use train::{Plan, Run, RunOutcome, fit};
 
 fn catch(config: DqnConfig) -> Result<Dqn> {
-    Dqn::new(Box::new(|| Box::new(Catch::default())), config, 1, &Device::Cpu)
+    Dqn::new(Box::new(|| Box::new(Catch::default())), config, 1, device())
 }
 
 /// Small enough for a test; several environments, so that one step makes several updates.
@@ -40,8 +40,8 @@ fn weights(params: &Params) -> Vec<Vec<f32>> {
 
 #[test]
 fn terminal_states_are_worth_nothing() {
-    let tensor = |values: &[f32]| Tensor::new(values, &Device::Cpu).unwrap();
-    let next_q = Tensor::new(&[[2f32, 3.0], [5.0, 7.0]], &Device::Cpu).unwrap();
+    let tensor = |values: &[f32]| Tensor::new(values, device()).unwrap();
+    let next_q = Tensor::new(&[[2f32, 3.0], [5.0, 7.0]], device()).unwrap();
     let y = td_target(&tensor(&[1.0, 1.0]), &tensor(&[1.0, 0.0]), &next_q, 0.5).unwrap();
     assert_eq!(y.to_vec1::<f32>().unwrap(), [2.5, 1.0]);
 }
@@ -84,7 +84,7 @@ fn targets_come_from_the_target_network() {
         let mut log = Log::default();
         (0..40).for_each(|_| _ = agent.step(&mut log).unwrap());
         if other_target {
-            let other = Params::new(7, &Device::Cpu);
+            let other = Params::new(7, device());
             let DqnConfig { network, hidden, .. } = &agent.config;
             q_network(&other, agent.envs.spec(), *network, hidden).unwrap();
             agent.target.params.copy_from(&other).unwrap();
@@ -121,7 +121,7 @@ fn splits_are_other_episodes_each_of_its_own_number() {
     assert_eq!(n(agent.evaluate(Split::Validation).unwrap()), 9);
     assert_eq!(n(agent.evaluate(Split::Test).unwrap()), 12);
     let make: MakeEnv = Box::new(|| Box::new(CartPole::default()));
-    let agent = Dqn::new(make, small(), 1, &Device::Cpu).unwrap();
+    let agent = Dqn::new(make, small(), 1, device()).unwrap();
     let mean = |split| evaluate(&agent, &agent.make, 20, split, 1).unwrap().value();
     assert_ne!(mean(Split::Validation), mean(Split::Test));
     // Each episode has a stream of its own: the first of many is the first of few.
@@ -177,7 +177,7 @@ fn same_bits_and_resumes() {
     }];
     for make in makes {
         let learner = || {
-            let agent = Dqn::new(make(), small(), 1, &Device::Cpu)?;
+            let agent = Dqn::new(make(), small(), 1, device())?;
             Ok(Box::new(agent) as Box<dyn Learner>)
         };
         let dir = tempfile::tempdir().unwrap();
@@ -189,7 +189,7 @@ fn same_bits_and_resumes() {
 #[test]
 fn vectors_are_neither_chosen_from_nor_made() {
     let make: MakeEnv = Box::new(|| Box::new(Pendulum::default()));
-    let refused = Dqn::new(make, small(), 1, &Device::Cpu).map(|_| ()).unwrap_err();
+    let refused = Dqn::new(make, small(), 1, device()).map(|_| ()).unwrap_err();
     assert!(refused.to_string().contains("vectors of real numbers"), "{refused}");
     let mut vectors = ActionBatch::Continuous { actions: vec![0.0], action_len: 1 };
     let (agent, mut rngs) = (catch(small()).unwrap(), [stream(1, "test")]);
@@ -206,7 +206,7 @@ fn without_a_discount_play_comes_to_an_end_all_the_same() {
         let mdp = Arc::clone(&mdp);
         let make = move || -> Box<dyn Env> { Box::new(MdpEnv::new(Arc::clone(&mdp), Some(1_000))) };
         let config = DqnConfig { gamma: 1.0, ..Default::default() };
-        let mut agent = Dqn::new(Box::new(make), config, seed, &Device::Cpu).unwrap();
+        let mut agent = Dqn::new(Box::new(make), config, seed, device()).unwrap();
         (0..8_000).for_each(|_| _ = agent.step(&mut Log::default()).unwrap());
         assert_eq!(agent.evaluate(Split::Test).unwrap().value(), 10.0, "seed {seed}");
     }
@@ -214,10 +214,10 @@ fn without_a_discount_play_comes_to_an_end_all_the_same() {
 
 #[test]
 fn a_module_of_candle_nn_acts_without_a_graph_and_by_its_present_parameters() {
-    let params = Params::new(1, &Device::Cpu);
+    let params = Params::new(1, device());
     let module = candle_nn::linear(2, 2, params.var_builder().pp("out")).unwrap();
     let net = Net::of_module(params, module);
-    let x = Tensor::ones((1, 2), candle_core::DType::F32, &Device::Cpu).unwrap();
+    let x = Tensor::ones((1, 2), candle_core::DType::F32, device()).unwrap();
     let rows = |module: &dyn candle_core::Module| {
         let y = module.forward(&x).unwrap();
         (y.to_vec2::<f32>().unwrap(), y.track_op())
@@ -236,12 +236,12 @@ fn exported_q_values_are_its_own() {
         || Box::new(|| Box::new(envs::Breakout::default())),
     ];
     for make in makes {
-        let agent = Dqn::new(make(), small(), 1, &Device::Cpu).unwrap();
+        let agent = Dqn::new(make(), small(), 1, device()).unwrap();
         randomise(&agent.q.params).unwrap();
         let spec = make()().spec();
         compare(&agent, ("q-network", &spec), |obs| {
             let shape = spec.batch_shape(obs.len() / spec.obs_len());
-            let obs = Tensor::from_slice(obs, shape, &Device::Cpu)?;
+            let obs = Tensor::from_slice(obs, shape, device())?;
             Ok(vec![("q_values", agent.q.frozen.forward(&obs)?)])
         });
     }
@@ -254,7 +254,7 @@ fn a_network_without_known_layers_is_not_exported() {
         Ok(Net::of_module(params, layer))
     };
     let make = || -> Box<dyn Env> { Box::new(CartPole::default()) };
-    let agent = Dqn::with_network(Box::new(make), small(), 1, &Device::Cpu, &network).unwrap();
+    let agent = Dqn::with_network(Box::new(make), small(), 1, device(), &network).unwrap();
     let error = agent.exports()[0].graph().unwrap_err().to_string();
     assert!(error.contains("its layers are not known"), "{error}");
 }

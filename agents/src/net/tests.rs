@@ -1,6 +1,6 @@
 use super::*;
-use candle_core::Device;
 use envs::{Actions, Breakout, CartPole, Env as _};
+use train::testing::device;
 
 fn images(side: usize) -> Spec {
     let actions = Actions::Discrete(vec!["left".into(), "right".into()]);
@@ -9,11 +9,11 @@ fn images(side: usize) -> Spec {
 
 /// The names and shapes of the weights of Q, and the shape of what it gives two observations.
 fn weights(spec: &Spec, name: NetworkName, hidden: &Hidden) -> (Vec<String>, Vec<usize>) {
-    let params = Params::new(1, &Device::Cpu);
+    let params = Params::new(1, device());
     let network = q_network(&params, spec, name, hidden).unwrap();
     let weights = params.named().into_iter().filter(|(name, _)| name.ends_with("weight"));
     let told = weights.map(|(name, var)| format!("{name} {:?}", var.dims())).collect();
-    let obs = Tensor::ones(spec.batch_shape(2), DType::F32, &Device::Cpu).unwrap();
+    let obs = Tensor::ones(spec.batch_shape(2), DType::F32, device()).unwrap();
     (told, network.forward(&obs).unwrap().dims().to_vec())
 }
 

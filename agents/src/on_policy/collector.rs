@@ -11,7 +11,7 @@ use candle_core::{Device, Tensor};
 use envs::{Spec, VecEnv};
 use nn::HostTensor;
 use nn::onnx::{Graph, Value};
-use train::{Checkpoint, Evaluation, FirstUpdate, Log, Rng, Split, stream};
+use train::{Checkpoint, Download as _, Evaluation, FirstUpdate, Log, Rng, Split, stream};
 
 /// Steps N environments with the current policy and fills a rollout.
 pub(crate) struct Collector {
@@ -109,9 +109,9 @@ impl Collector {
         let rows = self.observe();
         let outputs: Vec<f32> = if rows == self.n() {
             self.obs.fill(|obs| obs.copy_from_slice(&self.scaled))?;
-            outputs(self.obs.tensor())?.flatten_all()?.to_vec1()?
+            outputs(self.obs.tensor())?.download()?
         } else {
-            outputs(&self.tensor(&self.scaled)?)?.flatten_all()?.to_vec1()?
+            outputs(&self.tensor(&self.scaled)?)?.download()?
         };
         let (obs_len, width) = (self.spec().obs_len(), self.spec().action_width());
         self.actions.resize(rows * width, 0.0);

@@ -13,7 +13,7 @@ use candle_core::{DType, Result, Tensor, bail};
 use envs::{Actions, Spec};
 use nn::onnx::{Graph, Value};
 use nn::{Init, Params};
-use train::Rng;
+use train::{Download as _, Rng};
 
 /// Meaning of a network's outputs, by the kind of actions that the environment takes.
 pub enum Head {
@@ -100,7 +100,7 @@ impl Head {
                 }
             }
             Self::Gaussian { log_std } => {
-                let log_std: Vec<f32> = log_std.to_vec1()?;
+                let log_std: Vec<f32> = log_std.download()?;
                 let rows = actions.chunks_exact_mut(log_std.len());
                 for (mean, action) in outputs.chunks_exact(log_std.len()).zip(rows) {
                     gaussian::sample(mean, &log_std, rng, action);
@@ -137,7 +137,7 @@ impl Head {
                     actions.copy_from_slice(outputs);
                     return Ok(());
                 }
-                let log_std: Vec<f32> = log_std.to_vec1()?;
+                let log_std: Vec<f32> = log_std.download()?;
                 let means = outputs.chunks_exact(log_std.len()).zip(rngs);
                 for (action, (mean, rng)) in actions.chunks_exact_mut(log_std.len()).zip(means) {
                     gaussian::sample(mean, &log_std, rng, action);
@@ -202,13 +202,13 @@ pub fn numbers(actions: &Tensor) -> Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
     use envs::{CartPole, Env as _, Pendulum};
     use train::stream;
+    use train::testing::device;
 
     #[test]
     fn the_environment_says_which_head() {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let numbered = Head::new(&params, &CartPole::default().spec(), -0.5).unwrap();
         assert!(matches!(numbered, Head::Categorical { actions: 2 }));
         assert_eq!((numbered.outputs(), params.count()), (2, 0));
@@ -218,13 +218,13 @@ mod tests {
         assert!(!log_std.track_op());
         assert_eq!((vectors.outputs(), params.count()), (1, 1));
         // It follows the parameter.
-        params.named()[0].1.set(&Tensor::new(&[2f32], &Device::Cpu).unwrap()).unwrap();
+        params.named()[0].1.set(&Tensor::new(&[2f32], device()).unwrap()).unwrap();
         assert_eq!(log_std.to_vec1::<f32>().unwrap(), [2.0]);
     }
 
     #[test]
     fn rows_of_numbers_for_both_kinds() {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let numbered = Head::new(&params, &CartPole::default().spec(), 0.0).unwrap();
         let vectors = Head::new(&params, &Pendulum::default().spec(), 0.5f64.ln()).unwrap();
         let mut rng = stream(1, "test");
@@ -252,8 +252,8 @@ mod tests {
         let [low, high] = [torques.vectors().unwrap()[0], torques.vectors().unwrap()[1]];
         assert!(low < -45.0 && high > 45.0 && low != -50.0 && low != -high, "{low} {high}");
 
-        let outputs = Tensor::new(&[[0f32], [1.0]], &Device::Cpu).unwrap();
-        let rows = Tensor::new(&[[0f32], [1.5]], &Device::Cpu).unwrap();
+        let outputs = Tensor::new(&[[0f32], [1.0]], device()).unwrap();
+        let rows = Tensor::new(&[[0f32], [1.5]], device()).unwrap();
         let log_prob = vectors.policy(&outputs).unwrap().log_prob(&rows).unwrap();
         // σ = ½: 1/(σ·√2π), and e^−½ of it one deviation off.
         let density = (2.0 / std::f32::consts::TAU.sqrt()).ln();
@@ -262,8 +262,8 @@ mod tests {
         {
             assert!((log_prob - expected).abs() < 1e-6, "{log_prob}, not {expected}");
         }
-        let logits = Tensor::new(&[[0f32, 3f32.ln()]; 2], &Device::Cpu).unwrap();
-        let rows = Tensor::new(&[[0f32], [1.0]], &Device::Cpu).unwrap();
+        let logits = Tensor::new(&[[0f32, 3f32.ln()]; 2], device()).unwrap();
+        let rows = Tensor::new(&[[0f32], [1.0]], device()).unwrap();
         let log_prob = numbered.policy(&logits).unwrap().log_prob(&rows).unwrap();
         for (log_prob, expected) in log_prob.to_vec1::<f32>().unwrap().iter().zip([0.25f32, 0.75]) {
             assert!((log_prob - expected.ln()).abs() < 1e-6, "{log_prob}, not log {expected}");

@@ -222,8 +222,8 @@ impl Start {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
     use envs::{Breakout, CartPole, Env as _, Pendulum};
+    use train::testing::device;
 
     #[test]
     fn shapes_and_parameters_are_as_stated() {
@@ -233,11 +233,11 @@ mod tests {
             [CartPole::default().spec(), Breakout::default().spec(), Pendulum::default().spec()];
         for (spec, outputs_of_policy) in specs.iter().zip([2, 3, 1]) {
             for (sharing, outputs) in [(Sharing::Separate, 1), (Sharing::Shared, 3)] {
-                let params = Params::new(1, &Device::Cpu);
+                let params = Params::new(1, device());
                 let [net, frozen] =
                     ActorCriticNet::new(&params, spec, sharing, &shape, outputs).unwrap();
                 let dims: Vec<_> = [5].iter().chain(&spec.obs_shape).copied().collect();
-                let obs = Tensor::ones(dims, candle_core::DType::F32, &Device::Cpu).unwrap();
+                let obs = Tensor::ones(dims, candle_core::DType::F32, device()).unwrap();
                 let (policy, values) = net.forward(&obs).unwrap();
                 let logits = net.outputs(&obs).unwrap();
                 assert_eq!(logits.dims(), [5, outputs_of_policy]);

@@ -12,7 +12,7 @@ use candle_core::{Device, Tensor};
 use nn::onnx::Export;
 use nn::{Optimizer, OptimizerConfig, Params};
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Checkpoint, Linear, Log, MODEL, Rng};
+use train::{BadValue, Checkpoint, Download as _, Linear, Log, MODEL, Rng};
 
 /// Settings of an [`OnPolicyTrainer`].
 pub(crate) struct Setup {
@@ -134,7 +134,7 @@ impl OnPolicyTrainer {
     /// V of the next states of the rollout, where returns ask for it, `[B]`.
     pub(crate) fn next_values(&self) -> Result<Vec<f32>> {
         let (policy, critic) = self.frozen.forward(&self.collector.next_obs()?)?;
-        let values: Vec<f32> = state_values(&policy, &critic)?.to_vec1()?;
+        let values: Vec<f32> = state_values(&policy, &critic)?.download()?;
         let (truncated, current) = values.split_at(values.len() - self.collector.n());
         let mut next_values = vec![0.0; self.collector.rollout.len()];
         self.collector.rollout.next_values(truncated, current, &mut next_values);
@@ -175,7 +175,7 @@ impl OnPolicyTrainer {
 
     /// Outputs of the policy's network for raw observations, row by row.
     fn outputs(&self, obs: &[f32]) -> Result<Vec<f32>> {
-        Ok(self.frozen.outputs(&self.collector.scale(obs)?)?.flatten_all()?.to_vec1()?)
+        Ok(self.frozen.outputs(&self.collector.scale(obs)?)?.download()?)
     }
 
     /// See [`Agent::table`](crate::Agent::table): V, the most probable actions, and Q where the critic
@@ -187,7 +187,7 @@ impl OnPolicyTrainer {
         for (first, obs) in one_hot_batches(model.n_states(), ROWS) {
             let logits = self.outputs(&obs)?; // [rows, A]
             let (policy, critic) = self.frozen.forward(&self.collector.scale(&obs)?)?;
-            let values: Vec<f32> = state_values(&policy, &critic)?.to_vec1()?;
+            let values: Vec<f32> = state_values(&policy, &critic)?.download()?;
             let q: Vec<Vec<f32>> = critic.to_vec2()?; // [rows, 1] or [rows, A]
             for (row, (value, q)) in values.into_iter().zip(q).enumerate() {
                 let state = first + row;

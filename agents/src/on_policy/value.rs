@@ -4,7 +4,7 @@ use anyhow::Result;
 use candle_core::Tensor;
 use nn::onnx::{Graph, Value};
 use nn::{Optimizer, OptimizerConfig, loss};
-use train::{Checkpoint, Log};
+use train::{Checkpoint, Download as _, Log};
 
 /// V(s), regressed on returns.
 pub(crate) struct ValueFunction {
@@ -19,7 +19,7 @@ impl ValueFunction {
 
     /// V of observations `[B, …]`: `[B]`.
     pub(crate) fn values(&self, obs: &Tensor) -> Result<Vec<f32>> {
-        Ok(self.net.frozen.forward(obs)?.flatten_all()?.to_vec1()?)
+        Ok(self.net.frozen.forward(obs)?.download()?)
     }
 
     /// `epochs` steps of the optimiser on mean (V − G)², for observations `[B, …]` and `returns` `[B]`.

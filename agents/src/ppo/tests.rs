@@ -8,11 +8,11 @@ use envs::{Breakout, CartPole, Catch, Env as _, Pendulum, Spec};
 use nn::Params;
 use nn::gradcheck::gradcheck;
 use nn::onnx::testing::randomise;
-use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
+use train::testing::{device, plan, resume_changes_nothing, same_seed_same_bits};
 use train::{Plan, Run, RunOutcome, fit};
 
 fn catch(config: PpoConfig) -> Result<Ppo> {
-    Ppo::new(Box::new(|| Box::new(Catch::default())), config, 1, &Device::Cpu)
+    Ppo::new(Box::new(|| Box::new(Catch::default())), config, 1, device())
 }
 
 /// Single precision loses digits of a divergence near 0, and no ratio lies at the clip.
@@ -21,7 +21,7 @@ fn the_divergence_on_a_device_is_the_divergence() {
     let old = [-0.1f32, -1.0, -2.5, -0.7];
     let new = [-0.4f32, -0.95, -2.5, -0.3];
     let (kl, clipped) = divergence(&new, &old, 0.2);
-    let [new, old] = [new, old].map(|values| Tensor::new(&values, &Device::Cpu).unwrap());
+    let [new, old] = [new, old].map(|values| Tensor::new(&values, device()).unwrap());
     let on_device = divergence_on_device(&new, &old, 0.2).unwrap();
     assert!((scalar(&on_device.0) - kl).abs() < 1e-7, "{kl}");
     assert_eq!((scalar(&on_device.1), clipped), (0.5, 0.5));
@@ -39,7 +39,7 @@ fn networks_of_candle_nn_are_seeded_learned_and_resumed() {
     };
     let cartpole = |network: MakeNet| {
         let make: MakeEnv = Box::new(|| Box::new(CartPole::default()));
-        Ppo::with_networks(make, small(), 1, &Device::Cpu, Some(network))
+        Ppo::with_networks(make, small(), 1, device(), Some(network))
     };
     let learner = || -> Result<Box<dyn Learner>> { Ok(Box::new(cartpole(&network)?)) };
     same_seed_same_bits(&learner, 300).unwrap();
@@ -91,7 +91,7 @@ fn var(values: &[f64], dtype: DType) -> Var {
 }
 
 fn tensor(values: &[f64], dtype: DType) -> Tensor {
-    Tensor::new(values, &Device::Cpu).unwrap().to_dtype(dtype).unwrap()
+    Tensor::new(values, device()).unwrap().to_dtype(dtype).unwrap()
 }
 
 fn scalar(t: &Tensor) -> f64 {
@@ -140,10 +140,10 @@ fn the_value_loss_by_hand_at_each_branch() {
 
 #[test]
 fn the_whole_loss_by_differences() {
-    let actions = Tensor::new(&[2u32, 0, 1], &Device::Cpu).unwrap();
+    let actions = Tensor::new(&[2u32, 0, 1], device()).unwrap();
     for (dtype, h, most) in [(DType::F64, 1e-5, 1e-8), (DType::F32, 1e-2, 3e-3)] {
         let logits = [[0.2, -1.0, 0.7], [1.1, 0.4, -0.3], [0.0, 0.3, -0.8]];
-        let logits = Tensor::new(&logits, &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
+        let logits = Tensor::new(&logits, device()).unwrap().to_dtype(dtype).unwrap();
         let (logits, values) = (Var::from_tensor(&logits).unwrap(), var(&[0.5, -1.0, 0.1], dtype));
         // Ratios are about 1.2, 0.6 and 1.1, far from where the objective has a corner.
         let old = tensor(&[-0.9, -0.1, -1.0], dtype);
@@ -253,7 +253,7 @@ fn a_pendulum_is_swung_up() {
     let config = PpoConfig { n_envs, rollout, batch, epochs, lr, ..config };
     let scaled = PpoConfig { normalize_reward: true, ..config };
     let make: MakeEnv = Box::new(|| Box::new(Pendulum::default()));
-    let mut agent = Ppo::new(make, scaled, 1, &Device::Cpu).unwrap();
+    let mut agent = Ppo::new(make, scaled, 1, device()).unwrap();
     let plan = Plan { eval_every: 10_240, target: Some(-400.0), ..plan(200_000) };
     let report = fit(&mut agent, &plan, &mut Run::default()).unwrap();
     // Hanging still costs about 1200.
@@ -286,7 +286,7 @@ fn same_bits_and_resumes() {
     };
     for (make, config) in makes.into_iter().zip([small(), other(), other(), scaled]) {
         let learner = || {
-            let agent = Ppo::new(make(), config.clone(), 1, &Device::Cpu)?;
+            let agent = Ppo::new(make(), config.clone(), 1, device())?;
             Ok(Box::new(agent) as Box<dyn Learner>)
         };
         let dir = tempfile::tempdir().unwrap();
@@ -314,7 +314,7 @@ fn exported_policies_and_values_are_its_own() {
         ),
     ];
     for (make, config) in cases {
-        let mut agent = Ppo::new(make(), config, 1, &Device::Cpu).unwrap();
+        let mut agent = Ppo::new(make(), config, 1, device()).unwrap();
         for _ in 0..5 {
             agent.step(&mut Log::default()).unwrap();
         }

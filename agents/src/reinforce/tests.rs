@@ -8,11 +8,11 @@ use candle_core::Var;
 use envs::End::{Not, Terminated, Truncated};
 use envs::{Bandit, BanditConfig, CartPole, Catch, Pendulum};
 use nn::onnx::testing::randomise;
-use train::testing::{plan, resume_changes_nothing, same_seed_same_bits};
+use train::testing::{device, plan, resume_changes_nothing, same_seed_same_bits};
 use train::{Plan, Run, RunOutcome, fit};
 
 fn catch(config: ReinforceConfig) -> Result<Reinforce> {
-    Reinforce::new(Box::new(|| Box::new(Catch::default())), config, 1, &Device::Cpu)
+    Reinforce::new(Box::new(|| Box::new(Catch::default())), config, 1, device())
 }
 
 /// Fewer environments than episodes: some play twice while others wait.
@@ -32,8 +32,8 @@ fn small() -> ReinforceConfig {
 
 #[test]
 fn the_loss_by_hand() {
-    let log_probs = Var::new(&[-1f32, -2.0, -0.5], &Device::Cpu).unwrap();
-    let weights = Var::new(&[3f32, 0.5, -2.0], &Device::Cpu).unwrap();
+    let log_probs = Var::new(&[-1f32, -2.0, -0.5], device()).unwrap();
+    let weights = Var::new(&[3f32, 0.5, -2.0], device()).unwrap();
     let loss = reinforce_loss(&log_probs, &weights, 2).unwrap();
     // −(−3 − 1 + 1) / 2
     assert_eq!(loss.to_scalar::<f32>().unwrap(), 1.5);
@@ -47,7 +47,7 @@ fn the_loss_by_hand() {
 /// are enumerated, and the mean gradient is that of the expected return, whatever the baseline.
 #[test]
 fn the_expected_gradient_is_that_of_the_expected_return() {
-    let logits = Var::new(&[[0.3f64, -0.6]], &Device::Cpu).unwrap();
+    let logits = Var::new(&[[0.3f64, -0.6]], device()).unwrap();
     let first = [2.0f32, -1.0];
     let second = [[0.5f32, 3.0], [4.0, -2.0]];
     let sum = |f: &dyn Fn(usize, usize) -> candle_core::Result<Tensor>| {
@@ -55,7 +55,7 @@ fn the_expected_gradient_is_that_of_the_expected_return() {
         terms.reduce(|a, b| (a + b).unwrap()).unwrap()
     };
     let log_probs = |a: usize, b: usize| {
-        let actions = Tensor::new(&[a as u32, b as u32], &Device::Cpu)?;
+        let actions = Tensor::new(&[a as u32, b as u32], device())?;
         let policy = Categorical::new(&logits.broadcast_as((2, 2))?.contiguous()?)?;
         policy.log_prob(&actions)
     };
@@ -79,7 +79,7 @@ fn the_expected_gradient_is_that_of_the_expected_return() {
             let weights = weights.map(|weight| f64::from(weight) - baseline);
             let log_probs = log_probs(a, b)?;
             let probability = log_probs.sum_all()?.exp()?.detach();
-            let weights = Tensor::new(&weights, &Device::Cpu)?;
+            let weights = Tensor::new(&weights, device())?;
             reinforce_loss(&log_probs, &weights, 1)? * probability
         }));
         assert!(value[0].abs() > 0.1, "{value:?}");
@@ -127,7 +127,7 @@ fn a_learned_value_says_what_a_time_limit_cut_off() {
 #[test]
 fn every_episode_that_is_begun_is_finished_and_counts() {
     let make: MakeEnv = Box::new(|| Box::new(CartPole::default()));
-    let mut agent = Reinforce::new(make, small(), 1, &Device::Cpu).unwrap();
+    let mut agent = Reinforce::new(make, small(), 1, device()).unwrap();
     let mut units = 0;
     while !agent.collector.is_full() {
         units += agent.play(&mut Log::default()).unwrap();
@@ -230,7 +230,7 @@ fn same_bits_and_resumes() {
             ..small()
         };
         let learner = || {
-            let agent = Reinforce::new(make(), config(), 1, &Device::Cpu)?;
+            let agent = Reinforce::new(make(), config(), 1, device())?;
             Ok(Box::new(agent) as Box<dyn Learner>)
         };
         let dir = tempfile::tempdir().unwrap();
@@ -268,7 +268,7 @@ fn updates_of_one_step_whose_weight_is_0_are_told_of() {
     let bandit = |baseline, weights| {
         let bandit = Bandit::new(BanditConfig::default()).unwrap();
         let config = ReinforceConfig { baseline, weights, episodes: 1, n_envs: 1, ..small() };
-        Reinforce::new(Box::new(move || Box::new(bandit.clone())), config, 1, &Device::Cpu).unwrap()
+        Reinforce::new(Box::new(move || Box::new(bandit.clone())), config, 1, device()).unwrap()
     };
     let steps = |mut agent: Reinforce| {
         (0..30).find_map(|_| agent.step(&mut Log::default()).err()).map(|error| error.to_string())
@@ -300,7 +300,7 @@ fn an_exported_policy_has_the_baseline_that_was_learned() {
             if let Some(value) = &agent.value {
                 let values = value.values(&obs).unwrap();
                 let rows = values.len();
-                outputs.push(("value", Tensor::from_vec(values, (rows, 1), &Device::Cpu)?));
+                outputs.push(("value", Tensor::from_vec(values, (rows, 1), device())?));
             }
             Ok(outputs)
         });

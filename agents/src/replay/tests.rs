@@ -1,6 +1,7 @@
 use super::*;
 use envs::{Action, Catch, Env};
 use train::stream;
+use train::testing::device;
 
 fn spec(obs_len: usize, element: Element) -> Spec {
     Spec {
@@ -50,7 +51,7 @@ fn every_element_type_comes_back_exactly_from_the_newest() {
         let mut replay = Replay::new(10, &spec).unwrap();
         (0..25).for_each(|i| push(&mut replay, i, End::Not, obs_of));
         assert_eq!(replay.len(), 10);
-        let mut batch = Batch::new(200, &spec, &Device::Cpu).unwrap();
+        let mut batch = Batch::new(200, &spec, device()).unwrap();
         replay.sample(&mut batch, &mut stream(1, "test")).unwrap();
         let rewards = batch.rewards.tensor().to_vec1::<f32>().unwrap();
         let obs = batch.obs.tensor().to_vec2::<f32>().unwrap();
@@ -74,7 +75,7 @@ fn only_termination_stops_the_bootstrap() {
         let spec = spec(2, Element::Float);
         let mut replay = Replay::new(1, &spec).unwrap();
         push(&mut replay, 0, end, floats);
-        let mut batch = Batch::new(1, &spec, &Device::Cpu).unwrap();
+        let mut batch = Batch::new(1, &spec, device()).unwrap();
         replay.sample(&mut batch, &mut stream(1, "test")).unwrap();
         assert_eq!(batch.continues.tensor().to_vec1::<f32>().unwrap(), [expected]);
     }
@@ -94,7 +95,7 @@ fn a_saved_replay_samples_the_same() {
     let mut checkpoint = Checkpoint::open(&path, train::Scope::All).unwrap();
     other.state("replay", 2, &mut checkpoint).unwrap();
     let sampled = |replay: &Replay| {
-        let mut batch = Batch::new(50, &spec, &Device::Cpu).unwrap();
+        let mut batch = Batch::new(50, &spec, device()).unwrap();
         replay.sample(&mut batch, &mut stream(1, "test")).unwrap();
         let all =
             [batch.obs.tensor(), batch.next_obs.tensor()].map(|t| t.to_vec2::<f32>().unwrap());

@@ -104,13 +104,14 @@ mod tests {
     use crate::autoregressive::testing::SeesItself;
     use candle_core::Var;
     use train::stream;
+    use train::testing::device;
 
     #[test]
     fn a_network_that_sees_itself_is_refused() {
-        let factor = |value: f32| Var::new(value, &Device::Cpu).unwrap();
+        let factor = |value: f32| Var::new(value, device()).unwrap();
         let checked = |value, height| {
             let shape = Shape { channels: 2, height, width: 4 };
-            check(&SeesItself(factor(value)), shape, 0, &Device::Cpu, &mut stream(1, "order"))
+            check(&SeesItself(factor(value)), shape, 0, device(), &mut stream(1, "order"))
         };
         for height in [4, 30] {
             assert!(checked(0.0, height).is_ok());

@@ -1,6 +1,7 @@
 //! The distribution of a value, by the logits of a network.
 use candle_core::{DType, Result, Tensor};
 use nn::loss;
+use train::Download as _;
 
 /// The distribution of one value that has `levels` levels, by P logits.
 ///
@@ -95,7 +96,7 @@ impl Output {
                     _ => loss::softmax_nll_each(&logits, &labels)?,
                 }; // [B·C]
                 let each = each.reshape((x.dim(0)?, ()))?.to_dtype(DType::F64)?;
-                each.sum(1)?.to_vec1()
+                each.sum(1)?.download()
             }
         }
     }
@@ -176,10 +177,10 @@ fn by_level(logits: &Tensor, x: &Tensor, levels: usize) -> Result<(Tensor, Tenso
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
+    use train::testing::device;
 
     fn tensor(values: &[f32], shape: &[usize]) -> Tensor {
-        Tensor::from_slice(values, shape, &Device::Cpu).unwrap()
+        Tensor::from_slice(values, shape, device()).unwrap()
     }
 
     fn assert_both(output: Output, logits: &Tensor, x: &Tensor, expected: &[f64]) {

@@ -5,7 +5,7 @@ use crate::data::{Images, Shape};
 use anyhow::{Context as _, Result};
 use candle_core::{DType, Device, Tensor, Var};
 use rand::Rng as _;
-use train::Rng;
+use train::{Download as _, Rng};
 
 /// Images over which gradients are averaged: a unit that is off in one is on in another.
 const IMAGES: usize = 16;
@@ -37,7 +37,7 @@ pub(crate) fn gradient(
     let weights = Tensor::from_vec(weights, (1, params, 1, 1), device)?;
     let gradients = here.broadcast_mul(&weights)?.sum_all()?.backward()?;
     let gradient = gradients.get(&x).context("nothing depends on the image")?;
-    Ok(gradient.abs()?.mean(0)?.flatten_all()?.to_vec1()?)
+    Ok(gradient.abs()?.mean(0)?.download()?)
 }
 
 /// Side of the square that stands for a pixel.

@@ -6,7 +6,7 @@ use candle_core::{Device, Tensor};
 use rand::{Rng as _, SeedableRng as _};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use train::{Rng, pulse};
+use train::{Download as _, Rng, pulse};
 
 /// Images in an incremental pass: enough to share reads of the weights, few enough to occupy several threads.
 const GROUP: usize = 8;
@@ -123,7 +123,7 @@ impl IncrementalForward for FullForward<'_> {
         let all = self.network.forward(&x, self.classes.as_ref())?; // [n, C·P, H, W]
         let here = all.narrow(1, place.channel * params, params)?;
         let here = here.narrow(2, place.row, 1)?.narrow(3, place.column, 1)?; // [n, P, 1, 1]
-        logits.copy_from_slice(&here.flatten_all()?.to_vec1::<f32>()?);
+        logits.copy_from_slice(&here.download::<f32>()?);
         Ok(())
     }
 

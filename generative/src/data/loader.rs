@@ -235,6 +235,7 @@ mod tests {
     use super::*;
     use crate::data::{GlyphsConfig, Labels, Shape, glyphs};
     use train::Scope;
+    use train::testing::device;
 
     fn grey() -> Images {
         let config = GlyphsConfig { n_train: 50, n_test: 1, ..GlyphsConfig::default() };
@@ -242,7 +243,7 @@ mod tests {
     }
 
     fn loader(binarisation: Binarisation, batch: usize, seed: u64) -> ImageLoader {
-        ImageLoader::new(grey(), batch, binarisation, seed, &Device::Cpu).unwrap()
+        ImageLoader::new(grey(), batch, binarisation, seed, device()).unwrap()
     }
 
     fn values(loader: &mut ImageLoader) -> Vec<f32> {
@@ -272,7 +273,7 @@ mod tests {
         let labels = Labels { of: vec![0, 1, 1], names };
         let shape = Shape { channels: 1, height: 1, width: 2 };
         let images = Images::new(shape, 5, vec![0, 1, 2, 3, 4, 0], Some(labels)).unwrap();
-        let mut loader = ImageLoader::new(images, 3, Binarisation::None, 1, &Device::Cpu).unwrap();
+        let mut loader = ImageLoader::new(images, 3, Binarisation::None, 1, device()).unwrap();
         let batch = loader.next_batch().unwrap().clone();
         assert_eq!(batch.dims(), [3, 1, 1, 2]);
         let labels: Vec<u32> = loader.labels().unwrap().to_vec1().unwrap();
@@ -331,7 +332,7 @@ mod tests {
     fn points_come_as_they_are() {
         let labels = Labels { of: vec![0; 2], names: vec!["a".to_owned()] };
         let points = Points { at: vec![[1.0, 2.0], [3.0, -4.0]], labels, mixture: None };
-        let mut loader = PointLoader::new(points, 2, 1, &Device::Cpu).unwrap();
+        let mut loader = PointLoader::new(points, 2, 1, device()).unwrap();
         let mut rows: Vec<Vec<f32>> = loader.next_batch().unwrap().to_vec2().unwrap();
         rows.sort_by(|a, b| a[0].total_cmp(&b[0]));
         assert_eq!(rows, [[1.0, 2.0], [3.0, -4.0]]);

@@ -9,7 +9,7 @@ use crate::plane::{Field, Plane};
 use anyhow::Result;
 use candle_core::{Module as _, Tensor};
 use nn::Sequential;
-use train::{Split, stream};
+use train::{Download as _, Split, stream};
 
 /// Samples in a row, and rows of them.
 const COLUMNS: usize = 10;
@@ -84,7 +84,7 @@ fn logits(sampler: &Sampler, discriminator: &Sequential, at: &[[f32; 2]]) -> Res
     for class in 0..sampler.classes.len().max(1) as u32 {
         let labels = if sampler.classes.is_empty() { Vec::new() } else { vec![class; at.len()] };
         let input = joined(&x, sampler.one_hot(&labels)?.as_ref())?; // [n, 2 + L]
-        let logits = discriminator.forward(&input)?.flatten_all()?.to_vec1::<f32>()?;
+        let logits = discriminator.forward(&input)?.download::<f32>()?;
         if largest.is_empty() {
             largest = logits;
         } else {

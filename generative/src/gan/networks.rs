@@ -122,7 +122,8 @@ pub(super) fn joined(x: &Tensor, label: Option<&Tensor>) -> Result<Tensor> {
 mod tests {
     use super::*;
     use crate::gan::config::{BatchNorm, Downsample};
-    use candle_core::{DType, Device, Module as _};
+    use candle_core::{DType, Module as _};
+    use train::testing::device;
 
     const GREY: Shape = Shape { channels: 1, height: 28, width: 28 };
 
@@ -132,7 +133,7 @@ mod tests {
 
     /// Numbers to learn in the generator and in the discriminator.
     fn counts(config: &GanConfig, sizes: Sizes) -> [usize; 2] {
-        let [g, d] = [0; 2].map(|_| Params::new(1, &Device::Cpu));
+        let [g, d] = [0; 2].map(|_| Params::new(1, device()));
         generator(&g, sizes, config).unwrap();
         discriminator(&d, sizes, config).unwrap();
         [g.count(), d.count()]
@@ -178,8 +179,8 @@ mod tests {
                     continue;
                 }
                 let sizes = Sizes { form: Form::Image(shape), labels };
-                let [g, d] = [0; 2].map(|_| Params::new(1, &Device::Cpu));
-                let ones = |n| Tensor::ones((2, n), DType::F32, &Device::Cpu).unwrap();
+                let [g, d] = [0; 2].map(|_| Params::new(1, device()));
+                let ones = |n| Tensor::ones((2, n), DType::F32, device()).unwrap();
                 let label = (labels > 0).then(|| ones(labels));
                 let z = joined(&ones(4), label.as_ref()).unwrap();
                 let x = generator(&g, sizes, &config).unwrap().forward(&z).unwrap();
@@ -201,7 +202,7 @@ mod tests {
     fn dcgan_starts_from_small_weights() {
         let sizes = Sizes { form: Form::Image(GREY), labels: 0 };
         let wide = GanConfig { channels: 32, latents: 64, ..config(GanNetwork::Dcgan) };
-        let [g, d] = [0; 2].map(|_| Params::new(1, &Device::Cpu));
+        let [g, d] = [0; 2].map(|_| Params::new(1, device()));
         generator(&g, sizes, &wide).unwrap();
         discriminator(&d, sizes, &wide).unwrap();
         for (name, var) in g.named().into_iter().chain(d.named()) {
@@ -214,11 +215,11 @@ mod tests {
 
     #[test]
     fn labels_are_columns_or_planes() {
-        let label = Tensor::new(&[[0f32, 1.0]], &Device::Cpu).unwrap();
-        let rows = Tensor::new(&[[5f32, 6.0, 7.0]], &Device::Cpu).unwrap();
+        let label = Tensor::new(&[[0f32, 1.0]], device()).unwrap();
+        let rows = Tensor::new(&[[5f32, 6.0, 7.0]], device()).unwrap();
         let both = joined(&rows, Some(&label)).unwrap();
         assert_eq!(both.to_vec2::<f32>().unwrap(), [[5.0, 6.0, 7.0, 0.0, 1.0]]);
-        let image = Tensor::new(&[[[[5f32, 6.0]]]], &Device::Cpu).unwrap();
+        let image = Tensor::new(&[[[[5f32, 6.0]]]], device()).unwrap();
         let both = joined(&image, Some(&label)).unwrap();
         assert_eq!(both.dims(), [1, 3, 1, 2]);
         let values: Vec<f32> = both.flatten_all().unwrap().to_vec1().unwrap();

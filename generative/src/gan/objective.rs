@@ -87,14 +87,15 @@ fn softplus(logits: &Tensor) -> Result<Tensor> {
 mod tests {
     use super::Objective::{Hinge, LeastSquares, Minimax, NonSaturating, Wasserstein};
     use super::*;
-    use candle_core::{Device, Var};
+    use candle_core::Var;
     use nn::gradcheck::gradcheck;
     use std::f64::consts::LN_2;
+    use train::testing::device;
 
     const ALL: [Objective; 5] = [Minimax, NonSaturating, LeastSquares, Wasserstein, Hinge];
 
     fn var(logits: &[f64]) -> Var {
-        let logits = Tensor::from_slice(logits, (logits.len(), 1), &Device::Cpu).unwrap();
+        let logits = Tensor::from_slice(logits, (logits.len(), 1), device()).unwrap();
         Var::from_tensor(&logits).unwrap()
     }
 

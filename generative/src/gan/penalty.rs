@@ -63,15 +63,10 @@ impl Points {
                 Ok((fake + (x - fake)?.broadcast_mul(self.share.tensor())?)?)
             }
             Penalty::Noise => {
-                let off = (x - x.mean_all()?.to_scalar::<f32>()? as f64)?;
-                let half = 0.5 * off.sqr()?.mean_all()?.to_scalar::<f32>()?.sqrt();
-                self.noise.fill(|to| {
-                    to.fill_with(|| {
-                        let noise: f32 = StandardNormal.sample(rng);
-                        half * noise
-                    });
-                })?;
-                Ok((x + self.noise.tensor())?)
+                let off = x.broadcast_sub(&x.mean_all()?)?;
+                let half = (off.sqr()?.mean_all()?.sqrt()? * 0.5)?;
+                self.noise.fill(|to| to.fill_with(|| StandardNormal.sample(rng)))?;
+                Ok((x + self.noise.tensor().broadcast_mul(&half)?)?)
             }
         }
     }
@@ -102,9 +97,10 @@ impl Penalty {
 mod tests {
     use super::*;
     use train::stream;
+    use train::testing::device;
 
     fn points(penalty: Penalty, x: &Tensor, fake: &Tensor) -> Vec<Vec<f32>> {
-        let mut points = Points::new(penalty, x.dims(), &Device::Cpu).unwrap();
+        let mut points = Points::new(penalty, x.dims(), device()).unwrap();
         let mut rng = stream(1, "test");
         points.sample(x, fake, &mut rng).unwrap().to_vec2().unwrap()
     }
@@ -113,9 +109,9 @@ mod tests {
     fn points_lie_where_they_should() {
         let n = 4_000;
         // (1, 2) and (3, −2) have a standard deviation of √(18/4 − 1) = √3.5.
-        let x = Tensor::new(&[[1f32, 2.0], [3.0, -2.0]], &Device::Cpu).unwrap();
+        let x = Tensor::new(&[[1f32, 2.0], [3.0, -2.0]], device()).unwrap();
         let x = x.repeat((n / 2, 1)).unwrap();
-        let fake = Tensor::new(&[[5f32, 6.0]], &Device::Cpu).unwrap().repeat((n, 1)).unwrap();
+        let fake = Tensor::new(&[[5f32, 6.0]], device()).unwrap().repeat((n, 1)).unwrap();
         assert_eq!(points(Penalty::Real, &x, &fake), x.to_vec2::<f32>().unwrap());
         let (mut sum, mut squares) = (0.0, 0.0);
         for (i, at) in points(Penalty::Interpolates, &x, &fake).iter().enumerate() {
@@ -139,7 +135,7 @@ mod tests {
 
     #[test]
     fn costs_by_hand() {
-        let gradient = Tensor::new(&[[3f64, 4.0], [0.3, 0.4]], &Device::Cpu).unwrap();
+        let gradient = Tensor::new(&[[3f64, 4.0], [0.3, 0.4]], device()).unwrap();
         let norms = norms(&gradient).unwrap();
         let cost = |penalty: Penalty, one_sided| -> f64 {
             penalty.cost(&norms, one_sided).unwrap().to_scalar().unwrap()

@@ -8,7 +8,7 @@ use anyhow::{Result, bail, ensure};
 use candle_core::{Device, Module as _, Tensor};
 use nn::Frozen;
 use nn::onnx::Graph;
-use train::{Rng, pulse};
+use train::{Download as _, Rng, pulse};
 
 /// Samples in a forward pass.
 const GROUP: usize = 500;
@@ -52,7 +52,7 @@ impl Sampler {
             let z = Tensor::from_slice(z, (n, latents), &self.device)?;
             let labels = labels.get(i * GROUP..i * GROUP + n).unwrap_or_default();
             let samples = self.network.forward(&joined(&z, self.one_hot(labels)?.as_ref())?)?;
-            all.extend(samples.flatten_all()?.to_vec1::<f32>()?);
+            all.extend(samples.download::<f32>()?);
         }
         Ok(all)
     }

@@ -136,6 +136,7 @@ mod tests {
     use crate::data::{Parts, PlanarConfig, Shape, gaussians_8};
     use crate::gan::sampling::images as images_of;
     use train::stream;
+    use train::testing::device;
 
     #[test]
     fn images_go_from_minus_one_to_one_and_back() {
@@ -145,7 +146,7 @@ mod tests {
         let parts = Parts { train: part(), validation: part(), test: part(), entropy: None };
         let data = Dataset::Images(parts);
         let config = GanConfig { batch: 2, ..GanConfig::default() };
-        let mut source = Source::new(data, &config, 1, &Device::Cpu).unwrap();
+        let mut source = Source::new(data, &config, 1, device()).unwrap();
         assert_eq!(source.held_out(Split::Test, 9), [-1.0, 1.0, 0.0, 0.5]);
         assert_eq!(source.held_out(Split::Validation, 1), [-1.0, 1.0]);
         let RealBatch { x, labels } = source.next().unwrap();
@@ -161,7 +162,7 @@ mod tests {
     fn points_come_with_their_labels() {
         let data = gaussians_8(&PlanarConfig { n_train: 100, n_test: 10, seed: 1 }).unwrap();
         let config = GanConfig { batch: 100, conditional: true, ..GanConfig::default() };
-        let mut source = Source::new(data.clone(), &config, 1, &Device::Cpu).unwrap();
+        let mut source = Source::new(data.clone(), &config, 1, device()).unwrap();
         let RealBatch { x, labels } = source.next().unwrap();
         let found: Vec<Vec<f32>> = x.to_vec2().unwrap();
         let labels: Vec<u32> = labels.unwrap().to_vec1().unwrap();

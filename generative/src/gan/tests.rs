@@ -7,7 +7,7 @@ use crate::{ImageSampler as _, PointSampler as _};
 use candle_core::DType;
 use nn::Init;
 use rand_distr::{Distribution as _, StandardNormal};
-use train::testing::{resume_changes_nothing, same_seed_same_bits, trained};
+use train::testing::{device, resume_changes_nothing, same_seed_same_bits, trained};
 
 fn eight(n_train: usize) -> Dataset {
     gaussians_8(&PlanarConfig { n_train, n_test: 1_000, seed: 1 }).unwrap()
@@ -38,7 +38,7 @@ fn small() -> GanConfig {
 }
 
 fn gan(data: Dataset, config: GanConfig) -> Gan {
-    Gan::new(data, config, 1, &Device::Cpu).unwrap()
+    Gan::new(data, config, 1, device()).unwrap()
 }
 
 fn values(params: &Params) -> Vec<Vec<f32>> {
@@ -63,8 +63,8 @@ fn realness(gan: &Gan, at: &[[f32; 2]]) -> Result<Vec<f32>> {
 fn simple(config: GanConfig, at: [f32; 2]) -> Gan {
     let config = GanConfig { layers: 1, hidden: 1, leak: 1.0, ..config };
     let gan = gan(eight(100), config);
-    let x = Tensor::new(&[[2f32, 0.0]], &Device::Cpu).unwrap();
-    let at = Tensor::new(&at, &Device::Cpu).unwrap();
+    let x = Tensor::new(&[[2f32, 0.0]], device()).unwrap();
+    let at = Tensor::new(&at, device()).unwrap();
     for (name, var) in
         gan.discriminator.params.named().into_iter().chain(gan.generator.params.named())
     {
@@ -116,7 +116,7 @@ fn each_steps_alone() {
         let sampled = gan.sample_points(5, None, &mut stream(1, "test")).unwrap();
         gan.generator.params.copy_from(&gan.ema.as_ref().unwrap().params).unwrap();
         let z = gan.sampler.noise(5, &mut stream(1, "test"));
-        let z = Tensor::from_vec(z, (5, 4), &Device::Cpu).unwrap();
+        let z = Tensor::from_vec(z, (5, 4), device()).unwrap();
         let by_mean = gan.generator.network.forward(&z).unwrap().to_vec2::<f32>().unwrap();
         assert_eq!(by_mean, sampled);
     }
@@ -142,7 +142,7 @@ fn a_discriminator_of_known_densities_becomes_their_share() {
         })
     };
     let weight: Vec<f32> = rows([1.0, -1.0]).collect();
-    let weight = Tensor::from_vec(weight, (32, 2), &Device::Cpu).unwrap();
+    let weight = Tensor::from_vec(weight, (32, 2), device()).unwrap();
     for (name, var) in gan.generator.params.named() {
         match &name["generator.".len()..] {
             "hidden1.weight" => var.set(&weight).unwrap(),
@@ -159,7 +159,7 @@ fn a_discriminator_of_known_densities_becomes_their_share() {
     }
     let grid = (0..25).map(|i| [f64::from(i % 5) * 0.75 - 1.0, f64::from(i / 5) * 0.5 - 1.0]);
     for [x, y] in grid {
-        let at = Tensor::new(&[[x as f32, y as f32]], &Device::Cpu).unwrap();
+        let at = Tensor::new(&[[x as f32, y as f32]], device()).unwrap();
         let logit = gan.discriminator.frozen.forward(&at).unwrap();
         let logit = f64::from(logit.to_vec2::<f32>().unwrap()[0][0]);
         let (found, share) = (1.0 / (1.0 + (-logit).exp()), 1.0 / (1.0 + (0.5 - x).exp()));
@@ -285,7 +285,7 @@ fn a_seed_fixes_a_run_and_resuming_changes_nothing() {
 #[test]
 fn what_lasts_is_remembered() {
     let mut gan = gan(eight(100), small());
-    let params = Params::new(1, &Device::Cpu);
+    let params = Params::new(1, device());
     params.var("a", 3, Init::Constant(2.0)).unwrap();
     clip(&params, 1.5).unwrap();
     assert_eq!(values(&params), [[1.5; 3]]);
@@ -305,8 +305,8 @@ fn what_lasts_is_remembered() {
     checkpoint.commit().unwrap();
     let mut other = super::tests::gan(eight(100), small());
     other.state(&mut Checkpoint::open(&path, train::Scope::All).unwrap()).unwrap();
-    assert_eq!(other.watch, gan.watch);
-    assert_ne!(other.watch, Watch::default());
+    assert_eq!(other.watch.seen(), gan.watch.seen());
+    assert_ne!(other.watch.seen(), Watch::default().seen());
 }
 
 /// D is linear, 3x + 4y and 9 times every label: its slope is 5 wherever a point lies, whatever it is told.
@@ -316,7 +316,7 @@ fn a_penalty_is_weighed_and_not_for_what_is_told() {
     let config = GanConfig { conditional: true, layers: 1, hidden: 2, leak, ..small() };
     let mut gan = gan(eight(100), GanConfig { penalty, penalty_weight, ..config });
     let rows = [[3.0, 0.0], [0.0, 4.0]].map(|row| [&row[..], &[4.5f32; 8]].concat()).concat();
-    let hidden = Tensor::from_vec(rows, (2, 10), &Device::Cpu).unwrap();
+    let hidden = Tensor::from_vec(rows, (2, 10), device()).unwrap();
     for (name, var) in gan.discriminator.params.named() {
         match &name["discriminator.".len()..] {
             "hidden1.weight" => var.set(&hidden).unwrap(),
@@ -324,11 +324,12 @@ fn a_penalty_is_weighed_and_not_for_what_is_told() {
             _ => var.set(&var.zeros_like().unwrap()).unwrap(),
         }
     }
-    let x = Tensor::zeros((3, 2), DType::F32, &Device::Cpu).unwrap();
+    let x = Tensor::zeros((3, 2), DType::F32, device()).unwrap();
     let label = gan.sampler.one_hot(&[0, 5, 7]).unwrap();
     let mut log = Log::default();
     let cost =
         gan.penalty.loss(&gan.discriminator.network, [&x, &x], label.as_ref(), &mut log).unwrap();
+    log.settle().unwrap();
     let row = log.take();
     assert_eq!([row["train/d_slope"], row["train/penalty"]], [5.0, 12.5]);
     assert_eq!(cost.to_scalar::<f32>().unwrap(), 37.5);
@@ -361,9 +362,10 @@ fn all_that_the_discriminator_is_shown_is_noisy() {
     for (instance_noise, expected) in [(0.0, [0.0, 1.0]), (1.0, [0.5, 0.5])] {
         let mut gan = simple(GanConfig { instance_noise, ..small() }, [0.0; 2]);
         let still = points(&[[0.0; 2]]);
-        gan.source = Source::new(still, &gan.config, 1, &Device::Cpu).unwrap();
+        gan.source = Source::new(still, &gan.config, 1, device()).unwrap();
         let mut log = Log::default();
         gan.step(&mut log).unwrap();
+        log.settle().unwrap();
         let row = log.take();
         let found = [row["train/d_real_accuracy"], row["train/d_fake_accuracy"]];
         // Four standard errors of 64 draws.
@@ -420,7 +422,7 @@ fn the_score_of_points_is_their_modes() {
             "generator.out.weight" => &[1e3, 4e2],
             _ => continue,
         };
-        var.set(&Tensor::from_slice(weight, var.shape(), &Device::Cpu).unwrap()).unwrap();
+        var.set(&Tensor::from_slice(weight, var.shape(), device()).unwrap()).unwrap();
     }
     let evaluation = gan.evaluate(Split::Test).unwrap();
     let measures = &evaluation.measures;
@@ -452,7 +454,7 @@ fn instance_noise_goes_to_nothing() {
     let (instance_noise, instance_noise_steps) = (0.5, 64 * 10);
     let config = GanConfig { instance_noise, instance_noise_steps, ..small() };
     let mut gan = gan(eight(100), config);
-    let still = Tensor::zeros((64, 2), DType::F32, &Device::Cpu).unwrap();
+    let still = Tensor::zeros((64, 2), DType::F32, device()).unwrap();
     let mut deviation = |n_samples: u64| {
         gan.n_samples = n_samples;
         let noise: Vec<f32> = gan.noisy(&still).unwrap().flatten_all().unwrap().to_vec1().unwrap();
@@ -478,8 +480,7 @@ fn what_can_not_be_is_told() {
         test: bare(&parts.test),
         entropy: None,
     });
-    let message =
-        |config| Gan::new(data.clone(), config, 1, &Device::Cpu).err().unwrap().to_string();
+    let message = |config| Gan::new(data.clone(), config, 1, device()).err().unwrap().to_string();
     let conditional = GanConfig { conditional: true, ..small() };
     assert_eq!(message(conditional), "--conditional true: these images have no labels");
     let single = GanConfig { batch: 1, ..small() };
@@ -494,13 +495,8 @@ fn what_can_not_be_is_told() {
     assert!(error.starts_with("--spectral true: batch normalisation"), "{error}");
     let batch_norm = BatchNorm::Generator;
     assert!(
-        Gan::new(
-            data.clone(),
-            GanConfig { network, penalty, batch_norm, ..small() },
-            1,
-            &Device::Cpu
-        )
-        .is_ok()
+        Gan::new(data.clone(), GanConfig { network, penalty, batch_norm, ..small() }, 1, device())
+            .is_ok()
     );
     let error = message(GanConfig { network: GanNetwork::Cs231nConv, ..small() });
     assert!(
@@ -508,10 +504,9 @@ fn what_can_not_be_is_told() {
         "{error}"
     );
     let one = points(&[[0.0; 2]]);
-    let error = Gan::new(one, small(), 1, &Device::Cpu).err().unwrap().to_string();
+    let error = Gan::new(one, small(), 1, device()).err().unwrap().to_string();
     assert!(error.starts_with("--data with 1 held out: "), "{error}");
-    let error =
-        Gan::new(eight(10), GanConfig { network, ..small() }, 1, &Device::Cpu).err().unwrap();
+    let error = Gan::new(eight(10), GanConfig { network, ..small() }, 1, device()).err().unwrap();
     assert!(error.to_string().contains("--network dcgan: needs images; points"), "{error}");
 }
 

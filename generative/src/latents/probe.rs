@@ -10,7 +10,7 @@ use crate::data::Labels;
 use anyhow::{Result, ensure};
 use candle_core::{Device, Module, Tensor};
 use nn::{Activation, Linear, Params, loss};
-use train::Measure;
+use train::{Download as _, Measure};
 
 /// A classifier of vectors, `C` classes of them.
 pub struct Probe {
@@ -82,7 +82,7 @@ impl Probe {
         let mut gradient = Vec::with_capacity(theta.len());
         for (_, var) in self.params.named() {
             let Some(own) = gradients.get(&var) else { anyhow::bail!("the probe has no gradient") };
-            gradient.extend(own.flatten_all()?.to_vec1::<f32>()?.into_iter().map(f64::from));
+            gradient.extend(own.download::<f32>()?.into_iter().map(f64::from));
         }
         let (n, biases) = (x.dim(0)? as f64, biases(theta.len(), self.centre.len()));
         let weights = &theta[biases..];

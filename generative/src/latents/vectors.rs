@@ -1,6 +1,7 @@
 //! Vectors of numbers on the host.
 use anyhow::{Result, ensure};
 use candle_core::{Device, Tensor};
+use train::Download as _;
 
 /// Vectors of Z numbers, `[n, Z]`, row by row.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +30,7 @@ impl Vectors {
     /// If it has another shape.
     pub fn of(tensor: &Tensor) -> Result<Self> {
         let (_, size) = tensor.dims2()?;
-        Self::new(size, tensor.flatten_all()?.to_vec1()?)
+        Self::new(size, tensor.download()?)
     }
 
     /// As a tensor `[n, Z]`.

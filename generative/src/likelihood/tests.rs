@@ -1,10 +1,11 @@
 use super::*;
-use candle_core::{DType, Device, Var};
+use candle_core::{DType, Var};
 use nn::gradcheck::gradcheck;
 use std::f64::consts::LN_2;
+use train::testing::device;
 
 fn tensor(values: &[f64]) -> Tensor {
-    Tensor::from_slice(values, (values.len() / 2, 2), &Device::Cpu).unwrap()
+    Tensor::from_slice(values, (values.len() / 2, 2), device()).unwrap()
 }
 
 fn assert_close(left: &Tensor, right: &[f64]) {
@@ -48,7 +49,7 @@ fn the_gaussian_is_a_density() {
 
 /// Two pixels of 4 levels, the second one always black with a mean so low that it is sure.
 fn logistic(mean: f64, log_scale: f64, level: u16) -> f64 {
-    let output = Tensor::new(&[[mean, -1e3, log_scale, 0.0]], &Device::Cpu).unwrap();
+    let output = Tensor::new(&[[mean, -1e3, log_scale, 0.0]], device()).unwrap();
     let x = tensor(&[f64::from(level) / 3.0, 0.0]);
     let nll = Likelihood::Logistic { levels: 4 }.nll(&output, &x).unwrap();
     nll.to_vec1::<f64>().unwrap()[0]
@@ -87,7 +88,7 @@ fn the_levels_of_a_logistic_sum_to_1() {
             let output = [mean, -1e6, log_scale, 0.0].repeat(at.len());
             for dtype in [DType::F64, DType::F32] {
                 let x = tensor(&x).to_dtype(dtype).unwrap();
-                let output = Tensor::from_slice(&output, (at.len(), 4), &Device::Cpu).unwrap();
+                let output = Tensor::from_slice(&output, (at.len(), 4), device()).unwrap();
                 let nll = likelihood.nll(&output.to_dtype(dtype).unwrap(), &x).unwrap();
                 let nll: Vec<f64> = nll.to_dtype(DType::F64).unwrap().to_vec1().unwrap();
                 let mass: f64 = nll.iter().map(|nll| (-nll).exp()).sum();

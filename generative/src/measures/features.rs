@@ -14,8 +14,8 @@ use nn::{
     Sequential, log_softmax, loss,
 };
 use train::{
-    Checkpoint, Evaluation, Learner, Linear as Ramp, Log, MODEL, Measure, Plan, Progress, Row, Run,
-    Sink, Split, fit, pulse,
+    Checkpoint, Download as _, Evaluation, Learner, Linear as Ramp, Log, MODEL, Measure, Plan,
+    Progress, Row, Run, Sink, Split, fit, pulse,
 };
 
 /// Features that the last layer classifies by.
@@ -132,8 +132,8 @@ impl Classifier {
             let rows = first..images.len().min(first + GROUP);
             let output = self.frozen.forward(&images.tensor(rows, &Device::Cpu)?)?; // [n, 64]
             let probabilities = log_softmax(&head.forward(&output)?)?.exp()?; // [n, classes]
-            features.extend((output * self.scale)?.flatten_all()?.to_vec1::<f32>()?);
-            classes.extend(probabilities.flatten_all()?.to_vec1::<f32>()?);
+            features.extend((output * self.scale)?.download::<f32>()?);
+            classes.extend(probabilities.download::<f32>()?);
         }
         let names = self.labels().map_or(0, |labels| labels.names.len());
         Ok(ClassifierOutput {

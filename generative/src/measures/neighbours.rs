@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use candle_core::{Device, Tensor};
 use nn::nearest;
 use rayon::prelude::*;
-use train::{Measure, pulse};
+use train::{Download as _, Measure, pulse};
 
 /// Improved precision and recall (Kynkäänniemi et al. 2019, "Improved precision and recall metric for assessing
 /// generative models", <https://arxiv.org/abs/1904.06991>, equations 1 to 3).
@@ -100,7 +100,7 @@ pub fn nearest_images(images: &Images, among: &Images) -> Result<Vec<Near>> {
         let values: Vec<Vec<f32>> = points.to_vec2()?;
         for (group, best) in best.chunks_mut(GROUPS[0]).enumerate() {
             let x = rows(images, group * GROUPS[0], GROUPS[0])?; // [R, D]
-            let found: Vec<u32> = nearest(&x, &points)?.to_vec1()?;
+            let found: Vec<u32> = nearest(&x, &points)?.download()?;
             let x: Vec<Vec<f32>> = x.to_vec2()?;
             for ((best, found), x) in best.iter_mut().zip(found).zip(&x) {
                 let each = x.iter().zip(&values[found as usize]);

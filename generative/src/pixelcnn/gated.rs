@@ -17,6 +17,7 @@ mod role;
 
 use incremental::{Incremental, IncrementalLayer};
 use role::Role;
+use train::Download as _;
 
 /// F features of a pixel in each stack; those of the horizontal one in a group for each of C colours.
 #[derive(Clone)]
@@ -161,7 +162,7 @@ impl AutoregressiveNetwork for Gated {
             let rows = |shift: &Option<Tensor>| -> Result<Vec<f32>> {
                 let (Some(shift), Some(classes)) = (shift, classes) else { return Ok(Vec::new()) };
                 let classes = Tensor::new(classes, shift.device())?;
-                shift.index_select(&classes, 0)?.flatten_all()?.to_vec1()
+                shift.index_select(&classes, 0)?.download()
             };
             Ok(IncrementalLayer {
                 vertical: layer.vertical.pixels(n, size)?,

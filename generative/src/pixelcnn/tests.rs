@@ -13,7 +13,7 @@ use crate::{Generative as _, ImageSampler as _};
 use candle_core::{DType, Tensor};
 use nn::Params;
 use std::collections::BTreeSet;
-use train::testing::{resume_changes_nothing, same_seed_same_bits, trained};
+use train::testing::{device, resume_changes_nothing, same_seed_same_bits, trained};
 use train::{Learner, stream};
 
 const NETWORKS: [NetworkName; 2] = [NetworkName::Gated, NetworkName::Residual];
@@ -145,9 +145,9 @@ fn a_class_changes_what_is_said_and_sums_to_1_too() {
     probabilities_sum_to_1_and_are_sampled(&make(small(NetworkName::Gated)), 3);
     let subject = subject([1, 3, 3], 2, 3);
     jacobian_is_strictly_lower_triangular(&make(small(NetworkName::Gated)), &subject, &|_, _| true);
-    let network = rough(&make(small(NetworkName::Gated)), &subject);
-    let x = Tensor::zeros((3, 1, 3, 3), DType::F32, &Device::Cpu).unwrap();
-    let classes = Tensor::new(&[0u32, 1, 1], &Device::Cpu).unwrap();
+    let network = rough(&make(small(NetworkName::Gated)), &subject, device());
+    let x = Tensor::zeros((3, 1, 3, 3), DType::F32, device()).unwrap();
+    let classes = Tensor::new(&[0u32, 1, 1], device()).unwrap();
     let logits = network.forward(&x, Some(&classes)).unwrap().flatten_from(1).unwrap();
     let logits: Vec<Vec<f32>> = logits.to_vec2().unwrap();
     assert!(logits[0] != logits[1] && logits[1] == logits[2]);
@@ -175,7 +175,7 @@ fn classes_are_learned() {
 
 /// Data whose entropy is known, and a model that has learned from `images` of them.
 fn learned(data: Parts<Images>, config: PixelCnnConfig, images: u64) -> (f64, f64) {
-    let mut model = pixelcnn(data.clone(), &config, 1, &Device::Cpu).unwrap();
+    let mut model = pixelcnn(data.clone(), &config, 1, device()).unwrap();
     let log = &mut train::Log::default();
     let mut sampled = 0;
     while sampled < images {
@@ -292,7 +292,7 @@ fn learner(config: PixelCnnConfig) -> impl Fn() -> Result<Box<dyn Learner>> {
         let config_of = GlyphsConfig { n_train: 60, n_test: 10, ..GlyphsConfig::default() };
         let data = glyphs(&config_of).unwrap().images().unwrap();
         let config = PixelCnnConfig { batch: 8, ..config.clone() };
-        Ok(Box::new(pixelcnn(data, &config, 1, &Device::Cpu)?))
+        Ok(Box::new(pixelcnn(data, &config, 1, device())?))
     }
 }
 
@@ -330,7 +330,7 @@ fn what_is_measured_is_what_is_trained() {
 fn image_grids_have_their_images() {
     let data = stripes(&GridConfig { side: 4, n_train: 50, n_test: 20, seed: 1 }).unwrap();
     let data = data.images().unwrap();
-    let model = pixelcnn(data.clone(), &small(NETWORKS[0]), 1, &Device::Cpu).unwrap();
+    let model = pixelcnn(data.clone(), &small(NETWORKS[0]), 1, device()).unwrap();
     let grids = model.image_grids().unwrap();
     let names: Vec<_> = grids.iter().map(|grid| (grid.name, grid.images.len())).collect();
     assert_eq!(names, [("samples", 100), ("completions", 50), ("receptive", 1)]);

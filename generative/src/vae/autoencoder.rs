@@ -12,7 +12,7 @@ use candle_core::{Device, Tensor};
 use nn::Frozen;
 use nn::onnx::Graph;
 use std::ops::Range;
-use train::{Rng, pulse};
+use train::{Download as _, Rng, pulse};
 
 /// Takes no gradients.
 pub(super) struct Autoencoder {
@@ -75,7 +75,7 @@ impl Autoencoder {
             let output = self.networks.decode(&z, inputs.label.as_ref())?; // [n, outputs·D]
             let x = images.tensor(rows, &self.device)?.flatten_from(1)?; // [n, D]
             let each = |nats: Tensor| -> Result<_> {
-                Ok(nats.to_vec1::<f32>()?.into_iter().map(f64::from))
+                Ok(nats.download::<f32>()?.into_iter().map(f64::from))
             };
             scores.nll.extend(each(self.likelihood.nll(&output, &x)?)?);
             scores.kl.extend(each(kl(&mu, &log_var)?)?);
@@ -156,7 +156,7 @@ impl LatentSpace for Autoencoder {
             pulse::check()?;
             let rows = first..images.len().min(first + GROUP);
             let (mu, _) = self.networks.encode(&self.inputs(images, rows)?)?; // [n, Z]
-            values.extend(mu.flatten_all()?.to_vec1::<f32>()?);
+            values.extend(mu.download::<f32>()?);
         }
         Vectors::new(self.latents, values)
     }

@@ -11,7 +11,7 @@ use crate::Likelihood;
 use candle_core::{Module, Result, Tensor};
 use nn::reparameterise;
 use rand_distr::{Distribution as _, StandardNormal};
-use train::{Rng, pulse};
+use train::{Download as _, Rng, pulse};
 
 /// KL(N(mu, e^log_var) ‖ N(0, 1)) of each image, −½·Σ (1 + log_var − mu² − e^log_var), for `[B, Z]`;
 /// the result is `[B]`, in nats.
@@ -106,7 +106,7 @@ pub(super) fn importance_weighted<N: Module>(
             let label = inputs.label.as_ref().map(|label| copies(label, k)).transpose()?; // [K·B, L]
             let output = networks.decode(&z, label.as_ref())?; // [K·B, outputs·D]
             let nll = likelihood.nll(&output, &copies(&x, k)?)?; // [K·B]
-            let weights: Vec<f32> = log_weights(&nll, &z, &log_var, &noise)?.to_vec1()?;
+            let weights: Vec<f32> = log_weights(&nll, &z, &log_var, &noise)?.download()?;
             weights.into_iter().enumerate().for_each(|(row, w)| log_w[row % b].push(f64::from(w)));
         }
         bounds.extend(log_w.iter().map(|log_w| {

@@ -56,12 +56,13 @@ mod tests {
     use super::*;
     use crate::data::Shape;
     use train::stream;
+    use train::testing::device;
 
     #[test]
     fn a_part_is_black_and_the_rest_as_it_was() {
-        let x = Tensor::full(0.5f32, (100, 1, 10, 10), &Device::Cpu).unwrap();
+        let x = Tensor::full(0.5f32, (100, 1, 10, 10), device()).unwrap();
         let corruption =
-            |rate| Corruption::new(rate, x.dims(), stream(1, "test"), &Device::Cpu).unwrap();
+            |rate| Corruption::new(rate, x.dims(), stream(1, "test"), device()).unwrap();
         let mut quarter = corruption(0.25);
         let values = |x: &Tensor| x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let (first, second) =

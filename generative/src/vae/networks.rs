@@ -197,18 +197,19 @@ fn halving(inputs: usize, outputs: usize) -> Conv2dConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{DType, Device};
+    use candle_core::DType;
+    use train::testing::device;
 
     const SHAPE: Shape = Shape { channels: 3, height: 8, width: 12 };
 
     fn shapes(config: &VaeConfig, labels: usize) -> Vec<(String, Vec<usize>)> {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let outputs = 1 + usize::from(labels > 0);
         let sizes = Sizes { shape: SHAPE, labels, outputs };
         let networks = Networks::new(&params, sizes, config).unwrap();
-        let x = Tensor::ones((2, 3, 8, 12), DType::F32, &Device::Cpu).unwrap();
+        let x = Tensor::ones((2, 3, 8, 12), DType::F32, device()).unwrap();
         let label = (labels > 0).then(|| {
-            let eye = Tensor::eye(labels, DType::F32, &Device::Cpu).unwrap();
+            let eye = Tensor::eye(labels, DType::F32, device()).unwrap();
             eye.narrow(0, 1, 2).unwrap()
         });
         let inputs = Inputs { x, label };

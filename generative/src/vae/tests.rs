@@ -7,10 +7,10 @@ use candle_core::{DType, Tensor, Var};
 use nn::gradcheck::gradcheck;
 use nn::onnx::testing::randomise;
 use nn::reparameterise;
-use train::testing::{resume_changes_nothing, same_seed_same_bits, trained};
+use train::testing::{device, resume_changes_nothing, same_seed_same_bits, trained};
 
 fn tensor(values: &[f64], shape: &[usize]) -> Tensor {
-    Tensor::from_slice(values, shape, &Device::Cpu).unwrap()
+    Tensor::from_slice(values, shape, device()).unwrap()
 }
 
 fn values(tensor: &Tensor) -> Vec<f64> {
@@ -67,7 +67,7 @@ fn the_elbo_lies_below_the_log_likelihood() {
 /// Stripes of 4×4.
 fn small(config: VaeConfig) -> Vae {
     let data = stripes(&GridConfig { side: 4, n_train: 2_000, n_test: 500, seed: 1 }).unwrap();
-    Vae::new(data.images().unwrap(), config, 1, &Device::Cpu).unwrap()
+    Vae::new(data.images().unwrap(), config, 1, device()).unwrap()
 }
 
 /// Enough for them.
@@ -150,7 +150,7 @@ fn what_is_trained_on_is_the_bound() {
                 ..VaeConfig::default()
             };
             let make = || -> Result<Box<dyn Learner>> {
-                Ok(Box::new(Vae::new(data.clone(), config.clone(), 1, &Device::Cpu)?))
+                Ok(Box::new(Vae::new(data.clone(), config.clone(), 1, device())?))
             };
             let (report, rows) = trained(&make, &[64 * 80], None).unwrap();
             let message = report.evaluation.unwrap().measures[measure].mean;
@@ -175,7 +175,7 @@ fn one_batch_overfits_to_its_entropy() {
         let config =
             VaeConfig { latents: 1, hidden: 64, lr: 1e-2, batch: 64, ..VaeConfig::default() };
         let make = move || -> Result<Box<dyn Learner>> {
-            Ok(Box::new(Vae::new(data.clone(), config.clone(), 1, &Device::Cpu)?))
+            Ok(Box::new(Vae::new(data.clone(), config.clone(), 1, device())?))
         };
         let (report, _) = trained(&make, &[64 * 1_500], None).unwrap();
         let elbo = report.evaluation.unwrap().value();
@@ -204,7 +204,7 @@ fn labels_tell_what_there_is_to_know() {
         (VaeNetwork::Conv, Objective::Elbo),
     ] {
         let config = VaeConfig { network, conditional: true, ..config(objective) };
-        let mut vae = Vae::new(four(), config, 1, &Device::Cpu).unwrap();
+        let mut vae = Vae::new(four(), config, 1, device()).unwrap();
         for _ in 0..300 {
             vae.step(&mut Log::default()).unwrap();
         }
@@ -235,7 +235,7 @@ fn labels_tell_what_there_is_to_know() {
     }
     let unlabelled = stripes(&GridConfig { side: 4, n_train: 10, n_test: 1, seed: 1 }).unwrap();
     let conditional = VaeConfig { conditional: true, ..tiny() };
-    let error = Vae::new(unlabelled.images().unwrap(), conditional, 1, &Device::Cpu).err().unwrap();
+    let error = Vae::new(unlabelled.images().unwrap(), conditional, 1, device()).err().unwrap();
     assert_eq!(error.to_string(), "--conditional true: these images have no labels");
     assert!(small(tiny()).classes().is_empty());
     assert!(small(tiny()).sample_images(1, Some(0), &mut stream(1, "test")).is_err());
@@ -261,7 +261,7 @@ fn learns_greys() {
         ..tiny()
     };
     let make = || -> Result<Box<dyn Learner>> {
-        Ok(Box::new(Vae::new(data.clone(), config.clone(), 1, &Device::Cpu)?))
+        Ok(Box::new(Vae::new(data.clone(), config.clone(), 1, device())?))
     };
     let (report, _) = trained(&make, &[steps], None).unwrap();
     let evaluation = report.evaluation.unwrap();
@@ -322,16 +322,16 @@ fn greys_have_no_likelihood() {
     let config = crate::data::GlyphsConfig { n_train: 10, n_test: 1, ..Default::default() };
     let data = crate::data::glyphs(&config).unwrap().images().unwrap();
     let none = VaeConfig { binarisation: Binarisation::None, ..VaeConfig::default() };
-    let error = Vae::new(data.clone(), none.clone(), 1, &Device::Cpu).err().unwrap().to_string();
+    let error = Vae::new(data.clone(), none.clone(), 1, device()).err().unwrap().to_string();
     assert!(error.starts_with("--binarisation none: a pixel that is black or white"), "{error}");
     let plain = VaeConfig { objective: Objective::Reconstruction, ..none.clone() };
-    Vae::new(data.clone(), plain.clone(), 1, &Device::Cpu).unwrap();
+    Vae::new(data.clone(), plain.clone(), 1, device()).unwrap();
     for likelihood in [LikelihoodName::Gaussian, LikelihoodName::Logistic] {
         let grey = VaeConfig { likelihood, ..none.clone() };
-        Vae::new(data.clone(), grey, 1, &Device::Cpu).unwrap();
+        Vae::new(data.clone(), grey, 1, device()).unwrap();
     }
     let sampled = VaeConfig { k: 2, ..plain };
-    let error = Vae::new(data, sampled, 1, &Device::Cpu).err().unwrap().to_string();
+    let error = Vae::new(data, sampled, 1, device()).err().unwrap().to_string();
     assert_eq!(error, "--k 2: --objective reconstruction draws nothing");
 }
 
@@ -339,8 +339,7 @@ fn greys_have_no_likelihood() {
 fn what_does_not_go_together_is_refused() {
     let data = stripes(&GridConfig { side: 6, n_train: 10, n_test: 1, seed: 1 }).unwrap();
     let data = data.images().unwrap();
-    let message =
-        |config| Vae::new(data.clone(), config, 1, &Device::Cpu).err().unwrap().to_string();
+    let message = |config| Vae::new(data.clone(), config, 1, device()).err().unwrap().to_string();
     let default = VaeConfig::default();
     let error = message(VaeConfig { network: VaeNetwork::Conv, ..default.clone() });
     assert!(error.starts_with("--network conv: needs images"), "{error}");
@@ -430,7 +429,7 @@ fn exported_encoders_and_decoders_are_its_own() {
         plain,
     ];
     for config in configs {
-        let vae = Vae::new(four(), config, 1, &Device::Cpu).unwrap();
+        let vae = Vae::new(four(), config, 1, device()).unwrap();
         randomise(&vae.params).unwrap();
         let (model, parts) = (&vae.model, vae.exports());
         let label = |n| (!model.classes.is_empty()).then(|| export::labels(n, 4));

@@ -1,10 +1,10 @@
 //! Quantisation of rows z `[R, E]` to codes e `[R, E]`, and updates of the codebook `[M, E]`.
 use super::config::VqVaeConfig;
-use candle_core::{Result, Tensor, Var};
+use candle_core::{DType, Result, Tensor, Var};
 use nn::loss;
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
-use train::Rng;
+use train::{Download as _, Rng};
 
 /// e in value, and the identity for gradients: what arrives at it goes on to `z` unchanged, and none to
 /// `e` (section 3.2), for two tensors of one shape.
@@ -37,6 +37,14 @@ pub fn perplexity(counts: &[u64]) -> f64 {
     let n = counts.iter().sum::<u64>() as f64;
     let p = counts.iter().filter(|count| **count > 0).map(|count| *count as f64 / n);
     (-p.map(|p| p * p.ln()).sum::<f64>()).exp()
+}
+
+/// [`perplexity`] of codes `[R]` on a device, where it stays, by all `numbers` that a code may have, `[1, M]`.
+pub(super) fn perplexity_of(codes: &Tensor, numbers: &Tensor) -> Result<Tensor> {
+    let chosen = codes.unsqueeze(1)?.broadcast_eq(numbers)?.to_dtype(DType::F32)?; // [R, M]
+    let p = chosen.mean(0)?; // [M]
+    // p·log p is 0 at 0.
+    (&p * (&p + 1e-30)?.log()?)?.sum_all()?.neg()?.exp()
 }
 
 /// The codebook as exponential moving averages of the rows assigned to its codes (appendix A.1), over batches
@@ -132,8 +140,8 @@ impl EmaCodebook {
         chosen: &[u32],
         config: &VqVaeConfig,
     ) -> Result<usize> {
-        let z: Vec<f32> = z.flatten_all()?.to_vec1()?;
-        let mut codes: Vec<f32> = self.codes.flatten_all()?.to_vec1()?;
+        let z: Vec<f32> = z.download()?;
+        let mut codes: Vec<f32> = self.codes.download()?;
         self.means.update(&mut codes, &z, chosen, config.decay);
         let share = chosen.len() as f64 / config.codes as f64;
         let least = config.restart * share;

@@ -6,10 +6,10 @@ use crate::export::testing::{compare, random};
 use candle_core::DType;
 use candle_core::Var;
 use nn::onnx::testing::randomise;
-use train::testing::{resume_changes_nothing, same_seed_same_bits, trained};
+use train::testing::{device, resume_changes_nothing, same_seed_same_bits, trained};
 
 fn var(values: &[[f64; 2]]) -> Var {
-    let values = Tensor::from_slice(&values.concat(), (values.len(), 2), &Device::Cpu).unwrap();
+    let values = Tensor::from_slice(&values.concat(), (values.len(), 2), device()).unwrap();
     Var::from_tensor(&values).unwrap()
 }
 
@@ -29,7 +29,7 @@ fn straight_through_has_the_codes_values_and_the_rows_gradient() {
     // To the bit, though 0.1 + (0.3 − 0.1) is not 0.3.
     assert_eq!(values(&through), values(&e));
     // What a decoder might ask for: the derivative of Σ w·x² where x = e, not where x = z.
-    let w = Tensor::new(&[[1.0, -2.0], [0.5, 3.0]], &Device::Cpu).unwrap();
+    let w = Tensor::new(&[[1.0, -2.0], [0.5, 3.0]], device()).unwrap();
     let gradients = (through.sqr().unwrap() * w).unwrap().sum_all().unwrap().backward().unwrap();
     assert_eq!(values(gradients.get(&z).unwrap()), [3.0, -8.0, 0.3, 6.0]);
     assert!(gradients.get(&e).is_none());
@@ -107,7 +107,7 @@ fn a_code_that_is_chosen_too_seldom_moves_to_a_row() {
 
 #[test]
 fn a_grid_becomes_rows_and_rows_a_grid() {
-    let x = Tensor::arange(0f32, 24.0, &Device::Cpu).unwrap().reshape((2, 3, 1, 4)).unwrap();
+    let x = Tensor::arange(0f32, 24.0, device()).unwrap().reshape((2, 3, 1, 4)).unwrap();
     let rows = rows(&x).unwrap();
     // Channels lie 4 apart, places 1, images 12.
     assert_eq!(rows.dims(), [8, 3]);
@@ -132,7 +132,7 @@ fn small(codebook: CodebookRule) -> VqVaeConfig {
 
 fn model(config: VqVaeConfig) -> VqVae {
     let data = stripes(&GridConfig { side: 4, n_train: 2_000, n_test: 500, seed: 1 }).unwrap();
-    VqVae::new(data.images().unwrap(), config, 1, &Device::Cpu).unwrap()
+    VqVae::new(data.images().unwrap(), config, 1, device()).unwrap()
 }
 
 fn make(config: VqVaeConfig) -> impl Fn() -> Result<Box<dyn Learner>> {
@@ -146,7 +146,7 @@ fn with_the_loss_codes_go_to_what_chose_them() {
     let mut model = model(small(CodebookRule::Loss));
     // The first batch, drawn once more: the order is the seed's.
     let mut loader =
-        ImageLoader::new(model.loader.images().clone(), 64, Binarisation::Dynamic, 1, &Device::Cpu)
+        ImageLoader::new(model.loader.images().clone(), 64, Binarisation::Dynamic, 1, device())
             .unwrap();
     let z = rows(&model.frozen.encoder.forward(loader.next_batch().unwrap()).unwrap()).unwrap();
     let chosen: Vec<u32> = nearest(&z, &model.codebook).unwrap().to_vec1().unwrap();
@@ -167,7 +167,7 @@ fn with_the_loss_codes_go_to_what_chose_them() {
 fn with_running_means_a_step_brings_codes_to_the_mean() {
     let mut model = model(VqVaeConfig { restart: 0.0, ..small(CodebookRule::Ema) });
     let mut loader =
-        ImageLoader::new(model.loader.images().clone(), 64, Binarisation::Dynamic, 1, &Device::Cpu)
+        ImageLoader::new(model.loader.images().clone(), 64, Binarisation::Dynamic, 1, device())
             .unwrap();
     let z = rows(&model.frozen.encoder.forward(loader.next_batch().unwrap()).unwrap()).unwrap();
     let chosen: Vec<u32> = nearest(&z, &model.codebook).unwrap().to_vec1().unwrap();
@@ -217,7 +217,7 @@ fn greys_are_learned() {
             binarisation: Binarisation::None,
             ..small(CodebookRule::Ema)
         };
-        Ok(Box::new(VqVae::new(data, config, 1, &Device::Cpu)?))
+        Ok(Box::new(VqVae::new(data, config, 1, device())?))
     };
     let (report, _) = trained(&make, &[64 * 600], None).unwrap();
     let nats = report.evaluation.unwrap().measures["reconstruction_nats"].mean;
@@ -272,7 +272,7 @@ fn codes_are_images_of_their_own() {
 fn what_does_not_fit_is_told() {
     let message = |config: VqVaeConfig, side| {
         let data = stripes(&GridConfig { side, n_train: 20, n_test: 10, seed: 1 }).unwrap();
-        let model = VqVae::new(data.images().unwrap(), config, 1, &Device::Cpu);
+        let model = VqVae::new(data.images().unwrap(), config, 1, device());
         model.err().unwrap().to_string()
     };
     let error = message(VqVaeConfig::default(), 6);
@@ -289,7 +289,7 @@ fn what_does_not_fit_is_told() {
 fn exported_codes_and_images_are_its_own() {
     let data = stripes(&GridConfig { side: 8, n_train: 100, n_test: 20, seed: 1 }).unwrap();
     let config = VqVaeConfig { likelihood: LikelihoodName::Logistic, ..small(CodebookRule::Loss) };
-    let vq = VqVae::new(data.images().unwrap(), config, 1, &Device::Cpu).unwrap();
+    let vq = VqVae::new(data.images().unwrap(), config, 1, device()).unwrap();
     randomise(&vq.params).unwrap();
     let (codes, dims) = vq.codebook.dims2().unwrap();
     compare(&vq.exports(), "encoder", |n| {
@@ -301,7 +301,7 @@ fn exported_codes_and_images_are_its_own() {
     });
     compare(&vq.exports(), "decoder", |n| {
         let chosen: Vec<u32> = (0..4 * n as u32).map(|i| (7 * i * i + 3) % codes as u32).collect();
-        let chosen = Tensor::from_vec(chosen, 4 * n, &Device::Cpu)?;
+        let chosen = Tensor::from_vec(chosen, 4 * n, device())?;
         let e = grid(&vq.codebook.detach().index_select(&chosen, 0)?, vq.grid())?;
         let output = vq.frozen.decoder.forward(&e)?; // [n, 2, 8, 8]
         let half = |i| output.narrow(1, i, 1)?.contiguous();

@@ -102,7 +102,8 @@ fn follow(running: &Var, new: &Tensor) -> Result<()> {
 mod tests {
     use super::*;
     use crate::{Linear, Optimizer, OptimizerConfig, Sequential};
-    use candle_core::{D, Device, Module as _};
+    use candle_core::{D, Module as _};
+    use train::testing::device;
 
     fn running(params: &Params) -> [f32; 2] {
         let buffers = params.buffers();
@@ -116,12 +117,12 @@ mod tests {
 
     #[test]
     fn batches_running_statistics_and_modes_by_hand() {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let norm = BatchNorm2d::new(&params, "norm", 1, Activation::Linear).unwrap();
         let network = Sequential::new(vec![norm.into()]);
         let (frozen, detached) = (network.frozen(), network.detached());
         // Mean 4, biased variance 5, unbiased 20/3
-        let x = Tensor::new(&[[[[1f32, 3.0]]], [[[5.0, 7.0]]]], &Device::Cpu).unwrap();
+        let x = Tensor::new(&[[[[1f32, 3.0]]], [[[5.0, 7.0]]]], device()).unwrap();
         let run = |network: &dyn candle_core::Module| -> Vec<f32> {
             network.forward(&x).unwrap().flatten_all().unwrap().to_vec1().unwrap()
         };
@@ -140,13 +141,13 @@ mod tests {
 
     #[test]
     fn a_detached_network_passes_gradients_on_and_learns_nothing() {
-        let (own, other) = (Params::new(1, &Device::Cpu), Params::new(2, &Device::Cpu));
+        let (own, other) = (Params::new(1, device()), Params::new(2, device()));
         let generator = Linear::new(&own, "generator", 2, 2, Activation::Linear).unwrap();
         let discriminator = Sequential::new(vec![
             BatchNorm2d::new(&other, "norm", 2, Activation::LeakyRelu(0.2)).unwrap().into(),
             Linear::new(&other, "out", 2, 1, Activation::Sigmoid).unwrap().into(),
         ]);
-        let noise = Tensor::new(&[[0.3f32, 1.0], [-0.2, 0.5], [0.9, -1.0]], &Device::Cpu).unwrap();
+        let noise = Tensor::new(&[[0.3f32, 1.0], [-0.2, 0.5], [0.9, -1.0]], device()).unwrap();
         let loss = |network: &Sequential| {
             network.forward(&generator.forward(&noise).unwrap()).unwrap().sum(D::Minus1).unwrap()
         };

@@ -217,7 +217,8 @@ impl Pass for ConvTranspose2d {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{Device, Module as _};
+    use candle_core::Module as _;
+    use train::testing::device;
 
     fn values(tensor: &Tensor) -> Vec<f32> {
         tensor.flatten_all().unwrap().to_vec1().unwrap()
@@ -227,23 +228,23 @@ mod tests {
     fn fill(params: &Params) {
         for (_, var) in params.named() {
             let n = var.elem_count();
-            let values = Tensor::arange(1f32, n as f32 + 1.0, &Device::Cpu).unwrap();
+            let values = Tensor::arange(1f32, n as f32 + 1.0, device()).unwrap();
             var.set(&values.reshape(var.shape()).unwrap()).unwrap();
         }
     }
 
     #[test]
     fn convolutions_by_hand() {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let config = Conv2dConfig { dilation: 2, ..Conv2dConfig::new(1, 1, 2) };
         let conv = Conv2d::new(&params, "c", config, Activation::Linear).unwrap();
         let spread = Conv2dConfig { stride: 2, ..Conv2dConfig::new(1, 1, 2) };
         let spread = ConvTranspose2d::new(&params, "t", spread, Activation::Linear).unwrap();
         fill(&params);
-        let x = Tensor::arange(0f32, 9.0, &Device::Cpu).unwrap().reshape((1, 1, 3, 3)).unwrap();
+        let x = Tensor::arange(0f32, 9.0, device()).unwrap().reshape((1, 1, 3, 3)).unwrap();
         // 1·0 + 2·2 + 3·6 + 4·8 + 1
         assert_eq!(values(&conv.forward(&x).unwrap()), [55.0]);
-        let x = Tensor::new(&[[[[1f32, 10.0]]]], &Device::Cpu).unwrap();
+        let x = Tensor::new(&[[[[1f32, 10.0]]]], device()).unwrap();
         // [[1, 2], [3, 4]] and ten times that, plus 1
         let y = spread.forward(&x).unwrap();
         assert_eq!(y.dims(), [1, 1, 2, 4]);
@@ -252,7 +253,7 @@ mod tests {
 
     #[test]
     fn sizes_that_make_no_sense_are_refused() {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let still = Conv2dConfig { dilation: 0, ..Conv2dConfig::new(1, 1, 1) };
         let error = ConvTranspose2d::new(&params, "t", still, Activation::Relu).unwrap_err();
         assert!(error.to_string().contains("dilation of at least 1"), "{error}");

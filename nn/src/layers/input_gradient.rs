@@ -231,8 +231,9 @@ mod tests {
     use super::*;
     use crate::gradcheck::gradcheck;
     use crate::{Conv2dConfig, Init, Params};
-    use candle_core::{DType, Device, Var};
+    use candle_core::{DType, Var};
     use train::stream;
+    use train::testing::device;
 
     const CONV: Conv2dConfig = Conv2dConfig { stride: 2, padding: 1, ..Conv2dConfig::new(2, 3, 4) };
 
@@ -268,7 +269,7 @@ mod tests {
 
     /// With weights that let something through.
     fn built(build: Build, activation: Activation) -> Vec<Layer> {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let layers = build(&params, activation);
         params.redraw(|_, _| Some(Init::Normal { deviation: 0.25 })).unwrap();
         layers
@@ -278,7 +279,7 @@ mod tests {
         use rand_distr::{Distribution as _, StandardNormal};
         let n = shape.iter().product();
         let values = StandardNormal.sample_iter(stream(1, name)).take(n).collect::<Vec<f32>>();
-        Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+        Tensor::from_vec(values, shape, device()).unwrap()
     }
 
     fn values(tensor: &Tensor) -> Vec<f64> {
@@ -350,7 +351,7 @@ mod tests {
     /// As fixed functions: in the layers themselves a pass moves what is divided by.
     #[test]
     fn a_normalised_weight_is_gone_back_through() {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let conv = Conv2d::new(&params, "c", CONV, Activation::Tanh).unwrap();
         let linear = Linear::new(&params, "l", 48, 1, Activation::Linear).unwrap();
         let network = Sequential::new(vec![
@@ -428,7 +429,7 @@ mod tests {
     /// With the largest numbers far apart the places of the maxima don't move.
     #[test]
     fn through_maxima() {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let network = Sequential::new(vec![
             Conv2d::new(&params, "c", Conv2dConfig::new(1, 2, 2), Activation::Tanh).unwrap().into(),
             MaxPool2d::new(2).unwrap().into(), // 2×2×2, with a row and a column left over
@@ -449,7 +450,7 @@ mod tests {
 
     #[test]
     fn batches_that_are_normalised_have_none() {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let norm = BatchNorm2d::new(&params, "n", 2, Activation::Relu).unwrap();
         let error =
             Sequential::new(vec![norm.into()]).input_gradient(&draw(&[3, 2], "x")).unwrap_err();

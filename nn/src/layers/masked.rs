@@ -135,7 +135,8 @@ mod tests {
     use super::*;
     use crate::gradcheck::gradcheck;
     use crate::{Optimizer, OptimizerConfig, Residual};
-    use candle_core::{DType, Device, Module as _};
+    use candle_core::{DType, Module as _};
+    use train::testing::device;
 
     fn values(tensor: &Tensor) -> Vec<f32> {
         tensor.flatten_all().unwrap().to_vec1().unwrap()
@@ -148,7 +149,7 @@ mod tests {
     #[test]
     fn masks_by_hand() {
         let used = |config: MaskedConfig| -> Vec<u8> {
-            let params = Params::new(1, &Device::Cpu);
+            let params = Params::new(1, device());
             Conv2d::masked(&params, "conv", config, Activation::Linear).unwrap();
             values(&params.named()[1].1).iter().map(|w| u8::from(*w != 0.0)).collect()
         };
@@ -177,12 +178,12 @@ mod tests {
     fn masked_weights_are_zero_and_stay_so() {
         let masks = [Mask::A, Mask::B, Mask::VerticalA, Mask::VerticalB];
         for (mask, colours) in masks.map(|mask| [(mask, 1), (mask, 2)]).concat() {
-            let params = Params::new(1, &Device::Cpu);
+            let params = Params::new(1, device());
             let config = MaskedConfig { mask, colours, ..PLAIN };
             let conv = Conv2d::masked(&params, "conv", config, Activation::Tanh).unwrap();
             let weight = || values(&params.named()[1].1);
             let before = weight();
-            let x = Tensor::ones((1, 2, 4, 4), DType::F32, &Device::Cpu).unwrap();
+            let x = Tensor::ones((1, 2, 4, 4), DType::F32, device()).unwrap();
             let mut optimizer = Optimizer::new(&params, OptimizerConfig::adam(0.1)).unwrap();
             for _ in 0..3 {
                 optimizer.step(&conv.forward(&x).unwrap().sum_all().unwrap()).unwrap();
@@ -195,11 +196,11 @@ mod tests {
 
     #[test]
     fn dense_masks_by_hand() {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let mask = [true, false, true, false, false, true];
         let layer = Linear::masked(&params, "l", [3, 2], &mask, Activation::Linear).unwrap();
         let mut optimizer = Optimizer::new(&params, OptimizerConfig::adam(0.1)).unwrap();
-        let x = Tensor::new(&[[1f32, 2.0, 3.0]], &Device::Cpu).unwrap();
+        let x = Tensor::new(&[[1f32, 2.0, 3.0]], device()).unwrap();
         optimizer.step(&layer.forward(&x).unwrap().sum_all().unwrap()).unwrap();
         let weight = values(&params.named()[1].1);
         assert_eq!(weight.iter().map(|w| *w != 0.0).collect::<Vec<_>>(), mask);
@@ -213,11 +214,11 @@ mod tests {
 
     #[test]
     fn gradients_through_the_mask_agree_with_differences() {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let config = MaskedConfig { mask: Mask::B, colours: 2, kernel: [3, 5], ..PLAIN };
         let conv = Conv2d::masked(&params, "conv", config, Activation::Tanh).unwrap();
         let x: Vec<f32> = (0..40).map(|i| (i * 7 % 11) as f32 / 5.0 - 1.0).collect();
-        let x = Tensor::from_vec(x, (1, 2, 4, 5), &Device::Cpu).unwrap();
+        let x = Tensor::from_vec(x, (1, 2, 4, 5), device()).unwrap();
         let vars: Vec<_> = params.named().into_iter().map(|(_, var)| var).collect();
         let f = || conv.forward(&x)?.sqr()?.sum_all();
         assert!(gradcheck(&vars, 1e-2, f).unwrap() < 3e-3);
@@ -226,14 +227,14 @@ mod tests {
     /// The output at a pixel depends on no later pixel nor, behind mask A, on itself.
     #[test]
     fn an_output_sees_only_what_comes_before() {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let first = MaskedConfig { inputs: 1, outputs: 3, kernel: [5, 5], ..PLAIN };
         let first = Conv2d::masked(&params, "a", first, Activation::Tanh).unwrap();
         let block = MaskedConfig { inputs: 3, outputs: 3, mask: Mask::B, ..PLAIN };
         let block = Conv2d::masked(&params, "b", block, Activation::Tanh).unwrap();
         let block = Residual::new(block);
         let run = |x: &[f32]| {
-            let x = Tensor::from_slice(x, (1, 1, 4, 5), &Device::Cpu).unwrap();
+            let x = Tensor::from_slice(x, (1, 1, 4, 5), device()).unwrap();
             let y = block.forward(&first.forward(&x).unwrap()).unwrap();
             y.flatten_from(2).unwrap().squeeze(0).unwrap().to_vec2::<f32>().unwrap()
         };
@@ -251,7 +252,7 @@ mod tests {
 
     #[test]
     fn sizes_that_make_no_sense_are_refused() {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let message = |config: MaskedConfig| {
             Conv2d::masked(&params, "m", config, Activation::Relu).unwrap_err().to_string()
         };

@@ -71,16 +71,17 @@ mod tests {
     use super::*;
     use crate::gradcheck::gradcheck;
     use crate::{Activation, Conv2d, Conv2dConfig, Linear, Optimizer, OptimizerConfig, Sequential};
-    use candle_core::{DType, Device, Module as _};
+    use candle_core::{DType, Module as _};
+    use train::testing::device;
 
     fn spectral(outputs: usize) -> Spectral {
-        Spectral::new(&Params::new(1, &Device::Cpu), "s", outputs).unwrap()
+        Spectral::new(&Params::new(1, device()), "s", outputs).unwrap()
     }
 
     fn matrix(rows: &[&[f64]]) -> Var {
         let values: Vec<f64> = rows.concat();
         let shape = (rows.len(), rows[0].len());
-        Var::from_tensor(&Tensor::from_vec(values, shape, &Device::Cpu).unwrap()).unwrap()
+        Var::from_tensor(&Tensor::from_vec(values, shape, device()).unwrap()).unwrap()
     }
 
     /// The largest singular value by what was divided.
@@ -149,7 +150,7 @@ mod tests {
 
     #[test]
     fn layers_stretch_nothing_and_iterate_in_training_alone() {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let linear = Linear::new(&params, "l", 4, 3, Activation::Linear).unwrap();
         let config = Conv2dConfig::new(2, 3, 2);
         let conv = Conv2d::new(&params, "c", config, Activation::Linear).unwrap();
@@ -162,9 +163,8 @@ mod tests {
         let linear = Sequential::new(vec![linear.into()]);
         // One position: the convolution is the matrix.
         let conv = Sequential::new(vec![conv.into()]);
-        let x = Tensor::eye(4, DType::F32, &Device::Cpu).unwrap();
-        let pixels =
-            Tensor::eye(8, DType::F32, &Device::Cpu).unwrap().reshape((8, 2, 2, 2)).unwrap();
+        let x = Tensor::eye(4, DType::F32, device()).unwrap();
+        let pixels = Tensor::eye(8, DType::F32, device()).unwrap().reshape((8, 2, 2, 2)).unwrap();
         let us = || {
             let buffers = params.buffers();
             buffers.iter().map(|(_, u)| u.to_vec1::<f32>().unwrap()).collect::<Vec<_>>()
@@ -177,7 +177,7 @@ mod tests {
             assert_ne!(us(), before);
             // Rows of the identity give the matrix, whose largest singular value is to be 1.
             let y = network.forward(x).unwrap().flatten_from(1).unwrap(); // [n, O]
-            let mut v = Tensor::ones((y.dim(1).unwrap(), 1), DType::F32, &Device::Cpu).unwrap();
+            let mut v = Tensor::ones((y.dim(1).unwrap(), 1), DType::F32, device()).unwrap();
             let square = (y.t().unwrap().matmul(&y)).unwrap();
             let mut stretch = 0.0;
             for _ in 0..200 {
@@ -197,11 +197,11 @@ mod tests {
 
     #[test]
     fn the_weight_itself_is_learned() {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let layer = Linear::new(&params, "l", 4, 3, Activation::Tanh).unwrap();
         let network = Sequential::new(vec![layer.spectral(&params, "l").unwrap().into()]);
         let mut optimizer = Optimizer::new(&params, OptimizerConfig::adam(0.1)).unwrap();
-        let x = Tensor::eye(4, DType::F32, &Device::Cpu).unwrap();
+        let x = Tensor::eye(4, DType::F32, device()).unwrap();
         let before = params.named()[1].1.to_vec2::<f32>().unwrap();
         optimizer.step(&network.forward(&x).unwrap().sum_all().unwrap()).unwrap();
         assert_ne!(params.named()[1].1.to_vec2::<f32>().unwrap(), before);

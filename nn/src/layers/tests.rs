@@ -1,11 +1,11 @@
 use super::*;
 use crate::{Activation, Params};
-use candle_core::Device;
 use candle_core::{Module as _, Tensor};
+use train::testing::device;
 
 #[test]
 fn parameters_have_pytorchs_names_shapes_and_bounds() {
-    let params = Params::new(1, &Device::Cpu);
+    let params = Params::new(1, device());
     let config = Conv2dConfig { stride: 2, padding: 1, ..Conv2dConfig::new(2, 3, 3) };
     Conv2d::new(&params, "conv", config, Activation::Relu).unwrap();
     ConvTranspose2d::new(&params, "deconv", config, Activation::Relu).unwrap();
@@ -43,7 +43,7 @@ fn parameters_have_pytorchs_names_shapes_and_bounds() {
 
 #[test]
 fn orthogonal_layers_have_their_gain_and_no_bias() {
-    let params = Params::new(1, &Device::Cpu);
+    let params = Params::new(1, device());
     Linear::orthogonal(&params, "out", [12, 2], Activation::Linear, 0.5).unwrap();
     let config = Conv2dConfig::new(2, 3, 3);
     Conv2d::orthogonal(&params, "conv", config, Activation::Relu, 0.5).unwrap();
@@ -61,12 +61,12 @@ fn orthogonal_layers_have_their_gain_and_no_bias() {
 
 #[test]
 fn a_linear_layer_by_hand() {
-    let params = Params::new(1, &Device::Cpu);
+    let params = Params::new(1, device());
     let layer = Linear::new(&params, "l", 2, 2, Activation::Relu).unwrap();
     let set = |index: usize, value: &Tensor| params.named()[index].1.set(value).unwrap();
-    set(0, &Tensor::new(&[0.5f32, -1.0], &Device::Cpu).unwrap());
-    set(1, &Tensor::new(&[[1f32, 2.0], [-3.0, 1.0]], &Device::Cpu).unwrap());
-    let y = layer.forward(&Tensor::new(&[[2f32, 3.0]], &Device::Cpu).unwrap()).unwrap();
+    set(0, &Tensor::new(&[0.5f32, -1.0], device()).unwrap());
+    set(1, &Tensor::new(&[[1f32, 2.0], [-3.0, 1.0]], device()).unwrap());
+    let y = layer.forward(&Tensor::new(&[[2f32, 3.0]], device()).unwrap()).unwrap();
     // 2 + 6 + 0.5 and max(0, −6 + 3 − 1)
     assert_eq!(y.to_vec2::<f32>().unwrap(), [[8.5, 0.0]]);
 }

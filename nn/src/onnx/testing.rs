@@ -7,7 +7,7 @@
 use super::Graph;
 use crate::Params;
 use anyhow::{Context as _, Result, ensure};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use rand_distr::{Distribution as _, StandardNormal};
 use std::fs::File;
 use std::io::Write as _;
@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use train::stream;
+use train::testing::device;
 
 /// Inputs and the outputs that are expected for them, by name.
 pub struct Case<'a> {
@@ -34,7 +35,7 @@ const TOLERANCE: f64 = 1e-5;
 pub fn random(purpose: &str, shape: &[usize]) -> candle_core::Result<Tensor> {
     let mut rng = stream(1, &format!("{purpose}/{shape:?}"));
     let numbers = (0..shape.iter().product()).map(|_| StandardNormal.sample(&mut rng));
-    Tensor::from_vec(numbers.collect::<Vec<f32>>(), shape, &Device::Cpu)
+    Tensor::from_vec(numbers.collect::<Vec<f32>>(), shape, device())
 }
 
 /// Sets every parameter to random numbers: weights so small that numbers keep their size from layer to layer, as

@@ -6,8 +6,9 @@ use crate::{
     Activation, BatchNorm2d, Conv2d, Conv2dConfig, ConvTranspose2d, Flatten, Init, Layer, Linear,
     Mask, MaskedConfig, MaxPool2d, Params, Residual, Sequential, Skip, Unflatten, nearest,
 };
-use candle_core::{DType, Device, Module as _, Tensor};
+use candle_core::{DType, Module as _, Tensor};
 use prost::Message as _;
+use train::testing::device;
 
 fn random(shape: &[usize]) -> Tensor {
     super::testing::random("test", shape).unwrap()
@@ -41,7 +42,7 @@ const ACTIVATIONS: [Activation; 5] = [
 
 #[test]
 fn dense_layers_with_every_activation() {
-    let params = Params::new(1, &Device::Cpu);
+    let params = Params::new(1, device());
     let layers = ACTIVATIONS.iter().enumerate().map(|(i, &activation)| {
         // Not square, so that a weight the wrong way round does not fit.
         Linear::new(&params, &format!("dense{i}"), 4 + i, 5 + i, activation).unwrap().into()
@@ -49,14 +50,14 @@ fn dense_layers_with_every_activation() {
     compare(&[4], layers.collect());
     // Square, so that it does.
     for activation in ACTIVATIONS {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         compare(&[6], vec![Linear::new(&params, "square", 6, 6, activation).unwrap().into()]);
     }
 }
 
 #[test]
 fn masked_and_spectral_weights_are_the_applied_ones() {
-    let params = Params::new(1, &Device::Cpu);
+    let params = Params::new(1, device());
     let mask: Vec<bool> = (0..20).map(|i| i % 3 > 0).collect();
     let masked = Linear::masked(&params, "masked", [4, 5], &mask, Activation::Relu).unwrap();
     // Weights that the mask hides count for nothing, whatever they are.
@@ -78,7 +79,7 @@ fn masked_and_spectral_weights_are_the_applied_ones() {
 
 #[test]
 fn convolutions_up_and_down_with_pooling_and_normalisation() {
-    let params = Params::new(1, &Device::Cpu);
+    let params = Params::new(1, device());
     let halving = Conv2dConfig { stride: 2, padding: 1, ..Conv2dConfig::new(2, 3, 4) };
     let same = Conv2dConfig { padding: 1, ..Conv2dConfig::new(3, 3, 3) };
     let dilated = Conv2dConfig { dilation: 2, padding: 2, ..same };
@@ -114,7 +115,7 @@ fn convolutions_up_and_down_with_pooling_and_normalisation() {
 fn masked_convolutions_and_channels_last() {
     let config =
         |mask, colours| MaskedConfig { inputs: 6, outputs: 6, kernel: [3, 5], mask, colours };
-    let params = Params::new(1, &Device::Cpu);
+    let params = Params::new(1, device());
     let masked = |name: &str, mask, colours| {
         Conv2d::masked(&params, name, config(mask, colours), Activation::Relu).unwrap()
     };
@@ -163,8 +164,8 @@ fn what_is_not_a_layer() {
     graph.output("nearest", nearest_one);
     assert!(graph.clone().normalised(&graph.inputs[0].clone(), &[0.0], &[1.0]).is_err());
     let case = |n: usize| {
-        let near = Tensor::new(&mean, &Device::Cpu).unwrap();
-        let spread = Tensor::new(&[0.1, 0.02, 2.0], &Device::Cpu).unwrap();
+        let near = Tensor::new(&mean, device()).unwrap();
+        let spread = Tensor::new(&[0.1, 0.02, 2.0], device()).unwrap();
         let noise = random(&[n, 3]).to_dtype(DType::F64).unwrap();
         let x = noise.broadcast_mul(&spread).unwrap().broadcast_add(&near).unwrap();
         let x = x.to_dtype(DType::F32).unwrap();
@@ -174,10 +175,10 @@ fn what_is_not_a_layer() {
             .map(|(&x, (mean, deviation))| ((f64::from(x) - mean) / deviation) as f32)
             .map(|z| z.clamp(-1.5, 1.5))
             .collect();
-        let z = Tensor::from_vec(z, (n, 3), &Device::Cpu).unwrap();
+        let z = Tensor::from_vec(z, (n, 3), device()).unwrap();
         let label = random(&[n, 2]);
         let codes: Vec<u32> = (0..6 * n as u32).map(|i| i * i % 4).collect();
-        let codes = Tensor::from_vec(codes, 6 * n, &Device::Cpu).unwrap();
+        let codes = Tensor::from_vec(codes, 6 * n, device()).unwrap();
         let rows = codebook.index_select(&codes, 0).unwrap().reshape((n, 2, 3, 3)).unwrap();
         let rows = rows.permute((0, 3, 1, 2)).unwrap().contiguous().unwrap();
         let planes = label.reshape((n, 2, 1, 1)).unwrap().broadcast_as((n, 2, 2, 3)).unwrap();
@@ -210,7 +211,7 @@ fn what_is_not_a_layer() {
 
 #[test]
 fn a_file_says_what_it_is() {
-    let params = Params::new(1, &Device::Cpu);
+    let params = Params::new(1, device());
     params.var("unused", 1, Init::Constant(0.0)).unwrap();
     let network = Linear::new(&params, "dense", 4, 2, Activation::Tanh).unwrap();
     let mut graph = Graph::default();
@@ -244,7 +245,7 @@ fn a_file_says_what_it_is() {
 
 #[test]
 fn what_does_not_fit_is_refused() {
-    let params = Params::new(1, &Device::Cpu);
+    let params = Params::new(1, device());
     let dense = Linear::new(&params, "dense", 4, 2, Activation::Tanh).unwrap();
     let network = Sequential::new(vec![dense.into()]);
     let mut graph = Graph::default();

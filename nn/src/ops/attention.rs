@@ -249,7 +249,8 @@ fn slopes_of_scores(slopes: &mut [f32], weights: &[f32], scale: f32) {
 mod tests {
     use super::*;
     use crate::gradcheck::gradcheck;
-    use candle_core::{DType, Device, Var};
+    use candle_core::{DType, Var};
+    use train::testing::device;
 
     fn attention(x: &Tensor, positions: usize, heads: usize) -> Result<Tensor> {
         causal_attention(&x.into(), positions, heads, Reader::Anybody)?.into_tensor()
@@ -257,7 +258,7 @@ mod tests {
 
     fn var(rows: usize, columns: usize, dtype: DType) -> Var {
         let values = (0..rows * columns).map(|i| ((i * 37 + i / 7) % 41) as f64 / 20.0 - 1.0);
-        let values = Tensor::from_iter(values, &Device::Cpu).unwrap();
+        let values = Tensor::from_iter(values, device()).unwrap();
         let values = values.reshape((rows, columns)).unwrap();
         Var::from_tensor(&values.to_dtype(dtype).unwrap()).unwrap()
     }
@@ -265,7 +266,7 @@ mod tests {
     #[test]
     fn two_positions_by_hand() {
         // Queries 1 and 1, keys 0 and log 3, values 4 and 8: the first sees itself, the second ¼·4 + ¾·8.
-        let x = Tensor::new(&[[1f32, 0.0, 4.0], [1.0, 3f32.ln(), 8.0]], &Device::Cpu).unwrap();
+        let x = Tensor::new(&[[1f32, 0.0, 4.0], [1.0, 3f32.ln(), 8.0]], device()).unwrap();
         let attended =
             attention(&x, 2, 1).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
         assert!(

@@ -133,7 +133,8 @@ impl CustomOp1 for MaxPool {
 mod tests {
     use super::*;
     use crate::gradcheck::gradcheck;
-    use candle_core::{DType, Device};
+    use candle_core::DType;
+    use train::testing::device;
 
     fn values(tensor: &Tensor) -> Vec<f32> {
         tensor.flatten_all().unwrap().to_vec1().unwrap()
@@ -142,7 +143,7 @@ mod tests {
     #[test]
     fn by_hand() {
         let x = [[1f32, 5.0, 2.0, 2.0, 9.0], [3.0, 4.0, 2.0, 1.0, 9.0], [9.0, 9.0, 9.0, 9.0, 9.0]];
-        let x = Tensor::new(&x, &Device::Cpu).unwrap().reshape((1, 1, 3, 5)).unwrap();
+        let x = Tensor::new(&x, device()).unwrap().reshape((1, 1, 3, 5)).unwrap();
         let y = max_pool2d(&x, 2).unwrap();
         assert_eq!((y.dims(), values(&y)), (&[1, 1, 1, 2][..], vec![5.0, 2.0]));
         let ones = values(&largest(&x, 2).unwrap());
@@ -150,14 +151,14 @@ mod tests {
         assert_eq!(ones, expected);
         let error = max_pool2d(&x, 4).unwrap_err().to_string();
         assert!(error.contains("windows of 4×4 do not fit an input [1, 1, 3, 5]"), "{error}");
-        let odd = Tensor::new(&[[[[1f32, f32::NAN], [2.0, 3.0]]]], &Device::Cpu).unwrap();
+        let odd = Tensor::new(&[[[[1f32, f32::NAN], [2.0, 3.0]]]], device()).unwrap();
         assert!(values(&max_pool2d(&odd, 2).unwrap())[0].is_nan());
     }
 
     #[test]
     fn the_gradient_is_that_of_differences() {
         let x: Vec<f32> = (0..72).map(|i| (i * 29 % 72) as f32 * 0.1).collect();
-        let single = Var::from_vec(x, (2, 1, 6, 6), &Device::Cpu).unwrap();
+        let single = Var::from_vec(x, (2, 1, 6, 6), device()).unwrap();
         let double = Var::from_tensor(&single.to_dtype(DType::F64).unwrap()).unwrap();
         for side in [1, 2, 3, 4, 5, 6] {
             for (x, h, most) in [(&single, 1e-2, 1e-3), (&double, 1e-5, 1e-8)] {
@@ -178,7 +179,7 @@ mod tests {
             [0.0, 0.0, -3.0, -1.0, 9.0],
             [9.0, 9.0, 9.0, 9.0, 9.0],
         ];
-        let g = Tensor::new(&[[1f64, 2.0], [3.0, 4.0]], &Device::Cpu).unwrap();
+        let g = Tensor::new(&[[1f64, 2.0], [3.0, 4.0]], device()).unwrap();
         let expected: Vec<f32> = (0..25)
             .map(|i| match i {
                 1 => 1.0,
@@ -189,7 +190,7 @@ mod tests {
             })
             .collect();
         for dtype in [DType::F32, DType::F64] {
-            let x = Tensor::new(&x, &Device::Cpu).unwrap().reshape((1, 1, 5, 5)).unwrap();
+            let x = Tensor::new(&x, device()).unwrap().reshape((1, 1, 5, 5)).unwrap();
             let x = Var::from_tensor(&x.to_dtype(dtype).unwrap()).unwrap();
             let g = g.reshape((1, 1, 2, 2)).unwrap().to_dtype(dtype).unwrap();
             let y = (max_pool2d(&x, 2).unwrap() * g).unwrap().sum_all().unwrap();
@@ -200,7 +201,7 @@ mod tests {
             assert_eq!(ones, expected, "{dtype:?}");
         }
         // Nearer to each other than single precision tells apart.
-        let x = Tensor::new(&[[[[1f64, 1.0 + 1e-12]]]], &Device::Cpu).unwrap();
+        let x = Tensor::new(&[[[[1f64, 1.0 + 1e-12]]]], device()).unwrap();
         let x = x.broadcast_as((1, 1, 2, 2)).unwrap().contiguous().unwrap();
         let ones = largest(&x, 2).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();
         assert_eq!(ones, [0.0, 1.0, 0.0, 0.0]);
@@ -208,7 +209,7 @@ mod tests {
         for at in 0..4 {
             for dtype in [DType::F32, DType::F64] {
                 let x: Vec<f32> = (0..4).map(|i| if i == at { f32::NAN } else { 3.0 }).collect();
-                let x = Tensor::from_vec(x, (1, 1, 2, 2), &Device::Cpu).unwrap();
+                let x = Tensor::from_vec(x, (1, 1, 2, 2), device()).unwrap();
                 let x = x.to_dtype(dtype).unwrap();
                 let y = max_pool2d(&x, 2).unwrap().to_dtype(DType::F32).unwrap();
                 assert!(values(&y)[0].is_nan(), "{at} {dtype:?}");

@@ -1,4 +1,5 @@
-//! Everything that has a kernel and a path by Candle's own operations, on both: values and gradients.
+//! Everything that has a kernel and a path by Candle's own operations, on both: values and gradients, of `f32` on the
+//! device of the tests and of `f64` on the CPU, which has no kernels for it.
 //!
 //! A table, and a search of the source for what is not in it. Inputs are whole multiples of an eighth, so
 //! that sums come to exactly 0 where a ReLU has its corner, and numbers tie; beside them are extreme ones.
@@ -7,6 +8,7 @@ use crate::{Activation, MaxPool2d, Sequential, loss};
 use candle_core::{DType, Device, Result, Tensor, Var};
 use std::collections::BTreeSet;
 use std::path::Path;
+use train::testing::device;
 
 type Function = Box<dyn Fn(&[Tensor]) -> Result<Tensor>>;
 
@@ -37,18 +39,18 @@ impl Case {
     }
 
     /// The result, and the gradients of a sum that weighs each of its elements differently.
-    fn results(&self, dtype: DType) -> Result<Vec<Vec<f64>>> {
+    fn results(&self, dtype: DType, device: &Device) -> Result<Vec<Vec<f64>>> {
+        let placed = |x: &Tensor| x.to_device(device)?.to_dtype(dtype);
         let vars = self.inputs[..self.learned].iter();
-        let vars =
-            vars.map(|x| Var::from_tensor(&x.to_dtype(dtype)?)).collect::<Result<Vec<_>>>()?;
-        let given = self.inputs[self.learned..].iter().map(|x| x.to_dtype(dtype));
+        let vars = vars.map(|x| Var::from_tensor(&placed(x)?)).collect::<Result<Vec<_>>>()?;
+        let given = self.inputs[self.learned..].iter().map(placed);
         let mut inputs: Vec<Tensor> = vars.iter().map(|var| var.as_tensor().clone()).collect();
         inputs.extend(given.collect::<Result<Vec<_>>>()?);
         let y = (self.f)(&inputs)?;
         let mut results = vec![values(&y)?];
         if self.learned > 0 {
             let y = y.to_dtype(DType::F64)?;
-            let weights = eighths(y.dims(), 3).to_dtype(DType::F64)?;
+            let weights = eighths(y.dims(), 3).to_device(device)?.to_dtype(DType::F64)?;
             let gradients = (y * weights)?.sum_all()?.backward()?;
             for var in &vars {
                 results.push(values(gradients.get(var).unwrap_or(&var.zeros_like()?))?);
@@ -78,8 +80,9 @@ fn few(shape: &[usize], seed: usize) -> Tensor {
     tensor((0..n).map(|i| ((i * 7 + i / 3 + seed) % 5) as f32 - 2.0).collect(), shape)
 }
 
-fn whole(values: &[u32], shape: &[usize]) -> Tensor {
-    Tensor::from_slice(values, shape, &Device::Cpu).unwrap()
+/// Labels beside `x`.
+fn whole(x: &Tensor, values: &[u32], shape: &[usize]) -> Result<Tensor> {
+    Tensor::from_slice(values, shape, x.device())
 }
 
 const ACTIVATIONS: [Activation; 5] = [
@@ -213,17 +216,17 @@ fn losses() -> Vec<Case> {
         Case::new("log_softmax", "extreme", [extreme()], |x| loss::log_softmax(&x[0])),
         Case::new("log_softmax", "ties", [few(&[6, 4], 0)], |x| loss::log_softmax(&x[0])),
         Case::new("softmax_cross_entropy", "extreme", [extreme()], |x| {
-            loss::softmax_cross_entropy(&x[0], &whole(&[0, 1, 1, 0, 1], &[5]))
+            loss::softmax_cross_entropy(&x[0], &whole(&x[0], &[0, 1, 1, 0, 1], &[5])?)
         }),
         Case::new("softmax_cross_entropy", "positions", [few(&[2, 3, 4], 0)], |x| {
-            loss::softmax_cross_entropy(&x[0], &whole(&[0, 1, 2, 0, 1, 2, 0, 1], &[2, 4]))
+            loss::softmax_cross_entropy(&x[0], &whole(&x[0], &[0, 1, 2, 0, 1, 2, 0, 1], &[2, 4])?)
         }),
         Case::new("softmax_nll_each", "positions", [few(&[2, 3, 4], 0)], |x| {
-            loss::softmax_nll_each(&x[0], &whole(&[0, 1, 2, 0, 1, 2, 0, 1], &[2, 4]))
+            loss::softmax_nll_each(&x[0], &whole(&x[0], &[0, 1, 2, 0, 1, 2, 0, 1], &[2, 4])?)
         })
         .learned(0),
         Case::new("softmax_nll_each", "extreme", [extreme()], |x| {
-            loss::softmax_nll_each(&x[0], &whole(&[0, 1, 1, 0, 1], &[5]))
+            loss::softmax_nll_each(&x[0], &whole(&x[0], &[0, 1, 1, 0, 1], &[5])?)
         })
         .learned(0),
         Case::new(
@@ -240,11 +243,11 @@ fn losses() -> Vec<Case> {
         )
         .learned(2),
         Case::new("select", "rows", [few(&[3, 4], 0)], |x| {
-            loss::select(&x[0], &whole(&[3, 0, 2], &[3]))
+            loss::select(&x[0], &whole(&x[0], &[3, 0, 2], &[3])?)
         }),
         // Neither lies in rows.
         Case::new("select", "turned", [few(&[4, 3], 0)], |x| {
-            let actions = whole(&[3, 9, 0, 9, 2, 9], &[3, 2]).t()?.get(0)?;
+            let actions = whole(&x[0], &[3, 9, 0, 9, 2, 9], &[3, 2])?.t()?.get(0)?;
             loss::select(&x[0].t()?, &actions)
         }),
         Case::new("nearest", "ties", [few(&[9, 3], 0), few(&[5, 3], 1)], |x| {
@@ -255,7 +258,7 @@ fn losses() -> Vec<Case> {
     // Scales from far below the least one to far beyond all levels; the lowest level, the highest, one between.
     for (what, scales) in [("narrow", [-9.0, -6.5]), ("middle", [-1.0, 0.0]), ("wide", [2.0, 5.0])]
     {
-        let levels = || whole(&[0, 7, 3, 4, 1, 7], &[2, 3]);
+        let levels = |x: &[Tensor]| whole(&x[0], &[0, 7, 3, 4, 1, 7], &[2, 3]);
         let said = || {
             let part = |i: usize| eighths(&[2, 2, 3], 5 * i);
             let [low, high] = scales;
@@ -264,10 +267,10 @@ fn losses() -> Vec<Case> {
             [Tensor::cat(&[part(0), part(1), scales], 1).unwrap()]
         };
         cases.push(Case::new("logistic_nll", what, said(), move |x| {
-            loss::logistic_mixture_nll(&x[0], &levels(), 8)
+            loss::logistic_mixture_nll(&x[0], &levels(x)?, 8)
         }));
         let each = Case::new("logistic_nll_each", what, said(), move |x| {
-            loss::logistic_mixture_nll_each(&x[0], &levels(), 8)
+            loss::logistic_mixture_nll_each(&x[0], &levels(x)?, 8)
         });
         cases.push(each.learned(0));
     }
@@ -294,8 +297,10 @@ fn losses() -> Vec<Case> {
 fn both_paths_have_the_same_values_and_gradients() {
     for case in layers().into_iter().chain(losses()) {
         let name = format!("{} {}", case.of, case.what);
-        let results = |dtype| case.results(dtype).unwrap_or_else(|e| panic!("{name}: {e}"));
-        let (kernel, candle) = (results(DType::F32), results(DType::F64));
+        let results = |dtype, device| -> Vec<Vec<f64>> {
+            case.results(dtype, device).unwrap_or_else(|e| panic!("{name}: {e}"))
+        };
+        let (kernel, candle) = (results(DType::F32, device()), results(DType::F64, &Device::Cpu));
         for (which, (kernel, candle)) in kernel.iter().zip(&candle).enumerate() {
             assert_eq!(kernel.len(), candle.len(), "{name}");
             let size = candle.iter().fold(1f64, |most, x| most.max(x.abs()));
@@ -312,14 +317,19 @@ fn both_paths_have_the_same_values_and_gradients() {
 #[test]
 fn both_paths_refuse_the_same_labels() {
     for dtype in [DType::F32, DType::F64] {
-        let logits = few(&[2, 3], 0).to_dtype(dtype).unwrap();
+        let logits = few(&[2, 3], 0).to_device(device()).unwrap().to_dtype(dtype).unwrap();
         for wrong in [3, u32::MAX] {
-            let labels = whole(&[0, wrong], &[2]);
+            let labels = whole(&logits, &[0, wrong], &[2]).unwrap();
             for result in [
                 loss::select(&logits, &labels),
                 loss::softmax_cross_entropy(&logits, &labels),
                 loss::softmax_nll_each(&logits, &labels),
             ] {
+                // A device is not waited for: there the loss is NaN.
+                if !train::is_host(device()) {
+                    assert!(values(&result.unwrap()).unwrap().iter().any(|x| x.is_nan()));
+                    continue;
+                }
                 let error = result.unwrap_err().to_string();
                 assert!(
                     error.contains(&wrong.to_string()) && error.contains("there are 3"),

@@ -1,11 +1,12 @@
 //! Kernels against Candle's own operations in `f64`, against differences, and against themselves
-//! on other numbers of threads.
+//! on other numbers of threads. All of it on the CPU, which alone has kernels.
 use super::{ConvForm, Moments, Order, Reader, Window, batch_norm_by, on_cpu_f32};
 use crate::gradcheck::gradcheck;
 use crate::{Activation, Init};
 use candle_core::{DType, Device, Result, Tensor, Var};
 use rand::Rng as _;
 use train::stream;
+use train::testing::kernels_are_on;
 
 const ACTIVATIONS: [Activation; 5] = [
     Activation::Linear,
@@ -244,6 +245,9 @@ fn largest_difference(left: &Tensor, right: &Tensor) -> f64 {
 
 #[test]
 fn agree_with_candle_in_double_precision() {
+    if !kernels_are_on() {
+        return;
+    }
     let mut compared = 0;
     for case in cases() {
         assert!(on_cpu_f32(&[&case.inputs[0]]));
@@ -362,6 +366,9 @@ fn same_bits_on_any_number_of_threads_and_the_right_ones() {
 
 #[test]
 fn batch_norm_returns_the_moments_and_takes_given_ones() {
+    if !kernels_are_on() {
+        return;
+    }
     // Far from 0, where the difference of two large sums would have lost the variance.
     let x = (normal("x", &[16, 3, 7, 5]) + 300.0).unwrap();
     let (weight, bias) = (normal("w", &[3]), normal("b", &[3]));
@@ -413,6 +420,9 @@ fn losses_have_the_same_bits_on_any_number_of_threads() {
 
 #[test]
 fn no_graph_without_a_variable_and_no_gradient_for_data() {
+    if !kernels_are_on() {
+        return;
+    }
     let (x, weight, bias) = (normal("x", &[2, 4]), normal("w", &[3, 4]), normal("b", &[3]));
     assert!(!linear(&x, &weight, &bias, Activation::Relu).unwrap().track_op());
 

@@ -2,12 +2,13 @@
 use super::update::Update;
 use super::*;
 use crate::{Activation, Init, Linear};
-use candle_core::{Device, Module as _};
+use candle_core::{DType, Module as _};
 use train::Scope;
+use train::testing::{device, rounding};
 
 /// A parameter for each value, with names in alphabetical order.
 fn params(values: &[f64]) -> Params {
-    let params = Params::new(1, &Device::Cpu);
+    let params = Params::new(1, device());
     for (index, value) in values.iter().enumerate() {
         params.var(&format!("theta{index}"), 1, Init::Constant(*value)).unwrap();
     }
@@ -15,7 +16,7 @@ fn params(values: &[f64]) -> Params {
 }
 
 fn norm_of(stats: &Stats) -> f64 {
-    stats.grad_norm.to_scalar().unwrap()
+    stats.grad_norm.to_dtype(DType::F64).unwrap().to_scalar().unwrap()
 }
 
 fn values(params: &Params) -> Vec<f32> {
@@ -79,14 +80,15 @@ fn rules_by_hand() {
 #[test]
 fn every_element_of_a_large_parameter_moves() {
     for (rule, [_, expected]) in rules().into_iter().zip(EXPECTED) {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let theta = params.var("theta", 200_001, Init::Constant(1.0)).unwrap();
         let mut optimizer = Optimizer::new(&params, config(rule)).unwrap();
         for gradient in [2.0, -1.0] {
             let stats = optimizer.step(&(theta.sum_all().unwrap() * gradient).unwrap()).unwrap();
             let norm = gradient.abs() * 200_001f64.sqrt();
             let found = norm_of(&stats);
-            assert!((found / norm - 1.0).abs() < 1e-12, "{found}");
+            let most = f64::from(rounding()).max(1e-12);
+            assert!((found / norm - 1.0).abs() < most, "{found}");
         }
         let wrong = values(&params).into_iter().find(|value| (value - expected).abs() > 1e-6);
         assert_eq!(wrong, None, "{rule:?}");
@@ -96,11 +98,11 @@ fn every_element_of_a_large_parameter_moves() {
 #[test]
 fn rules_by_candle_are_the_same() {
     for (rule, expected) in rules().into_iter().zip(EXPECTED) {
-        let theta = Var::new(&[1f32], &Device::Cpu).unwrap();
+        let theta = Var::new(&[1f32], device()).unwrap();
         let moments: Vec<Var> =
-            rule.moments().iter().map(|_| Var::new(&[0f32], &Device::Cpu).unwrap()).collect();
+            rule.moments().iter().map(|_| Var::new(&[0f32], device()).unwrap()).collect();
         for ((gradient, expected), step) in [8f32, -4.0].into_iter().zip(expected).zip(1..) {
-            let gradient = Tensor::new(&[gradient], &Device::Cpu).unwrap();
+            let gradient = Tensor::new(&[gradient], device()).unwrap();
             Update { rule, step, scale: 0.25 }.by_candle(&theta, &gradient, &moments).unwrap();
             let value = theta.to_vec1::<f32>().unwrap()[0];
             assert!((value - expected).abs() < 1e-6, "{rule:?} {value}");
@@ -146,6 +148,12 @@ fn what_the_loss_does_not_reach_stays() {
 
 #[test]
 fn a_gradient_that_is_not_finite_changes_nothing() {
+    if !train::is_host(device()) {
+        println!(
+            "skipped: a device is not waited for; see a_step_on_a_device_is_that_of_the_kernels"
+        );
+        return;
+    }
     for broken in [f64::NAN, f64::INFINITY] {
         let params = params(&[1.0, 1.0]);
         let mut optimizer = Optimizer::new(&params, OptimizerConfig::adam(0.1)).unwrap();
@@ -159,9 +167,9 @@ fn a_gradient_that_is_not_finite_changes_nothing() {
 /// Gradients that kernels write, that Candle adds up, and both at once, against Candle alone.
 #[test]
 fn every_way_of_a_gradient_counts() {
-    let params = Params::new(1, &Device::Cpu);
+    let params = Params::new(1, device());
     let layer = Linear::new(&params, "layer", 3, 3, Activation::Tanh).unwrap();
-    let x = Tensor::new(&[[0.5f32, -1.0, 2.0], [0.1, 0.2, 0.3]], &Device::Cpu).unwrap();
+    let x = Tensor::new(&[[0.5f32, -1.0, 2.0], [0.1, 0.2, 0.3]], device()).unwrap();
     let weight = params.named()[1].1.clone();
     let losses: [&dyn Fn() -> Result<Tensor>; 3] = [
         &|| layer.forward(&x)?.sqr()?.sum_all(),
@@ -233,7 +241,7 @@ fn a_step_on_a_device_is_that_of_the_kernels() {
             let stats = by_kernels.step(&loss(&here, &gradient)).unwrap();
             on_device.step += 1;
             let found =
-                gradient.map(|g| Gradient::Tensor(Tensor::new(&[g as f32], &Device::Cpu).unwrap()));
+                gradient.map(|g| Gradient::Tensor(Tensor::new(&[g as f32], device()).unwrap()));
             let norm = on_device.step_on_device(&found).unwrap().to_scalar::<f32>().unwrap();
             assert!((f64::from(norm) / norm_of(&stats) - 1.0).abs() < 1e-6, "{norm}");
             let close = values(&here).iter().zip(values(&there)).all(|(a, b)| (a - b).abs() < 1e-6);
@@ -243,7 +251,7 @@ fn a_step_on_a_device_is_that_of_the_kernels() {
             let there = params(&[1.0]);
             let mut optimizer = Optimizer::new(&there, config).unwrap();
             optimizer.step = 1;
-            let found = [Gradient::Tensor(Tensor::new(&[broken], &Device::Cpu).unwrap())];
+            let found = [Gradient::Tensor(Tensor::new(&[broken], device()).unwrap())];
             let norm = optimizer.step_on_device(&found).unwrap().to_scalar::<f32>().unwrap();
             assert!(!norm.is_finite() && !values(&there)[0].is_finite(), "{norm}");
         }

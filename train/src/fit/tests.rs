@@ -251,7 +251,9 @@ fn a_kill_before_the_mark_loses_no_best() {
 fn divergence_keeps_the_last_good_checkpoint() {
     let broken = behaving(Behaviour { breaks_at: Some(7), ..Behaviour::default() });
     let spoiled = behaving(Behaviour { spoils_at: Some(7), ..Behaviour::default() });
-    for (mut learner, step) in [(broken, "step 7"), (spoiled, "step 8")] {
+    // A loss is read at once from the CPU's memory, elsewhere with the next row.
+    let read = if crate::is_host(&candle_core::Device::Cpu) { "step 7" } else { "step 8" };
+    for (mut learner, step) in [(broken, read), (spoiled, "step 8")] {
         let dir = tempfile::tempdir().unwrap();
         let checkpoints = Checkpoints::of(dir.path());
         let mut run = Run { checkpoints: Some(checkpoints.clone()), ..Run::default() };

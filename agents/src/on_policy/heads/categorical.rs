@@ -67,20 +67,21 @@ pub fn mode(logits: &[f32]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{DType, Device, Var};
+    use candle_core::{DType, Var};
     use nn::gradcheck::gradcheck;
     use train::stream;
+    use train::testing::device;
 
     fn logits(dtype: DType) -> Var {
         // Odds 1 : 1 : 2 and 1 : 0 : 0.
         let values = [[0.0, 0.0, 2f64.ln()], [500.0, -500.0, -500.0]];
-        let tensor = Tensor::new(&values, &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
+        let tensor = Tensor::new(&values, device()).unwrap().to_dtype(dtype).unwrap();
         Var::from_tensor(&tensor).unwrap()
     }
 
     #[test]
     fn log_probabilities_and_entropy_by_hand() {
-        let actions = Tensor::new(&[2u32, 0], &Device::Cpu).unwrap();
+        let actions = Tensor::new(&[2u32, 0], device()).unwrap();
         for dtype in [DType::F32, DType::F64] {
             let policy = Categorical::new(&logits(dtype)).unwrap();
             let numbers = |t: Tensor| t.to_dtype(DType::F64).unwrap().to_vec1::<f64>().unwrap();
@@ -90,7 +91,7 @@ mod tests {
             // ½·log 2 + 2·¼·log 4 = 1.5·log 2; nothing is left to chance in the second row.
             let entropy = numbers(policy.entropy().unwrap());
             assert!(close(&entropy, &[1.5 * 2f64.ln(), 0.0]), "{entropy:?}");
-            let q = Tensor::new(&[[4.0, 8.0, 1.0], [7.0, 1.0, 1.0]], &Device::Cpu).unwrap();
+            let q = Tensor::new(&[[4.0, 8.0, 1.0], [7.0, 1.0, 1.0]], device()).unwrap();
             let expected = numbers(policy.expected(&q.to_dtype(dtype).unwrap()).unwrap());
             assert!(close(&expected, &[3.5, 7.0]), "{expected:?}");
         }
@@ -98,10 +99,10 @@ mod tests {
 
     #[test]
     fn gradients_of_log_probability_and_entropy_by_differences() {
-        let actions = Tensor::new(&[2u32, 1], &Device::Cpu).unwrap();
-        let weights = Tensor::new(&[1.5, -0.5], &Device::Cpu).unwrap();
+        let actions = Tensor::new(&[2u32, 1], device()).unwrap();
+        let weights = Tensor::new(&[1.5, -0.5], device()).unwrap();
         for (dtype, h, most) in [(DType::F64, 1e-5, 1e-8), (DType::F32, 1e-2, 2e-3)] {
-            let values = Tensor::new(&[[0.2, -1.0, 0.7], [1.1, 0.4, -0.3]], &Device::Cpu).unwrap();
+            let values = Tensor::new(&[[0.2, -1.0, 0.7], [1.1, 0.4, -0.3]], device()).unwrap();
             let logits = Var::from_tensor(&values.to_dtype(dtype).unwrap()).unwrap();
             let weights = weights.to_dtype(dtype).unwrap();
             let policy = || Categorical::new(&logits);

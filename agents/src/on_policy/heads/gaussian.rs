@@ -67,17 +67,18 @@ pub(super) fn sample(mean: &[f32], log_std: &[f32], rng: &mut Rng, action: &mut 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{DType, Device, Var};
+    use candle_core::{DType, Var};
     use nn::gradcheck::gradcheck;
     use std::f64::consts::PI;
     use train::stream;
+    use train::testing::device;
 
     fn tensor<const N: usize>(values: &[[f64; 2]; N], dtype: DType) -> Tensor {
-        Tensor::new(values, &Device::Cpu).unwrap().to_dtype(dtype).unwrap()
+        Tensor::new(values, device()).unwrap().to_dtype(dtype).unwrap()
     }
 
     fn vector(values: [f64; 2], dtype: DType) -> Var {
-        let values = Tensor::new(&values, &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
+        let values = Tensor::new(&values, device()).unwrap().to_dtype(dtype).unwrap();
         Var::from_tensor(&values).unwrap()
     }
 
@@ -119,7 +120,7 @@ mod tests {
     #[test]
     fn deviations_of_another_length_are_refused() {
         let mean = tensor(&[[0.0; 2]; 3], DType::F32);
-        let log_std = Tensor::zeros(3, DType::F32, &Device::Cpu).unwrap();
+        let log_std = Tensor::zeros(3, DType::F32, device()).unwrap();
         let error = Gaussian::new(&mean, &log_std).err().unwrap().to_string();
         assert!(error.contains("means [3, 2] and deviations [3]"), "{error}");
     }

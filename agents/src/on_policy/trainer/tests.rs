@@ -3,6 +3,7 @@ use super::*;
 use crate::{Hidden, NetworkName, OptimizerName, Start};
 use envs::VecEnv;
 use envs::{CartPole, End, ObsNorm, Pendulum, RewardNorm};
+use train::testing::device;
 use train::{Scope, stream};
 
 fn setup() -> Setup {
@@ -41,7 +42,7 @@ fn pendulum() -> Box<dyn envs::Env> {
 /// Both copies of a pendulum, `steps` steps on.
 fn played(steps: usize) -> OnPolicyTrainer {
     let mut trainer =
-        OnPolicyTrainer::new(Box::new(pendulum), setup(), (1, &Device::Cpu), None).unwrap();
+        OnPolicyTrainer::new(Box::new(pendulum), setup(), (1, device()), None).unwrap();
     (0..steps).for_each(|_| assert!(!trainer.step(&mut Log::default()).unwrap()));
     trainer
 }
@@ -83,7 +84,7 @@ fn a_rollout_holds_what_the_networks_saw() {
     assert_eq!(trainer.collector.rollout.rewards, rewards);
 
     let value = |observed: &[f32]| {
-        let observed = Tensor::from_slice(observed, (observed.len() / 3, 3), &Device::Cpu).unwrap();
+        let observed = Tensor::from_slice(observed, (observed.len() / 3, 3), device()).unwrap();
         let (_, values) = trainer.frozen.forward(&observed).unwrap();
         values.flatten_all().unwrap().to_vec1::<f32>().unwrap()
     };
@@ -96,7 +97,7 @@ fn a_rollout_holds_what_the_networks_saw() {
     let mut action = vector();
     let mut rngs = [stream(1, "test")];
     trainer.act(&raw, Mode::Greedy, &mut rngs, &mut action).unwrap();
-    let observed = Tensor::from_vec(observed(&norm, &raw), (1, 3), &Device::Cpu).unwrap();
+    let observed = Tensor::from_vec(observed(&norm, &raw), (1, 3), device()).unwrap();
     let outputs = trainer.frozen.outputs(&observed).unwrap();
     assert_eq!(outputs.to_vec2::<f32>().unwrap()[0], action.vectors().unwrap());
     let mut number = ActionBatch::Discrete(vec![0]);
@@ -155,7 +156,7 @@ fn the_step_is_on_the_whole_loss() {
         let schedule = Setup { lr: 1.0, lr_end: 0.0, lr_steps: 16, optimizer, ..setup() };
         let setup = Setup { entropy_coef, value_coef: 0.25, ..schedule };
         let make: MakeEnv = Box::new(|| Box::new(CartPole::default()));
-        let mut trainer = OnPolicyTrainer::new(make, setup, (1, &Device::Cpu), None).unwrap();
+        let mut trainer = OnPolicyTrainer::new(make, setup, (1, device()), None).unwrap();
         (0..4).for_each(|_| _ = trainer.step(&mut Log::default()).unwrap());
         let (policy, critic) = trainer.net.forward(&trainer.collector.obs().unwrap()).unwrap();
         let actions = trainer.collector.actions().unwrap();
@@ -181,7 +182,7 @@ fn the_step_is_on_the_whole_loss() {
 #[test]
 fn a_critic_of_actions_needs_them_numbered() {
     let setup = Setup { critic: Critic::Q, ..setup() };
-    let error = OnPolicyTrainer::new(Box::new(pendulum), setup, (1, &Device::Cpu), None)
+    let error = OnPolicyTrainer::new(Box::new(pendulum), setup, (1, device()), None)
         .err()
         .unwrap()
         .to_string();

@@ -1,13 +1,14 @@
 use super::*;
 use crate::vae::VaeNetwork;
-use candle_core::{DType, Device, Var};
+use candle_core::{DType, Var};
 use nn::gradcheck::gradcheck;
 use nn::{Activation, Flatten, Frozen, Linear, Params, Sequential};
 use std::f64::consts::{LN_2, PI};
+use train::testing::device;
 use train::{Measure, stream};
 
 fn tensor(values: &[f64], shape: &[usize]) -> Tensor {
-    Tensor::from_slice(values, shape, &Device::Cpu).unwrap()
+    Tensor::from_slice(values, shape, device()).unwrap()
 }
 
 fn values(tensor: &Tensor) -> Vec<f64> {
@@ -165,7 +166,7 @@ fn exact(x: &[f64; 3]) -> f64 {
 /// The model, with a q whose means are so many standard deviations of the posterior off, and whose
 /// variances are so many times the posterior's.
 fn linear(off: f64, factor: f64) -> Networks<Frozen> {
-    let params = Params::new(1, &Device::Cpu);
+    let params = Params::new(1, device());
     let layer = |name: &str, inputs, outputs, weight: &[f64], bias: &[f64]| {
         let layer = Linear::new(&params, name, inputs, outputs, Activation::Linear).unwrap();
         for (name, values) in [(format!("{name}.weight"), weight), (format!("{name}.bias"), bias)] {

@@ -2,13 +2,12 @@ use crate::VaeConfig;
 use crate::data::{Dataset, GlyphsConfig, GridConfig, glyphs, stripes};
 use crate::latents::{LatentSpace as _, active_units};
 use crate::{Generative as _, Objective, Vae};
-use candle_core::Device;
-use train::testing::{resume_changes_nothing, same_seed_same_bits, trained};
+use train::testing::{device, resume_changes_nothing, same_seed_same_bits, trained};
 use train::{Learner, Log, Split};
 
 fn small(data: Dataset, config: VaeConfig) -> Vae {
     let config = VaeConfig { hidden: 64, lr: 1e-2, batch: 64, ..config };
-    Vae::new(data.images().unwrap(), config, 1, &Device::Cpu).unwrap()
+    Vae::new(data.images().unwrap(), config, 1, device()).unwrap()
 }
 
 /// 4×4.
@@ -93,7 +92,7 @@ fn noise_is_the_seeds_and_goes_on_after_a_stop() {
 
 #[test]
 fn only_what_is_reconstructed_is_corrupted() {
-    let vae = |config| Vae::new(lines().images().unwrap(), config, 1, &Device::Cpu);
+    let vae = |config| Vae::new(lines().images().unwrap(), config, 1, device());
     let error = vae(VaeConfig { corrupt: 0.1, ..VaeConfig::default() }).err().unwrap().to_string();
     assert!(error.starts_with("--corrupt 0.1: it is what --objective reconstruction"), "{error}");
     let error = vae(denoising(1.5)).err().unwrap().to_string();

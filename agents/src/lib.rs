@@ -14,6 +14,7 @@ mod dqn;
 mod evaluation;
 mod export;
 mod hidden;
+mod masks;
 mod memory;
 mod net;
 mod optimizer;
@@ -28,7 +29,7 @@ pub use actor_critic::{
     ActorCritic, ActorCriticConfig, Estimator, Weighed, all_actions_loss, policy_loss,
 };
 pub use agent::{Agent, MakeEnv};
-pub use dqn::{Dqn, DqnConfig, Loss, td_target};
+pub use dqn::{Distribution, Dqn, DqnConfig, Loss, td_target};
 pub use evaluation::{actions_rng, episodes, evaluate};
 pub use hidden::Hidden;
 pub use net::{Net, NetworkName, q_network};
@@ -41,4 +42,4 @@ pub use optimizer::OptimizerName;
 pub use oracle::{ObservedAgent, Oracle, Snapshot, observed};
 pub use ppo::{Ppo, PpoConfig, ValueLoss, clipped_objective, clipped_value_loss, divergence};
 pub use reinforce::{Reinforce, ReinforceConfig, reinforce_loss};
-pub use replay::{Batch, Replay};
+pub use replay::{Batch, Replay, Sampling};

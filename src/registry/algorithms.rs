@@ -171,7 +171,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
         name: "dqn",
         family: Family::Deep,
         aliases: &[],
-        about: "Deep Q-network (Mnih et al. 2015)",
+        about: "Deep Q-network (Mnih et al. 2015), also with the parts of Rainbow",
         unit: "transitions",
         plan: Plan {
             steps: 50_000,
@@ -184,7 +184,6 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
         hyper: DqnConfig::fields,
         build: Build::Agent(|job| {
             job.needs_discrete_actions()?;
-            job.needs_every_action()?;
             let config = job.config::<DqnConfig>()?;
             Ok(Box::new(Dqn::new(job.make, config, job.seed, job.device)?))
         }),

@@ -27,6 +27,7 @@ pub const PRESETS: &[Preset] = presets![
     "dqn-breakout",
     "dqn-cartpole",
     "dqn-catch",
+    "dqn-rainbow-catch",
     "gan-cs231n-conv",
     "gan-cs231n-fc",
     "gan-gaussians-8",

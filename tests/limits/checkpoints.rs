@@ -12,6 +12,8 @@ const RUNS: &[&str] = &[
     "dqn --env catch --steps 60 --warmup 10 --batch 4 --hidden 4 --replay 50",
     "dqn --env cartpole --steps 60 --warmup 10 --batch 4 --hidden 4 --replay 50",
     "dqn --env breakout --steps 60 --warmup 10 --batch 4 --hidden 4 --replay 50",
+    "dqn --env gridworld --steps 60 --warmup 10 --batch 4 --hidden 4 --replay 50 --n-step 3 --prioritized true \
+     --dueling true --noisy true --distribution c51 --atoms 5",
     "dyna-q --env frozen-lake --steps 60 --kappa 0.1",
     "dyna-q --env catch --steps 60",
     "expected-sarsa --env frozen-lake --steps 60 --n 40",

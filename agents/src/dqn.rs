@@ -3,7 +3,7 @@
 //! Q(s, a) is regressed on y = r + γ·max_a' Q̄(s', a'), where Q̄, the target network, is a copy of Q
 //! taken at an interval. Deviations from the paper: Adam in place of RMSProp (`--optimizer rmsprop`
 //! has it), a learning rate that may fall, several environments stepped together, no clipping of
-//! rewards, γ = 1 learned as 0.99 (see [`hastened`]); actions that a state lacks are neither taken nor part of the maximum.
+//! rewards, γ = 1 learned as 0.99; actions that a state lacks are neither taken nor part of the maximum.
 //!
 //! An extension replaces one part of a step, which is the same for all of them. Each is a file with its formula:
 //!
@@ -12,7 +12,7 @@
 //! | transitions of a batch | prioritized, n-step | `replay/priorities.rs`, `replay/n_step.rs` |
 //! | layers | dueling, noisy | `network.rs`, `nn::Dueling`, `nn::Noisy` |
 //! | outputs, loss | C51, QR-DQN | `head.rs`, `categorical.rs`, `quantile.rs` |
-//! | target | double, Munchausen | [`Dqn::targets`], `munchausen.rs` |
+//! | target | double, Munchausen | `target.rs`, `munchausen.rs` |
 //! | copy of Q | soft | `--tau` |
 mod categorical;
 mod config;
@@ -21,6 +21,7 @@ mod loss;
 mod munchausen;
 mod network;
 mod quantile;
+mod target;
 
 pub use config::DqnConfig;
 pub use head::{Distribution, td_target};
@@ -30,10 +31,8 @@ use crate::evaluation::{Episodes, evaluate};
 use crate::export::observed;
 use crate::masks::{self, masked};
 use crate::net::Net;
-use crate::tabular::{
-    APPROXIMATE_HASTE, Model, Policy, Table, hastened, note_haste, one_hot_batches,
-};
-use crate::{ActionBatch, Agent, Batch, MakeEnv, Mode, Replay, Sampling, discrete_actions, memory};
+use crate::tabular::{Model, Policy, Table, note_haste, one_hot_batches};
+use crate::{ActionBatch, Agent, Batch, MakeEnv, Mode, Replay, discrete_actions};
 use anyhow::Result;
 use candle_core::{D, Device, Module, Tensor};
 use envs::{Spec, VecEnv};
@@ -41,9 +40,9 @@ use head::Head;
 use nn::onnx::Export;
 use nn::{Optimizer, Params};
 use rand::Rng as _;
+use target::targets;
 use train::{
-    BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, MODEL, Progress, Rng, Split,
-    stream,
+    Checkpoint, Evaluation, FirstUpdate, Learner, Log, MODEL, Progress, Rng, Split, stream,
 };
 
 /// A DQN agent and the environments it learns in.
@@ -75,7 +74,7 @@ impl Dqn {
     /// An untrained agent for the environment `make` makes.
     ///
     /// # Errors
-    /// [`BadValue`] where a hyper-parameter is out of range, or the network does not take such observations;
+    /// [`BadValue`](train::BadValue) where a hyper-parameter is out of range, or the network does not take such observations;
     /// where actions are vectors.
     pub fn new(make: MakeEnv, config: DqnConfig, seed: u64, device: &Device) -> Result<Self> {
         let own = config.clone();
@@ -88,8 +87,7 @@ impl Dqn {
 
     /// An untrained agent whose Q and Q̄ are made by `network`, from observations `[B, …]` to `[B, A]`, with
     /// parameters in the store that it is given; `--network`, `--hidden`, `--dueling` and `--noisy` don't count. With
-    /// K atoms or quantiles for each action it has `[B, A·K]`.
-    /// [`Net::of_module`] takes a model of candle-nn.
+    /// K atoms or quantiles for each action it is `[B, A·K]`. [`Net::of_module`] takes a model of candle-nn.
     ///
     /// # Errors
     /// As [`new`](Self::new), and errors of `network`.
@@ -100,23 +98,10 @@ impl Dqn {
         device: &Device,
         network: &dyn Fn(Params, &Spec) -> Result<Net>,
     ) -> Result<Self> {
-        config.check_all()?;
         let env = make();
-        let spec = env.spec();
-        let gamma = hastened(config.gamma, APPROXIMATE_HASTE);
-        let alpha = config.prioritized.then_some(config.priority_alpha);
-        let (n_step, copies, masked) = (config.n_step, config.n_envs, env.masks_actions());
-        let sampling = Sampling { gamma, n_step, copies, alpha, masked };
-        let sizes = [config.replay, config.batch];
-        // Of a network of one's own no layers are known, and observations may be of a shape for that one alone.
-        let widths = config.body().widths(&spec).unwrap_or_default();
-        let row = Replay::bytes_of_one(&spec);
-        memory::off_policy(&spec, sizes, row, (config.n_envs, &widths), config.sizes()).check()?;
+        config.check_for(&*env)?;
+        let (spec, masked) = (env.spec(), env.masks_actions());
         let n_actions = discrete_actions(&spec)?;
-        if masked && config.munchausen {
-            let fits = "needs every action in every state, and this environment lacks some in some";
-            return Err(BadValue::new("munchausen", true, fits).into());
-        }
         let rngs = (0..config.n_envs).map(|i| stream(seed, &format!("env/{i}"))).collect();
         // One seed and the same names: Q̄ starts as a copy of Q.
         let net = || network(Params::new(seed, device), &spec);
@@ -124,7 +109,7 @@ impl Dqn {
         let head = config.head(device)?;
         q.check(&spec, n_actions * head.width())?;
         let rule = config.optimizer.config(config.lr, config.max_grad_norm);
-        let replay = Replay::new(config.replay, &spec, sampling)?;
+        let replay = Replay::new(config.replay, &spec, config.sampling(masked))?;
         Ok(Self {
             seed,
             device: device.clone(),
@@ -184,32 +169,13 @@ impl Dqn {
         Ok(())
     }
 
-    /// Targets y of the batch: `[B]`, or `[B, K]` for distributions.
-    fn targets(&self) -> candle_core::Result<Tensor> {
-        let Batch { obs, actions, rewards, next_obs, discounts, next_masks, .. } = &self.batch;
-        let [rewards, discounts] = [rewards.tensor(), discounts.tensor()];
-        let next = self.target.noisy.forward(next_obs.tensor())?; // [B, A·K]
-        if let Some(munchausen) = self.config.munchausen() {
-            let q = self.target.noisy.forward(obs.tensor())?; // [B, A]
-            return munchausen.target([rewards, discounts], actions.tensor(), [&q, &next]);
-        }
-        let mut values = match self.config.double {
-            true => self.head.values(&self.q.noisy.forward(next_obs.tensor())?)?,
-            false => self.head.values(&next)?,
-        }; // [B, A]
-        if let Some(masks) = next_masks {
-            values = (values + masks.tensor())?;
-        }
-        let best = self.head.of_actions(&next, &values.argmax(D::Minus1)?)?; // [B] or [B, K]
-        self.head.target(rewards, discounts, &best)
-    }
-
     /// One step of the optimiser on one batch.
     fn update(&mut self, log: &mut Log) -> Result<()> {
-        self.draw_noise()?;
+        self.q.draw_noise(&mut self.noise)?;
+        self.target.draw_noise(&mut self.noise)?;
         let (config, n) = (&self.config, self.n_transitions);
         self.replay.sample(&mut self.batch, config.beta(n), &mut self.sample)?;
-        let y = self.targets()?;
+        let y = targets(&self.batch, config, &self.head, [&self.q, &self.target])?; // [B] or [B, K]
         let outputs = self.q.online.forward(self.batch.obs.tensor())?; // [B, A·K]
         let chosen = self.head.of_actions(&outputs, self.batch.actions.tensor())?; // [B] or [B, K]
         let loss = match &self.batch.weights {
@@ -234,12 +200,6 @@ impl Dqn {
             }
         }
         Ok(())
-    }
-
-    /// New noise for Q, and other noise for Q̄, where they have any.
-    fn draw_noise(&mut self) -> Result<()> {
-        self.q.draw_noise(&mut self.noise)?;
-        self.target.draw_noise(&mut self.noise)
     }
 }
 

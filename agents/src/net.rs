@@ -4,7 +4,9 @@ use anyhow::{Result, bail};
 use candle_core::{DType, Module, Tensor};
 use envs::Spec;
 use nn::onnx::{Graph, Value};
-use nn::{Activation, Conv2d, Conv2dConfig, Flatten, Layer, Linear, Noisy, Params, Sequential};
+use nn::{
+    Activation, Conv2d, Conv2dConfig, Flatten, Layer, LayerNorm, Linear, Noisy, Params, Sequential,
+};
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
 use train::{BadValue, Rng};
@@ -148,6 +150,8 @@ pub(crate) struct Body {
     pub(crate) gain: Option<f64>,
     /// Deviation at first of the noise in dense layers, where they are noisy.
     pub(crate) noisy: Option<f64>,
+    /// Features are normalised before the activation of each dense layer, and of the last convolution.
+    pub(crate) layer_norm: bool,
 }
 
 impl Body {
@@ -177,14 +181,17 @@ impl Body {
         let network = self.network.resolved(spec)?;
         let (convolutions, relu) = (network.convolutions(), Activation::Relu);
         let activation = if network == NetworkName::Mlp { self.activation } else { relu };
+        let widths = self.widths(spec)?;
         let mut layers: Vec<Layer> = Vec::new();
         let mut channels = spec.obs_shape[0];
         for (i, [filters, size, stride]) in convolutions.iter().copied().enumerate() {
             let name = format!("{prefix}{}", numbered("conv", i, convolutions.len()));
             let config = Conv2dConfig { stride, ..Conv2dConfig::new(channels, filters, size) };
+            let normed = self.layer_norm && i + 1 == convolutions.len();
+            let after = if normed { Activation::Linear } else { relu };
             let layer = match self.gain {
-                Some(gain) => Conv2d::orthogonal(params, &name, config, relu, gain)?,
-                None => Conv2d::new(params, &name, config, relu)?,
+                Some(gain) => Conv2d::orthogonal(params, &name, config, after, gain)?,
+                None => Conv2d::new(params, &name, config, after)?,
             };
             layers.push(layer.into()); // [B, filters, …]
             channels = filters;
@@ -192,12 +199,20 @@ impl Body {
         if spec.obs_shape.len() > 1 {
             layers.push(Flatten.into()); // [B, features]
         }
-        let widths = self.widths(spec)?;
+        if self.layer_norm && !convolutions.is_empty() {
+            let name = format!("{prefix}conv.norm");
+            layers.push(LayerNorm::new(params, &name, widths[0], relu)?.into());
+        }
         // The one layer after convolutions has no number.
         let alone = if network == NetworkName::Mlp { 0 } else { widths.len() - 1 };
         for (i, sizes) in widths.windows(2).enumerate() {
             let name = format!("{prefix}{}", numbered("hidden", i, alone));
-            layers.push(self.dense(params, &name, [sizes[0], sizes[1]], activation)?);
+            let after = if self.layer_norm { Activation::Linear } else { activation };
+            layers.push(self.dense(params, &name, [sizes[0], sizes[1]], after)?);
+            if self.layer_norm {
+                let name = format!("{name}.norm");
+                layers.push(LayerNorm::new(params, &name, sizes[1], activation)?.into());
+            }
         }
         Ok((layers, widths[widths.len() - 1]))
     }
@@ -239,7 +254,14 @@ pub(crate) fn dense(
 
 /// The layers of Q before the last one: ReLU, initialised as in PyTorch.
 pub(crate) fn q_body(network: NetworkName, hidden: &Hidden) -> Body {
-    Body { network, hidden: hidden.clone(), activation: Activation::Relu, gain: None, noisy: None }
+    Body {
+        network,
+        hidden: hidden.clone(),
+        activation: Activation::Relu,
+        gain: None,
+        noisy: None,
+        layer_norm: false,
+    }
 }
 
 /// A network from observations `[B, …]` to one value per action, `[B, A]`, with ReLU between its layers.

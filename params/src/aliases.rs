@@ -11,7 +11,7 @@ const ALIASES: &[(&str, &[&str])] = &[
     ("epsilon_end", &["exploration_final_eps", "end_e"]),
     ("epsilon_start", &["exploration_initial_eps", "start_e"]),
     ("hidden", &["net_arch"]),
-    ("lambda", &["gae_lambda"]),
+    ("lambda", &["gae_lambda", "q_lambda"]),
     ("lr", &["learning_rate"]),
     ("n_envs", &["num_envs"]),
     ("n_step", &["n_steps"]),

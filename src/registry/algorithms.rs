@@ -8,8 +8,8 @@ use agents::tabular::{
     QLearningConfig, Sarsa, SarsaConfig, Td, TdConfig, ValueIteration, ValueIterationConfig,
 };
 use agents::{
-    ActorCritic, ActorCriticConfig, Agent, Dqn, DqnConfig, Ppo, PpoConfig, Reinforce,
-    ReinforceConfig,
+    ActorCritic, ActorCriticConfig, Agent, Dqn, DqnConfig, Ppo, PpoConfig, Pqn, PqnConfig,
+    Reinforce, ReinforceConfig,
 };
 use anyhow::Result;
 use generative::{
@@ -376,6 +376,21 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
             job.needs_a_choice()?;
             let config = job.config::<PpoConfig>()?;
             Ok(Box::new(Ppo::new(job.make, config, job.seed, job.device)?))
+        }),
+    },
+    Algorithm {
+        name: "pqn",
+        family: Family::Deep,
+        aliases: &[],
+        about: "Parallelised Q-network: neither replay nor target network (Gallici et al. 2024)",
+        unit: "transitions",
+        plan: ON_POLICY,
+        hyper: PqnConfig::fields,
+        build: Build::Agent(|job| {
+            job.needs_discrete_actions()?;
+            job.needs_every_action()?;
+            let config = job.config::<PqnConfig>()?;
+            Ok(Box::new(Pqn::new(job.make, config, job.seed, job.device)?))
         }),
     },
     Algorithm {

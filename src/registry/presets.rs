@@ -42,6 +42,7 @@ pub const PRESETS: &[Preset] = presets![
     "ppo-gym-CartPole-v1",
     "ppo-gym-LunarLander-v3",
     "ppo-pendulum",
+    "pqn-catch",
     "reinforce-cartpole",
     "reinforce-catch",
     "vae-glyphs",

@@ -32,6 +32,7 @@ const RUNS: &[&str] = &[
     "policy-evaluation --env gridworld --layout sutton-4x4 --policy uniform --steps 4",
     "policy-iteration --env gridworld --layout maze --steps 2 --evaluation modified",
     "ppo --env catch --steps 120 --n-envs 2 --rollout 7 --batch 14 --hidden 4",
+    "pqn --env catch --steps 120 --n-envs 2 --rollout 7 --batch 14 --hidden 4",
     "q-iteration --env gridworld --layout maze --steps 4",
     "q-learning --env frozen-lake --steps 60 --lambda 0.9",
     "reinforce --env catch --steps 60 --n-envs 2 --episodes 4 --hidden 4 --baseline value",

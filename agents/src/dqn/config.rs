@@ -2,10 +2,13 @@
 use super::head::{Distribution, Head};
 use super::loss::Loss;
 use super::munchausen::Munchausen;
-use crate::{Hidden, NetworkName, OptimizerName};
+use crate::net::{Body, q_body};
+use crate::tabular::{APPROXIMATE_HASTE, hastened};
+use crate::{Hidden, NetworkName, OptimizerName, Replay, Sampling, memory};
 use candle_core::{Device, Result as DeviceResult};
+use envs::{Env, Spec};
 use std::ops::Bound;
-use train::{BadValue, Linear, above, check_learning_rate};
+use train::{BadValue, Linear, Memory, above, check_learning_rate};
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`Dqn`](crate::Dqn). The defaults are for small problems; presets have their own.
@@ -91,8 +94,8 @@ train::hyper_parameters! {
 }
 
 impl DqnConfig {
-    /// Refuses what is out of range, or does not go together.
-    pub(super) fn check_all(&self) -> Result<(), BadValue> {
+    /// Refuses what is out of range, takes too much memory, or does not go together, also with `env`.
+    pub(super) fn check_for(&self, env: &dyn Env) -> Result<(), BadValue> {
         self.check()?;
         if self.warmup > self.replay {
             let fits = "must not be more than --replay holds";
@@ -118,14 +121,38 @@ impl DqnConfig {
                     "has targets for the mean alone here, not for those of --distribution; give --distribution mean",
                 )
             }
-            _ => Ok(()),
+            Self { munchausen: true, .. } if env.masks_actions() => no(
+                "munchausen",
+                "needs every action in every state, and this environment lacks some in some",
+            ),
+            _ => self.memory(&env.spec()).check(),
         }
     }
 
-    /// Memory of a network: numbers for each action, and copies of each layer, with their noise.
-    pub(super) fn sizes(&self) -> [usize; 2] {
-        let k = if self.distribution == Distribution::Mean { 1 } else { self.atoms };
-        [k, (1 + usize::from(self.dueling)) * (1 + usize::from(self.noisy))]
+    /// Numbers that a network has for each action: K, or 1.
+    pub(super) fn width(&self) -> usize {
+        if self.distribution == Distribution::Mean { 1 } else { self.atoms }
+    }
+
+    /// The returns that the replay buffer gives out, and how they are drawn.
+    pub(super) fn sampling(&self, masked: bool) -> Sampling {
+        let alpha = self.prioritized.then_some(self.priority_alpha);
+        let gamma = hastened(self.gamma, APPROXIMATE_HASTE);
+        Sampling { gamma, n_step: self.n_step, copies: self.n_envs, alpha, masked }
+    }
+
+    /// The layers before the last one.
+    pub(super) fn body(&self) -> Body {
+        Body { noisy: self.noisy.then_some(self.noisy_sigma), ..q_body(self.network, &self.hidden) }
+    }
+
+    /// The memory of a learner.
+    fn memory(&self, spec: &Spec) -> Memory {
+        let (sizes, row) = ([self.replay, self.batch], Replay::bytes_of_one(spec));
+        // Of a network of one's own no layers are known, and observations may be of a shape for that one alone.
+        let widths = self.body().widths(spec).unwrap_or_default();
+        let times = (1 + usize::from(self.dueling)) * (1 + usize::from(self.noisy));
+        memory::off_policy(spec, sizes, row, (self.n_envs, &widths), [self.width(), times])
     }
 
     /// How the outputs of the network are read.

@@ -1,21 +1,16 @@
 //! Networks of Q and of distributions of returns.
 use super::config::DqnConfig;
 use crate::Hidden;
-use crate::net::{Body, q_body};
+use crate::net::Body;
 use anyhow::Result;
 use envs::Spec;
 use nn::{Activation, Dueling, Layer, Params, Sequential};
 
 impl DqnConfig {
-    /// The layers before the last one.
-    pub(super) fn body(&self) -> Body {
-        Body { noisy: self.noisy.then_some(self.noisy_sigma), ..q_body(self.network, &self.hidden) }
-    }
-
     /// From observations `[B, …]` to K numbers for each action, `[B, A·K]`. With two streams (`--dueling`) each has
     /// the last hidden layer to itself.
     pub(super) fn layers(&self, params: &Params, spec: &Spec) -> Result<Sequential> {
-        let ([k, _], body, actions) = (self.sizes(), self.body(), spec.n_actions());
+        let (k, body, actions) = (self.width(), self.body(), spec.n_actions());
         if !self.dueling {
             let (mut layers, features) = body.layers(params, "", spec)?;
             layers.push(body.dense(params, "out", [features, actions * k], Activation::Linear)?);

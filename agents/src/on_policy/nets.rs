@@ -179,7 +179,7 @@ impl Shape {
         let Self { network, hidden, start, .. } = self;
         let gain = start.gain(std::f64::consts::SQRT_2);
         let (hidden, activation) = (hidden.clone(), Activation::Tanh);
-        Body { network: *network, hidden, activation, gain, noisy: None }
+        Body { network: *network, hidden, activation, gain, noisy: None, layer_norm: false }
     }
 
     /// Widths of the layers that dense ones read, as memory counts them: none of a network that `made` makes.

@@ -90,6 +90,10 @@ fn constant(params: &Params, q: &[f32]) {
     }
 }
 
+fn targets(agent: &Dqn) -> candle_core::Result<Tensor> {
+    super::targets(&agent.batch, &agent.config, &agent.head, [&agent.q, &agent.target])
+}
+
 #[test]
 fn double_values_the_choice_of_q_by_the_target_network() {
     let targets = |double: bool| {
@@ -100,7 +104,7 @@ fn double_values_the_choice_of_q_by_the_target_network() {
         constant(&agent.q.params, &[9.0, 1.0, 2.0]);
         constant(&agent.target.params, &[3.0, 5.0, 4.0]);
         agent.replay.sample(&mut agent.batch, 1.0, &mut agent.sample).unwrap();
-        agent.targets().unwrap().to_vec1::<f32>().unwrap()
+        targets(&agent).unwrap().to_vec1::<f32>().unwrap()
     };
     assert_eq!(targets(false), [2.5; 8]);
     assert_eq!(targets(true), [1.5; 8]);
@@ -158,7 +162,8 @@ fn noise_explores_and_is_not_in_evaluations() {
     let obs = agent.envs.obs().to_vec();
     let (mut noisy, mut frozen) = (Vec::new(), Vec::new());
     for _ in 0..100 {
-        agent.draw_noise().unwrap();
+        agent.q.draw_noise(&mut agent.noise).unwrap();
+        agent.target.draw_noise(&mut agent.noise).unwrap();
         agent.choose(0.0).unwrap();
         noisy.push(agent.actions[0]);
         let mut actions = ActionBatch::Discrete(vec![0]);
@@ -278,7 +283,7 @@ fn actions_that_a_state_lacks_are_neither_taken_nor_part_of_a_target() {
         constant(&agent.q.params, &[1.0, 2.0, 100.0]);
         constant(&agent.target.params, &[1.0, 2.0, 100.0]);
         agent.replay.sample(&mut agent.batch, 1.0, &mut agent.sample).unwrap();
-        let targets = agent.targets().unwrap().to_vec1::<f32>().unwrap();
+        let targets = targets(&agent).unwrap().to_vec1::<f32>().unwrap();
         let obs = agent.batch.obs.tensor().to_vec2::<f32>().unwrap();
         let actions = agent.batch.actions.tensor().to_vec1::<u32>().unwrap();
         for ((obs, action), target) in obs.iter().zip(actions).zip(targets) {

@@ -237,7 +237,8 @@ impl Replay {
     fn sample_returns(&self, batch: &mut Batch) -> Result<()> {
         let Sampling { gamma, n_step, copies, .. } = self.sampling;
         let Batch { rows, last, returns, .. } = batch;
-        (last.clear(), returns.clear());
+        last.clear();
+        returns.clear();
         for &row in &*rows {
             let following = || rows_from(row, n_step, (self.pushed, self.capacity, copies));
             let steps = following().map(|row| (self.rewards[row], self.cut[row] == 1));

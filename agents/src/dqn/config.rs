@@ -155,7 +155,7 @@ impl DqnConfig {
         memory::off_policy(spec, sizes, row, (self.n_envs, &widths), [self.width(), times])
     }
 
-    /// How the outputs of the network are read.
+    /// The reader of the outputs of the network.
     pub(super) fn head(&self, device: &Device) -> DeviceResult<Head> {
         let ends = [self.v_min, self.v_max];
         Head::new(self.distribution, self.loss, (ends, self.atoms), device)

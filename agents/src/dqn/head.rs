@@ -19,7 +19,7 @@ pub enum Distribution {
     Qr,
 }
 
-/// How the outputs `[B, A·K]` of a network are read.
+/// Reading of the outputs `[B, A·K]` of a network.
 pub(super) enum Head {
     /// Q itself, K = 1.
     Mean(Loss),

@@ -55,6 +55,18 @@ fn updates_come_with_a_full_rollout_in_epochs_of_batches() {
 }
 
 #[test]
+fn targets_bootstrap_from_the_states_that_the_rollout_ends_in() {
+    let mut agent = catch(PqnConfig { gamma: 0.5, lambda: 0.0, ..small() }).unwrap();
+    for (name, var) in agent.q.params.named() {
+        let value = if name == "out.bias" { 4.0 } else { 0.0 };
+        var.set(&var.ones_like().unwrap().affine(value, 0.0).unwrap()).unwrap();
+    }
+    // An episode has nine steps: none of six ends, and none pays.
+    (0..6).for_each(|_| _ = agent.step(&mut Log::default()).unwrap());
+    assert_eq!(agent.targets().unwrap(), [2.0; 24]);
+}
+
+#[test]
 fn what_is_out_of_range_is_named() {
     let error = |config| catch(config).err().unwrap().to_string();
     assert!(error(PqnConfig { batch: 13, ..small() }).starts_with("--batch 13: must divide"));

@@ -14,7 +14,6 @@ const ALIASES: &[(&str, &[&str])] = &[
     ("lambda", &["gae_lambda", "q_lambda"]),
     ("lr", &["learning_rate"]),
     ("n_envs", &["num_envs"]),
-    ("n_step", &["n_steps"]),
     ("priority_alpha", &["prioritized_replay_alpha"]),
     ("priority_beta", &["prioritized_replay_beta"]),
     ("replay", &["buffer_size"]),

@@ -50,6 +50,8 @@ const CLAIMS: &[Claim] = &[
     claim("reinforce-catch", "reinforce --env catch", 1.0),
     claim("ppo-catch", "ppo --env catch", 1.0),
     claim("dqn-catch", "dqn --env catch", 1.0),
+    claim("pqn-catch", "pqn --env catch", 1.0),
+    claim("dqn-rainbow-catch", "dqn --env catch", 1.0),
     claim("actor-critic-catch", "actor-critic --env catch", 1.0),
     claim("reinforce-cartpole", "reinforce --env cartpole", 475.0),
     claim("actor-critic-cartpole", "actor-critic --env cartpole", 475.0),

@@ -1,6 +1,6 @@
 //! Actions of several copies of an environment.
 use anyhow::{Result, bail};
-use envs::{Action, Actions, EnvError, Spec, Transition, VecEnv};
+use envs::{Action, Actions, Env, EnvError, Spec, Transition, VecEnv};
 
 /// Choice among actions: greedy or sampled. Neither mode explores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,15 @@ pub enum Mode {
 pub enum ActionBatch {
     /// `[N]`.
     Discrete(Vec<usize>),
+    /// `[N]`, where not every state has every action.
+    Masked {
+        /// The actions.
+        actions: Vec<usize>,
+        /// For each of A actions, if it is allowed, `[N, A]`.
+        allowed: Vec<bool>,
+        /// A.
+        n_actions: usize,
+    },
     /// `[N, action_len]`, row-major.
     Continuous {
         /// The vectors.
@@ -28,8 +37,13 @@ pub enum ActionBatch {
 
 impl ActionBatch {
     /// No actions yet, of the kind that the environment takes.
-    pub fn new(spec: &Spec) -> Self {
+    pub fn new(env: &dyn Env) -> Self {
+        let spec = env.spec();
         match &spec.actions {
+            Actions::Discrete(names) if env.masks_actions() => {
+                let (actions, allowed) = (Vec::new(), Vec::new());
+                Self::Masked { actions, allowed, n_actions: names.len() }
+            }
             Actions::Discrete(_) => Self::Discrete(Vec::new()),
             Actions::Box { low, .. } => {
                 Self::Continuous { actions: Vec::new(), action_len: low.len() }
@@ -42,8 +56,17 @@ impl ActionBatch {
     /// # Errors
     /// If the environment takes vectors.
     pub fn numbers(&mut self) -> Result<&mut [usize]> {
+        Ok(self.numbers_and_masks()?.0)
+    }
+
+    /// Numbered actions to write, `[N]`, and, where not all are, which are allowed, `[N, A]`.
+    ///
+    /// # Errors
+    /// If the environment takes vectors.
+    pub fn numbers_and_masks(&mut self) -> Result<(&mut [usize], Option<&[bool]>)> {
         match self {
-            Self::Discrete(actions) => Ok(actions),
+            Self::Discrete(actions) => Ok((actions, None)),
+            Self::Masked { actions, allowed, .. } => Ok((actions, Some(allowed))),
             Self::Continuous { .. } => {
                 bail!("this agent's actions are numbered, and those of the environment are vectors")
             }
@@ -57,7 +80,7 @@ impl ActionBatch {
     pub fn vectors(&mut self) -> Result<&mut [f32]> {
         match self {
             Self::Continuous { actions, .. } => Ok(actions),
-            Self::Discrete(_) => {
+            Self::Discrete(_) | Self::Masked { .. } => {
                 bail!("this agent's actions are vectors, and those of the environment are numbered")
             }
         }
@@ -66,7 +89,7 @@ impl ActionBatch {
     /// Action `i`.
     pub fn action(&self, i: usize) -> Action<'_> {
         match self {
-            Self::Discrete(actions) => Action::Discrete(actions[i]),
+            Self::Discrete(actions) | Self::Masked { actions, .. } => Action::Discrete(actions[i]),
             Self::Continuous { actions, action_len: len } => {
                 Action::Continuous(&actions[i * len..(i + 1) * len])
             }

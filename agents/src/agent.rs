@@ -1,5 +1,6 @@
 //! Interface of an agent.
 use crate::actions::{ActionBatch, Mode};
+use crate::masks;
 use crate::on_policy::heads::ActionDistribution;
 use crate::tabular::{Model, Policy, Table};
 use anyhow::Result;
@@ -65,14 +66,25 @@ impl Mode {
 }
 
 impl ActionBatch {
-    /// The agent's actions for observations `[N, obs_len]` in its mode of evaluation; random choices draw
-    /// from `rngs`, `[N]`.
+    /// The agent's actions for observations `[N, obs_len]` of `envs`, `[N]`, in its mode of evaluation; random choices
+    /// draw from `rngs`, `[N]`.
     ///
     /// # Errors
     /// Errors of the agent.
-    pub fn choose(&mut self, agent: &dyn Agent, obs: &[f32], rngs: &mut [Rng]) -> Result<()> {
+    pub fn choose<'a>(
+        &mut self,
+        agent: &dyn Agent,
+        obs: &[f32],
+        envs: impl Iterator<Item = &'a dyn Env>,
+        rngs: &mut [Rng],
+    ) -> Result<()> {
         match self {
             Self::Discrete(actions) => actions.resize(rngs.len(), 0),
+            Self::Masked { actions, allowed, n_actions } => {
+                actions.resize(rngs.len(), 0);
+                allowed.clear();
+                envs.for_each(|env| allowed.extend(masks::allowed(env, *n_actions)));
+            }
             Self::Continuous { actions, action_len } => {
                 actions.resize(rngs.len() * *action_len, 0.0);
             }

@@ -101,12 +101,13 @@ fn played(
     let mut playing: Vec<(usize, VecEnv)> =
         rngs.into_iter().map(|rng| VecEnv::new(vec![rng], make)).enumerate().collect();
     let (mut obs, mut going) = (Vec::new(), Vec::new());
-    let mut actions = ActionBatch::new(&make().spec());
+    let mut actions = ActionBatch::new(&*make());
     while !playing.is_empty() {
         tell(finished.len() - playing.len())?;
         obs.clear();
         playing.iter().for_each(|(_, env)| obs.extend_from_slice(env.obs()));
-        actions.choose(agent, &obs, &mut drawing)?;
+        let envs = playing.iter().map(|(_, env)| env.env(0));
+        actions.choose(agent, &obs, envs, &mut drawing)?;
         for (place, (_, env)) in playing.iter_mut().enumerate() {
             env.begin_step(0, actions.action(place));
         }

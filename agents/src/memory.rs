@@ -55,20 +55,25 @@ fn pass(
 }
 
 /// A learner with a replay buffer, and layers of these `widths` in Q and in its target network: the features of an
-/// observation, then hidden units.
+/// observation, then hidden units, then `k` outputs for each action; a layer is there `times` times.
 pub(crate) fn off_policy(
     spec: &Spec,
     [replay, batch]: [usize; 2],
     bytes_of_one: usize,
     (n_envs, widths): (usize, &[usize]),
+    [k, times]: [usize; 2],
 ) -> Memory {
     let mut memory = Memory::default();
     memory.part("replay", replay, [replay, bytes_of_one]);
     copies(&mut memory, n_envs, spec);
     // The target's parameters alone; the others with their gradient and moments.
-    networks(&mut memory, widths, spec.n_actions(), 5);
+    networks(&mut memory, widths, spec.n_actions().saturating_mul(k), 5 * times);
     let with = [("hidden", widest(widths))];
     pass(&mut memory, ("batch", batch), &with, [batch, 2], (spec, widths));
+    if k > 1 {
+        // Every atom against every other, in ten steps of the loss and their gradients.
+        memory.part_with(("batch", batch), &[("atoms", k)], [batch, k, k, 10, FLOAT]);
+    }
     memory
 }
 

@@ -4,18 +4,22 @@ use anyhow::{Result, bail};
 use candle_core::{DType, Module, Tensor};
 use envs::Spec;
 use nn::onnx::{Graph, Value};
-use nn::{Activation, Conv2d, Conv2dConfig, Flatten, Layer, Linear, Params, Sequential};
+use nn::{
+    Activation, Conv2d, Conv2dConfig, Flatten, Layer, LayerNorm, Linear, Noisy, Params, Sequential,
+};
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
-use train::BadValue;
+use train::{BadValue, Rng};
 
 /// A network with its parameters.
 #[derive(Clone)]
 pub struct Net {
     pub(crate) params: Params,
     pub(crate) online: Rc<dyn Module>,
-    /// The network without gradients, always with the current parameters.
+    /// The network without gradients, always with the current parameters, and without noise.
     pub(crate) frozen: Rc<dyn Module>,
+    /// The network without gradients, with its present noise where it has noisy layers.
+    pub(crate) noisy: Rc<dyn Module>,
     /// Its layers, where they are lab's own.
     layers: Option<Sequential>,
 }
@@ -24,14 +28,21 @@ impl Net {
     /// The network `online`, whose parameters are `params`.
     pub fn new(params: Params, online: Sequential) -> Self {
         let layers = Some(online.clone());
-        Self { frozen: Rc::new(online.frozen()), online: Rc::new(online), params, layers }
+        let (frozen, noisy) = (Rc::new(online.frozen()), Rc::new(online.detached()));
+        Self { frozen, noisy, online: Rc::new(online), params, layers }
     }
 
     /// A module of candle-nn, or of your own, whose parameters are `params`: made by
     /// [`Params::var_builder`], they are seeded, saved and learned like those of lab's layers.
     pub fn of_module(params: Params, module: impl Module + 'static) -> Self {
         let online: Rc<dyn Module> = Rc::new(module);
-        Self { frozen: Rc::new(Detached(Rc::clone(&online))), online, params, layers: None }
+        let frozen: Rc<dyn Module> = Rc::new(Detached(Rc::clone(&online)));
+        Self { noisy: Rc::clone(&frozen), frozen, online, params, layers: None }
+    }
+
+    /// Draws the noise of its noisy layers anew.
+    pub(crate) fn draw_noise(&self, rng: &mut Rng) -> Result<()> {
+        Ok(self.layers.as_ref().map_or(Ok(()), |layers| layers.draw_noise(rng))?)
     }
 
     /// Adds the network to an ONNX graph, for x `[B, …]`.
@@ -137,6 +148,10 @@ pub(crate) struct Body {
     pub(crate) activation: Activation,
     /// Gain of an orthogonal initialisation; without it weights are U(±1/√inputs), as in PyTorch.
     pub(crate) gain: Option<f64>,
+    /// Deviation at first of the noise in dense layers, where they are noisy.
+    pub(crate) noisy: Option<f64>,
+    /// Features are normalised before the activation of each dense layer, and of the last convolution.
+    pub(crate) layer_norm: bool,
 }
 
 impl Body {
@@ -166,14 +181,17 @@ impl Body {
         let network = self.network.resolved(spec)?;
         let (convolutions, relu) = (network.convolutions(), Activation::Relu);
         let activation = if network == NetworkName::Mlp { self.activation } else { relu };
+        let widths = self.widths(spec)?;
         let mut layers: Vec<Layer> = Vec::new();
         let mut channels = spec.obs_shape[0];
         for (i, [filters, size, stride]) in convolutions.iter().copied().enumerate() {
             let name = format!("{prefix}{}", numbered("conv", i, convolutions.len()));
             let config = Conv2dConfig { stride, ..Conv2dConfig::new(channels, filters, size) };
+            let normed = self.layer_norm && i + 1 == convolutions.len();
+            let after = if normed { Activation::Linear } else { relu };
             let layer = match self.gain {
-                Some(gain) => Conv2d::orthogonal(params, &name, config, relu, gain)?,
-                None => Conv2d::new(params, &name, config, relu)?,
+                Some(gain) => Conv2d::orthogonal(params, &name, config, after, gain)?,
+                None => Conv2d::new(params, &name, config, after)?,
             };
             layers.push(layer.into()); // [B, filters, …]
             channels = filters;
@@ -181,14 +199,36 @@ impl Body {
         if spec.obs_shape.len() > 1 {
             layers.push(Flatten.into()); // [B, features]
         }
-        let widths = self.widths(spec)?;
+        if self.layer_norm && !convolutions.is_empty() {
+            let name = format!("{prefix}conv.norm");
+            layers.push(LayerNorm::new(params, &name, widths[0], relu)?.into());
+        }
         // The one layer after convolutions has no number.
         let alone = if network == NetworkName::Mlp { 0 } else { widths.len() - 1 };
         for (i, sizes) in widths.windows(2).enumerate() {
             let name = format!("{prefix}{}", numbered("hidden", i, alone));
-            layers.push(dense(params, &name, [sizes[0], sizes[1]], activation, self.gain)?);
+            let after = if self.layer_norm { Activation::Linear } else { activation };
+            layers.push(self.dense(params, &name, [sizes[0], sizes[1]], after)?);
+            if self.layer_norm {
+                let name = format!("{name}.norm");
+                layers.push(LayerNorm::new(params, &name, sizes[1], activation)?.into());
+            }
         }
         Ok((layers, widths[widths.len() - 1]))
+    }
+
+    /// A dense layer like its own.
+    pub(crate) fn dense(
+        &self,
+        params: &Params,
+        name: &str,
+        sizes: [usize; 2],
+        activation: Activation,
+    ) -> Result<Layer> {
+        match self.noisy {
+            Some(sigma) => Ok(Noisy::new(params, name, sizes, activation, sigma)?.into()),
+            None => dense(params, name, sizes, activation, self.gain),
+        }
     }
 }
 
@@ -214,7 +254,14 @@ pub(crate) fn dense(
 
 /// The layers of Q before the last one: ReLU, initialised as in PyTorch.
 pub(crate) fn q_body(network: NetworkName, hidden: &Hidden) -> Body {
-    Body { network, hidden: hidden.clone(), activation: Activation::Relu, gain: None }
+    Body {
+        network,
+        hidden: hidden.clone(),
+        activation: Activation::Relu,
+        gain: None,
+        noisy: None,
+        layer_norm: false,
+    }
 }
 
 /// A network from observations `[B, …]` to one value per action, `[B, A]`, with ReLU between its layers.

@@ -112,11 +112,12 @@ fn dqn(network: &QNetwork, batch: usize, device: &Device) -> Result<TimedStep> {
     let obs = uniform(&shape, &mut data, device)?;
     let next_obs = uniform(&shape, &mut data, device)?;
     let rewards = uniform(&[batch], &mut data, device)?;
-    let continues = rewards.ones_like()?; // [B]
+    let discounts = (rewards.ones_like()? * 0.99)?; // [B]
     let actions: Vec<u32> = (0..network.actions as u32).cycle().take(batch).collect();
     let actions = Tensor::new(actions, device)?; // [B]
     Ok(Box::new(move || {
-        let y = td_target(&rewards, &continues, &target.forward(&next_obs)?, 0.99)?; // [B]
+        let best = target.forward(&next_obs)?.max(D::Minus1)?; // [B]
+        let y = td_target(&rewards, &discounts, &best)?; // [B]
         let q = select(&online.forward(&obs)?, &actions)?; // [B]
         optimizer.step(&loss::huber(&q, &y, 1.0)?)?;
         Ok(())

@@ -7,7 +7,7 @@ use crate::{Action, Actions, Env, Rng, Spec, Step};
 /// Plays `steps` random steps of the environment and says what is wrong, if anything:
 ///
 /// - the spec is sensible and never changes;
-/// - some action is allowed until the episode ends; a vector beyond the box does what the nearest in
+/// - some action is allowed until the episode ends, and all are, unless it says otherwise; a vector beyond the box does what the nearest in
 ///   it does;
 /// - an observation is written whole, has the promised kind of values and is the same when looked
 ///   at again;
@@ -26,6 +26,9 @@ pub fn check_env(make: &dyn Fn() -> Box<dyn Env>, steps: usize) -> Result<(), St
         let at = |what: &str| format!("step {step}: {what}");
         if walk.is_stuck() {
             return Err(at("the episode goes on, but no action is allowed"));
+        }
+        if !walk.ended && walk.lacks_an_action() && !walk.env.masks_actions() {
+            return Err(at("an action is not allowed, and masks_actions says that all are"));
         }
         let observed = walk.step();
         let reward = observed.0.reward;
@@ -97,6 +100,10 @@ impl Walk {
     /// The numbered actions that may be taken now.
     fn allowed(&self) -> Vec<usize> {
         (0..self.spec.n_actions()).filter(|action| self.env.allows(*action)).collect()
+    }
+
+    fn lacks_an_action(&self) -> bool {
+        self.allowed().len() < self.spec.n_actions()
     }
 
     fn is_stuck(&self) -> bool {

@@ -21,6 +21,11 @@ pub trait Env: Snapshot {
         true
     }
 
+    /// Returns `true` if some state lacks some action, so that [`allows`](Env::allows) has to be asked.
+    fn masks_actions(&self) -> bool {
+        false
+    }
+
     /// Returns `true` if an episode that is under way can be in this state: asked of a snapshot that was put
     /// back, whose numbers may be any.
     fn is_possible(&self) -> bool {

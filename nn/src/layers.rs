@@ -1,12 +1,15 @@
 //! Layers with the parameters they learn.
 mod batch_norm;
 mod conv;
+mod dueling;
 mod functions;
 mod input_gradient;
 mod layer;
+mod layer_norm;
 mod linear;
 mod masked;
 mod nodes;
+mod noisy;
 mod pass;
 mod pixels;
 mod pool;
@@ -18,10 +21,13 @@ mod weight;
 
 pub use batch_norm::BatchNorm2d;
 pub use conv::{Conv2d, Conv2dConfig, ConvTranspose2d, Residual};
+pub use dueling::Dueling;
 pub use functions::{causal_attention, gate, gate_rows};
 pub use layer::{Layer, Skip};
+pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use masked::{Mask, MaskedConfig};
+pub use noisy::Noisy;
 pub use pass::Pass;
 pub use pixels::Pixels;
 pub use pool::MaxPool2d;

@@ -3,6 +3,7 @@ use crate::layers::{Layer, Pass as _};
 use crate::onnx::{Graph, Value};
 use crate::ops::{Reader, Signal};
 use candle_core::{Module, Result, Tensor};
+use train::Rng;
 
 /// Layers applied one after the other.
 #[derive(Debug, Clone)]
@@ -21,7 +22,8 @@ impl Sequential {
     }
 
     /// This network without gradients: it shares the parameters' storage, so it always computes with
-    /// their present values, but builds no graph. For acting and for targets.
+    /// their present values, but builds no graph, and as it is evaluated: without the noise of [`Noisy`](crate::Noisy)
+    /// layers. For acting and for targets.
     pub fn frozen(&self) -> Frozen {
         Frozen(Sequential { layers: self.layers.iter().map(Layer::frozen).collect() })
     }
@@ -45,6 +47,17 @@ impl Sequential {
     }
 }
 
+impl Sequential {
+    /// Draws the noise of its [`Noisy`](crate::Noisy) layers anew, for this network and for those that it was
+    /// [`detached`](Self::detached) into.
+    ///
+    /// # Errors
+    /// Errors of the device.
+    pub fn draw_noise(&self, rng: &mut Rng) -> Result<()> {
+        self.layers.iter().try_for_each(|layer| layer.draw_noise(rng))
+    }
+}
+
 impl Module for Sequential {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         // Reshaping layers pass on whose result they reshape: the next of the others reads it.
@@ -52,8 +65,8 @@ impl Module for Sequential {
         let mut signal = Signal::from(x);
         for (index, layer) in self.layers.iter().enumerate() {
             let reader = match self.layers[index + 1..].iter().find(|layer| !reshapes(layer)) {
-                // Pooling is one of Candle's operations, which read tensors.
-                None | Some(Layer::MaxPool2d(_)) => Reader::Anybody,
+                // These are Candle's operations, which read tensors.
+                None | Some(Layer::MaxPool2d(_) | Layer::LayerNorm(_)) => Reader::Anybody,
                 Some(_) => Reader::Layer,
             };
             signal = layer.pass(&signal, reader)?;

@@ -3,6 +3,7 @@
 /// A parameter, and the names of Stable-Baselines3 and CleanRL for it, if they mean the same in the same unit.
 const ALIASES: &[(&str, &[&str])] = &[
     ("alpha", &["learning_rate"]),
+    ("atoms", &["n_atoms", "n_quantiles"]),
     ("batch", &["batch_size"]),
     ("clip", &["clip_range", "clip_coef"]),
     ("entropy_coef", &["ent_coef"]),
@@ -10,9 +11,11 @@ const ALIASES: &[(&str, &[&str])] = &[
     ("epsilon_end", &["exploration_final_eps", "end_e"]),
     ("epsilon_start", &["exploration_initial_eps", "start_e"]),
     ("hidden", &["net_arch"]),
-    ("lambda", &["gae_lambda"]),
+    ("lambda", &["gae_lambda", "q_lambda"]),
     ("lr", &["learning_rate"]),
     ("n_envs", &["num_envs"]),
+    ("priority_alpha", &["prioritized_replay_alpha"]),
+    ("priority_beta", &["prioritized_replay_beta"]),
     ("replay", &["buffer_size"]),
     ("rollout", &["n_steps", "num_steps"]),
     ("steps", &["total_timesteps"]),
@@ -57,11 +60,6 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "num_minibatches",
         "epochs",
         "cuts a rollout into so many batches; give --batch, the size of one: --rollout times --n-envs divided by it",
-    ),
-    (
-        "tau",
-        "target_every",
-        "is a running mean; here Q is copied into the target network, every --target-every updates",
     ),
 ];
 

@@ -8,8 +8,8 @@ use agents::tabular::{
     QLearningConfig, Sarsa, SarsaConfig, Td, TdConfig, ValueIteration, ValueIterationConfig,
 };
 use agents::{
-    ActorCritic, ActorCriticConfig, Agent, Dqn, DqnConfig, Ppo, PpoConfig, Reinforce,
-    ReinforceConfig,
+    ActorCritic, ActorCriticConfig, Agent, Dqn, DqnConfig, Ppo, PpoConfig, Pqn, PqnConfig,
+    Reinforce, ReinforceConfig,
 };
 use anyhow::Result;
 use generative::{
@@ -171,7 +171,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
         name: "dqn",
         family: Family::Deep,
         aliases: &[],
-        about: "Deep Q-network (Mnih et al. 2015)",
+        about: "Deep Q-network (Mnih et al. 2015), also with the parts of Rainbow",
         unit: "transitions",
         plan: Plan {
             steps: 50_000,
@@ -184,7 +184,6 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
         hyper: DqnConfig::fields,
         build: Build::Agent(|job| {
             job.needs_discrete_actions()?;
-            job.needs_every_action()?;
             let config = job.config::<DqnConfig>()?;
             Ok(Box::new(Dqn::new(job.make, config, job.seed, job.device)?))
         }),
@@ -377,6 +376,21 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
             job.needs_a_choice()?;
             let config = job.config::<PpoConfig>()?;
             Ok(Box::new(Ppo::new(job.make, config, job.seed, job.device)?))
+        }),
+    },
+    Algorithm {
+        name: "pqn",
+        family: Family::Deep,
+        aliases: &[],
+        about: "Parallelised Q-network: neither replay nor target network (Gallici et al. 2024)",
+        unit: "transitions",
+        plan: ON_POLICY,
+        hyper: PqnConfig::fields,
+        build: Build::Agent(|job| {
+            job.needs_discrete_actions()?;
+            job.needs_every_action()?;
+            let config = job.config::<PqnConfig>()?;
+            Ok(Box::new(Pqn::new(job.make, config, job.seed, job.device)?))
         }),
     },
     Algorithm {

@@ -1,5 +1,5 @@
 //! An environment as `--env` names it, with the id of one of Gymnasium.
-use super::environments::{EnvEntry, GYM, TIME_LIMIT};
+use super::environments::{EnvEntry, GYM, Source, TIME_LIMIT};
 use super::{Options, all};
 use crate::usage::Usage;
 use agents::MakeEnv;
@@ -100,13 +100,12 @@ impl EnvName {
         }
     }
 
-    /// Returns `true` if it has a time limit that one may choose.
-    pub(crate) fn has_a_time_limit(&self) -> bool {
-        let options = match self {
-            Self::Entry(_) => self.options().into_iter().chain(self.wrappers()).collect(),
-            Self::Gym(_) => Vec::new(),
-        };
-        options.iter().any(|field| field.name == TIME_LIMIT)
+    /// Returns `true` if its time limit is the user's to choose: that of a problem whose outcomes are known, or one laid
+    /// around it by these options. Others are a part of the task, as in CartPole.
+    pub(crate) fn has_chosen_time_limit(&self, options: &Options) -> bool {
+        let known = matches!(self, Self::Entry(EnvEntry { source: Source::Mdp(..), .. }));
+        let is_limit = |wrapper: &Field| wrapper.name == TIME_LIMIT;
+        known || (self.wrappers().iter().any(is_limit) && options.contains_key(TIME_LIMIT))
     }
 }
 

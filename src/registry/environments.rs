@@ -181,6 +181,9 @@ pub fn options_of_id(id: &str) -> Vec<(&'static str, Value)> {
         | "minatar/breakout-v0"
         | "minatar/freeway-v0"
         | "minatar/spaceinvaders-v0" => ("actions", Value::from("full")),
+        "cartpole-v0" => ("time_limit", Value::from(200)),
+        "pointmassmedium-v0" => ("difficulty", Value::from("medium")),
+        "pointmasshard-v0" => ("difficulty", Value::from("hard")),
         _ => return Vec::new(),
     };
     vec![option]

@@ -100,9 +100,10 @@ pub(crate) fn fault_of_own_environment(config: &Config) -> Result<Option<String>
     Ok(fault.map(|fault| format!("environment {}: {fault} (check_env)", config.subject())))
 }
 
-/// Advice to raise the time limit of episodes; empty where the environment has no such option.
+/// Advice to raise the time limit of episodes; empty where the limit is a part of the task.
 pub(crate) fn raise_limit(config: &Config) -> Result<&'static str> {
-    Ok(match EnvName::parse(config.subject())?.has_a_time_limit() {
+    let name = EnvName::parse(config.subject())?;
+    Ok(match name.has_chosen_time_limit(&config.args(Subject::Env)) {
         true => "; a run with a larger --time-limit lets them go on",
         false => "",
     })

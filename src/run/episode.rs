@@ -13,9 +13,10 @@ pub(crate) fn play(
     mut rng: Rng,
     mut visit: impl FnMut(&Transition<'_>) -> Result<bool>,
 ) -> Result<()> {
-    let mut actions = ActionBatch::new(env.spec());
+    let mut actions = ActionBatch::new(env.env(0));
     loop {
-        actions.choose(agent, env.obs(), std::slice::from_mut(&mut rng))?;
+        let copy = std::iter::once(env.env(0));
+        actions.choose(agent, env.obs(), copy, std::slice::from_mut(&mut rng))?;
         let mut on = Ok(true);
         actions.step(0, env, |transition| {
             on = visit(&transition).map(|on| on && transition.episode.is_none());

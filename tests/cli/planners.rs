@@ -33,6 +33,11 @@ fn a_time_limit_is_named_grows_with_the_map_and_can_be_chosen() {
     );
     let message = lab.ok("ppo --env pendulum --steps 100 --quiet --test-episodes 2 --out swung");
     assert!(!message.contains("cut off"), "{message}");
+    let message = lab.ok("ppo --env pendulum --time-limit 20 --steps 100 --quiet --test-episodes 2 --out short-swing");
+    assert!(
+        message.contains("2 of 2 episodes were cut off by the time limit of 20 steps; a run"),
+        "{message}"
+    );
     let limit = |options: &[(&str, &str)]| {
         let options = options.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value)));
         let entry = lab::registry::envs().iter().find(|entry| entry.name == "frozen-lake").unwrap();

@@ -283,7 +283,8 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
         ("vi --env catch", "a planner needs to know the outcomes of every action"),
         ("vi --env gridworld --env-arg layout=aimo", "--env-arg layout=aimo: one of aima, "),
         ("vi --env gridworld --gamma 1.5", "a number between 0 and 1 is expected, or `own`"),
-        ("dqn --env gridworld", "does not have every action"),
+        ("ppo --env gridworld", "does not have every action"),
+        ("dqn --env catch --munchausen true --double true", "--munchausen true: has a softmax"),
         ("actor-critic --env pendulum --critic q", "--critic q: has one output for each action"),
         (
             "ppo --env pendulum --normalize-obs maybe",

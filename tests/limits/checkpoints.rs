@@ -12,6 +12,8 @@ const RUNS: &[&str] = &[
     "dqn --env catch --steps 60 --warmup 10 --batch 4 --hidden 4 --replay 50",
     "dqn --env cartpole --steps 60 --warmup 10 --batch 4 --hidden 4 --replay 50",
     "dqn --env breakout --steps 60 --warmup 10 --batch 4 --hidden 4 --replay 50",
+    "dqn --env gridworld --steps 60 --warmup 10 --batch 4 --hidden 4 --replay 50 --n-step 3 --prioritized true \
+     --dueling true --noisy true --distribution c51 --atoms 5",
     "dyna-q --env frozen-lake --steps 60 --kappa 0.1",
     "dyna-q --env catch --steps 60",
     "expected-sarsa --env frozen-lake --steps 60 --n 40",
@@ -30,6 +32,7 @@ const RUNS: &[&str] = &[
     "policy-evaluation --env gridworld --layout sutton-4x4 --policy uniform --steps 4",
     "policy-iteration --env gridworld --layout maze --steps 2 --evaluation modified",
     "ppo --env catch --steps 120 --n-envs 2 --rollout 7 --batch 14 --hidden 4",
+    "pqn --env catch --steps 120 --n-envs 2 --rollout 7 --batch 14 --hidden 4",
     "q-iteration --env gridworld --layout maze --steps 4",
     "q-learning --env frozen-lake --steps 60 --lambda 0.9",
     "reinforce --env catch --steps 60 --n-envs 2 --episodes 4 --hidden 4 --baseline value",

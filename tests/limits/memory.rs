@@ -144,7 +144,9 @@ fn quick(algorithm: &Algorithm) -> String {
     let name = algorithm.name;
     match algorithm.subject() {
         Subject::Env => match name {
-            "dqn" | "ppo" | "actor-critic" | "reinforce" => format!("{name} --env catch --steps 1"),
+            "dqn" | "ppo" | "pqn" | "actor-critic" | "reinforce" => {
+                format!("{name} --env catch --steps 1")
+            }
             "policy-evaluation" | "mc-prediction" | "td" => {
                 format!("{name} --env random-walk --policy uniform --steps 1")
             }

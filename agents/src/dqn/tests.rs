@@ -1,6 +1,7 @@
 //! The rule by hand, the learner by its three promises.
 use super::*;
 use crate::export::testing::compare;
+use crate::{Hidden, q_network};
 use envs::{CartPole, Catch, Env, GridConfig, GridWorld, Layout, Mdp, MdpEnv, Pendulum, Reward};
 use nn::onnx::testing::randomise;
 use std::sync::Arc;
@@ -41,8 +42,7 @@ fn weights(params: &Params) -> Vec<Vec<f32>> {
 #[test]
 fn terminal_states_are_worth_nothing() {
     let tensor = |values: &[f32]| Tensor::new(values, device()).unwrap();
-    let next_q = Tensor::new(&[[2f32, 3.0], [5.0, 7.0]], device()).unwrap();
-    let y = td_target(&tensor(&[1.0, 1.0]), &tensor(&[1.0, 0.0]), &next_q, 0.5).unwrap();
+    let y = td_target(&tensor(&[1.0, 1.0]), &tensor(&[0.5, 0.0]), &tensor(&[3.0, 7.0])).unwrap();
     assert_eq!(y.to_vec1::<f32>().unwrap(), [2.5, 1.0]);
 }
 
@@ -103,11 +103,11 @@ fn epsilon_and_the_learning_rate_follow_their_schedules() {
     let mut log = Log::default();
     (0..100).for_each(|_| _ = agent.step(&mut log).unwrap());
     // From 1 to 0.05 over 200: 0.525 half-way.
-    assert!((agent.epsilon() - 0.525).abs() < 1e-9);
+    assert!((agent.config.epsilon(agent.n_transitions) - 0.525).abs() < 1e-9);
     while agent.n_transitions < 200 {
         agent.step(&mut log).unwrap();
     }
-    assert_eq!(agent.epsilon(), 0.05);
+    assert_eq!(agent.config.epsilon(agent.n_transitions), 0.05);
     let before = weights(&agent.q.params);
     agent.update(&mut log).unwrap();
     assert_eq!(weights(&agent.q.params), before, "the learning rate has come to 0");
@@ -135,7 +135,7 @@ fn splits_are_other_episodes_each_of_its_own_number() {
 fn explores_with_probability_epsilon() {
     let mut agent = catch(DqnConfig { n_envs: 1, ..small() }).unwrap();
     let mut greedy = [0];
-    agent.greedy(agent.envs.obs(), &mut greedy).unwrap();
+    agent.greedy(&*agent.q.frozen, agent.envs.obs(), None, &mut greedy).unwrap();
     let mut differ = |epsilon| {
         let chosen = (0..3_000).filter(|_| {
             agent.choose(epsilon).unwrap();
@@ -272,3 +272,5 @@ fn values_of_actions_are_those_that_it_acts_by() {
     }
     assert!(agent.policy(&obs).unwrap().is_none());
 }
+
+mod extensions;

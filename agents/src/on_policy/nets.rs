@@ -178,7 +178,8 @@ impl Shape {
     pub(crate) fn body(&self) -> Body {
         let Self { network, hidden, start, .. } = self;
         let gain = start.gain(std::f64::consts::SQRT_2);
-        Body { network: *network, hidden: hidden.clone(), activation: Activation::Tanh, gain }
+        let (hidden, activation) = (hidden.clone(), Activation::Tanh);
+        Body { network: *network, hidden, activation, gain, noisy: None, layer_norm: false }
     }
 
     /// Widths of the layers that dense ones read, as memory counts them: none of a network that `made` makes.

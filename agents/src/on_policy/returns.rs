@@ -53,6 +53,18 @@ pub fn gae(steps: &Steps<'_>, gamma: f64, lambda: f64, advantages: &mut [f32]) {
     }
 }
 
+/// The λ-return G = r + γ·((1 − λ)·V(s') + λ·G'), where G' is that of the next step (Sutton & Barto, equation 12.2);
+/// G = r + γ·V(s') where the episode or the rollout ends, so that truncation bootstraps and termination does not. Fills
+/// `returns`, `[T, N]`. PQN has max_a Q(s', a) for V(s').
+pub fn lambda_returns(steps: &Steps<'_>, gamma: f64, lambda: f64, returns: &mut [f32]) {
+    for i in (0..steps.rewards.len()).rev() {
+        let value = steps.next_value(i);
+        let later = steps.following(i).map_or(value, |next| f64::from(returns[next]));
+        let after = (1.0 - lambda) * value + lambda * later;
+        returns[i] = (f64::from(steps.rewards[i]) + gamma * after) as f32;
+    }
+}
+
 /// The n-step return G = r₀ + γ·r₁ + … + γᵏ⁻¹·rₖ₋₁ + γᵏ·V(sₖ), where k is `horizon`, or less where
 /// the episode or the rollout ends before. Fills `returns`, `[T, N]`.
 pub fn n_step_returns(steps: &Steps<'_>, gamma: f64, horizon: usize, returns: &mut [f32]) {
@@ -158,6 +170,20 @@ mod tests {
         gae(&steps(), 0.5, 1.0, &mut advantages);
         // 10, 1 + 10/2, −5 + 6/2
         assert_eq!(advantages, [-2.0, 4.0, 6.0, 1.0, 10.0, 17.0]);
+    }
+
+    #[test]
+    fn lambda_returns_by_hand() {
+        let mut returns = [0.0; 6];
+        lambda_returns(&steps(), 0.5, 0.5, &mut returns);
+        // Copy 0: 4 + 32/2, then 0 + (10 + 20)/4, then 1 + (4 + 7.5)/4. Copy 1 is truncated, 2 + 16/2, terminated, 3, and
+        // goes on to 64.
+        assert_eq!(returns, [3.875, 10.0, 7.5, 3.0, 20.0, 37.0]);
+        // With λ = 0 a step ahead, with λ = 1 as far as the rollout goes.
+        lambda_returns(&steps(), 0.5, 0.0, &mut returns);
+        assert_eq!(returns, [3.0, 10.0, 5.0, 3.0, 20.0, 37.0]);
+        lambda_returns(&steps(), 0.5, 1.0, &mut returns);
+        assert_eq!(returns, [6.0, 10.0, 10.0, 3.0, 20.0, 37.0]);
     }
 
     #[test]

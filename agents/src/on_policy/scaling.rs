@@ -17,6 +17,14 @@ pub(crate) struct Scaling {
     pub(crate) gamma: f64,
 }
 
+impl Scaling {
+    /// Observations and rewards as they are.
+    pub(crate) fn none() -> Self {
+        let (normalize_obs, normalize_reward) = (false, false);
+        Self { normalize_obs, clip_obs: 0.0, normalize_reward, clip_reward: 0.0, gamma: 0.0 }
+    }
+}
+
 /// Normalises by the statistics so far, and clips.
 pub(crate) struct Scaler {
     obs: Option<ObsNorm>,

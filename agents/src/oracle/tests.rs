@@ -15,7 +15,7 @@ fn a_policy_that_draws_its_actions_draws_them_here_too() {
     let sampled = |agent: &dyn Agent| {
         let (mut rngs, mut action) = ([stream(1, "test")], ActionBatch::Discrete(Vec::new()));
         let mut draw = |_| {
-            action.choose(agent, &obs, &mut rngs).unwrap();
+            action.choose(agent, &obs, std::iter::empty(), &mut rngs).unwrap();
             action.clone()
         };
         (0..50).map(&mut draw).collect::<Vec<_>>()

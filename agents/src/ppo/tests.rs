@@ -343,7 +343,7 @@ fn probabilities_of_the_policy_are_those_that_it_acts_by() {
     let mut obs = vec![0.0; 50];
     env.observe(&mut obs);
     let policy = agent.policy(&[obs.clone(), obs.clone(), obs.clone()].concat()).unwrap().unwrap();
-    let actions = Tensor::new(&[[0f32], [1.0], [2.0]], &Device::Cpu).unwrap();
+    let actions = Tensor::new(&[[0f32], [1.0], [2.0]], device()).unwrap();
     let probs: Vec<f32> = policy.log_prob(&actions).unwrap().exp().unwrap().to_vec1().unwrap();
     assert!((probs.iter().sum::<f32>() - 1.0).abs() < 1e-6, "{probs:?}");
     let mut best = ActionBatch::Discrete(vec![0]);

@@ -1,6 +1,6 @@
 //! Observations in their own element type.
 use bytemuck::cast_slice_mut;
-use envs::{Element, Spec};
+use envs::Element;
 
 /// Observations, one row each, in their own element type.
 pub(super) struct Store {
@@ -17,9 +17,8 @@ enum Storage {
 }
 
 impl Store {
-    pub(super) fn new(capacity: usize, spec: &Spec) -> Self {
-        let obs_len = spec.obs_len();
-        let rows = match spec.element {
+    pub(super) fn new(capacity: usize, obs_len: usize, element: Element) -> Self {
+        let rows = match element {
             Element::Bit => Storage::Bits(vec![0; capacity * obs_len.div_ceil(64)]),
             Element::Byte => Storage::Bytes(vec![0; capacity * obs_len]),
             Element::Float => Storage::Floats(vec![0.0; capacity * obs_len]),

@@ -89,6 +89,15 @@ impl<M: Mdp> Env for MdpEnv<M> {
         self.mdp.allows(self.state, action)
     }
 
+    fn masks_actions(&self) -> bool {
+        let n = self.mdp.n_actions();
+        (0..self.mdp.n_states()).any(|state| {
+            let allowed = (0..n).filter(|action| self.mdp.allows(state, *action)).count();
+            // A terminal state has none.
+            allowed != 0 && allowed != n
+        })
+    }
+
     fn is_possible(&self) -> bool {
         (0..self.mdp.n_actions()).any(|action| self.allows(action))
     }

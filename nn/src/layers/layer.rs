@@ -1,9 +1,11 @@
 //! Any layer, and layers with a connection past them.
 use super::{
-    BatchNorm2d, Conv2d, ConvTranspose2d, Flatten, Linear, MaxPool2d, Pass, Residual, Unflatten,
+    BatchNorm2d, Conv2d, ConvTranspose2d, Dueling, Flatten, LayerNorm, Linear, MaxPool2d, Noisy,
+    Pass, Residual, Unflatten,
 };
 use crate::ops::{Reader, Signal};
 use candle_core::{Module, Result, Tensor};
+use train::Rng;
 
 /// One layer of a [`Sequential`](crate::Sequential).
 #[derive(Debug, Clone)]
@@ -20,6 +22,12 @@ pub enum Layer {
     MaxPool2d(MaxPool2d),
     /// See [`Residual`].
     Residual(Residual),
+    /// See [`LayerNorm`].
+    LayerNorm(LayerNorm),
+    /// See [`Noisy`].
+    Noisy(Noisy),
+    /// See [`Dueling`].
+    Dueling(Dueling),
     /// See [`Skip`].
     Skip(Skip),
     /// See [`Flatten`].
@@ -32,6 +40,8 @@ impl Layer {
     pub(crate) fn frozen(&self) -> Self {
         match self {
             Layer::BatchNorm2d(layer) => Layer::BatchNorm2d(layer.frozen()),
+            Layer::Noisy(layer) => Layer::Linear(layer.mean.detached()),
+            Layer::Dueling(layer) => Layer::Dueling(layer.map(Layer::frozen)),
             Layer::Skip(layer) => Layer::Skip(layer.map(Layer::frozen)),
             layer => layer.detached(),
         }
@@ -44,10 +54,23 @@ impl Layer {
             Layer::ConvTranspose2d(layer) => Layer::ConvTranspose2d(layer.detached()),
             Layer::BatchNorm2d(layer) => Layer::BatchNorm2d(layer.detached()),
             Layer::Residual(layer) => Layer::Residual(layer.detached()),
+            Layer::LayerNorm(layer) => Layer::LayerNorm(layer.detached()),
+            Layer::Noisy(layer) => Layer::Noisy(layer.detached()),
+            Layer::Dueling(layer) => Layer::Dueling(layer.map(Layer::detached)),
             Layer::Skip(layer) => Layer::Skip(layer.map(Layer::detached)),
             Layer::MaxPool2d(layer) => Layer::MaxPool2d(*layer),
             Layer::Flatten(layer) => Layer::Flatten(*layer),
             Layer::Unflatten(layer) => Layer::Unflatten(*layer),
+        }
+    }
+
+    /// Draws new noise for this layer and those within it.
+    pub(crate) fn draw_noise(&self, rng: &mut Rng) -> Result<()> {
+        match self {
+            Layer::Noisy(layer) => layer.draw(rng),
+            Layer::Dueling(layer) => layer.layers().try_for_each(|layer| layer.draw_noise(rng)),
+            Layer::Skip(Skip(layers)) => layers.iter().try_for_each(|layer| layer.draw_noise(rng)),
+            _ => Ok(()),
         }
     }
 }
@@ -61,6 +84,9 @@ impl Pass for Layer {
             Layer::BatchNorm2d(layer) => layer,
             Layer::MaxPool2d(layer) => layer,
             Layer::Residual(layer) => layer,
+            Layer::LayerNorm(layer) => layer,
+            Layer::Noisy(layer) => layer,
+            Layer::Dueling(layer) => layer,
             Layer::Skip(layer) => layer,
             Layer::Flatten(layer) => layer,
             Layer::Unflatten(layer) => layer,
@@ -102,6 +128,24 @@ impl From<MaxPool2d> for Layer {
 impl From<Residual> for Layer {
     fn from(layer: Residual) -> Self {
         Layer::Residual(layer)
+    }
+}
+
+impl From<LayerNorm> for Layer {
+    fn from(layer: LayerNorm) -> Self {
+        Layer::LayerNorm(layer)
+    }
+}
+
+impl From<Noisy> for Layer {
+    fn from(layer: Noisy) -> Self {
+        Layer::Noisy(layer)
+    }
+}
+
+impl From<Dueling> for Layer {
+    fn from(layer: Dueling) -> Self {
+        Layer::Dueling(layer)
     }
 }
 
@@ -166,6 +210,9 @@ modules!(
     BatchNorm2d,
     MaxPool2d,
     Residual,
+    LayerNorm,
+    Noisy,
+    Dueling,
     Skip,
     Flatten,
     Unflatten,

@@ -1,8 +1,9 @@
 //! Layers as nodes of an ONNX graph, in evaluation: normalisation by running statistics, weights with their masks
 //! and divided by their singular value.
+use super::layer_norm::EPS as LAYER_EPS;
 use super::{
-    BatchNorm2d, Conv2d, ConvTranspose2d, Flatten, Layer, Linear, MaxPool2d, Residual, Skip,
-    Unflatten,
+    BatchNorm2d, Conv2d, ConvTranspose2d, Dueling, Flatten, Layer, LayerNorm, Linear, MaxPool2d,
+    Residual, Skip, Unflatten,
 };
 use crate::onnx::{Attribute, Graph, Value};
 use crate::ops::{EPS, Order, Window, first_taps};
@@ -18,6 +19,9 @@ impl Layer {
             Layer::BatchNorm2d(layer) => layer.nodes(graph, x),
             Layer::MaxPool2d(layer) => layer.nodes(graph, x),
             Layer::Residual(Residual(layer)) => layer.nodes(graph, x),
+            Layer::LayerNorm(layer) => layer.nodes(graph, x),
+            Layer::Noisy(layer) => layer.mean.nodes(graph, x),
+            Layer::Dueling(layer) => layer.nodes(graph, x),
             Layer::Skip(layer) => layer.nodes(graph, x),
             Layer::Flatten(Flatten) => {
                 let len = x.dims().iter().product();
@@ -159,6 +163,37 @@ impl MaxPool2d {
         let attributes = vec![("kernel_shape", sides()), ("strides", sides())];
         let dims = vec![channels, height / side, width / side];
         Ok(graph.operation("MaxPool", &[x.name()], attributes, dims)) // [B, C, H/side, W/side]
+    }
+}
+
+impl LayerNorm {
+    fn nodes(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        let parameters = [("weight", &self.weight), ("bias", &self.bias)];
+        let [weight, bias] = parameters.map(|(name, tensor)| graph.tensor(name, tensor));
+        let inputs = [x.name(), &weight?, &bias?];
+        let epsilon = vec![("epsilon", Attribute::Float(LAYER_EPS as f32))];
+        let y = graph.operation("LayerNormalization", &inputs, epsilon, x.dims().to_vec());
+        Ok(graph.activated(y, self.activation)) // [B, F]
+    }
+}
+
+impl Dueling {
+    fn nodes(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        let streams = [&self.value, &self.advantage].map(|stream| {
+            stream.iter().try_fold(x.clone(), |x, layer| layer.nodes(&mut *graph, x))
+        });
+        let [value, advantage] = streams;
+        let (value, advantage) = (value?, advantage?);
+        let (width, k) = (advantage.dims()[0], value.dims()[0]);
+        let value = graph.reshaped(value, &[1, k]);
+        let advantage = graph.reshaped(advantage, &[self.actions, k]); // [B, A, K]
+        let axes = vec![("axes", Attribute::Ints(vec![1]))];
+        let mean = graph.operation("ReduceMean", &[advantage.name()], axes, vec![1, k]);
+        let dims = advantage.dims().to_vec();
+        let names = [advantage.name(), mean.name()];
+        let centred = graph.operation("Sub", &names, Vec::new(), dims);
+        let q = graph.sum(&centred, &value); // [B, A, K]
+        Ok(graph.reshaped(q, &[width]))
     }
 }
 

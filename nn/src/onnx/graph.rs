@@ -171,6 +171,24 @@ impl Graph {
         self.operation("Add", &[&x.name, &y.name], Vec::new(), x.dims.clone())
     }
 
+    /// Softmax of x over its last dimension.
+    pub fn softmax(&mut self, x: &Value) -> Value {
+        let axis = vec![("axis", Attribute::Int(-1))];
+        self.operation("Softmax", &[&x.name], axis, x.dims.clone())
+    }
+
+    /// x `[B, …, E]` times a matrix `[E, M]`: `[B, …, M]`.
+    ///
+    /// # Errors
+    /// If `matrix` is none.
+    pub fn product(&mut self, x: &Value, matrix: &Tensor) -> candle_core::Result<Value> {
+        let columns = matrix.dim(1)?;
+        let rows = x.dims.split_last().map_or(&[][..], |(_, rows)| rows);
+        let dims = rows.iter().copied().chain([columns]).collect();
+        let matrix = self.tensor("matrix", matrix)?;
+        Ok(self.operation("MatMul", &[&x.name, &matrix], Vec::new(), dims))
+    }
+
     /// scale·x + shift.
     pub fn affine(&mut self, x: &Value, scale: f32, shift: f32) -> Value {
         let scale = self.numbers("scale", &[], &[scale]);

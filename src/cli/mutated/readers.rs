@@ -147,6 +147,7 @@ const LEARNERS: &[(&str, &str)] = &[
         r#"{"env": "pendulum", "rollout": 5, "n_envs": 2, "batch": 5, "hidden": 4, "normalize_obs": true,
         "normalize_reward": true}"#,
     ),
+    ("pqn", r#"{"env": "catch", "rollout": 5, "n_envs": 2, "batch": 5, "hidden": 4}"#),
     ("q-iteration", r#"{"env": "gridworld"}"#),
     ("q-learning", r#"{"env": "breakout", "lambda": 0.5}"#),
     (

@@ -1,0 +1,38 @@
+//! Networks of Q and of distributions of returns.
+use super::config::DqnConfig;
+use crate::Hidden;
+use crate::net::Body;
+use anyhow::Result;
+use envs::Spec;
+use nn::{Activation, Dueling, Layer, Params, Sequential};
+
+impl DqnConfig {
+    /// From observations `[B, …]` to K numbers for each action, `[B, A·K]`. With two streams (`--dueling`) each has
+    /// the last hidden layer to itself.
+    pub(super) fn layers(&self, params: &Params, spec: &Spec) -> Result<Sequential> {
+        let (k, body, actions) = (self.width(), self.body(), spec.n_actions());
+        if !self.dueling {
+            let (mut layers, features) = body.layers(params, "", spec)?;
+            layers.push(body.dense(params, "out", [features, actions * k], Activation::Linear)?);
+            return Ok(Sequential::new(layers)); // [B, A·K]
+        }
+        let widths = body.widths(spec)?;
+        let shared: Vec<usize> = widths[1..].iter().rev().skip(1).rev().copied().collect();
+        let trunk = Body { hidden: Hidden::Layers(shared), ..body.clone() };
+        let (mut layers, features) = trunk.layers(params, "", spec)?;
+        let stream = |name: &str, outputs: usize| -> Result<Vec<Layer>> {
+            let (mut stream, mut inputs) = (Vec::new(), features);
+            if let [_, .., hidden] = widths[..] {
+                let (name, activation) = (format!("{name}.hidden"), body.activation);
+                stream.push(body.dense(params, &name, [inputs, hidden], activation)?);
+                inputs = hidden;
+            }
+            let out = format!("{name}.out");
+            stream.push(body.dense(params, &out, [inputs, outputs], Activation::Linear)?);
+            Ok(stream)
+        };
+        let (value, advantage) = (stream("value", k)?, stream("advantage", actions * k)?);
+        layers.push(Dueling::new(value, advantage, actions).into());
+        Ok(Sequential::new(layers))
+    }
+}

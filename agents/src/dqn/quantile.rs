@@ -1,0 +1,55 @@
+//! Quantiles of returns, QR-DQN (Dabney et al. 2018, "Distributional reinforcement learning with quantile regression",
+//! <https://arxiv.org/abs/1710.10044>).
+use super::loss::huber;
+use candle_core::{DType, Result, Tensor};
+
+/// Σᵢ meanⱼ ρ(yⱼ − θᵢ) with ρ(u) = |τᵢ − 1(u < 0)|·huber(u) at the midpoints τᵢ = (i + ½)/K (equations 9 and 10 with
+/// κ = 1), for the quantiles θ and samples y of their targets, both `[B, K]`: `[B]`.
+pub(super) fn quantile_huber(quantiles: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    let (_, k) = quantiles.dims2()?;
+    let midpoints: Vec<f32> = (0..k).map(|i| (i as f32 + 0.5) / k as f32).collect();
+    let midpoints = Tensor::from_vec(midpoints, (1, k, 1), quantiles.device())?;
+    let u = targets.detach().unsqueeze(1)?.broadcast_sub(&quantiles.unsqueeze(2)?)?; // [B, K, K]
+    let below = u.detach().lt(0.0)?.to_dtype(DType::F32)?;
+    let weights = below.broadcast_sub(&midpoints)?.abs()?;
+    (huber(&u)? * weights)?.mean(2)?.sum(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{Device, Var};
+    use nn::gradcheck::gradcheck;
+
+    #[test]
+    fn losses_by_hand_with_their_gradient() {
+        let quantiles = Var::new(&[[0f32, 1.0]], &Device::Cpu).unwrap();
+        let targets = Tensor::new(&[[0.5f32, -2.0]], &Device::Cpu).unwrap();
+        let losses: Vec<f32> = quantile_huber(&quantiles, &targets).unwrap().to_vec1().unwrap();
+        // τ = ¼: u = ½ and −2, with ¼·⅛ and ¾·1½; τ = ¾: u = −½ and −3, with ¼·⅛ and ¼·2½.
+        let expected = (0.25 * 0.125 + 0.75 * 1.5) / 2.0 + (0.25 * 0.125 + 0.25 * 2.5) / 2.0;
+        assert!((losses[0] - expected).abs() < 1e-6, "{losses:?}, not {expected}");
+        let vars = std::slice::from_ref(&quantiles);
+        let loss = || quantile_huber(&quantiles, &targets)?.mean_all();
+        assert!(gradcheck(vars, 1e-2, loss).unwrap() < 1e-3);
+    }
+
+    /// The quantiles of the numbers 0 to 99 at ⅛, ⅜, ⅝ and ⅞, but for the width of the threshold.
+    #[test]
+    fn least_at_the_quantiles() {
+        let targets: Vec<f32> = (0..100).map(|i| i as f32).collect();
+        let loss = |quantiles: [f32; 4]| {
+            let quantiles = Tensor::new(&[quantiles], &Device::Cpu).unwrap();
+            let targets = Tensor::from_slice(&targets, (1, 100), &Device::Cpu).unwrap();
+            quantile_huber(&quantiles, &targets).unwrap().to_vec1::<f32>().unwrap()[0]
+        };
+        let right = [12.0, 37.0, 62.0, 87.0];
+        for i in 0..4 {
+            for off in [-4.0, 4.0] {
+                let mut moved = right;
+                moved[i] += off;
+                assert!(loss(moved) > loss(right), "{i} {off}");
+            }
+        }
+    }
+}

@@ -41,8 +41,9 @@ pub mod prelude {
     pub use agents::tabular::*;
     pub use agents::{
         ActionBatch, ActorCritic, ActorCriticConfig, Agent, Baseline, Dqn, DqnConfig, Hidden,
-        MakeEnv, MakeNet, Mode, Net, NetworkName, OptimizerName, Part, Ppo, PpoConfig, Reinforce,
-        ReinforceConfig, Replay, discrete_actions, evaluate, policy_head::ActionDistribution,
+        MakeEnv, MakeNet, Mode, Net, NetworkName, OptimizerName, Part, Ppo, PpoConfig, Pqn,
+        PqnConfig, Reinforce, ReinforceConfig, Replay, discrete_actions, evaluate,
+        policy_head::ActionDistribution,
     };
     pub use anyhow::Result;
     pub use candle_core::{DType, Device, Module, Tensor};

@@ -1,4 +1,5 @@
 //! Readings of tensors by the host in steps of training: on a GPU each waits for what was asked of it before.
+#![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
 use lab::prelude::*;
 use lab::{
     generative::CodebookRule, train::is_host, train::testing::device, train::testing::downloads,
@@ -39,7 +40,10 @@ fn agents_read_actions_and_what_a_rollout_is_judged_by() {
         hidden: hidden.clone(),
         ..ActorCriticConfig::default()
     };
+    let pqn =
+        PqnConfig { rollout, n_envs, batch: 20, hidden: hidden.clone(), ..PqnConfig::default() };
     // The values of states and of the next ones.
+    assert_eq!(of(Pqn::new(catch(), pqn, 1, device()).unwrap(), 100), 100 + 10 * 2);
     assert_eq!(of(ActorCritic::new(catch(), config, 1, device()).unwrap(), 100), 100 + 10 * 2);
     let config = ReinforceConfig { episodes: 4, n_envs, hidden, ..ReinforceConfig::default() };
     // Every episode has nine steps.

@@ -79,7 +79,10 @@ fn versions_are_those_of_the_workspace() {
     };
     let ours = locked("Cargo.lock");
     let names: Vec<_> = ours.iter().map(|(name, _)| name).collect();
-    for package in locked("python/Cargo.lock") {
+    // The crate gymnasium-rs, behind a feature, has an older pyo3 than the package.
+    let packages =
+        locked("python/Cargo.lock").into_iter().filter(|(name, _)| !name.starts_with("pyo3"));
+    for package in packages {
         assert!(ours.contains(&package) || !names.contains(&&package.0), "{package:?}");
     }
 }

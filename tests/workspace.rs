@@ -89,7 +89,11 @@ fn sources(of: &Path, found: &mut Vec<(String, String, String)>) {
         let name = path.strip_prefix(root()).unwrap().to_str().unwrap().replace('\\', "/");
         let file = name.rsplit('/').next().unwrap();
         let (code, tests) = match text.split_once("#[cfg(test)]\nmod tests {") {
-            _ if ["tests.rs", "testing.rs", "paths.rs"].contains(&file) => ("", &text[..]),
+            _ if ["tests.rs", "testing.rs", "paths.rs"].contains(&file)
+                || name.contains("/tests/") =>
+            {
+                ("", &text[..])
+            }
             Some((code, tests)) => (code, tests),
             None => (&text[..], ""),
         };
@@ -122,9 +126,10 @@ fn tests_take_their_device_from_one_place() {
 }
 
 /// Reading of a tensor that no step of training does.
-const READ_AT_LEISURE: [(&str, &str); 5] = [
-    ("agents/src/dqn.rs", "a table of values"),
+const READ_AT_LEISURE: [(&str, &str); 6] = [
+    ("agents/src/dqn.rs", "tables of values"),
     ("agents/src/on_policy/trainer.rs", "a table of values"),
+    ("agents/src/pqn.rs", "tables of values"),
     ("generative/src/autoregressive/output.rs", "log-likelihoods of an evaluation"),
     ("generative/src/latents/probe.rs", "a classifier on the CPU"),
     ("generative/src/measures/neighbours.rs", "a measure on the CPU"),

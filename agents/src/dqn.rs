@@ -184,7 +184,7 @@ impl Dqn {
             Some(weights) => {
                 let losses = self.head.losses(&chosen, &y)?; // [B]
                 let errors = self.head.errors(&chosen, &y, &losses)?;
-                self.replay.learned(&self.batch, &errors.to_vec1()?);
+                self.replay.learned(&self.batch, &train::Download::download(&errors)?);
                 (losses * weights.tensor())?.mean_all()?
             }
         };

@@ -36,12 +36,13 @@ pub(crate) fn random(allowed: &[bool], rng: &mut Rng) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{D, Device};
+    use candle_core::D;
     use train::stream;
+    use train::testing::device;
 
     #[test]
     fn what_is_not_allowed_is_never_the_best_and_never_drawn() {
-        let values = Tensor::new(&[[-5f32, 9.0, -7.0], [1.0, 2.0, 3.0]], &Device::Cpu).unwrap();
+        let values = Tensor::new(&[[-5f32, 9.0, -7.0], [1.0, 2.0, 3.0]], device()).unwrap();
         let allowed = [true, false, true, false, true, false];
         let values = masked(values, Some(&allowed)).unwrap();
         assert_eq!(values.argmax(D::Minus1).unwrap().to_vec1::<u32>().unwrap(), [0, 1]);

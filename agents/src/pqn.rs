@@ -23,8 +23,8 @@ use nn::onnx::Export;
 use nn::{Activation, HostTensor, Optimizer, Params, Sequential, loss, select};
 use rand::seq::SliceRandom as _;
 use train::{
-    BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Linear, Log, MODEL, Progress, Rng,
-    Split, above, check_learning_rate, stream,
+    BadValue, Checkpoint, Download as _, Evaluation, FirstUpdate, Learner, Linear, Log, MODEL,
+    Progress, Rng, Split, above, check_learning_rate, stream,
 };
 
 train::hyper_parameters! {
@@ -153,7 +153,7 @@ impl Pqn {
 
     /// max_a Q(s, a) for observations `[B, …]`, on the host.
     fn values(&self, obs: &Tensor) -> Result<Vec<f32>> {
-        Ok(self.q.frozen.forward(obs)?.max(D::Minus1)?.to_vec1()?)
+        Ok(self.q.frozen.forward(obs)?.max(D::Minus1)?.download()?)
     }
 
     /// λ-returns of the rollout by Q as it is, `[B]`.
@@ -223,7 +223,7 @@ impl Pqn {
 impl Agent for Pqn {
     fn act(&self, obs: &[f32], _: Mode, _: &mut [Rng], actions: &mut ActionBatch) -> Result<()> {
         let q = self.q.frozen.forward(&self.collector.tensor(obs)?)?; // [N, A]
-        let best: Vec<u32> = q.argmax(D::Minus1)?.to_vec1()?; // [N]
+        let best: Vec<u32> = q.argmax(D::Minus1)?.download()?; // [N]
         actions.numbers()?.iter_mut().zip(best).for_each(|(to, best)| *to = best as usize);
         Ok(())
     }

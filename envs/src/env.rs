@@ -166,7 +166,7 @@ impl<'a> Action<'a> {
         match self {
             Self::Discrete(action) => action,
             Self::Continuous(action) => {
-                panic!("the action {action:?} is a vector: call `continuous`")
+                unreachable!("the action {action:?} is a vector: call `continuous`")
             }
         }
     }
@@ -176,7 +176,9 @@ impl<'a> Action<'a> {
     #[track_caller]
     pub fn continuous(self) -> &'a [f32] {
         match self {
-            Self::Discrete(action) => panic!("the action {action} is numbered: call `discrete`"),
+            Self::Discrete(action) => {
+                unreachable!("the action {action} is numbered: call `discrete`")
+            }
             Self::Continuous(action) => action,
         }
     }

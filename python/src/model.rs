@@ -229,7 +229,9 @@ impl Model {
             Ok(actions)
         })?;
         match actions {
-            ActionBatch::Discrete(actions) => bytes(py, &actions, |x| (x as i64).to_ne_bytes()),
+            ActionBatch::Discrete(actions) | ActionBatch::Masked { actions, .. } => {
+                bytes(py, &actions, |x| (x as i64).to_ne_bytes())
+            }
             ActionBatch::Continuous { actions, .. } => bytes(py, &actions, f32::to_ne_bytes),
         }
     }
@@ -264,7 +266,9 @@ impl Model {
         let (spec, _) = self.acts()?;
         let width = spec.action_width();
         let rows: Vec<f32> = match read(spec, n, actions.as_bytes())? {
-            ActionBatch::Discrete(actions) => actions.into_iter().map(|x| x as f32).collect(),
+            ActionBatch::Discrete(actions) | ActionBatch::Masked { actions, .. } => {
+                actions.into_iter().map(|x| x as f32).collect()
+            }
             ActionBatch::Continuous { actions, .. } => actions,
         };
         let log_probs: Vec<f32> = self.worker.ask(py, move |loaded| {

@@ -54,7 +54,9 @@ impl Inner {
             }
         };
         match actions {
-            ActionBatch::Discrete(actions) => env.step(actions, visit)?,
+            ActionBatch::Discrete(actions) | ActionBatch::Masked { actions, .. } => {
+                env.step(actions, visit)?
+            }
             ActionBatch::Continuous { actions, .. } => env.step_continuous(actions, visit)?,
         }
         Ok(ended)

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// A plan of a moment for every algorithm.
-const ALL: [&str; 25] = [
+const ALL: [&str; 26] = [
     "actor-critic --env catch --steps 400 --eval-every 160 --test-episodes 5",
     "double-q-learning --env gridworld --steps 300 --eval-every 100",
     "dqn --env catch --steps 300 --warmup 50 --hidden 8 --batch 8 --eval-every 100 --test-episodes 2",
@@ -23,6 +23,7 @@ const ALL: [&str; 25] = [
     "policy-evaluation --env gridworld --layout sutton-4x4 --policy uniform",
     "policy-iteration --env gridworld",
     "ppo --env catch --steps 400 --rollout 16 --n-envs 4 --batch 64 --eval-every 160 --test-episodes 5",
+    "pqn --env catch --steps 512 --rollout 16 --n-envs 4 --batch 32 --eval-every 160 --test-episodes 5",
     "q-iteration --env gridworld",
     "q-learning --env frozen-lake --steps 2000 --eval-every 500",
     "reinforce --env catch --steps 600 --eval-every 160 --test-episodes 5",

@@ -67,9 +67,10 @@ mod tests {
     use super::*;
     use candle_core::Var;
     use nn::gradcheck::gradcheck;
+    use train::testing::device;
 
     fn tensor(values: &[f32]) -> Tensor {
-        Tensor::new(values, &Device::Cpu).unwrap()
+        Tensor::new(values, device()).unwrap()
     }
 
     fn rows(tensor: &Tensor) -> Vec<Vec<f32>> {
@@ -79,8 +80,8 @@ mod tests {
     #[test]
     fn projections_by_hand() {
         // Atoms at 0, 1, 2.
-        let support = Support::new([0.0, 2.0], 3, &Device::Cpu).unwrap();
-        let probs = Tensor::new(&[[0.5f32, 0.25, 0.25]; 4], &Device::Cpu).unwrap();
+        let support = Support::new([0.0, 2.0], 3, device()).unwrap();
+        let probs = Tensor::new(&[[0.5f32, 0.25, 0.25]; 4], device()).unwrap();
         let (rewards, discounts) = (tensor(&[0.5, 1.0, 0.75, -9.0]), tensor(&[0.5, 0.0, 1.0, 1.0]));
         let projected = rows(&support.project(&probs, &rewards, &discounts).unwrap());
         // 0.5, 1 and 1.5: the first is shared by 0 and 1, the last by 1 and 2.
@@ -94,9 +95,9 @@ mod tests {
 
     #[test]
     fn what_stays_within_the_ends_keeps_its_mean() {
-        let support = Support::new([-10.0, 10.0], 51, &Device::Cpu).unwrap();
+        let support = Support::new([-10.0, 10.0], 51, device()).unwrap();
         let logits: Vec<f32> = (0..102).map(|i| (i as f32 * 0.7).sin()).collect();
-        let logits = Tensor::from_vec(logits, (2, 51), &Device::Cpu).unwrap();
+        let logits = Tensor::from_vec(logits, (2, 51), device()).unwrap();
         let means: Vec<f32> = support.means(&logits).unwrap().to_vec1().unwrap();
         let probs = log_softmax(&logits).unwrap().exp().unwrap();
         let moved = support.project(&probs, &tensor(&[0.3, -1.0]), &tensor(&[0.5, 0.9])).unwrap();
@@ -115,8 +116,8 @@ mod tests {
 
     #[test]
     fn cross_entropies_by_hand_with_their_gradient() {
-        let logits = Var::new(&[[0f32, 3f32.ln()], [1.0, -1.0]], &Device::Cpu).unwrap();
-        let targets = Tensor::new(&[[0.5f32, 0.5], [1.0, 0.0]], &Device::Cpu).unwrap();
+        let logits = Var::new(&[[0f32, 3f32.ln()], [1.0, -1.0]], device()).unwrap();
+        let targets = Tensor::new(&[[0.5f32, 0.5], [1.0, 0.0]], device()).unwrap();
         let losses: Vec<f32> = cross_entropy(&logits, &targets).unwrap().to_vec1().unwrap();
         // p = ¼ and ¾; then σ(2).
         let expected = [0.5 * (4f32.ln() + (4f32 / 3.0).ln()), (1.0 + (-2f32).exp()).ln()];

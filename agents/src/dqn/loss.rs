@@ -42,13 +42,14 @@ pub(super) fn huber(d: &Tensor) -> Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{Device, Var};
+    use candle_core::Var;
     use nn::gradcheck::gradcheck;
+    use train::testing::device;
 
     #[test]
     fn the_mean_of_each_is_the_loss_and_so_are_its_gradients() {
-        let q = Var::new(&[0.2f32, -3.0, 1.5], &Device::Cpu).unwrap();
-        let y = Tensor::new(&[0.0f32, 1.0, 1.0], &Device::Cpu).unwrap();
+        let q = Var::new(&[0.2f32, -3.0, 1.5], device()).unwrap();
+        let y = Tensor::new(&[0.0f32, 1.0, 1.0], device()).unwrap();
         for (loss, expected) in [(Loss::Huber, [0.02, 3.5, 0.125]), (Loss::Mse, [0.04, 16.0, 0.25])]
         {
             let each: Vec<f32> = loss.each(&q, &y).unwrap().to_vec1().unwrap();

@@ -36,17 +36,17 @@ impl Munchausen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
+    use train::testing::device;
 
     #[test]
     fn targets_by_hand() {
-        let rows = |rows: [[f32; 2]; 3]| Tensor::new(&rows, &Device::Cpu).unwrap();
-        let numbers = |numbers: [f32; 3]| Tensor::new(&numbers, &Device::Cpu).unwrap();
+        let rows = |rows: [[f32; 2]; 3]| Tensor::new(&rows, device()).unwrap();
+        let numbers = |numbers: [f32; 3]| Tensor::new(&numbers, device()).unwrap();
         let ln3 = 3f32.ln();
         // With τ = 1, logits 0 and ln 3 are probabilities ¼ and ¾.
         let q = rows([[0.0, ln3], [0.0, ln3], [0.0, 50.0]]);
         let next_q = rows([[0.0, ln3], [1.0, 2.0], [0.0, 0.0]]);
-        let actions = Tensor::new(&[0u32, 1, 0], &Device::Cpu).unwrap();
+        let actions = Tensor::new(&[0u32, 1, 0], device()).unwrap();
         let rule = Munchausen { alpha: 0.5, temperature: 1.0, clip: 2.0 };
         let y = rule
             .target([&numbers([1.0, 2.0, 0.0]), &numbers([0.5, 0.0, 1.0])], &actions, [&q, &next_q])
@@ -64,10 +64,10 @@ mod tests {
     /// As τ falls to 0 the soft value becomes the maximum.
     #[test]
     fn without_temperature_it_is_dqn() {
-        let q = Tensor::new(&[[1f32, 3.0]], &Device::Cpu).unwrap();
-        let one = Tensor::new(&[1f32], &Device::Cpu).unwrap();
+        let q = Tensor::new(&[[1f32, 3.0]], device()).unwrap();
+        let one = Tensor::new(&[1f32], device()).unwrap();
         let rule = Munchausen { alpha: 0.0, temperature: 1e-3, clip: 1.0 };
-        let actions = Tensor::new(&[0u32], &Device::Cpu).unwrap();
+        let actions = Tensor::new(&[0u32], device()).unwrap();
         let y = rule.target([&one, &one], &actions, [&q, &q]).unwrap().to_vec1::<f32>().unwrap();
         assert!((y[0] - 4.0).abs() < 1e-5, "{y:?}");
     }

@@ -18,13 +18,14 @@ pub(super) fn quantile_huber(quantiles: &Tensor, targets: &Tensor) -> Result<Ten
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{Device, Var};
+    use candle_core::Var;
     use nn::gradcheck::gradcheck;
+    use train::testing::device;
 
     #[test]
     fn losses_by_hand_with_their_gradient() {
-        let quantiles = Var::new(&[[0f32, 1.0]], &Device::Cpu).unwrap();
-        let targets = Tensor::new(&[[0.5f32, -2.0]], &Device::Cpu).unwrap();
+        let quantiles = Var::new(&[[0f32, 1.0]], device()).unwrap();
+        let targets = Tensor::new(&[[0.5f32, -2.0]], device()).unwrap();
         let losses: Vec<f32> = quantile_huber(&quantiles, &targets).unwrap().to_vec1().unwrap();
         // τ = ¼: u = ½ and −2, with ¼·⅛ and ¾·1½; τ = ¾: u = −½ and −3, with ¼·⅛ and ¼·2½.
         let expected = (0.25 * 0.125 + 0.75 * 1.5) / 2.0 + (0.25 * 0.125 + 0.25 * 2.5) / 2.0;
@@ -39,8 +40,8 @@ mod tests {
     fn least_at_the_quantiles() {
         let targets: Vec<f32> = (0..100).map(|i| i as f32).collect();
         let loss = |quantiles: [f32; 4]| {
-            let quantiles = Tensor::new(&[quantiles], &Device::Cpu).unwrap();
-            let targets = Tensor::from_slice(&targets, (1, 100), &Device::Cpu).unwrap();
+            let quantiles = Tensor::new(&[quantiles], device()).unwrap();
+            let targets = Tensor::from_slice(&targets, (1, 100), device()).unwrap();
             quantile_huber(&quantiles, &targets).unwrap().to_vec1::<f32>().unwrap()[0]
         };
         let right = [12.0, 37.0, 62.0, 87.0];

@@ -67,7 +67,8 @@ mod tests {
     use crate::onnx::Graph;
     use crate::onnx::testing::{Case, random, same_outputs};
     use crate::{Activation, Linear, Params, Sequential};
-    use candle_core::{Device, Module as _, Var};
+    use candle_core::{Module as _, Var};
+    use train::testing::device;
 
     fn network(params: &Params, k: usize) -> Sequential {
         let dense = |name: &str, inputs, outputs, activation| {
@@ -83,7 +84,7 @@ mod tests {
 
     #[test]
     fn by_hand() {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let dense = |name: &str, outputs| {
             vec![Linear::new(&params, name, 1, outputs, Activation::Linear).unwrap().into()]
         };
@@ -94,18 +95,18 @@ mod tests {
                 "advantage.bias" => &[1.0, 2.0, 5.0, 8.0],
                 _ => &[0.0; 4][..var.elem_count()],
             };
-            var.set(&Tensor::from_slice(values, var.shape(), &Device::Cpu).unwrap()).unwrap();
+            var.set(&Tensor::from_slice(values, var.shape(), device()).unwrap()).unwrap();
         }
-        let q = dueling.forward(&Tensor::new(&[[1f32]], &Device::Cpu).unwrap()).unwrap();
+        let q = dueling.forward(&Tensor::new(&[[1f32]], device()).unwrap()).unwrap();
         // The means over the two actions are 3 and 5.
         assert_eq!(q.to_vec2::<f32>().unwrap(), [[8.0, 17.0, 12.0, 23.0]]);
     }
 
     #[test]
     fn gradients_of_both_streams_and_their_input() {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let network = network(&params, 2);
-        let x = Tensor::new(&[[0.5f32, -1.0], [2.0, 0.25]], &Device::Cpu).unwrap();
+        let x = Tensor::new(&[[0.5f32, -1.0], [2.0, 0.25]], device()).unwrap();
         let vars: Vec<Var> = params.named().into_iter().map(|(_, var)| var).collect();
         let worst = gradcheck(&vars, 1e-2, || network.forward(&x)?.sqr()?.mean_all()).unwrap();
         assert!(worst < 2e-3, "{worst}");
@@ -113,7 +114,7 @@ mod tests {
 
     #[test]
     fn exported_as_it_computes() {
-        let network = network(&Params::new(1, &Device::Cpu), 2);
+        let network = network(&Params::new(1, device()), 2);
         let mut graph = Graph::default();
         let x = graph.input("x", &[2]);
         let y = network.nodes(&mut graph, x).unwrap();

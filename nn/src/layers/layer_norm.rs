@@ -57,15 +57,16 @@ mod tests {
     use crate::onnx::Graph;
     use crate::onnx::testing::{Case, random, same_outputs};
     use crate::{Linear, Sequential};
-    use candle_core::{Device, Module as _, Var};
+    use candle_core::{Module as _, Var};
+    use train::testing::device;
 
     #[test]
     fn rows_by_hand() {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let layer = LayerNorm::new(&params, "norm", 2, Activation::Relu).unwrap();
         let bias = &params.named()[0].1;
-        bias.set(&Tensor::new(&[0.5f32, 0.5], &Device::Cpu).unwrap()).unwrap();
-        let x = Tensor::new(&[[1f32, 5.0], [-7.0, -9.0]], &Device::Cpu).unwrap();
+        bias.set(&Tensor::new(&[0.5f32, 0.5], device()).unwrap()).unwrap();
+        let x = Tensor::new(&[[1f32, 5.0], [-7.0, -9.0]], device()).unwrap();
         let y = layer.forward(&x).unwrap().to_vec2::<f32>().unwrap();
         // Both are one deviation from their mean; half is added, and what is below 0 cut off.
         for (y, expected) in y.iter().flatten().zip([0.0, 1.5, 1.5, 0.0]) {
@@ -75,7 +76,7 @@ mod tests {
 
     #[test]
     fn gradients_within_a_network_which_is_exported_as_it_computes() {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let dense = |name: &str, inputs, outputs| {
             Linear::new(&params, name, inputs, outputs, Activation::Linear).unwrap()
         };

@@ -78,8 +78,9 @@ mod tests {
     use super::*;
     use crate::gradcheck::gradcheck;
     use crate::{Layer, Sequential};
-    use candle_core::{Device, Module as _};
+    use candle_core::Module as _;
     use train::stream;
+    use train::testing::device;
 
     fn layer(params: &Params) -> Noisy {
         Noisy::new(params, "out", [4, 2], Activation::Linear, 0.5).unwrap()
@@ -87,10 +88,10 @@ mod tests {
 
     #[test]
     fn weights_by_hand() {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let layer = layer(&params);
         let set = |var: &Var, values: &[f32]| {
-            var.set(&Tensor::from_slice(values, var.shape(), &Device::Cpu).unwrap()).unwrap();
+            var.set(&Tensor::from_slice(values, var.shape(), device()).unwrap()).unwrap();
         };
         for (name, var) in params.named() {
             let value = match name.as_str() {
@@ -107,7 +108,7 @@ mod tests {
         }
         set(&layer.noise[0], &[1.0, -1.0, 0.0, 2.0]);
         set(&layer.noise[1], &[4.0, 0.0]);
-        let x = Tensor::new(&[[1f32, 2.0, 3.0, 4.0]], &Device::Cpu).unwrap();
+        let x = Tensor::new(&[[1f32, 2.0, 3.0, 4.0]], device()).unwrap();
         // Σx = 10 and Σx·f(ε_in) = 1 − 2 + 8 = 7: 10 + ¼·4·7 + 10 + ¼·4, and 10 + 10 without noise.
         assert_eq!(layer.forward(&x).unwrap().to_vec2::<f32>().unwrap(), [[28.0, 20.0]]);
         let network = Sequential::new(vec![layer.into()]);
@@ -120,7 +121,7 @@ mod tests {
 
     #[test]
     fn noise_is_drawn_with_its_variance_for_all_that_share_it() {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let wide = Noisy::new(&params, "wide", [20_000, 1], Activation::Linear, 0.5).unwrap();
         let network = Sequential::new(vec![Layer::from(wide.clone())]);
         network.draw_noise(&mut stream(1, "test")).unwrap();
@@ -133,11 +134,10 @@ mod tests {
 
     #[test]
     fn gradients_of_means_and_sigmas() {
-        let params = Params::new(1, &Device::Cpu);
+        let params = Params::new(1, device());
         let layer = layer(&params);
         layer.draw(&mut stream(1, "test")).unwrap();
-        let x =
-            Tensor::new(&[[1f32, -0.5, 0.25, 2.0], [0.5, 1.0, -1.0, 0.0]], &Device::Cpu).unwrap();
+        let x = Tensor::new(&[[1f32, -0.5, 0.25, 2.0], [0.5, 1.0, -1.0, 0.0]], device()).unwrap();
         let vars: Vec<Var> = params.named().into_iter().map(|(_, var)| var).collect();
         assert_eq!(vars.len(), 4);
         let worst = gradcheck(&vars, 1e-2, || layer.forward(&x)?.sqr()?.mean_all()).unwrap();

@@ -3,13 +3,6 @@ use std::path::Path;
 use std::time::Duration;
 use train::Measure;
 
-/// The name of this program, for commands that it suggests: one with entries of its user's own has another than lab.
-pub(crate) fn program() -> String {
-    let program = std::env::args_os().next();
-    let name = program.as_deref().map(Path::new).and_then(Path::file_stem);
-    name.and_then(|name| name.to_str()).unwrap_or("lab").to_owned()
-}
-
 /// Decimals that a mean is told with: two digits of its interval's width can be seen, and two decimals at least.
 /// Without a width, as many as the number itself asks for.
 pub(crate) fn digits(measure: &Measure) -> usize {

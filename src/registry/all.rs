@@ -103,6 +103,12 @@ pub fn env(name: &str) -> Result<&'static EnvEntry, Usage> {
     })
 }
 
+/// Returns `true` if this program has entries of its own beside lab's.
+pub(crate) fn has_own() -> bool {
+    let Tables { envs, algorithms, data } = all();
+    envs.len() + algorithms.len() + data.len() > ENVS.len() + ALGORITHMS.len() + DATA.len()
+}
+
 /// Returns `true` if the environment `name` is one of this program's, and not of lab's.
 pub fn is_own_env(name: &str) -> bool {
     ENVS.iter().all(|entry| entry.name != name) && envs().iter().any(|entry| entry.name == name)

@@ -1,7 +1,7 @@
 //! The result of a run: `result.json`, and the closing words.
 use super::build::raise_limit;
 use super::config::Config;
-use crate::registry::Algorithm;
+use crate::registry::{self, Algorithm};
 use crate::wording;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -127,8 +127,15 @@ impl RunResult {
         };
         writeln!(out, "Try next:")?;
         for command in [format!("{look} {run}"), format!("eval {run}{measured}"), further] {
-            writeln!(out, "  {} {command}", wording::program())?;
+            writeln!(out, "  {} {command}", program())?;
         }
         Ok(())
     }
+}
+
+/// The program that the commands it suggests are for: one with entries of its user's own has a name of its own.
+fn program() -> String {
+    let program = std::env::args_os().next().filter(|_| registry::has_own());
+    let name = program.as_deref().map(Path::new).and_then(Path::file_stem);
+    name.and_then(|name| name.to_str()).unwrap_or("lab").to_owned()
 }

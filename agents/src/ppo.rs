@@ -141,7 +141,7 @@ impl Ppo {
 
     /// An untrained agent with networks that `networks` makes, if it is given, from observations `[B, …]` to `[B, outputs]`:
     /// policy and critic; `config.network`, `config.hidden` and `config.sharing` then don't count.
-    /// [`Net::of_module`] takes a model of candle-nn.
+    /// [`Net::of_module`](crate::Net::of_module) takes a model of candle-nn.
     ///
     /// # Errors
     /// As [`new`](Self::new), and errors of `networks`.

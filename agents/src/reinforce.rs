@@ -102,7 +102,7 @@ impl Reinforce {
 
     /// An untrained agent with networks that `networks` makes, if it is given, from observations `[B, …]` to `[B, outputs]`:
     /// the policy, and the critic where the baseline is a learned V; `config.network` and `config.hidden` then don't count.
-    /// [`Net::of_module`] takes a model of candle-nn.
+    /// [`Net::of_module`](crate::Net::of_module) takes a model of candle-nn.
     ///
     /// # Errors
     /// As [`new`](Self::new), and errors of `networks`.

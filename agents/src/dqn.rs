@@ -14,6 +14,7 @@
 //! | outputs, loss | C51, QR-DQN | `head.rs`, `categorical.rs`, `quantile.rs` |
 //! | target | double, Munchausen | `target.rs`, `munchausen.rs` |
 //! | copy of Q | soft | `--tau` |
+mod acting;
 mod categorical;
 mod config;
 mod head;
@@ -29,18 +30,16 @@ pub use loss::Loss;
 
 use crate::evaluation::{Episodes, evaluate};
 use crate::export::observed;
-use crate::masks::{self, masked};
 use crate::net::Net;
 use crate::on_policy::heads::ActionDistribution;
 use crate::tabular::{Model, Policy, Table, note_haste, one_hot_batches};
 use crate::{ActionBatch, Agent, Batch, MakeEnv, Mode, Replay, discrete_actions};
 use anyhow::Result;
-use candle_core::{D, Device, Module, Tensor};
+use candle_core::Device;
 use envs::{Spec, VecEnv};
 use head::Head;
 use nn::onnx::Export;
 use nn::{Optimizer, Params};
-use rand::Rng as _;
 use target::targets;
 use train::{
     Checkpoint, Evaluation, FirstUpdate, Learner, Log, MODEL, Progress, Rng, Split, stream,
@@ -133,43 +132,6 @@ impl Dqn {
         })
     }
 
-    /// The best action by `network`, the first of several, for each observation `[N, obs_len]`; `allowed` is `[N, A]`.
-    fn greedy(
-        &self,
-        network: &dyn Module,
-        obs: &[f32],
-        allowed: Option<&[bool]>,
-        actions: &mut [usize],
-    ) -> Result<()> {
-        let shape = self.envs.spec().batch_shape(actions.len());
-        let outputs = network.forward(&Tensor::from_slice(obs, shape, &self.device)?)?; // [N, A·K]
-        let q = masked(self.head.values(&outputs)?, allowed)?; // [N, A]
-        let best: Vec<u32> = train::Download::download(&q.argmax(D::Minus1)?)?; // [N]
-        actions.iter_mut().zip(best).for_each(|(action, best)| *action = best as usize);
-        Ok(())
-    }
-
-    /// With probability ε a uniformly random action, else the greedy one.
-    fn choose(&mut self, epsilon: f64) -> Result<()> {
-        let (mut actions, mut allowed) = (std::mem::take(&mut self.actions), self.allowed.take());
-        let n = self.envs.spec().n_actions();
-        if let Some(allowed) = &mut allowed {
-            allowed.clear();
-            (0..self.envs.n()).for_each(|i| allowed.extend(masks::allowed(self.envs.env(i), n)));
-        }
-        self.greedy(&*self.q.noisy, self.envs.obs(), allowed.as_deref(), &mut actions)?;
-        for (i, action) in actions.iter_mut().enumerate() {
-            if self.explore.random_bool(epsilon) {
-                *action = match &allowed {
-                    None => self.explore.random_range(0..n),
-                    Some(allowed) => masks::random(&allowed[i * n..][..n], &mut self.explore),
-                };
-            }
-        }
-        (self.actions, self.allowed) = (actions, allowed);
-        Ok(())
-    }
-
     /// One step of the optimiser on one batch.
     fn update(&mut self, log: &mut Log) -> Result<()> {
         self.q.draw_noise(&mut self.noise)?;
@@ -211,12 +173,9 @@ impl Agent for Dqn {
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
-        let states = model.n_states();
         let mut table = Table::unknown(model);
-        for (first, obs) in one_hot_batches(states, self.config.batch) {
-            let obs = Tensor::from_slice(&obs, (obs.len() / states, states), &self.device)?;
-            let q = self.head.values(&self.q.frozen.forward(&obs)?)?; // [rows, A]
-            let q: Vec<f32> = q.flatten_all()?.to_vec1()?;
+        for (first, obs) in one_hot_batches(model.n_states(), self.config.batch) {
+            let q = self.values(&obs)?;
             for (row, q) in q.chunks_exact(model.n_actions()).enumerate() {
                 table.set(model, first + row, |action| f64::from(q[action]));
             }
@@ -229,11 +188,7 @@ impl Agent for Dqn {
     }
 
     fn q_values(&self, obs: &[f32]) -> Result<Option<Vec<f64>>> {
-        let spec = self.envs.spec();
-        let obs =
-            Tensor::from_slice(obs, spec.batch_shape(obs.len() / spec.obs_len()), &self.device)?;
-        let q = self.head.values(&self.q.frozen.forward(&obs)?)?.flatten_all()?; // [N·A]
-        Ok(Some(q.to_vec1::<f32>()?.into_iter().map(f64::from).collect()))
+        Ok(Some(self.values(obs)?.into_iter().map(f64::from).collect()))
     }
 
     fn policy(&self, _: &[f32]) -> Result<Option<ActionDistribution>> {

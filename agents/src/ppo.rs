@@ -4,6 +4,10 @@
 //!
 //! After T steps of N environments, several epochs over the rollout in shuffled batches, each a step on
 //! L = −mean min(ρ·Â, clip(ρ, 1 ± ε)·Â) + c_v·L_v − c_e·mean H(π(·|s)), with ρ = π(a|s) / π_old(a|s).
+mod divergence;
+
+pub use divergence::divergence;
+
 use crate::on_policy::heads::ActionDistribution;
 use crate::on_policy::minibatch::{Minibatch, Targets};
 use crate::on_policy::nets::MakeNet;
@@ -91,33 +95,6 @@ pub fn clipped_value_loss(
     let moved = (values - old_values)?.clamp(-clip, clip)?;
     let clipped = ((old_values + moved)? - returns)?.sqr()?;
     (values - returns)?.sqr()?.maximum(&clipped)?.mean_all()
-}
-
-/// Distance of the new policy from the old one: mean (ρ − 1) − log ρ, an estimate of the divergence of
-/// the old policy from the new one (Schulman 2020, "Approximating KL Divergence", k₃), and the share of
-/// the ratios further than ε from 1.
-pub fn divergence(log_probs: &[f32], old_log_probs: &[f32], clip: f64) -> (f64, f64) {
-    let (mut kl, mut clipped) = (0.0, 0);
-    for (new, old) in log_probs.iter().zip(old_log_probs) {
-        let log_ratio = f64::from(new - old);
-        let beyond = log_ratio.exp_m1();
-        kl += beyond - log_ratio;
-        clipped += usize::from(beyond.abs() > clip);
-    }
-    let n = log_probs.len().max(1) as f64;
-    (kl / n, clipped as f64 / n)
-}
-
-/// [`divergence`] as two scalars of a device that is not waited for, in its precision.
-fn divergence_on_device(
-    log_probs: &Tensor,
-    old_log_probs: &Tensor,
-    clip: f64,
-) -> candle_core::Result<(Tensor, Tensor)> {
-    let log_ratio = (log_probs - old_log_probs)?; // [B]
-    let beyond = (log_ratio.exp()? - 1.0)?;
-    let clipped = beyond.abs()?.gt(clip)?.to_dtype(log_ratio.dtype())?.mean_all()?;
-    Ok(((beyond - log_ratio)?.mean_all()?, clipped))
 }
 
 /// A PPO agent and the environments it learns in.
@@ -231,7 +208,7 @@ impl Ppo {
                 return Ok(false);
             }
         } else {
-            let (kl, clipped) = divergence_on_device(&log_probs.detach(), old, clip)?;
+            let (kl, clipped) = divergence::on_device(&log_probs.detach(), old, clip)?;
             log.tensor("train/kl", &kl)?;
             log.tensor("train/clipped", &clipped)?;
         }

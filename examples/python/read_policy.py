@@ -12,6 +12,10 @@ run = sys.argv[1]
 newest = sorted(glob.glob(f"{run}/checkpoints/step-" + 12 * "[0-9]"))[-1]
 model = load_file(f"{newest}/model.safetensors")
 
+config = json.load(open(f"{run}/run.json"))["config"]
+if config["algorithm"] == "pqn" or config.get("dueling") or config.get("distribution", "mean") != "mean":
+    sys.exit(f"{run}: this script reads no network of pqn, --dueling or --distribution; lab export --onnx writes them")
+
 
 def dense(name, x):  # [N, inputs] to [N, outputs]
     return x @ model[f"{name}.weight"].T + model[f"{name}.bias"]

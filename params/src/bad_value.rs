@@ -68,6 +68,9 @@ pub fn inside<T: PartialOrd + Display>(range: &impl RangeBounds<T>) -> String {
         }
         (Bound::Included(low), Bound::Unbounded) => format!("must be at least {low}"),
         (Bound::Excluded(low), Bound::Unbounded) => format!("must be more than {low}"),
+        (Bound::Excluded(low), Bound::Included(high)) => {
+            format!("must be more than {low} and at most {high}")
+        }
         (_, Bound::Included(high)) => format!("must be at most {high}"),
         _ => "is out of range".to_owned(),
     }
@@ -91,6 +94,10 @@ pub fn shown<T: PartialOrd + Display>(range: &impl RangeBounds<T>) -> String {
             message(low).map_or_else(String::new, |low| format!("at least {low}"))
         }
         (Bound::Excluded(low), Bound::Unbounded) => format!("more than {low}"),
+        (Bound::Excluded(low), Bound::Included(high)) => match (message(low), message(high)) {
+            (Some(low), Some(high)) => format!("more than {low}, at most {high}"),
+            _ => String::new(),
+        },
         _ => String::new(),
     }
 }
@@ -107,6 +114,12 @@ mod tests {
             message(BadValue::outside("lr", f64::NAN, 0.0..)),
             "--lr NaN: must be at least 0"
         );
+        let tau = (Bound::Excluded(0.0), Bound::Included(1.0));
+        assert_eq!(
+            message(BadValue::outside("tau", 0.0, tau)),
+            "--tau 0: must be more than 0 and at most 1"
+        );
+        assert_eq!(shown(&tau), "more than 0, at most 1");
         let batch = BadValue::outside("train_every", 0, 1..);
         assert_eq!(message(batch), "--train-every 0: must be at least 1");
         let size = BadValue::outside("lr", 0.0, above(0.0));

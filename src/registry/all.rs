@@ -103,6 +103,11 @@ pub fn env(name: &str) -> Result<&'static EnvEntry, Usage> {
     })
 }
 
+/// Returns `true` if `key` is an option that wraps environments.
+pub(crate) fn wraps(key: &str) -> bool {
+    WrapperConfig::fields().iter().any(|field| field.name == key)
+}
+
 /// Returns `true` if this program has entries of its own beside lab's.
 pub(crate) fn has_own() -> bool {
     let Tables { envs, algorithms, data } = all();

@@ -12,7 +12,7 @@ mod job;
 mod presets;
 
 pub use algorithms::{Algorithm, Build, Family};
-pub(crate) use all::{Tables, add, has_own, wrappers};
+pub(crate) use all::{Tables, add, has_own, wrappers, wraps};
 pub use all::{algorithm, algorithms, data_set, data_sets, env, envs, is_own_env, subjects};
 pub use bad_option::BadOption;
 pub use data::{DataEntry, DataSource, Loaded};

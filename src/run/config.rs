@@ -230,6 +230,15 @@ impl Config {
         let given = self.args(kind);
         let (known, mut arguments): (Options, Options) =
             given.into_iter().partition(|(key, _)| fields.iter().any(|field| field.name == key));
+        // A keyword argument of that name is `--env-arg`.
+        let is_flag = |key: &str| match self.source(&format!("{}.{key}", kind.args_key())) {
+            Source::Flag(typed) => !typed.starts_with("--env-arg"),
+            _ => false,
+        };
+        if let Some(key) = arguments.keys().find(|key| registry::wraps(key) && is_flag(key)) {
+            let why = "wraps lab's own environments only; those of Gymnasium have --stack-size, and wrappers of Gymnasium's";
+            return Err(self.wrong(&format!("{}.{key}", kind.args_key()), why).into());
+        }
         own.all.insert(kind.args_key().to_owned(), Value::Object(known));
         for (key, value) in &mut arguments {
             let source = self.source(&format!("{}.{key}", kind.args_key()));

@@ -78,8 +78,8 @@ pub(crate) fn fields(algorithm: &Algorithm) -> Vec<Field> {
             None => field.about.clone(),
         };
         let about = match field.name {
-            "log_every" => format!("{about}; a short --steps has at least 20 rows"),
-            "eval_every" => format!("{about}; a short --steps has at least 4"),
+            "log_every" => format!("{about}; at most a twentieth of --steps unless given"),
+            "eval_every" => format!("{about}; at most a quarter of --steps unless given"),
             _ => about,
         };
         field.with_default(default).with_about(about)

@@ -28,6 +28,10 @@ pub(super) fn targets(
     if let Some(masks) = next_masks {
         values = (values + masks.tensor())?;
     }
-    let best = head.of_actions(&next, &values.argmax(D::Minus1)?)?; // [B] or [B, K]
+    let best = match (head, config.double) {
+        // What the best action by Q̄ is worth by Q̄.
+        (Head::Mean(_), false) => values.max(D::Minus1)?, // [B]
+        _ => head.of_actions(&next, &values.argmax(D::Minus1)?)?, // [B] or [B, K]
+    };
     head.target(rewards, discounts, &best)
 }

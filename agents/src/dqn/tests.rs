@@ -2,6 +2,7 @@
 use super::*;
 use crate::export::testing::compare;
 use crate::{Hidden, q_network};
+use candle_core::Tensor;
 use envs::{CartPole, Catch, Env, GridConfig, GridWorld, Layout, Mdp, MdpEnv, Pendulum, Reward};
 use nn::onnx::testing::randomise;
 use std::sync::Arc;

@@ -22,7 +22,7 @@ fn the_divergence_on_a_device_is_the_divergence() {
     let new = [-0.4f32, -0.95, -2.5, -0.3];
     let (kl, clipped) = divergence(&new, &old, 0.2);
     let [new, old] = [new, old].map(|values| Tensor::new(&values, device()).unwrap());
-    let on_device = divergence_on_device(&new, &old, 0.2).unwrap();
+    let on_device = divergence::on_device(&new, &old, 0.2).unwrap();
     assert!((scalar(&on_device.0) - kl).abs() < 1e-7, "{kl}");
     assert_eq!((scalar(&on_device.1), clipped), (0.5, 0.5));
 }

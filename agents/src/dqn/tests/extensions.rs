@@ -1,6 +1,7 @@
 //! Each extension: its part of a step by hand, the promises of a learner, and that it learns.
 use super::*;
 use crate::ActionBatch;
+use candle_core::D;
 use envs::{Action, Step};
 use rand::RngCore;
 use serde::{Deserialize, Serialize};

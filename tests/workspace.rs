@@ -127,7 +127,7 @@ fn tests_take_their_device_from_one_place() {
 
 /// Reading of a tensor that no step of training does.
 const READ_AT_LEISURE: [(&str, &str); 6] = [
-    ("agents/src/dqn.rs", "tables of values"),
+    ("agents/src/dqn/acting.rs", "tables of values"),
     ("agents/src/on_policy/trainer.rs", "a table of values"),
     ("agents/src/pqn.rs", "tables of values"),
     ("generative/src/autoregressive/output.rs", "log-likelihoods of an evaluation"),

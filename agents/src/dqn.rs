@@ -32,7 +32,7 @@ use crate::evaluation::{Episodes, evaluate};
 use crate::export::observed;
 use crate::net::Net;
 use crate::on_policy::heads::ActionDistribution;
-use crate::tabular::{Model, Policy, Table, note_haste, one_hot_batches};
+use crate::tabular::{Model, Policy, Table, note_haste, q_table};
 use crate::{ActionBatch, Agent, Batch, MakeEnv, Mode, Replay, discrete_actions};
 use anyhow::Result;
 use candle_core::Device;
@@ -173,14 +173,7 @@ impl Agent for Dqn {
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
-        let mut table = Table::unknown(model);
-        for (first, obs) in one_hot_batches(model.n_states(), self.config.batch) {
-            let q = self.values(&obs)?;
-            for (row, q) in q.chunks_exact(model.n_actions()).enumerate() {
-                table.set(model, first + row, |action| f64::from(q[action]));
-            }
-        }
-        Ok(Some(table))
+        q_table(model, self.config.batch, |obs| self.values(obs)).map(Some)
     }
 
     fn evaluates(&self) -> Option<&Policy> {

@@ -11,9 +11,7 @@ use crate::on_policy::collector::Collector;
 use crate::on_policy::heads::{ActionDistribution, Head};
 use crate::on_policy::returns::lambda_returns;
 use crate::on_policy::scaling::Scaling;
-use crate::tabular::{
-    APPROXIMATE_HASTE, Model, Policy, Table, hastened, note_haste, one_hot_batches,
-};
+use crate::tabular::{APPROXIMATE_HASTE, Model, Policy, Table, hastened, note_haste, q_table};
 use crate::{
     ActionBatch, Agent, Hidden, MakeEnv, Mode, NetworkName, OptimizerName, discrete_actions, memory,
 };
@@ -151,6 +149,12 @@ impl Pqn {
         Linear { from: epsilon_start, to: epsilon_end, over: epsilon_steps }.at(self.n_transitions)
     }
 
+    /// Q(s, ·) for observations `[N, obs_len]`, `[N·A]`.
+    fn q(&self, obs: &[f32]) -> Result<Vec<f32>> {
+        let q = self.q.frozen.forward(&self.collector.tensor(obs)?)?; // [N, A]
+        Ok(q.flatten_all()?.to_vec1()?)
+    }
+
     /// max_a Q(s, a) for observations `[B, …]`, on the host.
     fn values(&self, obs: &Tensor) -> Result<Vec<f32>> {
         Ok(self.q.frozen.forward(obs)?.max(D::Minus1)?.download()?)
@@ -229,15 +233,7 @@ impl Agent for Pqn {
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
-        let mut table = Table::unknown(model);
-        for (first, obs) in one_hot_batches(model.n_states(), self.config.batch) {
-            let q = self.q.frozen.forward(&self.collector.tensor(&obs)?)?; // [rows, A]
-            let q: Vec<f32> = q.flatten_all()?.to_vec1()?;
-            for (row, q) in q.chunks_exact(model.n_actions()).enumerate() {
-                table.set(model, first + row, |action| f64::from(q[action]));
-            }
-        }
-        Ok(Some(table))
+        q_table(model, self.config.batch, |obs| self.q(obs)).map(Some)
     }
 
     fn evaluates(&self) -> Option<&Policy> {
@@ -245,9 +241,7 @@ impl Agent for Pqn {
     }
 
     fn q_values(&self, obs: &[f32]) -> Result<Option<Vec<f64>>> {
-        let q = self.q.frozen.forward(&self.collector.tensor(obs)?)?; // [N, A]
-        let q: Vec<f32> = q.flatten_all()?.to_vec1()?;
-        Ok(Some(q.into_iter().map(f64::from).collect()))
+        Ok(Some(self.q(obs)?.into_iter().map(f64::from).collect()))
     }
 
     fn policy(&self, _: &[f32]) -> Result<Option<ActionDistribution>> {

@@ -8,8 +8,9 @@ const PLACES: usize = 6;
 const LAST: usize = PLACES - 1;
 const LEFT: usize = 0;
 
-/// RiverSwim, figure 2 of Strehl & Littman (2008), *An analysis of model-based interval estimation for
-/// Markov decision processes*.
+/// RiverSwim of Strehl & Littman (2008), *An analysis of model-based interval estimation for Markov decision
+/// processes*. Probabilities and rewards are those of two public transcriptions that agree; they have not been
+/// compared with the paper itself.
 ///
 /// - **States** six places along a river, 0 downstream to 5 upstream.
 /// - **Actions** left, right. Left goes to the next place downstream, and stays at 0. Right goes against the
@@ -18,7 +19,7 @@ const LEFT: usize = 0;
 /// - **Reward** 5 for left at 0, 10,000 for staying at 5 by right.
 /// - **Start** 1 or 2 with equal chance.
 /// - **End** there is none.
-/// - **Discount** 0.95, as in the paper's experiments. Later papers have other probabilities (0.35, 0.6, 0.05)
+/// - **Discount** 0.95 is usual. Later papers have other probabilities (0.35, 0.6, 0.05)
 ///   and rewards of 0.005 and 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -125,12 +125,12 @@ pub(crate) fn bytes<'py, const SIZE: usize, T: Copy>(
     })
 }
 
-/// Whole numbers that lie in `bytes`.
+/// The `int64` elements of `bytes`.
 pub(crate) fn integers(bytes: &[u8]) -> impl Iterator<Item = i64> {
     bytes.as_chunks().0.iter().map(|bytes| i64::from_ne_bytes(*bytes))
 }
 
-/// Numbers that lie in `bytes`.
+/// The `float32` elements of `bytes`.
 pub(crate) fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> {
     bytes.as_chunks().0.iter().map(|bytes| f32::from_ne_bytes(*bytes))
 }

@@ -39,5 +39,5 @@ pub use planning::{
 pub use policy::Policy;
 pub(crate) use policy::solve;
 pub use policy_name::PolicyName;
-pub(crate) use table::one_hot_batches;
 pub use table::{Solution, Table};
+pub(crate) use table::{one_hot_batches, q_table};

@@ -1,5 +1,6 @@
 //! Values and actions of every state of an MDP.
 use super::{Choice, Model, least_tied};
+use anyhow::Result;
 use envs::Mdp;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +55,24 @@ pub(crate) fn one_hot_batches(n: usize, rows: usize) -> impl Iterator<Item = (us
         (0..rows).for_each(|row| obs[row * n + first + row] = 1.0);
         (first, obs)
     })
+}
+
+/// The table of a Q that `q` gives, `[rows·A]` for one-hot observations `[rows, S]`, at most `rows` at once.
+///
+/// # Errors
+/// Errors of `q`.
+pub(crate) fn q_table(
+    model: &Model,
+    rows: usize,
+    q: impl Fn(&[f32]) -> Result<Vec<f32>>,
+) -> Result<Table> {
+    let mut table = Table::unknown(model);
+    for (first, obs) in one_hot_batches(model.n_states(), rows) {
+        for (row, q) in q(&obs)?.chunks_exact(model.n_actions()).enumerate() {
+            table.set(model, first + row, |action| f64::from(q[action]));
+        }
+    }
+    Ok(table)
 }
 
 /// `solution.json`.

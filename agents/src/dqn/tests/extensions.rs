@@ -178,6 +178,23 @@ fn noise_explores_and_is_not_in_evaluations() {
     assert_ne!(values(&agent.q), values(&agent.target));
 }
 
+/// Without a draw the same batch would be judged by the same noise again and again (Fortunato et al. 2018).
+#[test]
+fn every_update_draws_noise_for_both_networks() {
+    let config = DqnConfig { noisy: true, lr: 1e-30, target_every: 1_000_000, ..small() };
+    let mut agent = catch(config).unwrap();
+    let obs = agent.envs.obs().to_vec();
+    let x = Tensor::from_slice(&obs, agent.envs.spec().batch_shape(3), device()).unwrap();
+    let values = |net: &Net| net.noisy.forward(&x).unwrap().to_vec2::<f32>().unwrap();
+    while agent.updates == 0 {
+        agent.step(&mut Log::default()).unwrap();
+    }
+    let before = [values(&agent.q), values(&agent.target)];
+    agent.update(&mut Log::default()).unwrap();
+    assert_ne!(values(&agent.q), before[0]);
+    assert_ne!(values(&agent.target), before[1]);
+}
+
 #[test]
 fn distributions_come_to_the_values_of_the_mean() {
     let mut learned = Vec::new();

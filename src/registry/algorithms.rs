@@ -382,7 +382,7 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
         name: "pqn",
         family: Family::Deep,
         aliases: &[],
-        about: "Parallelised Q-network: neither replay nor target network (Gallici et al. 2024)",
+        about: "PQN: neither replay buffer nor target network (Gallici et al. 2024)",
         unit: "transitions",
         plan: ON_POLICY,
         hyper: PqnConfig::fields,

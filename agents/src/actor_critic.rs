@@ -208,8 +208,7 @@ impl ActorCritic {
         };
         let value_loss = loss::mse(&predicted, &trainer.collector.column(&returns)?)?;
         self.trainer.descend(&policy_loss, &value_loss, &policy, log)?;
-        self.trainer.collector.clear();
-        Ok(())
+        self.trainer.end_update()
     }
 }
 

@@ -28,6 +28,7 @@ pub use config::DqnConfig;
 pub use head::{Distribution, td_target};
 pub use loss::Loss;
 
+use crate::acting::Acting;
 use crate::evaluation::{Episodes, evaluate};
 use crate::export::observed;
 use crate::net::Net;
@@ -49,7 +50,6 @@ use train::{
 pub struct Dqn {
     config: DqnConfig,
     seed: u64,
-    device: Device,
     make: MakeEnv,
     envs: VecEnv,
     actions: Vec<usize>,
@@ -62,6 +62,7 @@ pub struct Dqn {
     q: Net,
     /// Q̄
     target: Net,
+    acting: Acting<(Net, Head)>,
     optimizer: Optimizer,
     explore: Rng,
     sample: Rng,
@@ -104,15 +105,17 @@ impl Dqn {
         let n_actions = discrete_actions(&spec)?;
         let rngs = (0..config.n_envs).map(|i| stream(seed, &format!("env/{i}"))).collect();
         // One seed and the same names: Q̄ starts as a copy of Q.
-        let net = || network(Params::new(seed, device), &spec);
-        let (q, target) = (net()?, net()?);
-        let head = config.head(device)?;
+        let net =
+            |params: &Params| Ok((network(params.clone(), &spec)?, config.head(params.device())?));
+        let (q, head) = net(&Params::new(seed, device))?;
+        let (target, _) = net(&Params::new(seed, device))?;
+        let own = (q.clone(), head.clone());
+        let acting = config.act_device.networks(&q.params, &own, net)?;
         q.check(&spec, n_actions * head.width())?;
         let rule = config.optimizer.config(config.lr, config.max_grad_norm);
         let replay = Replay::new(config.replay, &spec, config.sampling(masked))?;
         Ok(Self {
             seed,
-            device: device.clone(),
             actions: vec![0; config.n_envs],
             allowed: masked.then(Vec::new),
             batch: replay.batch(config.batch, &spec, device)?,
@@ -121,6 +124,7 @@ impl Dqn {
             optimizer: Optimizer::new(&q.params, rule)?,
             q,
             target,
+            acting,
             explore: stream(seed, "explore"),
             sample: stream(seed, "replay"),
             noise: stream(seed, "noise"),
@@ -169,7 +173,7 @@ impl Dqn {
 impl Agent for Dqn {
     fn act(&self, obs: &[f32], _: Mode, _: &mut [Rng], actions: &mut ActionBatch) -> Result<()> {
         let (actions, allowed) = actions.numbers_and_masks()?;
-        self.greedy(&*self.q.frozen, obs, allowed, actions)
+        self.greedy(|net| &*net.frozen, obs, allowed, actions)
     }
 
     fn table(&self, model: &Model) -> Result<Option<Table>> {
@@ -205,7 +209,7 @@ impl Learner for Dqn {
         let train_every = self.config.train_every;
         let epsilon = self.config.epsilon(self.n_transitions);
         log.scalar("train/epsilon", epsilon);
-        self.q.draw_noise(&mut self.noise)?;
+        self.acting.net.0.draw_noise(&mut self.noise)?;
         self.choose(epsilon)?;
         self.envs.step(&self.actions, |transition| {
             self.replay.push(&transition);
@@ -220,6 +224,7 @@ impl Learner for Dqn {
             for _ in before / train_every..self.n_transitions / train_every {
                 self.update(log)?;
             }
+            self.acting.follow(&self.q.params)?;
         }
         Ok(Progress::Advanced(self.envs.n() as u64))
     }
@@ -236,6 +241,7 @@ impl Learner for Dqn {
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
         self.q.params.state(MODEL, checkpoint)?;
+        self.acting.follow(&self.q.params)?;
         self.target.params.state("target", checkpoint)?;
         self.optimizer.state("optimizer", checkpoint)?;
         self.replay.state("replay", self.envs.spec().n_actions(), checkpoint)?;

@@ -7,6 +7,7 @@
 #[macro_use]
 mod on_policy;
 
+mod acting;
 mod actions;
 mod actor_critic;
 mod agent;
@@ -25,6 +26,7 @@ mod reinforce;
 mod replay;
 pub mod tabular;
 
+pub use acting::ActDevice;
 pub use actions::{ActionBatch, Mode, discrete_actions};
 pub use actor_critic::{
     ActorCritic, ActorCriticConfig, Estimator, Weighed, all_actions_loss, policy_loss,

@@ -185,8 +185,7 @@ impl Ppo {
                 }
             }
         }
-        self.trainer.collector.clear();
-        Ok(())
+        self.trainer.end_update()
     }
 
     /// One step of the optimiser on the batch; false, and no step, where the policy has moved too far.

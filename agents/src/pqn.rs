@@ -5,6 +5,7 @@
 //! in a few epochs of batches, and the steps are thrown away. There is no replay buffer and no target network: layer
 //! normalisation keeps the regression from diverging. Deviations: Adam in place of RAdam; of convolutions only the last one
 //! is normalised.
+use crate::acting::Acting;
 use crate::evaluation::Episodes;
 use crate::net::{Body, Net, q_body};
 use crate::on_policy::collector::Collector;
@@ -13,7 +14,8 @@ use crate::on_policy::returns::lambda_returns;
 use crate::on_policy::scaling::Scaling;
 use crate::tabular::{APPROXIMATE_HASTE, Model, Policy, Table, hastened, note_haste, q_table};
 use crate::{
-    ActionBatch, Agent, Hidden, MakeEnv, Mode, NetworkName, OptimizerName, discrete_actions, memory,
+    ActDevice, ActionBatch, Agent, Hidden, MakeEnv, Mode, NetworkName, OptimizerName,
+    discrete_actions, memory,
 };
 use anyhow::Result;
 use candle_core::{D, DType, Device, Tensor};
@@ -63,6 +65,8 @@ train::hyper_parameters! {
         /// Units in the hidden layers: 256,256 for two of them, 64, for one, none for a linear network; a
         /// number alone is that of each usual layer, two in mlp and one in conv and nature
         hidden: Hidden = Hidden::Each(128);
+        /// Device that chooses actions: same (the one that learns) or cpu, faster for few environments beside a GPU
+        act_device: ActDevice = ActDevice::Same;
         /// Episodes of an evaluation during training
         eval_episodes: usize = 20, in 1..=1_000_000;
         /// Episodes of the evaluation at the end
@@ -93,6 +97,7 @@ pub fn epsilon_greedy(q: &Tensor, epsilon: f64) -> candle_core::Result<Tensor> {
 pub struct Pqn {
     config: PqnConfig,
     q: Net,
+    acting: Acting<Net>,
     optimizer: Optimizer,
     collector: Collector,
     /// Reads logits of the ε-greedy policy.
@@ -125,15 +130,21 @@ impl Pqn {
         let actions = discrete_actions(&spec)?;
         let (body, params) = (config.body(), Params::new(seed, device));
         memory::steps(&spec, config.rollout, config.n_envs, &body.widths(&spec)?).check()?;
-        let (mut layers, features) = body.layers(&params, "", &spec)?;
-        layers.push(body.dense(&params, "out", [features, actions], Activation::Linear)?); // [B, A]
+        let network = |params: &Params| {
+            let (mut layers, features) = body.layers(params, "", &spec)?;
+            layers.push(body.dense(params, "out", [features, actions], Activation::Linear)?); // [B, A]
+            Ok(Net::new(params.clone(), Sequential::new(layers)))
+        };
+        let q = network(&params)?;
+        let devices = config.act_device.beside(device);
         let lengths = [config.n_envs, config.rollout];
         let rule = config.optimizer.config(config.lr, config.max_grad_norm);
         Ok(Self {
             optimizer: Optimizer::new(&params, rule)?,
             head: Head::new(&params, &spec, 0.0)?,
-            q: Net::new(params, Sequential::new(layers)),
-            collector: Collector::of_steps(make, lengths, Scaling::none(), (seed, device))?,
+            acting: config.act_device.networks(&params, &q, network)?,
+            q,
+            collector: Collector::of_steps(make, lengths, Scaling::none(), (seed, devices))?,
             obs: HostTensor::new(spec.batch_shape(config.batch), device)?,
             actions: HostTensor::new(config.batch, device)?,
             returns: HostTensor::new(config.batch, device)?,
@@ -151,7 +162,7 @@ impl Pqn {
 
     /// Q(s, ·) for observations `[N, obs_len]`, `[N·A]`.
     fn q(&self, obs: &[f32]) -> Result<Vec<f32>> {
-        let q = self.q.frozen.forward(&self.collector.tensor(obs)?)?; // [N, A]
+        let q = self.acting.net.frozen.forward(&self.collector.scale(obs)?)?; // [N, A]
         Ok(q.flatten_all()?.to_vec1()?)
     }
 
@@ -190,7 +201,7 @@ impl Pqn {
             }
         }
         self.collector.clear();
-        Ok(())
+        self.acting.follow(&self.q.params)
     }
 
     /// One step of the optimiser on a part of the shuffled rollout.
@@ -226,7 +237,7 @@ impl Pqn {
 
 impl Agent for Pqn {
     fn act(&self, obs: &[f32], _: Mode, _: &mut [Rng], actions: &mut ActionBatch) -> Result<()> {
-        let q = self.q.frozen.forward(&self.collector.tensor(obs)?)?; // [N, A]
+        let q = self.acting.net.frozen.forward(&self.collector.scale(obs)?)?; // [N, A]
         let best: Vec<u32> = q.argmax(D::Minus1)?.download()?; // [N]
         actions.numbers()?.iter_mut().zip(best).for_each(|(to, best)| *to = best as usize);
         Ok(())
@@ -261,7 +272,7 @@ impl Agent for Pqn {
 impl Learner for Pqn {
     fn step(&mut self, log: &mut Log) -> Result<Progress> {
         note_haste(self.config.gamma, self.n_transitions, log);
-        let (epsilon, q) = (self.epsilon(), &self.q.frozen);
+        let (epsilon, q) = (self.epsilon(), &self.acting.net.frozen);
         log.scalar("train/epsilon", epsilon);
         let policy = |obs: &Tensor| epsilon_greedy(&q.forward(obs)?, epsilon);
         let n = self.collector.step(&self.head, policy, log)? as u64;
@@ -283,6 +294,7 @@ impl Learner for Pqn {
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
         self.q.params.state(MODEL, checkpoint)?;
+        self.acting.follow(&self.q.params)?;
         self.optimizer.state("optimizer", checkpoint)?;
         self.collector.state(checkpoint)?;
         checkpoint.value("shuffle", &mut self.shuffle)?;

@@ -8,6 +8,7 @@
 mod gradient;
 mod one_step;
 
+use crate::acting::Acting;
 use crate::net::Net;
 use crate::on_policy::collector::Collector;
 use crate::on_policy::heads::{ActionDistribution, Head};
@@ -88,6 +89,7 @@ pub struct Reinforce {
     head: Head,
     optimizer: Optimizer,
     value: Option<ValueFunction>,
+    acting: Acting<(Net, Head)>,
     one_step: OneStepUpdates,
 }
 
@@ -128,12 +130,18 @@ impl Reinforce {
             one_step::check_episodes(config.episodes, cause)?;
         }
         let lengths = [config.n_envs, config.episodes];
-        let collector = Collector::of_episodes(make, lengths, config.scaling(), (seed, device))?;
+        let devices = config.act_device.beside(device);
+        let collector = Collector::of_episodes(make, lengths, config.scaling(), (seed, devices))?;
         let own = |params, spec: &Spec, part| shape.net(params, spec, part);
         let networks = networks.unwrap_or(&own);
         let params = Params::new(seed, device);
-        let head = Head::new(&params, &spec, config.log_std)?;
-        let policy = Part::policy(&head).made(&params, &spec, networks)?;
+        let policy = |params: &Params| {
+            let head = Head::new(params, &spec, config.log_std)?;
+            Ok((Part::policy(&head).made(params, &spec, networks)?, head))
+        };
+        let own = policy(&params)?;
+        let acting = config.act_device.networks(&params, &own, policy)?;
+        let (policy, head) = own;
         let optimizer =
             |lr| config.optimizer.on_policy(lr, config.optimizer_eps, config.max_grad_norm);
         let mut value = None;
@@ -146,6 +154,7 @@ impl Reinforce {
             policy,
             one_step: OneStepUpdates::default(),
             collector,
+            acting,
             head,
             value,
             config,
@@ -154,7 +163,7 @@ impl Reinforce {
 
     /// Steps every copy that plays; how many did.
     fn play(&mut self, log: &mut Log) -> Result<usize> {
-        let Self { collector, policy, head, .. } = self;
+        let Self { collector, acting: Acting { net: (policy, head), .. }, .. } = self;
         collector.step(head, |obs| policy.frozen.forward(obs), log)
     }
 
@@ -228,7 +237,7 @@ impl Reinforce {
         }
         log.updated();
         self.collector.clear();
-        Ok(())
+        self.acting.follow(&self.policy.params)
     }
 }
 
@@ -240,8 +249,9 @@ impl Agent for Reinforce {
         rngs: &mut [Rng],
         actions: &mut ActionBatch,
     ) -> Result<()> {
-        let outputs = self.policy.frozen.forward(&self.collector.scale(obs)?)?; // [N, A] or [N, D]
-        self.head.act(&outputs.download::<f32>()?, mode, rngs, actions)
+        let (policy, head) = &self.acting.net;
+        let outputs = policy.frozen.forward(&self.collector.scale(obs)?)?; // [N, A] or [N, D]
+        head.act(&outputs.download::<f32>()?, mode, rngs, actions)
     }
 
     fn table(&self, _: &Model) -> Result<Option<Table>> {
@@ -257,8 +267,9 @@ impl Agent for Reinforce {
     }
 
     fn policy(&self, obs: &[f32]) -> Result<Option<ActionDistribution>> {
-        let outputs = self.policy.frozen.forward(&self.collector.scale(obs)?)?; // [N, A] or [N, D]
-        Ok(Some(self.head.policy(&outputs)?))
+        let (policy, head) = &self.acting.net;
+        let outputs = policy.frozen.forward(&self.collector.scale(obs)?)?; // [N, A] or [N, D]
+        Ok(Some(head.policy(&outputs)?))
     }
 
     fn exports(&self) -> Vec<Export<'_>> {
@@ -293,6 +304,7 @@ impl Learner for Reinforce {
 
     fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
         self.policy.params.state(MODEL, checkpoint)?;
+        self.acting.follow(&self.policy.params)?;
         self.collector.scaler_state(checkpoint)?;
         self.optimizer.state("optimizer", checkpoint)?;
         if let Some(value) = &mut self.value {

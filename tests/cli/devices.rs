@@ -6,9 +6,11 @@ use serde_json::Value;
 use std::process::Command;
 
 /// Small runs; every layer, loss and optimiser occurs in one of them.
-const RUNS: [&str; 15] = [
+const RUNS: [&str; 17] = [
     "dqn --env catch --warmup 40 --replay 300 --hidden 8 --batch 8 --n-envs 1",
     "dqn --env breakout --warmup 40 --replay 300 --hidden 8 --batch 8 --n-envs 1 --optimizer rmsprop",
+    "dqn --env catch --warmup 40 --replay 300 --hidden 8 --batch 8 --n-envs 1 --noisy --dueling --distribution c51 --prioritized",
+    "pqn --env cartpole --rollout 16 --n-envs 4 --batch 32 --epochs 2 --hidden 8",
     "reinforce --env cartpole --episodes 4 --n-envs 4 --hidden 8 --optimizer sgd",
     "actor-critic --env catch --hidden 8 --n-envs 4",
     "actor-critic --env pendulum --hidden 8 --n-envs 4",
@@ -113,11 +115,47 @@ fn another_device_repeats_itself_and_resumes_to_the_bit() {
     }
 }
 
+/// Actions that a copy on the CPU chooses are those of the networks that learn, at every step and after a resume.
+#[test]
+fn networks_that_act_on_the_cpu_follow_those_that_learn() {
+    let lab = Lab::new();
+    let result = |out: &str| -> Value { json(&lab.path(out).join("result.json")) };
+    for (i, run) in RUNS.iter().filter(|run| run.contains("--env")).enumerate() {
+        let every = "--log-every 40 --eval-every 80 --save-every 80 --quiet --threads 1 --lr 0.05";
+        // Actions that show at once what was learned.
+        let greedy = if run.starts_with("dqn") { "--epsilon-start 0 --epsilon-end 0" } else { "" };
+        let command = |steps: u32, out: &str| {
+            let more = format!("{} {greedy} {every} --steps {steps} --out {out}", common(run));
+            lab.command(&format!("{run} {more}"))
+        };
+        let [same, copy, parts] = ["same", "copy", "parts"].map(|name| format!("{name}{i}"));
+        let apart = |mut command: Command| {
+            command.args(["--act-device", "cpu"]);
+            elsewhere(command)
+        };
+        finish(apart(command(160, &copy)), run);
+        finish(apart(command(80, &parts)), run);
+        let resume = lab.command(&format!("resume {parts} --steps 160 --quiet --threads 1"));
+        finish(elsewhere(resume), run);
+        let mut others = vec![&parts];
+        // A GPU rounds differently, and other actions may be best.
+        if device_choice() == DeviceChoice::Cpu {
+            finish(elsewhere(command(160, &same)), run);
+            others.push(&same);
+        }
+        for other in others {
+            for key in ["params_hash", "eval"] {
+                assert_eq!(result(&copy)[key], result(other)[key], "{run}: {key} of {other}");
+            }
+        }
+    }
+}
+
 /// A run of one device goes on on another, and says so.
 #[test]
 fn a_run_moves_between_devices_and_says_so() {
     let lab = Lab::new();
-    for run in [RUNS[0], RUNS[6], RUNS[9], RUNS[11]] {
+    for run in [RUNS[0], RUNS[8], RUNS[11], RUNS[13]] {
         let name = run.split(' ').next().unwrap();
         let every = "--log-every 40 --eval-every 80 --save-every 40 --threads 1";
         finish(lab.command(&format!("{run} {} {every} --steps 80 --out {name}", common(run))), run);

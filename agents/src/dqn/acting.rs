@@ -1,22 +1,25 @@
 //! Choice of actions: the best by Q, or with probability ε any.
 use super::Dqn;
 use crate::masks::{self, masked};
+use crate::net::Net;
 use anyhow::Result;
 use candle_core::{D, Module, Tensor};
 use rand::Rng as _;
 
 impl Dqn {
-    /// The best action by `network`, the first of several, for each observation `[N, obs_len]`; `allowed` is `[N, A]`.
+    /// The best action by a side of the network, the first of several, for each observation `[N, obs_len]`; `allowed` is `[N, A]`.
     pub(super) fn greedy(
         &self,
-        network: &dyn Module,
+        side: fn(&Net) -> &dyn Module,
         obs: &[f32],
         allowed: Option<&[bool]>,
         actions: &mut [usize],
     ) -> Result<()> {
         let shape = self.envs.spec().batch_shape(actions.len());
-        let outputs = network.forward(&Tensor::from_slice(obs, shape, &self.device)?)?; // [N, A·K]
-        let q = masked(self.head.values(&outputs)?, allowed)?; // [N, A]
+        let (acting, head) = &self.acting.net;
+        let obs = Tensor::from_slice(obs, shape, acting.params.device())?; // [N, …]
+        let outputs = side(acting).forward(&obs)?; // [N, A·K]
+        let q = masked(head.values(&outputs)?, allowed)?; // [N, A]
         let best: Vec<u32> = train::Download::download(&q.argmax(D::Minus1)?)?; // [N]
         actions.iter_mut().zip(best).for_each(|(action, best)| *action = best as usize);
         Ok(())
@@ -26,8 +29,10 @@ impl Dqn {
     pub(super) fn values(&self, obs: &[f32]) -> Result<Vec<f32>> {
         let spec = self.envs.spec();
         let shape = spec.batch_shape(obs.len() / spec.obs_len());
-        let outputs = self.q.frozen.forward(&Tensor::from_slice(obs, shape, &self.device)?)?; // [N, A·K]
-        Ok(self.head.values(&outputs)?.flatten_all()?.to_vec1()?)
+        let (acting, head) = &self.acting.net;
+        let obs = Tensor::from_slice(obs, shape, acting.params.device())?; // [N, …]
+        let outputs = acting.frozen.forward(&obs)?; // [N, A·K]
+        Ok(head.values(&outputs)?.flatten_all()?.to_vec1()?)
     }
 
     /// With probability ε a uniformly random action, else the greedy one.
@@ -38,7 +43,7 @@ impl Dqn {
             allowed.clear();
             (0..self.envs.n()).for_each(|i| allowed.extend(masks::allowed(self.envs.env(i), n)));
         }
-        self.greedy(&*self.q.noisy, self.envs.obs(), allowed.as_deref(), &mut actions)?;
+        self.greedy(|net| &*net.noisy, self.envs.obs(), allowed.as_deref(), &mut actions)?;
         for (i, action) in actions.iter_mut().enumerate() {
             if self.explore.random_bool(epsilon) {
                 *action = match &allowed {

@@ -4,6 +4,7 @@ use candle_core::{Device, Result, Tensor};
 use nn::log_softmax;
 
 /// K atoms z₀ < … < z_{K−1} at equal distances.
+#[derive(Clone)]
 pub(super) struct Support {
     ends: [f64; 2],
     /// `[1, K]`.

@@ -4,7 +4,7 @@ use super::loss::Loss;
 use super::munchausen::Munchausen;
 use crate::net::{Body, q_body};
 use crate::tabular::{APPROXIMATE_HASTE, hastened};
-use crate::{Hidden, NetworkName, OptimizerName, Replay, Sampling, memory};
+use crate::{ActDevice, Hidden, NetworkName, OptimizerName, Replay, Sampling, memory};
 use candle_core::{Device, Result as DeviceResult};
 use envs::{Env, Spec};
 use std::ops::Bound;
@@ -84,6 +84,8 @@ train::hyper_parameters! {
         /// Units in the hidden layers: 256,256 for two of them, 64, for one, none for a linear network; a
         /// number alone is that of each usual layer, two in mlp and one in conv and nature
         hidden: Hidden = Hidden::Each(128);
+        /// Device that chooses actions: same (the one that learns) or cpu, faster for few environments beside a GPU
+        act_device: ActDevice = ActDevice::Same;
         /// Environments stepped together
         n_envs: usize = 1, in 1..=1 << 14;
         /// Episodes of an evaluation during training

@@ -20,6 +20,7 @@ pub enum Distribution {
 }
 
 /// Reading of the outputs `[B, A·K]` of a network.
+#[derive(Clone)]
 pub(super) enum Head {
     /// Q itself, K = 1.
     Mean(Loss),

@@ -136,7 +136,7 @@ fn splits_are_other_episodes_each_of_its_own_number() {
 fn explores_with_probability_epsilon() {
     let mut agent = catch(DqnConfig { n_envs: 1, ..small() }).unwrap();
     let mut greedy = [0];
-    agent.greedy(&*agent.q.frozen, agent.envs.obs(), None, &mut greedy).unwrap();
+    agent.greedy(|net| &*net.frozen, agent.envs.obs(), None, &mut greedy).unwrap();
     let mut differ = |epsilon| {
         let chosen = (0..3_000).filter(|_| {
             agent.choose(epsilon).unwrap();

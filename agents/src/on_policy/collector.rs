@@ -3,6 +3,7 @@ use super::heads::Head;
 use super::length::Length;
 use super::rollout::Rollout;
 use super::scaling::{Scaler, Scaling};
+use crate::acting::Devices;
 use crate::evaluation::{evaluate, longest};
 use crate::export::observed;
 use crate::{Agent, MakeEnv};
@@ -32,7 +33,7 @@ pub(crate) struct Collector {
     rng: Rng,
     make: MakeEnv,
     seed: u64,
-    device: Device,
+    devices: Devices,
 }
 
 impl Collector {
@@ -41,11 +42,11 @@ impl Collector {
         make: MakeEnv,
         [n, steps]: [usize; 2],
         scaling: Scaling,
-        (seed, device): (u64, &Device),
+        (seed, devices): (u64, Devices),
     ) -> Result<Self> {
         let rngs = (0..n).map(|i| stream(seed, &format!("env/{i}"))).collect();
         let envs = vec![VecEnv::new(rngs, &make)];
-        let mut collector = Self::new(make, envs, Length::Steps(steps), scaling, (seed, device))?;
+        let mut collector = Self::new(make, envs, Length::Steps(steps), scaling, (seed, devices))?;
         let spec = collector.spec();
         collector.rollout = Rollout::new(steps * n, spec.obs_len(), spec.action_width());
         Ok(collector)
@@ -56,12 +57,12 @@ impl Collector {
         make: MakeEnv,
         [n, episodes]: [usize; 2],
         scaling: Scaling,
-        (seed, device): (u64, &Device),
+        (seed, devices): (u64, Devices),
     ) -> Result<Self> {
         let rngs = (0..n).map(|i| stream(seed, &format!("env/{i}")));
         let envs = rngs.map(|rng| VecEnv::new(vec![rng], &make)).collect();
         let length = Length::Episodes { episodes, begun: n, playing: vec![true; n] };
-        Self::new(make, envs, length, scaling, (seed, device))
+        Self::new(make, envs, length, scaling, (seed, devices))
     }
 
     fn new(
@@ -69,7 +70,7 @@ impl Collector {
         envs: Vec<VecEnv>,
         length: Length,
         scaling: Scaling,
-        (seed, device): (u64, &Device),
+        (seed, devices): (u64, Devices),
     ) -> Result<Self> {
         let (n, spec) = (envs.iter().map(VecEnv::n).sum(), envs[0].spec());
         Ok(Self {
@@ -77,10 +78,10 @@ impl Collector {
             scaler: Scaler::new(scaling, spec.obs_len(), n),
             raw: Vec::new(),
             scaled: Vec::new(),
-            obs: HostTensor::new(spec.batch_shape(n), device)?,
+            obs: HostTensor::new(spec.batch_shape(n), &devices.acting)?,
             actions: Vec::new(),
             rng: stream(seed, "policy"),
-            device: device.clone(),
+            devices,
             envs,
             length,
             make,
@@ -111,7 +112,7 @@ impl Collector {
             self.obs.fill(|obs| obs.copy_from_slice(&self.scaled))?;
             outputs(self.obs.tensor())?.download()?
         } else {
-            outputs(&self.tensor(&self.scaled)?)?.download()?
+            outputs(&self.tensor_on(&self.scaled, &self.devices.acting)?)?.download()?
         };
         let (obs_len, width) = (self.spec().obs_len(), self.spec().action_width());
         self.actions.resize(rows * width, 0.0);
@@ -201,11 +202,11 @@ impl Collector {
         }
     }
 
-    /// Raw observations one after the other as the networks see them, `[rows, …]`.
+    /// Raw observations one after the other as the networks see them, `[rows, …]`, for those that act.
     pub(crate) fn scale(&self, raw: &[f32]) -> Result<Tensor> {
         let mut scaled = vec![0.0; raw.len()];
         self.scaler.obs(raw, &mut scaled);
-        self.tensor(&scaled)
+        self.tensor_on(&scaled, &self.devices.acting)
     }
 
     /// An ONNX graph from raw observations `[B, …]` to those that the networks see.
@@ -227,11 +228,15 @@ impl Collector {
         self.tensor(&obs)
     }
 
-    /// Observations one after the other as `[rows, …]`.
+    /// Observations one after the other as `[rows, …]`, for the networks that learn.
     pub(crate) fn tensor(&self, obs: &[f32]) -> Result<Tensor> {
+        self.tensor_on(obs, &self.devices.learning)
+    }
+
+    fn tensor_on(&self, obs: &[f32], device: &Device) -> Result<Tensor> {
         let spec = self.spec();
         let rows = obs.len() / spec.obs_len();
-        Ok(Tensor::from_slice(obs, spec.batch_shape(rows), &self.device)?)
+        Ok(Tensor::from_slice(obs, spec.batch_shape(rows), device)?)
     }
 
     /// The observations of the rollout, `[B, …]`.
@@ -242,12 +247,12 @@ impl Collector {
     /// The actions of the rollout, `[B, W]`.
     pub(crate) fn actions(&self) -> Result<Tensor> {
         let shape = (self.rollout.len(), self.spec().action_width());
-        Ok(Tensor::from_slice(&self.rollout.actions, shape, &self.device)?)
+        Ok(Tensor::from_slice(&self.rollout.actions, shape, &self.devices.learning)?)
     }
 
     /// One number for each transition as a tensor, `[B]`.
     pub(crate) fn column(&self, values: &[f32]) -> Result<Tensor> {
-        Ok(Tensor::from_slice(values, values.len(), &self.device)?)
+        Ok(Tensor::from_slice(values, values.len(), &self.devices.learning)?)
     }
 
     /// Mean return of `n` episodes of `agent`, which acts by the policy.

@@ -27,6 +27,8 @@ macro_rules! policy_parameters {
                 /// Units in the hidden layers: 256,256 for two of them, 64, for one, none for a linear network; a
                 /// number alone is that of each usual layer, two in mlp and one in conv and nature
                 hidden: $crate::Hidden = $crate::Hidden::Each(64);
+                /// Device that chooses actions: same (the one that learns) or cpu, faster for few environments beside a GPU
+                act_device: $crate::ActDevice = $crate::ActDevice::Same;
                 /// Episodes of an evaluation during training
                 eval_episodes: usize = 20, in 1..=1_000_000;
                 /// Episodes of the evaluation at the end
@@ -92,12 +94,13 @@ macro_rules! actor_parameters {
             }
 
             fn setup(&self, critic: $crate::Critic) -> $crate::on_policy::trainer::Setup {
-                let Self { n_envs, rollout, sharing, .. } = *self;
+                let Self { n_envs, rollout, sharing, act_device, .. } = *self;
                 let Self { value_coef, entropy_coef, lr, lr_end, lr_steps, .. } = *self;
                 let Self { optimizer, optimizer_eps, max_grad_norm, .. } = *self;
                 $crate::on_policy::trainer::Setup {
                     n_envs,
                     rollout,
+                    act_device,
                     critic,
                     sharing,
                     shape: self.shape(),

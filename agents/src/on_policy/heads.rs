@@ -16,6 +16,7 @@ use nn::{Init, Params};
 use train::{Download as _, Rng};
 
 /// Meaning of a network's outputs, by the kind of actions that the environment takes.
+#[derive(Clone)]
 pub enum Head {
     /// Logits of numbered actions.
     Categorical {

@@ -63,6 +63,7 @@ const POLICY_GAIN: f64 = 0.01;
 const CRITIC_GAIN: f64 = 1.0;
 
 /// A policy's outputs, `[B, A]` logits or `[B, D]` means, and a critic's values `[B, outputs]`.
+#[derive(Clone)]
 pub struct ActorCriticNet {
     /// Shared layers, policy and critic.
     nets: [Net; 3],

@@ -4,9 +4,10 @@ use super::collector::Collector;
 use super::heads::ActionDistribution;
 use super::nets::{ActorCriticNet, MakeNet, Shape, Sharing};
 use super::scaling::Scaling;
+use crate::acting::Acting;
 use crate::actions::{ActionBatch, Mode, discrete_actions};
 use crate::tabular::{Model, Table, one_hot_batches};
-use crate::{MakeEnv, memory};
+use crate::{ActDevice, MakeEnv, memory};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use nn::onnx::Export;
@@ -20,6 +21,7 @@ pub(crate) struct Setup {
     pub(crate) n_envs: usize,
     /// T, steps of a rollout.
     pub(crate) rollout: usize,
+    pub(crate) act_device: ActDevice,
     pub(crate) critic: Critic,
     pub(crate) sharing: Sharing,
     pub(crate) shape: Shape,
@@ -53,6 +55,7 @@ pub(crate) struct OnPolicyTrainer {
     pub(crate) net: ActorCriticNet,
     /// The networks without gradients.
     pub(crate) frozen: ActorCriticNet,
+    acting: Acting<ActorCriticNet>,
     pub(crate) collector: Collector,
     setup: Setup,
     optimizer: Optimizer,
@@ -72,7 +75,8 @@ impl OnPolicyTrainer {
         let widths = setup.shape.widths(&spec, network)?;
         memory::steps(&spec, setup.rollout, setup.n_envs, &widths).check()?;
         let lengths = [setup.n_envs, setup.rollout];
-        let collector = Collector::of_steps(make, lengths, setup.scaling, (seed, device))?;
+        let devices = setup.act_device.beside(device);
+        let collector = Collector::of_steps(make, lengths, setup.scaling, (seed, devices))?;
         let spec = collector.spec();
         let params = Params::new(seed, device);
         let outputs = match setup.critic {
@@ -84,10 +88,15 @@ impl OnPolicyTrainer {
             })?,
         };
         let log_std = setup.shape.log_std;
-        let [net, frozen] = match network {
-            Some(make) => ActorCriticNet::made(&params, spec, make, (log_std, outputs))?,
-            None => ActorCriticNet::new(&params, spec, setup.sharing, &setup.shape, outputs)?,
+        let networks = |params: &Params| match network {
+            Some(make) => ActorCriticNet::made(params, spec, make, (log_std, outputs)),
+            None => ActorCriticNet::new(params, spec, setup.sharing, &setup.shape, outputs),
         };
+        let [net, frozen] = networks(&params)?;
+        let acting = setup.act_device.networks(&params, &frozen, |params| {
+            let [_, frozen] = networks(params)?;
+            Ok(frozen)
+        })?;
         Ok(Self {
             optimizer: Optimizer::new(&params, setup.optimizer)?,
             transitions: 0,
@@ -96,13 +105,14 @@ impl OnPolicyTrainer {
             params,
             net,
             frozen,
+            acting,
         })
     }
 
     /// Steps every copy with an action drawn from the policy; whether the rollout is full then.
     pub(crate) fn step(&mut self, log: &mut Log) -> Result<bool> {
-        let Self { collector, frozen, .. } = self;
-        self.transitions += collector.step(&frozen.head, |obs| frozen.outputs(obs), log)? as u64;
+        let Self { collector, acting: Acting { net, .. }, .. } = self;
+        self.transitions += collector.step(&net.head, |obs| net.outputs(obs), log)? as u64;
         Ok(collector.is_full())
     }
 
@@ -146,10 +156,16 @@ impl OnPolicyTrainer {
         Ok(self.frozen.head.policy(&self.frozen.outputs(&self.collector.tensor(obs)?)?)?)
     }
 
+    /// Ends an update: begins the next rollout with what was learned.
+    pub(crate) fn end_update(&mut self) -> Result<()> {
+        self.collector.clear();
+        self.acting.follow(&self.params)
+    }
+
     /// See [`Agent::policy`](crate::Agent::policy).
     pub(crate) fn policy_of(&self, raw: &[f32]) -> Result<ActionDistribution> {
-        let outputs = self.frozen.outputs(&self.collector.scale(raw)?)?;
-        Ok(self.frozen.head.policy(&outputs)?)
+        let net = &self.acting.net;
+        Ok(net.head.policy(&net.outputs(&self.collector.scale(raw)?)?)?)
     }
 
     /// See [`Agent::q_values`](crate::Agent::q_values).
@@ -157,7 +173,7 @@ impl OnPolicyTrainer {
         if self.setup.critic == Critic::Advantage {
             return Ok(None);
         }
-        let (_, q) = self.frozen.forward(&self.collector.scale(raw)?)?; // [N, A]
+        let (_, q) = self.acting.net.forward(&self.collector.scale(raw)?)?; // [N, A]
         let q: Vec<f32> = q.flatten_all()?.to_vec1()?;
         Ok(Some(q.into_iter().map(f64::from).collect()))
     }
@@ -170,12 +186,12 @@ impl OnPolicyTrainer {
         rngs: &mut [Rng],
         actions: &mut ActionBatch,
     ) -> Result<()> {
-        self.frozen.head.act(&self.outputs(obs)?, mode, rngs, actions)
+        self.acting.net.head.act(&self.outputs(obs)?, mode, rngs, actions)
     }
 
     /// Outputs of the policy's network for raw observations, row by row.
     fn outputs(&self, obs: &[f32]) -> Result<Vec<f32>> {
-        Ok(self.frozen.outputs(&self.collector.scale(obs)?)?.download()?)
+        Ok(self.acting.net.outputs(&self.collector.scale(obs)?)?.download()?)
     }
 
     /// See [`Agent::table`](crate::Agent::table): V, the most probable actions, and Q where the critic
@@ -186,7 +202,7 @@ impl OnPolicyTrainer {
         let mut table = Table::unknown(model);
         for (first, obs) in one_hot_batches(model.n_states(), ROWS) {
             let logits = self.outputs(&obs)?; // [rows, A]
-            let (policy, critic) = self.frozen.forward(&self.collector.scale(&obs)?)?;
+            let (policy, critic) = self.acting.net.forward(&self.collector.scale(&obs)?)?;
             let values: Vec<f32> = state_values(&policy, &critic)?.download()?;
             let q: Vec<Vec<f32>> = critic.to_vec2()?; // [rows, 1] or [rows, A]
             for (row, (value, q)) in values.into_iter().zip(q).enumerate() {
@@ -223,6 +239,7 @@ impl OnPolicyTrainer {
     /// Saves or loads networks, optimiser, environments, and the rollout as far as it has come.
     pub(crate) fn state(&mut self, checkpoint: &mut Checkpoint) -> Result<()> {
         self.params.state(MODEL, checkpoint)?;
+        self.acting.follow(&self.params)?;
         self.collector.scaler_state(checkpoint)?;
         self.optimizer.state("optimizer", checkpoint)?;
         self.collector.state(checkpoint)?;

@@ -1,6 +1,6 @@
 //! Observations that networks see, and rollouts that they learn from.
 use super::*;
-use crate::{Hidden, NetworkName, OptimizerName, Start};
+use crate::{ActDevice, Hidden, NetworkName, OptimizerName, Start};
 use envs::VecEnv;
 use envs::{CartPole, End, ObsNorm, Pendulum, RewardNorm};
 use train::testing::device;
@@ -16,6 +16,7 @@ fn setup() -> Setup {
     };
     Setup {
         n_envs: 2,
+        act_device: ActDevice::Same,
         rollout: 300,
         critic: Critic::Advantage,
         sharing: Sharing::Separate,

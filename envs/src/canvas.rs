@@ -38,6 +38,24 @@ impl Canvas {
         });
     }
 
+    /// Paints a convex polygon, its corners in either order.
+    pub(crate) fn polygon(&mut self, corners: &[Point], color: [u8; 3]) {
+        let edges = || (0..corners.len()).map(|i| (corners[i], corners[(i + 1) % corners.len()]));
+        let area: f32 = edges().map(|(a, b)| a[0] * b[1] - b[0] * a[1]).sum();
+        let of_all = |best: fn(f32, f32) -> f32, start: f32| {
+            [0, 1].map(|i| corners.iter().map(|corner| corner[i]).fold(start, best))
+        };
+        let (low, high) = (of_all(f32::min, f32::MAX), of_all(f32::max, 0.0));
+        self.paint(color, low, high, &|[x, y]| {
+            let outside = |(from, to): (Point, Point)| {
+                let [dx, dy] = [to[0] - from[0], to[1] - from[1]];
+                let beyond = (x - from[0]) * dy - (y - from[1]) * dx;
+                beyond * area.signum() / dx.hypot(dy).max(f32::MIN_POSITIVE)
+            };
+            edges().map(outside).fold(f32::MIN, f32::max)
+        });
+    }
+
     /// Paints a filled circle.
     pub(crate) fn disc(&mut self, center: Point, radius: f32, color: [u8; 3]) {
         self.line(center, center, 2.0 * radius, color);
@@ -94,6 +112,16 @@ mod tests {
         assert_eq!(pixels[5..10], [0, 255, 255, 0, 0]);
         let pixels = painted(|canvas| canvas.rectangle([2.5, 1.5], [2.0, 1.0], 0.0, WHITE));
         assert_eq!(pixels[5..10], [0, 128, 255, 128, 0]);
+    }
+
+    #[test]
+    fn a_polygon_covers_its_inside_in_either_order() {
+        let corners = [[1.0, 1.0], [4.0, 1.0], [4.0, 2.0], [1.0, 2.0]];
+        let covered = [0, 0, 0, 0, 0, 0, 255, 255, 255, 0, 0, 0, 0, 0, 0];
+        assert_eq!(painted(|canvas| canvas.polygon(&corners, WHITE)), covered);
+        let mut turned = corners;
+        turned.reverse();
+        assert_eq!(painted(|canvas| canvas.polygon(&turned, WHITE)), covered);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod bandit;
 mod blackjack;
+mod box2d;
 mod canvas;
 mod catch;
 mod check;
@@ -22,6 +23,7 @@ mod gym;
 #[cfg(feature = "gymnasium-rs")]
 pub mod gymnasium_rs;
 mod jacks_car_rental;
+mod lunar_lander;
 mod mdp;
 mod minatar;
 mod norm;
@@ -53,6 +55,7 @@ pub use gridworld::{
 };
 pub use gym::{Gym, GymId, GymOptions};
 pub use jacks_car_rental::{JacksCarRental, JacksConfig, JacksVersion};
+pub use lunar_lander::{LunarLander, LunarLanderConfig};
 pub use mdp::{
     Arrow, CellKind, Chart, ChartAmounts, ChartAxis, ChartPanel, Grid, GridCell, Mdp, MdpEnv,
     Outcome, check_mdp,

@@ -6,6 +6,7 @@
 //! the same seed gives the same episodes on every machine.
 
 mod bandit;
+mod bipedal_walker;
 mod blackjack;
 mod box2d;
 mod canvas;
@@ -38,6 +39,7 @@ mod vec_env;
 mod wrappers;
 
 pub use bandit::{Bandit, BanditConfig};
+pub use bipedal_walker::{BipedalWalker, BipedalWalkerConfig, WalkerTerrain};
 pub use blackjack::Blackjack;
 pub use catch::Catch;
 pub use check::check_env;

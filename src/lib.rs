@@ -48,11 +48,12 @@ pub mod prelude {
     pub use anyhow::Result;
     pub use candle_core::{DType, Device, Module, Tensor};
     pub use envs::{
-        Acrobot, Action, Actions, Asterix, Blackjack, Breakout, BreakoutConfig, CartPole, Catch,
-        Cell, CellShape, Cells, CliffWalking, Element, End, Env, Freeway, FrozenLake,
-        FrozenLakeConfig, GridConfig, GridWorld, Mdp, MdpEnv, MountainCar, MountainCarContinuous,
-        Outcome, Pendulum, Pointmass, Rgb, RiverSwim, Seaquest, SpaceInvaders, Spec, Step, Taxi,
-        Transition, VecEnv, check_env, check_mdp,
+        Acrobot, Action, Actions, Asterix, BipedalWalker, BipedalWalkerConfig, Blackjack, Breakout,
+        BreakoutConfig, CartPole, Catch, Cell, CellShape, Cells, CliffWalking, Element, End, Env,
+        Freeway, FrozenLake, FrozenLakeConfig, GridConfig, GridWorld, LunarLander,
+        LunarLanderConfig, Mdp, MdpEnv, MountainCar, MountainCarContinuous, Outcome, Pendulum,
+        Pointmass, Rgb, RiverSwim, Seaquest, SpaceInvaders, Spec, Step, Taxi, Transition, VecEnv,
+        check_env, check_mdp,
     };
     pub use generative::data::{
         BarsConfig, CoinsConfig, Dataset, GlyphsConfig, Images, Parts, PlanarConfig, Points, bars,

@@ -117,11 +117,11 @@ impl BipedalWalker {
             reward -= (0.00035 * f64::from(TORQUE)) as f32 * throttle.abs().min(1.0);
         }
         let x = f64::from(self.world.bodies[0].position().x);
-        let is_lost = self.is_fallen || x < 0.0;
+        let [is_lost, terminated] = ends(self.is_fallen, x);
         if is_lost {
             reward = -100.0;
         }
-        Step { reward, terminated: is_lost || x > (LENGTH - GRASS) as f64 * STEP }
+        Step { reward, terminated }
     }
 
     fn pass(&mut self, action: [f32; 4]) {
@@ -154,6 +154,12 @@ impl BipedalWalker {
         let angle = 1.5 * i as f64 / 10.0;
         Vec2::of([f64::from(from.x) + angle.sin() * RANGE, f64::from(from.y) - angle.cos() * RANGE])
     }
+}
+
+/// Returns whether the walker is lost, and whether the episode ends, with the hull `x` metres from the left.
+fn ends(is_fallen: bool, x: f64) -> [bool; 2] {
+    let is_lost = is_fallen || x < 0.0;
+    [is_lost, is_lost || x > (LENGTH - GRASS) as f64 * STEP]
 }
 
 fn world(terrain: &WalkerTerrain) -> World {

@@ -67,7 +67,7 @@ params::parameters! {
 ///
 /// - **Observation** `[8]`: position from the pad (half widths, half heights), velocity, angle (rad), angular velocity, and for each leg
 ///   1 if it touches the ground.
-/// - **Actions** none, left engine, main engine, right engine. With [`LunarLanderConfig::continuous`] two numbers from −1 to 1:
+/// - **Actions** none, left engine, main engine, right engine; a side engine pushes to its side. With [`LunarLanderConfig::continuous`] two numbers from −1 to 1:
 ///   the main engine is off up to 0 and has half to all of its power above; the side engines are off within ±0.5.
 /// - **Reward** the change of −100·distance − 100·speed − 100·|angle| + 10 for each leg that touches; −0.3 a step of the main
 ///   engine and −0.03 of a side engine, at full power. The last step pays −100 or 100 instead.
@@ -100,7 +100,7 @@ pub struct LunarLander {
 struct Engines {
     main: f64,
     side: f64,
-    /// −1 for the left engine, 1 for the right one.
+    /// −1 for the engine that pushes to the left, 1 for the other.
     direction: f64,
 }
 
@@ -155,7 +155,7 @@ impl LunarLander {
         *self = Self { ground, world, wind, ..self.config.into() };
         self.world.bodies[0].apply_force(Vec2::of(push));
         self.pass();
-        self.shaping = self.potential();
+        self.shaping = potential(self.state());
     }
 
     /// Moves one step on; `dispersion` is the random part of the thrust along the lander and across it, from −1 to 1.
@@ -163,9 +163,9 @@ impl LunarLander {
         self.engines = Engines::of(action);
         self.thrust(dispersion.map(|number| number / SCALE));
         self.pass();
-        let potential = self.potential();
-        let mut reward = potential - self.shaping;
-        self.shaping = potential;
+        let before = self.shaping;
+        self.shaping = potential(self.state());
+        let mut reward = self.shaping - before;
         reward -= self.engines.main * 0.30;
         reward -= self.engines.side * 0.03;
         let is_lost = self.is_crashed || self.state()[0].abs() >= 1.0;
@@ -196,13 +196,6 @@ impl LunarLander {
             left,
             right,
         ]
-    }
-
-    fn potential(&self) -> f64 {
-        let [x, y, vx, vy, angle, _, left, right] = self.state();
-        -100.0 * (x * x + y * y).sqrt() - 100.0 * (vx * vx + vy * vy).sqrt() - 100.0 * angle.abs()
-            + 10.0 * left
-            + 10.0 * right
     }
 
     /// Applies the engines' impulses to the hull.
@@ -248,6 +241,13 @@ impl LunarLander {
             }
         }
     }
+}
+
+/// Worth of a state, whose changes are paid.
+fn potential([x, y, vx, vy, angle, _, left, right]: [f64; 8]) -> f64 {
+    -100.0 * (x * x + y * y).sqrt() - 100.0 * (vx * vx + vy * vy).sqrt() - 100.0 * angle.abs()
+        + 10.0 * left
+        + 10.0 * right
 }
 
 /// Strength of the wind in a step, from −1 to 1: never periodic.

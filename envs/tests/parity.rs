@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 use std::fmt::Debug;
 
 use envs::{
-    Acrobot, Action, ActionSet, Asterix, AsterixConfig, Breakout, BreakoutConfig, CartPole,
-    Difficulty, Env, Freeway, FreewayConfig, MountainCar, MountainCarContinuous, Pendulum,
-    Pointmass, PointmassConfig, Seaquest, SeaquestConfig, Side, SpaceInvaders, SpaceInvadersConfig,
-    Step,
+    Acrobot, Action, ActionSet, Asterix, AsterixConfig, BipedalWalker, BipedalWalkerConfig,
+    Breakout, BreakoutConfig, CartPole, Difficulty, Env, Freeway, FreewayConfig, LunarLander,
+    LunarLanderConfig, MountainCar, MountainCarContinuous, Pendulum, Pointmass, PointmassConfig,
+    Seaquest, SeaquestConfig, Side, SpaceInvaders, SpaceInvadersConfig, Step, WalkerTerrain,
 };
 use rand::RngCore;
 use serde::Deserialize;
@@ -110,6 +110,108 @@ fn mountain_car_continuous_is_gymnasiums_to_the_last_bit() {
         env.start([state[0] as f32, state[1] as f32]);
     };
     follow(text, MountainCarContinuous::default(), start, MountainCarContinuous::advance);
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LanderTrace {
+    options: LunarLanderConfig,
+    heights: [f64; 12],
+    push: [f64; 2],
+    wind: [i64; 2],
+    first: Vec<f32>,
+    steps: Vec<LanderRow>,
+}
+
+#[derive(Deserialize)]
+struct LanderRow {
+    action: Control,
+    dispersion: [f64; 2],
+    reward: f32,
+    /// 0 not, 1 terminated, 2 truncated.
+    end: u8,
+    obs: Vec<f32>,
+}
+
+/// Action of a trace, numbered or not.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Control {
+    Number(usize),
+    Throttles(Vec<f32>),
+}
+
+#[test]
+fn lunar_lander_is_gymnasiums_to_the_last_bit() {
+    let text =
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/parity/lunar-lander.json"));
+    let traces: Vec<LanderTrace> = serde_json::from_str(text).unwrap();
+    let mut obs = [0.0; 8];
+    for (i, trace) in traces.iter().enumerate() {
+        let mut env = LunarLander::from(trace.options.clone());
+        env.start(trace.heights, trace.push, trace.wind);
+        env.observe(&mut obs);
+        assert_eq!(obs[..], trace.first, "episode {i}");
+        for (row, t) in trace.steps.iter().zip(1..) {
+            let action = match &row.action {
+                Control::Number(action) => Action::Discrete(*action),
+                Control::Throttles(throttles) => Action::Continuous(throttles),
+            };
+            let step = env.advance(action, row.dispersion);
+            env.observe(&mut obs);
+            let at = format!("episode {i}, step {t}, action {:?}", row.action);
+            assert_eq!(obs[..], row.obs, "{at}");
+            assert_eq!((step.reward, step.terminated), (row.reward, row.end == 1), "{at}");
+            let is_cut = !step.terminated && env.spec().time_limit == Some(t);
+            assert_eq!(is_cut, row.end == 2, "{at}");
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WalkerTrace {
+    options: BipedalWalkerConfig,
+    /// Tested where the ground is made.
+    #[serde(rename = "draws")]
+    _draws: Vec<f64>,
+    terrain: WalkerTerrain,
+    push: f64,
+    first: Vec<f32>,
+    steps: Vec<WalkerRow>,
+}
+
+#[derive(Deserialize)]
+struct WalkerRow {
+    action: [f32; 4],
+    reward: f32,
+    /// 0 not, 1 terminated, 2 truncated.
+    end: u8,
+    /// Recorded at every tenth step and at the end.
+    obs: Option<Vec<f32>>,
+}
+
+#[test]
+fn bipedal_walker_is_gymnasiums_to_the_last_bit() {
+    let text =
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/parity/bipedal-walker.json"));
+    let traces: Vec<WalkerTrace> = serde_json::from_str(text).unwrap();
+    let mut obs = [0.0; 24];
+    for (i, trace) in traces.iter().enumerate() {
+        let mut env = BipedalWalker::from(trace.options.clone());
+        env.start(trace.terrain.clone(), trace.push);
+        env.observe(&mut obs);
+        assert_eq!(obs[..], trace.first, "episode {i}");
+        for (row, t) in trace.steps.iter().zip(1..) {
+            let step = env.advance(row.action);
+            let at = format!("episode {i}, step {t}, action {:?}", row.action);
+            if let Some(recorded) = &row.obs {
+                env.observe(&mut obs);
+                assert_eq!(obs[..], recorded[..], "{at}");
+            }
+            assert_eq!((step.reward, step.terminated), (row.reward, row.end == 1), "{at}");
+        }
+    }
 }
 
 #[derive(Deserialize)]

@@ -3,13 +3,13 @@ use super::{BadOption, Fields, Options, config, no_options};
 use agents::MakeEnv;
 use anyhow::Result;
 use envs::{
-    Acrobot, Asterix, AsterixConfig, Bandit, BanditConfig, Blackjack, Breakout, BreakoutConfig,
-    CartPole, CartPoleConfig, Catch, CliffWalking, Env, FiveStep, Freeway, FreewayConfig,
-    FrozenLake, FrozenLakeConfig, GamblersConfig, GamblersProblem, Garnet, GarnetConfig,
-    GridConfig, GridWorld, JacksCarRental, JacksConfig, Mdp, MdpEnv, MountainCar,
-    MountainCarContinuous, Pendulum, Pointmass, PointmassConfig, RandomWalk, RandomWalkConfig,
-    RiverSwim, Seaquest, SeaquestConfig, ShortCorridor, SpaceInvaders, SpaceInvadersConfig, Taxi,
-    WrapperConfig,
+    Acrobot, Asterix, AsterixConfig, Bandit, BanditConfig, BipedalWalker, BipedalWalkerConfig,
+    Blackjack, Breakout, BreakoutConfig, CartPole, CartPoleConfig, Catch, CliffWalking, Env,
+    FiveStep, Freeway, FreewayConfig, FrozenLake, FrozenLakeConfig, GamblersConfig,
+    GamblersProblem, Garnet, GarnetConfig, GridConfig, GridWorld, JacksCarRental, JacksConfig,
+    LunarLander, LunarLanderConfig, Mdp, MdpEnv, MountainCar, MountainCarContinuous, Pendulum,
+    Pointmass, PointmassConfig, RandomWalk, RandomWalkConfig, RiverSwim, Seaquest, SeaquestConfig,
+    ShortCorridor, SpaceInvaders, SpaceInvadersConfig, Taxi, WrapperConfig,
 };
 use params::{Field, Parameters};
 use serde_json::Value;
@@ -182,6 +182,8 @@ pub fn options_of_id(id: &str) -> Vec<(&'static str, Value)> {
         | "minatar/freeway-v0"
         | "minatar/spaceinvaders-v0" => ("actions", Value::from("full")),
         "cartpole-v0" => ("time_limit", Value::from(200)),
+        "lunarlandercontinuous-v3" => ("continuous", Value::from(true)),
+        "bipedalwalkerhardcore-v3" => ("hardcore", Value::from(true)),
         "pointmassmedium-v0" => ("difficulty", Value::from("medium")),
         "pointmasshard-v0" => ("difficulty", Value::from("hard")),
         _ => return Vec::new(),
@@ -218,6 +220,13 @@ pub(super) const ENVS: &[EnvEntry] = &[
             })?;
             Ok(Box::new(move || Box::new(bandit.clone())))
         }),
+    },
+    EnvEntry {
+        ids: &["BipedalWalker-v3", "BipedalWalkerHardcore-v3"],
+        ..EnvEntry::with_options::<BipedalWalkerConfig, BipedalWalker>(
+            "bipedal-walker",
+            "BipedalWalker-v3: walk on two legs with knees (24 numbers, at most 1,600 steps)",
+        )
     },
     EnvEntry {
         name: "blackjack",
@@ -353,6 +362,13 @@ pub(super) const ENVS: &[EnvEntry] = &[
             |options| known(options, |c: JacksConfig| Ok(JacksCarRental::new(c))),
             1_000,
         ),
+    },
+    EnvEntry {
+        ids: &["LunarLander-v3", "LunarLanderContinuous-v3"],
+        ..EnvEntry::with_options::<LunarLanderConfig, LunarLander>(
+            "lunar-lander",
+            "LunarLander-v3: come down gently between two flags (8 numbers, at most 1,000 steps)",
+        )
     },
     EnvEntry {
         ids: &["MountainCar-v0"],

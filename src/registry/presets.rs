@@ -41,6 +41,7 @@ pub const PRESETS: &[Preset] = presets![
     "ppo-catch",
     "ppo-gym-CartPole-v1",
     "ppo-gym-LunarLander-v3",
+    "ppo-lunar-lander",
     "ppo-pendulum",
     "pqn-catch",
     "reinforce-cartpole",

@@ -23,6 +23,8 @@ import numpy as np
 
 # MinAtar warns that it cannot open a window, which nobody wants.
 logging.disable(logging.WARNING)
+from gymnasium.envs.box2d import bipedal_walker as walker  # noqa: E402
+from gymnasium.envs.box2d import lunar_lander as lander  # noqa: E402
 from gymnasium.envs.toy_text import blackjack  # noqa: E402
 from minatar import Environment  # noqa: E402
 
@@ -219,6 +221,162 @@ def mountain_car_continuous():
     assert TERMINATED in ends and TRUNCATED in ends
     rows = [row for episode in episodes for row in episode["steps"]]
     assert min(row[3][0] for row in rows) == np.float32(-1.2), "nobody ran into the wall"
+    return episodes
+
+
+class Draws:
+    """Stands in for the generator of an environment: draws of few digits, which are kept."""
+
+    def __init__(self, seed):
+        self.random_, self.kept = random.Random(seed), []
+
+    def keep(self, draw):
+        self.kept.append(draw)
+        return draw
+
+    def uniform(self, low=0.0, high=1.0, size=None):
+        count = 1 if size is None else int(np.prod(size))
+        draws = [self.keep(round(self.random_.uniform(low, high), 4)) for _ in range(count)]
+        return draws[0] if size is None else np.array(draws).reshape(size)
+
+    def integers(self, low, high):
+        return self.keep(self.random_.randrange(low, high))
+
+    def random(self):
+        return self.uniform()
+
+    def taken(self):
+        """What was drawn since the last time."""
+        kept, self.kept = self.kept, []
+        return kept
+
+
+def box2d_episode(env_id, seed, choose, row, every=1, **options):
+    """An episode in a world of its own: the environment, what was drawn at its start, its first observation, and its rows.
+
+    `row` makes a row of an action, of the draws of its step, and of `[reward, end, observation]`; of all observations
+    but the last, only each `every`th is there.
+    """
+    env = gymnasium.make(env_id, disable_env_checker=True, **options)
+    draws = env.unwrapped._np_random = Draws(seed)
+    obs, _ = env.reset()
+    start, first, rows, end = draws.taken(), numbers(obs), [], NOT
+    while end == NOT:
+        action = choose(obs)
+        obs, reward, terminated, truncated, _ = env.step(action)
+        end = TERMINATED if terminated else TRUNCATED if truncated else NOT
+        shown = end != NOT or (len(rows) + 1) % every == 0
+        told = [*numbers([np.float32(reward)]), end, numbers(obs) if shown else None]
+        rows.append(row(action, draws.taken(), told))
+    return env.unwrapped, start, first, rows
+
+
+def lunar_lander():
+    """Landing by Gymnasium's heuristic, random play and falling: numbered actions, throttles also beyond the box, wind.
+
+    Rows are `[action, dispersion, reward, end, observation]`; `first` is the observation after the start."""
+    draw = random.Random(1)
+
+    def at_random(_):
+        return draw.randrange(4)
+
+    def throttles(_):
+        return np.array([draw.uniform(-1.3, 1.3), draw.uniform(-1.3, 1.3)], dtype=np.float32)
+
+    def none(_):
+        return 0
+
+    def heuristic(continuous):
+        env = types.SimpleNamespace(unwrapped=types.SimpleNamespace(continuous=continuous))
+
+        def choose(obs):
+            action = lander.heuristic(env, obs)
+            return np.asarray(action, dtype=np.float32) if continuous else int(action)
+
+        return choose
+
+    def row(action, dispersion, told):
+        return [action if isinstance(action, int) else numbers(action), dispersion, *told]
+
+    def episode(seed, choose, **options):
+        _, start, first, rows = box2d_episode("LunarLander-v3", seed, choose, row, **options)
+        return {
+            "options": options,
+            "heights": start[:12],
+            "push": start[12:14],
+            "wind": start[14:16] if options.get("enable_wind") else [0, 0],
+            "first": first,
+            "steps": rows,
+        }
+
+    windy = {"enable_wind": True}
+    episodes = [episode(seed, heuristic(False)) for seed in range(4)]
+    episodes += [episode(seed, at_random) for seed in range(10, 15)]
+    episodes += [episode(20, none), episode(21, none, gravity=-4.0)]
+    episodes += [episode(seed, heuristic(True), continuous=True) for seed in range(30, 32)]
+    episodes += [episode(seed, throttles, continuous=True) for seed in range(40, 43)]
+    episodes += [episode(seed, heuristic(False), **windy) for seed in range(50, 52)]
+    episodes += [episode(60, at_random, wind_power=20.0, turbulence_power=2.0, **windy)]
+    rewards = [episode["steps"][-1][2] for episode in episodes]
+    assert {-100, 100} <= set(rewards)
+    assert any(abs(episode["steps"][-1][4][0]) >= 1 for episode in episodes), "nobody left the view"
+    both = [row for episode in episodes for row in episode["steps"] if row[4][6] != row[4][7]]
+    assert both, "no leg touched the ground alone"
+    return episodes
+
+
+def bipedal_walker():
+    """Walking by Gymnasium's heuristic, with and without noise, random play and rest, on even and on hard ground.
+
+    Rows are `[action, reward, end, observation or null]`; `draws` are those of the ground. Gymnasium keeps its world, and with
+    it the order of contacts, from one episode to the next: each of these is the first."""
+    draw = random.Random(1)
+
+    def at_random(_):
+        return np.array([round(draw.uniform(-1.3, 1.3), 2) for _ in range(4)], dtype=np.float32)
+
+    def none(_):
+        return np.zeros(4, dtype=np.float32)
+
+    def heuristic(noise):
+        legs = walker.BipedalWalkerHeuristics()
+
+        def choose(obs):
+            action = np.clip(legs.step_heuristic(obs), -1, 1)
+            noisy = [round(float(number) + draw.gauss(0, noise), 2) for number in action]
+            return np.array(noisy, dtype=np.float32)
+
+        return choose
+
+    def row(action, _, told):
+        return [numbers(action), *told]
+
+    def episode(seed, choose, **options):
+        env, start, first, rows = box2d_episode(
+            "BipedalWalker-v3", seed, choose, row, every=10, **options
+        )
+        pieces = [body.fixtures[0].shape for body in reversed(env.terrain)]
+        blocks = [[list(corner) for corner in piece.vertices] for piece in pieces if len(piece.vertices) > 2]
+        # Each of ten clouds takes eleven draws, and the push the last.
+        terrain = {"heights": env.terrain_y, "blocks": blocks}
+        return {
+            "options": options,
+            "draws": start[:-111],
+            "terrain": terrain,
+            "push": start[-1],
+            "first": first,
+            "steps": rows,
+        }
+
+    episodes = []
+    for options in ({}, {"hardcore": True}):
+        episodes += [episode(seed, heuristic(0.0), **options) for seed in range(2)]
+        episodes += [episode(seed, heuristic(0.15), **options) for seed in range(10, 13)]
+        episodes += [episode(seed, at_random, **options) for seed in range(20, 22)]
+        episodes += [episode(30, none, **options)]
+    assert {len(corners) for episode in episodes for corners in episode["terrain"]["blocks"]} == {4}
+    rewards = {episode["steps"][-1][1] == -100 for episode in episodes}
+    assert rewards == {False, True}, "all fell, or none"
     return episodes
 
 
@@ -633,6 +791,8 @@ if __name__ == "__main__":
     write(folder / "pendulum.json", pendulum())
     write(folder / "mountain-car.json", mountain_car())
     write(folder / "mountain-car-continuous.json", mountain_car_continuous())
+    write(folder / "lunar-lander.json", lunar_lander())
+    write(folder / "bipedal-walker.json", bipedal_walker())
     write(folder / "pointmass.json", pointmass(Path(sys.argv[2])))
     write(folder / "cartpole.json", cartpole())
     write(folder / "breakout.json", breakout())

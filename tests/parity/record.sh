@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 venv=../../target/peers-env
 
 python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet gymnasium==1.4.0 numpy==2.4.6
+"$venv/bin/pip" install --quiet gymnasium==1.4.0 numpy==2.4.6 box2d==2.3.10
 # MinAtar asks for plotting libraries that only its window needs.
 "$venv/bin/pip" install --quiet --no-deps MinAtar==1.0.15
 # The course's homework is no package.

@@ -30,6 +30,9 @@ mod shape;
 mod solver;
 mod world;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use body::Body;
 pub(crate) use joint::Joint;
 pub(crate) use math::Vec2;

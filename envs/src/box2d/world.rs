@@ -312,10 +312,6 @@ impl World {
         for body in &mut self.bodies {
             body.sweep.start = 0.0;
         }
-        for contact in &mut self.contacts {
-            contact.impacts = 0;
-            contact.impact = None;
-        }
         let bases = self.ground.iter().map(|ground| ground.base + 1).max().unwrap_or(0);
         // The time up to which each base has moved: it matters to the bodies that touch it later.
         let mut starts = vec![0.0_f32; bases];
@@ -361,6 +357,10 @@ impl World {
             if self.bodies[body].renew_bounds() {
                 self.find_contacts(&[body]);
             }
+        }
+        for contact in &mut self.contacts {
+            contact.impacts = 0;
+            contact.impact = None;
         }
     }
 

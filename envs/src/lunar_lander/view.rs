@@ -42,8 +42,8 @@ pub(super) fn render(env: &LunarLander) -> Rgb {
         canvas.polygon(&flame.map(place), FLAME);
     }
     if engines.side > 0.0 {
-        // The left engine's flame points to the left.
-        let out = engines.direction;
+        // The engine that pushes to the left is on the right.
+        let out = -engines.direction;
         let flame =
             [at(0.5 * out, 0.55), at(0.5 * out, 0.35), at((0.7 + 0.5 * engines.side) * out, 0.45)];
         canvas.polygon(&flame.map(place), FLAME);
@@ -81,7 +81,7 @@ pub(super) fn cells(env: &LunarLander) -> Cells {
         let (x, y) = (f64::from(place.x), f64::from(place.y));
         cells.put(row(y), column(x), Cell { glyph, color });
         if body == 0 && (env.engines.main > 0.0 || env.engines.side > 0.0) {
-            let beside = column(x + env.engines.direction * WIDTH / COLUMNS as f64);
+            let beside = column(x - env.engines.direction * WIDTH / COLUMNS as f64);
             let below = if env.engines.main > 0.0 { row(y - HEIGHT / ROWS as f64) } else { row(y) };
             cells.put(below, beside, Cell { glyph: '*', color: FLAME });
         }

@@ -27,6 +27,7 @@ pub mod registry;
 pub mod render;
 pub mod reproduce;
 mod run;
+pub mod study;
 pub mod usage;
 mod wording;
 

@@ -1,7 +1,7 @@
 //! Numbers and their intervals as sentences show them.
 use std::path::Path;
 use std::time::Duration;
-use train::Measure;
+use train::{Direction, Measure, RunOutcome};
 
 /// Decimals that a mean is told with: two digits of its interval's width can be seen, and two decimals at least.
 /// Without a width, as many as the number itself asks for.
@@ -78,6 +78,39 @@ pub(crate) fn counted(n: u64, unit: &str) -> String {
     }
 }
 
+/// Which of two numbers is better, as in "higher is better".
+pub(crate) fn better(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Maximise => "higher",
+        Direction::Minimise => "lower",
+    }
+}
+
+/// How a run ended.
+pub(crate) fn outcome(outcome: RunOutcome) -> &'static str {
+    match outcome {
+        RunOutcome::Finished => "finished",
+        RunOutcome::Converged => "converged",
+        RunOutcome::TargetReached => "reached the target",
+        RunOutcome::Stalled => "stopped improving",
+        RunOutcome::Interrupted => "interrupted",
+    }
+}
+
+/// Rows as columns of text, each as wide as its widest cell.
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |at: usize| {
+        rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max()
+    };
+    let widths: Vec<_> = (0..columns).map(|at| width(at).unwrap_or(0)).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
 /// A path as a shell takes it in a command.
 pub(crate) fn path(path: &Path) -> String {
     let path = path.display().to_string();
@@ -97,6 +130,13 @@ mod tests {
         assert_eq!(path(Path::new("runs/dqn-catch-s1")), "runs/dqn-catch-s1");
         assert_eq!(path(Path::new("v-my pics")), "'v-my pics'");
         assert_eq!(path(Path::new("it's")), "\"it's\"");
+    }
+
+    #[test]
+    fn a_column_is_as_wide_as_its_widest_cell() {
+        let rows = [["a", "b"], ["five5", ""], ["γ", "d"]];
+        let rows = rows.map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(table(&rows), "a      b\nfive5\nγ      d\n");
     }
 
     #[test]

@@ -8,13 +8,14 @@ const CRATES: [&str; 9] =
     ["params", "train", "nn", "envs", "agents", "generative", "notebook", "python", "."];
 
 /// The modules of `src/`, from the lowest to the highest.
-const LEVELS: [&str; 12] = [
+const LEVELS: [&str; 13] = [
     "usage",
     "wording",
     "claim",
     "render",
     "registry",
     "run",
+    "study",
     "loaded",
     "notebook",
     "checks",

@@ -1,5 +1,6 @@
 //! The command line: one file per group of subcommands.
 mod check;
+mod compare;
 mod config;
 mod data;
 mod doing;
@@ -16,7 +17,9 @@ mod resume;
 mod runs;
 mod sample;
 mod shell;
+mod study;
 mod train;
+mod worker;
 
 use crate::registry::{self, BadOption, Family, Tables, algorithms};
 use crate::run::machine::Verbosity;
@@ -94,6 +97,8 @@ fn command() -> Command {
         check::Args::augment_args(Command::new("check")),
         reproduce::Args::augment_args(Command::new("reproduce")),
         runs::Args::augment_args(Command::new("runs")),
+        compare::Args::augment_args(Command::new("compare")),
+        worker::Args::augment_args(Command::new("worker")),
         shell::Completions::augment_args(Command::new("completions")),
         shell::Man::augment_args(Command::new("man")),
     ];
@@ -121,6 +126,7 @@ fn groups(root: &Command) -> String {
     }
     for (heading, names) in [
         ("Runs", &["resume", "eval", "play", "sample", "plot", "export", "runs"][..]),
+        ("Studies", &["compare", "worker"]),
         ("Checks and experiments", &["check", "reproduce"]),
         ("Tools", &["list", "config", "data", "completions", "man"]),
     ] {
@@ -156,6 +162,8 @@ fn run(matches: &clap::ArgMatches, out: &mut dyn Write) -> Result<u8> {
         "list" => done(list::run(&list::Args::from_arg_matches(matches)?, out)),
         "check" => check::run(&check::Args::from_arg_matches(matches)?, out),
         "runs" => done(runs::run(&runs::Args::from_arg_matches(matches)?, out)),
+        "compare" => done(compare::run(&compare::Args::from_arg_matches(matches)?, out)),
+        "worker" => worker::run(&worker::Args::from_arg_matches(matches)?, out),
         "completions" => done(shell::completions(
             &shell::Completions::from_arg_matches(matches)?,
             command(),

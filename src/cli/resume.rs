@@ -1,11 +1,12 @@
 //! `lab resume`: go on exactly where a run stopped.
+use super::study::{self, Shares};
 use super::{Verbose, train};
 use crate::registry::{self, Subject};
 use crate::run::config::Config;
 use crate::run::layer::Layer;
-use crate::run::machine::{Machine, Verbosity};
-use crate::run::session::Session;
-use crate::run::{build, data};
+use crate::run::machine::Verbosity;
+use crate::run::start::Start;
+use crate::study::info::Study;
 use crate::usage::Usage;
 use ::train::{Checkpoints, ConfigChanged, DeviceChoice, RunDir};
 use anyhow::Result;
@@ -15,10 +16,11 @@ use std::time::Instant;
 
 /// Continue a run exactly where it stopped
 ///
-/// The result is that of a run that never stopped.
+/// The result is that of a run that never stopped. Of a study, the runs that are missing are made, and those that failed
+/// tried again.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Run directory
+    /// Directory of a run, or of a study
     run: PathBuf,
     /// Train until this many steps in all [default: what the run was started with]
     #[arg(long, value_name = "N")]
@@ -29,6 +31,9 @@ pub(super) struct Args {
     /// Threads to compute on; results do not depend on it [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// Runs of a study that are made at once [default: as cores allow]
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
     /// New place of the model's data, if they were moved; they must be unchanged
     #[arg(long, value_name = "NAME:PATH")]
     data: Option<String>,
@@ -41,9 +46,15 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args, out: &mut dyn Write) -> Result<u8> {
     let begun = Instant::now();
-    let (dir, mut info) = RunDir::open(&args.run)?;
+    if Study::is_at(&args.run) {
+        return again(&args, out);
+    }
+    if let Some(jobs) = args.jobs {
+        return Err(Usage(format!("--jobs {jobs}: {} is one run", args.run.display())).into());
+    }
+    let (dir, info) = RunDir::open(&args.run)?;
     let algorithm = registry::algorithm(&info.algorithm)?;
-    let before = Config::saved(info.config, algorithm)?;
+    let before = Config::saved(info.config.clone(), algorithm)?;
     let mut more = train::parse(algorithm, &args.options)?;
     if let Some(steps) = args.steps {
         more.flags.lay(Layer::typed(algorithm, [("steps".to_owned(), steps)])?);
@@ -65,38 +76,35 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> Result<u8> {
         );
         return Err(Usage(sentence).into());
     }
-    let device = more.device.unwrap_or(args.device);
-    let machine = Machine::prepare(device, more.threads.or(args.threads))?;
-    let verbosity = Verbosity {
-        quiet: args.verbose.quiet || more.verbosity.quiet,
-        json: args.verbose.json || more.verbosity.json,
+    let start = Start {
+        algorithm,
+        config,
+        device: more.device.unwrap_or(args.device),
+        threads: more.threads.or(args.threads),
+        verbosity: Verbosity {
+            quiet: args.verbose.quiet || more.verbosity.quiet,
+            json: args.verbose.json || more.verbosity.json,
+        },
+        ends_with_input: false,
+        begun,
     };
-    let (mut record, mut notes) = (None, Vec::new());
-    let (saved, moved) = (info.data.take(), moved.as_deref());
-    let trainee = build::trainee(algorithm, &config, &machine.device, || {
-        let loaded = data::again(&args.run, &config, saved.as_ref(), moved)?;
-        (record, notes) = (loaded.record, loaded.notes);
-        Ok(loaded.dataset)
-    })?;
-    info.data = data::remember(&config, moved, saved.as_ref(), record)?;
-    // A run that is stopped once more goes on towards the steps that were asked for last.
-    info.config = config.all.clone();
-    notes.extend(machine.note);
-    let device = ::train::device_name(&machine.device);
-    if info.device != device {
-        let was = std::mem::replace(&mut info.device, device);
-        let now = &info.device;
-        notes.push(format!(
-            "this run was on {was} and goes on on {now}: numbers are rounded differently there, so the result is \
-             not that of one device to the bit"
-        ));
+    start.again((dir, info), moved.as_deref(), out)
+}
+
+/// Makes the runs of a study that are missing.
+fn again(args: &Args, out: &mut dyn Write) -> Result<u8> {
+    let told = [
+        args.steps.as_ref().map(|steps| format!("--steps {steps}")),
+        args.data.as_ref().map(|data| format!("--data {data}")),
+        args.options.first().cloned(),
+    ];
+    if let Some(typed) = told.into_iter().flatten().next() {
+        let study = args.run.display();
+        let sentence = format!("{typed}: {study} is a study, whose runs stay what they are");
+        return Err(Usage(sentence).into());
     }
-    info.threads = machine.threads;
-    dir.write_json("run.json", &info)?;
-    if !verbosity.quiet {
-        data::tell(&notes);
-    }
-    Session { algorithm, config, dir, info, verbosity, begun }.train(trainee, out)
+    let shares = Shares { jobs: args.jobs, threads: args.threads, device: args.device };
+    study::again(&Study::open(&args.run)?, (shares, args.verbose), out)
 }
 
 #[cfg(test)]

@@ -61,12 +61,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     };
     let mut table = vec![columns.iter().map(ToString::to_string).collect::<Vec<_>>()];
     table.extend(rows.iter().map(|row| columns.iter().map(|column| cell(row, column)).collect()));
-    let width = |at: usize| table.iter().map(|row: &Vec<String>| row[at].chars().count()).max();
-    let widths: Vec<_> = (0..columns.len()).map(|at| width(at).unwrap_or(0)).collect();
-    for row in &table {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
-    }
+    write!(out, "{}", wording::table(&table))?;
     Ok(())
 }
 

@@ -1,20 +1,19 @@
 //! `lab ALGORITHM`: a new run.
 use super::Verbose;
 use super::flags;
-use crate::registry::{Algorithm, as_part};
+use super::study::{self, Shares};
+use crate::registry::Algorithm;
 use crate::run::config::Config;
 use crate::run::layer::Layer;
-use crate::run::machine::{Machine, Verbosity};
-use crate::run::session::{Session, if_already_run};
-use crate::run::{build, data};
+use crate::run::machine::Verbosity;
+use crate::run::start::Start;
 use crate::usage::Usage;
-use ::train::{RunDir, RunInfo};
 use anyhow::Result;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args as _, Command, FromArgMatches as _};
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 /// Options of every training subcommand that are no parameters.
 #[derive(clap::Args)]
@@ -25,9 +24,15 @@ struct Args {
     /// Threads to compute on; results do not depend on it [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// Run directory [default: runs/ALGORITHM-SUBJECT-sSEED]
+    /// Run directory [default: runs/ALGORITHM-SUBJECT-sSEED]; with --seeds that of the study
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Runs with several seeds side by side, a study: 1..5, or 1,2,3
+    #[arg(long, value_name = "SEEDS", conflicts_with = "seed")]
+    seeds: Option<String>,
+    /// Runs of a study that are made at once [default: as cores allow]
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
     /// Named set of options (`lab list presets`) [default: ALGORITHM-SUBJECT where there is one]
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
@@ -80,40 +85,28 @@ pub(super) fn run(
     let begun = Instant::now();
     let args = Args::from_arg_matches(matches)?;
     let config = config(algorithm, matches)?;
-    let machine = Machine::prepare(args.device, args.threads)?;
-    // Before the directory is made: wrong usage leaves nothing behind.
-    let (mut record, mut notes) = (None, Vec::new());
-    let load = || {
-        let loaded = data::first(&config)?;
-        (record, notes) = (loaded.record, loaded.notes);
-        Ok(loaded.dataset)
-    };
-    let trainee = build::trainee(algorithm, &config, &machine.device, load)
-        .map_err(|error| config.explained(error))?;
-    let (subject, seed) = (config.subject().to_owned(), config.seed());
-    let name = format!("{}-{}-s{seed}", algorithm.name, as_part(&subject));
-    let dir = RunDir::create(args.out.as_deref(), &name)
-        .map_err(|error| if_already_run(error, args.out.as_deref(), &config))?;
-    let info = RunInfo {
-        algorithm: algorithm.name.to_owned(),
-        subject,
-        seed,
-        config: config.all.clone(),
-        lab_version: env!("CARGO_PKG_VERSION").to_owned(),
-        lab_commit: env!("LAB_COMMIT").to_owned(),
-        device: ::train::device_name(&machine.device),
-        threads: machine.threads,
-        started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
-        data: data::remember(&config, None, None, record)?,
-    };
-    dir.write_json("run.json", &info)?;
-    if !args.verbose.quiet {
-        notes.extend(build::fault_of_own_environment(&config)?);
-        notes.extend(machine.note);
-        data::tell(&notes);
+    if let Some(seeds) = &args.seeds {
+        let shares = Shares { jobs: args.jobs, threads: args.threads, device: args.device };
+        return study::seeds(
+            (algorithm, config, seeds),
+            args.out.as_deref(),
+            (shares, args.verbose),
+            out,
+        );
     }
-    Session { algorithm, config, dir, info, verbosity: args.verbose.into(), begun }
-        .train(trainee, out)
+    if let Some(jobs) = args.jobs {
+        return Err(Usage(format!("--jobs {jobs}: this is one run; add --seeds")).into());
+    }
+    let start = Start {
+        algorithm,
+        config,
+        device: args.device,
+        threads: args.threads,
+        verbosity: args.verbose.into(),
+        ends_with_input: false,
+        begun,
+    };
+    start.anew(args.out.as_deref(), out)
 }
 
 /// Arguments typed after the options that `lab resume` knows itself.
@@ -129,7 +122,7 @@ pub(super) fn parse(algorithm: &Algorithm, arguments: &[String]) -> Result<More>
     let name = std::iter::once(algorithm.name.to_owned());
     let matches = command(algorithm).get_matches_from(name.chain(arguments.iter().cloned()));
     let args = Args::from_arg_matches(&matches)?;
-    for refused in ["out", "config", "preset"] {
+    for refused in ["out", "config", "preset", "seeds", "jobs"] {
         if matches.contains_id(refused) {
             let sentence = format!("--{refused}: a run that is resumed stays what and where it is");
             return Err(Usage(sentence).into());

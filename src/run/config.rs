@@ -425,6 +425,13 @@ impl Config {
         self.all.get("seed").and_then(Value::as_u64).unwrap_or(1)
     }
 
+    /// This configuration with another seed.
+    pub(crate) fn seeded(&self, seed: u64) -> Self {
+        let mut config = self.clone();
+        config.all.insert("seed".to_owned(), Value::from(seed));
+        config
+    }
+
     /// Plan of training.
     pub(crate) fn plan(&self) -> Result<Plan> {
         let plan = self.all.iter().filter(|(key, _)| is_plan(key));

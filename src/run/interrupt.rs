@@ -50,6 +50,17 @@ impl Interrupts {
         Ok(Self { stop, at_once, heard })
     }
 
+    /// Hears the end of standard input as the first one: the process that holds its other end is gone, or wants this one to
+    /// stop.
+    pub(crate) fn hear_end_of_input(&self) {
+        let stop = Arc::clone(&self.stop);
+        std::thread::spawn(move || {
+            // An error ends it too.
+            let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+            stop.store(true, Ordering::Relaxed);
+        });
+    }
+
     /// Does `work`, which is interrupted by the first one.
     pub(crate) fn hearing<T>(&self, work: impl FnOnce() -> T) -> T {
         let (stop, heard) = (Arc::clone(&self.stop), Arc::clone(&self.heard));

@@ -15,5 +15,6 @@ pub(crate) mod machine;
 pub(crate) mod result;
 pub(crate) mod session;
 pub(crate) mod solution;
+pub(crate) mod start;
 pub(crate) mod trained;
 pub(crate) mod trainee;

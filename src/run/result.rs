@@ -3,34 +3,34 @@ use super::build::raise_limit;
 use super::config::Config;
 use crate::registry::{self, Algorithm};
 use crate::wording;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
-use train::{Direction, Measure, Objective, Report, RunOutcome, Seconds, rate};
+use train::{Measure, Objective, Report, RunOutcome, Seconds, rate};
 
 /// `result.json`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct RunResult {
-    algorithm: String,
-    subject: String,
-    seed: u64,
+    pub(crate) algorithm: String,
+    pub(crate) subject: String,
+    pub(crate) seed: u64,
     pub(crate) outcome: RunOutcome,
     pub(crate) steps: u64,
     /// All that the user has waited for, in all parts of the run together.
     pub(crate) wall_seconds: f64,
     /// Of training alone.
-    steps_per_second: f64,
+    pub(crate) steps_per_second: f64,
     #[serde(default)]
     pub(crate) seconds: Seconds,
     /// `null` where an older version began the run and did not count.
     updates: Option<u64>,
-    eval: BTreeMap<String, Measure>,
+    pub(crate) eval: BTreeMap<String, Measure>,
     /// Measure that decides, with its direction; `null` where nothing was evaluated.
-    objective: Option<Objective>,
-    params_hash: String,
-    run: String,
+    pub(crate) objective: Option<Objective>,
+    pub(crate) params_hash: String,
+    pub(crate) run: String,
 }
 
 impl RunResult {
@@ -57,8 +57,33 @@ impl RunResult {
         }
     }
 
+    /// Reads the result of the run at `dir`; `None` where it has none.
+    ///
+    /// # Errors
+    /// If it can't be read.
+    pub(crate) fn read(dir: &Path) -> Result<Option<Self>> {
+        let file = dir.join("result.json");
+        match std::fs::read(&file) {
+            Ok(text) => {
+                let damaged = || format!("{} is damaged", file.display());
+                Ok(Some(serde_json::from_slice(&text).with_context(damaged)?))
+            }
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
+        }
+    }
+
+    /// Whether the run has come to its end.
+    pub(crate) fn is_final(&self) -> bool {
+        self.outcome != RunOutcome::Interrupted
+    }
+
     /// The measure that decides, as the final evaluation found it.
-    fn scored(&self) -> Option<(&Objective, &Measure)> {
+    pub(crate) fn scored(&self) -> Option<(&Objective, &Measure)> {
         let objective = self.objective.as_ref()?;
         Some((objective, self.eval.get(&objective.measure)?))
     }
@@ -88,10 +113,7 @@ impl RunResult {
                     };
                 // Returns are of episodes that were played; other measures explore nothing.
                 let how = if name == "return" { " without exploration" } else { "" };
-                let better = match direction {
-                    Direction::Maximise => "higher",
-                    Direction::Minimise => "lower",
-                };
+                let better = wording::better(*direction);
                 let measure = wording::measure(measure);
                 writeln!(
                     out,
@@ -107,13 +129,7 @@ impl RunResult {
         {
             writeln!(out, "{cut_off}{raise}")?;
         }
-        let outcome = match self.outcome {
-            RunOutcome::Finished => "finished",
-            RunOutcome::Converged => "converged",
-            RunOutcome::TargetReached => "reached the target",
-            RunOutcome::Stalled => "stopped improving",
-            RunOutcome::Interrupted => "interrupted",
-        };
+        let outcome = wording::outcome(self.outcome);
         let unfinished = report.not_converged && self.outcome == RunOutcome::Finished;
         let not = if unfinished { ", not converged: values still change" } else { "" };
         writeln!(out, "{outcome} after {steps} in {time}{not}; saved to {run}")?;

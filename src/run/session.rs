@@ -25,6 +25,8 @@ pub(crate) struct Session {
     pub(crate) dir: RunDir,
     pub(crate) info: RunInfo,
     pub(crate) verbosity: Verbosity,
+    /// The end of standard input interrupts the run, as Ctrl-C does.
+    pub(crate) ends_with_input: bool,
     /// Time at which the command was started.
     pub(crate) begun: Instant,
 }
@@ -77,6 +79,9 @@ impl Session {
             );
         }
         let interrupts = Interrupts::listen()?;
+        if self.ends_with_input {
+            interrupts.hear_end_of_input();
+        }
         let loaded = self.begun.elapsed();
         let report = interrupts.hearing(|| fit(trainee.learner(), &plan, &mut run))?;
         let trained = Instant::now();

@@ -1,5 +1,5 @@
 //! The binary as its users run it: runs here, Ctrl-C in `interrupts.rs`, kills in `kills.rs`,
-//! other devices in `devices.rs`, what it is told and
+//! other devices in `devices.rs`, studies in `studies.rs`, what it is told and
 //! tells in `usage.rs`, planners and figures in `figures.rs`, models of data in `models.rs`, their files in `data.rs`.
 #![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
 mod data;
@@ -10,6 +10,7 @@ mod kills;
 mod measures;
 mod models;
 mod planners;
+mod studies;
 mod usage;
 
 use serde_json::Value;

@@ -70,6 +70,23 @@ impl Measure {
         Self { mean: -self.mean, ci95: self.ci95.map(|[low, high]| [-high, -low]), n: self.n }
     }
 
+    /// The difference of two means of independent samples, with Welch's interval: Student's, with the degrees of freedom of
+    /// Welch and Satterthwaite, rounded down. It has none where one of them has none; both are Student's.
+    #[must_use]
+    pub fn minus(&self, other: &Self) -> Self {
+        let (mean, n) = (self.mean - other.mean, self.n + other.n);
+        if self.ci95.is_none() || other.ci95.is_none() {
+            return Self { mean, ci95: None, n };
+        }
+        let [one, two] = [self, other].map(|measure| measure.standard_error().powi(2));
+        let of = |square: f64, n: usize| square * square / (n - 1) as f64;
+        let freedom = (one + two).powi(2) / (of(one, self.n) + of(two, other.n));
+        // 0/0 where neither varies.
+        let freedom = if freedom.is_finite() { (freedom + 1e-9).floor() as usize } else { 1 };
+        let half = student_t(freedom) * (one + two).sqrt();
+        Self { mean, ci95: Some([mean - half, mean + half]), n }
+    }
+
     /// Returns `true` if all of its interval lies below all of the other's; not where one has none.
     pub fn below(&self, other: &Self) -> bool {
         self.ci95.zip(other.ci95).is_some_and(|([_, high], [low, _])| high < low)
@@ -149,6 +166,22 @@ mod tests {
         // An estimate of log p, which is below 0, of few draws may come out above.
         let bound = Measure::of(&[0.5, 1.5]).within([f64::NEG_INFINITY, 0.0]);
         assert!(bound.mean == 1.0 && bound.ci95.unwrap()[0] < 0.0 && bound.ci95.unwrap()[1] == 1.0);
+    }
+
+    #[test]
+    fn a_difference_has_welchs_interval() {
+        // Squared standard errors 4/3 and 1/4: ν = (19/12)² / ((4/3)²/2 + (1/4)²/1) = 2.6, rounded down to 2.
+        let difference = Measure::of(&[1.0, 3.0, 5.0]).minus(&Measure::of(&[0.0, 1.0]));
+        let error = (4.0_f64 / 3.0 + 0.25).sqrt();
+        let freedom = (4.0_f64 / 3.0 + 0.25).powi(2) / ((4.0_f64 / 3.0).powi(2) / 2.0 + 0.0625);
+        assert!((2.0..3.0).contains(&freedom));
+        assert_eq!((difference.mean, difference.n), (2.5, 5));
+        assert!((half(difference) - 4.302_652_73 * error).abs() < 1e-7);
+        // Of equal numbers and errors ν is 2 (n − 1).
+        let equal = Measure::of(&[1.0, 3.0, 5.0]).minus(&Measure::of(&[0.0, 2.0, 4.0]));
+        assert!((half(equal) - 2.776_445_11 * (8.0_f64 / 3.0).sqrt()).abs() < 1e-7);
+        assert_eq!(Measure::of(&[2.0; 3]).minus(&Measure::of(&[1.0; 3])).ci95, Some([1.0, 1.0]));
+        assert_eq!(Measure::single(2.0).minus(&Measure::of(&[1.0, 2.0])).ci95, None);
     }
 
     #[test]

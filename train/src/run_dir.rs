@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 /// `run.json`: everything needed to start this run again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +36,10 @@ pub struct RunInfo {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,
 }
+
+/// How often, and after what time, a directory that is held is tried again.
+const LOOKS: u32 = 10;
+const LOOK: Duration = Duration::from_millis(10);
 
 /// A run directory, held by this process alone.
 pub struct RunDir {
@@ -118,7 +124,16 @@ impl RunDir {
         ensure!(!special, "{} is not a regular file; remove it", file.display());
         let lock = File::create(&file)
             .with_context(|| format!("cannot write in the run directory {}", path.display()))?;
-        match lock.try_lock() {
+        let mut held = lock.try_lock();
+        for _ in 0..LOOKS {
+            if !matches!(held, Err(fs::TryLockError::WouldBlock)) {
+                break;
+            }
+            // Another process may only be looking whether the directory is held.
+            thread::sleep(LOOK);
+            held = lock.try_lock();
+        }
+        match held {
             Ok(()) => Ok(Self { path, _lock: lock }),
             Err(fs::TryLockError::WouldBlock) => {
                 bail!("another process is training in {}; wait for it or stop it", path.display())
@@ -126,6 +141,12 @@ impl RunDir {
             // Some network file systems have no locks: better to train unlocked than not at all.
             Err(fs::TryLockError::Error(_)) => Ok(Self { path, _lock: lock }),
         }
+    }
+
+    /// Test whether a process holds the directory; not where the file system has no locks.
+    pub fn is_held(path: &Path) -> bool {
+        let lock = File::open(path.join("lock"));
+        lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(fs::TryLockError::WouldBlock)))
     }
 
     /// Path of the directory.
@@ -211,7 +232,9 @@ mod tests {
         };
         run.write_json("run.json", &info).unwrap();
         assert!(RunDir::open(&path).err().unwrap().to_string().contains("another process"));
+        assert!(RunDir::is_held(&path));
         drop(run);
+        assert!(!RunDir::is_held(&path) && !RunDir::is_held(dir.path()));
         assert_eq!(RunDir::open(&path).unwrap().1, info);
         let error = RunDir::create(Some(&path), "").err().unwrap().to_string();
         assert!(error.contains("not empty: it holds run.json; choose"), "{error}");

@@ -1,0 +1,202 @@
+//! Several runs by one command: `--seeds`, and `lab resume STUDY`.
+use super::Verbose;
+use crate::registry::{Algorithm, as_part};
+use crate::render::plot;
+use crate::run::config::Config;
+use crate::run::machine::tell;
+use crate::run::{build, data};
+use crate::study::groups::ended;
+use crate::study::info::{Member, State, Study};
+use crate::study::seeds;
+use crate::study::summary::Summary;
+use crate::study::work::{Crew, Event, work};
+use crate::wording;
+use ::train::{BadValue, DeviceChoice};
+use anyhow::Result;
+use candle_core::Device;
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Most runs that are made at once.
+const MOST_JOBS: usize = 1024;
+
+/// Time between two sentences about runs that are under way.
+const STATUS: Duration = Duration::from_secs(15);
+
+/// What the runs of a study share, as it was typed.
+#[derive(Clone, Copy)]
+pub(super) struct Shares {
+    pub(super) jobs: Option<usize>,
+    /// Threads of each run.
+    pub(super) threads: Option<usize>,
+    pub(super) device: DeviceChoice,
+}
+
+impl Shares {
+    /// As many processes as are of use for so many runs: cores are shared among the runs, a graphics card is not.
+    pub(super) fn crew(self, runs: usize) -> Result<Crew> {
+        let Self { jobs, threads, device } = self;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        if let Some(jobs) = jobs {
+            BadValue::outside("jobs", jobs, 1..=MOST_JOBS)?;
+        }
+        if let Some(threads) = threads {
+            BadValue::outside("threads", threads, 1..=1024)?;
+        }
+        let on_cpu = device.open()?.device.is_cpu();
+        let jobs = jobs.unwrap_or_else(|| match on_cpu {
+            true => cores / threads.unwrap_or(1),
+            false => 1,
+        });
+        let jobs = jobs.clamp(1, runs.max(1));
+        let threads = threads.unwrap_or(cores / jobs).max(1);
+        Ok(Crew { jobs, threads, device: device.to_string(), again: false })
+    }
+}
+
+/// Makes a study of runs that differ by their seeds.
+pub(super) fn seeds(
+    (algorithm, config, seeds): (&'static Algorithm, Config, &str),
+    path: Option<&Path>,
+    (shares, verbose): (Shares, Verbose),
+    out: &mut dyn Write,
+) -> Result<u8> {
+    let seeds = seeds::parse(seeds)?;
+    let crew = shares.crew(seeds.len())?;
+    // Wrong usage leaves nothing behind.
+    let load = || Ok(data::first(&config)?.dataset);
+    build::trainee(algorithm, &config, &Device::Cpu, load)
+        .map_err(|error| config.explained(error))?;
+    let members = seeds.iter().map(|seed| Member::new(algorithm, config.seeded(*seed), ""));
+    let subject = as_part(config.subject());
+    let name = format!("{}-{subject}-{}-seeds", algorithm.name, seeds.len());
+    let study = Study::create(path, &name, crew.device.clone(), members.collect())?;
+    make(&study, &crew, verbose, out)
+}
+
+/// Makes the runs of a study that are missing or failed.
+pub(super) fn again(
+    study: &Study,
+    (shares, verbose): (Shares, Verbose),
+    out: &mut dyn Write,
+) -> Result<u8> {
+    let device = match shares.device {
+        DeviceChoice::Auto => study.device.parse().unwrap_or(DeviceChoice::Auto),
+        device => device,
+    };
+    let crew = Shares { device, ..shares }.crew(study.members.len())?;
+    make(study, &Crew { again: true, ..crew }, verbose, out)
+}
+
+/// Makes the runs of a study and tells what they come to.
+fn make(study: &Study, crew: &Crew, verbose: Verbose, out: &mut dyn Write) -> Result<u8> {
+    let path = wording::path(&study.path);
+    if !verbose.quiet {
+        let runs = wording::counted(study.members.len() as u64, "runs");
+        tell(&format!(
+            "{runs} in {path}, {} at once with --threads {} each",
+            crew.jobs, crew.threads
+        ));
+    }
+    let interrupted = work(study, crew, progress(study, verbose.quiet)?)?;
+    let summary = summary(study)?;
+    let json = summary.json(&study.path)?;
+    ::train::write_atomic(&study.path.join("summary.json"), format!("{json:#}\n").as_bytes())?;
+    if verbose.json {
+        writeln!(out, "{json}")?;
+    } else {
+        summary.tell(out)?;
+    }
+    let runs: Vec<PathBuf> =
+        summary.groups.iter().flat_map(|group| &group.runs).map(|run| run.dir.clone()).collect();
+    let unfinished = interrupted || summary.missing > 0;
+    if !verbose.json {
+        if unfinished || !summary.failed.is_empty() {
+            writeln!(
+                out,
+                "{} of {} runs are done; go on with `lab resume {path}`",
+                runs.len(),
+                study.members.len()
+            )?;
+        } else {
+            writeln!(out, "saved to {path}\nTry next:\n  lab plot {path}\n  lab compare {path}")?;
+        }
+    }
+    out.flush()?;
+    if !runs.is_empty() {
+        // A figure that can't be drawn loses nothing of the runs.
+        if let Err(error) = figure(study, &runs) {
+            tell(&format!("note: {error:#}"));
+        }
+    }
+    Ok(match () {
+        () if interrupted => 130,
+        () if !summary.failed.is_empty() => 1,
+        () => 0,
+    })
+}
+
+fn figure(study: &Study, runs: &[PathBuf]) -> Result<()> {
+    let panels = plot::panels(runs, &[])?;
+    plot::draw(&panels, &study.path.join("curves.svg"))?;
+    plot::draw(&panels, &study.path.join("curves.png"))
+}
+
+/// What the runs of a study have come to by now.
+fn summary(study: &Study) -> Result<Summary> {
+    let (runs, missing) = ended(std::slice::from_ref(&study.path))?;
+    let mut failed = Vec::new();
+    for member in &study.members {
+        if let State::Failed(why) = study.state(member)? {
+            failed.push((member.run.clone(), why));
+        }
+    }
+    let missing = missing - failed.len();
+    Ok(Summary::new(runs, failed, missing))
+}
+
+/// Tells what happens to the runs, and now and then which are under way.
+pub(super) fn progress(
+    study: &Study,
+    quiet: bool,
+) -> Result<impl FnMut(Option<(&Member, Event)>) + use<'_>> {
+    let mut done = 0;
+    for member in &study.members {
+        done += usize::from(matches!(study.state(member)?, State::Done(_)));
+    }
+    let all = study.members.len();
+    let (mut under_way, mut told) = (BTreeSet::new(), Instant::now());
+    Ok(move |news: Option<(&Member, Event)>| {
+        let Some((member, event)) = news else {
+            if !quiet && told.elapsed() > STATUS {
+                told = Instant::now();
+                let runs: Vec<_> = under_way.iter().cloned().collect();
+                tell(&format!("{done} of {all} done; under way: {}", runs.join(", ")));
+            }
+            return;
+        };
+        let run = &member.run;
+        match event {
+            Event::Began => _ = under_way.insert(run.clone()),
+            _ => _ = under_way.remove(run),
+        }
+        let sentence = match event {
+            Event::Done(result) => {
+                done += 1;
+                let score = result.scored().map_or_else(String::new, |(objective, measure)| {
+                    format!(": {} {}", objective.measure, wording::measure(measure))
+                });
+                let time = wording::duration(result.wall_seconds);
+                format!("{run}{score} in {time} ({done} of {all})")
+            }
+            Event::Failed(why) => format!("{run} failed: {why}"),
+            Event::Began | Event::Left => return,
+        };
+        if !quiet {
+            told = Instant::now();
+            tell(&sentence);
+        }
+    })
+}

@@ -1,0 +1,221 @@
+//! Runs that differ by their seeds alone, together; and what tells one such group from another.
+use super::info::Study;
+use crate::registry::{Options, Subject};
+use crate::run::result::RunResult;
+use anyhow::Result;
+use params::plain;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use train::{Objective, RunDir};
+
+/// A run that has come to its end.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) dir: PathBuf,
+    /// The plan and every hyper-parameter.
+    pub(crate) config: Options,
+    pub(crate) result: RunResult,
+}
+
+/// Runs of one algorithm with one configuration, by seed.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) algorithm: String,
+    pub(crate) subject: String,
+    /// What differs from other groups of the same algorithm and subject; options of the environment among it.
+    pub(crate) settings: BTreeMap<String, Value>,
+    pub(crate) runs: Vec<Ended>,
+}
+
+/// Settings of which no group is made.
+const APART: [&str; 2] = ["seed", "algorithm"];
+
+/// The settings of a run, those of its environment or data among them.
+fn settings(config: &Options) -> BTreeMap<String, Value> {
+    let args = [Subject::Env, Subject::Data].map(Subject::args_key);
+    let mut all = BTreeMap::new();
+    for (key, value) in config {
+        match value {
+            Value::Object(options) if args.contains(&key.as_str()) => {
+                all.extend(options.iter().map(|(key, value)| (key.clone(), value.clone())));
+            }
+            _ if APART.contains(&key.as_str()) => {}
+            value => _ = all.insert(key.clone(), value.clone()),
+        }
+    }
+    all
+}
+
+/// Groups of runs, in the order of the first run of each.
+pub(crate) fn groups(runs: Vec<Ended>) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for run in runs {
+        let settings = settings(&run.config);
+        let RunResult { algorithm, subject, .. } = &run.result;
+        let is_of = |group: &&mut Group| {
+            group.algorithm == *algorithm && group.subject == *subject && group.settings == settings
+        };
+        match groups.iter_mut().find(is_of) {
+            Some(group) => group.runs.push(run),
+            None => groups.push(Group {
+                algorithm: algorithm.clone(),
+                subject: subject.clone(),
+                settings,
+                runs: vec![run],
+            }),
+        }
+    }
+    keep_what_differs(&mut groups);
+    groups.iter_mut().for_each(|group| group.runs.sort_by_key(|run| run.result.seed));
+    groups
+}
+
+/// Leaves each group the settings that differ among the groups of its algorithm and subject.
+fn keep_what_differs(groups: &mut [Group]) {
+    let kind = |group: &Group| (group.algorithm.clone(), group.subject.clone());
+    let mut first = BTreeMap::new();
+    let mut differing = BTreeMap::<_, BTreeSet<String>>::new();
+    for group in groups.iter() {
+        let first: &BTreeMap<_, _> =
+            first.entry(kind(group)).or_insert_with(|| group.settings.clone());
+        // A setting that one of them lacks differs too.
+        let keys = first.keys().chain(group.settings.keys());
+        let keys = keys.filter(|key| first.get(*key) != group.settings.get(*key)).cloned();
+        differing.entry(kind(group)).or_default().extend(keys);
+    }
+    for group in groups {
+        let differing = &differing[&kind(group)];
+        group.settings.retain(|key, _| differing.contains(key));
+    }
+}
+
+impl Group {
+    /// What tells this group from the others: its algorithm, its subject and its settings, each where it differs.
+    pub(crate) fn label(&self, groups: &[Self]) -> String {
+        let mut parts = Vec::new();
+        let differs = |of: fn(&Self) -> &String| groups.iter().any(|group| of(group) != of(self));
+        if differs(|group| &group.algorithm)
+            || !differs(|group| &group.subject) && self.settings.is_empty()
+        {
+            parts.push(self.algorithm.clone());
+        }
+        if differs(|group| &group.subject) {
+            parts.push(format!("on {}", self.subject));
+        }
+        let settings = self.settings.iter().map(|(key, value)| format!("{key}={}", plain(value)));
+        parts.extend(settings);
+        parts.join(" ")
+    }
+
+    /// Its algorithm with its settings, on whatever environment or data.
+    pub(crate) fn method(&self) -> String {
+        let settings = self.settings.iter().map(|(key, value)| format!(" {key}={}", plain(value)));
+        self.algorithm.clone() + &settings.collect::<String>()
+    }
+
+    /// The measure that decides, and whether higher is better: that of the first run that has one.
+    pub(crate) fn objective(&self) -> Option<&Objective> {
+        self.runs.iter().find_map(|run| run.result.objective.as_ref())
+    }
+
+    /// The scores of its runs by a measure.
+    pub(crate) fn scores(&self, measure: &str) -> Vec<f64> {
+        let score = |run: &Ended| Some(run.result.eval.get(measure)?.mean);
+        self.runs.iter().filter_map(score).collect()
+    }
+}
+
+/// Runs at `dirs`, each a run directory or a study, that have come to their end; and how many have not.
+///
+/// # Errors
+/// If a directory is neither, or its files can't be read.
+pub(crate) fn ended(dirs: &[PathBuf]) -> Result<(Vec<Ended>, usize)> {
+    let mut runs = Vec::new();
+    for dir in dirs {
+        if Study::is_at(dir) {
+            let study = Study::open(dir)?;
+            runs.extend(
+                study.members.iter().map(|member| (study.dir(member), member.config.clone())),
+            );
+        } else {
+            runs.push((dir.clone(), RunDir::info(dir)?.config));
+        }
+    }
+    let all = runs.len();
+    let mut ended = Vec::new();
+    for (dir, config) in runs {
+        if let Some(result) = RunResult::read(&dir)?.filter(RunResult::is_final) {
+            ended.push(Ended { dir, config, result });
+        }
+    }
+    let missing = all - ended.len();
+    Ok((ended, missing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn run(algorithm: &str, subject: &str, config: Value) -> Ended {
+        let result = json!({
+            "algorithm": algorithm, "subject": subject, "seed": config["seed"], "outcome": "finished", "steps": 1,
+            "wall_seconds": 1.0, "steps_per_second": 1.0, "updates": 1, "params_hash": "", "run": "",
+            "eval": {"return": {"mean": config["seed"], "ci95": null, "n": 1}},
+            "objective": {"measure": "return", "direction": "maximise"},
+        });
+        let Value::Object(config) = config else { unreachable!() };
+        Ended { dir: "r".into(), config, result: serde_json::from_value(result).unwrap() }
+    }
+
+    #[test]
+    fn seeds_are_together_and_labels_say_what_differs() {
+        let groups = groups(vec![
+            run(
+                "dqn",
+                "catch",
+                json!({"seed": 2, "lr": 0.1, "env": "catch", "env_args": {"rows": 5}}),
+            ),
+            run(
+                "dqn",
+                "catch",
+                json!({"seed": 1, "lr": 0.1, "env": "catch", "env_args": {"rows": 5}}),
+            ),
+            run(
+                "dqn",
+                "catch",
+                json!({"seed": 1, "lr": 0.2, "env": "catch", "env_args": {"rows": 5}}),
+            ),
+            run(
+                "dqn",
+                "catch",
+                json!({"seed": 1, "lr": 0.1, "env": "catch", "env_args": {"rows": 9}}),
+            ),
+            run(
+                "ppo",
+                "catch",
+                json!({"seed": 1, "clip": 0.2, "env": "catch", "env_args": {"rows": 5}}),
+            ),
+        ]);
+        let labels: Vec<_> = groups.iter().map(|group| group.label(&groups)).collect();
+        assert_eq!(labels, ["dqn lr=0.1 rows=5", "dqn lr=0.2 rows=5", "dqn lr=0.1 rows=9", "ppo"]);
+        assert_eq!(groups[0].scores("return"), [1.0, 2.0], "by seed");
+        assert!(groups[0].scores("nll_nats").is_empty());
+    }
+
+    #[test]
+    fn one_group_goes_by_its_algorithm_and_subjects_where_they_differ() {
+        let labels = |runs| {
+            let groups = groups(runs);
+            groups.iter().map(|group| group.label(&groups)).collect::<Vec<_>>()
+        };
+        let config = |env: &str| json!({"seed": 1, "env": env});
+        assert_eq!(labels(vec![run("dqn", "catch", config("catch"))]), ["dqn"]);
+        let two = vec![run("dqn", "catch", config("catch")), run("dqn", "chain", config("chain"))];
+        assert_eq!(labels(two), ["on catch", "on chain"]);
+        let lr = |lr: f64| json!({"seed": 1, "env": "catch", "lr": lr});
+        let two = vec![run("dqn", "catch", lr(0.1)), run("dqn", "catch", lr(0.2))];
+        assert_eq!(labels(two), ["lr=0.1", "lr=0.2"]);
+    }
+}

@@ -1,0 +1,204 @@
+//! `study.json`: the runs of a study.
+use crate::registry::{self, Algorithm, Options, as_part};
+use crate::run::config::Config;
+use crate::run::result::RunResult;
+use crate::wording;
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Component, Path, PathBuf};
+use std::time::SystemTime;
+use train::RunDir;
+
+const FILE: &str = "study.json";
+
+/// A study and its directory.
+#[derive(Debug)]
+pub(crate) struct Study {
+    pub(crate) path: PathBuf,
+    pub(crate) members: Vec<Member>,
+    /// Device that its runs are made on unless a worker is told otherwise.
+    pub(crate) device: String,
+}
+
+/// A run of a study: done, under way or not yet begun.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Member {
+    /// Name of its directory within that of the study.
+    pub(crate) run: String,
+    pub(crate) algorithm: String,
+    /// The plan and every hyper-parameter, resolved.
+    pub(crate) config: Options,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Info {
+    lab_version: String,
+    lab_commit: String,
+    started: String,
+    device: String,
+    runs: Vec<Member>,
+}
+
+/// How far a run of a study is.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// It is not begun, or was stopped on its way.
+    Waiting,
+    /// A process trains it.
+    Busy,
+    /// It has come to its end.
+    Done(Box<RunResult>),
+    /// It can't be made, for the reason that a worker has written down.
+    Failed(String),
+}
+
+impl Member {
+    /// A run of `algorithm`, in a directory with its usual name, and `also` in it.
+    pub(crate) fn new(algorithm: &Algorithm, config: Config, also: &str) -> Self {
+        let subject = as_part(config.subject());
+        let run = format!("{}-{subject}{also}-s{}", algorithm.name, config.seed());
+        Self { run, algorithm: algorithm.name.to_owned(), config: config.all }
+    }
+
+    /// Its algorithm and its configuration.
+    ///
+    /// # Errors
+    /// If they are not of this version of the program.
+    pub(crate) fn resolved(&self) -> Result<(&'static Algorithm, Config)> {
+        let algorithm = registry::algorithm(&self.algorithm)?;
+        Ok((algorithm, Config::saved(self.config.clone(), algorithm)?))
+    }
+}
+
+impl Study {
+    /// Makes the directory of a new study: `path`, or `runs/<name>` with `-2`, `-3` … where that is taken.
+    ///
+    /// # Errors
+    /// If `path` holds something already, or can't be written; if two runs have the same name.
+    pub(crate) fn create(
+        path: Option<&Path>,
+        name: &str,
+        device: String,
+        members: Vec<Member>,
+    ) -> Result<Self> {
+        if let Some(path) = path.filter(|path| Self::is_at(path)) {
+            let told = wording::path(path);
+            bail!("--out {told} holds a study; go on with `lab resume {told}`");
+        }
+        let path = match path {
+            Some(path) => {
+                fs::create_dir_all(path)
+                    .with_context(|| format!("cannot create {}", path.display()))?;
+                let mut entries = fs::read_dir(path)
+                    .with_context(|| format!("cannot read {}", path.display()))?;
+                let is_empty = entries.next().is_none();
+                ensure!(
+                    is_empty,
+                    "--out {} is not empty; choose another directory",
+                    path.display()
+                );
+                path.to_owned()
+            }
+            None => new_dir(name)?,
+        };
+        let study = Self { path, members, device };
+        study.write()?;
+        Ok(study)
+    }
+
+    /// Reads the study at `path`.
+    ///
+    /// # Errors
+    /// If there is none, or it is damaged.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let file = path.join(FILE);
+        let text = train::read_text(&file)
+            .with_context(|| format!("{} is no study: cannot read {FILE} in it", path.display()))?;
+        let damaged = || format!("{} is damaged", file.display());
+        let info: Info = serde_json::from_str(&text).with_context(damaged)?;
+        let is_name = |run: &str| {
+            let mut parts = Path::new(run).components();
+            matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None))
+        };
+        if let Some(member) = info.runs.iter().find(|member| !is_name(&member.run)) {
+            bail!("{}: `{}` is no name of a run's directory", damaged(), member.run);
+        }
+        ensure!(!info.runs.is_empty(), "{}: it lists no run", damaged());
+        Ok(Self { path: path.to_owned(), members: info.runs, device: info.device })
+    }
+
+    /// Test whether a study is at `path`.
+    pub(crate) fn is_at(path: &Path) -> bool {
+        path.join(FILE).is_file()
+    }
+
+    fn write(&self) -> Result<()> {
+        let info = Info {
+            lab_version: env!("CARGO_PKG_VERSION").to_owned(),
+            lab_commit: env!("LAB_COMMIT").to_owned(),
+            started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            device: self.device.clone(),
+            runs: self.members.clone(),
+        };
+        let mut text = serde_json::to_vec_pretty(&info)?;
+        text.push(b'\n');
+        train::write_atomic(&self.path.join(FILE), &text)
+    }
+
+    /// Directory of a run.
+    pub(crate) fn dir(&self, member: &Member) -> PathBuf {
+        self.path.join(&member.run)
+    }
+
+    /// How far a run is, by its files.
+    ///
+    /// # Errors
+    /// If its result is damaged.
+    pub(crate) fn state(&self, member: &Member) -> Result<State> {
+        let dir = self.dir(member);
+        if let Some(result) = RunResult::read(&dir)?.filter(RunResult::is_final) {
+            return Ok(State::Done(Box::new(result)));
+        }
+        if RunDir::is_held(&dir) {
+            return Ok(State::Busy);
+        }
+        let why = fs::read_to_string(self.failure(member)).ok();
+        Ok(why.map_or(State::Waiting, |why| State::Failed(why.trim_end().to_owned())))
+    }
+
+    /// Writes down that a run can't be made.
+    pub(crate) fn fail(&self, member: &Member, why: &str) -> Result<()> {
+        train::write_atomic(&self.failure(member), format!("{why}\n").as_bytes())
+    }
+
+    /// Forgets that a run could not be made.
+    pub(crate) fn forgive(&self, member: &Member) -> Result<()> {
+        match fs::remove_file(self.failure(member)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error)
+                .with_context(|| format!("cannot remove {}", self.failure(member).display())),
+            _ => Ok(()),
+        }
+    }
+
+    fn failure(&self, member: &Member) -> PathBuf {
+        self.path.join(format!("{}.error", member.run))
+    }
+}
+
+fn new_dir(name: &str) -> Result<PathBuf> {
+    fs::create_dir_all("runs").context("cannot create the directory runs")?;
+    for i in 1.. {
+        let suffix = if i == 1 { String::new() } else { format!("-{i}") };
+        let path = Path::new("runs").join(format!("{name}{suffix}"));
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot create {}", path.display()));
+            }
+        }
+    }
+    bail!("every name of the form runs/{name}-N is taken")
+}

@@ -1,0 +1,14 @@
+//! Studies: runs that differ by their seeds and settings, made side by side and looked at together.
+//!
+//! A study is a directory with `study.json`, which lists its runs with their configurations ([`info`]), and an ordinary run directory
+//! for each. [`work`] makes them: whoever holds the lock of a run trains it, in a process of its own, so any number of
+//! workers, on any machines that share the directory, make a study together, and what one leaves half done another resumes. Nothing
+//! but the run directories says how far a study is. [`summary`] is what its runs come to, by [`statistics`] and
+//! [`compare`].
+pub(crate) mod compare;
+pub(crate) mod groups;
+pub(crate) mod info;
+pub(crate) mod seeds;
+pub mod statistics;
+pub(crate) mod summary;
+pub(crate) mod work;

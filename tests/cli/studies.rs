@@ -1,0 +1,209 @@
+//! Studies: several runs by one command, workers, kills, comparison.
+use super::{Lab, json, stderr};
+use serde_json::Value;
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Three runs, each over in a moment.
+const SHORT: &str = "q-learning --env gridworld --steps 2000 --quiet";
+
+/// Three runs of a few seconds each: time enough to stop them.
+const LONG: &str = "dqn --env catch --steps 12000 --log-every 500 --eval-every 3000 --save-every 300 --warmup 100 \
+                    --hidden 16 --batch 8 --eval-episodes 2 --test-episodes 3 --quiet --seeds 1..3";
+
+/// What a study came to, timing and places aside.
+fn outcome(lab: &Lab, study: &str) -> Value {
+    let mut summary = json(&lab.path(study).join("summary.json"));
+    let runs = summary["runs"].as_array_mut().unwrap();
+    for run in runs {
+        let run = run.as_object_mut().unwrap();
+        run.retain(|key, _| {
+            !["seconds", "wall_seconds", "steps_per_second", "run"].contains(&key.as_str())
+        });
+    }
+    summary.as_object_mut().unwrap().remove("study");
+    summary
+}
+
+#[test]
+fn seeds_are_runs_of_their_own_and_one_table() {
+    let lab = Lab::new();
+    let told = lab.ok(&format!("{SHORT} --seeds 1..3 --json"));
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["study"], "runs/q-learning-gridworld-3-seeds");
+    assert_eq!(told["runs"].as_array().unwrap().len(), 3);
+    // Each is the run that its seed gives by itself.
+    for (seed, run) in (1..).zip(told["runs"].as_array().unwrap()) {
+        lab.ok(&format!("{SHORT} --seed {seed} --out alone-{seed}"));
+        assert_eq!(run["params_hash"], lab.hash(&format!("alone-{seed}")).as_str());
+    }
+    let scores: Vec<f64> = told["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| run["eval"]["return"]["mean"].as_f64().unwrap())
+        .collect();
+    let summary = &told["summary"]["return"];
+    let mean = scores.iter().sum::<f64>() / 3.0;
+    assert!((summary["mean"].as_f64().unwrap() - mean).abs() < 1e-12 && summary["n_seeds"] == 3);
+    for key in ["ci95", "iqm_ci95"] {
+        assert!(
+            summary[key][0].as_f64().unwrap() <= mean && mean <= summary[key][1].as_f64().unwrap()
+        );
+    }
+    // A second study has another directory, and a table for people.
+    let told = lab.ok(&format!("{SHORT} --seeds 4,2"));
+    for words in [
+        "run ",
+        "q-learning-gridworld-s4  finished",
+        "q-learning on gridworld, 2 seeds: return ",
+        "interquartile mean ",
+        "saved to runs/q-learning-gridworld-2-seeds",
+        "lab compare runs/q-learning-gridworld-2-seeds",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let figure =
+        fs::read_to_string(lab.path("runs/q-learning-gridworld-2-seeds/curves.svg")).unwrap();
+    assert!(figure.contains("eval/return"));
+}
+
+#[test]
+fn wrong_usage_leaves_no_study_behind() {
+    let lab = Lab::new();
+    for (line, words) in [
+        ("--seeds 3..1", "--seeds 3..1: 3..1 goes down; write 1..3"),
+        ("--seeds x", "--seeds x: seeds are expected, as in 1..5"),
+        ("--seeds 1,1", "seed 1 is named twice"),
+        ("--seeds 1..2 --seed 3", "cannot be used with"),
+        ("--jobs 2", "--jobs 2: this is one run; add --seeds"),
+        ("--seeds 1..2 --jobs 0", "jobs"),
+        ("--seeds 1..2 --threads 0", "threads"),
+        ("--seeds 1..2 --gamma 7", "--gamma 7"),
+    ] {
+        let told = lab.refused(&format!("{SHORT} {line}"));
+        assert!(told.contains(words), "{line}: {told}");
+    }
+    assert!(!lab.path("runs").exists());
+    let output = lab.run("worker nowhere");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("nowhere is no study: cannot read study.json in it"));
+    lab.ok(&format!("{SHORT} --seeds 1..2 --out study"));
+    let output = lab.run(&format!("{SHORT} --seeds 1..2 --out study"));
+    assert!(stderr(&output).contains("--out study holds a study; go on with `lab resume study`"));
+    let told = lab.refused("resume study --steps 9");
+    assert!(told.contains("--steps 9: study is a study, whose runs stay what they are"), "{told}");
+}
+
+#[test]
+fn a_run_that_fails_is_told_and_tried_again() {
+    let lab = Lab::new();
+    lab.ok(&format!("{SHORT} --seeds 1..3 --out study"));
+    let expected = outcome(&lab, "study");
+    // As a disk that can't be written in would have it.
+    fs::remove_dir_all(lab.path("study/q-learning-gridworld-s2")).unwrap();
+    fs::write(lab.path("study/q-learning-gridworld-s2"), "in the way").unwrap();
+    let output = lab.run("resume study --quiet");
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("q-learning-gridworld-s2 failed: cannot create"), "{told}");
+    assert!(told.contains("2 of 3 runs are done; go on with `lab resume study`"), "{told}");
+    assert_eq!(json(&lab.path("study/summary.json"))["failed"].as_object().unwrap().len(), 1);
+    // A worker leaves it alone.
+    fs::remove_file(lab.path("study/q-learning-gridworld-s2")).unwrap();
+    assert_eq!(lab.ok("worker study --quiet"), "2 of 3 runs are done, 1 failed\n");
+    lab.ok("resume study --quiet");
+    assert_eq!(outcome(&lab, "study"), expected);
+}
+
+#[test]
+fn workers_share_a_study_whatever_is_killed() {
+    let lab = Lab::new();
+    lab.ok(&format!("{LONG} --out whole"));
+    let expected = outcome(&lab, "whole");
+    // The list of runs alone.
+    fs::create_dir(lab.path("study")).unwrap();
+    fs::copy(lab.path("whole/study.json"), lab.path("study/study.json")).unwrap();
+    for round in 0..4 {
+        let worker = || {
+            let mut command = lab.command("worker study --quiet --threads 1");
+            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        };
+        let [mut one, mut other] = [worker(), worker()];
+        std::thread::sleep(Duration::from_millis(300 + 250 * round));
+        one.kill().unwrap();
+        one.wait().unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        other.kill().unwrap();
+        other.wait().unwrap();
+        wait_for_runs(&lab, "study");
+    }
+    assert_eq!(lab.ok("worker study --quiet --jobs 2"), "3 of 3 runs are done\n");
+    lab.ok("resume study --quiet");
+    assert_eq!(outcome(&lab, "study"), expected);
+}
+
+/// Waits until no run of a study is held: the processes of a worker that was killed save themselves, and end.
+fn wait_for_runs(lab: &Lab, study: &str) {
+    let held = || {
+        let entries = fs::read_dir(lab.path(study)).unwrap().flatten();
+        entries.map(|entry| entry.path()).any(|path| lab::train::RunDir::is_held(&path))
+    };
+    let begun = Instant::now();
+    while held() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "a run goes on without its worker");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_study_goes_on() {
+    let lab = Lab::new();
+    lab.ok(&format!("{LONG} --out whole"));
+    let child = lab.command(&format!("{LONG} --out study")).spawn().unwrap();
+    let begun = Instant::now();
+    while !lab.path("study/dqn-catch-s1/checkpoints").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "no checkpoint");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(signal.unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("of 3 runs are done; go on with `lab resume study`"), "{told}");
+    // What was under way has saved itself.
+    let result = json(&lab.path("study/dqn-catch-s1/result.json"));
+    assert_eq!(result["outcome"], "interrupted");
+    lab.ok("resume study --quiet");
+    assert_eq!(outcome(&lab, "study"), outcome(&lab, "whole"));
+}
+
+#[test]
+fn a_comparison_says_whether_a_difference_is_more_than_noise() {
+    let lab = Lab::new();
+    for (name, line) in [("good", "--steps 3000"), ("bad", "--steps 10")] {
+        lab.ok(&format!("q-learning --env gridworld --quiet --seeds 1..5 --out {name} {line}"));
+    }
+    let told = lab.ok("compare good bad --profile profile.svg");
+    assert!(told.starts_with("gridworld: return, higher is better\n"), "{told}");
+    assert!(told.contains(" is better than "), "{told}");
+    let svg = fs::read_to_string(lab.path("profile.svg")).unwrap();
+    assert!(svg.contains("share of runs above"));
+    let told: Value = serde_json::from_str(&lab.ok("compare good bad --json")).unwrap();
+    let pair = &told["tasks"][0]["pairs"][0];
+    assert_eq!(pair["is_more_than_noise"], true);
+    assert!(pair["improvement"].as_f64().unwrap() > 0.9);
+    // Two seeds of the same: noise. One: nothing is known.
+    lab.ok("q-learning --env gridworld --quiet --seeds 6..7 --steps 3000 --alpha 0.11 --out near");
+    let told = lab.ok("compare good near");
+    assert!(told.contains("no difference between "), "{told}");
+    let told = lab.ok("compare good near/q-learning-gridworld-s6");
+    assert!(told.contains("add seeds"), "{told}");
+    let told = lab.refused("compare good --profile a.gif");
+    assert!(told.contains("--profile a.gif: .svg or .png is expected"));
+    let output = lab.run("compare nowhere");
+    assert!(stderr(&output).contains("nowhere is not a run directory"), "{}", stderr(&output));
+}

@@ -39,6 +39,20 @@ pub(crate) fn number(number: f64, digits: usize) -> String {
     }
 }
 
+/// A number with three significant digits, without zeros at its end.
+pub(crate) fn short(number: f64) -> String {
+    let size = number.abs();
+    if size >= 1e6 || size > 0.0 && size < 1e-3 {
+        return format!("{number:.2e}");
+    }
+    let digits = if size > 0.0 { (2.0 - size.log10().floor()).max(0.0) as usize } else { 0 };
+    let text = format!("{number:.digits$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
 /// A sum of rewards, which are `f32`, with the digits that those have.
 pub(crate) fn rounded(ret: f64) -> f64 {
     (ret * 1e4).round() / 1e4
@@ -144,6 +158,12 @@ mod tests {
         let message =
             [(0, "sweeps"), (1, "sweeps"), (2, "images")].map(|(n, unit)| counted(n, unit));
         assert_eq!(message, ["0 sweeps", "1 sweep", "2 images"]);
+    }
+
+    #[test]
+    fn short_numbers_have_three_digits() {
+        let told = [0.0, 3e-4, 0.012_34, 0.5, 1.0, -12.345, 500.0, 12_345.0, 2e6].map(short);
+        assert_eq!(told, ["0", "3.00e-4", "0.0123", "0.5", "1", "-12.3", "500", "12345", "2.00e6"]);
     }
 
     #[test]

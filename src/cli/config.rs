@@ -63,7 +63,7 @@ fn line(key: &str, value: &Value, source: &Source, about: &str) -> Result<String
         Source::Steps => "by --steps".to_owned(),
         Source::Preset(name) => format!("preset {name}"),
         Source::File { name, .. } => format!("--config {name}"),
-        Source::Flag(typed) => typed.clone(),
+        Source::Flag(typed) | Source::Sweep(typed) => typed.clone(),
         Source::Run => "run.json".to_owned(),
     };
     // TOML has no null.

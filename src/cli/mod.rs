@@ -18,6 +18,7 @@ mod runs;
 mod sample;
 mod shell;
 mod study;
+mod sweep;
 mod train;
 mod worker;
 
@@ -98,6 +99,7 @@ fn command() -> Command {
         reproduce::Args::augment_args(Command::new("reproduce")),
         runs::Args::augment_args(Command::new("runs")),
         compare::Args::augment_args(Command::new("compare")),
+        sweep::Args::augment_args(Command::new("sweep")),
         worker::Args::augment_args(Command::new("worker")),
         shell::Completions::augment_args(Command::new("completions")),
         shell::Man::augment_args(Command::new("man")),
@@ -126,7 +128,7 @@ fn groups(root: &Command) -> String {
     }
     for (heading, names) in [
         ("Runs", &["resume", "eval", "play", "sample", "plot", "export", "runs"][..]),
-        ("Studies", &["compare", "worker"]),
+        ("Studies", &["sweep", "compare", "worker"]),
         ("Checks and experiments", &["check", "reproduce"]),
         ("Tools", &["list", "config", "data", "completions", "man"]),
     ] {
@@ -163,6 +165,7 @@ fn run(matches: &clap::ArgMatches, out: &mut dyn Write) -> Result<u8> {
         "check" => check::run(&check::Args::from_arg_matches(matches)?, out),
         "runs" => done(runs::run(&runs::Args::from_arg_matches(matches)?, out)),
         "compare" => done(compare::run(&compare::Args::from_arg_matches(matches)?, out)),
+        "sweep" => sweep::run(&sweep::Args::from_arg_matches(matches)?, out),
         "worker" => worker::run(&worker::Args::from_arg_matches(matches)?, out),
         "completions" => done(shell::completions(
             &shell::Completions::from_arg_matches(matches)?,

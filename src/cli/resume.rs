@@ -104,7 +104,7 @@ fn again(args: &Args, out: &mut dyn Write) -> Result<u8> {
         return Err(Usage(sentence).into());
     }
     let shares = Shares { jobs: args.jobs, threads: args.threads, device: args.device };
-    study::again(&Study::open(&args.run)?, (shares, args.verbose), out)
+    study::again(Study::open(&args.run)?, (shares, args.verbose), out)
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use crate::render::plot;
 use crate::run::config::Config;
 use crate::run::machine::tell;
 use crate::run::{build, data};
-use crate::study::groups::ended;
+use crate::study::findings::Findings;
+use crate::study::groups::{Group, ended};
 use crate::study::info::{Member, State, Study};
 use crate::study::seeds;
 use crate::study::summary::Summary;
@@ -72,13 +73,14 @@ pub(super) fn seeds(
     let members = seeds.iter().map(|seed| Member::new(algorithm, config.seeded(*seed), ""));
     let subject = as_part(config.subject());
     let name = format!("{}-{subject}-{}-seeds", algorithm.name, seeds.len());
-    let study = Study::create(path, &name, crew.device.clone(), members.collect())?;
-    make(&study, &crew, verbose, out)
+    let members = (members.collect(), None);
+    let study = Study::create(path, &name, crew.device.clone(), members)?;
+    make(study, &crew, verbose, out)
 }
 
 /// Makes the runs of a study that are missing or failed.
 pub(super) fn again(
-    study: &Study,
+    study: Study,
     (shares, verbose): (Shares, Verbose),
     out: &mut dyn Write,
 ) -> Result<u8> {
@@ -91,7 +93,12 @@ pub(super) fn again(
 }
 
 /// Makes the runs of a study and tells what they come to.
-fn make(study: &Study, crew: &Crew, verbose: Verbose, out: &mut dyn Write) -> Result<u8> {
+pub(super) fn make(
+    mut study: Study,
+    crew: &Crew,
+    verbose: Verbose,
+    out: &mut dyn Write,
+) -> Result<u8> {
     let path = wording::path(&study.path);
     if !verbose.quiet {
         let runs = wording::counted(study.members.len() as u64, "runs");
@@ -100,12 +107,22 @@ fn make(study: &Study, crew: &Crew, verbose: Verbose, out: &mut dyn Write) -> Re
             crew.jobs, crew.threads
         ));
     }
-    let interrupted = work(study, crew, progress(study, verbose.quiet)?)?;
-    let summary = summary(study)?;
-    let json = summary.json(&study.path)?;
+    let interrupted = work(&mut study, crew, progress(verbose.quiet))?;
+    let summary = summary(&study)?;
+    let objective = summary.groups.iter().find_map(Group::objective);
+    let findings = match objective {
+        Some(objective) => Findings::of(&study, objective)?,
+        None => None,
+    };
+    let mut json = summary.json(&study.path)?;
+    if let Some(findings) = &findings {
+        json["sweep"] = findings.json();
+    }
     ::train::write_atomic(&study.path.join("summary.json"), format!("{json:#}\n").as_bytes())?;
     if verbose.json {
         writeln!(out, "{json}")?;
+    } else if let Some(findings) = &findings {
+        findings.tell(out)?;
     } else {
         summary.tell(out)?;
     }
@@ -127,7 +144,11 @@ fn make(study: &Study, crew: &Crew, verbose: Verbose, out: &mut dyn Write) -> Re
     out.flush()?;
     if !runs.is_empty() {
         // A figure that can't be drawn loses nothing of the runs.
-        if let Err(error) = figure(study, &runs) {
+        let drawn = match &findings {
+            Some(findings) => findings.draw(&study),
+            None => figure(&study, &runs),
+        };
+        if let Err(error) = drawn {
             tell(&format!("note: {error:#}"));
         }
     }
@@ -158,45 +179,44 @@ fn summary(study: &Study) -> Result<Summary> {
 }
 
 /// Tells what happens to the runs, and now and then which are under way.
-pub(super) fn progress(
-    study: &Study,
-    quiet: bool,
-) -> Result<impl FnMut(Option<(&Member, Event)>) + use<'_>> {
-    let mut done = 0;
-    for member in &study.members {
-        done += usize::from(matches!(study.state(member)?, State::Done(_)));
-    }
-    let all = study.members.len();
+pub(super) fn progress(quiet: bool) -> impl FnMut(&Study, Option<(&Member, Event)>) {
     let (mut under_way, mut told) = (BTreeSet::new(), Instant::now());
-    Ok(move |news: Option<(&Member, Event)>| {
-        let Some((member, event)) = news else {
-            if !quiet && told.elapsed() > STATUS {
-                told = Instant::now();
-                let runs: Vec<_> = under_way.iter().cloned().collect();
-                tell(&format!("{done} of {all} done; under way: {}", runs.join(", ")));
-            }
+    move |study, news| {
+        if quiet {
             return;
-        };
-        let run = &member.run;
-        match event {
-            Event::Began => _ = under_way.insert(run.clone()),
-            _ => _ = under_way.remove(run),
         }
-        let sentence = match event {
-            Event::Done(result) => {
-                done += 1;
-                let score = result.scored().map_or_else(String::new, |(objective, measure)| {
-                    format!(": {} {}", objective.measure, wording::measure(measure))
-                });
-                let time = wording::duration(result.wall_seconds);
-                format!("{run}{score} in {time} ({done} of {all})")
+        let count = || {
+            let is_done = |member: &&Member| matches!(study.state(member), Ok(State::Done(_)));
+            let done = study.members.iter().filter(is_done).count();
+            format!("{done} of {}", study.members.len())
+        };
+        let sentence = match news {
+            None if told.elapsed() > STATUS => {
+                let runs: Vec<_> = under_way.iter().cloned().collect();
+                format!("{} done; under way: {}", count(), runs.join(", "))
             }
-            Event::Failed(why) => format!("{run} failed: {why}"),
-            Event::Began | Event::Left => return,
+            None => return,
+            Some((member, event)) => {
+                let run = &member.run;
+                match event {
+                    Event::Began => _ = under_way.insert(run.clone()),
+                    _ => _ = under_way.remove(run),
+                }
+                match event {
+                    Event::Done(result) => {
+                        let score =
+                            result.scored().map_or_else(String::new, |(objective, measure)| {
+                                format!(": {} {}", objective.measure, wording::measure(measure))
+                            });
+                        let time = wording::duration(result.wall_seconds);
+                        format!("{run}{score} in {time} ({})", count())
+                    }
+                    Event::Failed(why) => format!("{run} failed: {why}"),
+                    Event::Began | Event::Left => return,
+                }
+            }
         };
-        if !quiet {
-            told = Instant::now();
-            tell(&sentence);
-        }
-    })
+        told = Instant::now();
+        tell(&sentence);
+    }
 }

@@ -34,13 +34,13 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<u8> {
-    let study = Study::open(&args.study)?;
+    let mut study = Study::open(&args.study)?;
     if let Some(run) = &args.run {
         return make(&study, run, args.device, args.threads);
     }
     let shares = Shares { jobs: Some(args.jobs), threads: args.threads, device: args.device };
     let crew = shares.crew(study.members.len())?;
-    let interrupted = work(&study, &crew, progress(&study, args.quiet)?)?;
+    let interrupted = work(&mut study, &crew, progress(args.quiet))?;
     let (mut done, mut failed) = (0, 0);
     for member in &study.members {
         match study.state(member)? {

@@ -5,6 +5,7 @@ mod axis;
 pub(crate) mod canvas;
 mod chart;
 mod figure;
+mod heat;
 mod panel;
 mod plane;
 mod read;
@@ -16,6 +17,7 @@ use anyhow::{Result, bail};
 
 use canvas::save;
 use figure::Figure;
+pub use heat::{Heat, heat};
 pub use panel::{Curve, Panel, Scale, Stroke};
 pub use plane::plane;
 pub use read::{panels, rows};

@@ -62,7 +62,9 @@ impl Config {
     /// Lets the intervals of the plan that nobody gave follow a `--steps` that is short for them, so that the curves of
     /// a short run are curves.
     fn shorten_intervals(&mut self) {
-        let given = |source: &Source| matches!(source, Source::Flag(_) | Source::File { .. });
+        let given = |source: &Source| {
+            matches!(source, Source::Flag(_) | Source::File { .. } | Source::Sweep(_))
+        };
         let Some(steps) = self.all.get("steps").and_then(Value::as_u64) else { return };
         if !given(self.source("steps")) {
             return;

@@ -18,6 +18,8 @@ pub(crate) enum Source {
     Preset(String),
     /// A file of this name, in which the parameter may go by an alias.
     File { name: String, key: Option<String> },
+    /// The file of a sweep, of this name.
+    Sweep(String),
     /// A flag, in the words that were typed.
     Flag(String),
     /// It follows `--steps`.
@@ -39,6 +41,7 @@ impl Source {
                 format!("--config {name}: {alias} = {value}")
             }
             Self::File { name, key: None } => format!("--config {name}: {}", assigned()),
+            Self::Sweep(name) => format!("{name}: {}", assigned()),
             Self::Run => format!("run.json: {}", assigned()),
         }
     }
@@ -172,7 +175,7 @@ impl Layer {
     ///
     /// # Errors
     /// [`Usage`] if a key is unknown, or a value is not of the form that its key needs.
-    pub(super) fn of(options: Options, from: &Source, algorithm: &Algorithm) -> Result<Self> {
+    pub(crate) fn of(options: Options, from: &Source, algorithm: &Algorithm) -> Result<Self> {
         let (fields, kind) = (fields(algorithm), algorithm.subject());
         let converted = converted(&fields);
         let mut layer = Self::default();
@@ -223,6 +226,7 @@ impl Layer {
                 return Err(match from {
                     Source::File { name, .. } => Usage(format!("--config {name}: {unknown}")),
                     Source::Preset(name) => Usage(format!("preset {name}: {unknown}")),
+                    Source::Sweep(name) => Usage(format!("{name}: {unknown}")),
                     _ => Usage(format!("run.json: {unknown}")),
                 }
                 .into());

@@ -1,15 +1,17 @@
 //! `study.json`: the runs of a study.
+use super::sweep::Sweep;
 use crate::registry::{self, Algorithm, Options, as_part};
 use crate::run::config::Config;
 use crate::run::result::RunResult;
 use crate::wording;
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
-use std::fs;
+use serde_json::Value;
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
-use train::RunDir;
+use train::{RunDir, RunOutcome};
 
 const FILE: &str = "study.json";
 
@@ -20,6 +22,8 @@ pub(crate) struct Study {
     pub(crate) members: Vec<Member>,
     /// Device that its runs are made on unless a worker is told otherwise.
     pub(crate) device: String,
+    /// What its runs are chosen by, where a file says so.
+    pub(crate) sweep: Option<Sweep>,
 }
 
 /// A run of a study: done, under way or not yet begun.
@@ -30,6 +34,28 @@ pub(crate) struct Member {
     pub(crate) algorithm: String,
     /// The plan and every hyper-parameter, resolved.
     pub(crate) config: Options,
+    /// Its place in a sweep.
+    #[serde(default, skip_serializing_if = "Place::is_none")]
+    pub(crate) place: Place,
+}
+
+/// Place of a run in a sweep.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// Number of its configuration.
+    pub(crate) configuration: usize,
+    /// Round in which that was proposed.
+    pub(crate) round: usize,
+    /// Values of what is varied.
+    pub(crate) point: Vec<Value>,
+    /// Steps that it is trained for if it is not left out on the way.
+    pub(crate) full_steps: Option<u64>,
+}
+
+impl Place {
+    fn is_none(&self) -> bool {
+        self.point.is_empty()
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -38,6 +64,8 @@ struct Info {
     lab_commit: String,
     started: String,
     device: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sweep: Option<Sweep>,
     runs: Vec<Member>,
 }
 
@@ -59,7 +87,13 @@ impl Member {
     pub(crate) fn new(algorithm: &Algorithm, config: Config, also: &str) -> Self {
         let subject = as_part(config.subject());
         let run = format!("{}-{subject}{also}-s{}", algorithm.name, config.seed());
-        Self { run, algorithm: algorithm.name.to_owned(), config: config.all }
+        let place = Place::default();
+        Self { run, algorithm: algorithm.name.to_owned(), config: config.all, place }
+    }
+
+    /// Steps that it is trained for.
+    pub(crate) fn steps(&self) -> u64 {
+        self.config.get("steps").and_then(Value::as_u64).unwrap_or(0)
     }
 
     /// Its algorithm and its configuration.
@@ -81,7 +115,7 @@ impl Study {
         path: Option<&Path>,
         name: &str,
         device: String,
-        members: Vec<Member>,
+        (members, sweep): (Vec<Member>, Option<Sweep>),
     ) -> Result<Self> {
         if let Some(path) = path.filter(|path| Self::is_at(path)) {
             let told = wording::path(path);
@@ -103,7 +137,7 @@ impl Study {
             }
             None => new_dir(name)?,
         };
-        let study = Self { path, members, device };
+        let study = Self { path, members, device, sweep };
         study.write()?;
         Ok(study)
     }
@@ -126,7 +160,8 @@ impl Study {
             bail!("{}: `{}` is no name of a run's directory", damaged(), member.run);
         }
         ensure!(!info.runs.is_empty(), "{}: it lists no run", damaged());
-        Ok(Self { path: path.to_owned(), members: info.runs, device: info.device })
+        let Info { device, sweep, runs: members, .. } = info;
+        Ok(Self { path: path.to_owned(), members, device, sweep })
     }
 
     /// Test whether a study is at `path`.
@@ -134,12 +169,14 @@ impl Study {
         path.join(FILE).is_file()
     }
 
-    fn write(&self) -> Result<()> {
+    /// Writes `study.json`.
+    pub(super) fn write(&self) -> Result<()> {
         let info = Info {
             lab_version: env!("CARGO_PKG_VERSION").to_owned(),
             lab_commit: env!("LAB_COMMIT").to_owned(),
             started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             device: self.device.clone(),
+            sweep: self.sweep.clone(),
             runs: self.members.clone(),
         };
         let mut text = serde_json::to_vec_pretty(&info)?;
@@ -158,7 +195,12 @@ impl Study {
     /// If its result is damaged.
     pub(crate) fn state(&self, member: &Member) -> Result<State> {
         let dir = self.dir(member);
-        if let Some(result) = RunResult::read(&dir)?.filter(RunResult::is_final) {
+        // One that was to stop on its way may be to go on now.
+        let is_over = |result: &RunResult| {
+            result.is_final()
+                && (result.steps >= member.steps() || result.outcome != RunOutcome::Finished)
+        };
+        if let Some(result) = RunResult::read(&dir)?.filter(is_over) {
             return Ok(State::Done(Box::new(result)));
         }
         if RunDir::is_held(&dir) {
@@ -166,6 +208,24 @@ impl Study {
         }
         let why = fs::read_to_string(self.failure(member)).ok();
         Ok(why.map_or(State::Waiting, |why| State::Failed(why.trim_end().to_owned())))
+    }
+
+    /// Seconds that its runs have taken in all.
+    pub(crate) fn seconds(&self) -> f64 {
+        let of = |member| Some(RunResult::read(&self.dir(member)).ok()??.wall_seconds);
+        self.members.iter().filter_map(of).sum()
+    }
+
+    /// Holds the study, so that one process alone adds to its list; `None` while another does.
+    pub(super) fn hold(&self) -> Result<Option<File>> {
+        let path = self.path.join("lock");
+        let lock =
+            File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        match lock.try_lock() {
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            // Some network file systems have no locks.
+            _ => Ok(Some(lock)),
+        }
     }
 
     /// Writes down that a run can't be made.

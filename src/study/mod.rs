@@ -4,11 +4,18 @@
 //! for each. [`work`] makes them: whoever holds the lock of a run trains it, in a process of its own, so any number of
 //! workers, on any machines that share the directory, make a study together, and what one leaves half done another resumes. Nothing
 //! but the run directories says how far a study is. [`summary`] is what its runs come to, by [`statistics`] and
-//! [`compare`].
+//! [`compare`]. A [`sweep`] lists its runs by a file: a grid, or points of a [`space`] that are drawn evenly or by [`tpe`], in
+//! [`rounds`].
 pub(crate) mod compare;
+pub(crate) mod findings;
 pub(crate) mod groups;
+pub(crate) mod importance;
 pub(crate) mod info;
+pub(crate) mod rounds;
 pub(crate) mod seeds;
+pub(crate) mod space;
 pub mod statistics;
 pub(crate) mod summary;
+pub(crate) mod sweep;
+pub(crate) mod tpe;
 pub(crate) mod work;

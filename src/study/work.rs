@@ -1,5 +1,6 @@
 //! Making the runs of a study, each in a process of its own.
 use super::info::{Member, State, Study};
+use super::rounds::{Next, advance};
 use crate::run::interrupt::Interrupts;
 use crate::run::machine::Verbosity;
 use crate::run::result::RunResult;
@@ -15,6 +16,9 @@ use train::{DeviceChoice, RunDir};
 
 /// Time between two looks at whether Ctrl-C was pressed.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// Time between two looks at runs that others make.
+const WAIT: Duration = Duration::from_millis(500);
 
 /// Longest sentence about a failure.
 const LONGEST: usize = 2_000;
@@ -40,17 +44,46 @@ pub(crate) enum Event {
     Left,
 }
 
-/// Makes the runs that are neither done nor held by another worker; `tell` hears what happens to which, and of nothing
-/// while nothing happens. Whether it was interrupted.
+/// Makes the runs that are neither done nor held by another worker, those that a sweep adds when they are over too;
+/// `tell` hears what happens to which, and of nothing while nothing happens. Whether it was interrupted.
 ///
 /// # Errors
 /// If a process can't be started, or the study can't be written.
 pub(crate) fn work(
-    study: &Study,
+    study: &mut Study,
     crew: &Crew,
-    mut tell: impl FnMut(Option<(&Member, Event)>),
+    mut tell: impl FnMut(&Study, Option<(&Member, Event)>),
 ) -> Result<bool> {
     let interrupts = Interrupts::listen()?;
+    let mut crew = crew.clone();
+    loop {
+        if list(study, &crew, &interrupts, |news| tell(study, news))? {
+            return Ok(true);
+        }
+        crew.again = false;
+        let next = {
+            let held = study.hold()?;
+            *study = Study::open(&study.path)?;
+            if held.is_some() { advance(study)? } else { Next::Wait }
+        };
+        match next {
+            Next::Over => return Ok(false),
+            Next::More => {}
+            Next::Wait => {
+                std::thread::sleep(WAIT);
+                tell(study, None);
+            }
+        }
+    }
+}
+
+/// Makes the runs that are listed.
+fn list(
+    study: &Study,
+    crew: &Crew,
+    interrupts: &Interrupts,
+    mut tell: impl FnMut(Option<(&Member, Event)>),
+) -> Result<bool> {
     let queue = Queue { study, crew, next: Mutex::default(), inputs: Mutex::default() };
     std::thread::scope(|scope| {
         let (sender, events) = mpsc::channel();
@@ -81,7 +114,7 @@ pub(crate) fn work(
 
 /// Place in the list of runs, up to which each was looked at here.
 #[derive(Default)]
-struct Next {
+struct Cursor {
     number: usize,
     /// No more are to be begun.
     is_stopped: bool,
@@ -90,7 +123,7 @@ struct Next {
 struct Queue<'a> {
     study: &'a Study,
     crew: &'a Crew,
-    next: Mutex<Next>,
+    next: Mutex<Cursor>,
     /// Standard input of each process: it stops when this is closed, and so when this process is gone.
     inputs: Mutex<Vec<(usize, ChildStdin)>>,
 }
@@ -119,6 +152,10 @@ impl Queue<'_> {
     }
 
     fn take(&self) -> Option<usize> {
+        let is_spent = |seconds| self.study.seconds() >= seconds;
+        if self.study.sweep.as_ref().and_then(|sweep| sweep.seconds).is_some_and(is_spent) {
+            return None;
+        }
         let mut next = locked(&self.next);
         let number = next.number;
         next.number += 1;

@@ -207,3 +207,85 @@ fn a_comparison_says_whether_a_difference_is_more_than_noise() {
     let output = lab.run("compare nowhere");
     assert!(stderr(&output).contains("nowhere is not a run directory"), "{}", stderr(&output));
 }
+
+/// Nine configurations, of which three and then one go on.
+const HALVING: &str = "algorithm = 'dqn'\nenv = 'catch'\nsteps = 1800\nhidden = '16'\nwarmup = 100\nbatch = 8\neval_episodes = 2\n\
+    test_episodes = 20\nsave_every = 100\n[space]\nlr = { low = 1e-5, high = 0.1, scale = 'log' }\n\
+    [sweep]\nmethod = 'random'\nconfigurations = 9\nhalving = 3\n";
+
+/// Ten configurations of a search, in two rounds drawn and then proposed.
+const SEARCH: &str = "algorithm = 'q-learning'\nenv = 'cliff-walking'\nsteps = 4000\n[space]\n\
+    alpha = [0.1, 0.5, 0.9]\ngamma = { low = 0.9, high = 1.0 }\n\
+    [sweep]\nmethod = 'tpe'\nconfigurations = 15\nround = 5\nseeds = '1,2'\n";
+
+#[test]
+fn a_sweep_lets_the_best_go_on() {
+    let lab = Lab::new();
+    fs::write(lab.path("half.toml"), HALVING).unwrap();
+    let told = lab.ok("sweep half.toml --quiet");
+    assert!(told.starts_with("rank  configuration  lr"), "{told}");
+    assert!(told.contains("share of the variance of return between values: lr "), "{told}");
+    let found = &json(&lab.path("runs/half/summary.json"))["sweep"]["tried"];
+    let steps: Vec<_> =
+        found.as_array().unwrap().iter().map(|tried| tried["steps"].as_u64().unwrap()).collect();
+    assert_eq!(steps, [1800, 600, 600, 200, 200, 200, 200, 200, 200]);
+    // The best is the run that never stopped on its way.
+    let number = found[0]["configuration"].as_u64().unwrap();
+    let study = json(&lab.path("runs/half/study.json"));
+    let best = format!("dqn-catch-{number:03}-s1");
+    let member =
+        study["runs"].as_array().unwrap().iter().find(|run| run["run"] == best.as_str()).unwrap();
+    fs::write(lab.path("best.json"), member["config"].to_string()).unwrap();
+    lab.ok("dqn --config best.json --quiet --out alone");
+    assert_eq!(lab.hash("alone"), lab.hash(&format!("runs/half/{best}")));
+    for file in ["parallel.svg", "parallel.png"] {
+        assert!(fs::metadata(lab.path("runs/half").join(file)).unwrap().len() > 1000);
+    }
+}
+
+#[test]
+fn a_search_is_the_same_however_often_it_is_killed() {
+    let lab = Lab::new();
+    fs::write(lab.path("search.toml"), SEARCH).unwrap();
+    lab.ok("sweep search.toml --quiet --out whole");
+    let whole = json(&lab.path("whole/study.json"));
+    assert_eq!(whole["runs"].as_array().unwrap().len(), 30);
+    let begin = || lab.command("sweep search.toml --quiet --out study --jobs 3").spawn().unwrap();
+    let go_on = || lab.command("resume study --quiet --jobs 2").spawn().unwrap();
+    let mut child = begin();
+    for round in 0..6 {
+        std::thread::sleep(Duration::from_millis(150 + 130 * round));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        wait_for_runs(&lab, "study");
+        child = go_on();
+    }
+    assert!(child.wait().unwrap().success());
+    assert_eq!(json(&lab.path("study/study.json"))["runs"], whole["runs"]);
+    assert_eq!(outcome(&lab, "study"), outcome(&lab, "whole"));
+    let heat = fs::read_to_string(lab.path("study/heat.svg")).unwrap();
+    assert!(heat.contains("mean return") && heat.contains("alpha"));
+}
+
+#[test]
+fn a_sweep_that_can_not_be_leaves_nothing_behind() {
+    let lab = Lab::new();
+    for (text, words) in [
+        (
+            "algorithm = 'dqn'\nenv = 'catch'\n[space]\nlrr = [1]",
+            "bad.toml: unknown key `lrr`; did you mean `lr`?",
+        ),
+        ("algorithm = 'dqn'\nenv = 'catch'\n[space]\nbatch = [0]", "bad.toml: batch = 0: "),
+        ("algorithm = 'dqn'\nenv = 'cach'\n[space]\nbatch = [8]", "did you mean `catch`?"),
+        ("env = 'catch'\n[space]\nbatch = [8]", "bad.toml: algorithm is missing"),
+        (
+            "algorithm = 'dqn'\nenv = 'catch'\n[space]\nenv_args = { rows = [1] }",
+            "bad.toml: rows = 1: unknown option",
+        ),
+    ] {
+        fs::write(lab.path("bad.toml"), text).unwrap();
+        let told = lab.refused("sweep bad.toml");
+        assert!(told.contains(words), "{text}: {told}");
+    }
+    assert!(!lab.path("runs").exists());
+}

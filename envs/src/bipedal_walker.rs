@@ -10,14 +10,10 @@ use crate::box2d::{Body, Ground, Joint, Polygon, Shape, Touch, Vec2, World};
 use crate::{Action, Actions, Cells, Element, Env, Rgb, Spec, Step};
 
 pub use terrain::WalkerTerrain;
-use terrain::{GRASS, HEIGHT, LENGTH, START, STEP};
+use terrain::{GRASS, HEIGHT, LENGTH, SCALE, START, STEP, VIEW};
 
 /// Steps per second.
 const FPS: f64 = 50.0;
-/// Pixels of Gymnasium's window per metre: lengths are given in them.
-const SCALE: f64 = 30.0;
-/// Metres that are seen.
-const VIEW: [f64; 2] = [600.0 / SCALE, 400.0 / SCALE];
 /// Iterations for velocities and for positions.
 const ITERATIONS: [usize; 2] = [180, 60];
 const GRAVITY: f32 = -10.0;

@@ -24,7 +24,7 @@ const MAIN_POWER: f64 = 13.0;
 const SIDE_POWER: f64 = 0.6;
 /// Newtons of the first push, in each direction.
 const FIRST_PUSH: f64 = 1000.0;
-/// Where the engines are, in pixels.
+/// Places of the engines, in pixels.
 const MAIN_BELOW: f64 = 4.0;
 const SIDE_AWAY: f64 = 12.0;
 const SIDE_ABOVE: f64 = 14.0;

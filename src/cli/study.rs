@@ -26,7 +26,7 @@ const MOST_JOBS: usize = 1024;
 /// Time between two sentences about runs that are under way.
 const STATUS: Duration = Duration::from_secs(15);
 
-/// What the runs of a study share, as it was typed.
+/// Resources that the runs of a study share, as they were typed.
 #[derive(Clone, Copy)]
 pub(super) struct Shares {
     pub(super) jobs: Option<usize>,
@@ -165,7 +165,7 @@ fn figure(study: &Study, runs: &[PathBuf]) -> Result<()> {
     plot::draw(&panels, &study.path.join("curves.png"))
 }
 
-/// What the runs of a study have come to by now.
+/// Results of a study as far as it is.
 fn summary(study: &Study) -> Result<Summary> {
     let (runs, missing) = ended(std::slice::from_ref(&study.path))?;
     let mut failed = Vec::new();

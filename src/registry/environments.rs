@@ -182,7 +182,7 @@ pub fn options_of_id(id: &str) -> Vec<(&'static str, Value)> {
         | "minatar/freeway-v0"
         | "minatar/spaceinvaders-v0" => ("actions", Value::from("full")),
         "cartpole-v0" => ("time_limit", Value::from(200)),
-        "lunarlandercontinuous-v3" => ("continuous", Value::from(true)),
+        "lunarlandercontinuous-v3" | "lunar-lander-continuous" => ("continuous", Value::from(true)),
         "bipedalwalkerhardcore-v3" => ("hardcore", Value::from(true)),
         "pointmassmedium-v0" => ("difficulty", Value::from("medium")),
         "pointmasshard-v0" => ("difficulty", Value::from("hard")),
@@ -364,7 +364,7 @@ pub(super) const ENVS: &[EnvEntry] = &[
         ),
     },
     EnvEntry {
-        ids: &["LunarLander-v3", "LunarLanderContinuous-v3"],
+        ids: &["LunarLander-v3", "LunarLanderContinuous-v3", "lunar-lander-continuous"],
         ..EnvEntry::with_options::<LunarLanderConfig, LunarLander>(
             "lunar-lander",
             "LunarLander-v3: come down gently between two flags (8 numbers, at most 1,000 steps)",

@@ -77,7 +77,7 @@ impl RunResult {
         }
     }
 
-    /// Whether the run has come to its end.
+    /// Test whether the run has come to its end.
     pub(crate) fn is_final(&self) -> bool {
         self.outcome != RunOutcome::Interrupted
     }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Instant, SystemTime};
 use train::{DeviceChoice, RunDir, RunInfo};
 
-/// What is known of a run before its directory is.
+/// A run before it has a directory.
 pub(crate) struct Start {
     pub(crate) algorithm: &'static Algorithm,
     pub(crate) config: Config,

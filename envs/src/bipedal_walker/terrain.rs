@@ -3,8 +3,10 @@
 use rand::{Rng as _, RngCore};
 use serde::{Deserialize, Serialize};
 
-use super::{SCALE, VIEW};
-
+/// Pixels of Gymnasium's window per metre: lengths are given in them.
+pub(super) const SCALE: f64 = 30.0;
+/// Metres that are seen.
+pub(super) const VIEW: [f64; 2] = [600.0 / SCALE, 400.0 / SCALE];
 /// Metres from one point of the ground to the next.
 pub(super) const STEP: f64 = 14.0 / SCALE;
 /// Points of the ground.

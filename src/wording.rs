@@ -9,8 +9,8 @@ pub(crate) fn digits(measure: &Measure) -> usize {
     let width = measure.ci95.map_or(0.0, |[low, high]| high - low);
     match width {
         _ if measure.ci95.is_none() => decimals(measure.mean),
-        // As exact as rounding: there is no width to be seen.
-        width if width <= 1e-12 * measure.mean.abs() => decimals(measure.mean),
+        // As exact as rounding: there is no width to be seen, and rewards, which are `f32`, have seven digits.
+        width if width <= 1e-12 * measure.mean.abs() => decimals(significant(measure.mean)),
         width => (1.0 - width.log10()).ceil().max(2.0) as usize,
     }
 }
@@ -27,6 +27,11 @@ fn decimals(number: f64) -> usize {
     }
 }
 
+/// A number to six digits.
+fn significant(number: f64) -> f64 {
+    format!("{number:.5e}").parse().unwrap_or(number)
+}
+
 /// From so many decimals on a number is told with an exponent.
 const EXPONENT: usize = 10;
 
@@ -35,7 +40,13 @@ pub(crate) fn number(number: f64, digits: usize) -> String {
     match digits {
         _ if number.abs() >= 1e9 => format!("{number:.3e}"),
         EXPONENT.. if number != 0.0 => format!("{number:.3e}"),
-        _ => format!("{number:.*}", digits.min(EXPONENT - 1)),
+        _ => {
+            let shown = format!("{number:.*}", digits.min(EXPONENT - 1));
+            // Rounded to 0 a number has no sign.
+            let zero = shown.trim_start_matches('-');
+            let is_zero = zero.chars().all(|digit| "0.".contains(digit));
+            if is_zero { zero.to_owned() } else { shown }
+        }
     }
 }
 
@@ -186,6 +197,8 @@ mod tests {
             "1.000e-11 (95 % between 1.000e-11 and 1.000e-11, n = 9)"
         );
         assert_eq!(message(0.0, 0.0, 9), "0.00 (95 % between 0.00 and 0.00, n = 9)");
+        assert_eq!(message(-0.001, 0.5, 9), "0.00 (95 % between -0.50 and 0.50, n = 9)");
+        assert_eq!(message(-60.000_002, 0.0, 5), "-60.00 (95 % between -60.00 and -60.00, n = 5)");
     }
 
     #[test]

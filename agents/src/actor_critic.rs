@@ -29,13 +29,13 @@ actor_parameters! {
         /// Function the critic learns and weighs actions by: advantage (learns V) or q
         critic: Critic = Critic::Advantage;
         /// Actions that q weighs: taken, or all, each by its probability
-        weighed: Weighed = Weighed::Taken;
+        weighed: Weighed = Weighed::Taken, with critic = "q";
         /// Advantage estimator: gae or n-step
         estimator: Estimator = Estimator::Gae;
         /// λ of gae: 0 looks one step ahead, 1 to the end of the rollout
-        lambda: f64 = 1.0, in 0.0..=1.0;
+        lambda: f64 = 1.0, in 0.0..=1.0, with estimator = "gae";
         /// Steps that n-step looks ahead, within the rollout
-        n_step: usize = 5, in 1..;
+        n_step: usize = 5, in 1.., with estimator = "n-step";
         /// Advantages: raw, or normalised to mean 0 and deviation 1
         weights: Weights = Weights::Raw;
         /// Steps of each environment from one update to the next

@@ -9,7 +9,7 @@ mod divergence;
 pub use divergence::divergence;
 
 use crate::on_policy::heads::ActionDistribution;
-use crate::on_policy::minibatch::{Minibatch, Targets};
+use crate::on_policy::minibatch::{Minibatch, Targets, check_batch};
 use crate::on_policy::nets::MakeNet;
 use crate::on_policy::returns::{Weights, gae, normalise};
 use crate::on_policy::trainer::{Critic, OnPolicyTrainer, state_values};
@@ -40,7 +40,7 @@ actor_parameters! {
         /// Steps of each environment in a rollout
         rollout: usize = 128, in 1..=1 << 20;
         /// Passes over a rollout
-        epochs: usize = 4, in 1..;
+        epochs: usize = 4, in 1..=100;
         /// Batch size, in transitions; a rollout is cut into batches of this size
         batch: usize = 256, in 1..=1 << 20;
         /// Leave a rollout once a batch finds the policy this far (in nats) from what it was; 0 never
@@ -132,10 +132,7 @@ impl Ppo {
         config.check()?;
         config.check_learning_rate()?;
         let full = config.rollout * config.n_envs;
-        if !full.is_multiple_of(config.batch) {
-            let fits = "must divide --rollout times --n-envs, the transitions of a rollout";
-            return Err(BadValue::new("batch", config.batch, fits).into());
-        }
+        check_batch(config.batch, [config.rollout, config.n_envs])?;
         if config.advantages == Weights::Normalised && config.batch == 1 {
             let fits = "one advantage less its own mean is 0, and nothing would be learned: give a \
                         --batch of 2 or more, or --advantages raw";

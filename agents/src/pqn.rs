@@ -10,6 +10,7 @@ use crate::evaluation::Episodes;
 use crate::net::{Body, Net, q_body};
 use crate::on_policy::collector::Collector;
 use crate::on_policy::heads::{ActionDistribution, Head};
+use crate::on_policy::minibatch::check_batch;
 use crate::on_policy::returns::lambda_returns;
 use crate::on_policy::scaling::Scaling;
 use crate::tabular::{APPROXIMATE_HASTE, Model, Policy, Table, hastened, note_haste, q_table};
@@ -23,8 +24,8 @@ use nn::onnx::Export;
 use nn::{Activation, HostTensor, Optimizer, Params, Sequential, loss, select};
 use rand::seq::SliceRandom as _;
 use train::{
-    BadValue, Checkpoint, Download as _, Evaluation, FirstUpdate, Learner, Linear, Log, MODEL,
-    Progress, Rng, Split, above, check_learning_rate, stream,
+    Checkpoint, Download as _, Evaluation, FirstUpdate, Learner, Linear, Log, MODEL, Progress, Rng,
+    Split, above, check_learning_rate, stream,
 };
 
 train::hyper_parameters! {
@@ -45,7 +46,7 @@ train::hyper_parameters! {
         /// Environments stepped together
         n_envs: usize = 16, in 1..=1 << 14;
         /// Passes over a rollout
-        epochs: usize = 4, in 1..;
+        epochs: usize = 4, in 1..=100;
         /// Batch size, in transitions; a rollout is cut into batches of this size
         batch: usize = 128, in 1..=1 << 20;
         /// Optimiser: adam, rmsprop or sgd
@@ -55,7 +56,7 @@ train::hyper_parameters! {
         /// Final learning rate, as a fraction of --lr
         lr_end: f64 = 1.0, in 0.0..;
         /// Transitions over which the learning rate changes
-        lr_steps: u64 = 0;
+        lr_steps: u64 = 0, with lr_end not 1.0;
         /// Clip the gradient to this norm; 0 leaves it as it is
         max_grad_norm: f64 = 10.0, in 0.0..;
         /// Normalise the features of each layer before its activation
@@ -116,15 +117,12 @@ impl Pqn {
     /// An untrained agent for the environment `make` makes.
     ///
     /// # Errors
-    /// [`BadValue`] where a hyper-parameter is out of range, or the network does not take such observations;
+    /// [`BadValue`](train::BadValue) where a hyper-parameter is out of range, or the network does not take such observations;
     /// where actions are vectors.
     pub fn new(make: MakeEnv, config: PqnConfig, seed: u64, device: &Device) -> Result<Self> {
         config.check()?;
         let full = config.rollout * config.n_envs;
-        if !full.is_multiple_of(config.batch) {
-            let fits = "must divide --rollout times --n-envs, the transitions of a rollout";
-            return Err(BadValue::new("batch", config.batch, fits).into());
-        }
+        check_batch(config.batch, [config.rollout, config.n_envs])?;
         check_learning_rate(config.lr_end, config.lr_steps, full as u64)?;
         let spec = make().spec();
         let actions = discrete_actions(&spec)?;

@@ -46,13 +46,13 @@ policy_parameters! {
         /// Optimiser: adam, rmsprop or sgd
         optimizer: OptimizerName = OptimizerName::Adam;
         /// ε of adam and rmsprop
-        optimizer_eps: f64 = 1e-8, in above(0.0);
+        optimizer_eps: f64 = 1e-8, in above(0.0), with optimizer = "adam" | "rmsprop";
         /// Learning rate of the policy
         lr: f64 = 1e-2, in above(0.0);
         /// Learning rate of V
-        value_lr: f64 = 1e-2, in above(0.0);
+        value_lr: f64 = 1e-2, in above(0.0), with baseline = "value";
         /// Steps of V's optimiser in an update
-        value_epochs: usize = 10, in 1..;
+        value_epochs: usize = 10, in 1..=100, with baseline = "value";
         /// Clip each gradient to this norm; 0 leaves it as it is
         max_grad_norm: f64 = 0.0, in 0.0..;
     }

@@ -29,18 +29,20 @@ params::parameters! {
         action_repeat: u32 = 1, in 1..=1_000;
         /// Probability, at every step, that the previous action is repeated
         sticky: f64 = 0.0, in 0.0..=1.0;
-        /// Factor of the reward
+        /// Multiply rewards by this
         reward_scale: f64 = 1.0, in -1e9..=1e9;
-        /// Bound of the scaled reward to either side; 0 for none
+        /// Clip (scaled) rewards to this size; 0 leaves them as they are
         reward_clip: f64 = 0.0, in 0.0..=1e9;
     }
 }
 
 impl WrapperConfig {
-    /// Puts the wrappers around an environment. From the inside: sticky actions, which are drawn for each step of
-    /// the environment itself; action repeat; rewards; frame stack; time limit, which counts the steps of the
-    /// agent.
+    /// Puts the wrappers around an environment. From the inside: time limit and sticky actions, which count, and are
+    /// drawn for, each step of the environment itself; action repeat; rewards; frame stack.
     pub fn wrap(&self, mut env: Box<dyn Env>) -> Box<dyn Env> {
+        if let Some(limit) = self.time_limit {
+            env = Wrapped::of(env, TimeLimit::new(limit));
+        }
         if self.sticky > 0.0 {
             env = Wrapped::of(env, StickyActions::new(self.sticky));
         }
@@ -52,9 +54,6 @@ impl WrapperConfig {
         }
         if self.frame_stack > 1 {
             env = Wrapped::of(env, FrameStack::new(self.frame_stack));
-        }
-        if let Some(limit) = self.time_limit {
-            env = Wrapped::of(env, TimeLimit::new(limit));
         }
         env
     }

@@ -1,6 +1,6 @@
 //! A parameter as data.
 use crate::kind::number;
-use crate::{BadValue, Kind, flag, plain};
+use crate::{BadValue, Kind, Requirement, flag, plain};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -30,6 +30,8 @@ pub struct Field {
     pub default: Value,
     /// The range, in words; empty where every value of the kind will do.
     pub range: String,
+    /// Another parameter beside which alone it counts, where there is one.
+    pub requirement: Option<Requirement>,
     /// The condition that a number must meet, in full; empty where there is none.
     condition: String,
     /// Through its type and back.
@@ -52,6 +54,7 @@ impl Field {
             kind: Kind::of::<T>(),
             default,
             range,
+            requirement: None,
             condition: String::new(),
             typed: typed::<T>,
         }
@@ -60,6 +63,11 @@ impl Field {
     /// This parameter with the condition that its numbers must meet, in words.
     pub fn with_condition(self, condition: String) -> Self {
         Self { condition, ..self }
+    }
+
+    /// This parameter, which counts only beside another one.
+    pub fn with_requirement(self, requirement: Requirement) -> Self {
+        Self { requirement: Some(requirement), ..self }
     }
 
     /// This parameter with another default.
@@ -111,7 +119,8 @@ impl Field {
         let Kind::Whole(most) = self.kind else { return None };
         number.filter(|number| number.fract() == 0.0)?;
         Some(match self.condition.as_str() {
-            "" => crate::inside(&(0..=most)),
+            // A type of whole numbers refuses none but 0.
+            "" => crate::inside(&(u64::from((self.typed)(&Value::from(0)).is_err())..=most)),
             condition => condition.to_owned(),
         })
     }

@@ -13,7 +13,7 @@ pub enum Kind {
     Number,
     /// True or false.
     Switch,
-    /// One of these names.
+    /// One of these names, written in any case.
     Choice(&'static [&'static str]),
     /// A number or a word, or a list of them: a name, a path, a schedule, widths of layers.
     Text,
@@ -73,7 +73,8 @@ impl Kind {
             }
             (Self::Switch, Value::Bool(_)) => Some(value.clone()),
             (Self::Choice(names), Value::String(text)) => {
-                names.contains(&text.as_str()).then(|| value.clone())
+                let name = names.iter().find(|name| name.eq_ignore_ascii_case(text));
+                name.map(|name| Value::from(*name))
             }
             // The type says whether it takes a list.
             (Self::Text, Value::String(_) | Value::Number(_) | Value::Array(_)) => {
@@ -253,6 +254,7 @@ mod tests {
         let choice = Kind::Choice(&["huber", "mse"]);
         assert_eq!(choice.read(&Value::from(0)).unwrap_err(), "one of huber, mse is expected");
         assert_eq!(choice.parse("l1").unwrap_err(), "one of huber, mse is expected");
+        assert_eq!(choice.parse("MSE"), Ok(Value::from("mse")));
         assert_eq!(Kind::Switch.parse("yes").unwrap_err(), "true or false is expected");
     }
 }

@@ -6,15 +6,18 @@ mod aliases;
 mod bad_value;
 mod field;
 mod kind;
+mod requirement;
 mod text;
 
 pub use aliases::{aliases, canonical, elsewhere, former, renamed};
 pub use bad_value::{BadValue, above, flag, inside, shown};
 pub use field::{Field, Parameters, resolve};
 pub use kind::{Kind, choices, name, whole};
+pub use requirement::Requirement;
 pub use text::{Text, plain};
 
-/// States each parameter once: its meaning, type, default, and the range it must lie in.
+/// States each parameter once: its meaning, type, default, the range it must lie in, and the parameter `with` which
+/// alone it counts: a switch, `with kind = "a" | "b"`, or `with decay not 0.0`.
 ///
 /// The result is a struct with public fields that has `Default`, is read from files (serde, unknown keys
 /// refused) and implements [`Parameters`]. The crate that calls it depends on serde and on this one.
@@ -42,7 +45,9 @@ macro_rules! parameters {
     (
         $(#[$meta:meta])*
         pub struct $name:ident {
-            $($(#[doc = $about:literal])* $field:ident: $type:ty = $default:expr $(, in $range:expr)?;)*
+            $($(#[doc = $about:literal])* $field:ident: $type:ty = $default:expr
+                $(, in $range:expr)?
+                $(, with $other:ident $(= $($value:literal)|+)? $(not $never:literal)?)?;)*
         }
     ) => {
         $(#[$meta])*
@@ -75,6 +80,12 @@ macro_rules! parameters {
                     $(let range = $crate::shown::<$type>(&$range);)?
                     let field = $crate::Field::of(stringify!($field), &[$($about),*], &default, range);
                     $(let field = field.with_condition($crate::inside::<$type>(&$range));)?
+                    $(
+                        let requirement = $crate::Requirement::of(stringify!($other))
+                            $(.among([$($value),+]))?
+                            $(.other_than($never))?;
+                        let field = field.with_requirement(requirement);
+                    )?
                     field
                 },)*]
             }

@@ -41,6 +41,7 @@ fn toml(algorithm: &Algorithm, config: &Config) -> Result<String> {
     let subject = algorithm.subject();
     let (key, args_key) = (subject.key(), subject.args_key());
     let mut text = format!("# lab {} --config FILE\n", algorithm.name);
+    config.notes.iter().for_each(|note| text += &format!("# {note}\n"));
     let named = config.all.get(key).unwrap_or(&Value::Null);
     text += &line(key, named, config.source(key), "")?;
     for Field { name, about, .. } in fields(algorithm) {

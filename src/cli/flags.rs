@@ -80,9 +80,13 @@ fn arg(field: &Field) -> Arg {
         "" => String::new(),
         range => format!(" [range: {range}]"),
     };
+    let with = match &field.requirement {
+        None => String::new(),
+        Some(requirement) => format!(" [with: {}]", requirement.shown()),
+    };
     let arg = Arg::new(field.name)
         .long(field.flag())
-        .help(format!("{}{default}{range}", field.about))
+        .help(format!("{}{default}{range}{with}", field.about))
         .visible_aliases(others.next())
         .aliases(others.chain(former(field.name).map(flag)))
         .allow_negative_numbers(true)

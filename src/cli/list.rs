@@ -52,8 +52,14 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         (What::Envs, Some(name)) => {
             let entry = registry::env(name)?;
             named(out, entry.name, entry.about)?;
-            let options: Vec<_> = (entry.options)().into_iter().chain(entry.wrappers()).collect();
-            explained(&options, Subject::Env, out)?;
+            let own = registry::options_of_id(name);
+            let options = (entry.options)().into_iter().chain(entry.wrappers());
+            let options =
+                options.map(|field| match own.iter().find(|(option, _)| *option == field.name) {
+                    Some((_, value)) => field.with_default(value.clone()),
+                    None => field,
+                });
+            explained(&options.collect::<Vec<_>>(), Subject::Env, out)?;
         }
         (What::Data, Some(name)) => {
             let entry = registry::data_set(name)?;

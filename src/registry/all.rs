@@ -99,8 +99,21 @@ pub fn env(name: &str) -> Result<&'static EnvEntry, Usage> {
         let ids = envs().iter().flat_map(|entry| entry.ids).copied();
         let (version, names) = (name.contains("-v"), envs().iter().map(|entry| entry.name));
         let known: Vec<_> = if version { ids.collect() } else { names.collect() };
-        Usage::unknown("environment", name, known.into_iter())
+        // The part before the slash may have been left out, which makes more of a difference than an error of typing.
+        let is_short = |id: &&&str| id.rsplit('/').next().is_some_and(|end| is_near(end, name));
+        match known.iter().filter(|id| id.contains('/')).find(is_short) {
+            Some(id) if !name.contains('/') => {
+                Usage(format!("unknown environment `{name}`; did you mean `{id}`?"))
+            }
+            _ => Usage::unknown("environment", name, known.into_iter()),
+        }
     })
+}
+
+/// Returns `true` if `end` and `name` differ in the version at most, as `Breakout-v1` and `breakout-v4`.
+fn is_near(end: &str, name: &str) -> bool {
+    let bare = |id: &str| id.rsplit_once("-v").map_or(id, |(bare, _)| bare).to_lowercase();
+    bare(end) == bare(name)
 }
 
 /// Returns `true` if `key` is an option that wraps environments.

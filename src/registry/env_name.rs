@@ -1,5 +1,5 @@
 //! An environment as `--env` names it, with the id of one of Gymnasium.
-use super::environments::{EnvEntry, GYM, Source, TIME_LIMIT};
+use super::environments::{EnvEntry, GYM, Source, TIME_LIMIT, options_of_id};
 use super::{Options, all};
 use crate::usage::Usage;
 use agents::MakeEnv;
@@ -100,12 +100,25 @@ impl EnvName {
         }
     }
 
+    /// Returns `true` if an id of this environment brings the time limit `limit`.
+    fn is_of_id(&self, limit: &Value) -> bool {
+        let Self::Entry(entry) = self else { return false };
+        let brought = entry.ids.iter().flat_map(|id| options_of_id(id));
+        brought.into_iter().any(|(option, value)| option == TIME_LIMIT && value == *limit)
+    }
+
     /// Returns `true` if its time limit is the user's to choose: that of a problem whose outcomes are known, or one laid
     /// around it by these options. Others are a part of the task, as in CartPole.
     pub(crate) fn has_chosen_time_limit(&self, options: &Options) -> bool {
         let known = matches!(self, Self::Entry(EnvEntry { source: Source::Mdp(..), .. }));
-        let is_limit = |wrapper: &Field| wrapper.name == TIME_LIMIT;
-        known || (self.wrappers().iter().any(is_limit) && options.contains_key(TIME_LIMIT))
+        let is_limit = |field: &&Field| field.name == TIME_LIMIT;
+        let (own, wrappers) = (self.options(), self.wrappers());
+        let given = options.get(TIME_LIMIT);
+        match own.iter().find(is_limit) {
+            _ if known => true,
+            Some(own) => given.is_some_and(|given| *given != own.default && !self.is_of_id(given)),
+            None => wrappers.iter().any(|field| is_limit(&field)) && given.is_some(),
+        }
     }
 }
 

@@ -115,6 +115,31 @@ mod tests {
         assert_eq!(env("CartPole-v0").unwrap().name, "cartpole");
         let error = env("Acrobot-v0").err().unwrap().to_string();
         assert_eq!(error, "unknown environment `Acrobot-v0`; did you mean `Acrobot-v1`?");
+        for (typed, meant) in
+            [("Asterix-v1", "MinAtar/Asterix-v0"), ("spaceinvaders-v4", "MinAtar/SpaceInvaders-v0")]
+        {
+            let error = env(typed).err().unwrap().to_string();
+            assert_eq!(error, format!("unknown environment `{typed}`; did you mean `{meant}`?"));
+        }
+    }
+
+    #[test]
+    fn a_parameter_that_another_one_needs_is_there_and_takes_its_values() {
+        let tables = algorithms().iter().map(|algorithm| (algorithm.name, (algorithm.hyper)()));
+        let subjects = [Subject::Env, Subject::Data].into_iter().flat_map(subjects);
+        let tables = tables.chain(subjects.map(|(name, options)| (name, options())));
+        let mut n = 0;
+        for (name, fields) in tables {
+            for (field, needs) in
+                fields.iter().filter_map(|field| Some((field.name, field.requirement.as_ref()?)))
+            {
+                let other = fields.iter().find(|other| other.name == needs.parameter);
+                let fits = other.is_some_and(|other| needs.fits(&other.kind));
+                assert!(fits, "{name}: {field} counts with {}", needs.shown());
+                n += 1;
+            }
+        }
+        assert!(n > 30, "{n}");
     }
 
     #[test]

@@ -16,8 +16,13 @@ use train::Plan;
 pub(crate) struct Config {
     /// `env` and `env_args`, or `data` and `data_args`; `seed`, the plan and every hyper-parameter.
     pub(crate) all: Options,
+    /// Sentences about it for its user.
+    pub(crate) notes: Vec<String>,
     sources: BTreeMap<String, Source>,
 }
+
+/// Settings in units of the return, which another environment's are not in.
+const RETURNS: [&str; 3] = ["target", "v_min", "v_max"];
 
 /// Intervals of the plan, and how many of them a run has at least unless they were given.
 const LEAST: [(&str, u64); 2] = [("log_every", 20), ("eval_every", 4)];
@@ -50,13 +55,92 @@ impl Config {
         });
         let preset = preset.map(|preset| Layer::preset(preset, algorithm)).transpose()?;
         let mut config = Self::defaults(algorithm);
+        let made_for = preset.as_ref().and_then(|preset| preset.subject(kind)).map(str::to_owned);
         preset.into_iter().for_each(|preset| config.lay(preset));
         for layer in file.into_iter().chain([flags]) {
             config.lay(layer);
         }
+        let typed = config.named().to_owned();
         let mut config = config.normalised(algorithm)?;
+        config.check_requirements(algorithm)?;
+        let is_other = |made_for: &String| {
+            *made_for != config.subject() || !registry::options_of_id(&typed).is_empty()
+        };
+        if let Some(made_for) = made_for.filter(is_other) {
+            config.leave_returns(algorithm, &made_for);
+        }
         config.shorten_intervals();
         Ok(config)
+    }
+
+    /// Leaves out the target of a preset that is made for `made_for`, and tells of what else is a return there.
+    fn leave_returns(&mut self, algorithm: &Algorithm, made_for: &str) {
+        let of_preset = |key: &str| matches!(self.source(key), Source::Preset(_));
+        let fields = fields(algorithm);
+        let counts = |key: &str| {
+            let field = fields.iter().find(|field| field.name == key);
+            let requirement = field.and_then(|field| field.requirement.as_ref());
+            requirement.is_none_or(|requirement| requirement.is_met(&self.all))
+        };
+        let found = RETURNS.into_iter().filter(|key| of_preset(key) && counts(key));
+        let (mut left, mut kept) = (None, Vec::new());
+        for key in found {
+            let assigned = format!("{key} = {}", self.all.get(key).unwrap_or(&Value::Null));
+            match key {
+                "target" => left = Some(assigned),
+                _ => kept.push(assigned),
+            }
+        }
+        let left = left.map(|target| format!("its {target} is left out"));
+        let kept = (!kept.is_empty()).then(|| format!("{} are returns there", kept.join(" and ")));
+        let all: Vec<_> = left.iter().chain(&kept).map(String::as_str).collect();
+        if !all.is_empty() {
+            self.notes.push(format!("the preset is made for {made_for}: {}", all.join("; ")));
+        }
+        if left.is_some() {
+            self.all.insert("target".to_owned(), Value::Null);
+            self.sources.remove("target");
+        }
+    }
+
+    /// Refuses a value that changes nothing, since the parameter beside which alone it counts has another value: a
+    /// flag, or one of a file that does not state that parameter.
+    fn check_requirements(&self, algorithm: &Algorithm) -> Result<(), Usage> {
+        let kind = algorithm.subject();
+        let prefix = format!("{}.", kind.args_key());
+        let options = match kind {
+            Subject::Env => EnvName::parse(self.named())?.options(),
+            Subject::Data => (DataName::parse(self.named())?.entry.options)(),
+        };
+        self.check_table(&fields(algorithm), "", &self.all)?;
+        self.check_table(&options, &prefix, &self.args(kind))
+    }
+
+    /// [`check_requirements`](Self::check_requirements) of `fields`, whose keys begin with `prefix`.
+    fn check_table(&self, fields: &[Field], prefix: &str, all: &Options) -> Result<(), Usage> {
+        for field in fields {
+            let Some(requirement) = field.requirement.as_ref().filter(|it| !it.is_met(all)) else {
+                continue;
+            };
+            let (key, other) = (field.name, requirement.parameter);
+            let stated = self.source(&format!("{prefix}{other}"));
+            let key = format!("{prefix}{key}");
+            let refused = match self.source(&key) {
+                Source::Flag(_) => true,
+                Source::File { .. } => !matches!(stated, Source::Flag(_) | Source::File { .. }),
+                _ => false,
+            };
+            if refused {
+                let value = all.get(other).unwrap_or(&Value::Null);
+                let instead = match stated {
+                    Source::Default => ": add it".to_owned(),
+                    stated => format!("; here is {}", stated.described(other, value)),
+                };
+                let why = format!("counts only with {}{instead}", requirement.shown());
+                return Err(self.wrong(&key, &why));
+            }
+        }
+        Ok(())
     }
 
     /// Lets the intervals of the plan that nobody gave follow a `--steps` that is short for them, so that the curves of
@@ -103,7 +187,7 @@ impl Config {
 
     /// The configuration that `run.json` holds, unchecked: to be compared with another one.
     pub(crate) fn unchecked(all: Options) -> Self {
-        Self { all, sources: BTreeMap::new() }
+        Self { all, notes: Vec::new(), sources: BTreeMap::new() }
     }
 
     fn defaults(algorithm: &Algorithm) -> Self {
@@ -111,7 +195,7 @@ impl Config {
         let mut all: Options =
             defaults.map(|field| (field.name.to_owned(), field.default)).collect();
         all.insert("algorithm".to_owned(), Value::from(algorithm.name));
-        Self { all, sources: BTreeMap::new() }
+        Self { all, notes: Vec::new(), sources: BTreeMap::new() }
     }
 
     /// Lays a layer over this configuration; the options of the environment or the data set one by one.
@@ -197,19 +281,34 @@ impl Config {
         let key_of = |key: &str| format!("{}.{key}", kind.args_key());
         let known = |key: &str| fields.iter().any(|field| field.name == key);
         if let Some(key) = given.keys().find(|key| !known(key)) {
-            let why = match fields.is_empty() {
-                true => format!("{subject} has no options"),
-                false => {
-                    let names = || fields.iter().map(|field| field.name);
-                    let unknown = Usage::unknown(&format!("option of {subject}"), key, names());
-                    let unknown = unknown.to_string();
-                    // Where one name is near, the others are not told with it.
-                    match unknown.ends_with('?') {
-                        true => {
-                            format!("{unknown} It has {}", names().collect::<Vec<_>>().join(", "))
-                        }
-                        false => unknown,
-                    }
+            let as_flags = match self.source(&key_of(key)) {
+                Source::Flag(typed) => !typed.starts_with(&format!("--{}-arg", kind.key())),
+                _ => false,
+            };
+            let written = |name: &str| match as_flags {
+                true => format!("--{}", params::flag(name)),
+                false => name.to_owned(),
+            };
+            let names: Vec<_> = fields.iter().map(|field| written(field.name)).collect();
+            let has = match names.is_empty() {
+                true => "it has no options".to_owned(),
+                false => format!("it has {}", names.join(", ")),
+            };
+            let why = if kind == Subject::Env && registry::wraps(key) {
+                format!(
+                    "wraps environments whose outcomes are drawn, and those of {subject} are known: it stays as planners \
+                     solve it; {has}"
+                )
+            } else if fields.is_empty() {
+                format!("{subject} has no options")
+            } else {
+                let what = format!("option of {subject}");
+                let unknown =
+                    Usage::unknown(&what, &written(key), names.iter().map(String::as_str)).0;
+                // Where one name is near, the others are not told with it.
+                match unknown.ends_with('?') {
+                    true => format!("{unknown} It has {}", names.join(", ")),
+                    false => unknown,
                 }
             };
             return Err(self.wrong(&key_of(key), &why).into());
@@ -302,7 +401,8 @@ impl Config {
         let name = key.split_once('.').map_or(key, |(_, key)| key);
         let value = value.unwrap_or(&Value::Null);
         let with = self.typed_beside(key, why);
-        Usage(format!("{}{with}: {why}", self.source(key).described(name, value)))
+        let from = self.stated_elsewhere(key, why);
+        Usage(format!("{}{with}: {why}{from}", self.source(key).described(name, value)))
     }
 
     /// Flags that were typed and that a sentence about the value of `key`, which was not, names.
@@ -310,12 +410,8 @@ impl Config {
         if matches!(self.source(key), Source::Flag(_)) {
             return String::new();
         }
-        let word = |c: char| c.is_alphanumeric() || c == '-';
-        let named = |name: &str| {
-            let long = format!("--{}", params::flag(name));
-            why.split(|c| !word(c)).any(|word| word == long)
-        };
-        let typed = self.sources.iter().filter(|(other, _)| *other != key && named(other));
+        let typed =
+            self.sources.iter().filter(|(other, _)| *other != key && names_flag(why, other));
         let typed: Vec<_> = typed
             .filter_map(|(_, source)| match source {
                 Source::Flag(typed) => Some(typed.as_str()),
@@ -323,6 +419,22 @@ impl Config {
             })
             .collect();
         if typed.is_empty() { String::new() } else { format!(" with {}", typed.join(" and ")) }
+    }
+
+    /// Settings that a sentence about the value of `key`, which was typed, names, and that a preset or a file states.
+    fn stated_elsewhere(&self, key: &str, why: &str) -> String {
+        if !matches!(self.source(key), Source::Flag(_)) {
+            return String::new();
+        }
+        let others = self.sources.iter().filter(|(other, source)| {
+            let elsewhere = matches!(source, Source::Preset(_) | Source::File { .. });
+            elsewhere && *other != key && names_flag(why, other)
+        });
+        let described = |(other, source): (&String, &Source)| {
+            self.all.get(other).map(|value| source.described(other, value))
+        };
+        let described: Vec<_> = others.filter_map(described).collect();
+        if described.is_empty() { String::new() } else { format!(" ({})", described.join("; ")) }
     }
 
     /// `error` in the words of whoever wrote the values that it is about.
@@ -459,6 +571,12 @@ impl Config {
         }
         Value::Object(fixed)
     }
+}
+
+/// Returns `true` if `sentence` names the flag of the parameter `name`.
+fn names_flag(sentence: &str, name: &str) -> bool {
+    let long = format!("--{}", params::flag(name));
+    sentence.split(|c: char| !c.is_alphanumeric() && c != '-').any(|word| word == long)
 }
 
 /// The value of a keyword argument as it was typed: a number, true, false, none, a list, or a word.

@@ -58,6 +58,7 @@ impl Start {
         };
         dir.write_json("run.json", &info)?;
         if !self.verbosity.quiet {
+            notes.extend(config.notes.iter().cloned());
             notes.extend(build::fault_of_own_environment(config)?);
             notes.extend(machine.note);
             data::tell(&notes);

@@ -173,6 +173,62 @@ fn a_configuration_is_read_from_standard_input() {
     }
 }
 
+/// A part is left out of a preset or a file by its switch, and what the part needs stays where it was.
+#[test]
+fn a_part_is_switched_off_above_the_settings_that_it_needs() {
+    let lab = Lab::new();
+    let line =
+        "config dqn --env catch --preset dqn-rainbow-catch --prioritized false --distribution MEAN";
+    let toml = lab.ok(line);
+    assert!(toml.contains("distribution = \"mean\"") && toml.contains("v_min = -2.0"), "{toml}");
+    fs::write(lab.path("all.toml"), &toml).unwrap();
+    lab.ok("config dqn --config all.toml --noisy false");
+    let told = lab.refused("config dqn --config all.toml --priority-alpha 0.9");
+    assert!(told.contains("here is --config all.toml: prioritized = false"), "{told}");
+}
+
+#[test]
+fn a_preset_of_another_environment_leaves_its_target_there() {
+    let lab = Lab::new();
+    let told = |line: &str| lab.ok(&format!("config dqn {line}"));
+    let of_catch = told("--env cartpole --preset dqn-rainbow-catch");
+    assert!(
+        of_catch.contains(
+            "# the preset is made for catch: its target = 1.0 is left out; v_min = -2.0 and v_max = 2.0 are returns there"
+        ),
+        "{of_catch}"
+    );
+    assert!(of_catch.contains("target = \"none\""), "{of_catch}");
+    assert!(
+        told("--env CartPole-v0").contains("made for cartpole: its target = 500.0 is left out")
+    );
+    assert!(told("--env cartpole").contains("target = 500.0  "));
+    let own =
+        told("--env cartpole --preset dqn-rainbow-catch --target 9 --v-min 0 --distribution c51");
+    assert!(own.contains("target = 9.0") && !own.contains("left out"), "{own}");
+    let few = "--steps 600 --test-episodes 2 --eval-every 0 --quiet";
+    let output =
+        lab.run(&format!("dqn --env cartpole --preset dqn-catch {}", few.replace(" --quiet", "")));
+    assert!(
+        stderr(&output).contains("note: the preset is made for catch: its target"),
+        "{output:?}"
+    );
+    lab.ok(&format!("dqn --env cartpole --time-limit 5 {few} --out short"));
+    let scored = lab.ok("eval short --episodes 3");
+    assert!(
+        scored.contains("3 of 3 episodes were cut off by the time limit of 5 steps; a run"),
+        "{scored}"
+    );
+}
+
+#[test]
+fn an_id_is_listed_with_the_options_that_it_brings() {
+    let lab = Lab::new();
+    assert!(lab.ok("list envs CartPole-v0").contains("--time-limit 200 "));
+    assert!(lab.ok("list envs cartpole").contains("--time-limit 500 "));
+    assert!(lab.ok("list envs CliffWalkingSlippery-v1").contains("--slippery true "));
+}
+
 #[test]
 fn an_id_of_gymnasium_brings_its_options() {
     let lab = Lab::new();
@@ -238,6 +294,7 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
     fs::write(lab.path("nan.toml"), "lr = nan").unwrap();
     fs::write(lab.path("low.toml"), "learning_rate = -0.5").unwrap();
     fs::write(lab.path("game.toml"), "[env_args]\nsticky = 2").unwrap();
+    fs::write(lab.path("alone.toml"), "v_max = 3").unwrap();
     let cases = [
         ("dqn --env braekout", "unknown environment `braekout`; did you mean `breakout`?"),
         ("dqn", "--env is missing: give one of acrobot, "),
@@ -284,7 +341,76 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
         ("vi --env gridworld --env-arg layout=aimo", "--env-arg layout=aimo: one of aima, "),
         ("vi --env gridworld --gamma 1.5", "a number between 0 and 1 is expected, or `own`"),
         ("ppo --env gridworld", "does not have every action"),
-        ("dqn --env catch --munchausen true --double true", "--munchausen true: has a softmax"),
+        (
+            "dqn --env catch --munchausen true --double true",
+            "--munchausen true: has a softmax over next actions where --double chooses one; give --double false",
+        ),
+        (
+            "dqn --env catch --preset dqn-rainbow-catch --munchausen --distribution mean",
+            "give --double false --n-step 1 (preset dqn-rainbow-catch: double = true; preset dqn-rainbow-catch: n_step = 3)",
+        ),
+        ("dqn --env catch --priority-alpha 0.5", "0.5: counts only with --prioritized: add it"),
+        (
+            "dqn --env catch --atoms 20",
+            "--atoms 20: counts only with --distribution c51 or qr: add it",
+        ),
+        (
+            "dqn --env catch --distribution qr --v-min -1",
+            "--v-min -1: counts only with --distribution c51; here is --distribution qr",
+        ),
+        (
+            "dqn --env catch --preset dqn-rainbow-catch --loss mse",
+            "--loss mse: counts only with --distribution mean; here is preset dqn-rainbow-catch: distribution = \"c51\"",
+        ),
+        ("dqn --env catch --munchausen-clip 2", "2: counts only with --munchausen: add it"),
+        ("dqn --env catch --noisy-sigma 0.1", "0.1: counts only with --noisy: add it"),
+        ("ppo --env catch --lr-steps 1e6", "1e6: counts only with --lr-end other than 1.0: add it"),
+        ("a2c --env catch --n-step 3", "3: counts only with --estimator n-step: add it"),
+        ("sarsa --env taxi --traces replacing", "counts only with --lambda other than 0.0: add it"),
+        (
+            "q-learning --env taxi --rainy-probability 0.5",
+            "--rainy-probability 0.5: counts only with --rainy: add it",
+        ),
+        ("gan --data glyphs --downsample pool", "pool: counts only with --network dcgan: add it"),
+        (
+            "dqn --env catch --config alone.toml",
+            "--config alone.toml: v_max = 3.0: counts only with --distribution c51: add it",
+        ),
+        (
+            "dqn --env catch --distribution c51 --v-min -1e30",
+            "--v-min -1e30: must lie between -1000000000 and 1000000000",
+        ),
+        (
+            "dqn --env catch --distribution c51 --v-min 999999999 --v-max 1e9",
+            "--v-min 999999999: leaves too little between two of --atoms 51 for f32",
+        ),
+        ("dqn --env catch --noisy --noisy-sigma 1e30", "must be more than 0 and at most 10"),
+        (
+            "dqn --env catch --munchausen --munchausen-temperature 1e-30",
+            "1e-30: must lie between 0.000001 and 1000",
+        ),
+        ("pqn --env catch --epochs 1e9", "--epochs 1e9: must lie between 1 and 100"),
+        ("ppo --env catch --epochs 1e9", "--epochs 1e9: must lie between 1 and 100"),
+        ("reinforce --env catch --value-epochs 1e9", "1e9: must lie between 1 and 100"),
+        (
+            "pqn --env catch --batch 100",
+            "--batch 100: must divide the 512 transitions of a rollout, --rollout 32 times --n-envs 16: give 64 or 128",
+        ),
+        ("dqn --env asterix --time-limit 1e18", "must lie between 1 and 4294967295"),
+        ("dqn --env cartpole --time-limit 1e18", "must lie between 1 and 4294967295"),
+        ("dqn --env frozen-lake --time-limit -1", "must lie between 1 and 4294967295"),
+        (
+            "dqn --env gridworld --frame-stack 2",
+            "--frame-stack 2: wraps environments whose outcomes are drawn, and those of gridworld are known",
+        ),
+        (
+            "dqn --env gridworld --arms 2",
+            "unknown option of gridworld `--arms`; there are --layout, --map, --width, --height, --noise, --living-reward,",
+        ),
+        (
+            "dqn --env Asterix-v1",
+            "unknown environment `Asterix-v1`; did you mean `MinAtar/Asterix-v",
+        ),
         ("actor-critic --env pendulum --critic q", "--critic q: has one output for each action"),
         (
             "ppo --env pendulum --normalize-obs maybe",

@@ -60,8 +60,9 @@ impl Report {
 /// The loss or the parameters are no longer finite numbers.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{what} at step {step}: training diverged ({fallback}). A smaller learning rate (--lr) usually helps, or \
-     clipping the gradient (--max-grad-norm) where the algorithm has it; start again with one of them"
+    "{what} at step {step}: training diverged ({fallback}). A setting far from its default may be the cause; else a \
+     smaller learning rate (--lr) usually helps, or clipping the gradient (--max-grad-norm) where the algorithm has it; \
+     start again with one of them"
 )]
 pub struct Diverged {
     step: u64,

@@ -28,11 +28,11 @@ train::hyper_parameters! {
         /// Final learning rate, as a fraction of --lr
         lr_end: f64 = 1.0, in 0.0..;
         /// Transitions over which the learning rate changes
-        lr_steps: u64 = 0;
+        lr_steps: u64 = 0, with lr_end not 1.0;
         /// Clip the gradient to this norm; 0 leaves it as it is
         max_grad_norm: f64 = 10.0, in 0.0..;
         /// Loss of Q(s, a) − y: huber (threshold 1) or mse
-        loss: Loss = Loss::Huber;
+        loss: Loss = Loss::Huber, with distribution = "mean";
         /// Batch size, in transitions
         batch: usize = 64, in 1..=1 << 20;
         /// Replay buffer capacity, in transitions
@@ -54,31 +54,32 @@ train::hyper_parameters! {
         /// Sample transitions by their last error rather than uniformly (Schaul et al. 2016)
         prioritized: bool = false;
         /// Exponent α of priorities: 0 is uniform, 1 in proportion to errors
-        priority_alpha: f64 = 0.6, in 0.0..=1.0;
+        priority_alpha: f64 = 0.6, in 0.0..=1.0, with prioritized;
         /// Exponent β of importance weights at first; 1 makes up for priorities in full
-        priority_beta: f64 = 0.4, in 0.0..=1.0;
+        priority_beta: f64 = 0.4, in 0.0..=1.0, with prioritized;
         /// Transitions over which β rises to 1
-        priority_beta_steps: u64 = 100_000;
+        priority_beta_steps: u64 = 100_000, with prioritized;
         /// Learned noise in dense layers, for exploration (Fortunato et al. 2018); --epsilon-start and -end 0 leave it alone
         noisy: bool = false;
         /// Deviation σ₀ of that noise at first
-        noisy_sigma: f64 = 0.5, in above(0.0);
-        /// Learned of returns: mean, c51 (atoms; Bellemare et al. 2017) or qr (quantiles; Dabney et al. 2018)
+        noisy_sigma: f64 = 0.5, in (Bound::Excluded(0.0), Bound::Included(10.0)), with noisy;
+        /// Part of the distribution of returns that is learned: mean (Q itself), c51 (probabilities of atoms; Bellemare
+        /// et al. 2017) or qr (quantiles; Dabney et al. 2018)
         distribution: Distribution = Distribution::Mean;
         /// Atoms of c51, or quantiles of qr
-        atoms: usize = 51, in 2..=1_024;
+        atoms: usize = 51, in 2..=1_024, with distribution = "c51" | "qr";
         /// Return of the first atom of c51
-        v_min: f64 = -10.0;
+        v_min: f64 = -10.0, in -1e9..=1e9, with distribution = "c51";
         /// Return of the last atom of c51
-        v_max: f64 = 10.0;
+        v_max: f64 = 10.0, in -1e9..=1e9, with distribution = "c51";
         /// Add the log-policy to rewards, and its entropy to values (Munchausen DQN, Vieillard et al. 2020)
         munchausen: bool = false;
         /// Weight α of the log-policy
-        munchausen_alpha: f64 = 0.9, in 0.0..=1.0;
+        munchausen_alpha: f64 = 0.9, in 0.0..=1.0, with munchausen;
         /// Temperature τ of the policy softmax(Q/τ)
-        munchausen_temperature: f64 = 0.03, in above(0.0);
+        munchausen_temperature: f64 = 0.03, in 1e-6..=1e3, with munchausen;
         /// Largest size of τ·log π(a|s), −l₀ in the paper
-        munchausen_clip: f64 = 1.0, in above(0.0);
+        munchausen_clip: f64 = 1.0, in above(0.0), with munchausen;
         /// Network: mlp (dense layers), conv (MinAtar's), nature (Atari's), or auto, by the observation
         network: NetworkName = NetworkName::Auto;
         /// Units in the hidden layers: 256,256 for two of them, 64, for one, none for a linear network; a
@@ -107,28 +108,53 @@ impl DqnConfig {
         if self.v_min >= self.v_max {
             return Err(BadValue::new("v_min", self.v_min, "must be less than --v-max"));
         }
-        let no = |name, fits| Err(BadValue::new(name, true, fits));
-        match self {
-            Self { munchausen: true, double: true, .. } => no(
-                "munchausen",
-                "has a softmax over next actions, and --double chooses one of them; give one of the two",
-            ),
-            Self { munchausen: true, n_step: 2.., .. } => no(
-                "munchausen",
-                "needs the log-policy of each step, and --n-step keeps only the first; give --n-step 1",
-            ),
-            Self { munchausen: true, distribution, .. } if *distribution != Distribution::Mean => {
-                no(
-                    "munchausen",
-                    "has targets for the mean alone here, not for those of --distribution; give --distribution mean",
-                )
-            }
-            Self { munchausen: true, .. } if env.masks_actions() => no(
-                "munchausen",
-                "needs every action in every state, and this environment lacks some in some",
-            ),
-            _ => self.memory(&env.spec()).check(),
+        if self.distribution == Distribution::C51 && !self.has_distinct_atoms() {
+            let fits = format!(
+                "leaves too little between two of --atoms {} for f32 to tell them apart, up to --v-max {}",
+                self.atoms, self.v_max
+            );
+            return Err(BadValue::new("v_min", self.v_min, &fits));
         }
+        if self.munchausen {
+            self.check_munchausen(env)?;
+        }
+        self.memory(&env.spec()).check()
+    }
+
+    /// Refuses what the target of Munchausen DQN does not go with, all of it in one sentence.
+    fn check_munchausen(&self, env: &dyn Env) -> Result<(), BadValue> {
+        let no = |why: &str| Err(BadValue::new("munchausen", true, why));
+        if env.masks_actions() {
+            return no(
+                "needs every action in every state, and this environment lacks some in some",
+            );
+        }
+        let against = [
+            (
+                self.double,
+                "has a softmax over next actions where --double chooses one",
+                "--double false",
+            ),
+            (self.n_step > 1, "needs the log-policy of each step of --n-step", "--n-step 1"),
+            (
+                self.distribution != Distribution::Mean,
+                "has targets for the mean alone here, not for those of --distribution",
+                "--distribution mean",
+            ),
+        ];
+        let against: Vec<_> = against.into_iter().filter(|(found, ..)| *found).collect();
+        if against.is_empty() {
+            return Ok(());
+        }
+        let why: Vec<_> = against.iter().map(|(_, why, _)| *why).collect();
+        let give: Vec<_> = against.iter().map(|(.., give)| *give).collect();
+        no(&format!("{}; give {}", why.join(", and "), give.join(" ")))
+    }
+
+    /// Returns `true` if `f32`, in which atoms are kept, tells each from the next.
+    fn has_distinct_atoms(&self) -> bool {
+        let gap = (self.v_max - self.v_min) / (self.atoms - 1) as f64;
+        gap > 2.0 * f64::from(f32::EPSILON) * self.v_min.abs().max(self.v_max.abs())
     }
 
     /// Numbers that a network has for each action: K, or 1.

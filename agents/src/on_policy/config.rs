@@ -70,11 +70,11 @@ macro_rules! actor_parameters {
             pub struct $name {
                 $($own)*
                 /// ε of adam and rmsprop
-                optimizer_eps: f64 = 1e-5, in ::train::above(0.0);
+                optimizer_eps: f64 = 1e-5, in ::train::above(0.0), with optimizer = "adam" | "rmsprop";
                 /// Final learning rate, as a fraction of --lr
                 lr_end: f64 = 1.0, in 0.0..;
                 /// Transitions over which the learning rate changes
-                lr_steps: u64 = 0;
+                lr_steps: u64 = 0, with lr_end not 1.0;
                 /// Clip the gradient to this norm; 0 leaves it as it is
                 max_grad_norm: f64 = 0.5, in 0.0..;
                 /// Weight of the critic's loss

@@ -4,6 +4,24 @@ use anyhow::Result;
 use candle_core::Device;
 use envs::Spec;
 use nn::HostTensor;
+use train::BadValue;
+
+/// Refuses a batch size that does not divide the transitions of a rollout of T steps of each of N copies, and names the
+/// nearest that do.
+pub(crate) fn check_batch(batch: usize, [steps, n]: [usize; 2]) -> Result<(), BadValue> {
+    let full = steps * n;
+    if full.is_multiple_of(batch) {
+        return Ok(());
+    }
+    let divides = |size: &usize| full.is_multiple_of(*size);
+    let near = [(1..batch).rev().find(divides), (batch..=full).find(divides)];
+    let near: Vec<_> = near.iter().flatten().map(usize::to_string).collect();
+    let fits = format!(
+        "must divide the {full} transitions of a rollout, --rollout {steps} times --n-envs {n}: give {}",
+        near.join(" or ")
+    );
+    Err(BadValue::new("batch", batch, &fits))
+}
 
 /// Targets of a rollout, by the networks that made it: `[B]` each.
 pub(crate) struct Targets {
@@ -62,5 +80,19 @@ fn pick(from: &[f32], rows: &[usize], to: &mut [f32]) {
     let width = to.len() / rows.len().max(1);
     for (to, &row) in to.chunks_exact_mut(width.max(1)).zip(rows) {
         to.copy_from_slice(&from[row * width..][..width]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_divides_the_rollout() {
+        assert!(check_batch(64, [32, 16]).is_ok() && check_batch(512, [32, 16]).is_ok());
+        let told = |batch| check_batch(batch, [32, 16]).unwrap_err().to_string();
+        let all = "must divide the 512 transitions of a rollout, --rollout 32 times --n-envs 16";
+        assert_eq!(told(100), format!("--batch 100: {all}: give 64 or 128"));
+        assert_eq!(told(1_000), format!("--batch 1000: {all}: give 512"));
     }
 }

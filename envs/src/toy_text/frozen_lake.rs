@@ -13,7 +13,7 @@ params::parameters! {
         /// Slippery ice: a step goes ahead with probability --success-rate, else to either side
         slippery: bool = true;
         /// Probability that a step on slippery ice goes where it should
-        success_rate: f64 = 1.0 / 3.0;
+        success_rate: f64 = 1.0 / 3.0, with slippery;
     }
 }
 

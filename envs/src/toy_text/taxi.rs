@@ -55,11 +55,11 @@ params::parameters! {
         /// Rain, in which the taxi may slip to either side
         rainy: bool = false;
         /// Probability that the taxi goes ahead in rain
-        rainy_probability: f64 = 0.8, in 0.0..=1.0;
+        rainy_probability: f64 = 0.8, in 0.0..=1.0, with rainy;
         /// Passenger who may change the destination on the first move aboard
         fickle_passenger: bool = false;
         /// Probability that a fickle passenger does so
-        fickle_probability: f64 = 0.3, in 0.0..=1.0;
+        fickle_probability: f64 = 0.3, in 0.0..=1.0, with fickle_passenger;
     }
 }
 

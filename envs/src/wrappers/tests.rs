@@ -272,9 +272,12 @@ fn a_sticky_step_repeats_the_action_taken_before() {
 }
 
 #[test]
-fn a_time_limit_counts_the_steps_of_the_agent() {
+fn a_time_limit_counts_the_steps_of_the_environment() {
     let time_limit = NonZeroU32::new(5);
-    assert_eq!(spec(WrapperConfig { time_limit, action_repeat: 4, ..NONE }).time_limit, Some(5));
+    assert_eq!(spec(WrapperConfig { time_limit, ..NONE }).time_limit, Some(5));
+    // As that of the environment itself: the second action of the agent comes to it.
+    assert_eq!(spec(WrapperConfig { time_limit, action_repeat: 4, ..NONE }).time_limit, Some(2));
+    assert_eq!(spec(WrapperConfig { action_repeat: 4, ..NONE }).time_limit, Some(3));
     assert_eq!(spec(NONE).time_limit, Some(9));
 }
 

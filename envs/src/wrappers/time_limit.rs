@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::wrapped::Wrapper;
 use crate::{Action, Env, Spec, Step};
 
-/// Cuts episodes off after so many steps. [`VecEnv`](crate::VecEnv) counts them.
+/// Cuts episodes off after so many steps of the environment, which [`VecEnv`](crate::VecEnv) counts. Where actions are
+/// repeated there are as many fewer of the agent.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TimeLimit {

@@ -15,21 +15,21 @@ train::hyper_parameters! {
         /// (strided convolutions), residual, or CS231n's cs231n-fc and cs231n-conv
         network: GanNetwork = GanNetwork::Mlp;
         /// Units in each hidden layer of the mlp
-        hidden: usize = 128, in 1..=1 << 14;
+        hidden: usize = 128, in 1..=1 << 14, with network = "mlp";
         /// Hidden layers of the mlp's generator, and of its discriminator
-        layers: usize = 2, in 1..=64;
+        layers: usize = 2, in 1..=64, with network = "mlp";
         /// Channels of the largest hidden feature maps of dcgan and residual; the smaller ones have twice as
         /// many
-        channels: usize = 64, in 1..=1 << 12;
+        channels: usize = 64, in 1..=1 << 12, with network = "dcgan" | "residual";
         /// Networks of dcgan and residual with batch normalisation: both, generator or none
-        batch_norm: BatchNorm = BatchNorm::Both;
+        batch_norm: BatchNorm = BatchNorm::Both, with network = "dcgan" | "residual";
         /// Downsampling in dcgan's discriminator: stride, or pool (convolutions of stride 1 and
         /// 2×2 max pooling)
-        downsample: Downsample = Downsample::Stride;
+        downsample: Downsample = Downsample::Stride, with network = "dcgan";
         /// Units of a hidden dense layer in both networks of dcgan; 0 for none
-        dense: usize = 0, in 0..=1 << 14;
+        dense: usize = 0, in 0..=1 << 14, with network = "dcgan";
         /// Slope of the discriminator's leaky ReLUs below 0, of mlp, dcgan and residual; 0 for ReLU
-        leak: f64 = 0.2, in 0.0..=1.0;
+        leak: f64 = 0.2, in 0.0..=1.0, with network = "mlp" | "dcgan" | "residual";
         /// Spectral normalisation: divide every weight of the discriminator by its largest singular value
         spectral: bool = false;
         /// Dimension of the latent vector z
@@ -47,7 +47,7 @@ train::hyper_parameters! {
         /// Both final learning rates, as a fraction of the initial ones
         lr_end: f64 = 1.0, in 0.0..;
         /// Samples over which the learning rates change
-        lr_steps: u64 = 0;
+        lr_steps: u64 = 0, with lr_end not 1.0;
         /// Decay β₁ of the mean gradient in Adam, of both
         beta1: f64 = 0.5, in 0.0..1.0;
         /// Decay β₂ of the mean squared gradient
@@ -57,13 +57,13 @@ train::hyper_parameters! {
         /// Gradient penalty, by the points where it is taken: none, interpolates, noise or real
         penalty: Penalty = Penalty::None;
         /// Weight of the gradient penalty
-        penalty_weight: f64 = 10.0, in 0.0..;
+        penalty_weight: f64 = 10.0, in 0.0.., with penalty not "none";
         /// One-sided penalty: only gradient norms above 1, of interpolates and noise
-        one_sided: bool = false;
+        one_sided: bool = false, with penalty = "interpolates" | "noise";
         /// Initial standard deviation of the noise added to the inputs of the discriminator
         instance_noise: f64 = 0.0, in 0.0..;
         /// Samples over which that noise goes to 0; 0 for never
-        instance_noise_steps: u64 = 0;
+        instance_noise_steps: u64 = 0, with instance_noise not 0.0;
         /// Decay of the exponential moving average of the generator's parameters that samples come from; 0 for
         /// none
         ema: f64 = 0.0, in 0.0..1.0;

@@ -13,7 +13,7 @@ train::hyper_parameters! {
         /// Binarisation of grey images: static, dynamic (sampled anew each time) or none
         binarisation: Binarisation = Binarisation::Dynamic;
         /// Levels of grey at most, without binarisation
-        levels: usize = 256, in 2..=256;
+        levels: usize = 256, in 2..=256, with binarisation = "none";
         /// Components of the logistic mixture over levels; 0 for a softmax over all levels
         mixture: usize = 0, in 0..=64;
         /// Condition the network on the label
@@ -34,7 +34,7 @@ train::hyper_parameters! {
         /// Final learning rate, as a fraction of --lr
         lr_end: f64 = 1.0, in 0.0..;
         /// Images over which the learning rate changes
-        lr_steps: u64 = 0;
+        lr_steps: u64 = 0, with lr_end not 1.0;
         /// Clip the gradient to this norm; 0 leaves it as it is
         max_grad_norm: f64 = 0.0, in 0.0..;
         /// Batch size, in images

@@ -28,7 +28,7 @@ train::hyper_parameters! {
         /// levels)
         likelihood: LikelihoodName = LikelihoodName::Bernoulli;
         /// Standard deviation of a gaussian pixel, where black is 0 and white 1
-        sigma: f64 = 0.1, in 1e-3..;
+        sigma: f64 = 0.1, in 1e-3.., with likelihood = "gaussian";
         /// Binarisation of grey images: static, dynamic (sampled anew each time) or none
         binarisation: Binarisation = Binarisation::Dynamic;
         /// Condition encoder and decoder on the label: the model is of p(x|label)
@@ -39,15 +39,15 @@ train::hyper_parameters! {
         /// Latent dimensions
         latents: usize = 20, in 1..=1 << 14;
         /// Units in each hidden layer of the mlp
-        hidden: usize = 400, in 1..=1 << 14;
+        hidden: usize = 400, in 1..=1 << 14, with network = "mlp";
         /// Hidden layers of the mlp's encoder, and of its decoder
-        layers: usize = 1, in 1..=64;
+        layers: usize = 1, in 1..=64, with network = "mlp";
         /// Initial learning rate
         lr: f64 = 1e-3, in above(0.0);
         /// Final learning rate, as a fraction of --lr
         lr_end: f64 = 1.0, in 0.0..;
         /// Images over which the learning rate changes
-        lr_steps: u64 = 0;
+        lr_steps: u64 = 0, with lr_end not 1.0;
         /// Batch size, in images
         batch: usize = 128, in 1..=1 << 20;
     }

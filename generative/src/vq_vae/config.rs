@@ -16,17 +16,17 @@ train::hyper_parameters! {
         /// Codebook update: ema (exponential moving averages) or loss (a term of the loss)
         codebook: CodebookRule = CodebookRule::Ema;
         /// Decay γ of the moving averages, of ema
-        decay: f64 = 0.99, in 0.0..1.0;
+        decay: f64 = 0.99, in 0.0..1.0, with codebook = "ema";
         /// Re-initialise codes used less than this fraction of their even share 1/M, of ema; 0 for
         /// never
-        restart: f64 = 0.1, in 0.0..=1.0;
+        restart: f64 = 0.1, in 0.0..=1.0, with codebook = "ema";
         /// Weight β of the commitment loss
         beta: f64 = 0.25, in 0.0..;
         /// Likelihood of a pixel: bernoulli (black or white), gaussian, or logistic (one of the grey
         /// levels)
         likelihood: LikelihoodName = LikelihoodName::Bernoulli;
         /// Standard deviation of a gaussian pixel, where black is 0 and white 1
-        sigma: f64 = 0.1, in 1e-3..;
+        sigma: f64 = 0.1, in 1e-3.., with likelihood = "gaussian";
         /// Binarisation of grey images: static, dynamic (sampled anew each time) or none
         binarisation: Binarisation = Binarisation::Dynamic;
         /// Channels of the layers on the grid; those at half the image's size have half as many

@@ -204,7 +204,8 @@ fn short(value: f64) -> String {
         size if size < 1e-3 => format!("{value:.2e}"),
         size if size < 10.0 => format!("{value:.3}"),
         size if size < 1000.0 => format!("{value:.1}"),
-        _ => format!("{value:.0}"),
+        size if size < 1e9 => format!("{value:.0}"),
+        _ => format!("{value:.3e}"),
     }
 }
 
@@ -217,5 +218,6 @@ mod tests {
         let values = [("train/epsilon", 0.5), ("train/loss", 0.25), ("eval/return", 7.0)];
         let values = values.map(|(name, value)| (name.to_owned(), value)).into();
         assert_eq!(told(&values), "eval/return 7.000  train/loss 0.250  train/epsilon 0.500");
+        assert_eq!([-5.2e27, 12_345.6].map(short), ["-5.200e27", "12346"]);
     }
 }

@@ -40,7 +40,7 @@ train::hyper_parameters! {
         /// Value of q before anything is known, and of what was never tried (table)
         initial: f64 = 0.0, in f64::MIN..;
         /// Added to the squares of least squares, so that they can be solved (linear)
-        ridge: f64 = 1e-6, in 0.0..;
+        ridge: f64 = 1e-6, in 0.0.., with values = "linear";
         /// Converged once no sample's value changes by more than this part of itself
         tolerance: f64 = 1e-6, in 0.0..;
         /// Episodes of an evaluation during training

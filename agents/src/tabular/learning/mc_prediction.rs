@@ -30,7 +30,7 @@ train::hyper_parameters! {
         /// The policy that is followed: own (the same), uniform, or a JSON file
         behaviour: Behaviour = Behaviour::Own;
         /// With --behaviour, how its returns count: weighted or ordinary importance sampling
-        sampling: Sampling = Sampling::Weighted;
+        sampling: Sampling = Sampling::Weighted, with behaviour not "own";
         /// Visits of a state in an episode that count: first or every
         visits: Visits = Visits::First;
         /// Step size α: a number, or `1/n` or `1/n^0.8` with the visits n of a state; weighted: 1/n

@@ -32,7 +32,7 @@ train::hyper_parameters! {
         /// Decay λ of the traces; 0 for none
         lambda: f64 = 0.0, in 0.0..=1.0;
         /// With --lambda, what a visit does to its trace: accumulating or replacing
-        traces: TraceKind = TraceKind::Accumulating;
+        traces: TraceKind = TraceKind::Accumulating, with lambda not 0.0;
     }
 }
 

@@ -28,7 +28,7 @@ train::hyper_parameters! {
         /// Method: synchronous or in-place (sweeps), or exact (a sparse solve)
         method: Method = Method::Synchronous;
         /// Converged once no value changes by more than this part of itself in a sweep
-        tolerance: f64 = 1e-10, in 0.0..;
+        tolerance: f64 = 1e-10, in 0.0.., with method = "synchronous" | "in-place";
     }
 }
 

@@ -34,9 +34,9 @@ train::hyper_parameters! {
         evaluation: Evaluate = Evaluate::Exact;
         /// Iterative evaluation ends, and modified policy iteration has converged, once no value changes by
         /// more than this part of itself in a sweep
-        tolerance: f64 = 1e-10, in 0.0..;
+        tolerance: f64 = 1e-10, in 0.0.., with evaluation = "iterative" | "modified";
         /// Sweeps of a modified evaluation
-        sweeps: usize = 10, in 1..;
+        sweeps: usize = 10, in 1.., with evaluation = "modified";
     }
 }
 

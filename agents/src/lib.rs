@@ -35,7 +35,7 @@ pub use agent::{Agent, MakeEnv};
 pub use dqn::{Distribution, Dqn, DqnConfig, Loss, td_target};
 pub use evaluation::{actions_rng, episodes, evaluate};
 pub use hidden::Hidden;
-pub use net::{Net, NetworkName, q_network};
+pub use net::{ActivationName, Net, NetworkName, q_network};
 pub use on_policy::nets::{MakeNet, Part, Sharing, Start};
 pub use on_policy::returns::{Baseline, Returns};
 pub use on_policy::rollout::Rollout;

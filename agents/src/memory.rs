@@ -6,6 +6,15 @@ use train::Memory;
 
 const FLOAT: usize = size_of::<f32>();
 
+/// Sizes of the layers of a network.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sizes {
+    /// Width of each layer that feeds a dense one: the features of an observation, then the hidden units.
+    pub(crate) widths: Vec<usize>,
+    /// Numbers that convolutions, and what stands between them, put out for an observation.
+    pub(crate) maps: usize,
+}
+
 /// Bytes of one copy of an environment: its observations, and the names of its actions.
 fn copy(spec: &Spec) -> usize {
     const NAME: usize = 64;
@@ -47,29 +56,30 @@ fn pass(
     named: (&'static str, usize),
     with: &[(&str, usize)],
     rows: [usize; 2],
-    (spec, widths): (&Spec, &[usize]),
+    (spec, sizes): (&Spec, &Sizes),
 ) {
-    let numbers = widths.iter().copied().fold(spec.obs_len(), usize::saturating_add);
+    let before = spec.obs_len().saturating_add(sizes.maps);
+    let numbers = sizes.widths.iter().copied().fold(before, usize::saturating_add);
     // Each with its gradient, and a copy.
     memory.part_with(named, with, rows.into_iter().chain([numbers, 3, FLOAT]));
 }
 
-/// A learner with a replay buffer, and layers of these `widths` in Q and in its target network: the features of an
+/// A learner with a replay buffer, and `layers` in Q and in its target network: the features of an
 /// observation, then hidden units, then `k` outputs for each action; a layer is there `times` times.
 pub(crate) fn off_policy(
     spec: &Spec,
     [replay, batch]: [usize; 2],
     bytes_of_one: usize,
-    (n_envs, widths): (usize, &[usize]),
+    (n_envs, layers): (usize, &Sizes),
     [k, times]: [usize; 2],
 ) -> Memory {
     let mut memory = Memory::default();
     memory.part("replay", replay, [replay, bytes_of_one]);
     copies(&mut memory, n_envs, spec);
     // The target's parameters alone; the others with their gradient and moments.
-    networks(&mut memory, widths, spec.n_actions().saturating_mul(k), 5 * times);
-    let with = [("hidden", widest(widths))];
-    pass(&mut memory, ("batch", batch), &with, [batch, 2], (spec, widths));
+    networks(&mut memory, &layers.widths, spec.n_actions().saturating_mul(k), 5 * times);
+    let with = [("hidden", widest(&layers.widths))];
+    pass(&mut memory, ("batch", batch), &with, [batch, 2], (spec, layers));
     if k > 1 {
         // Every atom against every other, in ten steps of the loss and their gradients.
         memory.part_with(("batch", batch), &[("atoms", k)], [batch, k, k, 10, FLOAT]);
@@ -78,16 +88,16 @@ pub(crate) fn off_policy(
 }
 
 /// A policy and a critic that learn from rollouts of `rollout` steps of each copy.
-pub(crate) fn steps(spec: &Spec, rollout: usize, n_envs: usize, widths: &[usize]) -> Memory {
-    let mut memory = policy_and_critic(spec, n_envs, widths);
-    let with = [("n_envs", n_envs), ("hidden", widest(widths))];
-    pass(&mut memory, ("rollout", rollout), &with, [rollout, n_envs], (spec, widths));
+pub(crate) fn steps(spec: &Spec, rollout: usize, n_envs: usize, layers: &Sizes) -> Memory {
+    let mut memory = policy_and_critic(spec, n_envs, layers);
+    let with = [("n_envs", n_envs), ("hidden", widest(&layers.widths))];
+    pass(&mut memory, ("rollout", rollout), &with, [rollout, n_envs], (spec, layers));
     memory
 }
 
 /// A policy and a critic that learn from `episodes` whole episodes, as long as they can be.
-pub(crate) fn episodes(spec: &Spec, episodes: usize, n_envs: usize, widths: &[usize]) -> Memory {
-    let mut memory = policy_and_critic(spec, n_envs, widths);
+pub(crate) fn episodes(spec: &Spec, episodes: usize, n_envs: usize, layers: &Sizes) -> Memory {
+    let mut memory = policy_and_critic(spec, n_envs, layers);
     let longest = spec.time_limit.unwrap_or(1) as usize;
     let row = spec.obs_len() + spec.action_width() + 4;
     memory.part("episodes", episodes, [episodes, longest, row, FLOAT]);
@@ -95,9 +105,9 @@ pub(crate) fn episodes(spec: &Spec, episodes: usize, n_envs: usize, widths: &[us
 }
 
 /// Environments, and two networks with gradients and moments.
-fn policy_and_critic(spec: &Spec, n_envs: usize, widths: &[usize]) -> Memory {
+fn policy_and_critic(spec: &Spec, n_envs: usize, layers: &Sizes) -> Memory {
     let mut memory = Memory::default();
     copies(&mut memory, n_envs, spec);
-    networks(&mut memory, widths, spec.action_width(), 8);
+    networks(&mut memory, &layers.widths, spec.action_width(), 8);
     memory
 }

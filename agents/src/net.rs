@@ -1,11 +1,13 @@
 //! Networks of agents.
 use crate::Hidden;
+use crate::memory::Sizes;
 use anyhow::{Result, bail};
 use candle_core::{DType, Module, Tensor};
 use envs::Spec;
 use nn::onnx::{Graph, Value};
 use nn::{
-    Activation, Conv2d, Conv2dConfig, Flatten, Layer, LayerNorm, Linear, Noisy, Params, Sequential,
+    Activation, Conv2d, Conv2dConfig, Elementwise, Flatten, Layer, LayerNorm, Linear, MaxPool2d,
+    Noisy, Params, Sequential, Skip,
 };
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
@@ -93,6 +95,41 @@ pub enum NetworkName {
     /// Atari's (Mnih et al. 2015): 32 filters of 8×8 with stride 4, 64 of 4×4 with stride 2, 64 of 3×3, then
     /// dense layers, usually one.
     Nature,
+    /// IMPALA's residual one (Espeholt et al. 2018, figure 3) without its LSTM: three times convolution, pooling and two
+    /// residual blocks, with 16, 32 and 32 filters of 3×3, then dense layers, usually one.
+    Impala,
+}
+
+/// Activation functions that agents know by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActivationName {
+    /// max(0, x).
+    Relu,
+    /// x, or x/100 where it is negative, as in PyTorch.
+    LeakyRelu,
+    /// tanh(x).
+    Tanh,
+    /// x·σ(x).
+    Silu,
+}
+
+impl ActivationName {
+    /// The function that a layer takes along, and the layer that follows where it takes none.
+    fn parts(self) -> (Activation, Option<Elementwise>) {
+        match self {
+            Self::Relu => (Activation::Relu, None),
+            Self::LeakyRelu => (Activation::LeakyRelu(0.01), None),
+            Self::Tanh => (Activation::Tanh, None),
+            Self::Silu => (Activation::Linear, Some(Elementwise::Silu)),
+        }
+    }
+
+    /// The function as a layer of its own.
+    fn layer(self) -> Layer {
+        let (along, after) = self.parts();
+        after.unwrap_or(Elementwise::Activation(along)).into()
+    }
 }
 
 impl NetworkName {
@@ -113,39 +150,54 @@ impl NetworkName {
             Self::Auto if spec.obs_shape.len() == 1 => Ok(Self::Mlp),
             Self::Auto if images(3) => Ok(Self::Conv),
             Self::Auto => refused("[features] or [channels, height, width] of at least 3×3"),
+            Self::Impala if !images(1) => refused("[channels, height, width]"),
             Self::Conv if !images(3) => refused("[channels, height, width] of at least 3×3"),
             Self::Nature if !images(36) => refused("[channels, height, width] of at least 36×36"),
             known => Ok(known),
         }
     }
 
-    /// Its convolutions: filters, size and stride of each.
+    /// Its convolutions: filters, size and stride of each; none of a residual network, which has [`BLOCKS`].
     fn convolutions(self) -> &'static [[usize; 3]] {
         match self {
-            Self::Auto | Self::Mlp => &[],
+            Self::Auto | Self::Mlp | Self::Impala => &[],
             Self::Conv => &[[16, 3, 1]],
             Self::Nature => &[[32, 8, 4], [64, 4, 2], [64, 3, 1]],
         }
     }
 
-    /// Numbers that its first dense layer reads, of observations of `spec`.
-    fn features(self, spec: &Spec) -> usize {
-        let [_, mut height, mut width] = spec.obs_shape[..] else { return spec.obs_len() };
-        let convolutions = self.convolutions();
-        for [_, size, stride] in convolutions {
+    /// Numbers that its first dense layer reads, of observations of `spec`, and those that layers before that put out.
+    fn features(self, spec: &Spec) -> [usize; 2] {
+        let [_, mut height, mut width] = spec.obs_shape[..] else { return [spec.obs_len(), 0] };
+        let (mut features, mut maps) = (spec.obs_len(), 0_usize);
+        for [filters, size, stride] in self.convolutions() {
             [height, width] = [height, width].map(|side| (side - size) / stride + 1);
+            features = filters * height * width;
+            maps = maps.saturating_add(features);
         }
-        convolutions.last().map_or(spec.obs_len(), |[filters, ..]| filters * height * width)
+        for filters in if self == Self::Impala { &BLOCKS[..] } else { &[] } {
+            maps = maps.saturating_add(filters * height * width);
+            [height, width] = [height, width].map(|side| side.div_ceil(2));
+            features = filters * height * width;
+            // The pooled maps, and two convolutions, an activation and a sum of each of two blocks.
+            maps = maps.saturating_add(9 * features);
+        }
+        [features, maps]
     }
 }
+
+/// Filters of each part of [`NetworkName::Impala`].
+const BLOCKS: [usize; 3] = [16, 32, 32];
 
 /// Layers of a network before its last one.
 #[derive(Debug, Clone)]
 pub(crate) struct Body {
     pub(crate) network: NetworkName,
     pub(crate) hidden: Hidden,
-    /// Activation of the dense layers of an `mlp`; the other networks have ReLU.
-    pub(crate) activation: Activation,
+    /// Activation of every layer, where it is chosen; else an `mlp` has the usual one, and the other networks ReLU.
+    pub(crate) activation: Option<ActivationName>,
+    /// Usual activation of an `mlp`.
+    pub(crate) usual: ActivationName,
     /// Gain of an orthogonal initialisation; without it weights are U(±1/√inputs), as in PyTorch.
     pub(crate) gain: Option<f64>,
     /// Deviation at first of the noise in dense layers, where they are noisy.
@@ -155,23 +207,31 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    /// Width of each layer that feeds a dense one: the features of an observation of `spec`, then the hidden units.
+    /// Sizes of its layers, for an observation of `spec`.
     ///
     /// # Errors
     /// [`BadValue`] where the network does not take such observations, or has no such layers.
-    pub(crate) fn widths(&self, spec: &Spec) -> Result<Vec<usize>, BadValue> {
+    pub(crate) fn sizes(&self, spec: &Spec) -> Result<Sizes, BadValue> {
         self.hidden.check()?;
         let network = self.network.resolved(spec)?;
         let usual = if network == NetworkName::Mlp { 2 } else { 1 };
-        let mut widths = vec![network.features(spec)];
+        let [features, maps] = network.features(spec);
+        let mut widths = vec![features];
         widths.extend(self.hidden.widths(usual));
-        Ok(widths)
+        Ok(Sizes { widths, maps })
+    }
+
+    /// The activation of its layers, of observations of `spec`.
+    pub(crate) fn activation(&self, spec: &Spec) -> Result<ActivationName, BadValue> {
+        let mlp = self.network.resolved(spec)? == NetworkName::Mlp;
+        let usual = if mlp { self.usual } else { ActivationName::Relu };
+        Ok(self.activation.unwrap_or(usual))
     }
 
     /// The layers, whose parameters have names that begin with `prefix`, and the number of their outputs.
     ///
     /// # Errors
-    /// As [`widths`](Self::widths), and where `params` has such names already.
+    /// As [`sizes`](Self::sizes), and where `params` has such names already.
     pub(crate) fn layers(
         &self,
         params: &Params,
@@ -179,42 +239,105 @@ impl Body {
         spec: &Spec,
     ) -> Result<(Vec<Layer>, usize)> {
         let network = self.network.resolved(spec)?;
-        let (convolutions, relu) = (network.convolutions(), Activation::Relu);
-        let activation = if network == NetworkName::Mlp { self.activation } else { relu };
-        let widths = self.widths(spec)?;
+        let (convolutions, activation) = (network.convolutions(), self.activation(spec)?);
+        let Sizes { widths, .. } = self.sizes(spec)?;
         let mut layers: Vec<Layer> = Vec::new();
         let mut channels = spec.obs_shape[0];
         for (i, [filters, size, stride]) in convolutions.iter().copied().enumerate() {
             let name = format!("{prefix}{}", numbered("conv", i, convolutions.len()));
             let config = Conv2dConfig { stride, ..Conv2dConfig::new(channels, filters, size) };
             let normed = self.layer_norm && i + 1 == convolutions.len();
-            let after = if normed { Activation::Linear } else { relu };
-            let layer = match self.gain {
-                Some(gain) => Conv2d::orthogonal(params, &name, config, after, gain)?,
-                None => Conv2d::new(params, &name, config, after)?,
-            };
-            layers.push(layer.into()); // [B, filters, …]
+            let after = (!normed).then_some(activation);
+            layers.extend(self.convolution(params, &name, config, after)?); // [B, filters, …]
             channels = filters;
+        }
+        if network == NetworkName::Impala {
+            layers.extend(self.residual(params, prefix, (channels, activation))?); // [B, 32, …]
+            if !self.layer_norm {
+                layers.push(activation.layer());
+            }
         }
         if spec.obs_shape.len() > 1 {
             layers.push(Flatten.into()); // [B, features]
         }
-        if self.layer_norm && !convolutions.is_empty() {
+        if self.layer_norm && network != NetworkName::Mlp {
             let name = format!("{prefix}conv.norm");
-            layers.push(LayerNorm::new(params, &name, widths[0], relu)?.into());
+            layers.extend(normalised(params, &name, widths[0], activation)?);
         }
         // The one layer after convolutions has no number.
         let alone = if network == NetworkName::Mlp { 0 } else { widths.len() - 1 };
         for (i, sizes) in widths.windows(2).enumerate() {
             let name = format!("{prefix}{}", numbered("hidden", i, alone));
-            let after = if self.layer_norm { Activation::Linear } else { activation };
-            layers.push(self.dense(params, &name, [sizes[0], sizes[1]], after)?);
-            if self.layer_norm {
-                let name = format!("{name}.norm");
-                layers.push(LayerNorm::new(params, &name, sizes[1], activation)?.into());
-            }
+            layers.extend(self.hidden(params, &name, [sizes[0], sizes[1]], activation)?);
         }
         Ok((layers, widths[widths.len() - 1]))
+    }
+
+    /// A convolution with the activation that follows it, if one does.
+    fn convolution(
+        &self,
+        params: &Params,
+        name: &str,
+        config: Conv2dConfig,
+        activation: Option<ActivationName>,
+    ) -> Result<Vec<Layer>> {
+        let (along, after) = activation.map_or((Activation::Linear, None), ActivationName::parts);
+        let layer = match self.gain {
+            Some(gain) => Conv2d::orthogonal(params, name, config, along, gain)?,
+            None => Conv2d::new(params, name, config, along)?,
+        };
+        Ok(std::iter::once(layer.into()).chain(after.map(Layer::from)).collect())
+    }
+
+    /// The parts of IMPALA's network up to the last activation, for images of so many `channels`.
+    fn residual(
+        &self,
+        params: &Params,
+        prefix: &str,
+        (mut channels, activation): (usize, ActivationName),
+    ) -> Result<Vec<Layer>> {
+        let same =
+            |inputs, outputs| Conv2dConfig { padding: 1, ..Conv2dConfig::new(inputs, outputs, 3) };
+        let mut layers = Vec::new();
+        for (part, filters) in (1..).zip(BLOCKS) {
+            let name = |layer: &str| format!("{prefix}part{part}.{layer}");
+            layers.extend(self.convolution(
+                params,
+                &name("conv"),
+                same(channels, filters),
+                None,
+            )?);
+            layers.push(MaxPool2d::spaced(3, 2, 1)?.into()); // [B, filters, ⌈H/2⌉, ⌈W/2⌉]
+            for block in ["block1", "block2"] {
+                let conv = |layer: &str, activation| {
+                    let name = name(&format!("{block}.{layer}"));
+                    self.convolution(params, &name, same(filters, filters), activation)
+                };
+                let first = conv("conv1", Some(activation))?;
+                let inside = std::iter::once(activation.layer()).chain(first);
+                layers.push(Skip::new(inside.chain(conv("conv2", None)?).collect()).into());
+            }
+            channels = filters;
+        }
+        Ok(layers)
+    }
+
+    /// A dense layer with its normalisation, if it has one, and its activation.
+    pub(crate) fn hidden(
+        &self,
+        params: &Params,
+        name: &str,
+        sizes: [usize; 2],
+        activation: ActivationName,
+    ) -> Result<Vec<Layer>> {
+        if self.layer_norm {
+            let mut layers = vec![self.dense(params, name, sizes, Activation::Linear)?];
+            layers.extend(normalised(params, &format!("{name}.norm"), sizes[1], activation)?);
+            return Ok(layers);
+        }
+        let (along, after) = activation.parts();
+        let layer = self.dense(params, name, sizes, along)?;
+        Ok(std::iter::once(layer).chain(after.map(Layer::from)).collect())
     }
 
     /// A dense layer like its own.
@@ -230,6 +353,18 @@ impl Body {
             None => dense(params, name, sizes, activation, self.gain),
         }
     }
+}
+
+/// A normalisation of `features` numbers, and the activation after it.
+fn normalised(
+    params: &Params,
+    name: &str,
+    features: usize,
+    activation: ActivationName,
+) -> Result<Vec<Layer>> {
+    let (along, after) = activation.parts();
+    let norm = LayerNorm::new(params, name, features, along)?;
+    Ok(std::iter::once(norm.into()).chain(after.map(Layer::from)).collect())
 }
 
 /// The name of the layer `i` of several, or of `count` one.
@@ -257,7 +392,8 @@ pub(crate) fn q_body(network: NetworkName, hidden: &Hidden) -> Body {
     Body {
         network,
         hidden: hidden.clone(),
-        activation: Activation::Relu,
+        activation: None,
+        usual: ActivationName::Relu,
         gain: None,
         noisy: None,
         layer_norm: false,

@@ -15,8 +15,8 @@ use crate::on_policy::returns::lambda_returns;
 use crate::on_policy::scaling::Scaling;
 use crate::tabular::{APPROXIMATE_HASTE, Model, Policy, Table, hastened, note_haste, q_table};
 use crate::{
-    ActDevice, ActionBatch, Agent, Hidden, MakeEnv, Mode, NetworkName, OptimizerName,
-    discrete_actions, memory,
+    ActDevice, ActionBatch, ActivationName, Agent, Hidden, MakeEnv, Mode, NetworkName,
+    OptimizerName, discrete_actions, memory,
 };
 use anyhow::Result;
 use candle_core::{D, DType, Device, Tensor};
@@ -59,13 +59,16 @@ train::hyper_parameters! {
         lr_steps: u64 = 0, with lr_end not 1.0;
         /// Clip the gradient to this norm; 0 leaves it as it is
         max_grad_norm: f64 = 10.0, in 0.0..;
-        /// Normalise the features of each layer before its activation
-        layer_norm: bool = true;
-        /// Network: mlp (dense layers), conv (MinAtar's), nature (Atari's), or auto, by the observation
+        /// Network: mlp (dense layers), conv (MinAtar's), nature (Atari's), impala (residual blocks), or auto, by the
+        /// observation
         network: NetworkName = NetworkName::Auto;
         /// Units in the hidden layers: 256,256 for two of them, 64, for one, none for a linear network; a
-        /// number alone is that of each usual layer, two in mlp and one in conv and nature
+        /// number alone is that of each usual layer, two in mlp and one in the others
         hidden: Hidden = Hidden::Each(128);
+        /// Activation of all layers but the last: relu, leaky-relu, tanh or silu [default: relu]
+        activation: Option<ActivationName> = None;
+        /// Normalise the features of each dense layer, and of the last convolution, before the activation
+        layer_norm: bool = true;
         /// Device that chooses actions: same (the one that learns) or cpu, faster for few environments beside a GPU
         act_device: ActDevice = ActDevice::Same;
         /// Episodes of an evaluation during training
@@ -78,7 +81,8 @@ train::hyper_parameters! {
 impl PqnConfig {
     /// The layers before the last one.
     fn body(&self) -> Body {
-        Body { layer_norm: self.layer_norm, ..q_body(self.network, &self.hidden) }
+        let Self { layer_norm, activation, .. } = *self;
+        Body { layer_norm, activation, ..q_body(self.network, &self.hidden) }
     }
 }
 
@@ -127,7 +131,7 @@ impl Pqn {
         let spec = make().spec();
         let actions = discrete_actions(&spec)?;
         let (body, params) = (config.body(), Params::new(seed, device));
-        memory::steps(&spec, config.rollout, config.n_envs, &body.widths(&spec)?).check()?;
+        memory::steps(&spec, config.rollout, config.n_envs, &body.sizes(&spec)?).check()?;
         let network = |params: &Params| {
             let (mut layers, features) = body.layers(params, "", &spec)?;
             layers.push(body.dense(params, "out", [features, actions], Activation::Linear)?); // [B, A]

@@ -121,8 +121,8 @@ impl Reinforce {
             return Err(BadValue::new("n_envs", config.n_envs, fits).into());
         }
         let (spec, shape) = (make().spec(), config.shape());
-        let widths = shape.widths(&spec, networks)?;
-        memory::episodes(&spec, config.episodes, config.n_envs, &widths).check()?;
+        let sizes = shape.sizes(&spec, networks)?;
+        memory::episodes(&spec, config.episodes, config.n_envs, &sizes).check()?;
         if let Some(cause) = config.subtracts_mean()
             && config.baseline != Baseline::Value
             && config.returns == Returns::Whole

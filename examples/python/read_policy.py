@@ -13,8 +13,12 @@ newest = sorted(glob.glob(f"{run}/checkpoints/step-" + 12 * "[0-9]"))[-1]
 model = load_file(f"{newest}/model.safetensors")
 
 config = json.load(open(f"{run}/run.json"))["config"]
-if config["algorithm"] == "pqn" or config.get("dueling") or config.get("distribution", "mean") != "mean":
-    sys.exit(f"{run}: this script reads no network of pqn, --dueling or --distribution; lab export --onnx writes them")
+unread = config["algorithm"] == "pqn" or config.get("distribution", "mean") != "mean" or config["network"] == "impala"
+if unread or any(config.get(flag) for flag in ("dueling", "activation", "layer_norm")):
+    sys.exit(
+        f"{run}: this script reads no network of pqn, --dueling, --distribution, --network impala, --activation or "
+        "--layer-norm; lab export --onnx writes them"
+    )
 
 
 def dense(name, x):  # [N, inputs] to [N, outputs]

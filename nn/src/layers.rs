@@ -2,6 +2,7 @@
 mod batch_norm;
 mod conv;
 mod dueling;
+mod elementwise;
 mod functions;
 mod input_gradient;
 mod layer;
@@ -22,6 +23,7 @@ mod weight;
 pub use batch_norm::BatchNorm2d;
 pub use conv::{Conv2d, Conv2dConfig, ConvTranspose2d, Residual};
 pub use dueling::Dueling;
+pub use elementwise::Elementwise;
 pub use functions::{causal_attention, gate, gate_rows};
 pub use layer::{Layer, Skip};
 pub use layer_norm::LayerNorm;

@@ -65,9 +65,8 @@ impl Module for Sequential {
         let mut signal = Signal::from(x);
         for (index, layer) in self.layers.iter().enumerate() {
             let reader = match self.layers[index + 1..].iter().find(|layer| !reshapes(layer)) {
-                // These are Candle's operations, which read tensors.
-                None | Some(Layer::MaxPool2d(_) | Layer::LayerNorm(_)) => Reader::Anybody,
-                Some(_) => Reader::Layer,
+                None => Reader::Anybody,
+                Some(next) => next.reader(),
             };
             signal = layer.pass(&signal, reader)?;
         }

@@ -36,6 +36,7 @@ fn networks_are_chosen_by_flags_and_files() {
         ("reinforce", "--n-envs 1 --episodes 1 --env"),
         ("actor-critic", "--n-envs 1 --env"),
         ("ppo", "--n-envs 1 --rollout 8 --batch 4 --env"),
+        ("pqn", "--n-envs 1 --rollout 8 --batch 4 --env"),
     ];
     for (name, rest) in learners {
         let mut runs = 0;
@@ -54,6 +55,16 @@ fn networks_are_chosen_by_flags_and_files() {
             "{name}"
         );
         hash("breakout --network mlp --hidden none");
+        let usual = if ["dqn", "pqn"].contains(&name) { "relu" } else { "tanh" };
+        let plain = hash("cartpole --hidden 8");
+        assert_eq!(hash(&format!("cartpole --hidden 8 --activation {usual}")), plain, "{name}");
+        for other in ["--activation silu", "--activation leaky-relu"] {
+            assert_ne!(hash(&format!("cartpole --hidden 8 {other}")), plain, "{name} {other}");
+        }
+        let normed = name == "pqn";
+        assert_eq!(hash(&format!("cartpole --hidden 8 --layer-norm {normed}")), plain, "{name}");
+        assert_ne!(hash(&format!("cartpole --hidden 8 --layer-norm {}", !normed)), plain, "{name}");
+        hash("catch --network impala --hidden 8 --layer-norm --activation silu");
         let told = lab.refused(&format!("{name} {rest} cartpole --network conv"));
         assert!(
             told.contains("--network conv: takes observations [channels, height, width]"),

@@ -4,7 +4,9 @@ use super::loss::Loss;
 use super::munchausen::Munchausen;
 use crate::net::{Body, q_body};
 use crate::tabular::{APPROXIMATE_HASTE, hastened};
-use crate::{ActDevice, Hidden, NetworkName, OptimizerName, Replay, Sampling, memory};
+use crate::{
+    ActDevice, ActivationName, Hidden, NetworkName, OptimizerName, Replay, Sampling, memory,
+};
 use candle_core::{Device, Result as DeviceResult};
 use envs::{Env, Spec};
 use std::ops::Bound;
@@ -80,11 +82,16 @@ train::hyper_parameters! {
         munchausen_temperature: f64 = 0.03, in 1e-6..=1e3, with munchausen;
         /// Largest size of τ·log π(a|s), −l₀ in the paper
         munchausen_clip: f64 = 1.0, in above(0.0), with munchausen;
-        /// Network: mlp (dense layers), conv (MinAtar's), nature (Atari's), or auto, by the observation
+        /// Network: mlp (dense layers), conv (MinAtar's), nature (Atari's), impala (residual blocks), or auto, by the
+        /// observation
         network: NetworkName = NetworkName::Auto;
         /// Units in the hidden layers: 256,256 for two of them, 64, for one, none for a linear network; a
-        /// number alone is that of each usual layer, two in mlp and one in conv and nature
+        /// number alone is that of each usual layer, two in mlp and one in the others
         hidden: Hidden = Hidden::Each(128);
+        /// Activation of all layers but the last: relu, leaky-relu, tanh or silu [default: relu]
+        activation: Option<ActivationName> = None;
+        /// Normalise the features of each dense layer, and of the last convolution, before the activation
+        layer_norm: bool = false;
         /// Device that chooses actions: same (the one that learns) or cpu, faster for few environments beside a GPU
         act_device: ActDevice = ActDevice::Same;
         /// Environments stepped together
@@ -171,16 +178,18 @@ impl DqnConfig {
 
     /// The layers before the last one.
     pub(super) fn body(&self) -> Body {
-        Body { noisy: self.noisy.then_some(self.noisy_sigma), ..q_body(self.network, &self.hidden) }
+        let Self { layer_norm, activation, noisy, noisy_sigma, .. } = *self;
+        let noisy = noisy.then_some(noisy_sigma);
+        Body { noisy, layer_norm, activation, ..q_body(self.network, &self.hidden) }
     }
 
     /// The memory of a learner.
     fn memory(&self, spec: &Spec) -> Memory {
         let (sizes, row) = ([self.replay, self.batch], Replay::bytes_of_one(spec));
         // Of a network of one's own no layers are known, and observations may be of a shape for that one alone.
-        let widths = self.body().widths(spec).unwrap_or_default();
+        let layers = self.body().sizes(spec).unwrap_or_default();
         let times = (1 + usize::from(self.dueling)) * (1 + usize::from(self.noisy));
-        memory::off_policy(spec, sizes, row, (self.n_envs, &widths), [self.width(), times])
+        memory::off_policy(spec, sizes, row, (self.n_envs, &layers), [self.width(), times])
     }
 
     /// The reader of the outputs of the network.

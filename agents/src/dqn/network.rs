@@ -16,15 +16,15 @@ impl DqnConfig {
             layers.push(body.dense(params, "out", [features, actions * k], Activation::Linear)?);
             return Ok(Sequential::new(layers)); // [B, A·K]
         }
-        let widths = body.widths(spec)?;
+        let (widths, activation) = (body.sizes(spec)?.widths, body.activation(spec)?);
         let shared: Vec<usize> = widths[1..].iter().rev().skip(1).rev().copied().collect();
         let trunk = Body { hidden: Hidden::Layers(shared), ..body.clone() };
         let (mut layers, features) = trunk.layers(params, "", spec)?;
         let stream = |name: &str, outputs: usize| -> Result<Vec<Layer>> {
             let (mut stream, mut inputs) = (Vec::new(), features);
             if let [_, .., hidden] = widths[..] {
-                let (name, activation) = (format!("{name}.hidden"), body.activation);
-                stream.push(body.dense(params, &name, [inputs, hidden], activation)?);
+                let name = format!("{name}.hidden");
+                stream.extend(body.hidden(params, &name, [inputs, hidden], activation)?);
                 inputs = hidden;
             }
             let out = format!("{name}.out");

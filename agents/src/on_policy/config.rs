@@ -22,11 +22,17 @@ macro_rules! policy_parameters {
                 log_std: f64 = 0.0, in -20.0..=20.0;
                 /// Initialisation of weights: orthogonal or fan-in
                 init: $crate::Start = $crate::Start::Orthogonal;
-                /// Network: mlp (dense layers), conv (MinAtar's), nature (Atari's), or auto, by the observation
+                /// Network: mlp (dense layers), conv (MinAtar's), nature (Atari's), impala (residual blocks), or auto, by the
+                /// observation
                 network: $crate::NetworkName = $crate::NetworkName::Auto;
                 /// Units in the hidden layers: 256,256 for two of them, 64, for one, none for a linear network; a
-                /// number alone is that of each usual layer, two in mlp and one in conv and nature
+                /// number alone is that of each usual layer, two in mlp and one in the others
                 hidden: $crate::Hidden = $crate::Hidden::Each(64);
+                /// Activation of all layers but the last: relu, leaky-relu, tanh or silu [default: tanh in mlp, relu in the
+                /// others]
+                activation: Option<$crate::ActivationName> = None;
+                /// Normalise the features of each dense layer, and of the last convolution, before the activation
+                layer_norm: bool = false;
                 /// Device that chooses actions: same (the one that learns) or cpu, faster for few environments beside a GPU
                 act_device: $crate::ActDevice = $crate::ActDevice::Same;
                 /// Episodes of an evaluation during training
@@ -38,9 +44,9 @@ macro_rules! policy_parameters {
 
         impl $name {
             fn shape(&self) -> $crate::on_policy::nets::Shape {
-                let Self { network, init: start, log_std, .. } = *self;
+                let Self { network, activation, layer_norm, init: start, log_std, .. } = *self;
                 let hidden = self.hidden.clone();
-                $crate::on_policy::nets::Shape { network, hidden, start, log_std }
+                $crate::on_policy::nets::Shape { network, hidden, activation, layer_norm, start, log_std }
             }
 
             fn scaling(&self) -> $crate::on_policy::scaling::Scaling {

@@ -1,6 +1,7 @@
 //! Policy and critic networks of policy-gradient learners.
 use crate::Hidden;
-use crate::net::{Body, Net, NetworkName, dense};
+use crate::memory::Sizes;
+use crate::net::{ActivationName, Body, Net, NetworkName, dense};
 use crate::on_policy::heads::{ActionDistribution, Head};
 use anyhow::{Context as _, Result};
 use candle_core::{Module, Tensor};
@@ -38,6 +39,10 @@ pub struct Shape {
     pub network: NetworkName,
     /// Units of its hidden layers.
     pub hidden: Hidden,
+    /// Activation of all layers but the last, where it is not the usual one.
+    pub activation: Option<ActivationName>,
+    /// Features are normalised before the activation of dense layers and of the last convolution.
+    pub layer_norm: bool,
     /// Initialisation of weights.
     pub start: Start,
     /// log σ at first, where actions are vectors.
@@ -175,19 +180,19 @@ impl Part {
 }
 
 impl Shape {
-    /// The layers before the last one: tanh in an `mlp`.
+    /// The layers before the last one: tanh in an `mlp`, unless told otherwise.
     pub(crate) fn body(&self) -> Body {
-        let Self { network, hidden, start, .. } = self;
+        let Self { network, activation, layer_norm, start, .. } = *self;
         let gain = start.gain(std::f64::consts::SQRT_2);
-        let (hidden, activation) = (hidden.clone(), Activation::Tanh);
-        Body { network: *network, hidden, activation, gain, noisy: None, layer_norm: false }
+        let (hidden, usual) = (self.hidden.clone(), ActivationName::Tanh);
+        Body { network, hidden, activation, usual, gain, noisy: None, layer_norm }
     }
 
-    /// Widths of the layers that dense ones read, as memory counts them: none of a network that `made` makes.
-    pub(crate) fn widths(&self, spec: &Spec, made: Option<MakeNet>) -> Result<Vec<usize>> {
+    /// Sizes of the layers as memory counts them: none of a network that `made` makes.
+    pub(crate) fn sizes(&self, spec: &Spec, made: Option<MakeNet>) -> Result<Sizes> {
         match made {
-            Some(_) => Ok(vec![spec.obs_len()]),
-            None => Ok(self.body().widths(spec)?),
+            Some(_) => Ok(Sizes { widths: vec![spec.obs_len()], maps: 0 }),
+            None => Ok(self.body().sizes(spec)?),
         }
     }
 
@@ -230,7 +235,8 @@ mod tests {
     #[test]
     fn shapes_and_parameters_are_as_stated() {
         let (network, hidden) = (NetworkName::Auto, Hidden::Each(8));
-        let shape = Shape { network, hidden, start: Start::Orthogonal, log_std: -1.0 };
+        let (start, log_std, activation) = (Start::Orthogonal, -1.0, None);
+        let shape = Shape { network, hidden, activation, layer_norm: false, start, log_std };
         let specs =
             [CartPole::default().spec(), Breakout::default().spec(), Pendulum::default().spec()];
         for (spec, outputs_of_policy) in specs.iter().zip([2, 3, 1]) {

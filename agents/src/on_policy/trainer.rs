@@ -72,8 +72,8 @@ impl OnPolicyTrainer {
         network: Option<MakeNet>,
     ) -> Result<Self> {
         let spec = make().spec();
-        let widths = setup.shape.widths(&spec, network)?;
-        memory::steps(&spec, setup.rollout, setup.n_envs, &widths).check()?;
+        let sizes = setup.shape.sizes(&spec, network)?;
+        memory::steps(&spec, setup.rollout, setup.n_envs, &sizes).check()?;
         let lengths = [setup.n_envs, setup.rollout];
         let devices = setup.act_device.beside(device);
         let collector = Collector::of_steps(make, lengths, setup.scaling, (seed, devices))?;

@@ -36,7 +36,10 @@ impl Dueling {
 fn streamed(layers: &[Layer], x: &Signal) -> Result<Tensor> {
     let mut signal = x.clone();
     for (i, layer) in layers.iter().enumerate() {
-        let reader = if i + 1 == layers.len() { Reader::Anybody } else { Reader::Layer };
+        let reader = match layers.get(i + 1) {
+            None => Reader::Anybody,
+            Some(next) => next.reader(),
+        };
         signal = layer.pass(&signal, reader)?;
     }
     signal.into_tensor()

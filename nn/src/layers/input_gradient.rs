@@ -100,7 +100,7 @@ impl Pull for Layer {
             Layer::BatchNorm2d(layer) => layer,
             Layer::MaxPool2d(layer) => layer,
             Layer::Residual(layer) => layer,
-            Layer::LayerNorm(_) | Layer::Noisy(_) | Layer::Dueling(_) => {
+            Layer::LayerNorm(_) | Layer::Noisy(_) | Layer::Dueling(_) | Layer::Elementwise(_) => {
                 bail!("a layer of an agent has no input gradient that is differentiable again")
             }
             Layer::Skip(_) => bail!("layers that are skipped are gone back through one by one"),
@@ -183,7 +183,12 @@ impl Pull for BatchNorm2d {
 
 impl Pull for MaxPool2d {
     fn pull(&self, x: &Tensor, y: &Tensor, g: &Tensor) -> Result<Tensor> {
-        let ((b, c, height, width), side) = (x.dims4()?, self.side);
+        if !self.0.is_side_by_side() {
+            bail!(
+                "windows to pool that overlap have no input gradient that is differentiable again"
+            )
+        }
+        let ((b, c, height, width), side) = (x.dims4()?, self.0.size);
         let (rows, columns) = (y.dim(2)?, y.dim(3)?);
         let spread = |y: &Tensor| {
             let y = y.reshape((b * c, rows, 1, columns, 1))?;
@@ -193,7 +198,7 @@ impl Pull for MaxPool2d {
             y.pad_with_zeros(3, 0, width - columns * side) // [B, C, H, W]
         };
         // Which is the largest of each window, as the gradient of the layer itself has it.
-        let largest = ops::largest(&x.detach(), side)?; // [B, C, H, W]
+        let largest = ops::largest(&x.detach(), self.0)?; // [B, C, H, W]
         spread(g)? * largest
     }
 }

@@ -1,7 +1,7 @@
 //! Any layer, and layers with a connection past them.
 use super::{
-    BatchNorm2d, Conv2d, ConvTranspose2d, Dueling, Flatten, LayerNorm, Linear, MaxPool2d, Noisy,
-    Pass, Residual, Unflatten,
+    BatchNorm2d, Conv2d, ConvTranspose2d, Dueling, Elementwise, Flatten, LayerNorm, Linear,
+    MaxPool2d, Noisy, Pass, Residual, Unflatten,
 };
 use crate::ops::{Reader, Signal};
 use candle_core::{Module, Result, Tensor};
@@ -28,6 +28,8 @@ pub enum Layer {
     Noisy(Noisy),
     /// See [`Dueling`].
     Dueling(Dueling),
+    /// See [`Elementwise`].
+    Elementwise(Elementwise),
     /// See [`Skip`].
     Skip(Skip),
     /// See [`Flatten`].
@@ -59,8 +61,18 @@ impl Layer {
             Layer::Dueling(layer) => Layer::Dueling(layer.map(Layer::detached)),
             Layer::Skip(layer) => Layer::Skip(layer.map(Layer::detached)),
             Layer::MaxPool2d(layer) => Layer::MaxPool2d(*layer),
+            Layer::Elementwise(layer) => Layer::Elementwise(*layer),
             Layer::Flatten(layer) => Layer::Flatten(*layer),
             Layer::Unflatten(layer) => Layer::Unflatten(*layer),
+        }
+    }
+
+    /// Reader that it is of results before it.
+    pub(crate) fn reader(&self) -> Reader {
+        match self {
+            // These are Candle's operations, which read tensors.
+            Layer::MaxPool2d(_) | Layer::LayerNorm(_) => Reader::Anybody,
+            _ => Reader::Layer,
         }
     }
 
@@ -87,6 +99,7 @@ impl Pass for Layer {
             Layer::LayerNorm(layer) => layer,
             Layer::Noisy(layer) => layer,
             Layer::Dueling(layer) => layer,
+            Layer::Elementwise(layer) => layer,
             Layer::Skip(layer) => layer,
             Layer::Flatten(layer) => layer,
             Layer::Unflatten(layer) => layer,
@@ -146,6 +159,12 @@ impl From<Noisy> for Layer {
 impl From<Dueling> for Layer {
     fn from(layer: Dueling) -> Self {
         Layer::Dueling(layer)
+    }
+}
+
+impl From<Elementwise> for Layer {
+    fn from(layer: Elementwise) -> Self {
+        Layer::Elementwise(layer)
     }
 }
 
@@ -213,6 +232,7 @@ modules!(
     LayerNorm,
     Noisy,
     Dueling,
+    Elementwise,
     Skip,
     Flatten,
     Unflatten,

@@ -2,11 +2,12 @@
 //! and divided by their singular value.
 use super::layer_norm::EPS as LAYER_EPS;
 use super::{
-    BatchNorm2d, Conv2d, ConvTranspose2d, Dueling, Flatten, Layer, LayerNorm, Linear, MaxPool2d,
-    Residual, Skip, Unflatten,
+    BatchNorm2d, Conv2d, ConvTranspose2d, Dueling, Elementwise, Flatten, Layer, LayerNorm, Linear,
+    MaxPool2d, Residual, Skip, Unflatten,
 };
+use crate::Activation;
 use crate::onnx::{Attribute, Graph, Value};
-use crate::ops::{EPS, Order, Window, first_taps};
+use crate::ops::{EPS, Order, Pool, Window, first_taps};
 use candle_core::{Result, Tensor, bail};
 
 impl Layer {
@@ -22,6 +23,7 @@ impl Layer {
             Layer::LayerNorm(layer) => layer.nodes(graph, x),
             Layer::Noisy(layer) => layer.mean.nodes(graph, x),
             Layer::Dueling(layer) => layer.nodes(graph, x),
+            Layer::Elementwise(layer) => Ok(layer.nodes(graph, x)),
             Layer::Skip(layer) => layer.nodes(graph, x),
             Layer::Flatten(Flatten) => {
                 let len = x.dims().iter().product();
@@ -152,17 +154,24 @@ impl BatchNorm2d {
 
 impl MaxPool2d {
     fn nodes(&self, graph: &mut Graph, x: Value) -> Result<Value> {
-        let side = self.side;
-        let (channels, height, width) = match *x.dims() {
-            [channels, height, width] if height >= side && width >= side => {
-                (channels, height, width)
+        let Pool { size, stride, padding } = self.0;
+        let dims = match *x.dims() {
+            [channels, height, width] => {
+                let counts = self.0.windows(height).zip(self.0.windows(width));
+                counts.map(|(rows, columns)| vec![channels, rows, columns])
             }
-            _ => bail!("windows of {side}×{side} to pool do not fit samples of {:?}", x.dims()),
+            _ => None,
         };
-        let sides = || Attribute::Ints(vec![side as i64; 2]);
-        let attributes = vec![("kernel_shape", sides()), ("strides", sides())];
-        let dims = vec![channels, height / side, width / side];
-        Ok(graph.operation("MaxPool", &[x.name()], attributes, dims)) // [B, C, H/side, W/side]
+        let Some(dims) = dims else {
+            bail!("windows of {size}×{size} to pool do not fit samples of {:?}", x.dims())
+        };
+        let ints = |int: usize, count: usize| Attribute::Ints(vec![int as i64; count]);
+        let attributes = vec![
+            ("kernel_shape", ints(size, 2)),
+            ("strides", ints(stride, 2)),
+            ("pads", ints(padding, 4)),
+        ];
+        Ok(graph.operation("MaxPool", &[x.name()], attributes, dims)) // [B, C, H', W']
     }
 }
 
@@ -194,6 +203,19 @@ impl Dueling {
         let centred = graph.operation("Sub", &names, Vec::new(), dims);
         let q = graph.sum(&centred, &value); // [B, A, K]
         Ok(graph.reshaped(q, &[width]))
+    }
+}
+
+impl Elementwise {
+    fn nodes(&self, graph: &mut Graph, x: Value) -> Value {
+        match self {
+            Self::Activation(activation) => graph.activated(x, *activation),
+            Self::Silu => {
+                let sigmoid = graph.activated(x.clone(), Activation::Sigmoid);
+                let dims = x.dims().to_vec();
+                graph.operation("Mul", &[x.name(), sigmoid.name()], Vec::new(), dims)
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! A table, and a search of the source for what is not in it. Inputs are whole multiples of an eighth, so
 //! that sums come to exactly 0 where a ReLU has its corner, and numbers tie; beside them are extreme ones.
 use super::{ConvForm, Moments, Order, Reader, Signal, Window};
-use crate::{Activation, MaxPool2d, Sequential, loss};
+use crate::{Activation, Elementwise, MaxPool2d, Sequential, loss};
 use candle_core::{DType, Device, Result, Tensor, Var};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -171,7 +171,8 @@ fn layers() -> Vec<Case> {
             let inputs = [few(&[2, 2, height, 7], 0)];
             let what = format!("{side} of {height}×7");
             cases.push(Case::new("max_pool2d", what.clone(), inputs.clone(), move |x| {
-                super::max_pool2d(&x[0], side)
+                let pool = super::Pool { size: side, stride: side, padding: 0 };
+                super::max_pool2d(&x[0], pool)
             }));
             let input_gradient = move |x: &[Tensor]| {
                 let network = Sequential::new(vec![MaxPool2d::new(side)?.into()]);
@@ -179,6 +180,23 @@ fn layers() -> Vec<Case> {
             };
             cases.push(Case::new("max_pool2d", what + ", back", inputs, input_gradient).learned(0));
         }
+    }
+    for (size, stride, padding) in [(3, 2, 1), (3, 2, 0), (2, 1, 1), (2, 3, 0)] {
+        let pool = super::Pool { size, stride, padding };
+        let inputs = [few(&[2, 2, 6, 7], 0)];
+        cases.push(Case::new("max_pool2d", format!("{pool:?}"), inputs, move |x| {
+            super::max_pool2d(&x[0], pool)
+        }));
+    }
+    for f in [
+        Elementwise::Silu,
+        Elementwise::Activation(Activation::Relu),
+        Elementwise::Activation(Activation::Tanh),
+    ] {
+        let inputs = [eighths(&[2, 3, 8], 0)];
+        cases.push(Case::new("elementwise", format!("{f:?}"), inputs, move |x| {
+            super::elementwise(f, &Signal::from(&x[0]), Reader::Anybody)?.into_tensor()
+        }));
     }
     let inputs = [eighths(&[2, 3, 8], 0), eighths(&[2, 3, 8], 1), eighths(&[2, 8], 2)];
     cases.push(Case::new("gate", "all", inputs, |x| {

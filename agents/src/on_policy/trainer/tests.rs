@@ -22,6 +22,8 @@ fn setup() -> Setup {
         sharing: Sharing::Separate,
         shape: Shape {
             network: NetworkName::Auto,
+            activation: None,
+            layer_norm: false,
             hidden: Hidden::Each(8),
             start: Start::FanIn,
             log_std: 0.5,

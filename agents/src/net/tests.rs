@@ -186,7 +186,7 @@ fn impalas_network_has_the_gradients_of_differences_and_is_exported_as_it_comput
     use nn::onnx::testing::{Case, random, randomise, same_outputs};
     let spec = Spec { obs_shape: vec![2, 5, 4], ..images(5) };
     for activation in [ActivationName::Tanh, ActivationName::Silu, ActivationName::Relu] {
-        let body = Body { activation: Some(activation), ..q_body(NetworkName::Impala, &3.into()) };
+        let body = Body { activation: Some(activation), ..q_body(NetworkName::Impala, &8.into()) };
         let params = Params::new(1, device());
         let (layers, _) = body.layers(&params, "", &spec).unwrap();
         randomise(&params).unwrap();

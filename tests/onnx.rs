@@ -99,9 +99,20 @@ fn a_q_network_says_what_the_solution_says() {
     for note in ["dqn", "gridworld", "entering", "one-hot", r#"["up","down","left","right"]"#] {
         assert!(held(note), "{note}");
     }
+    assert!(!held("masks"), "every state has every action");
     let Some(said) = lab.read("run/q-network.onnx", None) else { return };
     assert_close(&lab.solution()["q"], &said["q_values"]);
     assert_same_actions(&lab.solution()["policy"], &said["actions"]);
+}
+
+#[test]
+fn what_a_network_does_not_know_of_its_actions_is_in_the_file() {
+    let lab = Lab::new();
+    lab.ok("ppo --env gridworld --steps 2048 --test-episodes 2 --quiet --out run");
+    lab.ok("export run --onnx");
+    let file = fs::read(lab.path("run/policy.onnx")).unwrap();
+    let note = b"some states lack some of the actions";
+    assert!(file.windows(note.len()).any(|window| window == note));
 }
 
 #[test]

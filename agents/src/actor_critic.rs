@@ -188,7 +188,8 @@ impl ActorCritic {
     fn update(&mut self, log: &mut Log) -> Result<()> {
         let trainer = &self.trainer;
         let actions = trainer.collector.actions()?; // [B, W]
-        let (policy, critic) = trainer.net.forward(&trainer.collector.obs()?)?; // critic [B, 1] or [B, A]
+        let masks = trainer.collector.masks()?;
+        let (policy, critic) = trainer.net.masked(&trainer.collector.obs()?, masks.as_ref())?; // critic [B, 1] or [B, A]
         let values = state_values(&policy, &critic)?; // [B]
         let (returns, advantages) = self.returns(&values.download()?)?;
         let (predicted, mut weights) = match self.config.critic {

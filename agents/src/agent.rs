@@ -38,14 +38,15 @@ pub trait Agent: Learner {
     /// The policy whose value function the agent learns; `None` where it looks for the best policy.
     fn evaluates(&self) -> Option<&Policy>;
 
-    /// q(s, a) for each of N observations `[N, obs_len]`: `[N, A]`, −∞ where a state does not have the action; `None`
-    /// where the agent has no such values.
+    /// q(s, a) for each of N observations `[N, obs_len]`: `[N, A]`; of a table −∞ where a state does not have the action,
+    /// which a network does not know; `None` where the agent has no such values.
     ///
     /// # Errors
     /// If an observation is none of the environment's; errors of the network.
     fn q_values(&self, obs: &[f32]) -> Result<Option<Vec<f64>>>;
 
-    /// π(·|s) for each of N observations `[N, obs_len]`; `None` where the agent draws no actions from a network.
+    /// π(·|s) for each of N observations `[N, obs_len]`, over all actions, those that a state lacks among them; `None`
+    /// where the agent draws no actions from a network.
     ///
     /// # Errors
     /// Errors of the network.

@@ -1,5 +1,5 @@
 //! Actions that a state has, for agents whose network has an output for every action.
-use candle_core::{Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 use envs::Env;
 use rand::Rng as _;
 use train::Rng;
@@ -18,6 +18,24 @@ pub(crate) fn added(allowed: bool) -> f32 {
     if allowed { 0.0 } else { REFUSED }
 }
 
+/// Numbers to add to values, or logits, of `actions` actions for each row of bytes `allowed`, which are 1 where the action
+/// is allowed: `[N, A]`.
+pub(crate) fn tensor(allowed: &[u8], actions: usize, device: &Device) -> Result<Tensor> {
+    let rows = allowed.len() / actions;
+    let added: Vec<f32> = allowed.iter().map(|&allowed| added(allowed == 1)).collect();
+    Tensor::from_vec(added, (rows, actions), device)
+}
+
+/// Adds to logits `[N, A]` for each of the bytes `allowed`: as many, or none where all actions are allowed.
+pub(crate) fn add(logits: &mut [f32], allowed: &[u8]) {
+    logits.iter_mut().zip(allowed).for_each(|(logit, &allowed)| *logit += added(allowed == 1));
+}
+
+/// Values or logits `[N, A]` with numbers `masks` `[N, A]` added, where there are some.
+pub(crate) fn with(values: Tensor, masks: Option<&Tensor>) -> Result<Tensor> {
+    masks.map_or(Ok(values.clone()), |masks| values + masks)
+}
+
 /// Values `[N, A]` in which an action that is not allowed is worse than every other; `allowed` is `[N, A]`, or `None`
 /// where all are.
 pub(crate) fn masked(values: Tensor, allowed: Option<&[bool]>) -> Result<Tensor> {
@@ -32,6 +50,9 @@ pub(crate) fn random(allowed: &[bool], rng: &mut Rng) -> usize {
     let mut actions = allowed.iter().enumerate().filter(|(_, allowed)| **allowed);
     actions.nth(place).map_or(0, |(action, _)| action)
 }
+
+#[cfg(test)]
+pub(crate) mod testing;
 
 #[cfg(test)]
 mod tests {

@@ -58,7 +58,8 @@ fn pass(
     rows: [usize; 2],
     (spec, sizes): (&Spec, &Sizes),
 ) {
-    let before = spec.obs_len().saturating_add(sizes.maps);
+    let outputs = spec.n_actions(); // and their masks
+    let before = spec.obs_len().saturating_add(sizes.maps).saturating_add(outputs);
     let numbers = sizes.widths.iter().copied().fold(before, usize::saturating_add);
     // Each with its gradient, and a copy.
     memory.part_with(named, with, rows.into_iter().chain([numbers, 3, FLOAT]));
@@ -99,7 +100,7 @@ pub(crate) fn steps(spec: &Spec, rollout: usize, n_envs: usize, layers: &Sizes) 
 pub(crate) fn episodes(spec: &Spec, episodes: usize, n_envs: usize, layers: &Sizes) -> Memory {
     let mut memory = policy_and_critic(spec, n_envs, layers);
     let longest = spec.time_limit.unwrap_or(1) as usize;
-    let row = spec.obs_len() + spec.action_width() + 4;
+    let row = spec.obs_len() + spec.action_width() + spec.n_actions() + 4;
     memory.part("episodes", episodes, [episodes, longest, row, FLOAT]);
     memory
 }

@@ -17,8 +17,8 @@ use crate::tabular::{Model, Policy, Table};
 use crate::{ActionBatch, Agent, MakeEnv, Mode, OptimizerName};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use nn::loss;
 use nn::onnx::Export;
+use nn::{HostTensor, loss};
 use rand::seq::SliceRandom as _;
 use serde::{Deserialize, Serialize};
 use train::{
@@ -141,7 +141,11 @@ impl Ppo {
         let trainer =
             OnPolicyTrainer::new(make, config.setup(Critic::Advantage), (seed, device), networks)?;
         Ok(Self {
-            batch: Minibatch::new(config.batch, trainer.collector.spec(), device)?,
+            batch: Minibatch::new(
+                config.batch,
+                (trainer.collector.spec(), trainer.collector.masked()),
+                device,
+            )?,
             order: (0..full).collect(),
             shuffle: stream(seed, "shuffle"),
             trainer,
@@ -152,7 +156,8 @@ impl Ppo {
     /// Targets of the rollout, by the networks as they were while it was made.
     fn targets(&self) -> Result<Targets> {
         let trainer = &self.trainer;
-        let (policy, critic) = trainer.frozen.forward(&trainer.collector.obs()?)?; // critic [B, 1]
+        let masks = trainer.collector.masks()?;
+        let (policy, critic) = trainer.frozen.masked(&trainer.collector.obs()?, masks.as_ref())?; // critic [B, 1]
         let values: Vec<f32> = state_values(&policy, &critic)?.download()?;
         let next_values = trainer.next_values()?;
         let steps = trainer.collector.rollout.steps(trainer.collector.n(), &values, &next_values);
@@ -191,9 +196,10 @@ impl Ppo {
         if self.config.advantages == Weights::Normalised {
             self.batch.advantages.fill(normalise)?;
         }
-        let Minibatch { obs, actions, log_probs: old, values: old_values, advantages, returns } =
-            &self.batch;
-        let (policy, critic) = self.trainer.net.forward(obs.tensor())?; // critic [M, 1]
+        let Minibatch { obs, actions, log_probs: old, advantages, returns, .. } = &self.batch;
+        let (old_values, masks) = (&self.batch.values, self.batch.masks.as_ref());
+        let masks = masks.map(HostTensor::tensor);
+        let (policy, critic) = self.trainer.net.masked(obs.tensor(), masks)?; // critic [M, 1]
         let log_probs = policy.log_prob(actions.tensor())?; // [M]
         let (old, returns) = (old.tensor(), returns.tensor());
         if is_host(log_probs.device()) || target_kl > 0.0 {

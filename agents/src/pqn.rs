@@ -16,7 +16,7 @@ use crate::on_policy::scaling::Scaling;
 use crate::tabular::{APPROXIMATE_HASTE, Model, Policy, Table, hastened, note_haste, q_table};
 use crate::{
     ActDevice, ActionBatch, ActivationName, Agent, Hidden, MakeEnv, Mode, NetworkName,
-    OptimizerName, discrete_actions, memory,
+    OptimizerName, discrete_actions, masks, memory,
 };
 use anyhow::Result;
 use candle_core::{D, DType, Device, Tensor};
@@ -92,10 +92,28 @@ impl PqnConfig {
 /// If `q` is no matrix.
 pub fn epsilon_greedy(q: &Tensor, epsilon: f64) -> candle_core::Result<Tensor> {
     let (_, n) = q.dims2()?;
+    greedy(q)?.affine(1.0 - epsilon, epsilon / n as f64)?.log()
+}
+
+/// [`epsilon_greedy`] among the actions that are allowed, log(ε/A(s) + (1 − ε)·1(a = argmax Q)) with A(s) of them, for
+/// numbers `masks` `[N, A]` to add to Q; others have −∞.
+fn masked_epsilon_greedy(
+    q: &Tensor,
+    epsilon: f64,
+    masks: Option<&Tensor>,
+) -> candle_core::Result<Tensor> {
+    let Some(masks) = masks else { return epsilon_greedy(q, epsilon) };
+    let allowed = masks.eq(0.0)?.to_dtype(DType::F32)?; // [N, A]
+    let any = (allowed.broadcast_div(&allowed.sum_keepdim(D::Minus1)?)? * epsilon)?;
+    (any + (greedy(&(q + masks)?)? * (1.0 - epsilon))?)?.log()
+}
+
+/// 1 for the greedy action, the first of several, for Q `[N, A]`: `[N, A]`.
+fn greedy(q: &Tensor) -> candle_core::Result<Tensor> {
+    let (_, n) = q.dims2()?;
     let actions = Tensor::arange(0u32, n as u32, q.device())?.unsqueeze(0)?; // [1, A]
     let best = q.argmax_keepdim(D::Minus1)?; // [N, 1]
-    let greedy = best.broadcast_eq(&actions)?.to_dtype(DType::F32)?; // [N, A]
-    greedy.affine(1.0 - epsilon, epsilon / n as f64)?.log()
+    best.broadcast_eq(&actions)?.to_dtype(DType::F32) // [N, A]
 }
 
 /// A PQN agent and the environments it learns in.
@@ -168,16 +186,17 @@ impl Pqn {
         Ok(q.flatten_all()?.to_vec1()?)
     }
 
-    /// max_a Q(s, a) for observations `[B, …]`, on the host.
-    fn values(&self, obs: &Tensor) -> Result<Vec<f32>> {
-        Ok(self.q.frozen.forward(obs)?.max(D::Minus1)?.download()?)
+    /// max_a Q(s, a) over the actions that are allowed, for observations `[B, …]` and numbers to add to Q, on the host.
+    fn values(&self, obs: &Tensor, masks: Option<Tensor>) -> Result<Vec<f32>> {
+        let q = masks::with(self.q.frozen.forward(obs)?, masks.as_ref())?; // [B, A]
+        Ok(q.max(D::Minus1)?.download()?)
     }
 
     /// λ-returns of the rollout by Q as it is, `[B]`.
     fn targets(&self) -> Result<Vec<f32>> {
         let (rollout, n) = (&self.collector.rollout, self.collector.n());
-        let values = self.values(&self.collector.obs()?)?;
-        let next = self.values(&self.collector.next_obs()?)?; // [K + N]
+        let values = self.values(&self.collector.obs()?, self.collector.masks()?)?;
+        let next = self.values(&self.collector.next_obs()?, self.collector.next_masks()?)?; // [K + N]
         let (truncated, current) = next.split_at(next.len() - n);
         let mut next_values = vec![0.0; rollout.len()];
         rollout.next_values(truncated, current, &mut next_values);
@@ -239,9 +258,10 @@ impl Pqn {
 
 impl Agent for Pqn {
     fn act(&self, obs: &[f32], _: Mode, _: &mut [Rng], actions: &mut ActionBatch) -> Result<()> {
+        let (actions, allowed) = actions.numbers_and_masks()?;
         let q = self.acting.net.frozen.forward(&self.collector.scale(obs)?)?; // [N, A]
-        let best: Vec<u32> = q.argmax(D::Minus1)?.download()?; // [N]
-        actions.numbers()?.iter_mut().zip(best).for_each(|(to, best)| *to = best as usize);
+        let best: Vec<u32> = masks::masked(q, allowed)?.argmax(D::Minus1)?.download()?; // [N]
+        actions.iter_mut().zip(best).for_each(|(to, best)| *to = best as usize);
         Ok(())
     }
 
@@ -276,7 +296,11 @@ impl Learner for Pqn {
         note_haste(self.config.gamma, self.n_transitions, log);
         let (epsilon, q) = (self.epsilon(), &self.acting.net.frozen);
         log.scalar("train/epsilon", epsilon);
-        let policy = |obs: &Tensor| epsilon_greedy(&q.forward(obs)?, epsilon);
+        let policy = |obs: &Tensor, allowed: Option<&[u8]>| {
+            let q = q.forward(obs)?; // [rows, A]
+            let masks = allowed.map(|allowed| masks::tensor(allowed, q.dim(1)?, q.device()));
+            masked_epsilon_greedy(&q, epsilon, masks.transpose()?.as_ref())
+        };
         let n = self.collector.step(&self.head, policy, log)? as u64;
         self.n_transitions += n;
         if self.collector.is_full() {

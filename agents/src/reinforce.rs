@@ -16,7 +16,7 @@ use crate::on_policy::nets::{MakeNet, Part};
 use crate::on_policy::returns::{Baseline, Returns, Weights, normalise};
 use crate::on_policy::value::ValueFunction;
 use crate::tabular::{self, Model, Table};
-use crate::{ActionBatch, Agent, MakeEnv, Mode, OptimizerName, memory};
+use crate::{ActionBatch, Agent, MakeEnv, Mode, OptimizerName, masks, memory};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use envs::Spec;
@@ -164,7 +164,7 @@ impl Reinforce {
     /// Steps every copy that plays; how many did.
     fn play(&mut self, log: &mut Log) -> Result<usize> {
         let Self { collector, acting: Acting { net: (policy, head), .. }, .. } = self;
-        collector.step(head, |obs| policy.frozen.forward(obs), log)
+        collector.step(head, |obs, _| policy.frozen.forward(obs), log)
     }
 
     /// V of observations as they are learned from, `[rows]`; 0 where there is no V.
@@ -212,7 +212,9 @@ impl Reinforce {
     fn loss(&self, advantages: &[f32], log: &mut Log) -> Result<Tensor> {
         let ReinforceConfig { episodes, entropy_coef, .. } = self.config;
         let (actions, advantages) = (self.collector.actions()?, self.collector.column(advantages)?);
-        let policy = self.policy(&self.collector.rollout.obs)?;
+        let outputs = self.policy.online.forward(&self.collector.obs()?)?; // [B, A] or [B, D]
+        let masks = self.collector.masks()?;
+        let policy = self.head.policy(&masks::with(outputs, masks.as_ref())?)?;
         let mut loss = reinforce_loss(&policy.log_prob(&actions)?, &advantages, episodes)?;
         let entropy = policy.entropy()?;
         log.tensor("train/policy_loss", &loss)?;

@@ -104,7 +104,13 @@ fn describe(graph: &mut Graph, trained: &Trained) -> Result<()> {
     args.retain(|_, value| !value.is_null());
     graph.note(kind.args_key(), serde_json::to_string(&args)?);
     if let Learned::Agent(_, make) = learned {
-        let observation = match (build::problem(config)?, make().spec().element) {
+        let env = make();
+        if env.masks_actions() {
+            let outputs = "some states lack some of the actions, which the outputs do not show: leave these out of \
+                           the maximum, or of the softmax";
+            graph.note("masks", outputs);
+        }
+        let observation = match (build::problem(config)?, env.spec().element) {
             (Some(_), _) => {
                 "one-hot, 1 at the number of the state, in the order of solution.json".to_owned()
             }

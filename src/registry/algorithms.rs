@@ -148,7 +148,6 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
         plan: ON_POLICY,
         hyper: ActorCriticConfig::fields,
         build: Build::Agent(|job| {
-            job.needs_every_action()?;
             job.needs_a_choice()?;
             let config = job.config::<ActorCriticConfig>()?;
             Ok(Box::new(ActorCritic::new(job.make, config, job.seed, job.device)?))
@@ -372,7 +371,6 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
         plan: ON_POLICY,
         hyper: PpoConfig::fields,
         build: Build::Agent(|job| {
-            job.needs_every_action()?;
             job.needs_a_choice()?;
             let config = job.config::<PpoConfig>()?;
             Ok(Box::new(Ppo::new(job.make, config, job.seed, job.device)?))
@@ -388,7 +386,6 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
         hyper: PqnConfig::fields,
         build: Build::Agent(|job| {
             job.needs_discrete_actions()?;
-            job.needs_every_action()?;
             let config = job.config::<PqnConfig>()?;
             Ok(Box::new(Pqn::new(job.make, config, job.seed, job.device)?))
         }),
@@ -425,7 +422,6 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
         plan: ON_POLICY,
         hyper: ReinforceConfig::fields,
         build: Build::Agent(|job| {
-            job.needs_every_action()?;
             job.needs_a_choice()?;
             let config = job.config::<ReinforceConfig>()?;
             Ok(Box::new(Reinforce::new(job.make, config, job.seed, job.device)?))

@@ -119,26 +119,6 @@ impl Job<'_> {
         Ok(actions.map(|_| ()).map_err(|error| Usage(error.to_string()))?)
     }
 
-    /// A network has an output for every action, and takes all of them for allowed in every state.
-    ///
-    /// # Errors
-    /// If a state lacks one.
-    pub fn needs_every_action(&self) -> Result<()> {
-        let Some(mdp) = &self.mdp else { return Ok(()) };
-        for state in 0..mdp.n_states() {
-            let allowed = (0..mdp.n_actions()).filter(|action| mdp.allows(state, *action)).count();
-            if allowed != 0 && allowed != mdp.n_actions() {
-                let name = mdp.state_name(state);
-                return Err(Usage(format!(
-                    "--env: state {name} does not have every action, and this algorithm can't \
-                     choose among some only; use a planner, or in a gridworld --reward entering"
-                ))
-                .into());
-            }
-        }
-        Ok(())
-    }
-
     /// The gradient of a policy that has one action to take is 0.
     ///
     /// # Errors

@@ -350,8 +350,11 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
         ("dqn --env catch --patience 0", "--patience 0: must be at least 1"),
         ("vi --env catch", "a planner needs to know the outcomes of every action"),
         ("vi --env gridworld --env-arg layout=aimo", "--env-arg layout=aimo: one of aima, "),
+        (
+            "dqn --env gridworld --munchausen true",
+            "--munchausen true: needs every action in every state",
+        ),
         ("vi --env gridworld --gamma 1.5", "a number between 0 and 1 is expected, or `own`"),
-        ("ppo --env gridworld", "does not have every action"),
         (
             "dqn --env catch --munchausen true --double true",
             "--munchausen true: has a softmax over next actions where --double chooses one; give --double false",

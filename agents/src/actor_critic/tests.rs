@@ -2,9 +2,11 @@
 use super::*;
 use crate::Sharing;
 use crate::export::testing::compare;
+use crate::masks::testing::Masked;
 use crate::on_policy::heads::Categorical;
 use candle_core::Var;
 use envs::{CartPole, Catch, End, FrozenLake, FrozenLakeConfig, Mdp, MdpEnv, Pendulum};
+use envs::{GridConfig, GridWorld, Layout};
 use nn::onnx::testing::randomise;
 use std::sync::Arc;
 use train::testing::{device, plan, resume_changes_nothing, same_seed_same_bits};
@@ -222,6 +224,80 @@ fn same_bits_and_resumes() {
         same_seed_same_bits(&learner, 300).unwrap();
         // Not a multiple of 12: in the middle of a rollout.
         resume_changes_nothing(&learner, 151, 300, dir.path()).unwrap();
+    }
+}
+
+fn masked(config: ActorCriticConfig, time_limit: Option<u32>) -> ActorCritic {
+    ActorCritic::new(Masked::make(time_limit), config, 1, device()).unwrap()
+}
+
+/// Q = (1, 2, 100) and logits 0 everywhere: V is 1 in the first state, which has one action, and 1.5 in the second.
+#[test]
+fn a_critic_of_actions_says_nothing_of_those_that_a_state_lacks() {
+    for time_limit in [None, Some(1)] {
+        let config = ActorCriticConfig { critic: Critic::Q, gamma: 0.5, lambda: 0.0, ..small() };
+        let mut agent = masked(config, time_limit);
+        for (name, var) in agent.trainer.params.named() {
+            let zeros = || var.zeros_like().unwrap();
+            let q = || Tensor::new(&[1f32, 2.0, 100.0], device()).unwrap();
+            var.set(&if name == "critic.out.bias" { q() } else { zeros() }).unwrap();
+        }
+        // The update comes with the fourth step.
+        (0..3).for_each(|_| _ = agent.step(&mut Log::default()).unwrap());
+        let rewards = agent.trainer.collector.rollout.rewards.clone();
+        let (returns, _) = agent.returns(&[0.0; 9]).unwrap();
+        for copy in 0..3 {
+            // After the first state the second, which may be final; it terminates the episode.
+            let second = if time_limit.is_none() { rewards[3 + copy] } else { 0.75 };
+            let rows = [copy, 3 + copy, 6 + copy].map(|row| returns[row]);
+            let first = if time_limit.is_none() { 0.0 } else { 0.75 };
+            assert_eq!(rows, [first, second, 0.75], "copy {copy}, {time_limit:?}");
+        }
+        let mut log = Log::default();
+        agent.step(&mut log).unwrap();
+        let entropy = log.take()["train/entropy"];
+        let expected = if time_limit.is_none() { 0.5 * 2f64.ln() } else { 0.0 };
+        assert!((entropy - expected).abs() < 1e-6, "{entropy}, {time_limit:?}");
+    }
+}
+
+#[test]
+fn same_bits_and_resumes_where_states_lack_actions() {
+    for (critic, time_limit) in [(Critic::Q, None), (Critic::Advantage, Some(1))] {
+        let config = ActorCriticConfig { critic, entropy_coef: 0.01, ..small() };
+        let learner = || Ok(Box::new(masked(config.clone(), time_limit)) as Box<dyn Learner>);
+        let dir = tempfile::tempdir().unwrap();
+        same_seed_same_bits(&learner, 300).unwrap();
+        resume_changes_nothing(&learner, 151, 300, dir.path()).unwrap();
+    }
+}
+
+#[test]
+fn a_gridworld_whose_states_lack_actions_is_learned_and_shown() {
+    let grid = GridConfig { noise: Some(0.0), ..GridConfig::of(Layout::Aima) };
+    let world = Arc::new(GridWorld::new(&grid).unwrap());
+    let mdp: Arc<dyn Mdp> = Arc::<GridWorld>::clone(&world);
+    let make: MakeEnv = Box::new(move || Box::new(MdpEnv::new(Arc::clone(&mdp), Some(100))));
+    let config = ActorCriticConfig { critic: Critic::Q, lr: 3e-3, ..Default::default() };
+    let mut agent = ActorCritic::new(make, config, 1, device()).unwrap();
+    (0..4_000).for_each(|_| _ = agent.step(&mut Log::default()).unwrap());
+    let value = agent.evaluate(Split::Test).unwrap().value();
+    // Five steps at 0.04 to the exit that pays 1.
+    assert!((value - 0.8).abs() < 1e-6, "{value}");
+    let model = Model::new(&*world).unwrap();
+    let table = agent.table(&model).unwrap().unwrap();
+    let n = model.n_actions();
+    for state in 0..model.n_states() {
+        for action in 0..n {
+            let q = table.q[state * n + action];
+            assert_eq!(q.is_nan(), !world.allows(state, action), "state {state}, action {action}");
+            assert!(table.action(state) != Some(action) || !q.is_nan(), "state {state}");
+        }
+        let only = (0..n).filter(|action| world.allows(state, *action)).collect::<Vec<_>>();
+        if let [exit] = only[..] {
+            // V = Σ π·Q is the Q of the only action.
+            assert!((table.values[state] - table.q[state * n + exit]).abs() < 1e-6);
+        }
     }
 }
 

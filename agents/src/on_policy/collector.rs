@@ -6,7 +6,7 @@ use super::scaling::{Scaler, Scaling};
 use crate::acting::Devices;
 use crate::evaluation::{evaluate, longest};
 use crate::export::observed;
-use crate::{Agent, MakeEnv};
+use crate::{Agent, MakeEnv, masks};
 use anyhow::{Result, ensure};
 use candle_core::{Device, Tensor};
 use envs::{Spec, VecEnv};
@@ -30,6 +30,11 @@ pub(crate) struct Collector {
     obs: HostTensor<f32>,
     /// `[rows, W]`.
     actions: Vec<f32>,
+    /// A, where some states lack some actions.
+    masked: Option<usize>,
+    /// 1 for each action that the copies that are stepped have now, else 0: `[rows, A]`, or nothing where all always
+    /// have all.
+    allowed: Vec<u8>,
     rng: Rng,
     make: MakeEnv,
     seed: u64,
@@ -48,7 +53,8 @@ impl Collector {
         let envs = vec![VecEnv::new(rngs, &make)];
         let mut collector = Self::new(make, envs, Length::Steps(steps), scaling, (seed, devices))?;
         let spec = collector.spec();
-        collector.rollout = Rollout::new(steps * n, spec.obs_len(), spec.action_width());
+        let rollout = Rollout::new(steps * n, spec.obs_len(), spec.action_width());
+        collector.rollout = rollout.masked(collector.masked.unwrap_or(0));
         Ok(collector)
     }
 
@@ -73,13 +79,17 @@ impl Collector {
         (seed, devices): (u64, Devices),
     ) -> Result<Self> {
         let (n, spec) = (envs.iter().map(VecEnv::n).sum(), envs[0].spec());
+        let masked = envs[0].env(0).masks_actions().then(|| spec.n_actions());
+        let rollout = Rollout::new(0, spec.obs_len(), spec.action_width());
         Ok(Self {
-            rollout: Rollout::new(0, spec.obs_len(), spec.action_width()),
+            rollout: rollout.masked(masked.unwrap_or(0)),
             scaler: Scaler::new(scaling, spec.obs_len(), n),
             raw: Vec::new(),
             scaled: Vec::new(),
             obs: HostTensor::new(spec.batch_shape(n), &devices.acting)?,
             actions: Vec::new(),
+            masked,
+            allowed: Vec::new(),
             rng: stream(seed, "policy"),
             devices,
             envs,
@@ -100,20 +110,25 @@ impl Collector {
     }
 
     /// Steps the copies that play with actions that `head` draws by the policy's outputs, `[rows, A]` or
-    /// `[rows, D]` for observations `[rows, …]`; returns how many did.
+    /// `[rows, D]` for observations `[rows, …]` and, where states lack actions, 1 for each that is allowed and else 0,
+    /// `[rows, A]`; returns how many did. What is not allowed is never drawn.
     pub(crate) fn step(
         &mut self,
         head: &Head,
-        outputs: impl FnOnce(&Tensor) -> candle_core::Result<Tensor>,
+        outputs: impl FnOnce(&Tensor, Option<&[u8]>) -> candle_core::Result<Tensor>,
         log: &mut Log,
     ) -> Result<usize> {
         let rows = self.observe();
-        let outputs: Vec<f32> = if rows == self.n() {
+        self.ask_allowed();
+        let allowed = self.masked.map(|_| &self.allowed[..]);
+        let mut outputs: Vec<f32> = if rows == self.n() {
             self.obs.fill(|obs| obs.copy_from_slice(&self.scaled))?;
-            outputs(self.obs.tensor())?.download()?
+            outputs(self.obs.tensor(), allowed)?.download()?
         } else {
-            outputs(&self.tensor_on(&self.scaled, &self.devices.acting)?)?.download()?
+            outputs(&self.tensor_on(&self.scaled, &self.devices.acting)?, allowed)?.download()?
         };
+        masks::add(&mut outputs, &self.allowed);
+        self.rollout.allowed.extend_from_slice(&self.allowed);
         let (obs_len, width) = (self.spec().obs_len(), self.spec().action_width());
         self.actions.resize(rows * width, 0.0);
         head.sample(&outputs, &mut self.rng, &mut self.actions)?;
@@ -164,6 +179,44 @@ impl Collector {
         scaled.resize(raw.len(), 0.0);
         scaler.obs(raw, scaled);
         scaled.len() / envs[0].spec().obs_len()
+    }
+
+    /// Writes which actions the copies that play have now.
+    fn ask_allowed(&mut self) {
+        let Self { envs, length, allowed, masked, .. } = self;
+        let Some(n) = *masked else { return };
+        allowed.clear();
+        let mut copy = 0;
+        for env in envs {
+            if length.is_playing(copy) {
+                extend_allowed(allowed, env, n);
+            }
+            copy += env.n();
+        }
+    }
+
+    /// A, where some states lack some actions.
+    pub(crate) fn masked(&self) -> Option<usize> {
+        self.masked
+    }
+
+    /// Numbers to add to the values, or logits, of actions in the states of the rollout, `[B, A]`; `None` where every
+    /// state has every action.
+    pub(crate) fn masks(&self) -> Result<Option<Tensor>> {
+        self.masks_of(&self.rollout.allowed)
+    }
+
+    /// Those of [`next_obs`](Self::next_obs), `[K + N, A]`.
+    pub(crate) fn next_masks(&self) -> Result<Option<Tensor>> {
+        let Some(n) = self.masked else { return Ok(None) };
+        let mut allowed = self.rollout.truncated_allowed.clone();
+        self.envs.iter().for_each(|env| extend_allowed(&mut allowed, env, n));
+        self.masks_of(&allowed)
+    }
+
+    fn masks_of(&self, allowed: &[u8]) -> Result<Option<Tensor>> {
+        let masks = |n| masks::tensor(allowed, n, &self.devices.learning);
+        Ok(self.masked.map(masks).transpose()?)
     }
 
     /// Returns `true` if the rollout has all its steps or episodes.
@@ -287,6 +340,11 @@ impl Collector {
         self.length.state(n, checkpoint)?;
         checkpoint.value("policy", &mut self.rng)
     }
+}
+
+/// Adds 1 for each of `n` actions that each copy has now, else 0.
+fn extend_allowed(allowed: &mut Vec<u8>, env: &VecEnv, n: usize) {
+    (0..env.n()).for_each(|i| allowed.extend(masks::allowed(env.env(i), n).map(u8::from)));
 }
 
 /// Saves or loads environments as a list.

@@ -9,10 +9,12 @@ pub use categorical::{Categorical, mode, sample};
 pub use gaussian::Gaussian;
 
 use crate::actions::{ActionBatch, Mode};
+use crate::masks;
 use candle_core::{DType, Result, Tensor, bail};
 use envs::{Actions, Spec};
 use nn::onnx::{Graph, Value};
 use nn::{Init, Params};
+use std::borrow::Cow;
 use train::{Download as _, Rng};
 
 /// Meaning of a network's outputs, by the kind of actions that the environment takes.
@@ -111,7 +113,8 @@ impl Head {
         Ok(())
     }
 
-    /// An action for each of N rows of `outputs`: the most probable one, or one that `rngs[i]` draws.
+    /// An action for each of N rows of `outputs`: the most probable one, or one that `rngs[i]` draws, of those that are
+    /// allowed.
     ///
     /// # Errors
     /// If `actions` are of the other kind; errors of the device.
@@ -124,8 +127,16 @@ impl Head {
     ) -> anyhow::Result<()> {
         match self {
             Self::Categorical { actions: n } => {
+                let (actions, allowed) = actions.numbers_and_masks()?;
+                let outputs = match allowed {
+                    None => Cow::Borrowed(outputs),
+                    Some(allowed) => {
+                        let added = allowed.iter().map(|&allowed| masks::added(allowed));
+                        outputs.iter().zip(added).map(|(logit, added)| logit + added).collect()
+                    }
+                };
                 let rows = outputs.chunks_exact(*n).zip(rngs);
-                for (action, (logits, rng)) in actions.numbers()?.iter_mut().zip(rows) {
+                for (action, (logits, rng)) in actions.iter_mut().zip(rows) {
                     *action = match mode {
                         Mode::Greedy => categorical::mode(logits),
                         Mode::Sampled => sample(logits, rng),
@@ -245,6 +256,18 @@ mod tests {
         vectors.act(&[-5.0, 0.25], greedy, &mut rngs, &mut torques).unwrap();
         assert_eq!(torques.vectors().unwrap(), [-5.0, 0.25]);
         assert!(vectors.act(&[0.0; 2], greedy, &mut rngs, &mut actions).is_err());
+
+        // Of those that are allowed.
+        let of = |allowed: [bool; 4]| ActionBatch::Masked {
+            actions: vec![9; 2],
+            allowed: allowed.to_vec(),
+            n_actions: 2,
+        };
+        for mode in [Mode::Greedy, Mode::Sampled] {
+            let mut masked = of([true, false, true, true]);
+            numbered.act(&[-50.0, 50.0, -50.0, 50.0], mode, &mut rngs, &mut masked).unwrap();
+            assert_eq!(masked.numbers().unwrap(), [0, 1]);
+        }
 
         // Each row is drawn by a generator of its own.
         numbered.act(&[-50.0, 50.0, 50.0, -50.0], Mode::Sampled, &mut rngs, &mut actions).unwrap();

@@ -1,5 +1,6 @@
 //! Minibatches of a rollout, for algorithms that pass over it several times.
 use super::rollout::Rollout;
+use crate::masks::added;
 use anyhow::Result;
 use candle_core::Device;
 use envs::Spec;
@@ -42,13 +43,21 @@ pub(crate) struct Minibatch {
     pub(crate) values: HostTensor<f32>,
     pub(crate) advantages: HostTensor<f32>,
     pub(crate) returns: HostTensor<f32>,
+    /// Numbers to add to the logits of actions, `[M, A]`, where states lack some.
+    pub(crate) masks: Option<HostTensor<f32>>,
 }
 
 impl Minibatch {
-    /// Room for `size` transitions.
-    pub(crate) fn new(size: usize, spec: &Spec, device: &Device) -> Result<Self> {
+    /// Room for `size` transitions, of states that may lack some of `masked` actions.
+    pub(crate) fn new(
+        size: usize,
+        (spec, masked): (&Spec, Option<usize>),
+        device: &Device,
+    ) -> Result<Self> {
         let column = || HostTensor::<f32>::new(size, device);
+        let masks = masked.map(|actions| HostTensor::new((size, actions), device));
         Ok(Self {
+            masks: masks.transpose()?,
             obs: HostTensor::new(spec.batch_shape(size), device)?,
             actions: HostTensor::new((size, spec.action_width()), device)?,
             log_probs: column()?,
@@ -71,6 +80,15 @@ impl Minibatch {
         self.values.fill(|to| pick(&targets.values, rows, to))?;
         self.advantages.fill(|to| pick(&targets.advantages, rows, to))?;
         self.returns.fill(|to| pick(&targets.returns, rows, to))?;
+        if let Some(masks) = &mut self.masks {
+            masks.fill(|to| {
+                let width = to.len() / rows.len().max(1);
+                for (to, &row) in to.chunks_exact_mut(width.max(1)).zip(rows) {
+                    let allowed = &rollout.allowed[row * width..][..width];
+                    to.iter_mut().zip(allowed).for_each(|(to, &allowed)| *to = added(allowed == 1));
+                }
+            })?;
+        }
         Ok(())
     }
 }

@@ -1,10 +1,11 @@
 //! Policy and critic networks of policy-gradient learners.
 use crate::Hidden;
+use crate::masks;
 use crate::memory::Sizes;
 use crate::net::{ActivationName, Body, Net, NetworkName, dense};
 use crate::on_policy::heads::{ActionDistribution, Head};
 use anyhow::{Context as _, Result};
-use candle_core::{Module, Tensor};
+use candle_core::{Device, Module, Tensor};
 use envs::Spec;
 use nn::onnx::{Graph, Value};
 use nn::{Activation, Layer, Params, Sequential};
@@ -143,10 +144,24 @@ impl ActorCriticNet {
     /// # Errors
     /// Errors of the layers.
     pub fn forward(&self, obs: &Tensor) -> candle_core::Result<(ActionDistribution, Tensor)> {
+        self.masked(obs, None)
+    }
+
+    /// [`forward`](Self::forward) with numbers `masks` `[B, A]` added to the logits, where states lack actions.
+    pub(crate) fn masked(
+        &self,
+        obs: &Tensor,
+        masks: Option<&Tensor>,
+    ) -> candle_core::Result<(ActionDistribution, Tensor)> {
         let [trunk, policy, critic] = self.nets.each_ref().map(self.side);
         let features = trunk.forward(obs)?;
-        let policy = self.head.policy(&policy.forward(&features)?)?;
-        Ok((policy, critic.forward(&features)?))
+        let outputs = masks::with(policy.forward(&features)?, masks)?;
+        Ok((self.head.policy(&outputs)?, critic.forward(&features)?))
+    }
+
+    /// Device of its parameters.
+    pub(crate) fn device(&self) -> &Device {
+        self.nets[1].params.device()
     }
 
     /// Outputs of the policy alone, for its [`Head`]: `[B, A]` or `[B, D]`.

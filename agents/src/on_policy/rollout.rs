@@ -1,5 +1,6 @@
 //! Rollouts: transitions of the current policy, kept until the update.
 use super::returns::{Steps, discounted_return, rewards_to_go};
+use crate::masks;
 use anyhow::{Result, ensure};
 use bytemuck::{Pod, Zeroable, cast_slice_mut};
 use envs::{Action, End, Spec, Transition};
@@ -21,6 +22,13 @@ pub struct Rollout {
     pub copies: Vec<u32>,
     /// Truncated final observations, in order, `[K, obs_len]`: returns bootstrap from V of them.
     pub truncated_obs: Vec<f32>,
+    /// Actions A that not every state has; 0 where all do.
+    masked: usize,
+    /// 1 for each action that was allowed where another was taken, else 0: `[len, A]`, empty where all always are. To be
+    /// extended with the transitions that are added.
+    pub allowed: Vec<u8>,
+    /// Masks of the truncated final states, `[K, A]`.
+    pub truncated_allowed: Vec<u8>,
 }
 
 impl Rollout {
@@ -36,7 +44,15 @@ impl Rollout {
             ends: Vec::with_capacity(len),
             copies: Vec::with_capacity(len),
             truncated_obs: Vec::new(),
+            masked: 0,
+            allowed: Vec::new(),
+            truncated_allowed: Vec::new(),
         }
+    }
+
+    /// This rollout for states that may lack some of `actions` actions.
+    pub fn masked(self, actions: usize) -> Self {
+        Self { masked: actions, ..self }
     }
 
     /// Transitions held.
@@ -61,6 +77,8 @@ impl Rollout {
         self.copies.push(copy as u32);
         if transition.end == End::Truncated {
             self.truncated_obs.extend_from_slice(transition.next_obs);
+            let allowed = masks::allowed(transition.env, self.masked);
+            self.truncated_allowed.extend(allowed.map(u8::from));
         }
     }
 
@@ -72,6 +90,8 @@ impl Rollout {
         self.ends.clear();
         self.copies.clear();
         self.truncated_obs.clear();
+        self.allowed.clear();
+        self.truncated_allowed.clear();
     }
 
     /// Puts V of the states that [`Steps::next_values`] asks for in their places, for a rollout of
@@ -149,6 +169,9 @@ impl Rollout {
         part(checkpoint, &format!("{name}-ends"), &mut ends, len)?;
         part(checkpoint, &format!("{name}-copies"), &mut self.copies, len)?;
         part(checkpoint, &format!("{name}-finals"), &mut self.truncated_obs, truncated)?;
+        if self.masked > 0 {
+            self.masks_state(name, [len, truncated / self.obs_len.max(1)], checkpoint)?;
+        }
         const ENDS: [End; 3] = [End::Not, End::Terminated, End::Truncated];
         let known = ends.iter().map_while(|end| ENDS.iter().find(|known| **known as u8 == *end));
         let known: Vec<End> = known.copied().collect();
@@ -169,6 +192,31 @@ impl Rollout {
         checkpoint.check(&format!("{name}-finals"), "one of each truncated episode", || {
             Some(self.truncated_obs.len()) == cut.checked_mul(self.obs_len)
         })
+    }
+}
+
+impl Rollout {
+    /// Saves or loads the masks of so many transitions, and of so many truncated final states.
+    fn masks_state(
+        &mut self,
+        name: &str,
+        [len, truncated]: [usize; 2],
+        checkpoint: &mut Checkpoint,
+    ) -> Result<()> {
+        let (name, finals) = (format!("{name}-masks"), format!("{name}-final-masks"));
+        let rows = |rows: usize| rows.saturating_mul(self.masked);
+        let [len, truncated] = [rows(len), rows(truncated)];
+        checkpoint.check_len(&name, len, 1)?;
+        checkpoint.check_len(&finals, truncated, 1)?;
+        part(checkpoint, &name, &mut self.allowed, len)?;
+        part(checkpoint, &finals, &mut self.truncated_allowed, truncated)?;
+        let expected = "0 and 1 are expected, and an action in each row";
+        let sound = |masks: &[u8]| {
+            masks.iter().all(|mask| *mask < 2)
+                && masks.chunks_exact(self.masked).all(|row| row.contains(&1))
+        };
+        checkpoint.check(&name, expected, || sound(&self.allowed))?;
+        checkpoint.check(&finals, expected, || sound(&self.truncated_allowed))
     }
 }
 
@@ -222,25 +270,62 @@ mod tests {
         assert_eq!(next_values, [0.0, 1.5, 0.0, 0.0, 7.0, 2.5]);
     }
 
+    /// The masks of what was acted on, and of the final state of the second of three episodes, which was truncated.
+    #[test]
+    fn masks_come_back_from_a_checkpoint() {
+        let dir = tempfile::tempdir().unwrap();
+        let save = |name: &str, rollout: &mut Rollout| {
+            let path = dir.path().join(name);
+            let mut checkpoint = Checkpoint::create(&path).unwrap();
+            rollout.state("rollout", (&spec(), 2), &mut checkpoint).unwrap();
+            checkpoint.commit().unwrap();
+            path
+        };
+        let load = |path: &std::path::Path| {
+            let mut rollout = Rollout::new(0, 2, 1).masked(3);
+            let mut checkpoint = Checkpoint::open(path, train::Scope::All).unwrap();
+            rollout.state("rollout", (&spec(), 2), &mut checkpoint)?;
+            Ok::<_, anyhow::Error>(rollout)
+        };
+        let mut rollout = Rollout::new(3, 2, 1).masked(3);
+        rollout.allowed.extend([1, 0, 0, 0, 1, 1, 1, 1, 1]);
+        for (i, end) in [End::Terminated, End::Truncated, End::Not].into_iter().enumerate() {
+            push(&mut rollout, i, end);
+        }
+        assert_eq!(rollout.truncated_allowed, [1; 3], "each action of catch");
+        rollout.truncated_allowed[1] = 0;
+        let loaded = load(&save("step-1", &mut rollout)).unwrap();
+        assert_eq!(loaded.allowed, rollout.allowed);
+        assert_eq!(loaded.truncated_allowed, [1, 0, 1]);
+        rollout.allowed[0] = 0;
+        let error = format!("{:#}", load(&save("step-2", &mut rollout)).err().unwrap());
+        assert!(error.contains("rollout-masks"), "{error}");
+        rollout.clear();
+        assert!(rollout.allowed.is_empty() && rollout.truncated_allowed.is_empty());
+    }
+
+    fn spec() -> Spec {
+        Spec {
+            obs_shape: vec![2],
+            element: Element::Float,
+            actions: Spec::names(&["a"; 12]),
+            time_limit: None,
+            two_returns: None,
+        }
+    }
+
     #[test]
     fn comes_back_from_a_checkpoint() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("step-1");
         let mut rollout = rollout();
         let mut checkpoint = Checkpoint::create(&path).unwrap();
-        let spec = Spec {
-            obs_shape: vec![2],
-            element: Element::Float,
-            actions: Spec::names(&["a"; 12]),
-            time_limit: None,
-            two_returns: None,
-        };
-        rollout.state("rollout", (&spec, 2), &mut checkpoint).unwrap();
+        rollout.state("rollout", (&spec(), 2), &mut checkpoint).unwrap();
         checkpoint.commit().unwrap();
         let mut other = Rollout::new(0, 2, 1);
         (0..9).for_each(|i| push(&mut other, i, End::Truncated));
         let mut checkpoint = Checkpoint::open(&path, train::Scope::All).unwrap();
-        other.state("rollout", (&spec, 2), &mut checkpoint).unwrap();
+        other.state("rollout", (&spec(), 2), &mut checkpoint).unwrap();
         assert_eq!((&other.obs, &other.truncated_obs), (&rollout.obs, &rollout.truncated_obs));
         assert_eq!((&other.actions, &other.copies), (&rollout.actions, &rollout.copies));
         assert_eq!((&other.rewards, &other.ends), (&rollout.rewards, &rollout.ends));

@@ -7,7 +7,7 @@ use super::scaling::Scaling;
 use crate::acting::Acting;
 use crate::actions::{ActionBatch, Mode, discrete_actions};
 use crate::tabular::{Model, Table, one_hot_batches};
-use crate::{ActDevice, MakeEnv, memory};
+use crate::{ActDevice, MakeEnv, masks, memory};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use nn::onnx::Export;
@@ -112,7 +112,7 @@ impl OnPolicyTrainer {
     /// Steps every copy with an action drawn from the policy; whether the rollout is full then.
     pub(crate) fn step(&mut self, log: &mut Log) -> Result<bool> {
         let Self { collector, acting: Acting { net, .. }, .. } = self;
-        self.transitions += collector.step(&net.head, |obs| net.outputs(obs), log)? as u64;
+        self.transitions += collector.step(&net.head, |obs, _| net.outputs(obs), log)? as u64;
         Ok(collector.is_full())
     }
 
@@ -143,7 +143,8 @@ impl OnPolicyTrainer {
 
     /// V of the next states of the rollout, where returns ask for it, `[B]`.
     pub(crate) fn next_values(&self) -> Result<Vec<f32>> {
-        let (policy, critic) = self.frozen.forward(&self.collector.next_obs()?)?;
+        let masks = self.collector.next_masks()?;
+        let (policy, critic) = self.frozen.masked(&self.collector.next_obs()?, masks.as_ref())?;
         let values: Vec<f32> = state_values(&policy, &critic)?.download()?;
         let (truncated, current) = values.split_at(values.len() - self.collector.n());
         let mut next_values = vec![0.0; self.collector.rollout.len()];
@@ -202,7 +203,18 @@ impl OnPolicyTrainer {
         let mut table = Table::unknown(model);
         for (first, obs) in one_hot_batches(model.n_states(), ROWS) {
             let logits = self.outputs(&obs)?; // [rows, A]
-            let (policy, critic) = self.acting.net.forward(&self.collector.scale(&obs)?)?;
+            let net = &self.acting.net;
+            let masks = self.collector.masked().map(|n| {
+                let rows = obs.len() / model.n_states();
+                let mut allowed = vec![0; rows * n];
+                for (row, allowed) in allowed.chunks_exact_mut(n).enumerate() {
+                    let pairs = model.pairs(first + row);
+                    pairs.for_each(|pair| allowed[model.action(pair)] = 1);
+                }
+                masks::tensor(&allowed, n, net.device())
+            });
+            let (policy, critic) =
+                net.masked(&self.collector.scale(&obs)?, masks.transpose()?.as_ref())?;
             let values: Vec<f32> = state_values(&policy, &critic)?.download()?;
             let q: Vec<Vec<f32>> = critic.to_vec2()?; // [rows, 1] or [rows, A]
             for (row, (value, q)) in values.into_iter().zip(q).enumerate() {

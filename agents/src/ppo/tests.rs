@@ -1,13 +1,16 @@
 //! The losses by hand and by differences, the learner by its three promises.
 use super::*;
 use crate::export::testing::compare;
+use crate::masks::testing::Masked;
 use crate::on_policy::heads::{Categorical, Head};
 use crate::{Net, Part, Sharing, Start};
 use candle_core::{DType, Var};
-use envs::{Breakout, CartPole, Catch, Env as _, Pendulum, Spec};
+use envs::{Breakout, CartPole, Catch, Env, Pendulum, Spec};
+use envs::{GridConfig, GridWorld, Layout, Mdp, MdpEnv};
 use nn::Params;
 use nn::gradcheck::gradcheck;
 use nn::onnx::testing::randomise;
+use std::sync::Arc;
 use train::testing::{device, plan, resume_changes_nothing, same_seed_same_bits};
 use train::{Plan, Run, RunOutcome, fit};
 
@@ -294,6 +297,77 @@ fn same_bits_and_resumes() {
         // Not a multiple of 48: in the middle of a rollout.
         resume_changes_nothing(&learner, 151, 300, dir.path()).unwrap();
     }
+}
+
+fn masked(config: PpoConfig, time_limit: Option<u32>) -> Ppo {
+    Ppo::new(Masked::make(time_limit), config, 1, device()).unwrap()
+}
+
+/// Logits 0: the first state has one action, which is certain, the second has two.
+#[test]
+fn probabilities_are_of_the_actions_that_a_state_has() {
+    let config = || PpoConfig { epochs: 1, batch: 48, advantages: Weights::Raw, ..small() };
+    let mut agent = masked(config(), None);
+    let zero = |agent: &Ppo| {
+        for (_, var) in agent.trainer.params.named() {
+            var.set(&var.zeros_like().unwrap()).unwrap();
+        }
+    };
+    zero(&agent);
+    // An update comes with the sixteenth step.
+    (0..15).for_each(|_| _ = agent.step(&mut Log::default()).unwrap());
+    let half = 0.5f32.ln();
+    let expected: Vec<_> = (0..15).flat_map(|i| [if i % 2 == 0 { 0.0 } else { half }; 3]).collect();
+    let log_probs = agent.targets().unwrap().log_probs;
+    let near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-6;
+    assert!(log_probs.iter().zip(&expected).all(near), "{log_probs:?}");
+    let mut log = Log::default();
+    agent.step(&mut log).unwrap();
+    let row = log.take();
+    assert!((row["train/entropy"] - 0.5 * 2f64.ln()).abs() < 1e-6, "{row:?}");
+    // A batch finds the policy where it was while the rollout was made.
+    assert_eq!((row["train/kl"], row["train/clipped"]), (0.0, 0.0), "{row:?}");
+}
+
+#[test]
+fn what_a_state_lacks_is_never_learned_from() {
+    let mut agent = masked(PpoConfig { lr: 1e-2, ..small() }, None);
+    let weights = |agent: &Ppo| {
+        let named = agent.trainer.params.named();
+        let (_, bias) = named.into_iter().find(|(name, _)| name == "policy.out.bias").unwrap();
+        bias.to_vec1::<f32>().unwrap()
+    };
+    let before = weights(&agent);
+    (0..64).for_each(|_| _ = agent.step(&mut Log::default()).unwrap());
+    let after = weights(&agent);
+    assert_eq!(after[2], before[2], "the action that no state has");
+    assert!(after[1] > before[1], "{before:?} {after:?}");
+    assert_eq!(agent.evaluate(Split::Test).unwrap().value(), 1.0);
+}
+
+#[test]
+fn same_bits_and_resumes_where_states_lack_actions() {
+    for time_limit in [None, Some(1)] {
+        let learner = || Ok(Box::new(masked(small(), time_limit)) as Box<dyn Learner>);
+        let dir = tempfile::tempdir().unwrap();
+        same_seed_same_bits(&learner, 300).unwrap();
+        // Not a multiple of 48: in the middle of a rollout.
+        resume_changes_nothing(&learner, 151, 300, dir.path()).unwrap();
+    }
+}
+
+#[test]
+fn a_gridworld_whose_states_lack_actions_is_learned() {
+    let grid = GridConfig { noise: Some(0.0), ..GridConfig::of(Layout::Aima) };
+    let mdp: Arc<dyn Mdp> = Arc::new(GridWorld::new(&grid).unwrap());
+    let make = move || -> Box<dyn Env> { Box::new(MdpEnv::new(Arc::clone(&mdp), Some(100))) };
+    assert!(make().masks_actions(), "the layout has terminal exits");
+    let config = PpoConfig { lr: 2e-3, rollout: 32, ..PpoConfig::default() };
+    let mut agent = Ppo::new(Box::new(make), config, 1, device()).unwrap();
+    (0..2_000).for_each(|_| _ = agent.step(&mut Log::default()).unwrap());
+    let value = agent.evaluate(Split::Test).unwrap().value();
+    // Five steps at 0.04 to the exit that pays 1.
+    assert!((value - 0.8).abs() < 1e-6, "{value}");
 }
 
 /// Networks for vectors and images, logits and means, with and without statistics of observations.

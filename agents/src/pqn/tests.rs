@@ -1,8 +1,10 @@
 //! The policy by hand, the learner by its promises; λ-returns by hand are in `on_policy/returns.rs`.
 use super::*;
 use crate::export::testing::compare;
-use envs::{Breakout, CartPole, Catch};
+use crate::masks::testing::Masked;
+use envs::{Breakout, CartPole, Catch, Env, GridConfig, GridWorld, Layout, Mdp, MdpEnv};
 use nn::onnx::testing::randomise;
+use std::sync::Arc;
 use train::testing::{device, plan, resume_changes_nothing, same_seed_same_bits};
 use train::{Plan, Run, RunOutcome, fit};
 
@@ -36,6 +38,74 @@ fn the_policy_by_hand() {
     }
     let greedy = epsilon_greedy(&q, 0.0).unwrap().to_vec2::<f32>().unwrap();
     assert_eq!(greedy[0], [f32::NEG_INFINITY, 0.0]);
+}
+
+/// ε is shared by the actions that a row has, three and two of them, and the best of these has the rest.
+#[test]
+fn the_policy_among_the_actions_that_a_state_has_by_hand() {
+    let q = Tensor::new(&[[1f32, 3.0, 2.0, 9.0], [5.0, 9.0, 2.0, 9.0]], device()).unwrap();
+    let masks = masks::tensor(&[1, 1, 1, 0, 1, 0, 1, 0], 4, device()).unwrap();
+    let probs = masked_epsilon_greedy(&q, 0.3, Some(&masks)).unwrap().exp().unwrap();
+    let expected = [[0.1, 0.8, 0.1, 0.0], [0.85, 0.0, 0.15, 0.0]];
+    for (probs, expected) in probs.to_vec2::<f32>().unwrap().iter().zip(expected) {
+        assert!(probs.iter().zip(expected).all(|(p, e)| (p - e).abs() < 1e-6), "{probs:?}");
+    }
+}
+
+/// λ = ½, γ = ½ and Q = (1, 2, 100) everywhere, of which the second state has (1, 2) and the first 1 alone: after the first
+/// state follows ½·(½·2 + ½·G), and 1 where the rollout or the episode is cut off there; after the second nothing.
+#[test]
+fn a_target_has_the_best_of_the_actions_that_the_next_state_has() {
+    let targets = |time_limit, steps: usize| {
+        let config = PqnConfig { gamma: 0.5, lambda: 0.5, ..small() };
+        let mut agent = Pqn::new(Masked::make(time_limit), config, 1, device()).unwrap();
+        for (name, var) in agent.q.params.named() {
+            let zeros = || var.zeros_like().unwrap();
+            let best = || Tensor::new(&[1f32, 2.0, 100.0], device()).unwrap();
+            var.set(&if name == "out.bias" { best() } else { zeros() }).unwrap();
+        }
+        // The last ones of the four copies each.
+        (0..steps).for_each(|_| _ = agent.step(&mut Log::default()).unwrap());
+        let rewards = agent.collector.rollout.rewards.clone();
+        (rewards, agent.targets().unwrap())
+    };
+    let (rewards, all) = targets(None, 3);
+    for copy in 0..4 {
+        let second = rewards[4 + copy];
+        assert_eq!([all[copy], all[4 + copy]], [0.25 * (2.0 + second), second], "copy {copy}");
+        assert_eq!(all[8 + copy], 0.5 * 2.0, "the present state of copy {copy}");
+    }
+    assert!(rewards[4..8].iter().all(|reward| [0.0, 1.0].contains(reward)), "{rewards:?}");
+    let (_, all) = targets(Some(1), 3);
+    assert_eq!(all, [0.5 * 2.0; 12], "the final state of a truncated episode");
+}
+
+#[test]
+fn same_bits_and_resumes_where_states_lack_actions() {
+    for time_limit in [None, Some(1)] {
+        let learner = || {
+            let agent = Pqn::new(Masked::make(time_limit), small(), 1, device())?;
+            Ok(Box::new(agent) as Box<dyn Learner>)
+        };
+        let dir = tempfile::tempdir().unwrap();
+        same_seed_same_bits(&learner, 400).unwrap();
+        // In the middle of a rollout.
+        resume_changes_nothing(&learner, 201, 400, dir.path()).unwrap();
+    }
+}
+
+#[test]
+fn a_gridworld_whose_states_lack_actions_is_learned() {
+    let grid = GridConfig { noise: Some(0.0), ..GridConfig::of(Layout::Aima) };
+    let mdp: Arc<dyn Mdp> = Arc::new(GridWorld::new(&grid).unwrap());
+    let make = move || -> Box<dyn Env> { Box::new(MdpEnv::new(Arc::clone(&mdp), Some(100))) };
+    assert!(make().masks_actions(), "the layout has terminal exits");
+    let config = PqnConfig { hidden: Hidden::Each(32), ..PqnConfig::default() };
+    let mut agent = Pqn::new(Box::new(make), config, 1, device()).unwrap();
+    (0..1_000).for_each(|_| _ = agent.step(&mut Log::default()).unwrap());
+    let value = agent.evaluate(Split::Test).unwrap().value();
+    // Five steps at 0.04 to the exit that pays 1.
+    assert!((value - 0.8).abs() < 1e-6, "{value}");
 }
 
 #[test]

@@ -1,13 +1,16 @@
 //! The rule by enumeration, the learner by its three promises.
 use super::*;
 use crate::export::testing::compare;
+use crate::masks::testing::Masked;
 use crate::on_policy::heads::Categorical;
 use crate::on_policy::returns::{discounted_return, rewards_to_go};
 use crate::on_policy::rollout::Rollout;
 use candle_core::Var;
 use envs::End::{Not, Terminated, Truncated};
 use envs::{Bandit, BanditConfig, CartPole, Catch, Pendulum};
+use envs::{Env, GridConfig, GridWorld, Layout, Mdp, MdpEnv};
 use nn::onnx::testing::randomise;
+use std::sync::Arc;
 use train::testing::{device, plan, resume_changes_nothing, same_seed_same_bits};
 use train::{Plan, Run, RunOutcome, fit};
 
@@ -284,6 +287,62 @@ fn updates_of_one_step_whose_weight_is_0_are_told_of() {
         );
     }
     assert_eq!(steps(bandit(Baseline::Value, Weights::Raw)), None);
+}
+
+fn masked(config: ReinforceConfig, time_limit: Option<u32>) -> Reinforce {
+    Reinforce::new(Masked::make(time_limit), config, 1, device()).unwrap()
+}
+
+/// Logits 0 and advantages 1: −(1/E)·Σ log π is log 2 for five episodes of a step without a choice and one between two.
+#[test]
+fn the_loss_is_of_the_actions_that_a_state_has() {
+    let mut agent = masked(ReinforceConfig { entropy_coef: 0.5, ..small() }, None);
+    for (_, var) in agent.policy.params.named() {
+        var.set(&var.zeros_like().unwrap()).unwrap();
+    }
+    while !agent.collector.is_full() {
+        agent.play(&mut Log::default()).unwrap();
+    }
+    assert_eq!(agent.collector.rollout.len(), 10);
+    let mut log = Log::default();
+    let loss = agent.loss(&[1.0; 10], &mut log).unwrap();
+    let (row, log_2) = (log.take(), 2f64.ln());
+    assert!((row["train/entropy"] - 0.5 * log_2).abs() < 1e-6, "{row:?}");
+    assert!((row["train/policy_loss"] - log_2).abs() < 1e-6, "{row:?}");
+    // Less half of the entropies.
+    assert!((f64::from(loss.to_scalar::<f32>().unwrap()) - 0.5 * log_2).abs() < 1e-6);
+    let gradients = loss.backward().unwrap();
+    let (_, bias) =
+        agent.policy.params.named().into_iter().find(|(n, _)| n == "policy.out.bias").unwrap();
+    assert_eq!(gradients.get(&bias).unwrap().to_vec1::<f32>().unwrap()[2], 0.0);
+}
+
+#[test]
+fn same_bits_and_resumes_where_states_lack_actions() {
+    for time_limit in [None, Some(1)] {
+        let learner = || Ok(Box::new(masked(small(), time_limit)) as Box<dyn Learner>);
+        let dir = tempfile::tempdir().unwrap();
+        same_seed_same_bits(&learner, 200).unwrap();
+        resume_changes_nothing(&learner, 101, 200, dir.path()).unwrap();
+    }
+}
+
+#[test]
+fn a_gridworld_whose_states_lack_actions_is_learned() {
+    let grid = GridConfig { noise: Some(0.0), ..GridConfig::of(Layout::Aima) };
+    let mdp: Arc<dyn Mdp> = Arc::new(GridWorld::new(&grid).unwrap());
+    let make = move || -> Box<dyn Env> { Box::new(MdpEnv::new(Arc::clone(&mdp), Some(100))) };
+    assert!(make().masks_actions(), "the layout has terminal exits");
+    let mut agent =
+        Reinforce::new(Box::new(make), ReinforceConfig::default(), 1, device()).unwrap();
+    let mut steps = 0;
+    while steps < 20_000 {
+        let Progress::Advanced(n) = agent.step(&mut Log::default()).unwrap() else { break };
+        steps += n;
+    }
+    let value = agent.evaluate(Split::Test).unwrap().value();
+    // Five steps at 0.04 to the exit that pays 1.
+    assert!((value - 0.8).abs() < 1e-6, "{value}");
 }
 
 /// With the value baseline and without one.

@@ -1,10 +1,8 @@
 //! Each extension: its part of a step by hand, the promises of a learner, and that it learns.
 use super::*;
 use crate::ActionBatch;
+use crate::masks::testing::Masked;
 use candle_core::D;
-use envs::{Action, Step};
-use rand::RngCore;
-use serde::{Deserialize, Serialize};
 
 /// Every extension by itself, and the six of Rainbow together.
 fn extended() -> Vec<(&'static str, DqnConfig)> {
@@ -240,56 +238,13 @@ fn exported_q_values_of_every_head_are_its_own() {
     }
 }
 
-/// Three actions of which the best is never allowed; an episode is one step long, or two. Taking what is not allowed
-/// panics.
-#[derive(Clone, Serialize, Deserialize)]
-struct Masked {
-    at: usize,
-}
-
-impl Env for Masked {
-    fn spec(&self) -> Spec {
-        Spec {
-            obs_shape: vec![3],
-            actions: Spec::names(&["stay", "go", "win"]),
-            two_returns: None,
-            ..Catch::default().spec()
-        }
-    }
-
-    fn masks_actions(&self) -> bool {
-        true
-    }
-
-    fn allows(&self, action: usize) -> bool {
-        self.at < 2 && action <= self.at
-    }
-
-    fn reset(&mut self, _: &mut dyn RngCore) {
-        self.at = 0;
-    }
-
-    fn step(&mut self, action: Action<'_>, _: &mut dyn RngCore) -> Step {
-        assert!(self.allows(action.discrete()), "{action:?} in {}", self.at);
-        let reward = action.discrete() as f32;
-        self.at += 1;
-        Step { reward, terminated: self.at == 2 }
-    }
-
-    fn observe(&self, obs: &mut [f32]) {
-        obs.fill(0.0);
-        obs[self.at] = 1.0;
-    }
-}
-
 fn masked_agent(config: DqnConfig) -> Dqn {
-    let make: MakeEnv = Box::new(|| Box::new(Masked { at: 0 }));
-    Dqn::new(make, config, 1, device()).unwrap()
+    Dqn::new(Masked::make(None), config, 1, device()).unwrap()
 }
 
 #[test]
 fn actions_that_a_state_lacks_are_neither_taken_nor_part_of_a_target() {
-    envs::check_env(&|| Box::new(Masked { at: 0 }), 100).unwrap();
+    envs::check_env(&Masked::make(None), 100).unwrap();
     for (double, n_step) in [(false, 1), (true, 1), (false, 2)] {
         let mut agent = masked_agent(DqnConfig { double, n_step, gamma: 0.5, ..small() });
         (0..300).for_each(|_| _ = agent.step(&mut Log::default()).unwrap());
@@ -311,12 +266,8 @@ fn actions_that_a_state_lacks_are_neither_taken_nor_part_of_a_target() {
         }
         agent.evaluate(Split::Test).unwrap();
     }
-    let refused = Dqn::new(
-        Box::new(|| Box::new(Masked { at: 0 })),
-        DqnConfig { munchausen: true, ..small() },
-        1,
-        device(),
-    );
+    let refused =
+        Dqn::new(Masked::make(None), DqnConfig { munchausen: true, ..small() }, 1, device());
     assert!(refused.err().unwrap().to_string().contains("lacks some"));
 }
 

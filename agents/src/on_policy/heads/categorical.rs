@@ -54,8 +54,9 @@ pub fn sample(logits: &[f32], rng: &mut Rng) -> usize {
         left -= weight(logit);
         left < 0.0
     });
-    // Rounding may leave a little at the end.
-    sampled.unwrap_or(logits.len() - 1)
+    // Rounding may leave a little at the end: the last action that is possible takes it.
+    let last = || logits.iter().rposition(|logit| weight(logit) > 0.0);
+    sampled.or_else(last).unwrap_or(0)
 }
 
 /// The most probable action, the first of several.
@@ -67,6 +68,7 @@ pub fn mode(logits: &[f32]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::masks;
     use candle_core::{DType, Var};
     use nn::gradcheck::gradcheck;
     use train::stream;
@@ -94,6 +96,39 @@ mod tests {
             let q = Tensor::new(&[[4.0, 8.0, 1.0], [7.0, 1.0, 1.0]], device()).unwrap();
             let expected = numbers(policy.expected(&q.to_dtype(dtype).unwrap()).unwrap());
             assert!(close(&expected, &[3.5, 7.0]), "{expected:?}");
+        }
+    }
+
+    /// Odds 1 : 1 : 2 less the second action are 1 : 2; the second row has one action alone.
+    #[test]
+    fn masked_log_probabilities_and_entropy_by_hand() {
+        let allowed = [1, 0, 1, 0, 1, 0];
+        for (dtype, most) in [(DType::F32, 1e-6), (DType::F64, 1e-12)] {
+            let logits = logits(dtype);
+            let masks = masks::tensor(&allowed, 3, device()).unwrap().to_dtype(dtype).unwrap();
+            let masked = masks::with(logits.as_tensor().clone(), Some(&masks)).unwrap();
+            let policy = Categorical::new(&masked).unwrap();
+            let numbers = |t: &Tensor| {
+                t.flatten_all().unwrap().to_dtype(DType::F64).unwrap().to_vec1::<f64>().unwrap()
+            };
+            let near = |a: &[f64], b: &[f64]| {
+                assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < most), "{a:?}, not {b:?}");
+            };
+            let actions = Tensor::new(&[2u32, 1], device()).unwrap();
+            let log_prob = policy.log_prob(&actions).unwrap();
+            near(&numbers(&log_prob), &[(2f64 / 3.0).ln(), 0.0]);
+            // ⅓·log 3 + ⅔·log 3/2 = log 3 − ⅔·log 2.
+            let entropy = policy.entropy().unwrap();
+            near(&numbers(&entropy), &[3f64.ln() - 2.0 / 3.0 * 2f64.ln(), 0.0]);
+            let q = Tensor::new(&[[4.0, 800.0, 1.0], [7.0, 1.0, 700.0]], device()).unwrap();
+            near(&numbers(&policy.expected(&q.to_dtype(dtype).unwrap()).unwrap()), &[2.0, 1.0]);
+            let gradient = |of: &Tensor| {
+                numbers(of.sum_all().unwrap().backward().unwrap().get(&logits).unwrap())
+            };
+            near(&gradient(&log_prob), &[-1.0 / 3.0, 0.0, 1.0 / 3.0, 0.0, 0.0, 0.0]);
+            // ∂H/∂logit = −π·(log π + H).
+            let slope = 2.0 / 9.0 * 2f64.ln();
+            near(&gradient(&entropy), &[slope, 0.0, -slope, 0.0, 0.0, 0.0]);
         }
     }
 
@@ -125,6 +160,11 @@ mod tests {
             assert!((f64::from(count) - expected).abs() <= 5.0 * expected.sqrt(), "{counts:?}");
         }
         assert_eq!(sample(&[1000.0, -1000.0], &mut rng), 0);
+        let mut masked = [9.0, 0.0, 9.0, 0.0];
+        masks::add(&mut masked, &[0, 1, 0, 1]);
+        let mut counts = [0; 4];
+        (0..10_000).for_each(|_| counts[sample(&masked, &mut rng)] += 1);
+        assert!(counts[0] + counts[2] == 0 && (4_750..5_250).contains(&counts[1]), "{counts:?}");
     }
 
     #[test]

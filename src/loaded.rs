@@ -1,5 +1,6 @@
 //! Trained agents and models, loaded from their runs by a program.
-use crate::run::trained::{Learned, Trained, With};
+pub use crate::run::trained::Elsewhere;
+use crate::run::trained::{Learned, Trained};
 use agents::{Agent, MakeEnv};
 use anyhow::Result;
 use generative::Generative;
@@ -9,11 +10,11 @@ use train::Which;
 /// The agent or the model of a run, on the processor.
 ///
 /// ```no_run
-/// use lab::loaded::{Loaded, Part};
+/// use lab::loaded::{Elsewhere, Loaded, Part};
 /// use lab::train::Which;
 ///
 /// # fn main() -> anyhow::Result<()> {
-/// let loaded = Loaded::open("runs/dqn-breakout-s1".as_ref(), Which::Best, None)?;
+/// let loaded = Loaded::open("runs/dqn-breakout-s1".as_ref(), Which::Best, Elsewhere::default())?;
 /// if let Part::Agent(agent, make) = loaded.part() {
 ///     let mut obs = vec![0.0; make().spec().obs_len()];
 ///     make().observe(&mut obs);
@@ -33,13 +34,13 @@ pub enum Part<'a> {
 }
 
 impl Loaded {
-    /// Loads the run in the directory `run`. `moved` is the new place of its data, `NAME:PATH`, for a run that can't be
-    /// loaded without them.
+    /// Loads the run in the directory `run`. Of what lies `elsewhere` now, the data are read only for
+    /// a run that can't be loaded without them.
     ///
     /// # Errors
     /// If it is no run, has no checkpoint that is whole, or one of another configuration.
-    pub fn open(run: &Path, which: Which, moved: Option<&str>) -> Result<Self> {
-        Ok(Self(Trained::load_with(run, which, With::Nothing, moved)?))
+    pub fn open(run: &Path, which: Which, elsewhere: Elsewhere<'_>) -> Result<Self> {
+        Ok(Self(Trained::load(run, which, elsewhere)?))
     }
 
     /// Name of the algorithm.

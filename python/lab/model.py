@@ -9,12 +9,13 @@ from lab_native import _lab
 from .forms import Form
 
 
-def load(run, best=False, data=None):
+def load(run, best=False, data=None, python=None):
     """The agent or the model of a run, by its newest checkpoint, or the one with the best validation score.
 
-    `data` is the new place of the run's data, `NAME:PATH`, for a model that is not loaded without them.
+    `data` is the new place of the run's data, `NAME:PATH`, for a model that is not loaded without them; `python` the Python
+    that an environment `gym:ID` runs in, in place of the one of the run.
     """
-    return Model(_lab.Model(os.fspath(run), best, data))
+    return Model(_lab.Model(os.fspath(run), best, data, None if python is None else os.fspath(python)))
 
 
 class Model:

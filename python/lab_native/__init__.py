@@ -4,6 +4,7 @@ Neither NumPy nor Gymnasium is imported here: `lab` starts at once, and as the o
 lets it set up memory for training.
 """
 
+import os
 import signal
 import sys
 
@@ -16,4 +17,7 @@ def command():
     """Runs the command line: the exit code."""
     # Python's own handler would only note Ctrl-C, which the command line hears by itself.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Environments gym:ID run in this Python unless another one is given.
+    if sys.executable:
+        os.environ.setdefault("LAB_PYTHON", sys.executable)
     return _lab.main(sys.argv)

@@ -11,7 +11,7 @@ use lab::envs::Spec;
 use lab::generative::Generative;
 use lab::generative::data::{Images, Labels, Shape};
 use lab::generative::latents::Vectors;
-use lab::loaded::{Loaded, Part};
+use lab::loaded::{Elsewhere, Loaded, Part};
 use lab::rand::{Rng as _, SeedableRng as _};
 use lab::registry::env;
 use lab::train::{Memory, Rng, Which, stream};
@@ -144,10 +144,19 @@ impl Model {
 #[pymethods]
 impl Model {
     #[new]
-    #[pyo3(signature = (run, best, data=None))]
-    fn new(py: Python<'_>, run: PathBuf, best: bool, data: Option<String>) -> PyResult<Self> {
+    #[pyo3(signature = (run, best, data=None, python=None))]
+    fn new(
+        py: Python<'_>,
+        run: PathBuf,
+        best: bool,
+        data: Option<String>,
+        python: Option<String>,
+    ) -> PyResult<Self> {
         let which = if best { Which::Best } else { Which::Latest };
-        let worker = Worker::start(py, move || Loaded::open(&run, which, data.as_deref()))?;
+        let worker = Worker::start(py, move || {
+            let elsewhere = Elsewhere { data: data.as_deref(), python: python.as_deref() };
+            Loaded::open(&run, which, elsewhere)
+        })?;
         let about = worker.ask(py, About::of)?;
         let rng = Mutex::new(stream(about.seed, "act"));
         Ok(Self { worker, about, rng })

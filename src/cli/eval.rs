@@ -1,9 +1,10 @@
 //! `lab eval`: score a saved model.
+use super::Interpreter;
 use crate::run::build::raise_limit;
 use crate::run::config::Config;
 use crate::run::data as run_data;
 use crate::run::machine::progress;
-use crate::run::trained::{Learned, Trained, With};
+use crate::run::trained::{Elsewhere, Learned, Trained, With};
 use crate::usage::Usage;
 use crate::wording;
 use ::train::{Ends, Evaluation, Measure, Split, Which, pulse, stream};
@@ -40,6 +41,8 @@ pub(super) struct Args {
     /// New place of the model's data, if they were moved; they must be unchanged
     #[arg(long, value_name = "NAME:PATH")]
     data: Option<String>,
+    #[command(flatten)]
+    interpreter: Interpreter,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -51,7 +54,9 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     crate::run::machine::start(args.threads)?;
     let which = if args.best { Which::Best } else { Which::Latest };
-    let trained = Trained::load_with(&args.run, which, With::Data, args.data.as_deref())?;
+    let elsewhere =
+        Elsewhere { data: args.data.as_deref(), python: args.interpreter.python.as_deref() };
+    let trained = Trained::load_with(&args.run, which, With::Data, elsewhere)?;
     let (name, config) = (trained.algorithm.name, trained.config.clone());
     if let (Learned::Agent(..), Some(data)) = (&trained.learned, &args.data) {
         return Err(Usage(format!("--data {data}: {name} learned in an environment")).into());

@@ -1,6 +1,7 @@
 //! `lab export`: the networks of a run for other programs.
+use super::Interpreter;
 use crate::run::build;
-use crate::run::trained::{Learned, Trained};
+use crate::run::trained::{Elsewhere, Learned, Trained};
 use crate::usage::Usage;
 use crate::wording;
 use ::train::{Which, write_atomic};
@@ -32,6 +33,8 @@ pub(super) struct Args {
     /// Export the checkpoint with the best validation score, not the newest
     #[arg(long)]
     best: bool,
+    #[command(flatten)]
+    interpreter: Interpreter,
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
@@ -47,7 +50,9 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         return Err(Usage(sentence).into());
     }
     let which = if args.best { Which::Best } else { Which::Latest };
-    let trained = Trained::load(&args.run, which)?;
+    let elsewhere =
+        Elsewhere { python: args.interpreter.python.as_deref(), ..Elsewhere::default() };
+    let trained = Trained::load(&args.run, which, elsewhere)?;
     let part = chosen(args, &trained)?;
     let mut graph = part.graph().with_context(|| format!("exporting {}", args.run.display()))?;
     describe(&mut graph, &trained)?;

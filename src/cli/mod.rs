@@ -42,6 +42,14 @@ struct Verbose {
     json: bool,
 }
 
+/// Python of a run in an environment of Gymnasium.
+#[derive(Debug, Clone, clap::Args)]
+struct Interpreter {
+    /// Python with gymnasium, for a run in an environment gym:ID [default: the one that the run was started with]
+    #[arg(long, value_name = "PATH")]
+    python: Option<String>,
+}
+
 impl From<Verbose> for Verbosity {
     fn from(Verbose { quiet, json }: Verbose) -> Self {
         Self { quiet, json }

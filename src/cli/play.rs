@@ -1,8 +1,9 @@
 //! `lab play`: watch a trained agent.
+use super::Interpreter;
 use crate::render::gif::Animation;
 use crate::run::episode::{play, record};
 use crate::run::machine::tell;
-use crate::run::trained::Trained;
+use crate::run::trained::{Elsewhere, Trained};
 use crate::usage::Usage;
 use crate::wording;
 use ::train::{Which, stream, write_atomic};
@@ -36,6 +37,8 @@ pub(super) struct Args {
     /// Play the checkpoint with the best validation score, not the newest
     #[arg(long)]
     best: bool,
+    #[command(flatten)]
+    interpreter: Interpreter,
 }
 
 /// Frames after which no further episode is added to a GIF: a quarter of an hour at 20 a second.
@@ -43,7 +46,9 @@ const MOST_FRAMES: usize = 20_000;
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let which = if args.best { Which::Best } else { Which::Latest };
-    let trained = Trained::load(&args.run, which)?;
+    let elsewhere =
+        Elsewhere { python: args.interpreter.python.as_deref(), ..Elsewhere::default() };
+    let trained = Trained::load(&args.run, which, elsewhere)?;
     let (agent, make) = trained.agent()?;
     let seed = args.seed.unwrap_or(trained.config.seed());
     let rng = |i| stream(seed, &format!("play/{i}"));

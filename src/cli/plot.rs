@@ -2,7 +2,7 @@
 use crate::registry;
 use crate::render::board::{Board, Ink};
 use crate::render::plot;
-use crate::run::trained::Trained;
+use crate::run::trained::{Elsewhere, Trained};
 use crate::run::{build, solution};
 use crate::usage::Usage;
 use ::train::{RunDir, Which};
@@ -96,12 +96,15 @@ fn unit_of(runs: &[PathBuf]) -> Option<&'static str> {
 
 /// Problem and value table of the agent of a run, for `flag`.
 fn known_values(run: &Path, flag: &str) -> Result<(Arc<dyn Mdp>, Table)> {
-    let trained = Trained::load(run, Which::Latest)?;
     let refused = |why: &str| Usage(format!("{flag}: {}: {why}", run.display()));
+    let unknown = || refused("the outcomes of its environment are not known");
+    // No process of Python is started to find that out.
+    if Trained::settings(run)?.is_in_python() {
+        return Err(unknown().into());
+    }
+    let trained = Trained::load(run, Which::Latest, Elsewhere::default())?;
     let (agent, _) = trained.agent()?;
-    let Some(mdp) = build::problem(&trained.config)? else {
-        return Err(refused("the outcomes of its environment are not known").into());
-    };
+    let mdp = build::problem(&trained.config)?.ok_or_else(unknown)?;
     let Some(table) = agent.table(&Model::new(&mdp)?)? else {
         return Err(refused("its agent has no values").into());
     };

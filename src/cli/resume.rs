@@ -1,6 +1,6 @@
 //! `lab resume`: go on exactly where a run stopped.
 use super::study::{self, Shares};
-use super::{Verbose, train};
+use super::{Interpreter, Verbose, train};
 use crate::registry::{self, Subject};
 use crate::run::config::Config;
 use crate::run::layer::Layer;
@@ -38,6 +38,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME:PATH")]
     data: Option<String>,
     #[command(flatten)]
+    interpreter: Interpreter,
+    #[command(flatten)]
     verbose: Verbose,
     /// Other options of the run's algorithm; a hyper-parameter that is not the run's is refused
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
@@ -64,7 +66,10 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> Result<u8> {
         let sentence = format!("--data {data}: {} learns in an environment", algorithm.name);
         return Err(Usage(sentence).into());
     }
-    let config = before.with(more.flags, algorithm)?;
+    let mut config = before.with(more.flags, algorithm)?;
+    if let Some(python) = &args.interpreter.python {
+        config.use_python(python)?;
+    }
     ConfigChanged::check(&before.fixed(), &config.fixed())?;
     let before_steps = before.plan()?.steps;
     let (steps, reached) = (config.plan()?.steps, Checkpoints::of(dir.path()).newest_step());
@@ -96,6 +101,7 @@ fn again(args: &Args, out: &mut dyn Write) -> Result<u8> {
     let told = [
         args.steps.as_ref().map(|steps| format!("--steps {steps}")),
         args.data.as_ref().map(|data| format!("--data {data}")),
+        args.interpreter.python.as_ref().map(|python| format!("--python {python}")),
         args.options.first().cloned(),
     ];
     if let Some(typed) = told.into_iter().flatten().next() {

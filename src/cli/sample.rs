@@ -1,7 +1,7 @@
 //! `lab sample`: draw from a generative model.
 use crate::render::image_grid;
 use crate::run::data as run_data;
-use crate::run::trained::{Trained, With};
+use crate::run::trained::{Elsewhere, Trained, With};
 use crate::usage::Usage;
 use ::train::{Split, Which, stream, write_atomic};
 use anyhow::Result;
@@ -52,7 +52,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let which = if args.best { Which::Best } else { Which::Latest };
     // Only the test images that are completed are needed for the model itself.
     let with = if args.complete { With::Data } else { With::Nothing };
-    let trained = Trained::load_with(&args.run, which, with, args.data.as_deref())?;
+    let elsewhere = Elsewhere { data: args.data.as_deref(), ..Elsewhere::default() };
+    let trained = Trained::load_with(&args.run, which, with, elsewhere)?;
     let seed = args.seed.unwrap_or(trained.config.seed());
     let n = args.n as usize;
     if args.complete || args.temperature.is_some() {

@@ -27,6 +27,9 @@ const RETURNS: [&str; 3] = ["target", "v_min", "v_max"];
 /// Intervals of the plan, and how many of them a run has at least unless they were given.
 const LEAST: [(&str, u64); 2] = [("log_every", 20), ("eval_every", 4)];
 
+/// The option of an environment of Gymnasium that names its Python.
+const PYTHON: &str = "python";
+
 /// Keys that are neither plan nor hyper-parameter.
 const FRAME: [&str; 6] = ["algorithm", "env", "env_args", "data", "data_args", "seed"];
 
@@ -351,11 +354,8 @@ impl Config {
             }
         }
         let mut args = own.subject_args(kind, subject, fields, Vec::new())?;
-        if let Some(Value::String(path)) = args.get_mut("python")
-            && path.contains(std::path::is_separator)
-        {
-            // The run may be resumed from elsewhere.
-            *path = std::path::absolute(&*path)?.display().to_string();
+        if let Some(Value::String(path)) = args.get_mut(PYTHON) {
+            *path = lasting(path)?;
         }
         args.extend(arguments);
         Ok(args)
@@ -564,12 +564,35 @@ impl Config {
     pub(crate) fn fixed(&self) -> Value {
         let mut fixed = self.all.clone();
         fixed.retain(|key, _| !is_plan(key));
-        let gym = EnvName::parse(self.subject()).is_ok_and(|name| name.takes_arguments());
-        if let (true, Some(Value::Object(args))) = (gym, fixed.get_mut(Subject::Env.args_key())) {
+        if let (true, Some(Value::Object(args))) =
+            (self.is_in_python(), fixed.get_mut(Subject::Env.args_key()))
+        {
             // Where an environment runs changes nothing in it.
-            args.retain(|key, _| !["python", "workers"].contains(&key.as_str()));
+            args.retain(|key, _| ![PYTHON, "workers"].contains(&key.as_str()));
         }
         Value::Object(fixed)
+    }
+
+    /// Returns `true` if the environment runs in a process of Python.
+    pub(crate) fn is_in_python(&self) -> bool {
+        let in_environment = self.all.contains_key(Subject::Env.key());
+        in_environment && EnvName::parse(self.subject()).is_ok_and(|name| name.takes_arguments())
+    }
+
+    /// Has the environment run in another Python than the one of the run.
+    ///
+    /// # Errors
+    /// [`Usage`] if it runs in none.
+    pub(crate) fn use_python(&mut self, path: &str) -> Result<()> {
+        if !self.is_in_python() {
+            let sentence = format!("--python {path}: {} runs without Python", self.subject());
+            return Err(Usage(sentence).into());
+        }
+        let path = Value::from(lasting(path)?);
+        if let Some(Value::Object(args)) = self.all.get_mut(Subject::Env.args_key()) {
+            args.insert(PYTHON.to_owned(), path);
+        }
+        Ok(())
     }
 }
 
@@ -587,6 +610,15 @@ fn argument(text: &str) -> Value {
         "None" | "none" => Value::Null,
         _ => serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)),
     }
+}
+
+/// A path of a program that holds in other directories too, from which the run may be resumed; a name is looked for on
+/// the path.
+fn lasting(path: &str) -> Result<String> {
+    Ok(match path.contains(std::path::is_separator) {
+        true => std::path::absolute(path)?.display().to_string(),
+        false => path.to_owned(),
+    })
 }
 
 fn bare(named: &str) -> &str {

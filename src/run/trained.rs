@@ -30,6 +30,15 @@ pub(crate) enum With {
     Data,
 }
 
+/// Parts of a run that lie in another place than when it was trained.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Elsewhere<'a> {
+    /// New place of the data, `NAME:PATH`.
+    pub data: Option<&'a str>,
+    /// Python that an environment of Gymnasium runs in, in place of the one of the run.
+    pub python: Option<&'a str>,
+}
+
 /// The loaded agent or model.
 pub(crate) enum Learned {
     /// It acts, in copies of the environment it learned in.
@@ -48,22 +57,31 @@ impl Learned {
 }
 
 impl Trained {
-    /// Loads the run at `run`, on the processor; of a model of data only what it has learned.
-    pub(crate) fn load(run: &Path, which: Which) -> Result<Self> {
-        Self::load_with(run, which, With::Nothing, None)
+    /// The configuration of the run at `run`.
+    pub(crate) fn settings(run: &Path) -> Result<Config> {
+        let info = RunDir::info(run)?;
+        Config::saved(info.config, registry::algorithm(&info.algorithm)?)
     }
 
-    /// Loads a run with the data that its model learned from, from where they lay, or from `moved`. A
+    /// Loads the run at `run`, on the processor; of a model of data only what it has learned.
+    pub(crate) fn load(run: &Path, which: Which, elsewhere: Elsewhere<'_>) -> Result<Self> {
+        Self::load_with(run, which, With::Nothing, elsewhere)
+    }
+
+    /// Loads a run with the data that its model learned from, from where they lay or lie now. A
     /// run without a record of its data can't be loaded without them.
     pub(crate) fn load_with(
         run: &Path,
         which: Which,
         with: With,
-        moved: Option<&str>,
+        elsewhere: Elsewhere<'_>,
     ) -> Result<Self> {
         let info = RunDir::info(run)?;
         let algorithm = registry::algorithm(&info.algorithm)?;
-        let config = Config::saved(info.config, algorithm)?;
+        let mut config = Config::saved(info.config, algorithm)?;
+        if let Some(python) = elsewhere.python {
+            config.use_python(python)?;
+        }
         let mut learned = match algorithm.build {
             Build::Agent(_) => Learned::Agent(
                 build::agent(algorithm, &config, &Device::Cpu)?,
@@ -76,7 +94,7 @@ impl Trained {
                 };
                 let data = match blank {
                     Some(blank) => blank,
-                    None => data::again(run, &config, info.data.as_ref(), moved)?.dataset,
+                    None => data::again(run, &config, info.data.as_ref(), elsewhere.data)?.dataset,
                 };
                 Learned::Model(build::model(build, data, &config, &Device::Cpu)?)
             }

@@ -71,6 +71,62 @@ fn a_resumed_run_says_once_that_it_begins_anew() {
     assert!(told.contains("it does not pickle"), "{told}");
 }
 
+/// A Python that is gone when its run is used again.
+#[cfg(unix)]
+#[test]
+fn a_run_is_used_again_by_another_python() {
+    let Some(lab) = Lab::new() else { return };
+    let home = lab.python.parent().unwrap().parent().unwrap();
+    std::os::unix::fs::symlink(home, lab.path("gone")).unwrap();
+    lab.ok(&format!("{PPO} --python gone/bin/python --out run"));
+    fs::remove_file(lab.path("gone")).unwrap();
+    let python = lab.python.display();
+    for command in
+        ["eval run --episodes 1", "play run --frames 5", "export run --onnx", "resume run --quiet"]
+    {
+        let told = lab.fails(command);
+        assert!(
+            told.contains("gone/bin/python was not found") && told.contains("--python PATH"),
+            "{told}"
+        );
+        lab.ok(&format!("{command} --python {python}"));
+    }
+    // A run that goes on remembers the one that it goes on by.
+    lab.ok("eval run --episodes 1");
+    // What needs no environment starts no Python.
+    lab.ok("plot run");
+    let output = lab.run("plot run --text");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(super::stderr(&output).contains("the outcomes of its environment are not known"));
+}
+
+#[test]
+fn a_variable_names_the_usual_python() {
+    let Some(lab) = Lab::new() else { return };
+    let command = |python: &str| {
+        let mut command =
+            lab.command(&format!("{} --out run", PPO.replace("--steps 1024", "--steps 128")));
+        command.env("LAB_PYTHON", python).env("VIRTUAL_ENV", lab.path("nowhere"));
+        command.output().unwrap()
+    };
+    let output = command("no-such-python");
+    assert!(super::stderr(&output).contains("no-such-python was not found"));
+    let output = command(&lab.python.display().to_string());
+    assert!(output.status.success(), "{}", super::stderr(&output));
+}
+
+#[test]
+fn a_run_that_needs_no_python_takes_none() {
+    let Some(lab) = Lab::new() else { return };
+    lab.ok("q-learning --env gridworld --steps 100 --quiet --out run");
+    for command in ["eval run", "play run", "export run --onnx", "resume run"] {
+        let output = lab.run(&format!("{command} --python python3"));
+        let told = super::stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains("--python python3: gridworld runs without Python"), "{told}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 mod processes {
     use super::super::Lab;

@@ -6,7 +6,7 @@ use std::fmt;
 params::parameters! {
     /// Options of lab's for an environment of Gymnasium. Others are keyword arguments of the environment.
     pub struct GymOptions {
-        /// Python with gymnasium [default: that of $VIRTUAL_ENV, else python3]
+        /// Python with gymnasium [default: $LAB_PYTHON, else that of $VIRTUAL_ENV, else python3]
         python: Option<String> = None;
         /// Python processes among which the environments are divided
         workers: usize = 1, in 1..=64;

@@ -175,11 +175,14 @@ impl Drop for Worker {
     }
 }
 
-/// The Python of the virtual environment that is active, or `python3`.
+/// The Python that `$LAB_PYTHON` names, that of the virtual environment that is active, or `python3`.
 fn usual_python() -> OsString {
+    let given = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    if let Some(python) = given("LAB_PYTHON") {
+        return python;
+    }
     let parts = if cfg!(windows) { ["Scripts", "python.exe"] } else { ["bin", "python"] };
-    let active = std::env::var_os("VIRTUAL_ENV").filter(|path| !path.is_empty());
-    match active {
+    match given("VIRTUAL_ENV") {
         Some(path) => parts.iter().fold(PathBuf::from(path), |path, part| path.join(part)).into(),
         None => "python3".into(),
     }

@@ -2,6 +2,7 @@
 //! no Python, or nowhere to install gymnasium from.
 #![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
 #![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+mod atari;
 mod errors;
 mod runs;
 mod spaces;
@@ -18,18 +19,28 @@ use std::sync::OnceLock;
 /// Python of the virtual environment, with gymnasium.
 fn python() -> Option<&'static Path> {
     static PYTHON: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let python = PYTHON.get_or_init(|| match installed() {
-        Ok(python) => Some(python),
-        Err(why) => {
-            println!("skipped: {why}");
-            None
-        }
-    });
-    python.as_deref()
+    PYTHON.get_or_init(|| tried("gymnasium", &[])).as_deref()
 }
 
-fn installed() -> Result<PathBuf, String> {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gymnasium");
+/// Python of another virtual environment, with Atari games too.
+fn python_with_atari() -> Option<&'static Path> {
+    static PYTHON: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let packages = [("ale-py", "ale_py"), ("opencv-python-headless", "cv2")];
+    PYTHON.get_or_init(|| tried("gymnasium-atari", &packages)).as_deref()
+}
+
+fn tried(name: &str, more: &[(&str, &str)]) -> Option<PathBuf> {
+    let python = installed(name, more);
+    if let Err(why) = &python {
+        println!("skipped: {why}");
+    }
+    python.ok()
+}
+
+/// Python of the virtual environment `name`, with gymnasium and other packages, which go by a name of their own when they
+/// are imported.
+fn installed(name: &str, more: &[(&str, &str)]) -> Result<PathBuf, String> {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let python = dir.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     let run = |program: &Path, args: &[&str]| {
         let output = Command::new(program).args(args).output();
@@ -37,10 +48,13 @@ fn installed() -> Result<PathBuf, String> {
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         if output.status.success() { Ok(()) } else { Err(format!("{args:?}: {told}")) }
     };
-    let there = || run(&python, &["-c", "import gymnasium, numpy"]);
+    let (packages, modules): (Vec<_>, Vec<_>) = more.iter().copied().unzip();
+    let import = format!("import {}", [&["gymnasium", "numpy"], &modules[..]].concat().join(", "));
+    let there = || run(&python, &["-c", &import]);
     if there().is_err() {
         run(Path::new("python3"), &["-m", "venv", &dir.display().to_string()])?;
-        run(&python, &["-m", "pip", "install", "--quiet", "gymnasium", "numpy"])?;
+        let install = ["-m", "pip", "install", "--quiet", "gymnasium", "numpy"];
+        run(&python, &[&install[..], &packages].concat())?;
         there()?;
     }
     Ok(python)
@@ -52,10 +66,13 @@ fn odd(name: &str) -> String {
 }
 
 fn started(id: &str, options: GymOptions, arguments: Value) -> Option<Gym> {
-    let python = python()?.display().to_string();
-    let options = GymOptions { python: Some(python), ..options };
+    Some(started_by(python()?, id, options, arguments))
+}
+
+fn started_by(python: &Path, id: &str, options: GymOptions, arguments: Value) -> Gym {
+    let options = GymOptions { python: Some(python.display().to_string()), ..options };
     let arguments: Map<_, _> = arguments.as_object().cloned().unwrap_or_default();
-    Some(Gym::start(&GymId::new(id), &arguments, &options).unwrap())
+    Gym::start(&GymId::new(id), &arguments, &options).unwrap()
 }
 
 fn gym(id: &str) -> Option<Gym> {
@@ -83,10 +100,14 @@ struct Lab {
 
 impl Lab {
     fn new() -> Option<Self> {
-        let lab = Self { dir: tempfile::tempdir().unwrap(), python: python()? };
+        Some(Self::with(python()?))
+    }
+
+    fn with(python: &'static Path) -> Self {
+        let lab = Self { dir: tempfile::tempdir().unwrap(), python };
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gym/odd_envs.py");
         fs::copy(here, lab.path("odd_envs.py")).unwrap();
-        Some(lab)
+        lab
     }
 
     fn path(&self, name: &str) -> PathBuf {

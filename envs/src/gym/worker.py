@@ -6,6 +6,7 @@ import base64
 import contextlib
 import faulthandler
 import importlib
+import io
 import json
 import os
 import pickle
@@ -15,6 +16,7 @@ import sys
 import threading
 import time
 import traceback
+import zlib
 
 # Ctrl-C is for the parent, which saves first and then closes the pipe.
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -291,6 +293,48 @@ class Member:
         return self.seed is not None and self.at is self.start
 
 
+class Parts:
+    """What stays behind when an Atari game is saved by its wrappers and attributes: the innermost environment and its
+    emulator, for which a name stands."""
+
+    def __init__(self, env):
+        self.inner = env.unwrapped
+        self.named = {"env": self.inner, "ale": self.inner.ale}
+
+    def name(self, thing):
+        return next((name for name, part in self.named.items() if part is thing), None)
+
+
+def clones(env):
+    """Whether the environment is an Atari game of ale-py, whose emulator clones its state."""
+    return all(hasattr(env.unwrapped, name) for name in ("ale", "clone_state", "restore_state"))
+
+
+def repeats_actions(env):
+    """Whether a game's emulator repeats actions: its state lacks the action that it would repeat."""
+    return env.unwrapped.ale.getFloat("repeat_action_probability") > 0
+
+
+def cloned(env):
+    """An Atari game with its generators, attributes and wrappers, as bytes."""
+    parts, to = Parts(env), io.BytesIO()
+    pickler = pickle.Pickler(to)
+    pickler.persistent_id = parts.name
+    pickler.dump((env, vars(parts.inner), parts.inner.clone_state(include_rng=True)))
+    return zlib.compress(to.getvalue(), 1)
+
+
+def restored(env, saved):
+    """The environment that `cloned` saved, around the innermost part of `env`, which was made by the same arguments."""
+    parts = Parts(env)
+    unpickler = pickle.Unpickler(io.BytesIO(zlib.decompress(saved)))
+    unpickler.persistent_load = parts.named.__getitem__
+    env, attributes, state = unpickler.load()
+    vars(parts.inner).update(attributes)
+    parts.inner.restore_state(state)
+    return env
+
+
 class Worker:
     def __init__(self, settings):
         self.settings = settings
@@ -330,8 +374,12 @@ class Worker:
                 )
             gymnasium.register_envs(ale_py)
             ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
+        sticky = 0.0
         if atari:
             arguments.setdefault("frameskip", 1)
+            sticky = arguments.get("repeat_action_probability", self.spec_argument("repeat_action_probability"))
+            if sticky:
+                arguments["repeat_action_probability"] = 0.0
         if render_mode is not None:
             arguments["render_mode"] = render_mode
         module, _, name = self.id.rpartition(":")
@@ -346,6 +394,9 @@ class Worker:
             if error.name is None or not (module + ".").startswith(error.name + "."):
                 raise
             raise Refused(f"there is no module {error.name} where {sys.executable} looks for it")
+        if sticky:
+            # By a wrapper, since the emulator's state lacks the action that it repeats.
+            env = gymnasium.wrappers.StickyAction(env, sticky)
         if atari:
             env = gymnasium.wrappers.AtariPreprocessing(env, **atari)
         if self.settings["stack_size"]:
@@ -353,6 +404,11 @@ class Worker:
         if self.settings["clip_reward"]:
             env = gymnasium.wrappers.TransformReward(env, np.sign)
         return env
+
+    def spec_argument(self, name):
+        """The value that the id of the environment has for an argument."""
+        spec = gymnasium.registry.get(self.id)
+        return None if spec is None else spec.kwargs.get(name)
 
     def member(self, id):
         if id not in self.members:
@@ -418,7 +474,10 @@ class Worker:
     def save(self, id):
         """The environment as text, after a letter; or why it has none."""
         member = self.member(id)
-        if self.why_not is None:
+        by_state = clones(member.env)
+        if self.why_not is None and by_state and repeats_actions(member.env):
+            self.why_not = "its emulator repeats actions, and does not tell which"
+        if self.why_not is None and not by_state:
             layer, names = member.env, []
             while layer is not None:
                 # Such an environment pickles the arguments that it was made with, and not its state.
@@ -429,8 +488,8 @@ class Worker:
                 self.why_not = f"{names[0]} pickles without its state"
         if self.why_not is None:
             try:
-                text = base64.b64encode(pickle.dumps((member.env, bytes(member.row))))
-                return b"+" + text
+                env = cloned(member.env) if by_state else member.env
+                return b"+" + base64.b64encode(pickle.dumps((env, bytes(member.row))))
             except Exception as error:
                 self.why_not = f"it does not pickle: {one_line(error)}"
         return b"-" + self.why_not.encode()
@@ -441,6 +500,10 @@ class Worker:
         if len(row) != self.obs.size:
             raise Refused("the saved observation has another size")
         self.close(id)
+        if isinstance(env, bytes):
+            with calling("gymnasium.make"):
+                made = self.make()
+            env = restored(made, env)
         member = Member(env)
         member.at = (row.reshape(1, -1), 0)
         self.members[id] = member

@@ -11,6 +11,9 @@ from lab_native import _lab
 
 from .forms import Form, frame
 
+# Types of the arrays that every environment has; an object of numpy.dtype is read faster than a class.
+_FLOAT, _INTEGER, _BOOL = np.dtype(np.float64), np.dtype(np.int64), np.dtype(np.bool_)
+
 
 class VectorEnv(gymnasium.vector.VectorEnv):
     """Copies of one of lab's environments, all of which Rust steps in one call.
@@ -31,10 +34,13 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         self.single_action_space = form.action_space
         self.observation_space = batch_space(form.observation_space, num_envs)
         self.action_space = batch_space(form.action_space, num_envs)
-        # Places of the arrays in the bytes of a step.
+        # Shapes and places of the arrays in the bytes of a step.
         self._shape = (num_envs, *form.shape)
+        self._action_shape = (num_envs, *form.action_shape)
         self._obs_at = 8 * num_envs
-        self._ends_at = self._obs_at + form.dtype.itemsize * int(np.prod(self._shape))
+        self._size = form.dtype.itemsize * int(np.prod(form.shape))
+        self._ends_at = self._obs_at + num_envs * self._size
+        self._begun = False
 
     def reset(self, *, seed=None, options=None):
         """Starts an episode in every copy. Of one seed, copy i draws from lab's stream `env/i`, as in a training run; of
@@ -42,7 +48,7 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         if options:
             raise ValueError(f"options={options}: a reset takes none; give them to lab.make_vec")
         if seed is None:
-            seeds = None if self._core.is_begun() else [secrets.randbits(63)]
+            seeds = None if self._begun else [secrets.randbits(63)]
         elif isinstance(seed, (list, tuple, np.ndarray)):
             seeds = [int(seed) for seed in seed]
             if len(seeds) != self.num_envs:
@@ -50,33 +56,29 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         else:
             seeds = [int(seed)]
         obs = self._core.reset(seeds)
+        self._begun = True
         return np.ndarray(self._shape, self._form.dtype, obs), self._infos()
 
     def step(self, actions):
         """Moves every copy one step on."""
         n, form = self.num_envs, self._form
-        if actions.__class__ is np.ndarray and actions.dtype == form.action_dtype:
-            rows = actions if actions.shape == (n, *form.action_shape) else None
+        is_plain = actions.__class__ is np.ndarray and actions.shape == self._action_shape
+        if is_plain and actions.dtype == form.action_dtype:
+            rows = actions.tobytes()
         else:
-            rows = None
-        rows = form.actions(actions, (n,)) if rows is None else rows.tobytes()
-        if not self._core.is_begun():
+            rows = form.actions(actions, (n,))
+        if not self._begun:
             raise gymnasium.error.ResetNeeded("no episode has begun: call reset() before step()")
-        bytes_, ended = self._core.step(rows)
-        obs = np.ndarray(self._shape, form.dtype, bytes_, self._obs_at)
-        rewards = np.ndarray(n, np.float64, bytes_)
-        terminated = np.ndarray(n, np.bool_, bytes_, self._ends_at)
-        truncated = np.ndarray(n, np.bool_, bytes_, self._ends_at + n)
+        results, finals = self._core.step(rows)
+        # New arrays in each step, of memory that Rust has filled.
+        obs = np.ndarray(self._shape, form.dtype, results, self._obs_at)
+        rewards = np.ndarray(n, _FLOAT, results)
+        terminated = np.ndarray(n, _BOOL, results, self._ends_at)
+        truncated = np.ndarray(n, _BOOL, results, self._ends_at + n)
         infos = self._infos() if form.masked else {}
-        if ended:
-            self._add_finals(infos, terminated | truncated)
+        if finals is not None:
+            self._add_finals(infos, *finals)
         return obs, rewards, terminated, truncated, infos
-
-    def finals(self):
-        """Of the last step: observations that ended an episode, returns and lengths; where none ended, earlier ones."""
-        obs, returns, lengths = self._core.finals()
-        obs = np.ndarray(self._shape, self._form.dtype, obs)
-        return obs, np.frombuffer(returns, np.float64), np.frombuffer(lengths, np.int64)
 
     def render(self):
         """The present frame of every copy."""
@@ -91,12 +93,16 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         mask = np.frombuffer(self._core.action_mask(), np.int8).reshape(self.num_envs, -1)
         return {"action_mask": mask, "_action_mask": np.ones(self.num_envs, np.bool_)}
 
-    def _add_finals(self, infos, ended):
-        obs, returns, lengths = self.finals()
-        final_obs = np.full(self.num_envs, None, object)
-        for i in np.flatnonzero(ended):
-            final_obs[i] = obs[i]
-        episode = {"r": np.where(ended, returns, 0.0), "_r": ended, "l": np.where(ended, lengths, 0), "_l": ended}
+    def _add_finals(self, infos, copies, results):
+        n, k = self.num_envs, len(copies)
+        obs = np.ndarray((k, *self._form.shape), self._form.dtype, results, 16 * n)
+        ended = np.ndarray(n, _BOOL, results, 16 * n + k * self._size)
+        # Of objects: None until it is assigned.
+        final_obs = np.empty(n, object)
+        for i, one in zip(copies, obs):
+            final_obs[i] = one
+        returns, lengths = np.ndarray(n, _FLOAT, results), np.ndarray(n, _INTEGER, results, 8 * n)
+        episode = {"r": returns, "_r": ended, "l": lengths, "_l": ended}
         infos["final_obs"], infos["_final_obs"] = final_obs, ended
         infos["final_info"] = {"episode": episode, "_episode": ended}
         infos["_final_info"] = ended.copy()

@@ -1,10 +1,10 @@
 //! Copies of an environment that one call steps, as `gymnasium.vector.VectorEnv` wants them.
 use crate::actions::{are_masked, described, mask, nearest, read};
-use crate::arrays::{Form, bytes};
+use crate::arrays::Form;
 use crate::env::Spaces;
 use crate::{errors, options};
 use lab::agents::ActionBatch;
-use lab::envs::{End, EnvError, Spec, Transition, VecEnv};
+use lab::envs::{End, EnvError, Episode, Spec, Transition, VecEnv};
 use lab::train::{Memory, stream};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -30,36 +30,33 @@ struct Inner {
     rewards: Vec<f64>,
     terminated: Vec<bool>,
     truncated: Vec<bool>,
-    returns: Vec<f64>,
-    lengths: Vec<i64>,
-    /// Final observations where an episode ended, `[n, obs_len]`; elsewhere those of earlier ones.
+    /// Copies whose episodes the last step ended, with these; and their final observations, `[ended, obs_len]`.
+    ended: Vec<(usize, Episode)>,
     finals: Vec<f32>,
 }
 
 impl Inner {
-    /// Steps all copies: whether an episode ended.
-    fn step(&mut self, actions: &ActionBatch) -> Result<bool, EnvError> {
-        let Self { env, rewards, terminated, truncated, returns, lengths, finals, .. } = self;
-        let obs_len = env.spec().obs_len();
-        let mut ended = false;
+    /// Steps all copies.
+    fn step(&mut self, actions: &ActionBatch) -> Result<(), EnvError> {
+        let Self { env, rewards, terminated, truncated, ended, finals, .. } = self;
+        ended.clear();
+        finals.clear();
         let visit = |transition: Transition<'_>| {
             let i = transition.index;
             rewards[i] = f64::from(transition.reward);
             terminated[i] = transition.end == End::Terminated;
             truncated[i] = transition.end == End::Truncated;
             if let Some(episode) = transition.episode {
-                ended = true;
-                (returns[i], lengths[i]) = (episode.ret, i64::from(episode.len));
-                finals[i * obs_len..][..obs_len].copy_from_slice(transition.next_obs);
+                ended.push((i, episode));
+                finals.extend(transition.next_obs);
             }
         };
         match actions {
             ActionBatch::Discrete(actions) | ActionBatch::Masked { actions, .. } => {
-                env.step(actions, visit)?
+                env.step(actions, visit)
             }
-            ActionBatch::Continuous { actions, .. } => env.step_continuous(actions, visit)?,
+            ActionBatch::Continuous { actions, .. } => env.step_continuous(actions, visit),
         }
-        Ok(ended)
     }
 }
 
@@ -67,6 +64,29 @@ impl VectorEnv {
     fn inner(&mut self) -> &mut Inner {
         self.inner.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Numbers of the copies whose episodes ended; and in the same bytes returns (`float64`) and lengths (`int64`) of all copies, 0
+/// where none ended, the final observations of those where one did, and a byte for each copy, 1 there.
+type Finals<'py> = (Vec<usize>, Bound<'py, PyByteArray>);
+
+fn finals<'py>(py: Python<'py>, form: &Form, n: usize, inner: &Inner) -> PyResult<Finals<'py>> {
+    let Inner { ended, finals, .. } = inner;
+    let (numbers, size) = (n * size_of::<u64>(), ended.len() * form.size());
+    let bytes = PyByteArray::new_with(py, 2 * numbers + size + n, |to| {
+        let (returns, to) = to.split_at_mut(numbers);
+        let (lengths, to) = to.split_at_mut(numbers);
+        let (obs, ends) = to.split_at_mut(size);
+        let (returns, lengths) = (returns.as_chunks_mut().0, lengths.as_chunks_mut().0);
+        for (i, Episode { ret, len }) in ended {
+            returns[*i] = ret.to_ne_bytes();
+            lengths[*i] = i64::from(*len).to_ne_bytes();
+            ends[*i] = 1;
+        }
+        form.write(finals, obs);
+        Ok(())
+    })?;
+    Ok((ended.iter().map(|(i, _)| *i).collect(), bytes))
 }
 
 #[pymethods]
@@ -96,9 +116,8 @@ impl VectorEnv {
                 rewards: vec![0.0; n],
                 terminated: vec![false; n],
                 truncated: vec![false; n],
-                returns: vec![0.0; n],
-                lengths: vec![0; n],
-                finals: vec![0.0; n * spec.obs_len()],
+                ended: Vec::new(),
+                finals: Vec::new(),
             }),
             spec,
         })
@@ -143,15 +162,16 @@ impl VectorEnv {
     }
 
     /// Rewards (`float64`), observations, terminated and truncated (a byte each), one after the other in the same bytes;
-    /// and whether an episode ended.
+    /// and, where an episode ended, the [`Finals`].
     fn step<'py>(
         &mut self,
         py: Python<'py>,
         actions: &Bound<'py, PyBytes>,
-    ) -> PyResult<(Bound<'py, PyByteArray>, bool)> {
+    ) -> PyResult<(Bound<'py, PyByteArray>, Option<Finals<'py>>)> {
         let (n, masked, n_actions) = (self.n, self.masked, self.spec.n_actions());
-        let (mut actions, form) = (read(&self.spec, n, actions.as_bytes())?, self.form.clone());
-        let inner = self.inner();
+        let mut actions = read(&self.spec, n, actions.as_bytes())?;
+        let Self { inner, form, .. } = self;
+        let inner = inner.get_mut().unwrap_or_else(PoisonError::into_inner);
         if !inner.begun {
             return Err(PyRuntimeError::new_err("no episode is under way"));
         }
@@ -160,8 +180,8 @@ impl VectorEnv {
                 *action = nearest(inner.env.env(i), *action, n_actions);
             }
         }
-        let ended = py.detach(|| inner.step(&actions));
-        let ended = ended.map_err(|error| errors::raised(py, error.into()))?;
+        let stepped = py.detach(|| inner.step(&actions));
+        stepped.map_err(|error| errors::raised(py, error.into()))?;
         let (rewards, size) = (n * size_of::<f64>(), n * form.size());
         let results = PyByteArray::new_with(py, rewards + size + 2 * n, |to| {
             let (to_rewards, to) = to.split_at_mut(rewards);
@@ -173,24 +193,8 @@ impl VectorEnv {
             to_ends.iter_mut().zip(ends).for_each(|(to, end)| *to = u8::from(*end));
             Ok(())
         })?;
-        Ok((results, ended))
-    }
-
-    /// Returns `true` once it was reset.
-    fn is_begun(&mut self) -> bool {
-        self.inner().begun
-    }
-
-    /// Of the last step: the observations that ended an episode, earlier ones elsewhere; returns (`float64`) and lengths (`int64`) of
-    /// those episodes.
-    fn finals<'py>(&mut self, py: Python<'py>) -> PyResult<[Bound<'py, PyByteArray>; 3]> {
-        let (n, form) = (self.n, self.form.clone());
-        let Inner { finals, returns, lengths, .. } = self.inner();
-        let obs = PyByteArray::new_with(py, n * form.size(), |to| {
-            form.write(finals, to);
-            Ok(())
-        })?;
-        Ok([obs, bytes(py, returns, f64::to_ne_bytes)?, bytes(py, lengths, i64::to_ne_bytes)?])
+        let finals = (!inner.ended.is_empty()).then(|| finals(py, form, n, inner)).transpose()?;
+        Ok((results, finals))
     }
 
     /// A byte for each action of each copy, `[n, A]`, 1 where its present state has it.

@@ -31,8 +31,9 @@ for notebook in "$@"; do
     name=$(basename "$notebook" .ipynb)
     rm -rf "$work/runs"
     cp "$here/$name.ipynb" "$work/"
-    # Without a cache of evcxr's own: the first cell builds what it depends on.
-    EVCXR_CONFIG_DIR=$work/evcxr "$work/venv/bin/jupyter" nbconvert --to notebook --execute --inplace \
+    # Without what evcxr has kept (`:cache`): the first cell builds all that it depends on.
+    rm -rf "$work/cache"
+    XDG_CACHE_HOME=$work/cache EVCXR_CONFIG_DIR=$work/evcxr "$work/venv/bin/jupyter" nbconvert --to notebook --execute --inplace \
         --log-level WARN --ExecutePreprocessor.timeout=-1 "$work/$name.ipynb"
     "$work/venv/bin/python" "$here/store.py" "$work/$name.ipynb" "$here/$name.ipynb"
 done

@@ -10,6 +10,7 @@ mod panel;
 mod plane;
 mod read;
 mod scatter;
+mod style;
 
 use std::path::Path;
 
@@ -64,6 +65,66 @@ mod tests {
         assert_eq!(thin[..2], [(1.0, 1.0), (4.0, 1.0)]);
         let few = vec![(1.0, 2.0), (2.0, f64::NAN), (3.0, 1e300), (4.0, 5.0)];
         assert_eq!(curve("a", few).visible(), [(1.0, 2.0), (4.0, 5.0)]);
+    }
+
+    #[test]
+    fn a_band_has_gaps_where_an_end_is_missing() {
+        let points = (0..6).map(|step| (f64::from(step), 1.0)).collect();
+        let mut banded = curve("a", points);
+        let none = [f64::NAN; 2];
+        banded.band = vec![none, [0.0, 2.0], [0.5, 1.5], none, [0.0, 2.0], none];
+        // One point is no area.
+        assert_eq!(banded.visible_band(), [[[1.0, 0.0, 2.0], [2.0, 0.5, 1.5]]]);
+        banded.points = (0..6000).map(|step| (f64::from(step), 1.0)).collect();
+        banded.band = (0..6000).map(|step| [f64::from(step % 3), 3.0]).collect();
+        let thin = banded.visible_band().concat();
+        assert_eq!((thin.len(), thin[0]), (MOST_POINTS, [1.0, 1.0, 3.0]));
+        // A point that is skipped takes its band with it.
+        banded.points = vec![(0.0, 1.0), (1.0, f64::NAN), (2.0, 1.0)];
+        banded.band = vec![[0.0, 1.0], [7.0, 8.0], [2.0, 3.0]];
+        assert_eq!(banded.visible_band(), [[[0.0, 0.0, 1.0], [2.0, 2.0, 3.0]]]);
+    }
+
+    #[test]
+    fn bands_lie_behind_lines_of_their_colour() {
+        let banded = Curve {
+            band: vec![[0.0, 2.0], [5.0, 9.0]],
+            ..curve("a", vec![(0.0, 1.0), (100.0, 7.0)])
+        };
+        let panels = [panel("train/return", vec![banded])];
+        let root = tempfile::tempdir().unwrap();
+        let (svg, png) = (root.path().join("a.svg"), root.path().join("a.png"));
+        draw(&panels, &svg).unwrap();
+        draw(&panels, &png).unwrap();
+        let text = fs::read_to_string(&svg).unwrap();
+        let area = text.find("<polygon").unwrap();
+        assert!(text[area..].starts_with("<polygon opacity=\"0.18\" fill=\"#0072B2\""), "{text}");
+        assert!(text[area..].contains("stroke=\"#0072B2\""), "the line is drawn later");
+        assert!(!text[..area].contains("#0072B2"));
+        let image = image::open(&png).unwrap().into_rgb8();
+        // 18 % of the colour on white.
+        let near = |is: u8, light: u8| is.abs_diff(light) <= 1;
+        let light = |pixel: &image::Rgb<u8>| {
+            pixel.0.iter().zip([209, 229, 241]).all(|(is, light)| near(*is, light))
+        };
+        let light = image.pixels().filter(|pixel| light(pixel)).count();
+        assert!(light > 10_000, "{light} pixels");
+    }
+
+    #[test]
+    fn nine_runs_differ_in_one_figure() {
+        let run = |n: u32| {
+            let points = (0..20).map(|step| (f64::from(step), f64::from(n) + f64::from(step % 2)));
+            curve(&format!("run {n}"), points.collect())
+        };
+        let figure = |runs| svg(&[panel("eval/return", (0..runs).map(run).collect())]).unwrap();
+        let (eight, nine) = (figure(8), figure(9));
+        let count = |svg: &str, what: &str| svg.matches(what).count();
+        // The line of the ninth is in dashes, with squares, also in the legend.
+        assert_eq!(count(&eight, "<circle"), 8 * 20);
+        assert_eq!(count(&nine, "<circle"), 8 * 21);
+        assert_eq!(count(&nine, "<rect") - count(&eight, "<rect"), 21);
+        assert!(count(&nine, "<polyline") > count(&eight, "<polyline") + 30);
     }
 
     #[test]

@@ -70,6 +70,23 @@ impl Axis {
         Self::Linear(low - margin..high + margin)
     }
 
+    /// The axis with room for the ends of bands; a logarithmic one stays as the values have it, since an
+    /// interval may reach to 0.
+    pub(super) fn with_band(self, ends: impl Iterator<Item = f64>) -> Self {
+        let Self::Linear(range) = self else { return self };
+        let beyond: Vec<f64> = ends.filter(|end| !range.contains(end)).collect();
+        if beyond.is_empty() {
+            return Self::Linear(range);
+        }
+        Self::linear(beyond.into_iter().chain([range.start, range.end]))
+    }
+
+    /// The nearest value that lies on the axis.
+    pub(super) fn nearest(&self, value: f64) -> f64 {
+        let range = self.range();
+        value.clamp(range.start, range.end)
+    }
+
     /// Label of the tick at a value.
     pub(super) fn label(&self, value: f64) -> String {
         match self {
@@ -209,6 +226,18 @@ mod tests {
         assert_eq!((names.range(), names.ticks(), names.label(1.0)), (-0.5..1.5, 2, "b".into()));
         let empty = Axis::scaled(&Scale::Logarithmic, std::iter::empty()).range();
         assert!(empty.start > 0.0 && empty.end > empty.start);
+    }
+
+    #[test]
+    fn a_band_has_room_on_a_linear_axis() {
+        let axis = || Axis::linear([0.0, 100.0].into_iter());
+        assert_eq!(axis().range(), -4.0..104.0);
+        assert_eq!(axis().with_band([-3.0, 103.0].into_iter()), axis());
+        // 4 % of the span on either side.
+        assert_eq!(axis().with_band([-96.0, 50.0].into_iter()).range(), -104.0..112.0);
+        let logarithmic = || Axis::Logarithmic(1.0..10.0);
+        assert_eq!(logarithmic().with_band([-5.0, 50.0].into_iter()), logarithmic());
+        assert_eq!([-5.0, 2.0, 50.0].map(|end| logarithmic().nearest(end)), [1.0, 2.0, 10.0]);
     }
 
     #[test]

@@ -5,7 +5,6 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 
 /// Okabe and Ito's colours, which colour-blind readers tell apart; yellow, faint on white, is last.
-/// A ninth run begins again with the first.
 pub(super) const PALETTE: [RGBColor; 8] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),

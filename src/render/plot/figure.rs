@@ -7,7 +7,8 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::axis::Axis;
 use super::canvas::{Drawing, Drawn};
 use super::chart::{INK, PALETTE, TEXT, chart};
-use super::panel::{Panel, Scale, Stroke};
+use super::panel::{Curve, Panel, Scale, Stroke};
+use super::style::{Style, pieces};
 
 /// Twice the size for the eye: both back ends place everything on whole pixels.
 const CELL: (u32, u32) = (1120, 740);
@@ -22,12 +23,20 @@ const DENSE: usize = 300;
 const DASH: (i32, i32) = (16, 12);
 const CAP: i32 = 7;
 
+/// Opacity of a band: lines and other bands show through.
+const BAND: f64 = 0.18;
+
+/// Radius of a marker.
+const MARKER: i32 = 7;
+
 /// One figure: the legend above the panels, each in a grid of rows and columns.
 pub(super) struct Figure<'a> {
     panels: &'a [Panel],
     grid: (usize, usize),
-    /// Every label once, and how its first curve is drawn; its place gives its colour.
+    /// Every label once, and how its first curve is drawn; its place gives its style.
     labels: Vec<(&'a str, Stroke)>,
+    /// Length of a line in the legend.
+    swatch: u32,
     legend: (usize, usize),
     legend_cell: u32,
 }
@@ -43,48 +52,50 @@ impl<'a> Figure<'a> {
             }
         }
         let letters = labels.iter().map(|(label, _)| label.chars().count()).max()?;
-        let legend_cell = 2 * SWATCH + letters as u32 * LETTER;
+        // Dashes and markers need room to be told apart.
+        let swatch = if labels.len() > PALETTE.len() { 2 * SWATCH } else { SWATCH };
+        let legend_cell = SWATCH + swatch + letters as u32 * LETTER;
         let columns = (panels.len() as f64).sqrt().ceil().min(3.0) as usize;
         let across = (CELL.0 * columns as u32 / legend_cell).clamp(1, labels.len() as u32) as usize;
         // The name of a single run would only repeat what the reader knows.
         let down = if labels.len() > 1 { labels.len().div_ceil(across) } else { 0 };
         let grid = (panels.len().div_ceil(columns), columns);
-        Some(Self { panels, grid, labels, legend: (down, across), legend_cell })
+        Some(Self { panels, grid, labels, swatch, legend: (down, across), legend_cell })
     }
 
     fn legend_height(&self) -> u32 {
         if self.legend.0 == 0 { 0 } else { LEGEND_ROW * self.legend.0 as u32 + LEGEND_ROW / 2 }
     }
 
-    fn colour(&self, label: &str) -> RGBColor {
-        let index = self.labels.iter().position(|(other, _)| *other == label).unwrap_or(0);
-        PALETTE[index % PALETTE.len()]
+    fn style(&self, label: &str) -> Style {
+        let place = self.labels.iter().position(|(other, _)| *other == label);
+        Style::of(place.unwrap_or(0))
     }
 
     fn draw_legend<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
         let side = (self.size().0.saturating_sub(self.legend_cell * self.legend.1 as u32)) / 2;
         let cells = area.margin(LEGEND_ROW / 2, 0, side, side).split_evenly(self.legend);
-        let style = ("sans-serif", TEXT).into_font().color(&INK);
-        let style = style.pos(Pos::new(HPos::Left, VPos::Center));
+        let text = ("sans-serif", TEXT).into_font().color(&INK);
+        let text = text.pos(Pos::new(HPos::Left, VPos::Center));
         for ((label, stroke), cell) in self.labels.iter().zip(&cells) {
-            let (swatch, middle) = (SWATCH as i32, LEGEND_ROW as i32 / 2);
-            let (line, colour) = ([(0, middle), (swatch, middle)], self.colour(label));
-            match stroke {
-                Stroke::Points => {
-                    cell.draw(&Circle::new((swatch / 2, middle), 9, colour.filled()))?
-                }
-                Stroke::Dashed => {
-                    let dash = swatch / 5;
-                    for from in [0, 2 * dash, 4 * dash] {
-                        let line = [(from, middle), (from + dash, middle)];
-                        cell.draw(&PathElement::new(line, colour.stroke_width(6)))?;
-                    }
-                }
-                Stroke::Line | Stroke::Marked => {
-                    cell.draw(&PathElement::new(line, colour.stroke_width(6)))?;
+            let (swatch, middle) = (self.swatch as i32, LEGEND_ROW as i32 / 2);
+            let style = self.style(label);
+            let dash = match stroke {
+                Stroke::Dashed => Some((SWATCH as i32 / 5, SWATCH as i32 / 5)),
+                _ => style.dash,
+            };
+            if *stroke == Stroke::Points {
+                style.mark(cell, (swatch / 2, middle), 9)?;
+            } else {
+                for line in pieces([0, swatch], dash).map(|ends| ends.map(|at| (at, middle))) {
+                    cell.draw(&PathElement::new(line, style.colour.stroke_width(6)))?;
                 }
             }
-            cell.draw(&Text::new(*label, (swatch * 4 / 3, middle), style.clone()))?;
+            if self.labels.len() > PALETTE.len() && self.is_marked(label) {
+                style.mark(cell, (swatch / 2, middle), 9)?;
+            }
+            let at = (swatch + SWATCH as i32 / 3, middle);
+            cell.draw(&Text::new(*label, at, text.clone()))?;
         }
         Ok(())
     }
@@ -96,47 +107,81 @@ impl<'a> Figure<'a> {
     ) -> Drawn<B> {
         let curves: Vec<_> = panel.curves.iter().map(|curve| (curve, curve.visible())).collect();
         let points = || curves.iter().flat_map(|(_, points)| points);
-        let ends = panel.curves.iter().flat_map(|curve| curve.bars.as_flattened()).copied();
+        let bars = panel.curves.iter().flat_map(|curve| curve.bars.as_flattened()).copied();
+        let bands: Vec<_> =
+            panel.curves.iter().map(|curve| (curve, curve.visible_band())).collect();
         let x = match &panel.x {
             Scale::Auto => Axis::linear(points().map(|point| point.0)),
             scale => Axis::scaled(scale, points().map(|point| point.0)),
         };
-        let y = Axis::scaled(&panel.y, points().map(|point| point.1).chain(ends));
+        let values = points().map(|point| point.1).chain(bars);
+        let band = bands.iter().flat_map(|(_, pieces)| pieces).flatten();
+        let ends = band.flat_map(|[_, low, high]| [*low, *high]);
+        let y = Axis::scaled(&panel.y, values).with_band(ends);
         let names = [&*panel.x_label, &panel.y_label];
         let mut chart = chart(cell, &panel.title, [&x, &y], names)?;
+        // Behind all lines.
+        for (curve, pieces) in &bands {
+            let light = self.style(&curve.label).colour.mix(BAND).filled();
+            for piece in pieces {
+                let lower = piece.iter().map(|[step, low, _]| (*step, y.nearest(*low)));
+                let upper = piece.iter().rev().map(|[step, _, high]| (*step, y.nearest(*high)));
+                let area = Polygon::new(lower.chain(upper).collect::<Vec<_>>(), light);
+                chart.draw_series(std::iter::once(area))?;
+            }
+        }
         for (curve, points) in curves {
-            let colour = self.colour(&curve.label);
+            let style = self.style(&curve.label);
+            let colour = style.colour;
             let bars = || curve.points.iter().map(|point| point.0).zip(&curve.bars);
-            let style = colour.stroke_width(3);
+            let thin = colour.stroke_width(3);
             let line = |(x, &[low, high]): (f64, &[f64; 2])| [(x, low), (x, high)];
-            chart.draw_series(bars().map(|bar| PathElement::new(line(bar), style)))?;
-            let cap = |end| EmptyElement::at(end) + PathElement::new([(-CAP, 0), (CAP, 0)], style);
+            chart.draw_series(bars().map(|bar| PathElement::new(line(bar), thin)))?;
+            let cap = |end| EmptyElement::at(end) + PathElement::new([(-CAP, 0), (CAP, 0)], thin);
             chart.draw_series(bars().flat_map(line).map(cap))?;
-            if curve.stroke == Stroke::Dashed {
-                let (on, off) = DASH;
-                let style = colour.stroke_width(3);
-                chart.draw_series(DashedLineSeries::new(points, on as u32, off as u32, style))?;
-                continue;
-            }
-            let marked = matches!(curve.stroke, Stroke::Marked | Stroke::Points)
-                || panel.title.starts_with("eval/")
-                || points.len() == 1;
-            if !marked && points.len() > DENSE {
-                chart.draw_series(LineSeries::new(points, colour))?;
-                continue;
-            }
-            if curve.stroke != Stroke::Points {
+            let alone = points.len() == 1 && curve.stroke != Stroke::Dashed;
+            let marked = is_marked(panel, curve) || alone;
+            let dash = match curve.stroke {
+                Stroke::Dashed => Some(DASH),
+                _ => style.dash,
+            };
+            if let Some((on, off)) = dash
+                && curve.stroke != Stroke::Points
+            {
+                let points = points.iter().copied();
+                let line = DashedLineSeries::new(points, on as u32, off as u32, thin);
+                chart.draw_series(line)?;
+            } else if !marked && points.len() > DENSE {
+                chart.draw_series(LineSeries::new(points.iter().copied(), colour))?;
+            } else if curve.stroke != Stroke::Points {
                 // Piece by piece: a wide line in one piece has long spikes at its sharp turns.
                 let style = colour.stroke_width(if marked { 4 } else { 3 });
                 let pieces = points.windows(2).map(|ends| PathElement::new(ends.to_vec(), style));
                 chart.draw_series(pieces)?;
             }
             if marked {
-                let markers = points.into_iter().map(|at| Circle::new(at, 7, colour.filled()));
-                chart.draw_series(markers)?;
+                for at in points {
+                    style.mark(chart.plotting_area(), at, MARKER)?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// Test whether some curve of this label has a marker on each point.
+    fn is_marked(&self, label: &str) -> bool {
+        let curves = |panel: &'a Panel| panel.curves.iter().map(move |curve| (panel, curve));
+        let mut own = self.panels.iter().flat_map(curves).filter(|(_, curve)| curve.label == label);
+        own.any(|(panel, curve)| is_marked(panel, curve))
+    }
+}
+
+/// Test whether each point of a curve has a marker.
+fn is_marked(panel: &Panel, curve: &Curve) -> bool {
+    match curve.stroke {
+        Stroke::Dashed => false,
+        Stroke::Marked | Stroke::Points => true,
+        Stroke::Line => panel.title.starts_with("eval/"),
     }
 }
 

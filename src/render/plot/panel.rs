@@ -15,6 +15,9 @@ pub struct Curve {
     pub points: Vec<(f64, f64)>,
     /// The ends of an error bar for each point, or none.
     pub bars: Vec<[f64; 2]>,
+    /// The ends of a band for each point, or none: a light area behind the line, which is left out where an end
+    /// is not finite.
+    pub band: Vec<[f64; 2]>,
     /// Style of the points.
     pub stroke: Stroke,
 }
@@ -50,17 +53,34 @@ pub enum Scale {
 impl Curve {
     /// The points that can be drawn, as means of equal buckets where there are too many.
     pub(super) fn visible(&self) -> Points {
-        // An axis as long as f64 reaches is never finished: what overflows f32 counts as infinite.
-        let finite = |(step, value): &(f64, f64)| {
-            [*step, *value].map(|v| v as f32).iter().all(|v| v.is_finite())
-        };
-        let points: Points = self.points.iter().copied().filter(finite).collect();
-        let mean = |bucket: &[(f64, f64)]| {
-            let sum = bucket.iter().fold((0.0, 0.0), |sum, at| (sum.0 + at.0, sum.1 + at.1));
-            (sum.0 / bucket.len() as f64, sum.1 / bucket.len() as f64)
-        };
-        points.chunks(points.len().div_ceil(MOST_POINTS).max(1)).map(mean).collect()
+        let points = self.points.iter().copied().filter(|(step, value)| drawable(&[*step, *value]));
+        let points = buckets(points.map(|(step, value)| [step, value]).collect());
+        points.into_iter().map(|[step, value]| (step, value)).collect()
     }
+
+    /// The band at the points that can be drawn, in pieces without a gap: `[step, low, high]`.
+    pub(super) fn visible_band(&self) -> Vec<Vec<[f64; 3]>> {
+        let points = self.points.iter().zip(&self.band);
+        let points = points.filter(|((step, value), _)| drawable(&[*step, *value]));
+        let points = buckets(points.map(|((step, _), [low, high])| [*step, *low, *high]).collect());
+        let pieces = points.split(|point| !drawable(point));
+        pieces.filter(|piece| piece.len() > 1).map(<[_]>::to_vec).collect()
+    }
+}
+
+/// An axis as long as `f64` reaches is never finished: what overflows `f32` counts as infinite.
+fn drawable(values: &[f64]) -> bool {
+    values.iter().all(|value| (*value as f32).is_finite())
+}
+
+/// Means of equal buckets of neighbours, where there are too many.
+fn buckets<const N: usize>(points: Vec<[f64; N]>) -> Vec<[f64; N]> {
+    let mean = |bucket: &[[f64; N]]| {
+        std::array::from_fn(|at| {
+            bucket.iter().map(|point| point[at]).sum::<f64>() / bucket.len() as f64
+        })
+    };
+    points.chunks(points.len().div_ceil(MOST_POINTS).max(1)).map(mean).collect()
 }
 
 /// One pair of axes with its curves.

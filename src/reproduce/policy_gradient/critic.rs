@@ -65,7 +65,7 @@ pub(super) fn run(setting: &Setting) -> Result<Findings> {
         });
         let (points, bars) = rows.unzip();
         let (label, stroke) = (name.to_owned(), Stroke::Marked);
-        error.curves.push(Curve { label: label.clone(), points, bars, stroke });
+        error.curves.push(Curve { label: label.clone(), points, bars, stroke, ..Curve::default() });
         let (points, stroke) = (runs[0].pairs.clone(), Stroke::Points);
         learned.curves.push(Curve { label, points, stroke, ..Curve::default() });
     }

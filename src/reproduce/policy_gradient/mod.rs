@@ -98,12 +98,12 @@ fn two_digits(number: f64) -> f64 {
 fn measured(label: &str, stroke: Stroke, means: impl Iterator<Item = (f64, Measure)>) -> Curve {
     let bar = |of: &Measure| of.ci95.unwrap_or([of.mean; 2]);
     let (points, bars) = means.map(|(x, of)| ((x, of.mean), bar(&of))).unzip();
-    Curve { label: label.to_owned(), points, bars, stroke }
+    Curve { label: label.to_owned(), points, bars, stroke, ..Curve::default() }
 }
 
 /// Curve of a theoretical result.
 fn theory(label: &str, points: Vec<(f64, f64)>) -> Curve {
-    Curve { label: label.to_owned(), points, bars: Vec::new(), stroke: Stroke::Dashed }
+    Curve { label: label.to_owned(), points, stroke: Stroke::Dashed, ..Curve::default() }
 }
 
 /// The power p of y ∝ xᵖ through points `(x, y)`, each weighed by its certainty: p with its standard

@@ -1,9 +1,10 @@
-//! `lab plot`: learning curves of one or several runs, or values and policy of one as text or JSON.
+//! `lab plot`: learning curves of runs and studies, or values and policy of one as text or JSON.
 use crate::registry;
 use crate::render::board::{Board, Ink};
-use crate::render::plot;
+use crate::render::plot::{self, Form, Group, Panel, Scale};
+use crate::run::machine::tell;
 use crate::run::trained::{Elsewhere, Trained};
-use crate::run::{build, solution};
+use crate::run::{build, solution, studies};
 use crate::usage::Usage;
 use ::train::{RunDir, Which};
 use agents::tabular::{Model, Table};
@@ -14,15 +15,36 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Plot the learning curves of runs as SVG and PNG
+///
+/// The curve of a group (`--by`, or a study) is the mean over its runs, with Student's 95 % interval of the mean as a
+/// band. A run counts from its first value to its last, between two of them on the straight line; the legend says how
+/// many runs there are, and how many of them went on to the last step. Where one alone counts there is no band.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Run directories
+    /// Directories of runs or of studies; a study stands for its runs, and alone is grouped by the algorithm and
+    /// whatever else differs but the seed
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
+    /// Settings that make a group: runs with equal values are one curve, as in `--by env,lr`
+    #[arg(long, value_name = "KEYS", value_delimiter = ',', conflicts_with_all = ["text", "solution"])]
+    by: Vec<String>,
+    /// Horizontal axis: steps, or time in seconds since the start of a run
+    #[arg(long, value_name = "AXIS", default_value = "steps", conflicts_with_all = ["text", "solution"])]
+    x: Across,
+    /// Logarithmic horizontal axis
+    #[arg(long, conflicts_with_all = ["text", "solution"])]
+    log_x: bool,
+    /// Logarithmic vertical axes
+    #[arg(long, conflicts_with_all = ["text", "solution"])]
+    log_y: bool,
+    /// Draw the moving average of so many values of a run, an odd number; each counts the same, and near an end
+    /// there are as few on one side as on the other [default: the values themselves]
+    #[arg(long, value_name = "WINDOW", value_parser = window, conflicts_with_all = ["text", "solution"])]
+    smooth: Option<usize>,
     /// Metric to draw, as in eval/return; may be repeated [default: all of eval/ and train/]
     #[arg(long = "metric", value_name = "NAME")]
     metrics: Vec<String>,
-    /// File to write, without its ending [default: curves in the run directory of one run, here
+    /// File to write, without its ending [default: curves in the directory of one run or study, here
     /// for several]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -32,6 +54,19 @@ pub(super) struct Args {
     /// Write values, policy and action values of all states instead, as JSON, however many there are
     #[arg(long, value_name = "FILE", conflicts_with_all = ["metrics", "out", "text"])]
     solution: Option<PathBuf>,
+}
+
+/// Horizontal axis of curves.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Across {
+    Steps,
+    Time,
+}
+
+/// Odd, so that a value lies in its middle.
+fn window(text: &str) -> Result<usize, String> {
+    let number = params::whole(text).ok().and_then(|number| usize::try_from(number).ok());
+    number.filter(|number| number % 2 == 1).ok_or_else(|| "an odd number is expected".to_owned())
 }
 
 /// Endings of figures that `lab plot` does not write.
@@ -50,10 +85,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "{}", path.display())?;
         return Ok(());
     }
-    let mut panels = plot::panels(&args.runs, &args.metrics)?;
-    if let Some(unit) = unit_of(&args.runs) {
-        panels.iter_mut().for_each(|panel| panel.x_label = unit.to_owned());
-    }
+    let runs = studies::expanded(&args.runs)?;
+    let panels = panels(args, &runs)?;
     let base = match (&args.out, &args.runs[..]) {
         // Only these endings: `lr0.5` is a name.
         (Some(path), _) if path.extension().is_some_and(|end| end == "svg" || end == "png") => {
@@ -82,6 +115,56 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "{}", path.display())?;
     }
     Ok(())
+}
+
+/// The curves that are asked for of these runs, one panel for each metric.
+fn panels(args: &Args, runs: &[PathBuf]) -> Result<Vec<Panel>> {
+    let form = Form { by_time: args.x == Across::Time, smooth: args.smooth };
+    let alone = matches!(&args.runs[..], [only] if studies::is_study(only));
+    let by = (!args.by.is_empty()).then_some(&args.by[..]);
+    let groups = match by {
+        None if !alone => runs.iter().map(|run| Group::of_run(run, runs)).collect(),
+        by => {
+            let (begun, left) = studies::begun(runs.to_vec())?;
+            if left > 0 {
+                tell(&format!("note: {left} of {} runs have no row of metrics yet", runs.len()));
+            }
+            studies::groups(&begun, by)?
+        }
+    };
+    let mut panels = plot::grouped(&groups, &args.metrics, form)?;
+    let unit = unit_of(runs).filter(|_| !form.by_time);
+    for panel in &mut panels {
+        if let Some(unit) = unit {
+            panel.x_label = unit.to_owned();
+        }
+        if args.log_x {
+            panel.x = Scale::Logarithmic;
+        }
+        if args.log_y {
+            panel.y = Scale::Logarithmic;
+            let values = panel.curves.iter().flat_map(|curve| &curve.points);
+            let (all, above) = values.fold((0, 0), |(all, above), (_, value)| {
+                (all + 1, above + usize::from(*value > 0.0))
+            });
+            match all - above {
+                0 => {}
+                _ if above == 0 => {
+                    let title = &panel.title;
+                    let sentence = format!("--log-y: no value of {title} is above 0");
+                    return Err(Usage(format!(
+                        "{sentence}; leave out --log-y, or choose others by --metric"
+                    ))
+                    .into());
+                }
+                low => tell(&format!(
+                    "note: {low} of {all} values of {} are not above 0 and lie at the lower end of its axis",
+                    panel.title
+                )),
+            }
+        }
+    }
+    Ok(panels)
 }
 
 /// The unit in which all these runs count their steps, if it is one.

@@ -1,9 +1,7 @@
 //! `lab runs`: the runs of a directory, a line each.
-use crate::registry::{Subject, algorithms, subjects};
-use crate::run::layer::fields;
-use crate::usage::Usage;
+use crate::run::setting;
 use crate::wording;
-use ::train::{Measure, RunDir};
+use ::train::{Measure, RunDir, RunInfo};
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::io::Write;
@@ -25,7 +23,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let default = [PathBuf::from("runs")];
     let dirs = if args.dirs.is_empty() { &default[..] } else { &args.dirs };
-    let mut rows = Vec::new();
+    let mut found = Vec::new();
     let dirs = dirs.iter().filter(|dir| !args.dirs.is_empty() || dir.exists());
     for dir in dirs {
         let entries =
@@ -35,18 +33,18 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             .collect::<std::io::Result<Vec<_>>>()
             .with_context(|| format!("cannot list {}", dir.display()))?;
         paths.sort();
-        rows.extend(paths.iter().filter_map(|path| row(path, &args.show)));
+        found.extend(
+            paths.into_iter().filter_map(|path| RunDir::info(&path).ok().map(|info| (path, info))),
+        );
     }
+    if !found.is_empty() {
+        let infos = || found.iter().map(|(_, info)| info);
+        args.show.iter().try_for_each(|key| setting::check("--show", key, infos()))?;
+    }
+    let rows: Vec<_> = found.iter().map(|(path, info)| row(path, info, &args.show)).collect();
     if args.json {
         writeln!(out, "{}", serde_json::json!({ "runs": rows }))?;
         return Ok(());
-    }
-    if let Some(key) =
-        args.show.iter().find(|key| rows.iter().all(|row| row[key.as_str()].is_null()))
-        && !rows.is_empty()
-        && !known(key)
-    {
-        return Err(Usage(format!("--show {key}: no run has such an option")).into());
     }
     if rows.is_empty() {
         writeln!(out, "no runs yet; start with `lab dqn --env breakout`")?;
@@ -65,18 +63,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// Test whether some algorithm, environment or data set has an option `key`: a run may leave it without a value.
-fn known(key: &str) -> bool {
-    let key = key.replace('-', "_");
-    let has = |fields: Vec<params::Field>| fields.iter().any(|field| field.name == key);
-    let subjects = [Subject::Env, Subject::Data].into_iter().flat_map(subjects);
-    algorithms().iter().any(|algorithm| has(fields(algorithm)))
-        || subjects.into_iter().any(|(_, options)| has(options()))
-}
-
-/// A row of the table: the run at `path`; `None` if it is no run.
-fn row(path: &Path, show: &[String]) -> Option<Value> {
-    let info = RunDir::info(path).ok()?;
+/// A row of the table: the run at `path`.
+fn row(path: &Path, info: &RunInfo, show: &[String]) -> Value {
     let result: Option<Value> = std::fs::read(path.join("result.json"))
         .ok()
         .and_then(|text| serde_json::from_slice(&text).ok());
@@ -99,10 +87,7 @@ fn row(path: &Path, show: &[String]) -> Option<Value> {
         "score": score,
     });
     for key in show {
-        let name = key.replace('-', "_");
-        let args = ["env_args", "data_args"].map(|args| info.config.get(args)?.get(&name));
-        let value = info.config.get(&name).or_else(|| args.into_iter().flatten().next());
-        row[key] = value.cloned().unwrap_or(Value::Null);
+        row[key] = setting::value(info, key).unwrap_or(Value::Null);
     }
-    Some(row)
+    row
 }

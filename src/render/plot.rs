@@ -6,6 +6,7 @@ pub(crate) mod canvas;
 mod chart;
 mod figure;
 mod heat;
+mod mean;
 mod panel;
 mod plane;
 mod read;
@@ -19,9 +20,10 @@ use anyhow::{Result, bail};
 use canvas::save;
 use figure::Figure;
 pub use heat::{Heat, heat};
+pub use mean::{mean, smoothed};
 pub use panel::{Curve, Panel, Scale, Stroke};
 pub use plane::plane;
-pub use read::{panels, rows};
+pub use read::{Form, Group, grouped, panels, rows};
 pub use scatter::scatter;
 
 /// Draws the panels in a grid, as the extension of `path` says: svg or png.

@@ -330,3 +330,56 @@ fn a_file_is_named_as_what_it_is() {
     }
     assert_eq!(names(&lab.path("")), ["run"]);
 }
+
+#[test]
+fn a_study_is_drawn_as_means_with_bands() {
+    let lab = Lab::new();
+    for (algorithm, seed, steps) in
+        [("sarsa", 1, 200), ("sarsa", 2, 200), ("q-learning", 1, 200), ("q-learning", 2, 120)]
+    {
+        let out = format!("study/{algorithm}-{seed}");
+        lab.ok(&format!(
+            "{algorithm} --env gridworld --seed {seed} --steps {steps} --quiet --out {out}"
+        ));
+    }
+    fs::write(lab.path("study/study.json"), "{}").unwrap();
+    assert_eq!(lab.ok("plot study"), "study/curves.svg\nstudy/curves.png\n");
+    let svg = fs::read_to_string(lab.path("study/curves.svg")).unwrap();
+    for label in ["q-learning (n = 2, 1 to the end)", "sarsa (n = 2)"] {
+        assert!(svg.contains(label), "{label}");
+    }
+    assert!(svg.contains("<polygon opacity=\"0.18\""), "a band");
+    let options = "--by seed --x time --log-x --smooth 3 --metric train/return --out by";
+    lab.ok(&format!("plot study {options}"));
+    let svg = fs::read_to_string(lab.path("by.svg")).unwrap();
+    for text in ["seed 1 (n = 2", "seed 2 (n = 2", "train/return, mean of 3 values", "seconds"] {
+        assert!(svg.contains(text), "{text}");
+    }
+    let message = stderr(&lab.run("plot study --log-y --metric train/return --out log"));
+    assert!(message.contains("values of train/return are not above 0 and lie at the lower end"));
+    lab.ok("q-learning --env cliff-walking --steps 1000 --quiet --out cliff");
+    for (refused, expected) in [
+        ("plot study --by nothing", "--by nothing: no run has such an option"),
+        ("plot study --smooth 4", "an odd number is expected"),
+        (
+            "plot cliff --log-y --metric train/return",
+            "--log-y: no value of train/return is above 0",
+        ),
+        ("plot study --text --by env", "--by"),
+    ] {
+        let message = lab.refused(refused);
+        assert!(message.contains(expected), "{message}");
+    }
+    // Runs that are yet to come are counted, and a study of none is named.
+    for file in ["run.json", "metrics.jsonl"] {
+        fs::create_dir_all(lab.path("study/later")).unwrap();
+        let from = lab.path("study/sarsa-1").join(file);
+        fs::copy(from, lab.path("study/later").join(file)).unwrap();
+    }
+    fs::write(lab.path("study/later/metrics.jsonl"), "").unwrap();
+    let message = stderr(&lab.run("plot study"));
+    assert_eq!(message, "note: 1 of 5 runs have no row of metrics yet\n");
+    fs::create_dir(lab.path("empty")).unwrap();
+    fs::write(lab.path("empty/study.json"), "{}").unwrap();
+    assert!(lab.refused("plot empty").contains("empty is a study without runs"));
+}

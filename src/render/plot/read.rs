@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use train::Row;
 
+use super::mean::{mean, smoothed};
 use super::panel::{Curve, Panel, Points};
 use crate::usage::Usage;
 
@@ -15,16 +16,58 @@ use crate::usage::Usage;
 ///
 /// Without named `metrics` these are all but `speed/…` and `time/…`: `eval/…`, `train/…`, the rest.
 pub fn panels(runs: &[PathBuf], metrics: &[String]) -> Result<Vec<Panel>> {
-    ensure!(!runs.is_empty(), "name the directory of at least one run to plot, runs/…");
+    let groups: Vec<_> = runs.iter().map(|run| Group::of_run(run, runs)).collect();
+    grouped(&groups, metrics, Form::default())
+}
+
+/// Runs that are one curve of each metric.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// Label in the legend.
+    pub label: String,
+    /// Run directories. Of several runs the curve is their [`mean`], with a band.
+    pub runs: Vec<PathBuf>,
+}
+
+impl Group {
+    /// One of `runs` by itself, labelled with its directory's name, or the whole path where another has the same name.
+    pub fn of_run(run: &Path, runs: &[PathBuf]) -> Self {
+        Self { label: label(run, runs), runs: vec![run.to_owned()] }
+    }
+}
+
+/// Form in which metrics are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Form {
+    /// Seconds since the run's start are the horizontal axis, not steps.
+    pub by_time: bool,
+    /// Window of a moving average over the values of each run, an odd number: see [`smoothed`].
+    pub smooth: Option<usize>,
+}
+
+/// Reads the metrics of groups of runs into one panel per metric, with a curve for each group.
+///
+/// Metrics are chosen as by [`panels`].
+pub fn grouped(groups: &[Group], metrics: &[String], form: Form) -> Result<Vec<Panel>> {
+    ensure!(!groups.is_empty(), "name the directory of at least one run to plot, runs/…");
     let mut curves = BTreeMap::<String, Vec<Curve>>::new();
-    for run in runs {
-        let label = label(run, runs);
-        for (metric, points) in read(&run.join("metrics.jsonl"))? {
-            curves.entry(metric).or_default().push(Curve {
-                label: label.clone(),
-                points,
-                ..Curve::default()
-            });
+    for group in groups {
+        let mut runs = BTreeMap::<String, Vec<Points>>::new();
+        for run in &group.runs {
+            for (metric, points) in read(run, form)? {
+                runs.entry(metric).or_default().push(points);
+            }
+        }
+        for (metric, mut runs) in runs {
+            let curve = match &mut runs[..] {
+                [points] => Curve {
+                    label: group.label.clone(),
+                    points: std::mem::take(points),
+                    ..Curve::default()
+                },
+                runs => mean(&group.label, runs),
+            };
+            curves.entry(metric).or_default().push(curve);
         }
     }
     let known = || curves.keys().cloned().collect::<Vec<_>>().join(", ");
@@ -36,11 +79,16 @@ pub fn panels(runs: &[PathBuf], metrics: &[String]) -> Result<Vec<Panel>> {
         chosen.retain(curved);
     }
     ensure!(!chosen.is_empty(), "name the metrics to plot; the runs have: {}", known());
+    let x_label = if form.by_time { "seconds" } else { "step" };
     let panel = |metric: String| {
         let curves = curves.get(&metric).cloned().ok_or_else(|| {
             Usage(format!("--metric {metric}: no run has it; the runs have: {}", known()))
         })?;
-        Ok(Panel { title: metric, x_label: "step".into(), curves, ..Panel::default() })
+        let title = match form.smooth {
+            Some(window) => format!("{metric}, mean of {window} values"),
+            None => metric,
+        };
+        Ok(Panel { title, x_label: x_label.into(), curves, ..Panel::default() })
     };
     chosen.into_iter().map(panel).collect()
 }
@@ -77,19 +125,34 @@ struct Line {
 /// Bytes of the longest file of rows that is drawn: a hundred million numbers.
 const LONGEST: u64 = 1 << 31;
 
+/// Seconds since the start of a run, in its rows.
+const SECONDS: &str = "time/wall_seconds";
+
 /// Every metric of one run and its points.
-fn read(path: &Path) -> Result<BTreeMap<String, Points>> {
-    let mut curves = BTreeMap::<String, Points>::new();
-    for Row { step, values } in rows(path)? {
-        for (metric, value) in values {
-            curves.entry(metric).or_default().push((step as f64, value));
-        }
-    }
+fn read(run: &Path, form: Form) -> Result<BTreeMap<String, Points>> {
+    let path = run.join("metrics.jsonl");
+    let rows = rows(&path)?;
     ensure!(
-        !curves.is_empty(),
+        rows.iter().any(|row| !row.values.is_empty()),
         "{} has no metrics yet; let the run go on until its first row is logged",
         path.display()
     );
+    let timed = |row: &Row| row.values.contains_key(SECONDS);
+    if form.by_time && !rows.iter().any(timed) {
+        let sentence = format!("--x time: {} has no {SECONDS}; draw it by steps", path.display());
+        return Err(Usage(sentence).into());
+    }
+    let mut curves = BTreeMap::<String, Points>::new();
+    for Row { step, values } in rows {
+        let at = if form.by_time { values.get(SECONDS).copied() } else { Some(step as f64) };
+        let Some(at) = at else { continue };
+        for (metric, value) in values {
+            curves.entry(metric).or_default().push((at, value));
+        }
+    }
+    if let Some(window) = form.smooth {
+        curves.values_mut().for_each(|points| *points = smoothed(points, window));
+    }
     Ok(curves)
 }
 
@@ -151,6 +214,42 @@ mod tests {
         assert_eq!(panels[0].curves[1].label, "b");
         assert_eq!(panels[0].curves[1].points, [(200.0, -3.0), (300.0, 4.5)]);
         assert_eq!(panels[1].curves[0].points, [(100.0, 0.5), (300.0, 0.25)]);
+    }
+
+    #[test]
+    fn groups_are_means_by_time_or_smoothed_on_demand() {
+        let root = tempfile::tempdir().unwrap();
+        let rows = |losses: [f64; 3]| {
+            let row = |(i, loss)| {
+                format!(
+                    "{{\"step\": {i}0, \"train/loss\": {loss}, \"time/wall_seconds\": {i}.5}}\n"
+                )
+            };
+            (1..).zip(losses).map(row).collect::<String>()
+        };
+        let runs = [("a", [1.0, 2.0, 6.0]), ("b", [3.0, 2.0, 0.0])]
+            .map(|(name, losses)| run(root.path(), name, &rows(losses)));
+        let group = Group { label: "both".into(), runs: runs.to_vec() };
+        let panel = |form| grouped(std::slice::from_ref(&group), &[], form).unwrap().remove(0);
+        let by_steps = panel(Form::default());
+        assert_eq!(by_steps.curves[0].points, [(10.0, 2.0), (20.0, 2.0), (30.0, 3.0)]);
+        assert_eq!(by_steps.curves[0].band[1], [2.0, 2.0]);
+        let by_time = panel(Form { by_time: true, smooth: Some(3) });
+        assert_eq!(
+            (&*by_time.title, &*by_time.x_label),
+            ("train/loss, mean of 3 values", "seconds")
+        );
+        // 3 and 5/3 in the middle.
+        let points = &by_time.curves[0].points;
+        assert_eq!([points[0], points[2]], [(1.5, 2.0), (3.5, 3.0)]);
+        assert!((points[1].1 - 7.0 / 3.0).abs() < 1e-12, "{points:?}");
+        let untimed = run(root.path(), "c", ROWS);
+        let form = Form { by_time: true, smooth: None };
+        let refused = grouped(&[Group::of_run(&untimed, &[])], &[], form).unwrap_err().to_string();
+        assert!(
+            refused.contains("--x time: ") && refused.contains("draw it by steps"),
+            "{refused}"
+        );
     }
 
     #[test]

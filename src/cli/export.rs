@@ -1,7 +1,7 @@
-//! `lab export`: the networks of a run for other programs.
+//! `lab export`: networks and metrics of runs for other programs.
 use super::Interpreter;
-use crate::run::build;
 use crate::run::trained::{Elsewhere, Learned, Trained};
+use crate::run::{build, studies, table};
 use crate::usage::Usage;
 use crate::wording;
 use ::train::{Which, write_atomic};
@@ -9,20 +9,28 @@ use anyhow::{Context as _, Result};
 use envs::Element;
 use nn::onnx::{Export, Graph};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// Export a trained network as an ONNX model
+/// Export a trained network as an ONNX model, or the metrics of runs as CSV
 ///
-/// A policy or Q network takes raw observations, whose normalisation is part of the model; encoder, decoder,
+/// `--csv` writes a line for each row of metrics, with a column for each metric; of several runs, or a study, with the run,
+/// its algorithm, environment or data set, seed and the settings in which they differ before them.
+///
+/// `--onnx`: a policy or Q network takes raw observations, whose normalisation is part of the model; encoder, decoder,
 /// generator and discriminator take and give images from 0 (black) to 1 (white). Opset 17, a batch of any size; inputs,
 /// outputs and actions are named in the file.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Run directory
-    run: PathBuf,
-    /// Write an ONNX model, the one format there is
+    /// Run directories, of `--onnx` one; of `--csv` studies too, which stand for their runs
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<PathBuf>,
+    /// Write an ONNX model
     #[arg(long)]
     onnx: bool,
+    /// Write the metrics, to FILE or, with `-`, to standard output [default: metrics.csv in the directory of one run or
+    /// study, here for several]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with_all = ["onnx", "part", "out", "best"])]
+    csv: Option<Option<PathBuf>>,
     /// Part of a model of data: decoder or encoder of an auto-encoder, generator or discriminator of a gan [default:
     /// the first of the two]
     #[arg(long, value_name = "PART")]
@@ -38,10 +46,16 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
+    if let Some(file) = &args.csv {
+        return write_csv(args, file.as_deref(), out);
+    }
     if !args.onnx {
-        let sentence = "the format is missing: give --onnx, the one there is";
+        let sentence = "the format is missing: give --onnx for a network, --csv for metrics";
         return Err(Usage(sentence.to_owned()).into());
     }
+    let [run] = &args.runs[..] else {
+        return Err(Usage("--onnx: it is of one run; give one".to_owned()).into());
+    };
     if let Some(path) = &args.out
         && path.extension().is_some_and(|end| !end.eq_ignore_ascii_case("onnx"))
     {
@@ -52,26 +66,42 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let which = if args.best { Which::Best } else { Which::Latest };
     let elsewhere =
         Elsewhere { python: args.interpreter.python.as_deref(), ..Elsewhere::default() };
-    let trained = Trained::load(&args.run, which, elsewhere)?;
-    let part = chosen(args, &trained)?;
-    let mut graph = part.graph().with_context(|| format!("exporting {}", args.run.display()))?;
+    let trained = Trained::load(run, which, elsewhere)?;
+    let part = chosen(args, run, &trained)?;
+    let mut graph = part.graph().with_context(|| format!("exporting {}", run.display()))?;
     describe(&mut graph, &trained)?;
     let signature = graph.signature();
-    let path = args.out.clone().unwrap_or_else(|| args.run.join(format!("{}.onnx", part.name)));
+    let path = args.out.clone().unwrap_or_else(|| run.join(format!("{}.onnx", part.name)));
     write_atomic(&path, &graph.encode(part.name)?)?;
     writeln!(out, "{} ({signature})", path.display())?;
     Ok(())
 }
 
+/// Writes the metrics as CSV.
+fn write_csv(args: &Args, file: Option<&Path>, out: &mut dyn Write) -> Result<()> {
+    let runs = studies::expanded(&args.runs)?;
+    let described = runs.len() > 1 || args.runs.iter().any(|path| studies::is_study(path));
+    let table = table::csv(&runs, described)?;
+    let path = match (file, &args.runs[..]) {
+        (Some(file), _) if file == Path::new("-") => return Ok(out.write_all(&table)?),
+        (Some(file), _) => file.to_owned(),
+        (None, [only]) => only.join("metrics.csv"),
+        (None, _) => PathBuf::from("metrics.csv"),
+    };
+    write_atomic(&path, &table)?;
+    writeln!(out, "{}", path.display())?;
+    Ok(())
+}
+
 /// The part that is asked for, or the first one.
-fn chosen<'a>(args: &Args, trained: &'a Trained) -> Result<Export<'a>> {
+fn chosen<'a>(args: &Args, run: &Path, trained: &'a Trained) -> Result<Export<'a>> {
     let mut parts = match &trained.learned {
         Learned::Agent(agent, _) => agent.exports(),
         Learned::Model(model) => model.exports(),
     };
     let name = trained.algorithm.name;
     if parts.is_empty() {
-        return Err(without_network(args, trained)?.into());
+        return Err(without_network(run, trained)?.into());
     }
     let Some(asked) = &args.part else { return Ok(parts.remove(0)) };
     let place = parts.iter().position(|part| part.name == asked);
@@ -81,8 +111,8 @@ fn chosen<'a>(args: &Args, trained: &'a Trained) -> Result<Export<'a>> {
 }
 
 /// Why a learner has nothing to export.
-fn without_network(args: &Args, trained: &Trained) -> Result<Usage> {
-    let (run, name) = (args.run.display(), trained.algorithm.name);
+fn without_network(path: &Path, trained: &Trained) -> Result<Usage> {
+    let (run, name) = (path.display(), trained.algorithm.name);
     Ok(Usage(match &trained.learned {
         Learned::Model(model) if model.autoregressive().is_some() => format!(
             "{run}: {name} samples an image value by value, a pass through the network for each, which is no \
@@ -91,7 +121,7 @@ fn without_network(args: &Args, trained: &Trained) -> Result<Usage> {
         Learned::Model(_) => format!("{run}: {name} has no network that can be exported"),
         Learned::Agent(..) if build::problem(&trained.config)?.is_some() => format!(
             "{run}: {name} has no network to export; `lab plot {} --solution FILE` writes its values and policy",
-            wording::path(&args.run)
+            wording::path(path)
         ),
         Learned::Agent(..) => format!("{run}: {name} has no network to export"),
     }))

@@ -18,5 +18,6 @@ pub(crate) mod setting;
 pub(crate) mod solution;
 pub(crate) mod start;
 pub(crate) mod studies;
+pub(crate) mod table;
 pub(crate) mod trained;
 pub(crate) mod trainee;

@@ -198,7 +198,10 @@ fn what_can_not_be_exported_is_refused() {
             "made: made samples an image value by value, a pass through the network for each, which is no single \
              ONNX graph; `lab sample` draws from it",
         ),
-        ("export table", "the format is missing: give --onnx for a network, --csv for metrics"),
+        (
+            "export table",
+            "the format is missing: give --onnx for a network, --csv or --tensorboard for metrics",
+        ),
         (
             "export table --onnx --out table.csv",
             "--out table.csv: an ONNX model; give a name that ends in .onnx",

@@ -1,27 +1,29 @@
 //! `lab export`: networks and metrics of runs for other programs.
 use super::Interpreter;
+use crate::run::tensorboard::Events;
 use crate::run::trained::{Elsewhere, Learned, Trained};
 use crate::run::{build, studies, table};
 use crate::usage::Usage;
 use crate::wording;
-use ::train::{Which, write_atomic};
+use ::train::{RunDir, Which, write_atomic};
 use anyhow::{Context as _, Result};
 use envs::Element;
 use nn::onnx::{Export, Graph};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Export a trained network as an ONNX model, or the metrics of runs as CSV
+/// Export a trained network as an ONNX model, or the metrics of runs as CSV or for TensorBoard
 ///
 /// `--csv` writes a line for each row of metrics, with a column for each metric; of several runs, or a study, with the run,
-/// its algorithm, environment or data set, seed and the settings in which they differ before them.
+/// its algorithm, environment or data set, seed and the settings in which they differ before them. `--tensorboard` writes
+/// metrics, figures and hyper-parameters of each run into a directory of its name.
 ///
 /// `--onnx`: a policy or Q network takes raw observations, whose normalisation is part of the model; encoder, decoder,
 /// generator and discriminator take and give images from 0 (black) to 1 (white). Opset 17, a batch of any size; inputs,
 /// outputs and actions are named in the file.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Run directories, of `--onnx` one; of `--csv` studies too, which stand for their runs
+    /// Run directories, of `--onnx` one; of `--csv` and `--tensorboard` studies too, which stand for their runs
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// Write an ONNX model
@@ -31,6 +33,9 @@ pub(super) struct Args {
     /// study, here for several]
     #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with_all = ["onnx", "part", "out", "best"])]
     csv: Option<Option<PathBuf>>,
+    /// Write event files for TensorBoard into a directory of each run's name in DIR
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["csv", "onnx", "part", "out", "best"])]
+    tensorboard: Option<PathBuf>,
     /// Part of a model of data: decoder or encoder of an auto-encoder, generator or discriminator of a gan [default:
     /// the first of the two]
     #[arg(long, value_name = "PART")]
@@ -49,8 +54,12 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     if let Some(file) = &args.csv {
         return write_csv(args, file.as_deref(), out);
     }
+    if let Some(dir) = &args.tensorboard {
+        return write_events(args, dir, out);
+    }
     if !args.onnx {
-        let sentence = "the format is missing: give --onnx for a network, --csv for metrics";
+        let sentence =
+            "the format is missing: give --onnx for a network, --csv or --tensorboard for metrics";
         return Err(Usage(sentence.to_owned()).into());
     }
     let [run] = &args.runs[..] else {
@@ -90,6 +99,34 @@ fn write_csv(args: &Args, file: Option<&Path>, out: &mut dyn Write) -> Result<()
     };
     write_atomic(&path, &table)?;
     writeln!(out, "{}", path.display())?;
+    Ok(())
+}
+
+/// Writes event files for TensorBoard.
+fn write_events(args: &Args, dir: &Path, out: &mut dyn Write) -> Result<()> {
+    let runs = studies::expanded(&args.runs)?;
+    let name = |run: &PathBuf| {
+        let whole = std::fs::canonicalize(run).unwrap_or_else(|_| run.clone());
+        whole.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    };
+    let names: Vec<_> = runs.iter().map(name).collect();
+    if let Some((place, twice)) =
+        names.iter().enumerate().find(|(place, name)| names[..*place].contains(name))
+    {
+        let run = runs[place].display();
+        let sentence =
+            format!("{run}: another run is called {twice} too; export it into another DIR");
+        return Err(Usage(sentence).into());
+    }
+    for (run, name) in runs.iter().zip(&names) {
+        let events = Events::of(&RunDir::info(run)?);
+        let path = dir.join(name).join(events.file_name());
+        let bytes = events.all(run)?;
+        std::fs::create_dir_all(dir.join(name))
+            .with_context(|| format!("cannot create {}", dir.join(name).display()))?;
+        write_atomic(&path, &bytes)?;
+        writeln!(out, "{}", path.display())?;
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use crate::run::config::Config;
 use crate::run::layer::Layer;
 use crate::run::machine::Verbosity;
 use crate::run::start::Start;
+use crate::run::studies::is_study;
 use crate::study::info::Study;
 use crate::usage::Usage;
 use ::train::{Checkpoints, ConfigChanged, DeviceChoice, RunDir};
@@ -37,6 +38,9 @@ pub(super) struct Args {
     /// New place of the model's data, if they were moved; they must be unchanged
     #[arg(long, value_name = "NAME:PATH")]
     data: Option<String>,
+    /// Write TensorBoard's event files too, all that was before included; a run that has them needs no such flag
+    #[arg(long)]
+    tensorboard: bool,
     #[command(flatten)]
     interpreter: Interpreter,
     #[command(flatten)]
@@ -48,7 +52,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args, out: &mut dyn Write) -> Result<u8> {
     let begun = Instant::now();
-    if Study::is_at(&args.run) {
+    if is_study(&args.run) {
         return again(&args, out);
     }
     if let Some(jobs) = args.jobs {
@@ -90,6 +94,7 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> Result<u8> {
             quiet: args.verbose.quiet || more.verbosity.quiet,
             json: args.verbose.json || more.verbosity.json,
         },
+        tensorboard: args.tensorboard || more.tensorboard,
         ends_with_input: false,
         begun,
     };
@@ -101,6 +106,7 @@ fn again(args: &Args, out: &mut dyn Write) -> Result<u8> {
     let told = [
         args.steps.as_ref().map(|steps| format!("--steps {steps}")),
         args.data.as_ref().map(|data| format!("--data {data}")),
+        args.tensorboard.then(|| "--tensorboard".to_owned()),
         args.interpreter.python.as_ref().map(|python| format!("--python {python}")),
         args.options.first().cloned(),
     ];
@@ -109,7 +115,8 @@ fn again(args: &Args, out: &mut dyn Write) -> Result<u8> {
         let sentence = format!("{typed}: {study} is a study, whose runs stay what they are");
         return Err(Usage(sentence).into());
     }
-    let shares = Shares { jobs: args.jobs, threads: args.threads, device: args.device };
+    let shares =
+        Shares { jobs: args.jobs, threads: args.threads, device: args.device, tensorboard: false };
     study::again(Study::open(&args.run)?, (shares, args.verbose), out)
 }
 

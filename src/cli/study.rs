@@ -1,13 +1,13 @@
 //! Several runs by one command: `--seeds`, and `lab resume STUDY`.
 use super::Verbose;
 use crate::registry::{Algorithm, as_part};
-use crate::render::plot;
+use crate::render::plot::{self, Form};
 use crate::run::config::Config;
 use crate::run::machine::tell;
-use crate::run::{build, data};
+use crate::run::{build, data, studies};
 use crate::study::findings::Findings;
 use crate::study::groups::{Group, ended};
-use crate::study::info::{Member, State, Study};
+use crate::study::info::{Member, Shared, State, Study};
 use crate::study::seeds;
 use crate::study::summary::Summary;
 use crate::study::work::{Crew, Event, work};
@@ -33,12 +33,27 @@ pub(super) struct Shares {
     /// Threads of each run.
     pub(super) threads: Option<usize>,
     pub(super) device: DeviceChoice,
+    pub(super) tensorboard: bool,
 }
 
 impl Shares {
+    /// These, on the device of the study unless one was typed.
+    pub(super) fn or_those_of(self, study: &Study) -> Self {
+        let device = match self.device {
+            DeviceChoice::Auto => study.shared.device.parse().unwrap_or(DeviceChoice::Auto),
+            typed => typed,
+        };
+        Self { device, ..self }
+    }
+
+    /// Settings that the study keeps.
+    pub(super) fn kept(self) -> Shared {
+        Shared { device: self.device.to_string(), tensorboard: self.tensorboard }
+    }
+
     /// As many processes as are of use for so many runs: cores are shared among the runs, a graphics card is not.
     pub(super) fn crew(self, runs: usize) -> Result<Crew> {
-        let Self { jobs, threads, device } = self;
+        let Self { jobs, threads, device, .. } = self;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         if let Some(jobs) = jobs {
             BadValue::outside("jobs", jobs, 1..=MOST_JOBS)?;
@@ -74,7 +89,7 @@ pub(super) fn seeds(
     let subject = as_part(config.subject());
     let name = format!("{}-{subject}-{}-seeds", algorithm.name, seeds.len());
     let members = (members.collect(), None);
-    let study = Study::create(path, &name, crew.device.clone(), members)?;
+    let study = Study::create(path, &name, shares.kept(), members)?;
     make(study, &crew, verbose, out)
 }
 
@@ -84,11 +99,7 @@ pub(super) fn again(
     (shares, verbose): (Shares, Verbose),
     out: &mut dyn Write,
 ) -> Result<u8> {
-    let device = match shares.device {
-        DeviceChoice::Auto => study.device.parse().unwrap_or(DeviceChoice::Auto),
-        device => device,
-    };
-    let crew = Shares { device, ..shares }.crew(study.members.len())?;
+    let crew = shares.or_those_of(&study).crew(study.members.len())?;
     make(study, &Crew { again: true, ..crew }, verbose, out)
 }
 
@@ -160,7 +171,8 @@ pub(super) fn make(
 }
 
 fn figure(study: &Study, runs: &[PathBuf]) -> Result<()> {
-    let panels = plot::panels(runs, &[])?;
+    let (begun, _) = studies::begun(runs.to_vec())?;
+    let panels = plot::grouped(&studies::groups(&begun, None)?, &[], Form::default())?;
     plot::draw(&panels, &study.path.join("curves.svg"))?;
     plot::draw(&panels, &study.path.join("curves.png"))
 }

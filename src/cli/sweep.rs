@@ -32,6 +32,9 @@ pub(super) struct Args {
     /// Device for tensors: auto, cpu, cuda or cuda:I
     #[arg(long, default_value = "auto", value_name = "DEVICE")]
     device: DeviceChoice,
+    /// Write metrics, figures and hyper-parameters of each run as TensorBoard's event files too
+    #[arg(long)]
+    tensorboard: bool,
     #[command(flatten)]
     verbose: Verbose,
 }
@@ -39,7 +42,12 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<u8> {
     let sweep = Sweep::read(&args.file)?;
     let members = first(&sweep)?;
-    let shares = Shares { jobs: args.jobs, threads: args.threads, device: args.device };
+    let shares = Shares {
+        jobs: args.jobs,
+        threads: args.threads,
+        device: args.device,
+        tensorboard: args.tensorboard,
+    };
     let crew = shares.crew(members.len())?;
     // What the first run would be refused for leaves nothing behind.
     let (algorithm, config) = sweep.example()?;
@@ -47,11 +55,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<u8> {
     build::trainee(algorithm, &config, &Device::Cpu, load)
         .map_err(|error| config.explained(error))?;
     let name = args.file.file_stem().map_or("sweep".into(), |stem| stem.to_string_lossy());
-    let study = Study::create(
-        args.out.as_deref(),
-        &as_part(&name),
-        crew.device.clone(),
-        (members, Some(sweep)),
-    )?;
+    let study =
+        Study::create(args.out.as_deref(), &as_part(&name), shares.kept(), (members, Some(sweep)))?;
     study::make(study, &crew, args.verbose, out)
 }

@@ -39,6 +39,9 @@ struct Args {
     /// File of options, TOML, or the run.json of another run
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Write metrics, figures and hyper-parameters as TensorBoard's event files too, in the run directory
+    #[arg(long)]
+    tensorboard: bool,
     #[command(flatten)]
     verbose: Verbose,
 }
@@ -86,7 +89,12 @@ pub(super) fn run(
     let args = Args::from_arg_matches(matches)?;
     let config = config(algorithm, matches)?;
     if let Some(seeds) = &args.seeds {
-        let shares = Shares { jobs: args.jobs, threads: args.threads, device: args.device };
+        let shares = Shares {
+            jobs: args.jobs,
+            threads: args.threads,
+            device: args.device,
+            tensorboard: args.tensorboard,
+        };
         return study::seeds(
             (algorithm, config, seeds),
             args.out.as_deref(),
@@ -103,6 +111,7 @@ pub(super) fn run(
         device: args.device,
         threads: args.threads,
         verbosity: args.verbose.into(),
+        tensorboard: args.tensorboard,
         ends_with_input: false,
         begun,
     };
@@ -115,6 +124,7 @@ pub(super) struct More {
     pub(super) device: Option<::train::DeviceChoice>,
     pub(super) threads: Option<usize>,
     pub(super) verbosity: Verbosity,
+    pub(super) tensorboard: bool,
 }
 
 /// Reads `arguments` as they may follow the subcommand of `algorithm`.
@@ -134,5 +144,6 @@ pub(super) fn parse(algorithm: &Algorithm, arguments: &[String]) -> Result<More>
         device: typed_device.then_some(args.device),
         threads: args.threads,
         verbosity: args.verbose.into(),
+        tensorboard: args.tensorboard,
     })
 }

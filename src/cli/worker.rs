@@ -38,8 +38,13 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<u8> {
     if let Some(run) = &args.run {
         return make(&study, run, args.device, args.threads);
     }
-    let shares = Shares { jobs: Some(args.jobs), threads: args.threads, device: args.device };
-    let crew = shares.crew(study.members.len())?;
+    let shares = Shares {
+        jobs: Some(args.jobs),
+        threads: args.threads,
+        device: args.device,
+        tensorboard: false,
+    };
+    let crew = shares.or_those_of(&study).crew(study.members.len())?;
     let interrupted = work(&mut study, &crew, progress(args.quiet))?;
     let (mut done, mut failed) = (0, 0);
     for member in &study.members {

@@ -19,5 +19,6 @@ pub(crate) mod solution;
 pub(crate) mod start;
 pub(crate) mod studies;
 pub(crate) mod table;
+pub(crate) mod tensorboard;
 pub(crate) mod trained;
 pub(crate) mod trainee;

@@ -2,8 +2,9 @@
 use super::config::Config;
 use super::figures::Figures;
 use super::interrupt::Interrupts;
-use super::machine::{Verbosity, progress};
+use super::machine::{Verbosity, progress, tell};
 use super::result::RunResult;
+use super::tensorboard::{EventFile, Events};
 use super::trainee::Trainee;
 use crate::registry::{Algorithm, Family};
 use crate::wording;
@@ -12,7 +13,8 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 use train::{
-    Checkpoints, ConfigChanged, Ends, JsonLines, Run, RunDir, RunInfo, RunOutcome, Seconds, fit,
+    Checkpoints, ConfigChanged, Ends, JsonLines, Run, RunDir, RunInfo, RunOutcome, Seconds, Sink,
+    fit,
 };
 
 /// Seconds from which on the time is told that figures took.
@@ -25,6 +27,8 @@ pub(crate) struct Session {
     pub(crate) dir: RunDir,
     pub(crate) info: RunInfo,
     pub(crate) verbosity: Verbosity,
+    /// TensorBoard's event files are written too; a run that has some keeps them up without being asked.
+    pub(crate) tensorboard: bool,
     /// The end of standard input interrupts the run, as Ctrl-C does.
     pub(crate) ends_with_input: bool,
     /// Time at which the command was started.
@@ -60,14 +64,19 @@ impl Session {
             Family::Planning => Ends::ByConverging,
             _ => Ends::AfterSteps,
         };
+        let events = Events::of(&self.info);
+        let tensorboard = self.tensorboard || EventFile::is_in(&events, self.dir.path());
+        let mut sinks: Vec<Box<dyn Sink>> =
+            vec![Box::new(JsonLines::open(&self.dir.path().join("metrics.jsonl"))?)];
+        if tensorboard {
+            sinks.push(Box::new(EventFile::open(events.clone(), self.dir.path())?));
+        }
+        sinks.push(progress(self.algorithm.unit, ends, self.verbosity.quiet));
         let mut run = Run {
             earlier,
             checkpoints: Some(Checkpoints::of(self.dir.path())),
             config: self.config.fixed(),
-            sinks: vec![
-                Box::new(JsonLines::open(&self.dir.path().join("metrics.jsonl"))?),
-                progress(self.algorithm.unit, ends, self.verbosity.quiet),
-            ],
+            sinks,
         };
         if !self.verbosity.quiet {
             let RunInfo { algorithm, subject, seed, device, threads, .. } = &self.info;
@@ -116,6 +125,9 @@ impl Session {
         let drawing = Instant::now();
         if !stopped {
             figures.draw(&trainee, known.as_ref(), &report);
+            if tensorboard {
+                self.add_figures(events);
+            }
         }
         let seconds = drawing.elapsed().as_secs_f64();
         result.seconds.figures += seconds;
@@ -129,6 +141,17 @@ impl Session {
         }
         out.flush()?;
         Ok(if stopped { 130 } else { 0 })
+    }
+
+    /// Adds the figures to TensorBoard's events; where that fails, tells that no more than this is missing.
+    fn add_figures(&self, events: Events) {
+        let dir = self.dir.path();
+        if let Err(error) = EventFile::open(events, dir).and_then(|mut file| file.add_figures()) {
+            let run = dir.display();
+            tell(&format!(
+                "warning: no figures for TensorBoard: {error:#}; all else of {run} is there"
+            ));
+        }
     }
 
     /// Seconds that the result of an earlier part of this run states, of a run that goes on now; that

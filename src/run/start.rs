@@ -17,6 +17,8 @@ pub(crate) struct Start {
     pub(crate) device: DeviceChoice,
     pub(crate) threads: Option<usize>,
     pub(crate) verbosity: Verbosity,
+    /// TensorBoard's event files are written too.
+    pub(crate) tensorboard: bool,
     /// The end of standard input interrupts the run, as Ctrl-C does.
     pub(crate) ends_with_input: bool,
     /// Time at which the command was started.
@@ -104,7 +106,7 @@ impl Start {
     }
 
     fn session(self, dir: RunDir, info: RunInfo) -> Session {
-        let Self { algorithm, config, verbosity, ends_with_input, begun, .. } = self;
-        Session { algorithm, config, dir, info, verbosity, ends_with_input, begun }
+        let Self { algorithm, config, verbosity, tensorboard, ends_with_input, begun, .. } = self;
+        Session { algorithm, config, dir, info, verbosity, tensorboard, ends_with_input, begun }
     }
 }

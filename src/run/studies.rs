@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use train::{RunDir, RunInfo};
 
 /// File in a directory that makes it a study.
-const STUDY: &str = "study.json";
+pub(crate) const STUDY: &str = "study.json";
 
 /// Test whether a directory is a study: its directories are runs.
 pub(crate) fn is_study(path: &Path) -> bool {

@@ -2,6 +2,7 @@
 use super::info::Study;
 use crate::registry::{Options, Subject};
 use crate::run::result::RunResult;
+use crate::run::studies::is_study;
 use anyhow::Result;
 use params::plain;
 use serde_json::Value;
@@ -133,7 +134,7 @@ impl Group {
 pub(crate) fn ended(dirs: &[PathBuf]) -> Result<(Vec<Ended>, usize)> {
     let mut runs = Vec::new();
     for dir in dirs {
-        if Study::is_at(dir) {
+        if is_study(dir) {
             let study = Study::open(dir)?;
             runs.extend(
                 study.members.iter().map(|member| (study.dir(member), member.config.clone())),

@@ -3,6 +3,7 @@ use super::sweep::Sweep;
 use crate::registry::{self, Algorithm, Options, as_part};
 use crate::run::config::Config;
 use crate::run::result::RunResult;
+use crate::run::studies::{STUDY, is_study};
 use crate::wording;
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
@@ -13,17 +14,24 @@ use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 use train::{RunDir, RunOutcome};
 
-const FILE: &str = "study.json";
-
 /// A study and its directory.
 #[derive(Debug)]
 pub(crate) struct Study {
     pub(crate) path: PathBuf,
     pub(crate) members: Vec<Member>,
-    /// Device that its runs are made on unless a worker is told otherwise.
-    pub(crate) device: String,
+    pub(crate) shared: Shared,
     /// What its runs are chosen by, where a file says so.
     pub(crate) sweep: Option<Sweep>,
+}
+
+/// Settings of all runs of a study that change none of their results.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Shared {
+    /// Device that they are made on unless a worker is told otherwise.
+    pub(crate) device: String,
+    /// They write TensorBoard's event files too.
+    #[serde(default)]
+    pub(crate) tensorboard: bool,
 }
 
 /// A run of a study: done, under way or not yet begun.
@@ -63,7 +71,8 @@ struct Info {
     lab_version: String,
     lab_commit: String,
     started: String,
-    device: String,
+    #[serde(flatten)]
+    shared: Shared,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sweep: Option<Sweep>,
     runs: Vec<Member>,
@@ -114,10 +123,10 @@ impl Study {
     pub(crate) fn create(
         path: Option<&Path>,
         name: &str,
-        device: String,
+        shared: Shared,
         (members, sweep): (Vec<Member>, Option<Sweep>),
     ) -> Result<Self> {
-        if let Some(path) = path.filter(|path| Self::is_at(path)) {
+        if let Some(path) = path.filter(|path| is_study(path)) {
             let told = wording::path(path);
             bail!("--out {told} holds a study; go on with `lab resume {told}`");
         }
@@ -137,7 +146,7 @@ impl Study {
             }
             None => new_dir(name)?,
         };
-        let study = Self { path, members, device, sweep };
+        let study = Self { path, members, shared, sweep };
         study.write()?;
         Ok(study)
     }
@@ -147,9 +156,10 @@ impl Study {
     /// # Errors
     /// If there is none, or it is damaged.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let file = path.join(FILE);
-        let text = train::read_text(&file)
-            .with_context(|| format!("{} is no study: cannot read {FILE} in it", path.display()))?;
+        let file = path.join(STUDY);
+        let text = train::read_text(&file).with_context(|| {
+            format!("{} is no study: cannot read {STUDY} in it", path.display())
+        })?;
         let damaged = || format!("{} is damaged", file.display());
         let info: Info = serde_json::from_str(&text).with_context(damaged)?;
         let is_name = |run: &str| {
@@ -160,13 +170,8 @@ impl Study {
             bail!("{}: `{}` is no name of a run's directory", damaged(), member.run);
         }
         ensure!(!info.runs.is_empty(), "{}: it lists no run", damaged());
-        let Info { device, sweep, runs: members, .. } = info;
-        Ok(Self { path: path.to_owned(), members, device, sweep })
-    }
-
-    /// Test whether a study is at `path`.
-    pub(crate) fn is_at(path: &Path) -> bool {
-        path.join(FILE).is_file()
+        let Info { shared, sweep, runs: members, .. } = info;
+        Ok(Self { path: path.to_owned(), members, shared, sweep })
     }
 
     /// Writes `study.json`.
@@ -175,13 +180,13 @@ impl Study {
             lab_version: env!("CARGO_PKG_VERSION").to_owned(),
             lab_commit: env!("LAB_COMMIT").to_owned(),
             started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
-            device: self.device.clone(),
+            shared: self.shared.clone(),
             sweep: self.sweep.clone(),
             runs: self.members.clone(),
         };
         let mut text = serde_json::to_vec_pretty(&info)?;
         text.push(b'\n');
-        train::write_atomic(&self.path.join(FILE), &text)
+        train::write_atomic(&self.path.join(STUDY), &text)
     }
 
     /// Directory of a run.

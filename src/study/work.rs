@@ -241,6 +241,7 @@ pub(crate) fn make(
         device,
         threads,
         verbosity: Verbosity { quiet: true, json: true },
+        tensorboard: study.shared.tensorboard,
         ends_with_input: true,
         begun,
     };

@@ -1,5 +1,5 @@
 //! `lab resume`: go on exactly where a run stopped.
-use super::study::{self, Shares};
+use super::study::{self, Place, Shares};
 use super::{Interpreter, Verbose, train};
 use crate::registry::{self, Subject};
 use crate::run::config::Config;
@@ -32,9 +32,8 @@ pub(super) struct Args {
     /// Threads to compute on; results do not depend on it [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// Runs of a study that are made at once [default: as cores allow]
-    #[arg(long, value_name = "N")]
-    jobs: Option<usize>,
+    #[command(flatten)]
+    place: Place,
     /// New place of the model's data, if they were moved; they must be unchanged
     #[arg(long, value_name = "NAME:PATH")]
     data: Option<String>,
@@ -55,8 +54,8 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> Result<u8> {
     if is_study(&args.run) {
         return again(&args, out);
     }
-    if let Some(jobs) = args.jobs {
-        return Err(Usage(format!("--jobs {jobs}: {} is one run", args.run.display())).into());
+    if let Some(typed) = args.place.typed() {
+        return Err(Usage(format!("{typed}: {} is one run", args.run.display())).into());
     }
     let (dir, info) = RunDir::open(&args.run)?;
     let algorithm = registry::algorithm(&info.algorithm)?;
@@ -115,8 +114,12 @@ fn again(args: &Args, out: &mut dyn Write) -> Result<u8> {
         let sentence = format!("{typed}: {study} is a study, whose runs stay what they are");
         return Err(Usage(sentence).into());
     }
-    let shares =
-        Shares { jobs: args.jobs, threads: args.threads, device: args.device, tensorboard: false };
+    let shares = Shares {
+        place: &args.place,
+        threads: args.threads,
+        device: args.device,
+        tensorboard: false,
+    };
     study::again(Study::open(&args.run)?, (shares, args.verbose), out)
 }
 

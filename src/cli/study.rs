@@ -8,9 +8,11 @@ use crate::run::{build, data, studies};
 use crate::study::findings::Findings;
 use crate::study::groups::{Group, ended};
 use crate::study::info::{Member, Shared, State, Study};
+use crate::study::scheduler::{Scheduler, submit};
 use crate::study::seeds;
 use crate::study::summary::Summary;
 use crate::study::work::{Crew, Event, work};
+use crate::usage::Usage;
 use crate::wording;
 use ::train::{BadValue, DeviceChoice};
 use anyhow::Result;
@@ -26,17 +28,46 @@ const MOST_JOBS: usize = 1024;
 /// Time between two sentences about runs that are under way.
 const STATUS: Duration = Duration::from_secs(15);
 
+/// Options about where the runs of a study are made.
+#[derive(clap::Args)]
+pub(super) struct Place {
+    /// Runs of a study that are made at once [default: as cores allow], or workers by --on [default: one for each run]
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Scheduler that starts the workers of a study: local, slurm or hq (HyperQueue)
+    #[arg(long, value_name = "SCHEDULER", default_value_t)]
+    on: Scheduler,
+    /// Options for the scheduler, as in --on-options "--time=2:00:00 --partition=gpu"
+    #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true)]
+    on_options: Option<String>,
+}
+
+impl Place {
+    /// On this machine, so many at once.
+    pub(super) fn jobs(jobs: usize) -> Self {
+        Self { jobs: Some(jobs), on: Scheduler::Local, on_options: None }
+    }
+
+    /// The first of these options that was typed, for a command that is no study.
+    pub(super) fn typed(&self) -> Option<String> {
+        let jobs = self.jobs.map(|jobs| format!("--jobs {jobs}"));
+        let on = (self.on != Scheduler::Local).then(|| format!("--on {}", self.on));
+        let options = self.on_options.as_ref().map(|options| format!("--on-options {options}"));
+        jobs.or(on).or(options)
+    }
+}
+
 /// Resources that the runs of a study share, as they were typed.
 #[derive(Clone, Copy)]
-pub(super) struct Shares {
-    pub(super) jobs: Option<usize>,
+pub(super) struct Shares<'a> {
+    pub(super) place: &'a Place,
     /// Threads of each run.
     pub(super) threads: Option<usize>,
     pub(super) device: DeviceChoice,
     pub(super) tensorboard: bool,
 }
 
-impl Shares {
+impl Shares<'_> {
     /// These, on the device of the study unless one was typed.
     pub(super) fn or_those_of(self, study: &Study) -> Self {
         let device = match self.device {
@@ -53,13 +84,22 @@ impl Shares {
 
     /// As many processes as are of use for so many runs: cores are shared among the runs, a graphics card is not.
     pub(super) fn crew(self, runs: usize) -> Result<Crew> {
-        let Self { jobs, threads, device, .. } = self;
+        let Self { place: &Place { jobs, on, ref on_options }, threads, device, .. } = self;
+        if let (Scheduler::Local, Some(options)) = (on, on_options) {
+            let sentence =
+                format!("--on-options {options}: no scheduler is named; add --on slurm or --on hq");
+            return Err(Usage(sentence).into());
+        }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         if let Some(jobs) = jobs {
             BadValue::outside("jobs", jobs, 1..=MOST_JOBS)?;
         }
         if let Some(threads) = threads {
             BadValue::outside("threads", threads, 1..=1024)?;
+        }
+        if on != Scheduler::Local {
+            let (jobs, threads) = (jobs.unwrap_or(runs), threads.unwrap_or(1));
+            return Ok(Crew { jobs, threads, device: device.to_string(), again: false });
         }
         let on_cpu = device.open()?.device.is_cpu();
         let jobs = jobs.unwrap_or_else(|| match on_cpu {
@@ -76,7 +116,7 @@ impl Shares {
 pub(super) fn seeds(
     (algorithm, config, seeds): (&'static Algorithm, Config, &str),
     path: Option<&Path>,
-    (shares, verbose): (Shares, Verbose),
+    (shares, verbose): (Shares<'_>, Verbose),
     out: &mut dyn Write,
 ) -> Result<u8> {
     let seeds = seeds::parse(seeds)?;
@@ -90,27 +130,43 @@ pub(super) fn seeds(
     let name = format!("{}-{subject}-{}-seeds", algorithm.name, seeds.len());
     let members = (members.collect(), None);
     let study = Study::create(path, &name, shares.kept(), members)?;
-    make(study, &crew, verbose, out)
+    make(study, (shares, &crew), verbose, out)
 }
 
 /// Makes the runs of a study that are missing or failed.
 pub(super) fn again(
     study: Study,
-    (shares, verbose): (Shares, Verbose),
+    (shares, verbose): (Shares<'_>, Verbose),
     out: &mut dyn Write,
 ) -> Result<u8> {
     let crew = shares.or_those_of(&study).crew(study.members.len())?;
-    make(study, &Crew { again: true, ..crew }, verbose, out)
+    make(study, (shares, &Crew { again: true, ..crew }), verbose, out)
 }
 
 /// Makes the runs of a study and tells what they come to.
 pub(super) fn make(
     mut study: Study,
-    crew: &Crew,
+    (shares, crew): (Shares<'_>, &Crew),
     verbose: Verbose,
     out: &mut dyn Write,
 ) -> Result<u8> {
     let path = wording::path(&study.path);
+    let Place { on, on_options, .. } = shares.place;
+    if *on != Scheduler::Local {
+        if crew.again {
+            study.members.iter().try_for_each(|member| study.forgive(member))?;
+        }
+        let answer = submit(*on, &study, crew, on_options.as_deref().unwrap_or_default())?;
+        writeln!(out, "{answer}")?;
+        writeln!(
+            out,
+            "its workers make {path}
+Try next:
+  lab runs {path}
+  lab compare {path}"
+        )?;
+        return Ok(0);
+    }
     if !verbose.quiet {
         let runs = wording::counted(study.members.len() as u64, "runs");
         tell(&format!(

@@ -1,6 +1,6 @@
 //! `lab sweep`: runs whose settings a file varies.
 use super::Verbose;
-use super::study::{self, Shares};
+use super::study::{self, Place, Shares};
 use crate::registry::as_part;
 use crate::run::{build, data};
 use crate::study::info::Study;
@@ -23,9 +23,8 @@ pub(super) struct Args {
     /// Directory of the study [default: runs/FILE]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Runs that are made at once [default: as cores allow]
-    #[arg(long, value_name = "N")]
-    jobs: Option<usize>,
+    #[command(flatten)]
+    place: Place,
     /// Threads of each run
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -43,7 +42,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<u8> {
     let sweep = Sweep::read(&args.file)?;
     let members = first(&sweep)?;
     let shares = Shares {
-        jobs: args.jobs,
+        place: &args.place,
         threads: args.threads,
         device: args.device,
         tensorboard: args.tensorboard,
@@ -57,5 +56,5 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<u8> {
     let name = args.file.file_stem().map_or("sweep".into(), |stem| stem.to_string_lossy());
     let study =
         Study::create(args.out.as_deref(), &as_part(&name), shares.kept(), (members, Some(sweep)))?;
-    study::make(study, &crew, args.verbose, out)
+    study::make(study, (shares, &crew), args.verbose, out)
 }

@@ -1,7 +1,7 @@
 //! `lab ALGORITHM`: a new run.
 use super::Verbose;
 use super::flags;
-use super::study::{self, Shares};
+use super::study::{self, Place, Shares};
 use crate::registry::Algorithm;
 use crate::run::config::Config;
 use crate::run::layer::Layer;
@@ -30,9 +30,8 @@ struct Args {
     /// Runs with several seeds side by side, a study: 1..5, or 1,2,3
     #[arg(long, value_name = "SEEDS", conflicts_with = "seed")]
     seeds: Option<String>,
-    /// Runs of a study that are made at once [default: as cores allow]
-    #[arg(long, value_name = "N")]
-    jobs: Option<usize>,
+    #[command(flatten)]
+    place: Place,
     /// Named set of options (`lab list presets`) [default: ALGORITHM-SUBJECT where there is one]
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
@@ -90,7 +89,7 @@ pub(super) fn run(
     let config = config(algorithm, matches)?;
     if let Some(seeds) = &args.seeds {
         let shares = Shares {
-            jobs: args.jobs,
+            place: &args.place,
             threads: args.threads,
             device: args.device,
             tensorboard: args.tensorboard,
@@ -102,8 +101,8 @@ pub(super) fn run(
             out,
         );
     }
-    if let Some(jobs) = args.jobs {
-        return Err(Usage(format!("--jobs {jobs}: this is one run; add --seeds")).into());
+    if let Some(typed) = args.place.typed() {
+        return Err(Usage(format!("{typed}: this is one run; add --seeds")).into());
     }
     let start = Start {
         algorithm,
@@ -132,9 +131,10 @@ pub(super) fn parse(algorithm: &Algorithm, arguments: &[String]) -> Result<More>
     let name = std::iter::once(algorithm.name.to_owned());
     let matches = command(algorithm).get_matches_from(name.chain(arguments.iter().cloned()));
     let args = Args::from_arg_matches(&matches)?;
-    for refused in ["out", "config", "preset", "seeds", "jobs"] {
-        if matches.contains_id(refused) {
-            let sentence = format!("--{refused}: a run that is resumed stays what and where it is");
+    for refused in ["out", "config", "preset", "seeds", "jobs", "on", "on_options"] {
+        if matches.value_source(refused) == Some(ValueSource::CommandLine) {
+            let flag = params::flag(refused);
+            let sentence = format!("--{flag}: a run that is resumed stays what and where it is");
             return Err(Usage(sentence).into());
         }
     }

@@ -1,5 +1,5 @@
 //! `lab worker`: make the runs of a study that nobody makes yet.
-use super::study::{Shares, progress};
+use super::study::{Place, Shares, progress};
 use crate::study::info::{State, Study};
 use crate::study::work::{make, work};
 use ::train::DeviceChoice;
@@ -38,12 +38,9 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<u8> {
     if let Some(run) = &args.run {
         return make(&study, run, args.device, args.threads);
     }
-    let shares = Shares {
-        jobs: Some(args.jobs),
-        threads: args.threads,
-        device: args.device,
-        tensorboard: false,
-    };
+    let place = Place::jobs(args.jobs);
+    let (threads, device) = (args.threads, args.device);
+    let shares = Shares { place: &place, threads, device, tensorboard: false };
     let crew = shares.or_those_of(&study).crew(study.members.len())?;
     let interrupted = work(&mut study, &crew, progress(args.quiet))?;
     let (mut done, mut failed) = (0, 0);

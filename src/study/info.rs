@@ -233,6 +233,20 @@ impl Study {
         }
     }
 
+    /// Test whether a run waits to be made.
+    pub(super) fn has_waiting(&self) -> Result<bool> {
+        let is_spent = |seconds| self.seconds() >= seconds;
+        if self.sweep.as_ref().and_then(|sweep| sweep.seconds).is_some_and(is_spent) {
+            return Ok(false);
+        }
+        for member in &self.members {
+            if matches!(self.state(member)?, State::Waiting) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Writes down that a run can't be made.
     pub(crate) fn fail(&self, member: &Member, why: &str) -> Result<()> {
         train::write_atomic(&self.failure(member), format!("{why}\n").as_bytes())

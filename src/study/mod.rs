@@ -12,6 +12,7 @@ pub(crate) mod groups;
 pub(crate) mod importance;
 pub(crate) mod info;
 pub(crate) mod rounds;
+pub(crate) mod scheduler;
 pub(crate) mod seeds;
 pub(crate) mod space;
 pub mod statistics;

@@ -61,6 +61,10 @@ pub(crate) fn work(
             return Ok(true);
         }
         crew.again = false;
+        // Another worker may have left one since.
+        if study.has_waiting()? {
+            continue;
+        }
         let next = {
             let held = study.hold()?;
             *study = Study::open(&study.path)?;

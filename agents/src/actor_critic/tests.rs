@@ -255,6 +255,7 @@ fn a_critic_of_actions_says_nothing_of_those_that_a_state_lacks() {
         }
         let mut log = Log::default();
         agent.step(&mut log).unwrap();
+        log.settle().unwrap();
         let entropy = log.take()["train/entropy"];
         let expected = if time_limit.is_none() { 0.5 * 2f64.ln() } else { 0.0 };
         assert!((entropy - expected).abs() < 1e-6, "{entropy}, {time_limit:?}");

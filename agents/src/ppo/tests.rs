@@ -323,6 +323,7 @@ fn probabilities_are_of_the_actions_that_a_state_has() {
     assert!(log_probs.iter().zip(&expected).all(near), "{log_probs:?}");
     let mut log = Log::default();
     agent.step(&mut log).unwrap();
+    log.settle().unwrap();
     let row = log.take();
     assert!((row["train/entropy"] - 0.5 * 2f64.ln()).abs() < 1e-6, "{row:?}");
     // A batch finds the policy where it was while the rollout was made.

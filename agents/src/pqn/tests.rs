@@ -56,8 +56,10 @@ fn the_policy_among_the_actions_that_a_state_has_by_hand() {
 /// state follows ½·(½·2 + ½·G), and 1 where the rollout or the episode is cut off there; after the second nothing.
 #[test]
 fn a_target_has_the_best_of_the_actions_that_the_next_state_has() {
-    let targets = |time_limit, steps: usize| {
-        let config = PqnConfig { gamma: 0.5, lambda: 0.5, ..small() };
+    let targets = |time_limit: Option<u32>, steps: usize| {
+        let best_return = if time_limit.is_none() { 1.0 } else { 0.0 };
+        let config =
+            PqnConfig { gamma: 0.5, lambda: 0.5, epsilon_start: 0.0, epsilon_end: 0.0, ..small() };
         let mut agent = Pqn::new(Masked::make(time_limit), config, 1, device()).unwrap();
         for (name, var) in agent.q.params.named() {
             let zeros = || var.zeros_like().unwrap();
@@ -66,8 +68,9 @@ fn a_target_has_the_best_of_the_actions_that_the_next_state_has() {
         }
         // The last ones of the four copies each.
         (0..steps).for_each(|_| _ = agent.step(&mut Log::default()).unwrap());
-        let rewards = agent.collector.rollout.rewards.clone();
-        (rewards, agent.targets().unwrap())
+        let targets = agent.targets().unwrap();
+        assert_eq!(agent.evaluate(Split::Test).unwrap().value(), best_return);
+        (agent.collector.rollout.rewards.clone(), targets)
     };
     let (rewards, all) = targets(None, 3);
     for copy in 0..4 {
@@ -75,7 +78,7 @@ fn a_target_has_the_best_of_the_actions_that_the_next_state_has() {
         assert_eq!([all[copy], all[4 + copy]], [0.25 * (2.0 + second), second], "copy {copy}");
         assert_eq!(all[8 + copy], 0.5 * 2.0, "the present state of copy {copy}");
     }
-    assert!(rewards[4..8].iter().all(|reward| [0.0, 1.0].contains(reward)), "{rewards:?}");
+    assert_eq!(rewards[4..8], [1.0; 4], "without ε the better of two actions is taken");
     let (_, all) = targets(Some(1), 3);
     assert_eq!(all, [0.5 * 2.0; 12], "the final state of a truncated episode");
 }

@@ -306,6 +306,7 @@ fn the_loss_is_of_the_actions_that_a_state_has() {
     assert_eq!(agent.collector.rollout.len(), 10);
     let mut log = Log::default();
     let loss = agent.loss(&[1.0; 10], &mut log).unwrap();
+    log.settle().unwrap();
     let (row, log_2) = (log.take(), 2f64.ln());
     assert!((row["train/entropy"] - 0.5 * log_2).abs() < 1e-6, "{row:?}");
     assert!((row["train/policy_loss"] - log_2).abs() < 1e-6, "{row:?}");

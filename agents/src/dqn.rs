@@ -11,7 +11,7 @@
 //! |---|---|---|
 //! | transitions of a batch | prioritized, n-step | `replay/priorities.rs`, `replay/n_step.rs` |
 //! | layers | dueling, noisy | `network.rs`, `nn::Dueling`, `nn::Noisy` |
-//! | outputs, loss | C51, QR-DQN | `head.rs`, `categorical.rs`, `quantile.rs` |
+//! | outputs, loss | C51, QR-DQN, IQN | `head.rs`, `categorical.rs`, `quantile.rs`, `nn::ImplicitQuantiles` |
 //! | target | double, Munchausen | `target.rs`, `munchausen.rs` |
 //! | copy of Q | soft | `--tau` |
 mod acting;
@@ -43,7 +43,8 @@ use nn::onnx::Export;
 use nn::{Optimizer, Params};
 use target::targets;
 use train::{
-    Checkpoint, Evaluation, FirstUpdate, Learner, Log, MODEL, Progress, Rng, Split, stream,
+    BadValue, Checkpoint, Evaluation, FirstUpdate, Learner, Log, MODEL, Progress, Rng, Split,
+    stream,
 };
 
 /// A DQN agent and the environments it learns in.
@@ -112,6 +113,10 @@ impl Dqn {
         let own = (q.clone(), head.clone());
         let acting = config.act_device.networks(&q.params, &own, net)?;
         q.check(&spec, n_actions * head.width())?;
+        if config.distribution == Distribution::Iqn && q.fractions().is_none() {
+            let fits = "needs a network that ends in nn::ImplicitQuantiles";
+            return Err(BadValue::new("distribution", "iqn", fits).into());
+        }
         let rule = config.optimizer.config(config.lr, config.max_grad_norm);
         let replay = Replay::new(config.replay, &spec, config.sampling(masked))?;
         Ok(Self {
@@ -144,11 +149,13 @@ impl Dqn {
         self.replay.sample(&mut self.batch, config.beta(n), &mut self.sample)?;
         let y = targets(&self.batch, config, &self.head, [&self.q, &self.target])?; // [B] or [B, K]
         let outputs = self.q.online.forward(self.batch.obs.tensor())?; // [B, A·K]
+        let fractions = self.q.fractions();
+        let fractions = fractions.as_ref(); // [K]
         let chosen = self.head.of_actions(&outputs, self.batch.actions.tensor())?; // [B] or [B, K]
         let loss = match &self.batch.weights {
-            None => self.head.loss(&chosen, &y)?,
+            None => self.head.loss(&chosen, &y, fractions)?,
             Some(weights) => {
-                let losses = self.head.losses(&chosen, &y)?; // [B]
+                let losses = self.head.losses(&chosen, &y, fractions)?; // [B]
                 let errors = self.head.errors(&chosen, &y, &losses)?;
                 self.replay.learned(&self.batch, &train::Download::download(&errors)?);
                 (losses * weights.tensor())?.mean_all()?
@@ -254,7 +261,7 @@ impl Learner for Dqn {
         (0..self.envs.n()).filter(anew).for_each(|i| self.replay.cut(i));
         checkpoint.value("explore", &mut self.explore)?;
         checkpoint.value("sample", &mut self.sample)?;
-        if self.config.noisy {
+        if self.config.noisy || self.config.distribution == Distribution::Iqn {
             checkpoint.value("noise", &mut self.noise)?;
         }
         checkpoint.count("seen", &mut self.n_transitions)?;

@@ -88,6 +88,15 @@ pub(crate) fn off_policy(
     memory
 }
 
+/// Features of every row, and the hidden units after them, once for each of K fractions: in `[batch, K]` rows.
+pub(crate) fn fractions(memory: &mut Memory, [batch, k]: [usize; 2], layers: &Sizes) {
+    let widths = layers.widths.iter().rev().take(2);
+    let numbers = widths.copied().fold(0, usize::saturating_add);
+    let with = [("atoms", k), ("hidden", widest(&layers.widths))];
+    // Products, activations and their gradients, and what the layers compute with.
+    memory.part_with(("batch", batch), &with, [batch, k, numbers, 5, FLOAT]);
+}
+
 /// A policy and a critic that learn from rollouts of `rollout` steps of each copy.
 pub(crate) fn steps(spec: &Spec, rollout: usize, n_envs: usize, layers: &Sizes) -> Memory {
     let mut memory = policy_and_critic(spec, n_envs, layers);

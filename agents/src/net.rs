@@ -42,7 +42,12 @@ impl Net {
         Self { noisy: Rc::clone(&frozen), frozen, online, params, layers: None }
     }
 
-    /// Draws the noise of its noisy layers anew.
+    /// The fractions `[K]` whose quantiles it computes, where it has implicit ones.
+    pub(crate) fn fractions(&self) -> Option<Tensor> {
+        self.layers.as_ref()?.fractions()
+    }
+
+    /// Draws the noise of its noisy layers, and the fractions of its implicit quantiles, anew.
     pub(crate) fn draw_noise(&self, rng: &mut Rng) -> Result<()> {
         Ok(self.layers.as_ref().map_or(Ok(()), |layers| layers.draw_noise(rng))?)
     }

@@ -49,9 +49,9 @@ pub use activation::Activation;
 pub use host::HostTensor;
 pub use init::Init;
 pub use layers::{
-    BatchNorm2d, Conv2d, Conv2dConfig, ConvTranspose2d, Dueling, Elementwise, Flatten, Layer,
-    LayerNorm, Linear, Mask, MaskedConfig, MaxPool2d, Noisy, Pass, Pixels, Residual, Skip,
-    Unflatten, causal_attention, gate, gate_rows,
+    BatchNorm2d, Conv2d, Conv2dConfig, ConvTranspose2d, Dueling, Elementwise, Flatten,
+    ImplicitQuantiles, Layer, LayerNorm, Linear, Mask, MaskedConfig, MaxPool2d, Noisy, Pass,
+    Pixels, Residual, Skip, Unflatten, causal_attention, gate, gate_rows,
 };
 pub use loss::{log_softmax, reparameterise, select};
 pub use nearest::nearest;

@@ -48,13 +48,21 @@ impl Sequential {
 }
 
 impl Sequential {
-    /// Draws the noise of its [`Noisy`](crate::Noisy) layers anew, for this network and for those that it was
-    /// [`detached`](Self::detached) into.
+    /// Draws the noise of its [`Noisy`](crate::Noisy) layers and the fractions of [`ImplicitQuantiles`](crate::ImplicitQuantiles)
+    /// anew, for this network and for those that it was [`detached`](Self::detached) into.
     ///
     /// # Errors
     /// Errors of the device.
     pub fn draw_noise(&self, rng: &mut Rng) -> Result<()> {
         self.layers.iter().try_for_each(|layer| layer.draw_noise(rng))
+    }
+
+    /// The fractions `[K]` whose quantiles it computes, where it ends in [`ImplicitQuantiles`](crate::ImplicitQuantiles).
+    pub fn fractions(&self) -> Option<Tensor> {
+        match self.layers.last()? {
+            Layer::ImplicitQuantiles(layer) => Some(layer.fractions().clone()),
+            _ => None,
+        }
     }
 }
 

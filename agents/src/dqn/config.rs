@@ -66,10 +66,13 @@ train::hyper_parameters! {
         /// Deviation σ₀ of that noise at first
         noisy_sigma: f64 = 0.5, in (Bound::Excluded(0.0), Bound::Included(10.0)), with noisy;
         /// Part of the distribution of returns that is learned: mean (Q itself), c51 (probabilities of atoms; Bellemare
-        /// et al. 2017) or qr (quantiles; Dabney et al. 2018)
+        /// et al. 2017), qr (quantiles; Dabney et al. 2018) or iqn (quantiles as a function of random fractions; Dabney et
+        /// al. 2018)
         distribution: Distribution = Distribution::Mean;
-        /// Atoms of c51, or quantiles of qr
-        atoms: usize = 51, in 2..=1_024, with distribution = "c51" | "qr";
+        /// Atoms of c51, quantiles of qr, or fractions of iqn, for Q and in a target alike
+        atoms: usize = 51, in 2..=1_024, with distribution = "c51" | "qr" | "iqn";
+        /// Cosines that a fraction of iqn is described by
+        cosines: usize = 64, in 1..=1_024, with distribution = "iqn";
         /// Return of the first atom of c51
         v_min: f64 = -10.0, in -1e9..=1e9, with distribution = "c51";
         /// Return of the last atom of c51
@@ -189,7 +192,13 @@ impl DqnConfig {
         // Of a network of one's own no layers are known, and observations may be of a shape for that one alone.
         let layers = self.body().sizes(spec).unwrap_or_default();
         let times = (1 + usize::from(self.dueling)) * (1 + usize::from(self.noisy));
-        memory::off_policy(spec, sizes, row, (self.n_envs, &layers), [self.width(), times])
+        let envs = (self.n_envs, &layers);
+        let mut memory = memory::off_policy(spec, sizes, row, envs, [self.width(), times]);
+        if self.distribution == Distribution::Iqn {
+            let rows = [self.batch.max(self.n_envs), self.atoms];
+            memory::fractions(&mut memory, rows, &layers);
+        }
+        memory
     }
 
     /// The reader of the outputs of the network.

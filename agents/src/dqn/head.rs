@@ -1,7 +1,7 @@
 //! Outputs of the network for an action: its value, or a distribution of returns by K numbers.
 use super::categorical::{Support, cross_entropy};
 use super::loss::Loss;
-use super::quantile::quantile_huber;
+use super::quantile::{midpoints, quantile_huber};
 use candle_core::{Device, Result, Tensor};
 use nn::onnx::{Graph, Value};
 use nn::select;
@@ -17,6 +17,8 @@ pub enum Distribution {
     C51,
     /// Quantiles (Dabney et al. 2018).
     Qr,
+    /// Quantiles as a function of their fractions (Dabney et al. 2018).
+    Iqn,
 }
 
 /// Reading of the outputs `[B, A·K]` of a network.
@@ -26,8 +28,8 @@ pub(super) enum Head {
     Mean(Loss),
     /// Logits of K atoms.
     Categorical(Support),
-    /// K quantiles.
-    Quantiles(usize),
+    /// K quantiles, and the midpoints `[K]`, which are their fractions where the network has none of its own.
+    Quantiles(usize, Tensor),
 }
 
 impl Head {
@@ -40,7 +42,7 @@ impl Head {
         Ok(match distribution {
             Distribution::Mean => Self::Mean(loss),
             Distribution::C51 => Self::Categorical(Support::new(ends, k, device)?),
-            Distribution::Qr => Self::Quantiles(k),
+            Distribution::Qr | Distribution::Iqn => Self::Quantiles(k, midpoints(k, device)?),
         })
     }
 
@@ -49,7 +51,7 @@ impl Head {
         match self {
             Self::Mean(_) => 1,
             Self::Categorical(support) => support.len(),
-            Self::Quantiles(k) => *k,
+            Self::Quantiles(k, _) => *k,
         }
     }
 
@@ -62,14 +64,14 @@ impl Head {
             Self::Categorical(support) => {
                 support.means(&outputs.reshape((batch * actions, k))?)?.reshape((batch, actions))
             }
-            Self::Quantiles(_) => outputs.reshape((batch, actions, k))?.mean(2),
+            Self::Quantiles(..) => outputs.reshape((batch, actions, k))?.mean(2),
         }
     }
 
     /// The mean of Q(s, a) over the batch, from the outputs for an action of each row: a scalar.
     pub(super) fn means(&self, chosen: &Tensor) -> Result<Tensor> {
         match self {
-            Self::Mean(_) | Self::Quantiles(_) => chosen.mean_all(),
+            Self::Mean(_) | Self::Quantiles(..) => chosen.mean_all(),
             Self::Categorical(support) => support.means(&chosen.detach())?.mean_all(),
         }
     }
@@ -80,7 +82,7 @@ impl Head {
         let actions = outputs.dims()[0] / k;
         let (values, weights) = match self {
             Self::Mean(_) => return Ok(outputs),
-            Self::Quantiles(_) => {
+            Self::Quantiles(..) => {
                 let weights = Tensor::full(1.0 / k as f32, (k, 1), &Device::Cpu)?;
                 (graph.reshaped(outputs, &[actions, k]), weights)
             }
@@ -98,7 +100,7 @@ impl Head {
         let (batch, width) = outputs.dims2()?;
         match self {
             Self::Mean(_) => select(outputs, actions),
-            Self::Categorical(_) | Self::Quantiles(_) => {
+            Self::Categorical(_) | Self::Quantiles(..) => {
                 let k = self.width();
                 let index = actions.reshape((batch, 1, 1))?.broadcast_as((batch, 1, k))?;
                 let outputs = outputs.reshape((batch, width / k, k))?;
@@ -119,27 +121,42 @@ impl Head {
             Self::Categorical(support) => {
                 support.project(&nn::log_softmax(next)?.exp()?, rewards, discounts)
             }
-            Self::Quantiles(_) => {
+            Self::Quantiles(..) => {
                 let later = next.broadcast_mul(&discounts.unsqueeze(1)?)?; // [B, K]
                 later.broadcast_add(&rewards.unsqueeze(1)?)
             }
         }
     }
 
-    /// The loss of each row of outputs for an action and their targets, `[B]`.
-    pub(super) fn losses(&self, chosen: &Tensor, y: &Tensor) -> Result<Tensor> {
+    /// The loss of each row of outputs for an action and their targets, `[B]`; `fractions` `[K]` are those of a network that
+    /// has its own.
+    pub(super) fn losses(
+        &self,
+        chosen: &Tensor,
+        y: &Tensor,
+        fractions: Option<&Tensor>,
+    ) -> Result<Tensor> {
         match self {
             Self::Mean(loss) => loss.each(chosen, y),
             Self::Categorical(_) => cross_entropy(chosen, y),
-            Self::Quantiles(_) => quantile_huber(chosen, y),
+            Self::Quantiles(_, midpoints) => {
+                quantile_huber(chosen, y, fractions.unwrap_or(midpoints))
+            }
         }
     }
 
     /// The mean of [`losses`](Self::losses).
-    pub(super) fn loss(&self, chosen: &Tensor, y: &Tensor) -> Result<Tensor> {
+    pub(super) fn loss(
+        &self,
+        chosen: &Tensor,
+        y: &Tensor,
+        fractions: Option<&Tensor>,
+    ) -> Result<Tensor> {
         match self {
             Self::Mean(loss) => loss.of(chosen, y),
-            Self::Categorical(_) | Self::Quantiles(_) => self.losses(chosen, y)?.mean_all(),
+            Self::Categorical(_) | Self::Quantiles(..) => {
+                self.losses(chosen, y, fractions)?.mean_all()
+            }
         }
     }
 
@@ -147,7 +164,7 @@ impl Head {
     pub(super) fn errors(&self, chosen: &Tensor, y: &Tensor, losses: &Tensor) -> Result<Tensor> {
         match self {
             Self::Mean(_) => (chosen.detach() - y)?.abs(),
-            Self::Categorical(_) | Self::Quantiles(_) => Ok(losses.detach()),
+            Self::Categorical(_) | Self::Quantiles(..) => Ok(losses.detach()),
         }
     }
 }

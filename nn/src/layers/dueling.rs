@@ -1,9 +1,9 @@
 //! Two streams that are added up to values of actions (Wang et al. 2016, "Dueling network architectures for deep
 //! reinforcement learning", <https://arxiv.org/abs/1511.06581>).
 use super::Layer;
-use super::pass::Pass;
+use super::pass::{Pass, streamed};
 use crate::ops::{Reader, Signal};
-use candle_core::{Result, Tensor, bail};
+use candle_core::{Result, bail};
 
 /// q = v + a − mean_a a (equation 9), for a stream of layers to v `[B, K]` and one to a `[B, A·K]`: takes features
 /// `[B, …]` to `[B, A·K]`. K is 1, or the numbers of a distribution for each of A actions.
@@ -32,19 +32,6 @@ impl Dueling {
     }
 }
 
-/// The result of the layers of a stream for x.
-fn streamed(layers: &[Layer], x: &Signal) -> Result<Tensor> {
-    let mut signal = x.clone();
-    for (i, layer) in layers.iter().enumerate() {
-        let reader = match layers.get(i + 1) {
-            None => Reader::Anybody,
-            Some(next) => next.reader(),
-        };
-        signal = layer.pass(&signal, reader)?;
-    }
-    signal.into_tensor()
-}
-
 impl Pass for Dueling {
     fn pass(&self, x: &Signal, _: Reader) -> Result<Signal> {
         let value = streamed(&self.value, x)?; // [B, K]
@@ -70,7 +57,7 @@ mod tests {
     use crate::onnx::Graph;
     use crate::onnx::testing::{Case, random, same_outputs};
     use crate::{Activation, Linear, Params, Sequential};
-    use candle_core::{Module as _, Var};
+    use candle_core::{Module as _, Tensor, Var};
     use train::testing::device;
 
     fn network(params: &Params, k: usize) -> Sequential {

@@ -100,7 +100,11 @@ impl Pull for Layer {
             Layer::BatchNorm2d(layer) => layer,
             Layer::MaxPool2d(layer) => layer,
             Layer::Residual(layer) => layer,
-            Layer::LayerNorm(_) | Layer::Noisy(_) | Layer::Dueling(_) | Layer::Elementwise(_) => {
+            Layer::LayerNorm(_)
+            | Layer::Noisy(_)
+            | Layer::Dueling(_)
+            | Layer::ImplicitQuantiles(_)
+            | Layer::Elementwise(_) => {
                 bail!("a layer of an agent has no input gradient that is differentiable again")
             }
             Layer::Skip(_) => bail!("layers that are skipped are gone back through one by one"),

@@ -1,7 +1,7 @@
 //! Any layer, and layers with a connection past them.
 use super::{
-    BatchNorm2d, Conv2d, ConvTranspose2d, Dueling, Elementwise, Flatten, LayerNorm, Linear,
-    MaxPool2d, Noisy, Pass, Residual, Unflatten,
+    BatchNorm2d, Conv2d, ConvTranspose2d, Dueling, Elementwise, Flatten, ImplicitQuantiles,
+    LayerNorm, Linear, MaxPool2d, Noisy, Pass, Residual, Unflatten,
 };
 use crate::ops::{Reader, Signal};
 use candle_core::{Module, Result, Tensor};
@@ -28,6 +28,8 @@ pub enum Layer {
     Noisy(Noisy),
     /// See [`Dueling`].
     Dueling(Dueling),
+    /// See [`ImplicitQuantiles`].
+    ImplicitQuantiles(ImplicitQuantiles),
     /// See [`Elementwise`].
     Elementwise(Elementwise),
     /// See [`Skip`].
@@ -44,6 +46,7 @@ impl Layer {
             Layer::BatchNorm2d(layer) => Layer::BatchNorm2d(layer.frozen()),
             Layer::Noisy(layer) => Layer::Linear(layer.mean.detached()),
             Layer::Dueling(layer) => Layer::Dueling(layer.map(Layer::frozen)),
+            Layer::ImplicitQuantiles(layer) => Layer::ImplicitQuantiles(layer.frozen()),
             Layer::Skip(layer) => Layer::Skip(layer.map(Layer::frozen)),
             layer => layer.detached(),
         }
@@ -59,6 +62,7 @@ impl Layer {
             Layer::LayerNorm(layer) => Layer::LayerNorm(layer.detached()),
             Layer::Noisy(layer) => Layer::Noisy(layer.detached()),
             Layer::Dueling(layer) => Layer::Dueling(layer.map(Layer::detached)),
+            Layer::ImplicitQuantiles(layer) => Layer::ImplicitQuantiles(layer.detached()),
             Layer::Skip(layer) => Layer::Skip(layer.map(Layer::detached)),
             Layer::MaxPool2d(layer) => Layer::MaxPool2d(*layer),
             Layer::Elementwise(layer) => Layer::Elementwise(*layer),
@@ -71,7 +75,9 @@ impl Layer {
     pub(crate) fn reader(&self) -> Reader {
         match self {
             // These are Candle's operations, which read tensors.
-            Layer::MaxPool2d(_) | Layer::LayerNorm(_) => Reader::Anybody,
+            Layer::MaxPool2d(_) | Layer::LayerNorm(_) | Layer::ImplicitQuantiles(_) => {
+                Reader::Anybody
+            }
             _ => Reader::Layer,
         }
     }
@@ -80,6 +86,7 @@ impl Layer {
     pub(crate) fn draw_noise(&self, rng: &mut Rng) -> Result<()> {
         match self {
             Layer::Noisy(layer) => layer.draw(rng),
+            Layer::ImplicitQuantiles(layer) => layer.draw(rng),
             Layer::Dueling(layer) => layer.layers().try_for_each(|layer| layer.draw_noise(rng)),
             Layer::Skip(Skip(layers)) => layers.iter().try_for_each(|layer| layer.draw_noise(rng)),
             _ => Ok(()),
@@ -99,6 +106,7 @@ impl Pass for Layer {
             Layer::LayerNorm(layer) => layer,
             Layer::Noisy(layer) => layer,
             Layer::Dueling(layer) => layer,
+            Layer::ImplicitQuantiles(layer) => layer,
             Layer::Elementwise(layer) => layer,
             Layer::Skip(layer) => layer,
             Layer::Flatten(layer) => layer,
@@ -159,6 +167,12 @@ impl From<Noisy> for Layer {
 impl From<Dueling> for Layer {
     fn from(layer: Dueling) -> Self {
         Layer::Dueling(layer)
+    }
+}
+
+impl From<ImplicitQuantiles> for Layer {
+    fn from(layer: ImplicitQuantiles) -> Self {
+        Layer::ImplicitQuantiles(layer)
     }
 }
 
@@ -232,6 +246,7 @@ modules!(
     LayerNorm,
     Noisy,
     Dueling,
+    ImplicitQuantiles,
     Elementwise,
     Skip,
     Flatten,

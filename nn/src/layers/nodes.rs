@@ -2,8 +2,8 @@
 //! and divided by their singular value.
 use super::layer_norm::EPS as LAYER_EPS;
 use super::{
-    BatchNorm2d, Conv2d, ConvTranspose2d, Dueling, Elementwise, Flatten, Layer, LayerNorm, Linear,
-    MaxPool2d, Residual, Skip, Unflatten,
+    BatchNorm2d, Conv2d, ConvTranspose2d, Dueling, Elementwise, Flatten, ImplicitQuantiles, Layer,
+    LayerNorm, Linear, MaxPool2d, Residual, Skip, Unflatten,
 };
 use crate::Activation;
 use crate::onnx::{Attribute, Graph, Value};
@@ -23,6 +23,7 @@ impl Layer {
             Layer::LayerNorm(layer) => layer.nodes(graph, x),
             Layer::Noisy(layer) => layer.mean.nodes(graph, x),
             Layer::Dueling(layer) => layer.nodes(graph, x),
+            Layer::ImplicitQuantiles(layer) => layer.nodes(graph, x),
             Layer::Elementwise(layer) => Ok(layer.nodes(graph, x)),
             Layer::Skip(layer) => layer.nodes(graph, x),
             Layer::Flatten(Flatten) => {
@@ -203,6 +204,25 @@ impl Dueling {
         let centred = graph.operation("Sub", &names, Vec::new(), dims);
         let q = graph.sum(&centred, &value); // [B, A, K]
         Ok(graph.reshaped(q, &[width]))
+    }
+}
+
+impl ImplicitQuantiles {
+    fn nodes(&self, graph: &mut Graph, x: Value) -> Result<Value> {
+        let phi = self.evaluated()?; // [K, F]
+        let (k, features) = phi.dims2()?;
+        if x.dims() != [features] {
+            bail!("an embedding of {features} features does not fit samples of {:?}", x.dims())
+        }
+        let phi = graph.tensor("embedding", &phi)?;
+        let x = graph.reshaped(x, &[1, features]);
+        let rows = graph.operation("Mul", &[x.name(), &phi], Vec::new(), vec![k, features]);
+        let rows = graph.regrouped(rows, &[features]); // [B·K, F]
+        let z = self.layers.iter().try_fold(rows, |z, layer| layer.nodes(graph, z))?;
+        let actions = z.dims().iter().product();
+        let z = graph.regrouped(z, &[k, actions]);
+        let z = graph.transposed(&z, &[0, 2, 1]); // [B, A, K]
+        Ok(graph.reshaped(z, &[actions * k]))
     }
 }
 

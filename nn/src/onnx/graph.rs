@@ -131,6 +131,14 @@ impl Graph {
         self.operation("Reshape", &[&x.name, &shape], Vec::new(), dims.to_vec())
     }
 
+    /// Numbers reshaped to samples of other sizes, as many as these fill.
+    pub(crate) fn regrouped(&mut self, x: Value, dims: &[usize]) -> Value {
+        // A −1 stands for what is left.
+        let shape: Vec<i64> = [-1].into_iter().chain(dims.iter().map(|&dim| dim as i64)).collect();
+        let shape = self.whole_numbers("shape", &shape);
+        self.operation("Reshape", &[&x.name, &shape], Vec::new(), dims.to_vec())
+    }
+
     /// The dimensions of x, the batch among them as 0, in another order.
     pub fn transposed(&mut self, x: &Value, order: &[usize]) -> Value {
         let dims = order[1..].iter().map(|&axis| x.dims[axis - 1]).collect();

@@ -25,9 +25,14 @@ fn extended() -> Vec<(&'static str, DqnConfig)> {
             },
         ),
         ("qr", DqnConfig { distribution: Distribution::Qr, atoms: 8, ..base.clone() }),
+        ("iqn", iqn(base.clone())),
         ("munchausen", DqnConfig { munchausen: true, ..base.clone() }),
         ("rainbow", rainbow(base)),
     ]
+}
+
+fn iqn(base: DqnConfig) -> DqnConfig {
+    DqnConfig { distribution: Distribution::Iqn, atoms: 8, cosines: 16, ..base }
 }
 
 fn rainbow(base: DqnConfig) -> DqnConfig {
@@ -196,7 +201,8 @@ fn every_update_draws_noise_for_both_networks() {
 #[test]
 fn distributions_come_to_the_values_of_the_mean() {
     let mut learned = Vec::new();
-    for distribution in [Distribution::Mean, Distribution::C51, Distribution::Qr] {
+    let all = [Distribution::Mean, Distribution::C51, Distribution::Qr, Distribution::Iqn];
+    for distribution in all {
         let config =
             DqnConfig { distribution, atoms: 11, v_min: -1.0, v_max: 1.0, gamma: 0.9, ..small() };
         let mut agent = catch(config).unwrap();
@@ -206,6 +212,52 @@ fn distributions_come_to_the_values_of_the_mean() {
         learned.push(q.max(D::Minus1).unwrap().mean_all().unwrap().to_scalar::<f32>().unwrap());
     }
     assert!(learned.iter().all(|q| (q - learned[0]).abs() < 0.25), "{learned:?}");
+}
+
+/// Q and Q̄ have fractions of their own in each update, and acting others; evaluations have the same ones each time.
+#[test]
+fn fractions_are_drawn_for_every_step_and_every_update() {
+    let mut agent = catch(iqn(DqnConfig { n_envs: 1, lr: 1e-30, ..small() })).unwrap();
+    let of = |net: &Net| net.fractions().unwrap().to_vec1::<f32>().unwrap();
+    let mut seen = vec![of(&agent.q)];
+    agent.step(&mut Log::default()).unwrap();
+    seen.push(of(&agent.q));
+    while agent.updates == 0 {
+        agent.step(&mut Log::default()).unwrap();
+    }
+    for _ in 0..2 {
+        agent.update(&mut Log::default()).unwrap();
+        seen.extend([of(&agent.q), of(&agent.target)]);
+    }
+    for (i, fractions) in seen.iter().enumerate() {
+        assert!(seen[..i].iter().all(|before| before != fractions), "{i}: {seen:?}");
+    }
+    let value = |agent: &mut Dqn| agent.evaluate(Split::Test).unwrap().value();
+    assert_eq!(value(&mut agent), value(&mut agent));
+}
+
+/// Rainbow with implicit quantiles in place of atoms: streams of their own, noise within them.
+#[test]
+fn implicit_quantiles_go_with_the_other_extensions() {
+    let all = iqn(rainbow(small()));
+    let learner = || Ok(Box::new(catch(all.clone())?) as Box<dyn Learner>);
+    let dir = tempfile::tempdir().unwrap();
+    same_seed_same_bits(&learner, 200).unwrap();
+    resume_changes_nothing(&learner, 151, 200, dir.path()).unwrap();
+    let agent = catch(all).unwrap();
+    let names: Vec<_> = agent.q.params.named().into_iter().map(|(name, _)| name).collect();
+    for name in ["embedding.weight", "value.hidden.weight_sigma", "advantage.out.bias"] {
+        assert!(names.iter().any(|known| known == name), "{name} in {names:?}");
+    }
+    // A network of one's own that does not say its fractions.
+    let network = |params: Params, spec: &Spec| {
+        let sizes = [spec.obs_len(), 3 * 8];
+        let out = nn::Linear::new(&params, "out", sizes[0], sizes[1], nn::Activation::Linear)?;
+        Ok(Net::new(params, nn::Sequential::new(vec![out.into()])))
+    };
+    let make: MakeEnv = Box::new(|| Box::new(Catch::default()));
+    let refused = Dqn::with_network(make, iqn(small()), 1, device(), &network).err().unwrap();
+    assert!(refused.to_string().starts_with("--distribution iqn: needs a network"), "{refused}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod action_repeat;
 mod frame_stack;
+mod pixels;
 mod rewards;
 mod sticky_actions;
 mod time_limit;
@@ -11,6 +12,7 @@ use std::num::NonZeroU32;
 
 use self::action_repeat::ActionRepeat;
 use self::frame_stack::FrameStack;
+use self::pixels::Pixels;
 use self::rewards::Rewards;
 use self::sticky_actions::StickyActions;
 use self::time_limit::TimeLimit;
@@ -23,6 +25,8 @@ params::parameters! {
     pub struct WrapperConfig {
         /// Steps after which an episode is cut off
         time_limit: Option<NonZeroU32> = None;
+        /// Show the environment's frame, in grey and with 84×84 pixels, in place of its observation
+        pixels: bool = false;
         /// Newest observations that are shown together, the last one at the end
         frame_stack: u32 = 1, in 1..=64;
         /// Steps for which an action is repeated; their rewards are added up
@@ -37,9 +41,12 @@ params::parameters! {
 }
 
 impl WrapperConfig {
-    /// Puts the wrappers around an environment. From the inside: time limit and sticky actions, which count, and are
-    /// drawn for, each step of the environment itself; action repeat; rewards; frame stack.
+    /// Puts the wrappers around an environment. From the inside: pixels; time limit and sticky actions, which count, and
+    /// are drawn for, each step of the environment itself; action repeat; rewards; frame stack.
     pub fn wrap(&self, mut env: Box<dyn Env>) -> Box<dyn Env> {
+        if self.pixels {
+            env = Wrapped::of(env, Pixels {});
+        }
         if let Some(limit) = self.time_limit {
             env = Wrapped::of(env, TimeLimit::new(limit));
         }

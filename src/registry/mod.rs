@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn wrapped_environments_keep_the_interface() {
         let options = serde_json::json!({
-            "time_limit": 40, "frame_stack": 2, "action_repeat": 3, "sticky": 0.2,
+            "time_limit": 40, "pixels": true, "frame_stack": 2, "action_repeat": 3, "sticky": 0.2,
             "reward_scale": 0.5, "reward_clip": 1.0,
         });
         for entry in envs() {

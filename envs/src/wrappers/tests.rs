@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 const NONE: WrapperConfig = WrapperConfig {
     time_limit: None,
+    pixels: false,
     frame_stack: 1,
     action_repeat: 1,
     sticky: 0.0,
@@ -21,6 +22,7 @@ fn configs() -> Vec<WrapperConfig> {
     let (time_limit, frame_stack, action_repeat, sticky) = (NonZeroU32::new(7), 3, 2, 0.3);
     vec![
         WrapperConfig { time_limit, ..NONE },
+        WrapperConfig { pixels: true, ..NONE },
         WrapperConfig { frame_stack, ..NONE },
         WrapperConfig { action_repeat, ..NONE },
         WrapperConfig { sticky, ..NONE },
@@ -28,6 +30,7 @@ fn configs() -> Vec<WrapperConfig> {
         WrapperConfig { reward_clip: 0.5, ..NONE },
         WrapperConfig {
             time_limit,
+            pixels: false,
             frame_stack,
             action_repeat,
             sticky,
@@ -70,6 +73,10 @@ impl Env for Probe {
 
     fn allows(&self, action: usize) -> bool {
         action == 1
+    }
+
+    fn masks_actions(&self) -> bool {
+        true
     }
 
     fn is_possible(&self) -> bool {
@@ -124,14 +131,18 @@ fn every_method_is_forwarded() {
         let notes = Arc::new(Mutex::new(Vec::new()));
         let (mut env, mut rng) =
             (config.wrap(Box::new(Probe(Arc::clone(&notes)))), Rng::seed_from_u64(0));
-        assert!(env.allows(1) && !env.allows(0), "{config:?}");
+        assert!(env.allows(1) && !env.allows(0) && env.masks_actions(), "{config:?}");
         assert!(!env.is_possible() && env.is_truncated() && env.is_begun_anew(), "{config:?}");
         assert_eq!(env.failure(), Some(EnvError::new("failed")));
         assert_eq!((env.render().height, env.cells().width), (2, 4));
         assert_eq!(env.spec().actions, Spec::names(&["a", "b", "c"]));
         let mut obs = vec![7.0; env.spec().obs_len()];
         env.observe(&mut obs);
-        assert!(obs.chunks(2).all(|frame| frame == [5.0, 6.0]), "{config:?}");
+        if config.pixels {
+            assert_eq!(obs, vec![Element::part(9); 84 * 84], "a frame of one grey");
+        } else {
+            assert!(obs.chunks(2).all(|frame| frame == [5.0, 6.0]), "{config:?}");
+        }
         env.begin_reset(&mut rng);
         env.reset(&mut rng);
         env.begin_step(Action::Discrete(2));
@@ -222,6 +233,35 @@ fn an_action_is_repeated_and_its_rewards_are_added() {
     let expected = [(30.0, false, vec![4.0]), (174.0, false, vec![8.0]), (181.0, true, vec![10.0])];
     assert_eq!(walk(config, &[0, 0, 0]), expected);
     assert_eq!(spec(config).time_limit, Some(3), "9 steps of its own");
+}
+
+/// The ball and the paddle of `catch` are drawn, fall and move; of a stack the last frame is the newest.
+#[test]
+fn pixels_are_those_of_the_frame() {
+    let config = WrapperConfig { pixels: true, frame_stack: 2, ..NONE };
+    let (mut env, mut rng) = (config.wrap(Box::new(Catch::default())), Rng::seed_from_u64(0));
+    assert_eq!((env.spec().obs_shape, env.spec().element), (vec![2, 84, 84], Element::Byte));
+    env.reset(&mut rng);
+    let observed = |env: &dyn Env| {
+        let mut obs = vec![7.0; env.spec().obs_len()];
+        env.observe(&mut obs);
+        obs
+    };
+    let before = observed(&*env);
+    assert_eq!(before[..84 * 84], before[84 * 84..]);
+    env.step(Action::Discrete(1), &mut rng);
+    let after = observed(&*env);
+    assert_eq!(after[..84 * 84], before[84 * 84..]);
+    assert_ne!(after[84 * 84..], before[84 * 84..]);
+    // The mean shade is that of the frame.
+    let frame = env.render();
+    let luma = |rgb: &[u8]| {
+        0.299 * f32::from(rgb[0]) + 0.587 * f32::from(rgb[1]) + 0.114 * f32::from(rgb[2])
+    };
+    let pixels = frame.pixels.chunks(3);
+    let mean = pixels.map(luma).sum::<f32>() / (frame.width * frame.height) as f32 / 255.0;
+    let shown = after[84 * 84..].iter().sum::<f32>() / (84 * 84) as f32;
+    assert!((mean - shown).abs() < 2e-3 && mean > 0.01, "{mean} {shown}");
 }
 
 #[test]

@@ -72,6 +72,10 @@ impl<W: Wrapper> Env for Wrapped<W> {
         self.env.allows(action)
     }
 
+    fn masks_actions(&self) -> bool {
+        self.env.masks_actions()
+    }
+
     fn is_possible(&self) -> bool {
         self.env.is_possible() && self.wrapper.is_possible(&self.env.spec())
     }

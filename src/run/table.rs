@@ -46,7 +46,7 @@ fn metrics_of(run: &Path) -> Result<Vec<train::Row>> {
     rows(&run.join("metrics.jsonl"))
 }
 
-/// What is said of a run in each of its lines.
+/// Description of a run in each of its lines.
 fn cells(run: &Path, info: &RunInfo, settings: &[String]) -> Vec<String> {
     let value = |key: &String| setting::value(info, key).as_ref().map_or_else(String::new, plain);
     std::iter::once(run.display().to_string()).chain(settings.iter().map(value)).collect()

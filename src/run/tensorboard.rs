@@ -356,7 +356,13 @@ impl Setting {
         match value {
             Value::Number(number) => Self { number: number.as_f64(), ..Self::default() },
             Value::Bool(flag) => Self { flag: Some(*flag), ..Self::default() },
-            value => Self { text: Some(plain(value)), ..Self::default() },
+            // Some settings are a number or a word, as `--alpha` is 0.1 or 1/n, and are texts for that reason.
+            value => match plain(value) {
+                text if text.parse().is_ok_and(f64::is_finite) => {
+                    Self { number: text.parse().ok(), ..Self::default() }
+                }
+                text => Self { text: Some(text), ..Self::default() },
+            },
         }
     }
 }
@@ -366,7 +372,9 @@ mod tests {
     use super::*;
 
     fn info() -> RunInfo {
-        let config = serde_json::json!({"lr": 0.5, "env_args": {"slippery": true}, "lr_end": null});
+        let config = serde_json::json!({
+            "alpha": "0.25", "hidden": "64,64", "lr": 0.5, "env_args": {"slippery": true}, "lr_end": null,
+        });
         RunInfo {
             algorithm: "dqn".to_owned(),
             subject: "catch".to_owned(),
@@ -423,9 +431,10 @@ mod tests {
         assert_eq!(values, expected.map(|(tag, number)| (tag.to_owned(), Some(number))));
         assert_eq!(events.file_name(), "events.out.tfevents.0000000100.lab");
         let keys: Vec<_> = events.hyper_parameters.keys().collect();
-        assert_eq!(keys, ["algorithm", "lr", "slippery", "subject"]);
+        assert_eq!(keys, ["algorithm", "alpha", "hidden", "lr", "slippery", "subject"]);
         assert_eq!(events.hyper_parameters["slippery"].flag, Some(true));
-        assert_eq!(events.hyper_parameters["lr"].number, Some(0.5));
+        let numbers = ["lr", "alpha", "hidden"].map(|key| events.hyper_parameters[key].number);
+        assert_eq!(numbers, [Some(0.5), Some(0.25), None]);
     }
 
     /// Metrics that a checkpoint counts two rows of, and a file of events with a third one, torn.

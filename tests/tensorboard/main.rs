@@ -89,7 +89,7 @@ const LEARN: &str =
 fn tensorboard_reads_metrics_figures_and_hyper_parameters() {
     let Some(python) = python() else { return };
     let lab = Lab(tempfile::tempdir().unwrap());
-    lab.ok(&format!("{LEARN} --steps 300 --alpha 0.25 --out run"));
+    lab.ok(&format!("{LEARN} --steps 300 --gamma 0.75 --out run"));
     let read = lab.read(&python, "run");
     lab.compare(&read, "run");
     let values = image::image_dimensions(lab.path("run/values.png")).unwrap();
@@ -98,7 +98,7 @@ fn tensorboard_reads_metrics_figures_and_hyper_parameters() {
     assert_eq!(*image, serde_json::json!([[300, values.0, values.1, expected]]));
     assert!(read["images"].get("figures/curves.png").is_none());
     let hparams = &read["hparams"];
-    assert_eq!((&hparams["alpha"], &hparams["algorithm"]), (&0.25.into(), &"q-learning".into()));
+    assert_eq!((&hparams["gamma"], &hparams["algorithm"]), (&0.75.into(), &"q-learning".into()));
     // Time is that of training, from the start of the run.
     let first = &read["scalars"]["time/wall_seconds"][0];
     let info: Value = serde_json::from_slice(&fs::read(lab.path("run/run.json")).unwrap()).unwrap();

@@ -1,5 +1,6 @@
 //! The command line: one file per group of subcommands.
 mod check;
+mod clean;
 mod compare;
 mod config;
 mod data;
@@ -109,6 +110,7 @@ fn command() -> Command {
         compare::Args::augment_args(Command::new("compare")),
         sweep::Args::augment_args(Command::new("sweep")),
         worker::Args::augment_args(Command::new("worker")),
+        clean::Args::augment_args(Command::new("clean")),
         shell::Completions::augment_args(Command::new("completions")),
         shell::Man::augment_args(Command::new("man")),
     ];
@@ -135,7 +137,7 @@ fn groups(root: &Command) -> String {
         text += &format!("{}:\n{lines}\n", family.heading());
     }
     for (heading, names) in [
-        ("Runs", &["resume", "eval", "play", "sample", "plot", "export", "runs"][..]),
+        ("Runs", &["resume", "eval", "play", "sample", "plot", "export", "runs", "clean"][..]),
         ("Studies", &["sweep", "compare", "worker"]),
         ("Checks and experiments", &["check", "reproduce"]),
         ("Tools", &["list", "config", "data", "completions", "man"]),
@@ -175,6 +177,7 @@ fn run(matches: &clap::ArgMatches, out: &mut dyn Write) -> Result<u8> {
         "compare" => done(compare::run(&compare::Args::from_arg_matches(matches)?, out)),
         "sweep" => sweep::run(&sweep::Args::from_arg_matches(matches)?, out),
         "worker" => worker::run(&worker::Args::from_arg_matches(matches)?, out),
+        "clean" => done(clean::run(&clean::Args::from_arg_matches(matches)?, out)),
         "completions" => done(shell::completions(
             &shell::Completions::from_arg_matches(matches)?,
             command(),

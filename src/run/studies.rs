@@ -33,17 +33,26 @@ pub(crate) fn expanded(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
 
 /// The runs of a study.
 fn runs_of(study: &Path) -> Result<Vec<PathBuf>> {
-    let cannot = || format!("cannot list {}", study.display());
-    let entries = std::fs::read_dir(study).with_context(cannot)?;
-    let entries = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>();
-    let mut runs = entries.with_context(cannot)?;
-    runs.retain(|path| path.join("run.json").is_file());
-    runs.sort();
+    let runs = runs_in(study)?;
     if runs.is_empty() {
         let sentence =
             format!("{} is a study without runs; wait until one has begun", study.display());
         return Err(Usage(sentence).into());
     }
+    Ok(runs)
+}
+
+/// The runs that lie in a directory, by name.
+///
+/// # Errors
+/// If it can't be listed.
+pub(crate) fn runs_in(dir: &Path) -> Result<Vec<PathBuf>> {
+    let cannot = || format!("cannot list {}", dir.display());
+    let entries = std::fs::read_dir(dir).with_context(cannot)?;
+    let entries = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>();
+    let mut runs = entries.with_context(cannot)?;
+    runs.retain(|path| path.join("run.json").is_file());
+    runs.sort();
     Ok(runs)
 }
 

@@ -757,8 +757,46 @@ fn runs_are_listed_with_their_settings_and_scores() {
     let of = |row: &Vec<&str>| [row[1], row[3], row[4], row[5], row[6], row[8], row[9]].join(" ");
     assert_eq!(of(&rows[1]), "q-learning 1 300 finished return 0.1 true", "{message}");
     assert_eq!(of(&rows[2]), "q-learning 2 300 finished return 0.5 true", "{message}");
-    let json: Value = serde_json::from_str(&lab.ok("runs --json")).unwrap();
-    assert_eq!(json["runs"][1]["seed"], 2);
+    let listed: Value = serde_json::from_str(&lab.ok("runs --json")).unwrap();
+    assert_eq!(listed["runs"][1]["seed"], 2);
+    let seeds = |options: &str| {
+        let listed: Value =
+            serde_json::from_str(&lab.ok(&format!("runs --json {options}"))).unwrap();
+        let seeds =
+            listed["runs"].as_array().unwrap().iter().map(|run| run["seed"].as_u64().unwrap());
+        seeds.collect::<Vec<_>>()
+    };
+    assert_eq!(seeds("--where algorithm=q-learning,learning-rate=5e-1"), [2]);
+    assert_eq!(seeds("--where env=frozen-lake,slippery=true,outcome=finished"), [1, 2]);
+    assert_eq!(seeds("--where outcome=interrupted"), [0; 0]);
+    assert_eq!(lab.ok("runs --where seed=3"), "none of 2 runs has these settings\n");
+    let refused = lab.refused("runs --where foo=1");
+    assert!(refused.contains("--where foo: no run has such an option"), "{refused}");
+    assert!(lab.refused("runs --where seed").contains("KEY=VALUE is expected"));
+    // Scores and starts as they may be; a run without a result is last.
+    for (seed, start, score) in
+        [(1, "2026-01-01T00:00:00Z", 0.25), (2, "2026-01-02T00:00:00Z", 0.75)]
+    {
+        let run = lab.path(&format!("runs/q-learning-frozen-lake-s{seed}"));
+        let edit = |file: &str, change: &dyn Fn(&mut Value)| {
+            let mut value = json(&run.join(file));
+            change(&mut value);
+            fs::write(run.join(file), value.to_string()).unwrap();
+        };
+        edit("run.json", &|info| info["started"] = start.into());
+        edit("result.json", &|result| result["eval"]["return"]["mean"] = score.into());
+    }
+    assert_eq!(seeds("--sort score"), [2, 1]);
+    assert_eq!(seeds("--sort time"), [2, 1]);
+    let result = lab.path("runs/q-learning-frozen-lake-s2/result.json");
+    let minimised = fs::read_to_string(&result).unwrap().replace("maximise", "minimise");
+    fs::write(&result, minimised).unwrap();
+    let one = lab.path("runs/q-learning-frozen-lake-s1/result.json");
+    let minimised = fs::read_to_string(&one).unwrap().replace("maximise", "minimise");
+    fs::write(&one, minimised).unwrap();
+    assert_eq!(seeds("--sort score"), [1, 2]);
+    fs::remove_file(&one).unwrap();
+    assert_eq!(seeds("--sort score"), [2, 1]);
     assert_eq!(lab.run("runs nowhere").status.code(), Some(1));
 }
 
@@ -822,4 +860,43 @@ fn a_map_may_begin_with_an_exit_that_costs_and_goes_with_no_layout() {
     assert_eq!(refused.status.code(), Some(2));
     let message = stderr(&refused);
     assert!(message.contains("--layout") && message.contains("give one of them"), "{message}");
+}
+
+#[test]
+fn clean_deletes_runs_without_a_result_and_nothing_else() {
+    let lab = Lab::new();
+    assert_eq!(lab.ok("clean"), "nothing to delete\n");
+    for seed in 1..=4 {
+        lab.ok(&format!(
+            "q-learning --env frozen-lake --seed {seed} --steps 200 --test-episodes 3 --quiet"
+        ));
+    }
+    let run = |seed: u64| lab.path(&format!("runs/q-learning-frozen-lake-s{seed}"));
+    fs::create_dir(lab.path("runs/no-run")).unwrap();
+    fs::write(lab.path("runs/no-run/notes.txt"), "kept").unwrap();
+    [1, 2, 3].iter().for_each(|seed| fs::remove_file(run(*seed).join("result.json")).unwrap());
+    fs::create_dir(run(2).join("notes")).unwrap();
+    let held = fs::File::open(run(3).join("lock")).unwrap();
+    held.lock().unwrap();
+    let refused = lab.refused("clean");
+    assert!(refused.contains("standard input is no terminal; give --yes"), "{refused}");
+    assert!(run(1).exists());
+    let told = lab.ok("clean --yes");
+    for expected in [
+        "kept: runs/q-learning-frozen-lake-s2 holds runs/q-learning-frozen-lake-s2/notes, which is not of a run",
+        "kept: another process is training in runs/q-learning-frozen-lake-s3",
+        "runs/q-learning-frozen-lake-s1  q-learning on frozen-lake, seed 1: no result; can be resumed from step 200",
+        "deleted 1 run, ",
+    ] {
+        assert!(told.contains(expected), "{told}");
+    }
+    assert!(!run(1).exists() && [2, 3, 4].iter().all(|seed| run(*seed).exists()));
+    drop(held);
+    // What is named is deleted, with its result too; what is no run is not.
+    let told = lab.ok("clean runs/q-learning-frozen-lake-s4 --yes");
+    assert!(told.contains("seed 4: with a result") && !run(4).exists(), "{told}");
+    assert!(run(3).exists());
+    assert_eq!(lab.ok("clean runs/no-run --yes"), "nothing to delete\n");
+    assert_eq!(fs::read_to_string(lab.path("runs/no-run/notes.txt")).unwrap(), "kept");
+    assert_eq!(lab.run("clean nowhere --yes").status.code(), Some(1));
 }

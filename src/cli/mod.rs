@@ -13,6 +13,7 @@ mod list;
 mod mutated;
 mod play;
 mod plot;
+mod report;
 mod reproduce;
 mod resume;
 mod runs;
@@ -101,6 +102,7 @@ fn command() -> Command {
         play::Args::augment_args(Command::new("play")),
         sample::Args::augment_args(Command::new("sample")),
         plot::Args::augment_args(Command::new("plot")),
+        report::Args::augment_args(Command::new("report")),
         export::Args::augment_args(Command::new("export")),
         data::Args::augment_args(Command::new("data")),
         list::Args::augment_args(Command::new("list")),
@@ -137,7 +139,10 @@ fn groups(root: &Command) -> String {
         text += &format!("{}:\n{lines}\n", family.heading());
     }
     for (heading, names) in [
-        ("Runs", &["resume", "eval", "play", "sample", "plot", "export", "runs", "clean"][..]),
+        (
+            "Runs",
+            &["resume", "eval", "play", "sample", "plot", "report", "export", "runs", "clean"][..],
+        ),
         ("Studies", &["sweep", "compare", "worker"]),
         ("Checks and experiments", &["check", "reproduce"]),
         ("Tools", &["list", "config", "data", "completions", "man"]),
@@ -170,6 +175,7 @@ fn run(matches: &clap::ArgMatches, out: &mut dyn Write) -> Result<u8> {
         "sample" => done(sample::run(&sample::Args::from_arg_matches(matches)?, out)),
         "data" => done(data::run(&data::Args::from_arg_matches(matches)?, out)),
         "plot" => done(plot::run(&plot::Args::from_arg_matches(matches)?, out)),
+        "report" => done(report::run(&report::Args::from_arg_matches(matches)?, out)),
         "export" => done(export::run(&export::Args::from_arg_matches(matches)?, out)),
         "list" => done(list::run(&list::Args::from_arg_matches(matches)?, out)),
         "check" => check::run(&check::Args::from_arg_matches(matches)?, out),

@@ -168,7 +168,7 @@ fn panels(args: &Args, runs: &[PathBuf]) -> Result<Vec<Panel>> {
 }
 
 /// The unit in which all these runs count their steps, if it is one.
-fn unit_of(runs: &[PathBuf]) -> Option<&'static str> {
+pub(super) fn unit_of(runs: &[PathBuf]) -> Option<&'static str> {
     let unit = |run: &PathBuf| {
         let info = RunDir::info(run).ok()?;
         Some(registry::algorithm(&info.algorithm).ok()?.unit)

@@ -19,6 +19,7 @@ use anyhow::{Result, bail};
 
 use canvas::save;
 use figure::Figure;
+pub use figure::{Frame, Framed};
 pub use heat::{Heat, heat};
 pub use mean::{mean, smoothed};
 pub use panel::{Curve, Panel, Scale, Stroke};
@@ -43,6 +44,14 @@ pub fn svg(panels: &[Panel]) -> Result<String> {
         bail!("nothing to draw: no curve has a finite value")
     };
     canvas::svg(&figure)
+}
+
+/// The panels one by one, as SVG, with the place of their values.
+pub fn framed(panels: &[Panel]) -> Result<Framed> {
+    match Figure::new(panels) {
+        Some(figure) => figure.framed(),
+        None => bail!("nothing to draw: no curve has a finite value"),
+    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub(crate) mod interrupt;
 pub(crate) mod layer;
 pub(crate) mod line;
 pub(crate) mod machine;
+pub(crate) mod report;
 pub(crate) mod result;
 pub(crate) mod session;
 pub(crate) mod setting;

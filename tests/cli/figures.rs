@@ -370,6 +370,12 @@ fn a_study_is_drawn_as_means_with_bands() {
         let message = lab.refused(refused);
         assert!(message.contains(expected), "{message}");
     }
+    assert_eq!(lab.ok("report study"), "study/report.html\n");
+    let page = fs::read_to_string(lab.path("study/report.html")).unwrap();
+    for text in ["sarsa (n = 2)", "<td>q-learning</td>", "data:image/gif;base64,", "epsilon"] {
+        assert!(page.contains(text), "{text}");
+    }
+    assert!(lab.refused("report study --out page.pdf").contains("ends in .html"));
     // Runs that are yet to come are counted, and a study of none is named.
     for file in ["run.json", "metrics.jsonl"] {
         fs::create_dir_all(lab.path("study/later")).unwrap();

@@ -55,7 +55,7 @@ pub(crate) fn frame(drawing: &impl Drawing) -> Result<Rgb> {
 }
 
 /// Without a font even an SVG can't be laid out, and the machine may have none.
-fn font() -> Result<()> {
+pub(super) fn font() -> Result<()> {
     register_font("sans-serif", FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT)
         .map_err(|_| anyhow!("can't draw: the built-in font is damaged"))
 }

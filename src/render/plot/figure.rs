@@ -1,11 +1,13 @@
 //! Layout and drawing of one figure by [`draw`](super::draw), on any of plotters' back ends.
 
+use anyhow::Result;
 use plotters::coord::Shift;
+use plotters::coord::ranged1d::Ranged as _;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::axis::Axis;
-use super::canvas::{Drawing, Drawn};
+use super::canvas::{Drawing, Drawn, font};
 use super::chart::{INK, PALETTE, TEXT, chart};
 use super::panel::{Curve, Panel, Scale, Stroke};
 use super::style::{Style, pieces};
@@ -104,7 +106,7 @@ impl<'a> Figure<'a> {
         &self,
         panel: &Panel,
         cell: &DrawingArea<B, Shift>,
-    ) -> Drawn<B> {
+    ) -> Result<Frame, DrawingAreaErrorKind<B::ErrorType>> {
         let curves: Vec<_> = panel.curves.iter().map(|curve| (curve, curve.visible())).collect();
         let points = || curves.iter().flat_map(|(_, points)| points);
         let bars = panel.curves.iter().flat_map(|curve| curve.bars.as_flattened()).copied();
@@ -165,7 +167,28 @@ impl<'a> Figure<'a> {
                 }
             }
         }
-        Ok(())
+        let (across, down) = chart.plotting_area().get_pixel_range();
+        let range = x.range();
+        Ok(Frame {
+            width: CELL.0,
+            left: across.start,
+            right: across.end,
+            top: down.start,
+            bottom: down.end,
+            x: [range.start, range.end],
+            logarithmic: matches!(x, Axis::Logarithmic(_)),
+        })
+    }
+
+    /// The legend and each panel as a drawing of its own, in the styles of the whole.
+    pub(super) fn framed(&self) -> Result<Framed> {
+        let (size, legend) = (self.size(), self.legend_height());
+        let legend = (legend > 0).then(|| text_of((size.0, legend), |area| self.draw_legend(area)));
+        let panel = |panel: &Panel| text_of(CELL, |area| self.draw_panel(panel, area));
+        Ok(Framed {
+            legend: legend.transpose()?.map(|(svg, ())| svg),
+            panels: self.panels.iter().map(panel).collect::<Result<_>>()?,
+        })
     }
 
     /// Test whether some curve of this label has a marker on each point.
@@ -174,6 +197,52 @@ impl<'a> Figure<'a> {
         let mut own = self.panels.iter().flat_map(curves).filter(|(_, curve)| curve.label == label);
         own.any(|(panel, curve)| is_marked(panel, curve))
     }
+}
+
+/// A figure in parts, each the text of an SVG.
+#[derive(Clone, Debug)]
+pub struct Framed {
+    /// Legend, where it says more than one name.
+    pub legend: Option<String>,
+    /// Panels, each with the place of its values.
+    pub panels: Vec<(String, Frame)>,
+}
+
+/// Place of the values in the drawing of a panel, in pixels.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Frame {
+    /// Width of the drawing.
+    pub width: u32,
+    /// Left end of the horizontal axis.
+    pub left: i32,
+    /// Right end of the horizontal axis.
+    pub right: i32,
+    /// Upper end of the vertical axis.
+    pub top: i32,
+    /// Lower end of the vertical axis.
+    pub bottom: i32,
+    /// Values at the two ends of the horizontal axis.
+    pub x: [f64; 2],
+    /// The horizontal axis is logarithmic.
+    pub logarithmic: bool,
+}
+
+/// The SVG that `draw` draws, of this size, that can be shown at any.
+fn text_of<T>(
+    (width, height): (u32, u32),
+    draw: impl for<'b> FnOnce(
+        &DrawingArea<SVGBackend<'b>, Shift>,
+    ) -> Result<T, DrawingAreaErrorKind<std::io::Error>>,
+) -> Result<(String, T)> {
+    font()?;
+    let mut svg = String::new();
+    let drawn = {
+        let area = SVGBackend::with_string(&mut svg, (width, height)).into_drawing_area();
+        let drawn = draw(&area)?;
+        area.present()?;
+        drawn
+    };
+    Ok((svg, drawn))
 }
 
 /// Test whether each point of a curve has a marker.

@@ -38,7 +38,7 @@ struct Args {
     /// File of options, TOML, or the run.json of another run
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Write metrics, figures and hyper-parameters as TensorBoard's event files too, in the run directory
+    /// Write metrics, figures, histograms and hyper-parameters as TensorBoard's event files too, in the run directory
     #[arg(long)]
     tensorboard: bool,
     #[command(flatten)]

@@ -126,7 +126,7 @@ impl Session {
         if !stopped {
             figures.draw(&trainee, known.as_ref(), &report);
             if tensorboard {
-                self.add_figures(events);
+                self.finish_events(events);
             }
         }
         let seconds = drawing.elapsed().as_secs_f64();
@@ -143,13 +143,13 @@ impl Session {
         Ok(if stopped { 130 } else { 0 })
     }
 
-    /// Adds the figures to TensorBoard's events; where that fails, tells that no more than this is missing.
-    fn add_figures(&self, events: Events) {
+    /// Adds figures and histograms to TensorBoard's events; a failure is told, since no more than these is missing.
+    fn finish_events(&self, events: Events) {
         let dir = self.dir.path();
-        if let Err(error) = EventFile::open(events, dir).and_then(|mut file| file.add_figures()) {
+        if let Err(error) = EventFile::open(events, dir).and_then(|mut file| file.finish()) {
             let run = dir.display();
             tell(&format!(
-                "warning: no figures for TensorBoard: {error:#}; all else of {run} is there"
+                "warning: no figures and histograms for TensorBoard: {error:#}; all else of {run} is there"
             ));
         }
     }

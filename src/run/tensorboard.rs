@@ -1,4 +1,4 @@
-//! TensorBoard's event files: metrics, figures and hyper-parameters of a run.
+//! TensorBoard's event files: metrics, figures, hyper-parameters and parameters of a run.
 //!
 //! A file of events is a sequence of records: length, checksum of the length, an `Event` of protocol buffers, checksum of
 //! that (TensorFlow, `tensorflow/core/lib/io/record_writer.h`). The messages are parts of `event.proto`, `summary.proto`,
@@ -9,6 +9,7 @@
 //! its file back by comparing it with them, and a run without such a file has it made as a whole.
 use crate::render::plot::rows;
 use anyhow::{Context, Result};
+use candle_core::{DType, Device, safetensors};
 use crc::{CRC_32_ISCSI, Crc};
 use image::ImageReader;
 use params::plain;
@@ -26,6 +27,9 @@ const CURVES: &str = "curves";
 
 /// Bytes of the longest image that is shown.
 const LONGEST_IMAGE: u64 = 1 << 27;
+
+/// Bins of a histogram.
+const BINS: usize = 40;
 
 /// The events of one run.
 #[derive(Clone, Debug)]
@@ -72,7 +76,14 @@ impl Events {
     pub(crate) fn all(&self, dir: &Path) -> Result<Vec<u8>> {
         let rows = rows(&dir.join("metrics.jsonl"))?;
         let mut events = self.of_rows(&rows);
-        events.extend(self.figures(dir, rows.last())?);
+        events.extend(self.at_the_end(dir, rows.last())?);
+        Ok(events)
+    }
+
+    /// Figures, and histograms of parameters.
+    fn at_the_end(&self, dir: &Path, last: Option<&Row>) -> Result<Vec<u8>> {
+        let mut events = self.figures(dir, last)?;
+        events.extend(self.histograms(dir, last)?);
         Ok(events)
     }
 
@@ -114,12 +125,8 @@ impl Events {
 
     /// The figures that lie in `dir`, at the step and the time of the last row.
     fn figures(&self, dir: &Path, last: Option<&Row>) -> Result<Vec<u8>> {
-        let cannot = || format!("cannot list {}", dir.display());
-        let entries = fs::read_dir(dir).with_context(cannot)?;
-        let paths = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>();
-        let mut paths = paths.with_context(cannot)?;
+        let mut paths = entries(dir)?;
         paths.retain(|path| path.extension().is_some_and(|end| end == "png" || end == "gif"));
-        paths.sort();
         let (step, at) = last.map_or((0, 0.0), |row| (row.step, seconds(row)));
         let mut events = Vec::new();
         for path in paths.iter().filter(|path| path.file_stem().is_some_and(|name| name != CURVES))
@@ -135,6 +142,41 @@ impl Events {
         Ok(events)
     }
 
+    /// A histogram of each tensor of the model in each checkpoint that is still in `dir`, at the time of the last row.
+    fn histograms(&self, dir: &Path, last: Option<&Row>) -> Result<Vec<u8>> {
+        let (at, checkpoints) = (last.map_or(0.0, seconds), dir.join("checkpoints"));
+        let mut events = Vec::new();
+        let found = if checkpoints.is_dir() { entries(&checkpoints)? } else { Vec::new() };
+        for checkpoint in found {
+            let name = checkpoint.file_name().map(|name| name.to_string_lossy().into_owned());
+            let step = name.and_then(|name| name.strip_prefix("step-")?.parse().ok());
+            let Some(step) = step else { continue };
+            let mut values = Vec::new();
+            for path in entries(&checkpoint)? {
+                let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+                let part = name.as_deref().and_then(|name| {
+                    name.strip_prefix("model")?.strip_suffix(".safetensors").map(str::to_owned)
+                });
+                let Some(part) = part else { continue };
+                // By name: the map that they come in has no order.
+                let tensors: BTreeMap<_, _> = safetensors::load(&path, &Device::Cpu)
+                    .with_context(|| format!("cannot read {}", path.display()))?
+                    .into_iter()
+                    .collect();
+                for (name, tensor) in tensors {
+                    let numbers = tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
+                    let tag = format!("parameters{}/{name}", part.replace('.', "/"));
+                    let histogram = Some(Histogram::of(&numbers));
+                    values.push(Summary { tag, histogram, ..Summary::default() });
+                }
+            }
+            if !values.is_empty() {
+                events.extend(record(&self.event(step, at, values)));
+            }
+        }
+        Ok(events)
+    }
+
     /// An event `at` seconds of training.
     fn event(&self, step: u64, at: f64, values: Vec<Summary>) -> Event {
         Event {
@@ -144,6 +186,16 @@ impl Events {
             ..Event::default()
         }
     }
+}
+
+/// Contents of a directory, by name.
+fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
+    let cannot = || format!("cannot list {}", dir.display());
+    let entries = fs::read_dir(dir).with_context(cannot)?;
+    let paths = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>();
+    let mut paths = paths.with_context(cannot)?;
+    paths.sort();
+    Ok(paths)
 }
 
 /// Seconds of training at a row.
@@ -173,11 +225,11 @@ impl EventFile {
         dir.join(events.file_name()).is_file()
     }
 
-    /// Appends the figures that lie in the run directory.
-    pub(crate) fn add_figures(&mut self) -> Result<()> {
+    /// Appends what there is at the end of a run: figures, and histograms of parameters.
+    pub(crate) fn finish(&mut self) -> Result<()> {
         let rows = rows(&self.dir.join("metrics.jsonl"))?;
-        let figures = self.events.figures(&self.dir, rows.last())?;
-        self.append(&figures)
+        let events = self.events.at_the_end(&self.dir, rows.last())?;
+        self.append(&events)
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
@@ -259,6 +311,8 @@ struct Summary {
     number: Option<f32>,
     #[prost(message, optional, tag = "4")]
     image: Option<EncodedImage>,
+    #[prost(message, optional, tag = "5")]
+    histogram: Option<Histogram>,
     #[prost(message, optional, tag = "8")]
     tensor: Option<Tensor>,
     #[prost(message, optional, tag = "9")]
@@ -285,6 +339,49 @@ impl EncodedImage {
         let size = ImageReader::open(path)?.into_dimensions();
         let (width, height) = size.with_context(|| format!("cannot read {}", path.display()))?;
         Ok(Self { height: height as i32, width: width as i32, colours: 3, encoded })
+    }
+}
+
+/// `HistogramProto`: of each bin its upper end and how many numbers are in it.
+#[derive(Clone, PartialEq, Message)]
+struct Histogram {
+    #[prost(double, tag = "1")]
+    least: f64,
+    #[prost(double, tag = "2")]
+    most: f64,
+    #[prost(double, tag = "3")]
+    count: f64,
+    #[prost(double, tag = "4")]
+    sum: f64,
+    #[prost(double, tag = "5")]
+    sum_of_squares: f64,
+    #[prost(double, repeated, tag = "6")]
+    ends: Vec<f64>,
+    #[prost(double, repeated, tag = "7")]
+    counts: Vec<f64>,
+}
+
+impl Histogram {
+    /// Equal bins from the least to the largest number.
+    fn of(numbers: &[f64]) -> Self {
+        let least = numbers.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let width = (most - least) / BINS as f64;
+        let mut counts = vec![0.0; BINS];
+        for number in numbers {
+            // All numbers may be equal; the largest belongs to the last bin.
+            let bin = if width > 0.0 { ((number - least) / width) as usize } else { 0 };
+            counts[bin.min(BINS - 1)] += 1.0;
+        }
+        Self {
+            least,
+            most,
+            count: numbers.len() as f64,
+            sum: numbers.iter().sum(),
+            sum_of_squares: numbers.iter().map(|number| number * number).sum(),
+            ends: (1..=BINS).map(|bin| least + width * bin as f64).collect(),
+            counts,
+        }
     }
 }
 
@@ -399,6 +496,24 @@ mod tests {
         assert_eq!(crc(&up), 0x46dd_794e);
         // Its halves 0x8a91, 0x36aa turned by 15 bits: 0x6d55_1522, plus the constant.
         assert_eq!(masked(&[0; 32]), 0x6d55_1522_u32.wrapping_add(0xa282_ead8));
+    }
+
+    #[test]
+    fn a_histogram_by_hand() {
+        // Bins of 0.1 from 0 to 4.
+        let histogram = Histogram::of(&[0.0, 0.05, 1.02, 4.0, 3.99]);
+        assert_eq!((histogram.least, histogram.most, histogram.count), (0.0, 4.0, 5.0));
+        let filled: Vec<_> = (0..BINS).filter(|bin| histogram.counts[*bin] > 0.0).collect();
+        assert_eq!(filled, [0, 10, 39]);
+        assert_eq!([0, 10, 39].map(|bin| histogram.counts[bin]), [2.0, 1.0, 2.0]);
+        assert!(
+            (histogram.ends[10] - 1.1).abs() < 1e-12 && (histogram.ends[39] - 4.0).abs() < 1e-12
+        );
+        assert!((histogram.sum - 9.06).abs() < 1e-12);
+        let squares = 0.0025 + 1.0404 + 16.0 + 15.9201;
+        assert!((histogram.sum_of_squares - squares).abs() < 1e-12);
+        let equal = Histogram::of(&[2.0; 3]);
+        assert_eq!((equal.counts[0], equal.ends[BINS - 1]), (3.0, 2.0));
     }
 
     #[test]

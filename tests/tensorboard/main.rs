@@ -115,6 +115,20 @@ fn tensorboard_reads_metrics_figures_and_hyper_parameters() {
 }
 
 #[test]
+fn networks_have_histograms_of_their_parameters() {
+    let Some(python) = python() else { return };
+    let lab = Lab(tempfile::tempdir().unwrap());
+    let short = "--steps 120 --warmup 50 --hidden 8 --save-every 60 --test-episodes 1 --quiet";
+    lab.ok(&format!("dqn --env catch {short} --tensorboard --out run"));
+    let read = lab.read(&python, "run");
+    lab.compare(&read, "run");
+    // 50 inputs of catch, 8 units, 3 actions.
+    let of = |name: &str| read["histograms"][format!("parameters/{name}")].clone();
+    assert_eq!(of("hidden1.weight"), serde_json::json!([[60, 400.0], [120, 400.0]]));
+    assert_eq!(of("out.bias"), serde_json::json!([[60, 3.0], [120, 3.0]]));
+}
+
+#[test]
 fn a_resumed_run_has_each_step_once() {
     let Some(python) = python() else { return };
     let lab = Lab(tempfile::tempdir().unwrap());

@@ -11,7 +11,7 @@ accumulator = plugin_event_accumulator.EventAccumulator(
     sys.argv[1], tensor_size_guidance={"scalars": 0, "images": 0}
 )
 accumulator.Reload()
-read = {"scalars": {}, "images": {}, "hparams": {}}
+read = {"scalars": {}, "images": {}, "histograms": {}, "hparams": {}}
 for tag in accumulator.Tags()["tensors"]:
     plugin = accumulator.SummaryMetadata(tag).plugin_data
     events = accumulator.Tensors(tag)
@@ -29,6 +29,10 @@ for tag in accumulator.Tags()["tensors"]:
             for event, array in zip(events, arrays)
         ]
         read["images"][tag] = images
+    elif plugin.plugin_name == "histograms":
+        # Bins by lower end, upper end and count.
+        counts = [[event.step, float(array[:, 2].sum())] for event, array in zip(events, arrays)]
+        read["histograms"][tag] = counts
     elif plugin.plugin_name == "hparams":
         content = plugin_data_pb2.HParamsPluginData.FromString(plugin.content)
         for name, value in content.session_start_info.hparams.items():

@@ -118,7 +118,7 @@ fn tensorboard_reads_metrics_figures_and_hyper_parameters() {
 fn networks_have_histograms_of_their_parameters() {
     let Some(python) = python() else { return };
     let lab = Lab(tempfile::tempdir().unwrap());
-    let short = "--steps 120 --warmup 50 --hidden 8 --save-every 60 --test-episodes 1 --quiet";
+    let short = "--steps 120 --warmup 50 --hidden 8 --save-every 60 --eval-every 0 --test-episodes 1 --quiet";
     lab.ok(&format!("dqn --env catch {short} --tensorboard --out run"));
     let read = lab.read(&python, "run");
     lab.compare(&read, "run");

@@ -42,6 +42,12 @@ pub trait Env: Snapshot {
     /// Announces the [`step`](Env::step) that comes next, with the same action.
     fn begin_step(&mut self, _action: Action<'_>) {}
 
+    /// Announces the [`step`](Env::step) that comes next, and the [`reset`](Env::reset) that follows it at once if the episode
+    /// ends: an environment in another process does both in one go.
+    fn begin_step_and_reset(&mut self, action: Action<'_>) {
+        self.begin_step(action);
+    }
+
     /// Moves one step on, by an action of the kind that the spec says: a numbered one must be
     /// [allowed](Env::allows), a vector beyond the box counts as the nearest in it. Must not be called
     /// after termination without a reset.

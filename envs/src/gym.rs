@@ -13,14 +13,15 @@
 //! | op | request | reply |
 //! |---|---|---|
 //! | 0, init | JSON: id, arguments and wrappers | JSON: shapes, actions, time limit |
-//! | 1, run | `u32` × 3: closed, reset, stepped; their ids; a seed for each reset (`u32::MAX` for none), after the ids of resets; actions | rewards, `f32`; ends, `u8`: 1 terminated, 2 truncated, 3 both; observations of resets, then of steps |
+//! | 1, run | `u32` × 3: closed, reset, stepped; their ids; a seed for each reset (`u32::MAX` for none), after the ids of resets; actions | rewards, `f32`; ends, `u8`: bits 1 terminated, 2 truncated, 4 reset since; observations of resets, of steps, and of resets since |
 //! | 2, save | id | `+` and the pickled environment in base64, or `-` and why there is none |
 //! | 3, load | id, such a text | observation |
 //! | 4, draw | id | `u32` height, `u32` width, pixels |
 //!
 //! Ids are `u32`. An action is `u32` where it is numbered, else `f32` × its length; an observation is `f32`, or `u8`
-//! where it is made of bits or bytes. The worker resets nothing by itself, so that the last observation of an episode
-//! is what `step` returned.
+//! where it is made of bits or bytes. The last observation of an episode is what `step` returned. The worker resets nothing by
+//! itself, but the id of a step may have its highest bit set: if that step ends the episode, the environment is reset once all
+//! steps of the frame are taken, unless it is drawn.
 
 mod env;
 mod layout;

@@ -203,7 +203,7 @@ impl VecEnv {
     pub fn begin_rows(&mut self, rows: &[f32]) {
         let width = self.spec.action_width();
         for (copy, row) in self.copies.iter_mut().zip(rows.chunks_exact(width)) {
-            copy.env.begin_step(match self.spec.actions {
+            copy.env.begin_step_and_reset(match self.spec.actions {
                 Actions::Box { .. } => Action::Continuous(row),
                 Actions::Discrete(_) => Action::Discrete(row[0] as usize),
             });
@@ -213,7 +213,7 @@ impl VecEnv {
     /// [Announces](Env::begin_step) the action that the next step takes in the copy `index`: where several
     /// `VecEnv` are stepped one after the other, their copies in other processes then step at once.
     pub fn begin_step(&mut self, index: usize, action: Action<'_>) {
-        self.copies[index].env.begin_step(action);
+        self.copies[index].env.begin_step_and_reset(action);
     }
 
     fn advance<'a>(
@@ -222,7 +222,7 @@ impl VecEnv {
         mut visit: impl FnMut(Transition<'_>),
     ) -> Result<(), EnvError> {
         for (copy, action) in self.copies.iter_mut().zip(actions.clone()) {
-            copy.env.begin_step(action);
+            copy.env.begin_step_and_reset(action);
         }
         self.ended.clear();
         let rows = self.obs.chunks_exact_mut(self.spec.obs_len());

@@ -126,6 +126,15 @@ class Pixels(Counter):
         return (100 * c + 10 * i + j).astype(np.uint8)
 
 
+class Drawn(Counter):
+    """Is as grey as the episode is long."""
+
+    metadata = {"render_modes": ["rgb_array"]}
+
+    def render(self):
+        return np.full((2, 2, 3), self.steps, np.uint8)
+
+
 class Nested(Counter):
     observation_space = spaces.Dict(
         {

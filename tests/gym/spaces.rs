@@ -126,6 +126,29 @@ fn termination_and_truncation_are_apart_and_show_the_final_observation() {
     assert_eq!(gym(limited).unwrap().make().spec().time_limit, Some(6));
 }
 
+#[test]
+fn the_last_frame_of_an_episode_is_drawn_and_the_first_of_the_next() {
+    let Some(gym) = gym(&odd("Drawn")) else { return };
+    let mut env = VecEnv::new(rngs(2), &|| gym.make());
+    // One copy is drawn from its start on, and the other one begins its next episode with the frame that ends one.
+    let grey = |env: &dyn Env| env.render().pixels[0];
+    assert_eq!(grey(env.env(0)), 0);
+    for _ in 0..2 {
+        for step in 1..=10 {
+            env.step(&[0, 0], |transition| {
+                if transition.index == 0 {
+                    assert_eq!(grey(transition.env), step);
+                }
+                assert_eq!(transition.next_obs[0], f32::from(step) / 10.0);
+            })
+            .unwrap();
+            let shown = f32::from(step % 10) / 10.0;
+            assert_eq!([env.obs()[0], env.obs()[3]], [shown; 2]);
+        }
+        assert_eq!(grey(env.env(0)), 0);
+    }
+}
+
 /// Everything that `steps` steps of `n` copies show, as bits.
 fn trace(env: &mut VecEnv, steps: usize) -> Vec<u32> {
     let mut seen: Vec<u32> = env.obs().iter().map(|x| x.to_bits()).collect();

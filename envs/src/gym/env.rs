@@ -1,5 +1,5 @@
 //! One environment of Gymnasium.
-use super::pool::Pool;
+use super::pool::{Pool, Then};
 use crate::shades;
 use crate::{Action, Cell, CellShape, Cells, Env, EnvError, Rgb, Snapshot, Spec, Step};
 use rand::RngCore;
@@ -76,12 +76,16 @@ impl Env for GymEnv {
     }
 
     fn begin_step(&mut self, action: Action<'_>) {
-        self.pool().begin_step(self.slot, action);
+        self.pool().begin_step(self.slot, action, Then::Wait);
+    }
+
+    fn begin_step_and_reset(&mut self, action: Action<'_>) {
+        self.pool().begin_step(self.slot, action, Then::Reset);
     }
 
     fn step(&mut self, action: Action<'_>, _: &mut dyn RngCore) -> Step {
         let mut pool = lock(&self.pool);
-        pool.begin_step(self.slot, action);
+        pool.begin_step(self.slot, action, Then::Wait);
         pool.finish(self.slot);
         let (step, truncated) = pool.result(self.slot);
         self.truncated = truncated;

@@ -9,6 +9,20 @@ use std::io::Write as _;
 /// The seed of a reset that has none: the environment goes on with its own generator.
 const NO_SEED: u32 = u32::MAX;
 
+/// The bit of an id whose environment begins an episode with the frame that ends one.
+const THEN_RESET: u32 = 1 << 31;
+
+/// The bit of an end that was followed by a reset.
+const WAS_RESET: u8 = 4;
+
+/// Continuation after a step that ends an episode.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    Wait,
+    /// It begins the next episode; not where the environment is drawn, whose last frame may be asked for.
+    Reset,
+}
+
 /// Workers, and a slot for each environment.
 pub(super) struct Pool {
     name: String,
@@ -38,6 +52,8 @@ struct Queue {
     reset: Vec<usize>,
     seeds: Vec<u32>,
     step: Vec<usize>,
+    /// [`THEN_RESET`] or 0 for each step.
+    then: Vec<u32>,
     actions: Vec<u8>,
 }
 
@@ -45,6 +61,8 @@ struct Queue {
 #[derive(Default, Clone)]
 struct Slot {
     obs: Vec<f32>,
+    /// First observation of the next episode, where the worker has begun it already.
+    renewed: Option<Vec<f32>>,
     reward: f32,
     terminated: bool,
     truncated: bool,
@@ -132,6 +150,11 @@ impl Pool {
         if self.is_begun(slot) {
             return;
         }
+        if let Some(obs) = self.slots[slot].renewed.take() {
+            self.slots[slot].obs = obs;
+            self.slots[slot].call = Call::Over;
+            return;
+        }
         self.slots[slot].call = Call::Begun;
         let worker = self.worker_of(slot);
         let queue = &mut self.workers[worker].queue;
@@ -140,14 +163,16 @@ impl Pool {
     }
 
     /// Has the environment take an action with the next frame.
-    pub(super) fn begin_step(&mut self, slot: usize, action: Action<'_>) {
+    pub(super) fn begin_step(&mut self, slot: usize, action: Action<'_>, then: Then) {
         if self.is_begun(slot) {
             return;
         }
         self.slots[slot].call = Call::Begun;
+        self.slots[slot].renewed = None;
         let worker = self.worker_of(slot);
         let queue = &mut self.workers[worker].queue;
         queue.step.push(slot);
+        queue.then.push(if then == Then::Reset { THEN_RESET } else { 0 });
         match action {
             Action::Discrete(action) => queue.actions.extend((action as u32).to_le_bytes()),
             Action::Continuous(action) => {
@@ -190,6 +215,7 @@ impl Pool {
     /// Puts such a text back.
     pub(super) fn load(&mut self, slot: usize, text: &str) -> Result<(), EnvError> {
         let obs = self.ask(slot, Op::Load, text.as_bytes())?;
+        self.slots[slot].renewed = None;
         self.receive_obs(slot, &obs, "its pickle")
     }
 
@@ -245,7 +271,10 @@ impl Pool {
         let Some([reset, step]) = sent.take() else { return Ok(()) };
         let reply = worker.receive()??;
         let (n, obs_len) = (step.len(), self.layout.obs_bytes());
-        if reply.len() != 5 * n + (reset.len() + n) * obs_len {
+        let ends = reply.get(4 * n..5 * n).unwrap_or_default();
+        let renewed = ends.iter().zip(&step).filter(|(end, _)| *end & WAS_RESET != 0);
+        let renewed: Vec<_> = renewed.map(|(_, slot)| *slot).collect();
+        if reply.len() != 5 * n + (reset.len() + n + renewed.len()) * obs_len {
             return Err(worker.error(&format!("a reply of {} bytes", reply.len())));
         }
         let (rewards, rest) = reply.split_at(4 * n);
@@ -261,9 +290,16 @@ impl Pool {
         }
         let all = reset.iter().map(|slot| (slot, "reset"));
         let all = all.chain(step.iter().map(|slot| (slot, "step")));
-        for ((slot, from), obs) in all.zip(obs.chunks_exact(obs_len)) {
+        let mut rows = obs.chunks_exact(obs_len);
+        for ((slot, from), obs) in all.zip(&mut rows) {
             self.receive_obs(*slot, obs, from)?;
             self.slots[*slot].call = Call::Over;
+        }
+        for (slot, obs) in renewed.into_iter().zip(rows) {
+            let last = self.slots[slot].obs.clone();
+            self.receive_obs(slot, obs, "reset")?;
+            let first = std::mem::replace(&mut self.slots[slot].obs, last);
+            self.slots[slot].renewed = Some(first);
         }
         Ok(())
     }
@@ -304,10 +340,11 @@ impl Pool {
 
 impl Queue {
     fn frame(&self) -> Vec<u8> {
-        let Self { close, reset, seeds, step, actions } = self;
+        let Self { close, reset, seeds, step, then, actions } = self;
         let counts = [close.len(), reset.len(), step.len()].map(|n| n as u32);
         let slots = |slots: &[usize]| slots.iter().map(|slot| *slot as u32).collect::<Vec<_>>();
-        let numbers = [&counts[..], &slots(close), &slots(reset), seeds, &slots(step)].concat();
+        let steps: Vec<_> = slots(step).iter().zip(then).map(|(slot, then)| slot | then).collect();
+        let numbers = [&counts[..], &slots(close), &slots(reset), seeds, &steps].concat();
         let mut frame: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
         frame.extend(actions);
         frame

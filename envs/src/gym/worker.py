@@ -33,6 +33,8 @@ faulthandler.enable()
 INIT, RUN, SAVE, LOAD, DRAW = range(5)
 # The most actions that a product of choices may have.
 MOST_ACTIONS = 4096
+# The bit of a stepped id whose environment is reset if that ends its episode, and that of its end.
+THEN_RESET, WAS_RESET = 1 << 31, 4
 
 
 def die_with_parent(parent):
@@ -444,7 +446,7 @@ class Worker:
         seeds = ids[closes + resets : closes + 2 * resets]
         step_ids = ids[closes + 2 * resets :]
         rows = np.empty((resets + steps, self.obs.size), self.obs.dtype)
-        ends = bytearray(steps)
+        ends, again = bytearray(steps), []
         members = self.members
         if resets:
             for i, (id, seed) in enumerate(zip(reset_ids, seeds)):
@@ -457,19 +459,27 @@ class Worker:
         observed, rewards = [], []
         try:
             for i, (id, action) in enumerate(zip(step_ids, actions)):
-                member = members[id]
+                member = members[id & ~THEN_RESET]
                 obs, reward, terminated, truncated, _ = member.env.step(action)
                 observed.append(obs)
                 rewards.append(reward)
+                member.at = (rows, resets + i)
                 if terminated or truncated:
                     ends[i] = (1 if terminated else 0) | (2 if truncated else 0)
-                member.at = (rows, resets + i)
+                    # Of one that is drawn, the last frame may be asked for.
+                    if id & THEN_RESET and member.env.render_mode is None:
+                        ends[i] |= WAS_RESET
+                        again.append(member)
             if steps:
                 self.obs.write_all(observed, rows[resets:])
             rewards = np.array(rewards, "<f4").reshape(steps)
         except Exception as error:
             raise failed("step", error)
-        return b"".join((rewards.tobytes(), bytes(ends), rows.tobytes()))
+        more = np.empty((len(again), self.obs.size), self.obs.dtype)
+        for i, member in enumerate(again):
+            self.obs.write(self.reset(member, None), more[i])
+            member.at = member.start = (more, i)
+        return b"".join((rewards.tobytes(), ends, rows.tobytes(), more.tobytes()))
 
     def save(self, id):
         """The environment as text, after a letter; or why it has none."""

@@ -95,6 +95,12 @@ impl<W: Wrapper> Env for Wrapped<W> {
         }
     }
 
+    fn begin_step_and_reset(&mut self, action: Action<'_>) {
+        if W::PASSES_ACTIONS {
+            self.env.begin_step_and_reset(action);
+        }
+    }
+
     fn step(&mut self, action: Action<'_>, rng: &mut dyn RngCore) -> Step {
         self.wrapper.step(&mut *self.env, action, rng)
     }

@@ -113,7 +113,7 @@ impl Dqn {
         let own = (q.clone(), head.clone());
         let acting = config.act_device.networks(&q.params, &own, net)?;
         q.check(&spec, n_actions * head.width())?;
-        if config.distribution == Distribution::Iqn && q.fractions().is_none() {
+        if config.distribution == Distribution::Iqn && q.fractions(1)?.is_none() {
             let fits = "needs a network that ends in nn::ImplicitQuantiles";
             return Err(BadValue::new("distribution", "iqn", fits).into());
         }
@@ -149,8 +149,8 @@ impl Dqn {
         self.replay.sample(&mut self.batch, config.beta(n), &mut self.sample)?;
         let y = targets(&self.batch, config, &self.head, [&self.q, &self.target])?; // [B] or [B, K]
         let outputs = self.q.online.forward(self.batch.obs.tensor())?; // [B, A·K]
-        let fractions = self.q.fractions();
-        let fractions = fractions.as_ref(); // [K]
+        let fractions = self.q.fractions(config.batch)?;
+        let fractions = fractions.as_ref(); // [B, K]
         let chosen = self.head.of_actions(&outputs, self.batch.actions.tensor())?; // [B] or [B, K]
         let loss = match &self.batch.weights {
             None => self.head.loss(&chosen, &y, fractions)?,

@@ -93,8 +93,8 @@ pub(crate) fn fractions(memory: &mut Memory, [batch, k]: [usize; 2], layers: &Si
     let widths = layers.widths.iter().rev().take(2);
     let numbers = widths.copied().fold(0, usize::saturating_add);
     let with = [("atoms", k), ("hidden", widest(&layers.widths))];
-    // Products, activations and their gradients, and what the layers compute with.
-    memory.part_with(("batch", batch), &with, [batch, k, numbers, 5, FLOAT]);
+    // Embeddings, products, activations and their gradients, and what the layers compute with.
+    memory.part_with(("batch", batch), &with, [batch, k, numbers, 7, FLOAT]);
 }
 
 /// A policy and a critic that learn from rollouts of `rollout` steps of each copy.

@@ -42,9 +42,9 @@ impl Net {
         Self { noisy: Rc::clone(&frozen), frozen, online, params, layers: None }
     }
 
-    /// The fractions `[K]` whose quantiles it computes, where it has implicit ones.
-    pub(crate) fn fractions(&self) -> Option<Tensor> {
-        self.layers.as_ref()?.fractions()
+    /// The fractions `[rows, K]` whose quantiles it computes for so many rows, where it has implicit ones.
+    pub(crate) fn fractions(&self, rows: usize) -> candle_core::Result<Option<Tensor>> {
+        self.layers.as_ref().map_or(Ok(None), |layers| layers.fractions(rows))
     }
 
     /// Draws the noise of its noisy layers, and the fractions of its implicit quantiles, anew.

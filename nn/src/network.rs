@@ -57,11 +57,15 @@ impl Sequential {
         self.layers.iter().try_for_each(|layer| layer.draw_noise(rng))
     }
 
-    /// The fractions `[K]` whose quantiles it computes, where it ends in [`ImplicitQuantiles`](crate::ImplicitQuantiles).
-    pub fn fractions(&self) -> Option<Tensor> {
-        match self.layers.last()? {
-            Layer::ImplicitQuantiles(layer) => Some(layer.fractions().clone()),
-            _ => None,
+    /// The fractions `[rows, K]` whose quantiles it computes for so many rows, where it ends in
+    /// [`ImplicitQuantiles`](crate::ImplicitQuantiles).
+    ///
+    /// # Errors
+    /// Errors of the device.
+    pub fn fractions(&self, rows: usize) -> Result<Option<Tensor>> {
+        match self.layers.last() {
+            Some(Layer::ImplicitQuantiles(layer)) => layer.fractions(rows).map(Some),
+            _ => Ok(None),
         }
     }
 }

@@ -28,7 +28,7 @@ pub(super) enum Head {
     Mean(Loss),
     /// Logits of K atoms.
     Categorical(Support),
-    /// K quantiles, and the midpoints `[K]`, which are their fractions where the network has none of its own.
+    /// K quantiles, and the midpoints `[1, K]`, which are their fractions where the network has none of its own.
     Quantiles(usize, Tensor),
 }
 
@@ -128,7 +128,7 @@ impl Head {
         }
     }
 
-    /// The loss of each row of outputs for an action and their targets, `[B]`; `fractions` `[K]` are those of a network that
+    /// The loss of each row of outputs for an action and their targets, `[B]`; `fractions` `[B, K]` are those of a network that
     /// has its own.
     pub(super) fn losses(
         &self,

@@ -3,20 +3,20 @@
 use super::loss::huber;
 use candle_core::{DType, Device, Result, Tensor};
 
-/// The fractions τᵢ = (i + ½)/K of QR-DQN, `[K]`.
+/// The fractions τᵢ = (i + ½)/K of QR-DQN, `[1, K]`.
 pub(super) fn midpoints(k: usize, device: &Device) -> Result<Tensor> {
     let midpoints: Vec<f32> = (0..k).map(|i| (i as f32 + 0.5) / k as f32).collect();
-    Tensor::from_vec(midpoints, k, device)
+    Tensor::from_vec(midpoints, (1, k), device)
 }
 
 /// Σᵢ meanⱼ ρ(yⱼ − θᵢ) with ρ(u) = |τᵢ − 1(u < 0)|·huber(u) (equations 9 and 10 of the one paper, 3 of the other, with
-/// κ = 1), for the quantiles θ at `fractions` τ `[K]` and samples y of their targets, both `[B, K]`: `[B]`.
+/// κ = 1), for the quantiles θ at `fractions` τ, of each row or `[1, K]`, and samples y of their targets, both `[B, K]`: `[B]`.
 pub(super) fn quantile_huber(
     quantiles: &Tensor,
     targets: &Tensor,
     fractions: &Tensor,
 ) -> Result<Tensor> {
-    let fractions = fractions.reshape((1, (), 1))?; // [1, K, 1]
+    let fractions = fractions.unsqueeze(2)?; // [B, K, 1]
     let u = targets.detach().unsqueeze(1)?.broadcast_sub(&quantiles.unsqueeze(2)?)?; // [B, K, K]
     let below = u.detach().lt(0.0)?.to_dtype(DType::F32)?;
     let weights = below.broadcast_sub(&fractions)?.abs()?;
@@ -44,7 +44,7 @@ mod tests {
         let loss = of(&midpoints);
         assert!((loss - expected).abs() < 1e-6, "{loss}, not {expected}");
         // Drawn ones in any order: at τ = 0.9 ½ and −2 with 0.9·⅛ and 0.1·1½, at τ = 0.2 −½ and −3 with 0.8·⅛ and 0.8·2½.
-        let drawn = Tensor::new(&[0.9f32, 0.2], device()).unwrap();
+        let drawn = Tensor::new(&[[0.9f32, 0.2]], device()).unwrap();
         let expected = (0.9 * 0.125 + 0.1 * 1.5) / 2.0 + (0.8 * 0.125 + 0.8 * 2.5) / 2.0;
         let loss = of(&drawn);
         assert!((loss - expected).abs() < 1e-6, "{loss}, not {expected}");

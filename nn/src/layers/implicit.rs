@@ -12,9 +12,10 @@ use train::Rng;
 /// Z_τ = f(ψ ⊙ φ(τ)) for features ψ `[B, F]`, layers f from `[·, F]` to `[·, A]`, and an embedding of each of K fractions τ,
 /// φ(τ) = relu(W·(cos πiτ)ᵢ + b) with i from 0 (equation 4): takes `[B, F]` to `[B, A·K]`.
 ///
-/// Parameters: `<name>.weight` `[F, cosines]`, `<name>.bias` `[F]`. The fractions are the layer's, the same for all rows, until
-/// they are [drawn again](crate::Sequential::draw_noise) from U[0, 1); they are no state, and the midpoints (k + ½)/K before
-/// the first draw. Frozen and exported the layer has those.
+/// Parameters: `<name>.weight` `[F, cosines]`, `<name>.bias` `[F]`. The fractions of the first row are those last
+/// [drawn](crate::Sequential::draw_noise) from U[0, 1), each following row has them shifted by the golden ratio modulo 1: uniform
+/// too, and spread over all rows. They are no state; before the first draw, and of all rows where the layer is frozen or
+/// exported, they are the midpoints (k + ½)/K.
 #[derive(Debug, Clone)]
 pub struct ImplicitQuantiles {
     embedding: Linear,
@@ -23,10 +24,14 @@ pub struct ImplicitQuantiles {
     frequencies: Tensor,
     /// Fractions that were drawn last, `[K]`.
     drawn: Var,
+    /// `[1, K]`.
     midpoints: Tensor,
-    /// The fractions it computes with: one of these two.
-    fractions: Tensor,
+    /// Computes with the midpoints.
+    is_frozen: bool,
 }
+
+/// The golden ratio, 1.618…, modulo 1.
+const GOLDEN: f64 = 0.618_033_988_749_894_9;
 
 impl ImplicitQuantiles {
     /// A layer with a new embedding in `params`, for F `features` and K `fractions`; `layers` are f, and may not be empty.
@@ -47,9 +52,9 @@ impl ImplicitQuantiles {
             embedding: Linear::new(params, name, cosines, features, Activation::Relu)?,
             layers,
             frequencies: Tensor::from_vec(frequencies, (1, cosines), device)?,
-            fractions: drawn.as_tensor().detach(),
             drawn,
-            midpoints,
+            midpoints: midpoints.unsqueeze(0)?,
+            is_frozen: false,
         })
     }
 
@@ -62,13 +67,19 @@ impl ImplicitQuantiles {
     /// This layer as it is evaluated, at the midpoints.
     pub(super) fn frozen(&self) -> Self {
         let layers = self.layers.iter().map(Layer::frozen).collect();
-        let fractions = self.midpoints.clone();
-        Self { embedding: self.embedding.detached(), layers, fractions, ..self.clone() }
+        Self { embedding: self.embedding.detached(), layers, is_frozen: true, ..self.clone() }
     }
 
-    /// τ, `[K]`.
-    pub(crate) fn fractions(&self) -> &Tensor {
-        &self.fractions
+    /// τ of each of so many rows, `[rows, K]`: of row r the drawn ones plus r times the golden ratio, modulo 1. Frozen the
+    /// same ones for all, `[1, K]`.
+    pub(crate) fn fractions(&self, rows: usize) -> Result<Tensor> {
+        if self.is_frozen {
+            return Ok(self.midpoints.clone());
+        }
+        let shifts: Vec<f32> = (0..rows).map(|row| (row as f64 * GOLDEN).fract() as f32).collect();
+        let shifts = Tensor::from_vec(shifts, (rows, 1), self.drawn.device())?;
+        let sums = self.drawn.as_tensor().detach().unsqueeze(0)?.broadcast_add(&shifts)?; // [rows, K]
+        &sums - sums.floor()?
     }
 
     /// New fractions, for this layer and those that share its parameters, and new noise within it.
@@ -78,14 +89,14 @@ impl ImplicitQuantiles {
         self.layers.iter().try_for_each(|layer| layer.draw_noise(rng))
     }
 
-    /// φ at each of these fractions `[K]`, `[K, F]`.
-    pub(super) fn embedded(&self, fractions: &Tensor) -> Result<Tensor> {
-        let angles = fractions.unsqueeze(1)?.broadcast_mul(&self.frequencies)?; // [K, cosines]
-        let cosines = angles.cos()?;
+    /// φ at each of these fractions `[R, K]`, `[R·K, F]`.
+    fn embedded(&self, fractions: &Tensor) -> Result<Tensor> {
+        let fractions = fractions.reshape(((), 1))?;
+        let cosines = fractions.broadcast_mul(&self.frequencies)?.cos()?; // [R·K, cosines]
         self.embedding.pass(&Signal::from(&cosines), Reader::Anybody)?.into_tensor()
     }
 
-    /// φ at the midpoints.
+    /// φ at the midpoints, `[K, F]`.
     pub(super) fn evaluated(&self) -> Result<Tensor> {
         self.embedded(&self.midpoints)
     }
@@ -94,12 +105,13 @@ impl ImplicitQuantiles {
 impl Pass for ImplicitQuantiles {
     fn pass(&self, x: &Signal, _: Reader) -> Result<Signal> {
         let x = x.clone().into_tensor()?; // [B, F]
-        let ((batch, features), k) = (x.dims2()?, self.fractions.elem_count());
-        let phi = self.embedded(&self.fractions)?; // [K, F]
+        let ((batch, features), k) = (x.dims2()?, self.drawn.elem_count());
+        let phi = self.embedded(&self.fractions(batch)?)?; // [B·K, F], or [K, F]
         if phi.dim(1)? != features {
             bail!("an embedding of {:?} does not fit features of {:?}", phi.dims(), x.dims())
         }
-        let rows = x.unsqueeze(1)?.broadcast_mul(&phi.unsqueeze(0)?)?; // [B, K, F]
+        let phi = phi.reshape(((), k, features))?;
+        let rows = x.unsqueeze(1)?.broadcast_mul(&phi)?; // [B, K, F]
         let rows = rows.reshape((batch * k, features))?;
         let z = streamed(&self.layers, &Signal::from(&rows))?; // [B·K, A]
         let actions = z.dim(1)?;
@@ -128,7 +140,7 @@ mod tests {
         ImplicitQuantiles::new(params, "embedding", [cosines, 2], k, vec![out.into()]).unwrap()
     }
 
-    /// Cosines 1, cos πτ and cos 2πτ at τ = ⅓ are 1, ½ and −½, at τ = 1 they are 1, −1 and 1.
+    /// Cosines 1, cos πτ and cos 2πτ at τ = ¼ are 1, √½ and 0, at τ = ¾ they are 1, −√½ and 0.
     #[test]
     fn by_hand() {
         let params = Params::new(1, device());
@@ -142,18 +154,43 @@ mod tests {
             };
             var.set(&Tensor::from_slice(values, var.shape(), device()).unwrap()).unwrap();
         }
-        layer.drawn.set(&Tensor::new(&[1f32 / 3.0, 1.0], device()).unwrap()).unwrap();
-        // φ: 1 + 1 − 2 + ½ and 4 + 1 at ⅓; 1 − 2 + 4 + ½ and relu(−8 + 1) at 1.
-        let phi = rows(&layer.embedded(&layer.fractions).unwrap()).concat();
-        let near = |a: &[f32], b: &[f32]| {
-            assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5), "{a:?}, not {b:?}");
+        let root = 0.5f32.sqrt();
+        // φ: 1½ + 2·√½ and 1 + 8·√½ at ¼; 1½ − 2·√½ and relu(1 − 8·√½) at ¾.
+        let [first, second, third] = [1.5 + 2.0 * root, 1.0 + 8.0 * root, 1.5 - 2.0 * root];
+        near(&rows(&layer.evaluated().unwrap()).concat(), &[first, second, third, 0.0]);
+        // ψ = (2, 3) and (−1, 1). Quantiles of an action are side by side.
+        let x = Tensor::new(&[[2f32, 3.0], [-1.0, 1.0]], device()).unwrap();
+        let y = rows(&layer.frozen().forward(&x).unwrap());
+        let of = |x: [f32; 2]| {
+            let [low, high] = [x[0] * first, x[0] * third];
+            [low, high, 10.0 * low + x[1] * second + 0.25, 10.0 * high + 0.25]
         };
-        near(&phi, &[0.5, 5.0, 3.5, 0.0]);
-        // ψ = (2, 3) and (−1, 1): ψ ⊙ φ is (1, 15) and (7, 0), (−½, 5) and (−3½, 0). Fractions of an action are side by side.
-        let y =
-            layer.forward(&Tensor::new(&[[2f32, 3.0], [-1.0, 1.0]], device()).unwrap()).unwrap();
-        let expected = [1.0, 7.0, 25.25, 70.25, -0.5, -3.5, 0.25, -34.75];
-        near(&rows(&y).concat(), &expected);
+        near(&y[0], &of([2.0, 3.0]));
+        near(&y[1], &of([-1.0, 1.0]));
+    }
+
+    fn near(a: &[f32], b: &[f32]) {
+        let close = a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
+        assert!(close && a.len() == b.len(), "{a:?}, not {b:?}");
+    }
+
+    #[test]
+    fn every_row_has_fractions_of_its_own() {
+        let params = Params::new(1, device());
+        let layer = layer(&params, 4, 2, 3);
+        let set = |fractions: &[f32]| {
+            layer.drawn.set(&Tensor::from_slice(fractions, 2, device()).unwrap()).unwrap();
+        };
+        set(&[0.25, 0.9]);
+        let fractions = rows(&layer.fractions(3).unwrap());
+        near(&fractions.concat(), &[0.25, 0.9, 0.868_034, 0.518_034, 0.486_068, 0.136_068]);
+        let x = random("x", &[3, 2]).unwrap();
+        let together = rows(&layer.forward(&x).unwrap());
+        for (row, fractions) in fractions.iter().enumerate() {
+            set(fractions);
+            let alone = layer.forward(&x.narrow(0, row, 1).unwrap()).unwrap();
+            near(&rows(&alone).concat(), &together[row]);
+        }
     }
 
     #[test]
@@ -162,10 +199,10 @@ mod tests {
         let online = Sequential::new(vec![layer(&params, 8, 4, 3).into()]);
         let (fixed, frozen) = (online.detached(), online.frozen());
         let x = random("x", &[2, 2]).unwrap();
-        let of = |network: &Sequential| network.fractions().unwrap().to_vec1::<f32>().unwrap();
+        let of = |network: &Sequential| rows(&network.fractions(1).unwrap().unwrap()).concat();
         assert_eq!(of(&online), [0.125, 0.375, 0.625, 0.875]);
         let evaluated = rows(&frozen.forward(&x).unwrap());
-        assert_eq!(rows(&online.forward(&x).unwrap()), evaluated);
+        assert_eq!(rows(&online.forward(&x).unwrap())[0], evaluated[0]);
         let mut rng = stream(1, "noise");
         online.draw_noise(&mut rng).unwrap();
         let first = of(&online);

@@ -218,7 +218,7 @@ fn distributions_come_to_the_values_of_the_mean() {
 #[test]
 fn fractions_are_drawn_for_every_step_and_every_update() {
     let mut agent = catch(iqn(DqnConfig { n_envs: 1, lr: 1e-30, ..small() })).unwrap();
-    let of = |net: &Net| net.fractions().unwrap().to_vec1::<f32>().unwrap();
+    let of = |net: &Net| net.fractions(1).unwrap().unwrap().to_vec2::<f32>().unwrap().concat();
     let mut seen = vec![of(&agent.q)];
     agent.step(&mut Log::default()).unwrap();
     seen.push(of(&agent.q));

@@ -103,7 +103,7 @@ pub(crate) fn counted(n: u64, unit: &str) -> String {
     }
 }
 
-/// Which of two numbers is better, as in "higher is better".
+/// The better of two numbers, as in "higher is better".
 pub(crate) fn better(direction: Direction) -> &'static str {
     match direction {
         Direction::Maximise => "higher",
@@ -111,7 +111,7 @@ pub(crate) fn better(direction: Direction) -> &'static str {
     }
 }
 
-/// How a run ended.
+/// End of a run, in words.
 pub(crate) fn outcome(outcome: RunOutcome) -> &'static str {
     match outcome {
         RunOutcome::Finished => "finished",

@@ -1,7 +1,6 @@
 //! Statistics of a few runs beside the package of their authors, `rliable`, which the test installs into a virtual environment of
 //! its own. Skipped where that is not possible.
 #![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
-#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 use lab::study::statistics::{
     Scores, bootstrap, bootstrap_of_two, interquartile_mean, median, probability_of_improvement,
     profile,

@@ -148,7 +148,7 @@ fn lunar_lander_is_gymnasiums_to_the_last_bit() {
     let traces: Vec<LanderTrace> = serde_json::from_str(text).unwrap();
     let mut obs = [0.0; 8];
     for (i, trace) in traces.iter().enumerate() {
-        let mut env = LunarLander::from(trace.options.clone());
+        let mut env = LunarLander::from(trace.options);
         env.start(trace.heights, trace.push, trace.wind);
         env.observe(&mut obs);
         assert_eq!(obs[..], trace.first, "episode {i}");
@@ -198,7 +198,7 @@ fn bipedal_walker_is_gymnasiums_to_the_last_bit() {
     let traces: Vec<WalkerTrace> = serde_json::from_str(text).unwrap();
     let mut obs = [0.0; 24];
     for (i, trace) in traces.iter().enumerate() {
-        let mut env = BipedalWalker::from(trace.options.clone());
+        let mut env = BipedalWalker::from(trace.options);
         env.start(trace.terrain.clone(), trace.push);
         env.observe(&mut obs);
         assert_eq!(obs[..], trace.first, "episode {i}");

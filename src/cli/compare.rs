@@ -136,7 +136,7 @@ fn panel(task: &Task) -> Panel {
     let step = (high - low).max(1e-9) / (THRESHOLDS - 5) as f64;
     let thresholds: Vec<f64> = (0..THRESHOLDS).map(|i| low + step * (i as f64 - 2.0)).collect();
     let curve = |group: &crate::study::compare::Scored| {
-        let shares = profile(&[group.scores.clone()], &thresholds);
+        let shares = profile(std::slice::from_ref(&group.scores), &thresholds);
         let points = thresholds.iter().copied().zip(shares).collect();
         Curve { label: group.label.clone(), points, ..Curve::default() }
     };

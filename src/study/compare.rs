@@ -62,7 +62,7 @@ fn task(of: &[&Group], all: &[Group]) -> Option<Task> {
         .iter()
         .map(|group| {
             let scores = group.scores(&objective.measure);
-            let median = median(&[scores.clone()]);
+            let median = median(std::slice::from_ref(&scores));
             Scored { label: group.label(all), statistics: OverSeeds::of(&scores), median, scores }
         })
         .filter(|group| !group.scores.is_empty())

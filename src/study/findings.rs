@@ -1,4 +1,4 @@
-//! What a sweep has found: its best configurations, the worth of each setting, figures.
+//! Findings of a sweep: its best configurations, the worth of each setting, figures.
 use super::importance::{Importance, importance, names, parts};
 use super::info::Study;
 use super::rounds::{Tried, tried};

@@ -24,7 +24,7 @@ pub(crate) struct Ended {
 pub(crate) struct Group {
     pub(crate) algorithm: String,
     pub(crate) subject: String,
-    /// What differs from other groups of the same algorithm and subject; options of the environment among it.
+    /// Settings that differ from those of other groups of the same algorithm and subject; options of the environment among it.
     pub(crate) settings: BTreeMap<String, Value>,
     pub(crate) runs: Vec<Ended>,
 }
@@ -92,7 +92,7 @@ fn keep_what_differs(groups: &mut [Group]) {
 }
 
 impl Group {
-    /// What tells this group from the others: its algorithm, its subject and its settings, each where it differs.
+    /// The name that tells this group from the others: its algorithm, its subject and its settings, each where it differs.
     pub(crate) fn label(&self, groups: &[Self]) -> String {
         let mut parts = Vec::new();
         let differs = |of: fn(&Self) -> &String| groups.iter().any(|group| of(group) != of(self));

@@ -1,4 +1,4 @@
-//! What a sweep has shown of each setting.
+//! Importance of each setting of a sweep.
 use super::rounds::Tried;
 use super::space::{Dimension, Range};
 use crate::wording;

@@ -20,7 +20,7 @@ pub(crate) struct Study {
     pub(crate) path: PathBuf,
     pub(crate) members: Vec<Member>,
     pub(crate) shared: Shared,
-    /// What its runs are chosen by, where a file says so.
+    /// The sweep that its runs are chosen by, if it is one.
     pub(crate) sweep: Option<Sweep>,
 }
 
@@ -78,7 +78,7 @@ struct Info {
     runs: Vec<Member>,
 }
 
-/// How far a run of a study is.
+/// Progress of a run of a study.
 #[derive(Debug)]
 pub(crate) enum State {
     /// It is not begun, or was stopped on its way.
@@ -194,7 +194,7 @@ impl Study {
         self.path.join(&member.run)
     }
 
-    /// How far a run is, by its files.
+    /// Progress of a run, by its files.
     ///
     /// # Errors
     /// If its result is damaged.

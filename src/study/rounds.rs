@@ -108,7 +108,7 @@ fn score(result: &RunResult) -> Option<f64> {
     Some(objective.direction.score(measure.mean)).filter(|score| score.is_finite())
 }
 
-/// What a sweep does when its runs are over.
+/// Next move of a sweep whose runs are over.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// `study.json` lists more to do.

@@ -1,4 +1,4 @@
-//! What the runs of a study come to: a table, JSON, and a figure.
+//! Results of a study: a table and JSON.
 use super::groups::{Ended, Group, groups};
 use super::statistics::{bootstrap, interquartile_mean};
 use crate::wording;
@@ -156,7 +156,7 @@ mod tests {
         let scores = OverSeeds::of(&[1.0, 2.0, 3.0, 4.0, 90.0]);
         assert_eq!((scores.mean, scores.iqm, scores.n_seeds), (20.0, 3.0, 5));
         let [low, high] = scores.iqm_ci95.unwrap();
-        assert!(1.0 <= low && low < 3.0 && 3.0 < high && high <= 90.0);
+        assert!((1.0..3.0).contains(&low) && (3.0..=90.0).contains(&high) && high > 3.0);
         let one = OverSeeds::of(&[7.0]);
         assert_eq!((one.mean, one.ci95, one.iqm, one.iqm_ci95), (7.0, None, 7.0, None));
         let json = serde_json::to_string(&one).unwrap();

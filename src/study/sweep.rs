@@ -39,7 +39,7 @@ pub(crate) struct Sweep {
     pub(crate) space: Vec<Dimension>,
 }
 
-/// How configurations are chosen.
+/// Choice of configurations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Method {

@@ -35,7 +35,7 @@ pub(crate) struct Crew {
     pub(crate) again: bool,
 }
 
-/// What happened to a run.
+/// Event in the life of a run.
 pub(crate) enum Event {
     Began,
     Done(Box<RunResult>),

@@ -12,7 +12,7 @@ const SHORT: &str = "q-learning --env gridworld --steps 2000 --quiet";
 const LONG: &str = "dqn --env catch --steps 12000 --log-every 500 --eval-every 3000 --save-every 300 --warmup 100 \
                     --hidden 16 --batch 8 --eval-episodes 2 --test-episodes 3 --quiet --seeds 1..3";
 
-/// What a study came to, timing and places aside.
+/// Results of a study, timing and places aside.
 fn outcome(lab: &Lab, study: &str) -> Value {
     let mut summary = json(&lab.path(study).join("summary.json"));
     let runs = summary["runs"].as_array_mut().unwrap();

@@ -1,7 +1,6 @@
 //! Studies through the schedulers of clusters: Slurm and HyperQueue, the real ones, on this machine. Skipped where they are not.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
-#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -168,7 +167,7 @@ fn hyperqueue_is_asked_for_an_array_of_workers() {
     let line = "ppo --env catch --seeds 1..3 --threads 2 --on hq --out study --quiet --on-options";
     let output = Command::new(env!("CARGO_BIN_EXE_lab"))
         .args(line.split_whitespace())
-        .arg("--time-limit 1h")
+        .args(["--time-limit 1h"])
         .env("PATH", path)
         .current_dir(dir.path())
         .output()

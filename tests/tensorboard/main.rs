@@ -1,5 +1,6 @@
 //! TensorBoard's event files, read by TensorBoard itself where there is a Python: pip fills one of its own under `target/`.
 #![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
+#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 use serde_json::Value;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

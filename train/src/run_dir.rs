@@ -37,7 +37,7 @@ pub struct RunInfo {
     pub data: Option<Value>,
 }
 
-/// How often, and after what time, a directory that is held is tried again.
+/// Number of looks at a directory that is held, and the time between two.
 const LOOKS: u32 = 10;
 const LOOK: Duration = Duration::from_millis(10);
 

@@ -134,12 +134,12 @@ fn the_observation_by_hand() {
 fn a_walk_is_resumed_to_the_bit() {
     let mut rng = Rng::seed_from_u64(4);
     let config = BipedalWalkerConfig { hardcore: true };
-    let mut env = BipedalWalker::from(config.clone());
+    let mut env = BipedalWalker::from(config);
     env.reset(&mut rng);
     let mut touching = 0;
     for _ in 0..60 {
         let text = env.snapshot().unwrap().to_string();
-        let mut resumed = BipedalWalker::from(config.clone());
+        let mut resumed = BipedalWalker::from(config);
         resumed.restore(serde_json::from_str(&text).unwrap()).unwrap();
         assert!(resumed.is_possible());
         let action = [(); 4].map(|()| rng.random_range(-1.0..1.0));

@@ -278,9 +278,11 @@ impl World {
             let least = contacts.iter().fold(0.0_f32, |least, contact| {
                 least.min(contact.solve_position(&mut motions, BAUMGARTE))
             });
-            let joints_are =
-                joints.iter().fold(true, |all, joint| joint.solve_position(&mut motions) && all);
-            if least >= -3.0 * LINEAR_SLOP && joints_are {
+            let mut joints_are_settled = true;
+            for joint in &joints {
+                joints_are_settled &= joint.solve_position(&mut motions);
+            }
+            if least >= -3.0 * LINEAR_SLOP && joints_are_settled {
                 is_settled = true;
                 break;
             }

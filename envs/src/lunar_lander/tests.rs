@@ -129,8 +129,8 @@ fn the_pilot_returns_what_it_does_in_gymnasium() {
     // episodes of Gymnasium 1.4.0, and the share that landed: starts and dispersion are as random there.
     let plain = LunarLanderConfig::default();
     for (config, [mean, error], landed) in [
-        (plain.clone(), [239.97, 3.15], 0.925),
-        (LunarLanderConfig { continuous: true, ..plain.clone() }, [283.69, 1.11], 0.998),
+        (plain, [239.97, 3.15], 0.925),
+        (LunarLanderConfig { continuous: true, ..plain }, [283.69, 1.11], 0.998),
         (LunarLanderConfig { enable_wind: true, ..plain }, [97.92, 7.41], 0.494),
     ] {
         const EPISODES: usize = 200;
@@ -156,12 +156,12 @@ fn the_pilot_returns_what_it_does_in_gymnasium() {
 fn a_landing_is_resumed_to_the_bit() {
     let mut rng = Rng::seed_from_u64(2);
     let config = LunarLanderConfig { enable_wind: true, ..Default::default() };
-    let mut env = LunarLander::from(config.clone());
+    let mut env = LunarLander::from(config);
     env.reset(&mut rng);
     let mut touching = 0;
     for _ in 0..600 {
         let text = env.snapshot().unwrap().to_string();
-        let mut resumed = LunarLander::from(config.clone());
+        let mut resumed = LunarLander::from(config);
         resumed.restore(serde_json::from_str(&text).unwrap()).unwrap();
         assert!(resumed.is_possible());
         assert_eq!(resumed, env);

@@ -64,7 +64,7 @@ fn networks_are_chosen_by_flags_and_files() {
         let normed = name == "pqn";
         assert_eq!(hash(&format!("cartpole --hidden 8 --layer-norm {normed}")), plain, "{name}");
         assert_ne!(hash(&format!("cartpole --hidden 8 --layer-norm {}", !normed)), plain, "{name}");
-        hash("catch --network impala --hidden 8 --layer-norm --activation silu");
+        hash("breakout --network impala --hidden 8 --layer-norm --activation silu");
         let told = lab.refused(&format!("{name} {rest} cartpole --network conv"));
         assert!(
             told.contains("--network conv: takes observations [channels, height, width]"),
@@ -265,7 +265,7 @@ fn an_algorithm_is_shown_in_full_and_an_option_that_no_run_has_is_told() {
     }
     lab.ok("vi --env gridworld --quiet");
     assert!(lab.refused("runs --show foo").contains("--show foo: no run has such an option"));
-    lab.ok("runs --show map,theta,discount");
+    lab.ok("runs --show map,tolerance,discount");
 }
 
 #[test]
@@ -335,7 +335,7 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
             "dqn --env breakout --env-arg stiky=0",
             "--env-arg stiky=0: unknown option of breakout `stiky`; did you mean `sticky`?",
         ),
-        ("q-learning --env five-step --sticky 0", "--sticky 0: five-step has no options"),
+        ("q-learning --env five-step --sticky 0", "--sticky 0: wraps environments whose outcomes are drawn"),
         (
             "vi --env gridworld --map maps/none.txt",
             "--map maps/none.txt: cannot read maps/none.txt",

@@ -22,6 +22,7 @@ mod shell;
 mod study;
 mod sweep;
 mod train;
+mod watch;
 mod worker;
 
 use crate::registry::{self, BadOption, Family, Tables, algorithms};
@@ -103,6 +104,7 @@ fn command() -> Command {
         sample::Args::augment_args(Command::new("sample")),
         plot::Args::augment_args(Command::new("plot")),
         report::Args::augment_args(Command::new("report")),
+        watch::Args::augment_args(Command::new("watch")),
         export::Args::augment_args(Command::new("export")),
         data::Args::augment_args(Command::new("data")),
         list::Args::augment_args(Command::new("list")),
@@ -141,7 +143,10 @@ fn groups(root: &Command) -> String {
     for (heading, names) in [
         (
             "Runs",
-            &["resume", "eval", "play", "sample", "plot", "report", "export", "runs", "clean"][..],
+            &[
+                "resume", "eval", "play", "sample", "plot", "report", "watch", "export", "runs",
+                "clean",
+            ][..],
         ),
         ("Studies", &["sweep", "compare", "worker"]),
         ("Checks and experiments", &["check", "reproduce"]),
@@ -175,6 +180,7 @@ fn run(matches: &clap::ArgMatches, out: &mut dyn Write) -> Result<u8> {
         "sample" => done(sample::run(&sample::Args::from_arg_matches(matches)?, out)),
         "data" => done(data::run(&data::Args::from_arg_matches(matches)?, out)),
         "plot" => done(plot::run(&plot::Args::from_arg_matches(matches)?, out)),
+        "watch" => done(watch::run(&watch::Args::from_arg_matches(matches)?, out)),
         "report" => done(report::run(&report::Args::from_arg_matches(matches)?, out)),
         "export" => done(export::run(&export::Args::from_arg_matches(matches)?, out)),
         "list" => done(list::run(&list::Args::from_arg_matches(matches)?, out)),

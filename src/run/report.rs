@@ -5,10 +5,13 @@ use crate::wording;
 use anyhow::{Context, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use image::codecs::gif::GifDecoder;
+use image::{AnimationDecoder as _, DynamicImage, ImageFormat};
 use params::plain;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use train::{Measure, RunDir, RunInfo};
 
@@ -19,13 +22,57 @@ const HOVERED: usize = 500;
 const LONGEST_FIGURE: u64 = 8_000_000;
 
 const STYLE: &str = include_str!("report/style.css");
-const HOVER: &str = include_str!("report/hover.js");
+pub(crate) const HOVER: &str = include_str!("report/hover.js");
 
 /// The page of these runs, whose curves are drawn in these groups. `unit` is that of their steps.
 ///
 /// # Errors
 /// If a run, its metrics or a figure can't be read.
 pub(crate) fn page(runs: &[PathBuf], groups: &[Group], unit: &str) -> Result<String> {
+    let (title, body) = contents(runs, groups, unit, &embedded)?;
+    Ok(framed_by(&title, &body, HOVER))
+}
+
+/// A page of this title and body, which are HTML, and this script.
+pub(crate) fn framed_by(title: &str, body: &str, script: &str) -> String {
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{title}</title>\n\
+         <style>\n{STYLE}</style>\n</head>\n<body>\n{body}\n<script>\n{script}</script>\n</body>\n</html>\n"
+    )
+}
+
+/// Where the page finds a figure of the run of this number; `None` for one that is left out.
+pub(crate) type Address<'a> = &'a dyn Fn(usize, &Path) -> Result<Option<String>>;
+
+/// A figure as a part of the page, if it is not too large.
+fn embedded(_: usize, path: &Path) -> Result<Option<String>> {
+    if fs::metadata(path).is_ok_and(|file| file.len() > LONGEST_FIGURE) {
+        return Ok(None);
+    }
+    let kind = kind(path).unwrap_or("png");
+    let data = STANDARD.encode(train::read_file(path, LONGEST_FIGURE)?);
+    Ok(Some(format!("data:image/{kind};base64,{data}")))
+}
+
+/// The kind of image of a figure that pages show.
+pub(crate) fn kind(path: &Path) -> Option<&'static str> {
+    match path.extension()?.to_str()? {
+        "png" => Some("png"),
+        "gif" => Some("gif"),
+        _ => None,
+    }
+}
+
+/// Title and body of a page, as HTML, with figures at their addresses.
+///
+/// # Errors
+/// If a run, its metrics or a figure can't be read.
+pub(crate) fn contents(
+    runs: &[PathBuf],
+    groups: &[Group],
+    unit: &str,
+    address: Address<'_>,
+) -> Result<(String, String)> {
     let infos = runs.iter().map(|run| RunDir::info(run)).collect::<Result<Vec<_>>>()?;
     let mut panels = grouped(groups, &[], Form::default())?;
     panels.iter_mut().for_each(|panel| panel.x_label = unit.to_owned());
@@ -38,17 +85,13 @@ pub(crate) fn page(runs: &[PathBuf], groups: &[Group], unit: &str) -> Result<Str
         results(runs, &infos),
         curves(&panels)?,
         settings(&infos),
-        figures(runs)?,
+        figures(runs, address)?,
     ];
-    let (title, body) = (escaped(&title), body.join("\n"));
-    Ok(format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{title}</title>\n\
-         <style>\n{STYLE}</style>\n</head>\n<body>\n{body}\n<script>\n{HOVER}</script>\n</body>\n</html>\n"
-    ))
+    Ok((escaped(&title), body.join("\n")))
 }
 
 /// Text as HTML shows it, in an attribute too.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
@@ -166,37 +209,70 @@ fn settings(infos: &[RunInfo]) -> String {
 }
 
 /// The figures in the run directories, but for curves.
-fn figures(runs: &[PathBuf]) -> Result<String> {
+fn figures(runs: &[PathBuf], address: Address<'_>) -> Result<String> {
     let mut html = "<h2>Figures</h2>\n".to_owned();
     for (place, run) in runs.iter().enumerate() {
         let mut images = String::new();
         for path in files(run)? {
+            let is_curves = path.file_stem().is_some_and(|stem| stem == "curves");
+            if is_curves || kind(&path).is_none() {
+                continue;
+            }
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
             let name = escaped(&name.unwrap_or_default());
-            let kind = match path.extension().and_then(|end| end.to_str()) {
-                Some("png") => "png",
-                Some("gif") => "gif",
-                _ => continue,
+            // A map of values over the sweeps is looked at sweep by sweep.
+            if path.file_name().is_some_and(|name| name == "values.gif")
+                && let Some(frames) = frames(&path)
+            {
+                images += &slider(&name, &frames);
+                continue;
+            }
+            images += &match address(place, &path)? {
+                Some(source) => format!(
+                    "<figure><img alt=\"{name}\" src=\"{}\"><figcaption>{name}</figcaption></figure>\n",
+                    escaped(&source)
+                ),
+                None => format!("<p>{name} is left out: it is larger than 8 MB.</p>\n"),
             };
-            let long = fs::metadata(&path).is_ok_and(|file| file.len() > LONGEST_FIGURE);
-            if path.file_stem().is_some_and(|stem| stem == "curves") {
-                continue;
-            }
-            if long {
-                images += &format!("<p>{name} is left out: it is larger than 8 MB.</p>\n");
-                continue;
-            }
-            let data = STANDARD.encode(train::read_file(&path, LONGEST_FIGURE)?);
-            images += &format!(
-                "<figure><img alt=\"{name}\" src=\"data:image/{kind};base64,{data}\"><figcaption>{name}</figcaption>\
-                 </figure>\n"
-            );
         }
         let open = if place == 0 { " open" } else { "" };
         let run = escaped(&run.display().to_string());
         html += &format!("<details{open}><summary>{run}</summary>\n{images}</details>\n");
     }
     Ok(html)
+}
+
+/// Most frames of an animation that a page holds.
+const MOST_FRAMES: usize = 40;
+
+/// Frames of an animation as PNG, evenly chosen, the first and the last among them; `None` where it has one, or can't be read.
+fn frames(path: &Path) -> Option<Vec<Vec<u8>>> {
+    let data = train::read_file(path, LONGEST_FIGURE).ok()?;
+    let frames = GifDecoder::new(Cursor::new(data)).ok()?.into_frames().collect_frames().ok()?;
+    let n = frames.len().min(MOST_FRAMES);
+    let chosen = (0..n).map(|i| i * (frames.len() - 1) / (n - 1).max(1));
+    let png = |at: usize| {
+        let mut png = Vec::new();
+        let image = DynamicImage::from(frames[at].buffer().clone()).into_rgb8();
+        image.write_to(&mut Cursor::new(&mut png), ImageFormat::Png).ok()?;
+        Some(png)
+    };
+    if n < 2 { None } else { chosen.map(png).collect() }
+}
+
+/// An animation with a slider over its frames.
+fn slider(name: &str, frames: &[Vec<u8>]) -> String {
+    let sources =
+        frames.iter().map(|frame| format!("data:image/png;base64,{}", STANDARD.encode(frame)));
+    let sources: Vec<_> = sources.collect();
+    let last = sources.len() - 1;
+    format!(
+        "<figure class=\"frames\"><img alt=\"{name}\" src=\"{}\"><br><input type=\"range\" min=\"0\" max=\"{last}\" \
+         value=\"{last}\" aria-label=\"frame\"><figcaption>{name}, from the first sweep to the last</figcaption>\
+         <script type=\"application/json\">{}</script></figure>\n",
+        sources[last],
+        json!(sources)
+    )
 }
 
 /// Files of a directory, by name.
@@ -212,6 +288,8 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::gif;
+    use envs::Rgb;
 
     #[test]
     fn names_are_text() {
@@ -243,6 +321,8 @@ mod tests {
         });
         fs::write(run.join("result.json"), result.to_string()).unwrap();
         image::RgbImage::new(2, 2).save(run.join("values.png")).unwrap();
+        let frame = |red| Rgb { width: 2, height: 2, pixels: [red, 0, 0].repeat(4) };
+        gif::write(&run.join("values.gif"), &[frame(0), frame(120), frame(240)], 10).unwrap();
         let runs = [run];
         let groups = [Group { label: evil.to_owned(), runs: runs.to_vec() }];
         let page = page(&runs, &groups, "transitions").unwrap();
@@ -254,6 +334,7 @@ mod tests {
             "<figcaption>values.png</figcaption>",
             "data:image/png;base64,iVBORw0KGgo",
             "[1.0,0.5],[2.0,0.25]",
+            "max=\"2\" value=\"2\"",
             "transitions",
         ] {
             assert!(page.contains(text), "{text}");

@@ -12,6 +12,7 @@ mod models;
 mod planners;
 mod studies;
 mod usage;
+mod watch;
 
 use serde_json::Value;
 use std::fs;

@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 const MOST_JOBS: usize = 1024;
 
 /// Time between two sentences about runs that are under way.
-const STATUS: Duration = Duration::from_secs(15);
+const STATUS: Duration = Duration::from_secs(60);
 
 /// Options about where the runs of a study are made.
 #[derive(clap::Args)]

@@ -41,7 +41,7 @@ pub(crate) fn framed_by(title: &str, body: &str, script: &str) -> String {
     )
 }
 
-/// Where the page finds a figure of the run of this number; `None` for one that is left out.
+/// Address of a figure of the run of this number; `None` for one that is left out.
 pub(crate) type Address<'a> = &'a dyn Fn(usize, &Path) -> Result<Option<String>>;
 
 /// A figure as a part of the page, if it is not too large.

@@ -335,7 +335,10 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
             "dqn --env breakout --env-arg stiky=0",
             "--env-arg stiky=0: unknown option of breakout `stiky`; did you mean `sticky`?",
         ),
-        ("q-learning --env five-step --sticky 0", "--sticky 0: wraps environments whose outcomes are drawn"),
+        (
+            "q-learning --env five-step --sticky 0",
+            "--sticky 0: wraps environments whose outcomes are drawn",
+        ),
         (
             "vi --env gridworld --map maps/none.txt",
             "--map maps/none.txt: cannot read maps/none.txt",
@@ -366,7 +369,7 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
         ("dqn --env catch --priority-alpha 0.5", "0.5: counts only with --prioritized: add it"),
         (
             "dqn --env catch --atoms 20",
-            "--atoms 20: counts only with --distribution c51 or qr: add it",
+            "--atoms 20: counts only with --distribution c51 or qr or iqn: add it",
         ),
         (
             "dqn --env catch --distribution qr --v-min -1",

@@ -5,6 +5,7 @@
 //! unbiased estimate of the gradient of the expected return where γ = 1 and the baseline b does not depend
 //! on the action. G is the return from the step on, or with `--returns whole` that of the episode.
 //! Deviations from the book: several episodes per update, no factor γᵗ, Adam.
+mod config;
 mod gradient;
 mod one_step;
 
@@ -16,58 +17,18 @@ use crate::on_policy::nets::{MakeNet, Part};
 use crate::on_policy::returns::{Baseline, Returns, Weights, normalise};
 use crate::on_policy::value::ValueFunction;
 use crate::tabular::{self, Model, Table};
-use crate::{ActionBatch, Agent, MakeEnv, Mode, OptimizerName, masks, memory};
+use crate::{ActionBatch, Agent, MakeEnv, Mode, masks, memory};
 use anyhow::Result;
 use candle_core::{Device, Tensor};
+pub use config::ReinforceConfig;
 use envs::Spec;
 use nn::onnx::Export;
 use nn::{Optimizer, Params};
 use one_step::OneStepUpdates;
 use train::{
     BadValue, Checkpoint, Download as _, Evaluation, FirstUpdate, Learner, Log, MODEL, Progress,
-    Rng, Split, above,
+    Rng, Split,
 };
-
-policy_parameters! {
-    /// Hyper-parameters of [`Reinforce`].
-    pub struct ReinforceConfig {
-        /// Episodes from one update to the next
-        episodes: usize = 16, in 1..=1 << 20;
-        /// Environments stepped together; each plays its next episode until all are begun
-        n_envs: usize = 16, in 1..=1 << 14;
-        /// Return that an action is credited with: to-go (rewards from then on) or whole (all of them)
-        returns: Returns = Returns::ToGo;
-        /// Baseline: none, mean (over the update) or value (a learned V)
-        baseline: Baseline = Baseline::Value;
-        /// Returns less the baseline: raw, or normalised to mean 0 and deviation 1
-        weights: Weights = Weights::Raw;
-        /// Weight of the entropy bonus of each step
-        entropy_coef: f64 = 0.0, in 0.0..;
-        /// Optimiser: adam, rmsprop or sgd
-        optimizer: OptimizerName = OptimizerName::Adam;
-        /// ε of adam and rmsprop
-        optimizer_eps: f64 = 1e-8, in above(0.0), with optimizer = "adam" | "rmsprop";
-        /// Learning rate of the policy
-        lr: f64 = 1e-2, in above(0.0);
-        /// Learning rate of V
-        value_lr: f64 = 1e-2, in above(0.0), with baseline = "value";
-        /// Steps of V's optimiser in an update
-        value_epochs: usize = 10, in 1..=100, with baseline = "value";
-        /// Clip each gradient to this norm; 0 leaves it as it is
-        max_grad_norm: f64 = 0.0, in 0.0..;
-    }
-}
-
-impl ReinforceConfig {
-    /// The hyper-parameter, and its value, by which the mean over an update is taken off its returns.
-    fn subtracts_mean(&self) -> Option<(&'static str, &'static str)> {
-        match (self.baseline, self.weights) {
-            (Baseline::Mean, _) => Some(("baseline", "mean")),
-            (_, Weights::Normalised) => Some(("weights", "normalised")),
-            _ => None,
-        }
-    }
-}
 
 /// −(1/E)·Σ log π(a|s)·Â over all steps of E episodes, for `log_probs` and `advantages` of `[B]`.
 ///

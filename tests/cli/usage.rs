@@ -388,7 +388,7 @@ fn wrong_input_gets_one_sentence_and_exit_code_2() {
             "q-learning --env taxi --rainy-probability 0.5",
             "--rainy-probability 0.5: counts only with --rainy: add it",
         ),
-        ("gan --data glyphs --downsample pool", "pool: counts only with --network dcgan: add it"),
+        ("gan --data stripes --downsample pool", "pool: counts only with --network dcgan: add it"),
         (
             "dqn --env catch --config alone.toml",
             "--config alone.toml: v_max = 3.0: counts only with --distribution c51: add it",

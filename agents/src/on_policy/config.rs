@@ -43,13 +43,13 @@ macro_rules! policy_parameters {
         }
 
         impl $name {
-            fn shape(&self) -> $crate::on_policy::nets::Shape {
+            pub(crate) fn shape(&self) -> $crate::on_policy::nets::Shape {
                 let Self { network, activation, layer_norm, init: start, log_std, .. } = *self;
                 let hidden = self.hidden.clone();
                 $crate::on_policy::nets::Shape { network, hidden, activation, layer_norm, start, log_std }
             }
 
-            fn scaling(&self) -> $crate::on_policy::scaling::Scaling {
+            pub(crate) fn scaling(&self) -> $crate::on_policy::scaling::Scaling {
                 let Self { normalize_obs, clip_obs, normalize_reward, clip_reward, gamma, .. } = *self;
                 $crate::on_policy::scaling::Scaling {
                     normalize_obs, clip_obs, normalize_reward, clip_reward, gamma,
@@ -57,7 +57,7 @@ macro_rules! policy_parameters {
             }
 
             /// Episodes of an evaluation on `split`.
-            fn episodes_of(&self, split: ::train::Split) -> usize {
+            pub(crate) fn episodes_of(&self, split: ::train::Split) -> usize {
                 match split {
                     ::train::Split::Validation => self.eval_episodes,
                     ::train::Split::Test => self.test_episodes,

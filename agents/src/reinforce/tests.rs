@@ -1,5 +1,6 @@
 //! The rule by enumeration, the learner by its three promises.
 use super::*;
+use crate::OptimizerName;
 use crate::export::testing::compare;
 use crate::masks::testing::Masked;
 use crate::on_policy::heads::Categorical;

@@ -2,6 +2,7 @@ use super::bound::kl;
 use super::*;
 use crate::data::{Binarisation, GridConfig, Labels, Shape, stripes};
 use crate::export::testing::{self as export, compare, random};
+use crate::{Generative, ImageSampler, ImportanceWeighted};
 use crate::{Likelihood, LikelihoodName};
 use candle_core::{DType, Tensor, Var};
 use nn::gradcheck::gradcheck;

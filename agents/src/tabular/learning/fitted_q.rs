@@ -4,6 +4,7 @@
 //! transitions (s, a, r, s'), again and again: y = r + γ·max_a' q(s', a'), and q is regressed on y,
 //! `table` by the mean of y for each pair, `linear` by least squares, q(s, a) = w_a·x(s) + b_a with x the
 //! observation. One step is a regression.
+mod config;
 mod samples;
 
 use super::linear_q::{features, linear, mask};
@@ -14,51 +15,19 @@ use crate::actions::{ActionBatch, Mode, discrete_actions};
 use crate::agent::Agent;
 use crate::evaluation::{Episodes, evaluate};
 use crate::on_policy::heads::ActionDistribution;
-use crate::tabular::discount::{APPROXIMATE_HASTE, Discount, TABLE_HASTE, hastened};
+use crate::tabular::discount::{APPROXIMATE_HASTE, TABLE_HASTE, hastened};
 use crate::tabular::greedy::any_best;
 use crate::tabular::model::{Model, larger, moves};
 use crate::tabular::policy::Policy;
 use crate::tabular::table::Table;
 use anyhow::Result;
 use bytemuck::cast_slice_mut;
+pub use config::{Approximation, FittedQConfig};
 use envs::{Element, Env, VecEnv};
 use faer::linalg::solvers::Llt;
 use nn::onnx::Export;
 use samples::{Samples, collect, factor, least_squares, means};
-use serde::{Deserialize, Serialize};
 use train::{BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split, stream};
-
-train::hyper_parameters! {
-    /// Hyper-parameters of [`FittedQ`].
-    pub struct FittedQConfig {
-        /// Discount γ, or `own` for the problem's, which is 0.99 where it does not say
-        gamma: Discount = Discount::Own;
-        /// Representation of q: table (of states), or linear (in the observation)
-        values: Approximation = Approximation::Table;
-        /// Transitions that are collected
-        samples: usize = 50_000, in 1..=1 << 28;
-        /// Value of q before anything is known, and of what was never tried (table)
-        initial: f64 = 0.0, in f64::MIN..;
-        /// Added to the squares of least squares, so that they can be solved (linear)
-        ridge: f64 = 1e-6, in 0.0.., with values = "linear";
-        /// Converged once no sample's value changes by more than this part of itself
-        tolerance: f64 = 1e-6, in 0.0..;
-        /// Episodes of an evaluation during training
-        eval_episodes: usize = 20, in 1..=1_000_000;
-        /// Episodes of the evaluation at the end
-        test_episodes: usize = 100, in 1..=1_000_000;
-    }
-}
-
-/// Form of q.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Approximation {
-    /// A number for each action in each state.
-    Table,
-    /// w_a·x(s) + b_a.
-    Linear,
-}
 
 /// Fitted Q-iteration on transitions that it collects.
 pub struct FittedQ {

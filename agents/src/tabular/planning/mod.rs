@@ -1,4 +1,5 @@
 //! Dynamic programming in a known MDP.
+mod first_policy;
 mod policy_evaluation;
 mod policy_iteration;
 mod q_iteration;

@@ -7,6 +7,7 @@
 //! At γ = 1 a policy may also stay for ever where nothing is paid, which the argmax does not see: to
 //! stay is then worth what the policy is worth that left. So where a set of such states is worth less
 //! than 0, it rests.
+use super::first_policy::first_policy;
 use crate::actions::{ActionBatch, Mode};
 use crate::agent::Agent;
 use crate::on_policy::heads::ActionDistribution;
@@ -21,7 +22,7 @@ use bytemuck::cast_slice_mut;
 use envs::Mdp;
 use nn::onnx::Export;
 use serde::{Deserialize, Serialize};
-use train::{BadValue, Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split, pulse};
+use train::{Checkpoint, Evaluation, Learner, Log, MODEL, Progress, Rng, Split, pulse};
 
 train::hyper_parameters! {
     /// Hyper-parameters of [`PolicyIteration`].
@@ -197,36 +198,6 @@ fn rest(model: &Model, rests: &Rests, values: &[f64], policy: &mut [u32]) {
             }
         }
     }
-}
-
-/// The pair that is taken in each state at first.
-fn first_policy(mdp: &dyn Mdp, problem: &DiscountedMdp, start: &str) -> Result<Vec<Option<usize>>> {
-    let model = &problem.model;
-    if start == "first" && problem.rests.is_some() {
-        return Ok(problem.ending_policy());
-    }
-    let names: Vec<_> = (0..mdp.n_actions()).map(|action| mdp.action_name(action)).collect();
-    let action = names.iter().position(|name| name == start);
-    if start != "first" && action.is_none() {
-        let why = format!("`first` is expected, or one of the actions: {}", names.join(", "));
-        return Err(BadValue::new("start", start, &why).into());
-    }
-    let first = |state| {
-        let named = model.pairs(state).find(|pair| Some(model.action(*pair)) == action);
-        named.or_else(|| model.pairs(state).next())
-    };
-    let policy: Vec<_> = (0..model.n_states()).map(first).collect();
-    let mut taken = vec![false; model.n_pairs()];
-    policy.iter().flatten().for_each(|pair| taken[*pair] = true);
-    if let Some(state) = problem.lost(|pair| taken[pair]) {
-        let why = format!(
-            "to take it never ends from state {}: with a discount of 1 its value may be infinite; give \
-             a --gamma below 1, or leave it out",
-            problem.state_name(state)
-        );
-        return Err(BadValue::new("start", start, &why).into());
-    }
-    Ok(policy)
 }
 
 impl Learner for PolicyIteration {

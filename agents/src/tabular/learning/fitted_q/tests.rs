@@ -1,4 +1,5 @@
 use super::*;
+use crate::tabular::discount::Discount;
 
 #[test]
 fn targets_by_hand() {

@@ -138,7 +138,11 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
 
 /// A path as a shell takes it in a command.
 pub(crate) fn path(path: &Path) -> String {
-    let path = path.display().to_string();
+    let path = match path.display().to_string() {
+        // No flag.
+        dashed if dashed.starts_with('-') => format!("./{dashed}"),
+        path => path,
+    };
     match shlex::try_quote(&path) {
         Ok(quoted) => quoted.into_owned(),
         // It holds a byte that no command line can.
@@ -154,6 +158,7 @@ mod tests {
     fn a_path_can_be_typed_as_it_is_told() {
         assert_eq!(path(Path::new("runs/dqn-catch-s1")), "runs/dqn-catch-s1");
         assert_eq!(path(Path::new("v-my pics")), "'v-my pics'");
+        assert_eq!(path(Path::new("-v")), "./-v");
         assert_eq!(path(Path::new("it's")), "\"it's\"");
     }
 

@@ -95,11 +95,20 @@ fn write(task: &Task, out: &mut dyn Write) -> Result<()> {
         ]);
     }
     write!(out, "{}", wording::table(&table))?;
-    for pair in &task.pairs {
-        writeln!(out, "{}", pair.told())?;
+    let (tested, untested): (Vec<_>, Vec<_>) =
+        task.pairs.iter().partition(|pair| pair.difference.ci95.is_some());
+    tested.iter().try_for_each(|pair| writeln!(out, "{}", pair.told()))?;
+    match &untested[..] {
+        [] => {}
+        [one] => writeln!(out, "{}", one.told())?,
+        several => writeln!(
+            out,
+            "{} pairs have a group of one run, which says nothing of noise; add seeds",
+            several.len()
+        )?,
     }
-    if task.pairs.len() > 1 {
-        let pairs = task.pairs.len();
+    if tested.len() > 1 {
+        let pairs = tested.len();
         writeln!(out, "({pairs} pairs: of twenty without a difference one shows one by chance)")?;
     }
     Ok(writeln!(out)?)

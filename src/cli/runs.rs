@@ -71,7 +71,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let mut found = Vec::new();
     let dirs = dirs.iter().filter(|dir| !args.dirs.is_empty() || dir.exists());
     for dir in dirs {
-        let runs = studies::runs_in(dir)?.into_iter();
+        let runs = studies::runs_below(dir)?.into_iter();
         found.extend(runs.filter_map(|path| RunDir::info(&path).ok().map(|info| (path, info))));
     }
     if !found.is_empty() {

@@ -1,5 +1,6 @@
 //! Several runs by one command: `--seeds`, and `lab resume STUDY`.
 use super::Verbose;
+use super::plot::unit_of;
 use crate::registry::{Algorithm, as_part};
 use crate::render::plot::{self, Form};
 use crate::run::config::Config;
@@ -15,7 +16,7 @@ use crate::study::work::{Crew, Event, work};
 use crate::usage::Usage;
 use crate::wording;
 use ::train::{BadValue, DeviceChoice};
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use candle_core::Device;
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -156,7 +157,16 @@ pub(super) fn make(
         if crew.again {
             study.members.iter().try_for_each(|member| study.forgive(member))?;
         }
-        let answer = submit(*on, &study, crew, on_options.as_deref().unwrap_or_default())?;
+        let options = on_options.as_deref().unwrap_or_default();
+        let answer = submit(*on, &study, crew, options).with_context(|| {
+            format!("{path} is there, without workers; `lab resume {path}` makes its runs here")
+        })?;
+        if verbose.json {
+            let study = study.path.display().to_string();
+            let told = serde_json::json!({"study": study, "on": on.to_string(), "answer": answer});
+            writeln!(out, "{told}")?;
+            return Ok(0);
+        }
         writeln!(out, "{answer}")?;
         writeln!(
             out,
@@ -177,9 +187,14 @@ Try next:
     let interrupted = work(&mut study, crew, progress(verbose.quiet))?;
     let summary = summary(&study)?;
     let objective = summary.groups.iter().find_map(Group::objective);
+    let same = |group: &Group| {
+        group.subject == summary.groups[0].subject
+            && group.objective().map(|other| &other.measure)
+                == objective.map(|objective| &objective.measure)
+    };
     let findings = match objective {
-        Some(objective) => Findings::of(&study, objective)?,
-        None => None,
+        Some(objective) if summary.groups.iter().all(same) => Findings::of(&study, objective)?,
+        _ => None,
     };
     let mut json = summary.json(&study.path)?;
     if let Some(findings) = &findings {
@@ -197,7 +212,15 @@ Try next:
         summary.groups.iter().flat_map(|group| &group.runs).map(|run| run.dir.clone()).collect();
     let unfinished = interrupted || summary.missing > 0;
     if !verbose.json {
-        if unfinished || !summary.failed.is_empty() {
+        let limit = study.sweep.as_ref().and_then(|sweep| sweep.seconds);
+        if let Some(limit) = limit.filter(|limit| !interrupted && study.seconds() >= *limit) {
+            let limit = wording::duration(limit);
+            writeln!(
+                out,
+                "the time of {limit} is spent: {} runs are done; saved to {path}",
+                runs.len()
+            )?;
+        } else if unfinished || !summary.failed.is_empty() {
             writeln!(
                 out,
                 "{} of {} runs are done; go on with `lab resume {path}`",
@@ -228,7 +251,10 @@ Try next:
 
 fn figure(study: &Study, runs: &[PathBuf]) -> Result<()> {
     let (begun, _) = studies::begun(runs.to_vec())?;
-    let panels = plot::grouped(&studies::groups(&begun, None)?, &[], Form::default())?;
+    let mut panels = plot::grouped(&studies::groups(&begun, None)?, &[], Form::default())?;
+    if let Some(unit) = unit_of(runs) {
+        panels.iter_mut().for_each(|panel| panel.x_label = unit.to_owned());
+    }
     plot::draw(&panels, &study.path.join("curves.svg"))?;
     plot::draw(&panels, &study.path.join("curves.png"))
 }

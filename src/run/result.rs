@@ -65,7 +65,9 @@ impl RunResult {
         let file = dir.join("result.json");
         match std::fs::read(&file) {
             Ok(text) => {
-                let damaged = || format!("{} is damaged", file.display());
+                let damaged = || {
+                    format!("{0} is damaged; delete it, and resume makes it again", file.display())
+                };
                 Ok(Some(serde_json::from_slice(&text).with_context(damaged)?))
             }
             Err(error)

@@ -56,6 +56,22 @@ pub(crate) fn runs_in(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(runs)
 }
 
+/// The runs that lie in a directory, and in the studies there, by name.
+///
+/// # Errors
+/// If it can't be listed.
+pub(crate) fn runs_below(dir: &Path) -> Result<Vec<PathBuf>> {
+    let cannot = || format!("cannot list {}", dir.display());
+    let entries = std::fs::read_dir(dir).with_context(cannot)?;
+    let studies = entries.flatten().map(|entry| entry.path()).filter(|path| is_study(path));
+    let mut runs = runs_in(dir)?;
+    for study in studies {
+        runs.extend(runs_in(&study)?);
+    }
+    runs.sort();
+    Ok(runs)
+}
+
 /// Those of `runs` that have logged a row, and the number of the others, which are yet to come.
 ///
 /// # Errors

@@ -44,6 +44,9 @@ pub(crate) struct Pair {
     pub(crate) is_more_than_noise: Option<bool>,
 }
 
+/// Groups up to which each two are compared.
+const MOST: usize = 6;
+
 /// Beside each other are groups of the same environment or data set, by the measure that decides.
 pub(crate) fn tasks(groups: &[Group]) -> Vec<Task> {
     let mut of = BTreeMap::<_, Vec<&Group>>::new();
@@ -71,7 +74,10 @@ fn task(of: &[&Group], all: &[Group]) -> Option<Task> {
     groups.sort_by(|a, b| mean(b).total_cmp(&mean(a)));
     let mut pairs = Vec::new();
     for (at, better) in groups.iter().enumerate() {
-        pairs.extend(groups[at + 1..].iter().map(|worse| pair(better, worse, direction)));
+        // Of many groups the best with each other one.
+        if at == 0 || groups.len() <= MOST {
+            pairs.extend(groups[at + 1..].iter().map(|worse| pair(better, worse, direction)));
+        }
     }
     let Objective { measure, direction } = objective.clone();
     Some(Task { subject: of[0].subject.clone(), measure, direction, groups, pairs })
@@ -162,6 +168,9 @@ pub(crate) fn scaled(tasks: &[Task], groups: &[Group]) -> Vec<(String, Scores)> 
         let scale = |x: &f64| if best == worst { 0.5 } else { (x - worst) / (best - worst) };
         for group in groups.iter().filter(|group| group.subject == task.subject) {
             let scores = group.scores(&task.measure);
+            if scores.is_empty() {
+                continue;
+            }
             methods.entry(group.method()).or_default().push(scores.iter().map(scale).collect());
         }
     }

@@ -25,10 +25,13 @@ pub(crate) struct Findings<'a> {
 }
 
 impl<'a> Findings<'a> {
-    /// Those of a sweep all of whose runs are over.
+    /// Those of a sweep, as far as its configurations are over; none of runs whose scores do not compare.
     pub(crate) fn of(study: &'a Study, objective: &Objective) -> Result<Option<Self>> {
         let Some(sweep) = &study.sweep else { return Ok(None) };
-        let Some(tried) = tried(study)? else { return Ok(None) };
+        let (tried, _) = tried(study)?;
+        if tried.is_empty() {
+            return Ok(None);
+        }
         let importance = importance(&sweep.space, &tried);
         let (measure, sign) = (objective.measure.clone(), objective.direction.score(1.0));
         Ok(Some(Self { sweep, tried, importance, measure, sign }))
@@ -110,7 +113,9 @@ impl<'a> Findings<'a> {
         };
         // The best lie on top, and have the first colour.
         let mut curves: Vec<_> = scored.iter().enumerate().map(curve).collect();
-        curves[1..].reverse();
+        if let Some(others) = curves.get_mut(1..) {
+            others.reverse();
+        }
         let keys = self.sweep.space.iter().map(|dimension| dimension.key.clone());
         let names = keys.chain([self.measure.clone()]).collect();
         Panel {

@@ -30,7 +30,7 @@ pub(crate) struct Group {
 }
 
 /// Settings of which no group is made.
-const APART: [&str; 2] = ["seed", "algorithm"];
+const APART: [&str; 5] = ["seed", "algorithm", "log_every", "eval_every", "save_every"];
 
 /// The settings of a run, those of its environment or data among them.
 fn settings(config: &Options) -> BTreeMap<String, Value> {
@@ -127,7 +127,8 @@ impl Group {
     }
 }
 
-/// Runs at `dirs`, each a run directory or a study, that have come to their end; and how many have not.
+/// Runs at `dirs`, each a run directory or a study, that have come to their end, each configuration with each seed
+/// once; and how many have not.
 ///
 /// # Errors
 /// If a directory is neither, or its files can't be read.
@@ -143,14 +144,18 @@ pub(crate) fn ended(dirs: &[PathBuf]) -> Result<(Vec<Ended>, usize)> {
             runs.push((dir.clone(), RunDir::info(dir)?.config));
         }
     }
-    let all = runs.len();
-    let mut ended = Vec::new();
+    let mut seen = BTreeSet::new();
+    let (mut ended, mut missing) = (Vec::new(), 0);
     for (dir, config) in runs {
-        if let Some(result) = RunResult::read(&dir)?.filter(RunResult::is_final) {
-            ended.push(Ended { dir, config, result });
+        // The same run by two names, or made twice, is one run.
+        if !seen.insert(Value::Object(config.clone()).to_string()) {
+            continue;
+        }
+        match RunResult::read(&dir)?.filter(RunResult::is_final) {
+            Some(result) => ended.push(Ended { dir, config, result }),
+            None => missing += 1,
         }
     }
-    let missing = all - ended.len();
     Ok((ended, missing))
 }
 

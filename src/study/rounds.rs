@@ -5,7 +5,7 @@ use crate::run::result::RunResult;
 use anyhow::Result;
 use serde_json::Value;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The runs that a sweep begins with.
 ///
@@ -65,18 +65,22 @@ pub(crate) struct Tried {
     pub(crate) round: usize,
 }
 
-/// The configurations of a sweep all of whose runs are over, the best first: those that were trained for longest, by their
-/// scores; `None` while a run is not.
+/// The configurations of a sweep, the best first: those that were trained for longest, by their scores. One of which a
+/// run is not over is left out, and said to be missing.
 ///
 /// # Errors
 /// If a result can't be read.
-pub(crate) fn tried(study: &Study) -> Result<Option<Vec<Tried>>> {
+pub(crate) fn tried(study: &Study) -> Result<(Vec<Tried>, bool)> {
+    let mut missing = BTreeSet::new();
     let mut of = BTreeMap::<usize, (Vec<&Member>, Vec<Option<f64>>)>::new();
     for member in &study.members {
         let score = match study.state(member)? {
             State::Done(result) => score(&result),
             State::Failed(_) => None,
-            State::Waiting | State::Busy => return Ok(None),
+            State::Waiting | State::Busy => {
+                missing.insert(member.place.configuration);
+                continue;
+            }
         };
         let (members, scores) = of.entry(member.place.configuration).or_default();
         members.push(member);
@@ -94,13 +98,14 @@ pub(crate) fn tried(study: &Study) -> Result<Option<Vec<Tried>>> {
             round: members[0].place.round,
         }
     };
+    of.retain(|configuration, _| !missing.contains(configuration));
     let mut tried: Vec<_> = of.into_iter().map(tried).collect();
     let rank = |tried: &Tried| (tried.score.is_some(), tried.steps);
     tried.sort_by(|a, b| {
         let scores = || b.score.unwrap_or(0.0).total_cmp(&a.score.unwrap_or(0.0));
         Reverse(rank(a)).cmp(&Reverse(rank(b))).then_with(scores)
     });
-    Ok(Some(tried))
+    Ok((tried, !missing.is_empty()))
 }
 
 fn score(result: &RunResult) -> Option<f64> {
@@ -128,17 +133,19 @@ pub(crate) fn advance(study: &mut Study) -> Result<Next> {
     if sweep.seconds.is_some_and(|seconds| study.seconds() >= seconds) {
         return Ok(Next::Over);
     }
-    let Some(tried) = tried(study)? else { return Ok(Next::Wait) };
+    let (tried, is_missing) = tried(study)?;
+    if is_missing {
+        return Ok(Next::Wait);
+    }
     let round = study.members.iter().map(|member| member.place.round).max().unwrap_or(0);
     if let Some(part) = sweep.halving {
         let of_round: Vec<_> = tried.iter().filter(|tried| tried.round == round).collect();
         let longest = of_round.iter().map(|tried| tried.steps).max().unwrap_or(0);
-        let rung: Vec<_> = of_round
-            .iter()
-            .filter(|tried| tried.steps == longest && tried.score.is_some())
-            .collect();
+        // One that failed is the worst of its rung.
+        let rung: Vec<_> = of_round.iter().filter(|tried| tried.steps == longest).collect();
+        let best = rung.iter().take(rung.len() / part as usize);
         let going_on: Vec<_> =
-            rung[..rung.len() / part as usize].iter().map(|tried| tried.configuration).collect();
+            best.filter(|tried| tried.score.is_some()).map(|tried| tried.configuration).collect();
         let mut more = false;
         for member in
             study.members.iter_mut().filter(|member| going_on.contains(&member.place.configuration))

@@ -59,6 +59,11 @@ pub(crate) fn submit(
         return Err(Usage(format!("--on-options {options}: a quote is not closed")).into());
     };
     let path = std::path::absolute(&study.path)?;
+    if path.to_string_lossy().contains(['"', '\n']) {
+        let sentence =
+            format!("--on {scheduler}: {}: a path without quotes is expected", path.display());
+        return Err(Usage(sentence).into());
+    }
     let program = std::env::current_exe().context("cannot find this program")?;
     let worker = worker(&program, &path, crew)?;
     let workers = crew.jobs.min(study.members.len()).clamp(1, MOST);
@@ -66,7 +71,7 @@ pub(crate) fn submit(
         Scheduler::Local => bail!("a study on this machine needs no scheduler"),
         Scheduler::Slurm => {
             let file = path.join("slurm.sh");
-            let script = slurm_script(&path, &worker, [workers, crew.threads]);
+            let script = slurm_script(&path, &worker, [workers, crew.threads])?;
             train::write_atomic(&file, script.as_bytes())?;
             let mut command = Command::new("sbatch");
             command.args(options).arg(file);
@@ -108,10 +113,14 @@ fn worker(program: &Path, study: &Path, crew: &Crew) -> anyhow::Result<Vec<Strin
 }
 
 /// The script of an array of workers. A job that is pre-empted or loses its node comes again and goes on.
-fn slurm_script(study: &Path, worker: &[String], [workers, threads]: [usize; 2]) -> String {
+fn slurm_script(
+    study: &Path,
+    worker: &[String],
+    [workers, threads]: [usize; 2],
+) -> anyhow::Result<String> {
     let log: PathBuf = study.join("worker-%a.log");
-    let words: Vec<_> = worker.iter().map(|word| wording::path(Path::new(word))).collect();
-    format!(
+    let command = shlex::try_join(worker.iter().map(String::as_str))?;
+    Ok(format!(
         "#!/bin/sh\n\
          #SBATCH --job-name=lab\n\
          #SBATCH --array=1-{workers}\n\
@@ -121,8 +130,8 @@ fn slurm_script(study: &Path, worker: &[String], [workers, threads]: [usize; 2])
          #SBATCH --requeue\n\
          exec {}\n",
         log.display(),
-        words.join(" ")
-    )
+        command
+    ))
 }
 
 #[cfg(test)]
@@ -133,7 +142,7 @@ mod tests {
     fn a_script_starts_an_array_of_workers() {
         let crew = Crew { jobs: 3, threads: 2, device: "cpu".to_owned(), again: false };
         let worker = worker(Path::new("/opt/my lab"), Path::new("/runs/a b"), &crew).unwrap();
-        let script = slurm_script(Path::new("/runs/a b"), &worker, [3, 2]);
+        let script = slurm_script(Path::new("/runs/a b"), &worker, [3, 2]).unwrap();
         assert!(script.starts_with("#!/bin/sh\n"));
         for line in [
             "#SBATCH --array=1-3",

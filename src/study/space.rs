@@ -31,7 +31,14 @@ impl Range {
     pub(crate) fn read(value: &Value, whole: Option<bool>) -> Result<Self, String> {
         match value {
             Value::Array(values) if values.is_empty() => Err("it lists no value".to_owned()),
-            Value::Array(values) => Ok(Self::List(values.clone())),
+            Value::Array(values) => {
+                let twice =
+                    values.iter().enumerate().find(|(at, value)| values[..*at].contains(value));
+                match twice {
+                    Some((_, value)) => Err(format!("{value} is listed twice")),
+                    None => Ok(Self::List(values.clone())),
+                }
+            }
             Value::Object(range) => {
                 if let Some(key) =
                     range.keys().find(|key| !["low", "high", "scale"].contains(&key.as_str()))

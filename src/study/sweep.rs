@@ -72,6 +72,16 @@ impl Sweep {
             Some(_) => Err(wrong(&format!("[{name}] is a table"))),
         };
         let (sweep, varied) = (section("sweep")?, section("space")?);
+        if settings.contains_key("seed") || settings.contains_key("seeds") {
+            return Err(wrong("seeds are those of [sweep]: seeds = \"1..5\"").into());
+        }
+        if let Some(key) =
+            varied.keys().find(|key| settings.contains_key(*key) && !varied[*key].is_object())
+        {
+            return Err(
+                wrong(&format!("{key} is both a setting of all runs and in [space]")).into()
+            );
+        }
         let how: How = serde_json::from_value(Value::Object(sweep))
             .map_err(|error| wrong(&format!("[sweep]: {error}")))?;
         if varied.is_empty() {
@@ -115,6 +125,19 @@ impl Sweep {
                 );
             }
         };
+        let subject =
+            sweep.space.iter().find(|dimension| ["env", "data"].contains(&dimension.key.as_str()));
+        if let Some(Dimension { key, .. }) = subject
+            && (how.method == Method::Tpe || how.halving.is_some())
+        {
+            let why = format!(
+                "[space] {key}: scores of different ones can't be ranked; make a sweep of each"
+            );
+            return Err(wrong(&why).into());
+        }
+        if sweep.seconds == Some(0.0) {
+            return Err(wrong("[sweep]: time must be above 0").into());
+        }
         if how.round == 0 || how.halving.is_some_and(|part| part < 2) {
             return Err(wrong("[sweep]: round must be at least 1, halving at least 2").into());
         }
@@ -362,6 +385,14 @@ mod tests {
             ("[space]\nlr = [1]\n[sweep]\nseeds = '2..1'", "[sweep]: seeds = 2..1: 2..1 goes down"),
             ("[space]\nlr = [1]\n[sweep]\ntime = 'long'", "[sweep]: time = \"long\""),
             ("[space]\nlr = [1]\n[sweep]\nhalving = 1", "halving at least 2"),
+            ("[space]\nlr = [1, 1]", "[space] lr: 1 is listed twice"),
+            ("seed = 3\n[space]\nlr = [1]", "seeds are those of [sweep]"),
+            ("lr = 0.1\n[space]\nlr = [1]", "lr is both a setting of all runs and in [space]"),
+            (
+                "[space]\nenv = ['catch', 'chain']\n[sweep]\nhalving = 2",
+                "[space] env: scores of different ones",
+            ),
+            ("[space]\nlr = [1]\n[sweep]\ntime = '0s'", "time must be above 0"),
             ("[space]\nlr = [", "TOML parse error"),
         ] {
             let error = read(text).unwrap_err();

@@ -196,7 +196,8 @@ impl Queue<'_> {
     fn spawn(&self, member: &Member) -> Result<Child> {
         let program = std::env::current_exe().context("cannot find this program again")?;
         let mut command = Command::new(program);
-        command.arg("worker").arg(&self.study.path).args(["--run", &member.run]);
+        let study = std::path::absolute(&self.study.path)?; // It may begin with a dash.
+        command.arg("worker").arg(study).args(["--run", &member.run]);
         command.args(["--threads", &self.crew.threads.to_string()]);
         command.args(["--device", &self.crew.device]);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());

@@ -244,6 +244,41 @@ fn a_sweep_lets_the_best_go_on() {
 }
 
 #[test]
+fn one_that_fails_stops_no_other_on_its_rungs() {
+    let lab = Lab::new();
+    let text = "algorithm = 'dqn'\nenv = 'catch'\nsteps = 800\nhidden = '8'\nwarmup = 50\nbatch = 8\neval_episodes = 2\n\
+                test_episodes = 3\n[space]\nlr = [1e-3, 1e30, 1e-4, 1e-5]\n[sweep]\nhalving = 2\n";
+    fs::write(lab.path("fails.toml"), text).unwrap();
+    let output = lab.run("sweep fails.toml --quiet --out study");
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let found = &json(&lab.path("study/summary.json"))["sweep"]["tried"];
+    let steps: Vec<_> =
+        found.as_array().unwrap().iter().map(|tried| tried["steps"].as_u64().unwrap()).collect();
+    assert_eq!(steps, [800, 400, 200, 200]);
+    assert_eq!(found[3]["score"], Value::Null);
+}
+
+#[test]
+fn a_run_counts_once_by_whatever_name() {
+    let lab = Lab::new();
+    for study in ["one", "again"] {
+        lab.ok(&format!("{SHORT} --seeds 1..3 --out {study}"));
+    }
+    let seeds = |line: &str| {
+        let told: Value = serde_json::from_str(&lab.ok(&format!("compare {line} --json"))).unwrap();
+        told["tasks"][0]["groups"][0]["n_seeds"].as_u64().unwrap()
+    };
+    assert_eq!(seeds("one"), 3);
+    assert_eq!(seeds("one one again one/q-learning-gridworld-s1"), 3);
+    // Runs in studies are runs too.
+    lab.ok(&format!("{SHORT} --seeds 1..2"));
+    assert!(lab.ok("runs").contains("q-learning-gridworld-2-seeds/q-learning-gridworld-s2"));
+    // A name that begins with a dash is no flag.
+    let told = lab.ok(&format!("{SHORT} --seeds 1..2 --out=-dash"));
+    assert!(told.contains("lab plot ./-dash"), "{told}");
+}
+
+#[test]
 fn a_search_is_the_same_however_often_it_is_killed() {
     let lab = Lab::new();
     fs::write(lab.path("search.toml"), SEARCH).unwrap();

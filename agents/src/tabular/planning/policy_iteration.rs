@@ -77,7 +77,7 @@ impl PolicyIteration {
     /// Every state's first action, or the one to start with; with γ = 1 one that leads to an end.
     ///
     /// # Errors
-    /// Those of [`DiscountedMdp::to_solve`]; [`BadValue`] where no action has the name to start with, or
+    /// Those of [`DiscountedMdp::to_solve`]; [`train::BadValue`] where no action has the name to start with, or
     /// where γ = 1 and to take it never ends.
     pub fn new(mdp: &dyn Mdp, config: PolicyIterationConfig) -> Result<Self> {
         config.check()?;

@@ -182,7 +182,9 @@ class CommandLine(Runs):
     def test_ctrl_c_ends_a_long_call(self):
         run = self.run_of(f"made {STRIPES} --hidden 8")
         program = (
-            f"import lab, sys\nmodel = lab.load({str(run)!r})\nprint('begun', flush=True)\n"
+            # A shell's background job is begun with SIGINT ignored, and Python leaves it so.
+            "import lab, signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+            f"model = lab.load({str(run)!r})\nprint('begun', flush=True)\n"
             "try:\n    model.sample(3_000_000)\nexcept KeyboardInterrupt:\n    print('interrupted')\n"
         )
         process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)

@@ -109,7 +109,10 @@ fn write(task: &Task, out: &mut dyn Write) -> Result<()> {
     }
     if tested.len() > 1 {
         let pairs = tested.len();
-        writeln!(out, "({pairs} pairs: of twenty without a difference one shows one by chance)")?;
+        writeln!(
+            out,
+            "({pairs} comparisons: where nothing differs, about one in twenty shows a difference by chance)"
+        )?;
     }
     Ok(writeln!(out)?)
 }
@@ -121,7 +124,7 @@ fn write_overall(tasks: &[Task], groups: &[Group], out: &mut dyn Write) -> Resul
     }
     writeln!(
         out,
-        "All {}: interquartile mean of scores from 0, the worst run of each, to 1, the best",
+        "Over all {} tasks: interquartile mean of scores, scaled from 0, the worst run of a task, to 1, its best",
         tasks.len()
     )?;
     let mut table = vec![["", "interquartile mean", "95 %"].map(str::to_owned).to_vec()];

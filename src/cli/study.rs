@@ -268,7 +268,7 @@ fn summary(study: &Study) -> Result<Summary> {
             failed.push((member.run.clone(), why));
         }
     }
-    let missing = missing - failed.len();
+    let missing = missing.saturating_sub(failed.len());
     Ok(Summary::new(runs, failed, missing))
 }
 

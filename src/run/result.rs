@@ -79,9 +79,13 @@ impl RunResult {
         }
     }
 
-    /// Test whether the run has come to its end.
-    pub(crate) fn is_final(&self) -> bool {
-        self.outcome != RunOutcome::Interrupted
+    /// Test whether a run of so many steps has come to its end.
+    pub(crate) fn is_over(&self, steps: u64) -> bool {
+        match self.outcome {
+            RunOutcome::Interrupted => false,
+            RunOutcome::Finished => self.steps >= steps,
+            _ => true,
+        }
     }
 
     /// The measure that decides, as the final evaluation found it.

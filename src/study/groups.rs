@@ -151,7 +151,8 @@ pub(crate) fn ended(dirs: &[PathBuf]) -> Result<(Vec<Ended>, usize)> {
         if !seen.insert(Value::Object(config.clone()).to_string()) {
             continue;
         }
-        match RunResult::read(&dir)?.filter(RunResult::is_final) {
+        let steps = config.get("steps").and_then(Value::as_u64).unwrap_or(0);
+        match RunResult::read(&dir)?.filter(|result| result.is_over(steps)) {
             Some(result) => ended.push(Ended { dir, config, result }),
             None => missing += 1,
         }
@@ -163,6 +164,7 @@ pub(crate) fn ended(dirs: &[PathBuf]) -> Result<(Vec<Ended>, usize)> {
 mod tests {
     use super::*;
     use serde_json::json;
+    use train::RunOutcome;
 
     fn run(algorithm: &str, subject: &str, config: Value) -> Ended {
         let result = json!({
@@ -173,6 +175,16 @@ mod tests {
         });
         let Value::Object(config) = config else { unreachable!() };
         Ended { dir: "r".into(), config, result: serde_json::from_value(result).unwrap() }
+    }
+
+    #[test]
+    fn a_run_that_is_to_go_on_is_not_over() {
+        let mut result = run("dqn", "catch", json!({"seed": 1})).result;
+        assert!(result.is_over(1) && !result.is_over(2), "it has one step");
+        result.outcome = RunOutcome::TargetReached;
+        assert!(result.is_over(2));
+        result.outcome = RunOutcome::Interrupted;
+        assert!(!result.is_over(1));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
-use train::{RunDir, RunOutcome};
+use train::RunDir;
 
 /// A study and its directory.
 #[derive(Debug)]
@@ -201,10 +201,7 @@ impl Study {
     pub(crate) fn state(&self, member: &Member) -> Result<State> {
         let dir = self.dir(member);
         // One that was to stop on its way may be to go on now.
-        let is_over = |result: &RunResult| {
-            result.is_final()
-                && (result.steps >= member.steps() || result.outcome != RunOutcome::Finished)
-        };
+        let is_over = |result: &RunResult| result.is_over(member.steps());
         if let Some(result) = RunResult::read(&dir)?.filter(is_over) {
             return Ok(State::Done(Box::new(result)));
         }

@@ -26,6 +26,9 @@ use std::time::{Duration, Instant};
 /// Most runs that are made at once.
 const MOST_JOBS: usize = 1024;
 
+/// Most groups of which a study draws the curves.
+const MOST_CURVES: usize = 32;
+
 /// Time between two sentences about runs that are under way.
 const STATUS: Duration = Duration::from_secs(60);
 
@@ -234,10 +237,11 @@ Try next:
     out.flush()?;
     if !runs.is_empty() {
         // A figure that can't be drawn loses nothing of the runs.
-        let drawn = match &findings {
-            Some(findings) => findings.draw(&study),
-            None => figure(&study, &runs),
-        };
+        let found = findings.as_ref().map_or(Ok(()), |findings| findings.draw(&study));
+        // More curves than these can't be told apart.
+        let curves =
+            if summary.groups.len() <= MOST_CURVES { figure(&study, &runs) } else { Ok(()) };
+        let drawn = found.and(curves);
         if let Err(error) = drawn {
             tell(&format!("note: {error:#}"));
         }

@@ -238,7 +238,7 @@ fn a_sweep_lets_the_best_go_on() {
     fs::write(lab.path("best.json"), member["config"].to_string()).unwrap();
     lab.ok("dqn --config best.json --quiet --out alone");
     assert_eq!(lab.hash("alone"), lab.hash(&format!("runs/half/{best}")));
-    for file in ["parallel.svg", "parallel.png"] {
+    for file in ["parallel.svg", "parallel.png", "curves.svg"] {
         assert!(fs::metadata(lab.path("runs/half").join(file)).unwrap().len() > 1000);
     }
 }

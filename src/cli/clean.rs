@@ -1,5 +1,5 @@
 //! `lab clean`: deletes runs that came to no result, or those that are named.
-use crate::run::studies;
+use crate::study::named::runs_in;
 use crate::usage::Usage;
 use crate::wording;
 use ::train::{Checkpoints, RunDir, RunInfo};
@@ -76,7 +76,7 @@ fn found(args: &Args) -> Result<Vec<PathBuf>> {
             found.push(path.clone());
             continue;
         }
-        let runs = studies::runs_in(path)?;
+        let runs = runs_in(path)?;
         found.extend(runs.into_iter().filter(|run| !run.join("result.json").exists()));
     }
     found.sort();

@@ -1,7 +1,8 @@
 //! `lab compare`: studies and runs beside each other.
 use crate::render::plot::{self, Curve, Panel};
+use crate::run::machine::tell;
 use crate::study::compare::{Task, overall, tasks};
-use crate::study::groups::{Group, ended, groups};
+use crate::study::groups::{Group, groups, sorted};
 use crate::study::statistics::profile;
 use crate::usage::Usage;
 use crate::wording;
@@ -37,11 +38,14 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         let sentence = format!("--profile {}: .svg or .png is expected", path.display());
         return Err(Usage(sentence).into());
     }
-    let (runs, missing) = ended(&args.dirs)?;
-    if runs.is_empty() {
+    let mut runs = sorted(&args.dirs)?;
+    runs.damaged.iter().for_each(|why| tell(&format!("note: {why}; this run is left out")));
+    let ended = std::mem::take(&mut runs.ended);
+    if ended.is_empty() {
         bail!("nothing to compare: no run has come to its end; go on with `lab resume`");
     }
-    let groups = groups(runs);
+    let missing = runs.missing() + runs.failed.len();
+    let groups = groups(ended);
     let tasks = tasks(&groups);
     if tasks.is_empty() {
         bail!("nothing to compare: no run was evaluated");

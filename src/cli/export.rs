@@ -1,8 +1,11 @@
 //! `lab export`: networks and metrics of runs for other programs.
 use super::Interpreter;
+use crate::run::machine::tell;
 use crate::run::tensorboard::Events;
 use crate::run::trained::{Elsewhere, Learned, Trained};
-use crate::run::{build, studies, table};
+use crate::run::{build, table};
+use crate::study::info::is_study;
+use crate::study::named::{begun, named};
 use crate::usage::Usage;
 use crate::wording;
 use ::train::{RunDir, Which, write_atomic};
@@ -86,10 +89,17 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
+/// The runs that have metrics.
+fn readable(args: &Args) -> Result<Vec<PathBuf>> {
+    let begun = begun(named(&args.runs)?)?;
+    begun.notes.iter().for_each(|note| tell(&format!("note: {note}")));
+    Ok(begun.runs)
+}
+
 /// Writes the metrics as CSV.
 fn write_csv(args: &Args, file: Option<&Path>, out: &mut dyn Write) -> Result<()> {
-    let runs = studies::expanded(&args.runs)?;
-    let described = runs.len() > 1 || args.runs.iter().any(|path| studies::is_study(path));
+    let runs = readable(args)?;
+    let described = runs.len() > 1 || args.runs.iter().any(|path| is_study(path));
     let table = table::csv(&runs, described)?;
     let path = match (file, &args.runs[..]) {
         (Some(file), _) if file == Path::new("-") => return Ok(out.write_all(&table)?),
@@ -104,7 +114,7 @@ fn write_csv(args: &Args, file: Option<&Path>, out: &mut dyn Write) -> Result<()
 
 /// Writes event files for TensorBoard.
 fn write_events(args: &Args, dir: &Path, out: &mut dyn Write) -> Result<()> {
-    let runs = studies::expanded(&args.runs)?;
+    let runs = readable(args)?;
     let name = |run: &PathBuf| {
         let whole = std::fs::canonicalize(run).unwrap_or_else(|_| run.clone());
         whole.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()

@@ -1,10 +1,11 @@
 //! `lab plot`: learning curves of runs and studies, or values and policy of one as text or JSON.
 use crate::registry;
 use crate::render::board::{Board, Ink};
-use crate::render::plot::{self, Form, Group, Panel, Scale};
+use crate::render::plot::{self, Form, Panel, Scale};
 use crate::run::machine::tell;
 use crate::run::trained::{Elsewhere, Trained};
-use crate::run::{build, solution, studies};
+use crate::run::{build, solution};
+use crate::study::named::{begun, grouped, named};
 use crate::usage::Usage;
 use ::train::{RunDir, Which};
 use agents::tabular::{Model, Table};
@@ -85,8 +86,9 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "{}", path.display())?;
         return Ok(());
     }
-    let runs = studies::expanded(&args.runs)?;
-    let panels = panels(args, &runs)?;
+    let begun = begun(named(&args.runs)?)?;
+    begun.notes.iter().for_each(|note| tell(&format!("note: {note}")));
+    let panels = panels(args, &begun.runs)?;
     let base = match (&args.out, &args.runs[..]) {
         // Only these endings: `lr0.5` is a name.
         (Some(path), _) if path.extension().is_some_and(|end| end == "svg" || end == "png") => {
@@ -120,18 +122,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
 /// The curves that are asked for of these runs, one panel for each metric.
 fn panels(args: &Args, runs: &[PathBuf]) -> Result<Vec<Panel>> {
     let form = Form { by_time: args.x == Across::Time, smooth: args.smooth };
-    let alone = matches!(&args.runs[..], [only] if studies::is_study(only));
-    let by = (!args.by.is_empty()).then_some(&args.by[..]);
-    let groups = match by {
-        None if !alone => runs.iter().map(|run| Group::of_run(run, runs)).collect(),
-        by => {
-            let (begun, left) = studies::begun(runs.to_vec())?;
-            if left > 0 {
-                tell(&format!("note: {left} of {} runs have no row of metrics yet", runs.len()));
-            }
-            studies::groups(&begun, by)?
-        }
-    };
+    let groups = grouped(&args.runs, runs, &args.by)?;
     let mut panels = plot::grouped(&groups, &args.metrics, form)?;
     let unit = unit_of(runs).filter(|_| !form.by_time);
     for panel in &mut panels {

@@ -1,7 +1,8 @@
 //! `lab report`: one page about runs.
 use super::plot::unit_of;
-use crate::render::plot::Group;
-use crate::run::{report, studies};
+use crate::run::machine::tell;
+use crate::run::report;
+use crate::study::named::{Begun, begun, grouped, named};
 use crate::usage::Usage;
 use ::train::write_atomic;
 use anyhow::Result;
@@ -37,12 +38,9 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         (None, [only]) => only.join("report.html"),
         (None, _) => Path::new("report.html").to_owned(),
     };
-    let (runs, _) = studies::begun(studies::expanded(&args.runs)?)?;
-    let groups = match &args.runs[..] {
-        _ if !args.by.is_empty() => studies::groups(&runs, Some(&args.by))?,
-        [only] if studies::is_study(only) => studies::groups(&runs, None)?,
-        _ => runs.iter().map(|run| Group::of_run(run, &runs)).collect(),
-    };
+    let Begun { runs, notes } = begun(named(&args.runs)?)?;
+    notes.iter().for_each(|note| tell(&format!("note: {note}")));
+    let groups = grouped(&args.runs, &runs, &args.by)?;
     let page = report::page(&runs, &groups, unit_of(&runs).unwrap_or("step"))?;
     write_atomic(&path, page.as_bytes())?;
     writeln!(out, "{}", path.display())?;

@@ -1,23 +1,29 @@
 //! `lab runs`: the runs of a directory, a line each.
-use crate::run::{setting, studies};
+use crate::run::machine::tell;
+use crate::run::setting;
+use crate::run::state::State;
+use crate::study::named::{Named, runs_below};
 use crate::wording;
-use ::train::{Measure, RunDir, RunInfo};
+use ::train::RunInfo;
 use anyhow::Result;
 use params::plain;
 use serde_json::Value;
 use std::cmp::Ordering;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// List runs with their settings and scores
+/// List runs with their states, settings and scores
+///
+/// Of a study every run on its list, those that have not begun too. A run that is not done has the step it has come to and those it is to
+/// have, as in 1200/5000.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Directories that hold runs [default: runs]
+    /// Directories that hold runs and studies, or studies [default: runs]
     dirs: Vec<PathBuf>,
     /// Options that are shown of each, as in `--show lr,batch`
     #[arg(long, value_name = "KEYS", value_delimiter = ',')]
     show: Vec<String>,
-    /// Only runs with these settings, as in `--where algorithm=ppo,env=cartpole,lr=1e-3`; `outcome` is one too
+    /// Only runs with these settings, as in `--where algorithm=ppo,env=cartpole,lr=1e-3`; `state` is one too
     #[arg(long = "where", value_name = "KEY=VALUE", value_delimiter = ',', value_parser = condition)]
     conditions: Vec<Condition>,
     /// Order: the best score first, each measure by itself, or the newest run first [default: by name]
@@ -49,12 +55,15 @@ fn condition(text: &str) -> Result<Condition, String> {
 
 impl Condition {
     /// Test whether a run fulfils it; numbers are compared as numbers.
-    fn holds(&self, info: &RunInfo, row: &Value) -> bool {
+    fn holds(&self, info: Option<&RunInfo>, row: &Value) -> bool {
         let found = match &*self.key {
-            OUTCOME => row.get(OUTCOME).cloned(),
-            key => setting::value(info, key),
+            STATE => row.get(STATE).cloned(),
+            key => info.and_then(|info| setting::value(info, key)),
         };
         let Some(found) = found else { return self.value == "none" };
+        if self.key == STATE {
+            return found == self.value.replace(' ', "_");
+        }
         let found = plain(&found);
         let number = |text: &str| text.replace('_', "").parse::<f64>().ok();
         found == self.value
@@ -62,8 +71,8 @@ impl Condition {
     }
 }
 
-/// Key of how a run ended, which is no setting.
-const OUTCOME: &str = "outcome";
+/// Key of how far a run is, or how it ended, which is no setting.
+const STATE: &str = "state";
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let default = [PathBuf::from("runs")];
@@ -71,26 +80,32 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let mut found = Vec::new();
     let dirs = dirs.iter().filter(|dir| !args.dirs.is_empty() || dir.exists());
     for dir in dirs {
-        let runs = studies::runs_below(dir)?.into_iter();
-        found.extend(runs.filter_map(|path| RunDir::info(&path).ok().map(|info| (path, info))));
+        found.extend(runs_below(dir)?);
     }
     if !found.is_empty() {
-        let infos = || found.iter().map(|(_, info)| info);
+        let infos = || found.iter().filter_map(|run| run.info.as_ref());
         args.show.iter().try_for_each(|key| setting::check("--show", key, infos()))?;
         let keys = args.conditions.iter().map(|condition| &*condition.key);
-        keys.filter(|key| *key != OUTCOME)
+        keys.filter(|key| *key != STATE)
             .try_for_each(|key| setting::check("--where", key, infos()))?;
     }
     let mut rows: Vec<_> = found
         .iter()
-        .map(|(path, info)| (info, row(path, info, &args.show)))
-        .filter(|(info, row)| args.conditions.iter().all(|condition| condition.holds(info, row)))
+        .map(|run| (run, row(run, &args.show)))
+        .filter(|(run, row)| {
+            args.conditions.iter().all(|condition| condition.holds(run.info.as_ref(), row))
+        })
         .collect();
     match args.sort {
         None => {}
         // RFC 3339 in UTC: later is greater.
-        Some(SortKey::Time) => rows.sort_by(|a, b| b.0.started.cmp(&a.0.started)),
+        Some(SortKey::Time) => rows.sort_by(|a, b| started(b.0).cmp(&started(a.0))),
         Some(SortKey::Score) => rows.sort_by(|a, b| by_score(&a.1, &b.1)),
+    }
+    for (run, _) in &rows {
+        if let State::Damaged(why) = &run.state {
+            tell(&format!("note: {why}"));
+        }
     }
     let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
     if args.json {
@@ -109,10 +124,15 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "no runs yet; start with `lab dqn --env breakout`")?;
         return Ok(());
     }
-    let columns = ["run", "algorithm", "subject", "seed", "steps", "outcome", "measure", "score"];
+    let columns = ["run", "algorithm", "subject", "seed", "steps", "state", "measure", "score"];
     let columns: Vec<_> = columns.into_iter().chain(args.show.iter().map(String::as_str)).collect();
     let cell = |row: &Value, column: &&str| match row.get(*column) {
+        // Of one that is not done, how far it is.
+        Some(step) if *column == "steps" && !step.is_null() && row["is_done"] == false => {
+            format!("{step}/{}", row["of"])
+        }
         None | Some(Value::Null) => "-".to_owned(),
+        Some(Value::String(state)) if *column == STATE => state.replace('_', " "),
         Some(Value::String(text)) => text.clone(),
         Some(value) => value.to_string(),
     };
@@ -135,34 +155,39 @@ fn by_score(a: &Value, b: &Value) -> Ordering {
     place(a).cmp(&place(b)).then_with(better)
 }
 
-/// A row of the table: the run at `path`.
-fn row(path: &Path, info: &RunInfo, show: &[String]) -> Value {
-    let result: Option<Value> = std::fs::read(path.join("result.json"))
-        .ok()
-        .and_then(|text| serde_json::from_slice(&text).ok());
-    let of = |key: &str| result.as_ref().and_then(|result| result.get(key)).cloned();
-    let objective = of("objective").unwrap_or_default();
-    let measure = objective.get("measure").cloned();
-    let found = measure.as_ref().and_then(|measure| {
-        let found = of("eval")?.get(measure.as_str()?)?.clone();
-        serde_json::from_value::<Measure>(found).ok()
-    });
-    let score = found.map(|found| wording::number(found.mean, wording::digits(&found)));
+/// Time of the start of a run, which sorts; that of one that has not begun comes first.
+fn started(run: &Named) -> &str {
+    run.info.as_ref().map_or("", |info| &info.started)
+}
+
+/// A row of the table.
+fn row(run: &Named, show: &[String]) -> Value {
+    let Named { dir, info, steps, state } = run;
+    let result = match state {
+        State::Done(result) => Some(result),
+        _ => None,
+    };
+    let scored = result.and_then(|result| result.scored());
+    let (objective, measure) = scored.unzip();
+    let score = measure.map(|found| wording::number(found.mean, wording::digits(found)));
     let mut row = serde_json::json!({
-        "run": path.display().to_string(),
-        "algorithm": info.algorithm,
-        "subject": info.subject,
-        "seed": info.seed,
-        "steps": of("steps"),
-        // A run without a result is under way, or was killed.
-        "outcome": of("outcome").unwrap_or_else(|| "no result".into()),
-        "measure": measure,
-        "direction": objective.get("direction"),
-        "mean": found.map(|found| found.mean),
+        "run": dir.display().to_string(),
+        "algorithm": info.as_ref().map(|info| &info.algorithm),
+        "subject": info.as_ref().map(|info| &info.subject),
+        "seed": info.as_ref().map(|info| info.seed),
+        "steps": state.step(dir),
+        "of": steps,
+        "is_done": result.is_some(),
+        STATE: state.name(),
+        "why": state.why(),
+        "measure": objective.map(|objective| &objective.measure),
+        "direction": objective.map(|objective| objective.direction),
+        "mean": measure.map(|found| found.mean),
         "score": score,
     });
     for key in show {
-        row[key] = setting::value(info, key).unwrap_or(Value::Null);
+        let value = info.as_ref().and_then(|info| setting::value(info, key));
+        row[key] = value.unwrap_or(Value::Null);
     }
     row
 }

@@ -5,10 +5,13 @@ use crate::registry::{Algorithm, as_part};
 use crate::render::plot::{self, Form};
 use crate::run::config::Config;
 use crate::run::machine::tell;
-use crate::run::{build, data, studies};
+use crate::run::result::RunResult;
+use crate::run::state::State;
+use crate::run::{build, data};
 use crate::study::findings::Findings;
-use crate::study::groups::{Group, ended};
-use crate::study::info::{Member, Shared, State, Study};
+use crate::study::groups::{Group, Sorted, sorted};
+use crate::study::info::{Member, Shared, Study};
+use crate::study::named::{begun, grouped, named};
 use crate::study::scheduler::{Scheduler, submit};
 use crate::study::seeds;
 use crate::study::summary::Summary;
@@ -188,7 +191,7 @@ Try next:
         ));
     }
     let interrupted = work(&mut study, crew, progress(verbose.quiet))?;
-    let summary = summary(&study)?;
+    let summary = Summary::new(sorted(std::slice::from_ref(&study.path))?);
     let objective = summary.groups.iter().find_map(Group::objective);
     let same = |group: &Group| {
         group.subject == summary.groups[0].subject
@@ -196,7 +199,7 @@ Try next:
                 == objective.map(|objective| &objective.measure)
     };
     let findings = match objective {
-        Some(objective) if summary.groups.iter().all(same) => Findings::of(&study, objective)?,
+        Some(objective) if summary.groups.iter().all(same) => Findings::of(&study, objective),
         _ => None,
     };
     let mut json = summary.json(&study.path)?;
@@ -213,7 +216,8 @@ Try next:
     }
     let runs: Vec<PathBuf> =
         summary.groups.iter().flat_map(|group| &group.runs).map(|run| run.dir.clone()).collect();
-    let unfinished = interrupted || summary.missing > 0;
+    let Sorted { failed, training, damaged, waiting, .. } = &summary.left;
+    damaged.iter().for_each(|why| tell(&format!("note: {why}; this run is left out")));
     if !verbose.json {
         let limit = study.sweep.as_ref().and_then(|sweep| sweep.seconds);
         if let Some(limit) = limit.filter(|limit| !interrupted && study.seconds() >= *limit) {
@@ -223,13 +227,17 @@ Try next:
                 "the time of {limit} is spent: {} runs are done; saved to {path}",
                 runs.len()
             )?;
-        } else if unfinished || !summary.failed.is_empty() {
-            writeln!(
-                out,
-                "{} of {} runs are done; go on with `lab resume {path}`",
-                runs.len(),
-                study.members.len()
-            )?;
+        } else if interrupted || summary.left.missing() + failed.len() > 0 {
+            let done = format!("{} of {} runs are done", runs.len(), study.members.len());
+            let elsewhere = match training.len() {
+                0 => String::new(),
+                n => format!("; {n} made by another worker"),
+            };
+            let go_on = match failed.len() + damaged.len() + waiting {
+                0 => String::new(),
+                _ => format!("; go on with `lab resume {path}`"),
+            };
+            writeln!(out, "{done}{elsewhere}{go_on}")?;
         } else {
             writeln!(out, "saved to {path}\nTry next:\n  lab plot {path}\n  lab compare {path}")?;
         }
@@ -248,50 +256,63 @@ Try next:
     }
     Ok(match () {
         () if interrupted => 130,
-        () if !summary.failed.is_empty() => 1,
+        () if !failed.is_empty() => 1,
         () => 0,
     })
 }
 
 fn figure(study: &Study, runs: &[PathBuf]) -> Result<()> {
-    let (begun, _) = studies::begun(runs.to_vec())?;
-    let mut panels = plot::grouped(&studies::groups(&begun, None)?, &[], Form::default())?;
-    if let Some(unit) = unit_of(runs) {
+    let paths = std::slice::from_ref(&study.path);
+    let mut done = named(paths)?;
+    done.retain(|run| runs.contains(&run.dir));
+    let begun = begun(done)?;
+    begun.notes.iter().for_each(|note| tell(&format!("note: {note}")));
+    let groups = grouped(paths, &begun.runs, &[])?;
+    let mut panels = plot::grouped(&groups, &[], Form::default())?;
+    if let Some(unit) = unit_of(&begun.runs) {
         panels.iter_mut().for_each(|panel| panel.x_label = unit.to_owned());
     }
     plot::draw(&panels, &study.path.join("curves.svg"))?;
     plot::draw(&panels, &study.path.join("curves.png"))
 }
 
-/// Results of a study as far as it is.
-fn summary(study: &Study) -> Result<Summary> {
-    let (runs, missing) = ended(std::slice::from_ref(&study.path))?;
-    let mut failed = Vec::new();
-    for member in &study.members {
-        if let State::Failed(why) = study.state(member)? {
-            failed.push((member.run.clone(), why));
-        }
-    }
-    let missing = missing.saturating_sub(failed.len());
-    Ok(Summary::new(runs, failed, missing))
-}
-
-/// Tells what happens to the runs, and now and then which are under way.
+/// Tells what happens to the runs, those that other workers make too, and now and then which are under way.
 pub(super) fn progress(quiet: bool) -> impl FnMut(&Study, Option<(&Member, Event)>) {
     let (mut under_way, mut told) = (BTreeSet::new(), Instant::now());
+    // Of what is done, a run with its steps, that which was told, or was done before.
+    let mut done = None::<BTreeSet<(String, u64)>>;
     move |study, news| {
         if quiet {
             return;
         }
-        let count = || {
-            let is_done = |member: &&Member| matches!(study.state(member), Ok(State::Done(_)));
-            let done = study.members.iter().filter(is_done).count();
-            format!("{done} of {}", study.members.len())
+        let is_first = done.is_none();
+        let done = done.get_or_insert_default();
+        let is_due = told.elapsed() > STATUS;
+        let key = |member: &Member| (member.run.clone(), member.steps());
+        let count = |done: &BTreeSet<_>| {
+            let n = study.members.iter().filter(|member| done.contains(&key(member))).count();
+            format!("{n} of {}", study.members.len())
         };
+        // Runs of others are looked for where there is something to tell anyway.
+        if is_first || is_due || matches!(news, Some((_, Event::Over(_)))) {
+            for member in &study.members {
+                let is_own = under_way.contains(&member.run);
+                if is_own || done.contains(&key(member)) {
+                    continue;
+                }
+                if let State::Done(result) = study.state(member) {
+                    done.insert(key(member));
+                    if !is_first {
+                        let (run, score) = (&member.run, scored(&result));
+                        tell(&format!("{run}{score}, by another worker ({})", count(done)));
+                    }
+                }
+            }
+        }
         let sentence = match news {
-            None if told.elapsed() > STATUS => {
+            None if is_due => {
                 let runs: Vec<_> = under_way.iter().cloned().collect();
-                format!("{} done; under way: {}", count(), runs.join(", "))
+                format!("{} done; under way: {}", count(done), runs.join(", "))
             }
             None => return,
             Some((member, event)) => {
@@ -301,15 +322,15 @@ pub(super) fn progress(quiet: bool) -> impl FnMut(&Study, Option<(&Member, Event
                     _ => _ = under_way.remove(run),
                 }
                 match event {
-                    Event::Done(result) => {
-                        let score =
-                            result.scored().map_or_else(String::new, |(objective, measure)| {
-                                format!(": {} {}", objective.measure, wording::measure(measure))
-                            });
-                        let time = wording::duration(result.wall_seconds);
-                        format!("{run}{score} in {time} ({})", count())
+                    Event::Over(State::Done(result)) => {
+                        done.insert(key(member));
+                        let (score, time) =
+                            (scored(&result), wording::duration(result.wall_seconds));
+                        format!("{run}{score} in {time} ({})", count(done))
                     }
-                    Event::Failed(why) => format!("{run} failed: {why}"),
+                    Event::Over(state) => {
+                        format!("{run} {}: {}", state.name(), state.why().unwrap_or_default())
+                    }
                     Event::Began | Event::Left => return,
                 }
             }
@@ -317,4 +338,11 @@ pub(super) fn progress(quiet: bool) -> impl FnMut(&Study, Option<(&Member, Event
         told = Instant::now();
         tell(&sentence);
     }
+}
+
+/// The score of a run, after its name.
+fn scored(result: &RunResult) -> String {
+    result.scored().map_or_else(String::new, |(objective, measure)| {
+        format!(": {} {}", objective.measure, wording::measure(measure))
+    })
 }

@@ -1,7 +1,8 @@
 //! `lab watch`: a report that follows its runs, for a browser on this machine.
 use super::plot::unit_of;
-use crate::render::plot::Group;
-use crate::run::{report, studies};
+use crate::run::machine::tell;
+use crate::run::report;
+use crate::study::named::{Begun, begun, grouped, named};
 use anyhow::{Result, anyhow};
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -28,9 +29,8 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     // A path that is nothing is refused before there is a server.
-    studies::expanded(&args.runs)?
-        .iter()
-        .try_for_each(|run| ::train::RunDir::info(run).map(drop))?;
+    let runs = named(&args.runs)?;
+    runs.iter().filter_map(|run| run.state.why()).for_each(|why| tell(&format!("note: {why}")));
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
     let server = Server::http(address)
         .map_err(|error| anyhow!("--port {}: cannot listen: {error}", args.port))?;
@@ -90,21 +90,18 @@ fn page(args: &Args) -> Answer {
 /// The state of all files, and the body of the page; a sentence where nothing can be shown yet.
 fn body(args: &Args) -> (String, String) {
     let told = |error: &anyhow::Error| format!("<p>{}</p>", report::escaped(&format!("{error:#}")));
-    let runs = match studies::expanded(&args.runs).and_then(studies::begun) {
-        Ok((runs, _)) => runs,
+    let Begun { runs, notes } = match named(&args.runs).and_then(begun) {
+        Ok(begun) => begun,
         Err(error) => return ("none".to_owned(), told(&error)),
     };
     let version = version(&runs);
+    let notes = notes.iter().map(|note| format!("<p>{}</p>\n", report::escaped(note)));
     let body = contents(args, &runs).unwrap_or_else(|error| told(&error));
-    (version, body)
+    (version, notes.collect::<String>() + &body)
 }
 
 fn contents(args: &Args, runs: &[PathBuf]) -> Result<String> {
-    let groups = match &args.runs[..] {
-        _ if !args.by.is_empty() => studies::groups(runs, Some(&args.by))?,
-        [only] if studies::is_study(only) => studies::groups(runs, None)?,
-        _ => runs.iter().map(|run| Group::of_run(run, runs)).collect(),
-    };
+    let groups = grouped(&args.runs, runs, &args.by)?;
     let address = |run: usize, path: &Path| {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
         // What is after the name makes a browser ask again for a figure that was drawn anew.
@@ -133,7 +130,7 @@ fn version(paths: &[PathBuf]) -> String {
 
 /// A figure by the number of its run and its name: of the names in that directory, no path.
 fn figure(args: &Args, run: &str, name: &str) -> Option<Answer> {
-    let (runs, _) = studies::begun(studies::expanded(&args.runs).ok()?).ok()?;
+    let Begun { runs, .. } = begun(named(&args.runs).ok()?).ok()?;
     let dir = runs.get(run.parse::<usize>().ok()?)?;
     let mut entries = fs::read_dir(dir).ok()?.flatten();
     let path = entries.find(|entry| entry.file_name().to_str() == Some(name))?.path();

@@ -1,6 +1,7 @@
 //! `lab worker`: make the runs of a study that nobody makes yet.
 use super::study::{Place, Shares, progress};
-use crate::study::info::{State, Study};
+use crate::run::state::State;
+use crate::study::info::Study;
 use crate::study::work::{make, work};
 use ::train::DeviceChoice;
 use anyhow::Result;
@@ -45,10 +46,10 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<u8> {
     let interrupted = work(&mut study, &crew, progress(args.quiet))?;
     let (mut done, mut failed) = (0, 0);
     for member in &study.members {
-        match study.state(member)? {
+        match study.state(member) {
             State::Done(_) => done += 1,
-            State::Failed(_) => failed += 1,
-            State::Waiting | State::Busy => {}
+            State::Failed(_) | State::Diverged(_) => failed += 1,
+            _ => {}
         }
     }
     let all = study.members.len();

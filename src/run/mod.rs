@@ -18,7 +18,7 @@ pub(crate) mod session;
 pub(crate) mod setting;
 pub(crate) mod solution;
 pub(crate) mod start;
-pub(crate) mod studies;
+pub(crate) mod state;
 pub(crate) mod table;
 pub(crate) mod tensorboard;
 pub(crate) mod trained;

@@ -1,5 +1,6 @@
 //! A report of runs: one page of HTML that needs nothing else, neither files nor a network.
 use super::setting;
+use super::state::State;
 use crate::render::plot::{Curve, Form, Framed, Group, Panel, framed, grouped};
 use crate::wording;
 use anyhow::{Context, Result};
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
-use train::{Measure, RunDir, RunInfo};
+use train::{RunDir, RunInfo};
 
 /// Points of a curve that the page finds under the pointer; the line itself has all.
 const HOVERED: usize = 500;
@@ -122,21 +123,24 @@ fn results(runs: &[PathBuf], infos: &[RunInfo]) -> String {
     let differing: Vec<String> = differing.collect();
     let mut header = ["run", "algorithm", "subject", "seed"].map(str::to_owned).to_vec();
     header.extend(differing.iter().cloned());
-    header.extend(["steps", "outcome", "measure", "score"].map(str::to_owned));
+    header.extend(["steps", "state", "measure", "score"].map(str::to_owned));
     let row = |(run, info): (&PathBuf, &RunInfo)| {
         let value = |key: &str| setting::value(info, key).as_ref().map_or("-".to_owned(), plain);
-        let result = fs::read(run.join("result.json")).ok();
-        let result: Value =
-            result.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
-        let measure = result["objective"]["measure"].as_str().unwrap_or_default();
-        let score = serde_json::from_value::<Measure>(result["eval"][measure].clone());
-        let shown = |value: &Value| if value.is_null() { "-".to_owned() } else { plain(value) };
+        let steps = info.config.get("steps").and_then(Value::as_u64).unwrap_or(0);
+        let state = State::of(run, steps);
+        let scored = match &state {
+            State::Done(result) => result.scored(),
+            _ => None,
+        };
+        let [measure, score] = scored
+            .map_or([(); 2].map(|()| "-".to_owned()), |(objective, score)| {
+                [objective.measure.clone(), wording::measure(score)]
+            });
         let mut row = vec![run.display().to_string()];
         row.extend(["algorithm", "subject", "seed"].map(value));
         row.extend(differing.iter().map(|key| value(key)));
-        row.extend([shown(&result["steps"]), shown(&result["outcome"])]);
-        row.push(if measure.is_empty() { "-".to_owned() } else { measure.to_owned() });
-        row.push(score.map_or("-".to_owned(), |score| wording::measure(&score)));
+        let step = state.step(run).map_or("-".to_owned(), |step| step.to_string());
+        row.extend([step, state.name().replace('_', " "), measure, score]);
         row
     };
     let rows: Vec<_> = runs.iter().zip(infos).map(row).collect();
@@ -316,7 +320,8 @@ mod tests {
         )
         .unwrap();
         let result = json!({
-            "steps": 2, "outcome": "finished", "objective": {"measure": "return", "direction": "maximise"},
+            "algorithm": "dqn", "subject": "catch", "seed": 7, "wall_seconds": 1.0, "steps_per_second": 2.0, "updates": 1,
+            "params_hash": "", "run": "", "steps": 2, "outcome": "finished", "objective": {"measure": "return", "direction": "maximise"},
             "eval": {"return": {"mean": 3.0, "ci95": [2.0, 4.0], "n": 9}},
         });
         fs::write(run.join("result.json"), result.to_string()).unwrap();
@@ -328,6 +333,7 @@ mod tests {
         let page = page(&runs, &groups, "transitions").unwrap();
         for text in [
             "<title>dqn on catch, seed 7</title>",
+            "<td>2</td><td>finished</td><td>return</td>",
             "<td>3.00 (95 % between 2.00 and 4.00, n = 9)</td>",
             "&lt;b&gt;run",
             "<td>lr</td><td>0.5</td>",

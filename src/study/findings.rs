@@ -26,15 +26,15 @@ pub(crate) struct Findings<'a> {
 
 impl<'a> Findings<'a> {
     /// Those of a sweep, as far as its configurations are over; none of runs whose scores do not compare.
-    pub(crate) fn of(study: &'a Study, objective: &Objective) -> Result<Option<Self>> {
-        let Some(sweep) = &study.sweep else { return Ok(None) };
-        let (tried, _) = tried(study)?;
+    pub(crate) fn of(study: &'a Study, objective: &Objective) -> Option<Self> {
+        let sweep = study.sweep.as_ref()?;
+        let (tried, _) = tried(study);
         if tried.is_empty() {
-            return Ok(None);
+            return None;
         }
         let importance = importance(&sweep.space, &tried);
         let (measure, sign) = (objective.measure.clone(), objective.direction.score(1.0));
-        Ok(Some(Self { sweep, tried, importance, measure, sign }))
+        Some(Self { sweep, tried, importance, measure, sign })
     }
 
     /// The best configurations, the worth of each setting, and what was made of the best.

@@ -1,14 +1,14 @@
 //! Runs that differ by their seeds alone, together; and what tells one such group from another.
-use super::info::Study;
+use super::named::{Named, named};
 use crate::registry::{Options, Subject};
 use crate::run::result::RunResult;
-use crate::run::studies::is_study;
+use crate::run::state::State;
 use anyhow::Result;
 use params::plain;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use train::{Objective, RunDir};
+use train::{Objective, RunInfo};
 
 /// A run that has come to its end.
 #[derive(Debug)]
@@ -127,37 +127,58 @@ impl Group {
     }
 }
 
-/// Runs at `dirs`, each a run directory or a study, that have come to their end, each configuration with each seed
-/// once; and how many have not.
+/// Runs by their states.
+#[derive(Debug, Default)]
+pub(crate) struct Sorted {
+    /// Those that have come to their end.
+    pub(crate) ended: Vec<Ended>,
+    /// Those that failed or diverged: name, state and why.
+    pub(crate) failed: Vec<(String, State)>,
+    /// Those that a process trains now.
+    pub(crate) training: Vec<String>,
+    /// A sentence for each run that is left out since a file of it is damaged.
+    pub(crate) damaged: Vec<String>,
+    /// Those that are yet to be made, or to go on.
+    pub(crate) waiting: usize,
+}
+
+impl Sorted {
+    /// Number of those that have not come to their end.
+    pub(crate) fn missing(&self) -> usize {
+        self.training.len() + self.damaged.len() + self.waiting
+    }
+}
+
+/// Runs at `dirs`, each a run directory or a study, each configuration with each seed once.
 ///
 /// # Errors
-/// If a directory is neither, or its files can't be read.
-pub(crate) fn ended(dirs: &[PathBuf]) -> Result<(Vec<Ended>, usize)> {
-    let mut runs = Vec::new();
-    for dir in dirs {
-        if is_study(dir) {
-            let study = Study::open(dir)?;
-            runs.extend(
-                study.members.iter().map(|member| (study.dir(member), member.config.clone())),
-            );
-        } else {
-            runs.push((dir.clone(), RunDir::info(dir)?.config));
-        }
-    }
+/// If a directory is neither, or the list of a study is damaged.
+pub(crate) fn sorted(dirs: &[PathBuf]) -> Result<Sorted> {
     let mut seen = BTreeSet::new();
-    let (mut ended, mut missing) = (Vec::new(), 0);
-    for (dir, config) in runs {
+    let mut sorted = Sorted::default();
+    for Named { dir, info, state, .. } in named(dirs)? {
+        let config = info.map(|RunInfo { config, .. }| config);
         // The same run by two names, or made twice, is one run.
-        if !seen.insert(Value::Object(config.clone()).to_string()) {
+        if config
+            .as_ref()
+            .is_some_and(|config| !seen.insert(Value::Object(config.clone()).to_string()))
+        {
             continue;
         }
-        let steps = config.get("steps").and_then(Value::as_u64).unwrap_or(0);
-        match RunResult::read(&dir)?.filter(|result| result.is_over(steps)) {
-            Some(result) => ended.push(Ended { dir, config, result }),
-            None => missing += 1,
+        let name = || dir.file_name().map_or(String::new(), |name| name.to_string_lossy().into());
+        match (state, config) {
+            (State::Done(result), Some(config)) => {
+                sorted.ended.push(Ended { dir, config, result: *result });
+            }
+            (State::Training, _) => sorted.training.push(name()),
+            (state @ (State::Failed(_) | State::Diverged(_)), _) => {
+                sorted.failed.push((name(), state));
+            }
+            (State::Damaged(why), _) => sorted.damaged.push(why),
+            _ => sorted.waiting += 1,
         }
     }
-    Ok((ended, missing))
+    Ok(sorted)
 }
 
 #[cfg(test)]

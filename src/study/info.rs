@@ -3,7 +3,7 @@ use super::sweep::Sweep;
 use crate::registry::{self, Algorithm, Options, as_part};
 use crate::run::config::Config;
 use crate::run::result::RunResult;
-use crate::run::studies::{STUDY, is_study};
+use crate::run::state::{State, failure_file};
 use crate::wording;
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,15 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
-use train::RunDir;
+use train::RunInfo;
+
+/// File in a directory that makes it a study.
+const STUDY: &str = "study.json";
+
+/// Test whether a directory is a study: its directories are runs.
+pub(crate) fn is_study(path: &Path) -> bool {
+    path.join(STUDY).is_file()
+}
 
 /// A study and its directory.
 #[derive(Debug)]
@@ -78,19 +86,6 @@ struct Info {
     runs: Vec<Member>,
 }
 
-/// Progress of a run of a study.
-#[derive(Debug)]
-pub(crate) enum State {
-    /// It is not begun, or was stopped on its way.
-    Waiting,
-    /// A process trains it.
-    Busy,
-    /// It has come to its end.
-    Done(Box<RunResult>),
-    /// It can't be made, for the reason that a worker has written down.
-    Failed(String),
-}
-
 impl Member {
     /// A run of `algorithm`, in a directory with its usual name, and `also` in it.
     pub(crate) fn new(algorithm: &Algorithm, config: Config, also: &str) -> Self {
@@ -103,6 +98,22 @@ impl Member {
     /// Steps that it is trained for.
     pub(crate) fn steps(&self) -> u64 {
         self.config.get("steps").and_then(Value::as_u64).unwrap_or(0)
+    }
+
+    /// What its `run.json` says once it has begun, as far as that is known before.
+    pub(crate) fn info(&self) -> RunInfo {
+        RunInfo {
+            algorithm: self.algorithm.clone(),
+            subject: Config::unchecked(self.config.clone()).subject().to_owned(),
+            seed: self.config.get("seed").and_then(Value::as_u64).unwrap_or(0),
+            config: self.config.clone(),
+            lab_version: String::new(),
+            lab_commit: String::new(),
+            device: String::new(),
+            threads: 0,
+            started: String::new(),
+            data: None,
+        }
     }
 
     /// Its algorithm and its configuration.
@@ -194,22 +205,9 @@ impl Study {
         self.path.join(&member.run)
     }
 
-    /// Progress of a run, by its files.
-    ///
-    /// # Errors
-    /// If its result is damaged.
-    pub(crate) fn state(&self, member: &Member) -> Result<State> {
-        let dir = self.dir(member);
-        // One that was to stop on its way may be to go on now.
-        let is_over = |result: &RunResult| result.is_over(member.steps());
-        if let Some(result) = RunResult::read(&dir)?.filter(is_over) {
-            return Ok(State::Done(Box::new(result)));
-        }
-        if RunDir::is_held(&dir) {
-            return Ok(State::Busy);
-        }
-        let why = fs::read_to_string(self.failure(member)).ok();
-        Ok(why.map_or(State::Waiting, |why| State::Failed(why.trim_end().to_owned())))
+    /// State of a run, by its files.
+    pub(crate) fn state(&self, member: &Member) -> State {
+        State::of(&self.dir(member), member.steps())
     }
 
     /// Seconds that its runs have taken in all.
@@ -231,21 +229,15 @@ impl Study {
     }
 
     /// Test whether a run waits to be made.
-    pub(super) fn has_waiting(&self) -> Result<bool> {
+    pub(super) fn has_waiting(&self) -> bool {
         let is_spent = |seconds| self.seconds() >= seconds;
-        if self.sweep.as_ref().and_then(|sweep| sweep.seconds).is_some_and(is_spent) {
-            return Ok(false);
-        }
-        for member in &self.members {
-            if matches!(self.state(member)?, State::Waiting) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let spent = self.sweep.as_ref().and_then(|sweep| sweep.seconds).is_some_and(is_spent);
+        !spent && self.members.iter().any(|member| self.state(member).is_waiting())
     }
 
-    /// Writes down that a run can't be made.
-    pub(crate) fn fail(&self, member: &Member, why: &str) -> Result<()> {
+    /// Writes down that a run failed or diverged.
+    pub(crate) fn fail(&self, member: &Member, state: &State) -> Result<()> {
+        let why = state.failure().unwrap_or_default();
         train::write_atomic(&self.failure(member), format!("{why}\n").as_bytes())
     }
 
@@ -259,7 +251,7 @@ impl Study {
     }
 
     fn failure(&self, member: &Member) -> PathBuf {
-        self.path.join(format!("{}.error", member.run))
+        failure_file(&self.dir(member))
     }
 }
 

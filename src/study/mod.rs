@@ -11,6 +11,7 @@ pub(crate) mod findings;
 pub(crate) mod groups;
 pub(crate) mod importance;
 pub(crate) mod info;
+pub(crate) mod named;
 pub(crate) mod rounds;
 pub(crate) mod scheduler;
 pub(crate) mod seeds;

@@ -1,7 +1,8 @@
 //! The runs of a sweep: those it begins with, those that go on, and those that are proposed once others are over.
-use super::info::{Member, Place, State, Study};
+use super::info::{Member, Place, Study};
 use super::sweep::{Method, Point, Sweep};
 use crate::run::result::RunResult;
+use crate::run::state::State;
 use anyhow::Result;
 use serde_json::Value;
 use std::cmp::Reverse;
@@ -67,17 +68,14 @@ pub(crate) struct Tried {
 
 /// The configurations of a sweep, the best first: those that were trained for longest, by their scores. One of which a
 /// run is not over is left out, and said to be missing.
-///
-/// # Errors
-/// If a result can't be read.
-pub(crate) fn tried(study: &Study) -> Result<(Vec<Tried>, bool)> {
+pub(crate) fn tried(study: &Study) -> (Vec<Tried>, bool) {
     let mut missing = BTreeSet::new();
     let mut of = BTreeMap::<usize, (Vec<&Member>, Vec<Option<f64>>)>::new();
     for member in &study.members {
-        let score = match study.state(member)? {
+        let score = match study.state(member) {
             State::Done(result) => score(&result),
-            State::Failed(_) => None,
-            State::Waiting | State::Busy => {
+            State::Failed(_) | State::Diverged(_) => None,
+            _ => {
                 missing.insert(member.place.configuration);
                 continue;
             }
@@ -105,7 +103,7 @@ pub(crate) fn tried(study: &Study) -> Result<(Vec<Tried>, bool)> {
         let scores = || b.score.unwrap_or(0.0).total_cmp(&a.score.unwrap_or(0.0));
         Reverse(rank(a)).cmp(&Reverse(rank(b))).then_with(scores)
     });
-    Ok((tried, !missing.is_empty()))
+    (tried, !missing.is_empty())
 }
 
 fn score(result: &RunResult) -> Option<f64> {
@@ -133,7 +131,7 @@ pub(crate) fn advance(study: &mut Study) -> Result<Next> {
     if sweep.seconds.is_some_and(|seconds| study.seconds() >= seconds) {
         return Ok(Next::Over);
     }
-    let (tried, is_missing) = tried(study)?;
+    let (tried, is_missing) = tried(study);
     if is_missing {
         return Ok(Next::Wait);
     }

@@ -1,5 +1,5 @@
 //! Results of a study: a table and JSON.
-use super::groups::{Ended, Group, groups};
+use super::groups::{Group, Sorted, groups};
 use super::statistics::{bootstrap, interquartile_mean};
 use crate::wording;
 use anyhow::Result;
@@ -51,15 +51,13 @@ impl OverSeeds {
 /// A study as far as it is done.
 pub(crate) struct Summary {
     pub(crate) groups: Vec<Group>,
-    /// Runs that could not be made, and why.
-    pub(crate) failed: Vec<(String, String)>,
-    /// Runs that have not come to their end.
-    pub(crate) missing: usize,
+    /// The others.
+    pub(crate) left: Sorted,
 }
 
 impl Summary {
-    pub(crate) fn new(runs: Vec<Ended>, failed: Vec<(String, String)>, missing: usize) -> Self {
-        Self { groups: groups(runs), failed, missing }
+    pub(crate) fn new(mut runs: Sorted) -> Self {
+        Self { groups: groups(std::mem::take(&mut runs.ended)), left: runs }
     }
 
     /// The measures of a group over its seeds.
@@ -89,14 +87,16 @@ impl Summary {
             [one] => one["summary"].clone(),
             _ => Value::Null,
         };
-        let failed: BTreeMap<_, _> = self.failed.iter().map(|(run, why)| (run, why)).collect();
+        let failed = self.left.failed.iter().map(|(run, state)| (run, state.why()));
+        let failed: BTreeMap<_, _> = failed.collect();
         Ok(json!({
             "study": study.display().to_string(),
             "runs": runs,
             "groups": groups,
             "summary": summary,
             "failed": failed,
-            "missing": self.missing,
+            "missing": self.left.missing(),
+            "training": self.left.training,
         }))
     }
 
@@ -117,8 +117,8 @@ impl Summary {
             table.push(vec![name, outcome, result.steps.to_string(), time, score]);
         }
         write!(out, "{}", wording::table(&table))?;
-        for (run, why) in &self.failed {
-            writeln!(out, "{run} failed: {why}")?;
+        for (run, state) in &self.left.failed {
+            writeln!(out, "{run} {}: {}", state.name(), state.why().unwrap_or_default())?;
         }
         for group in &self.groups {
             let Some(objective) = group.objective() else { continue };

@@ -1,18 +1,18 @@
 //! Making the runs of a study, each in a process of its own.
-use super::info::{Member, State, Study};
+use super::info::{Member, Study};
 use super::rounds::{Next, advance};
 use crate::run::interrupt::Interrupts;
 use crate::run::machine::Verbosity;
-use crate::run::result::RunResult;
 use crate::run::start::Start;
+use crate::run::state::State;
 use anyhow::{Context, Result};
-use std::io::{Read as _, sink};
+use std::io::{Read as _, Write as _, sink};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use train::{DeviceChoice, RunDir};
+use train::{DeviceChoice, Diverged, RunDir};
 
 /// Time between two looks at whether Ctrl-C was pressed.
 const LOOK: Duration = Duration::from_millis(50);
@@ -22,6 +22,9 @@ const WAIT: Duration = Duration::from_millis(500);
 
 /// Longest sentence about a failure.
 const LONGEST: usize = 2_000;
+
+/// Exit code of the process of a run that diverged, for the worker that started it.
+const DIVERGED: i32 = 3;
 
 /// Processes that make runs, and what each of them has.
 #[derive(Debug, Clone)]
@@ -38,8 +41,8 @@ pub(crate) struct Crew {
 /// Event in the life of a run.
 pub(crate) enum Event {
     Began,
-    Done(Box<RunResult>),
-    Failed(String),
+    /// It is done, failed or diverged.
+    Over(State),
     /// It was interrupted, or another worker has it.
     Left,
 }
@@ -62,7 +65,7 @@ pub(crate) fn work(
         }
         crew.again = false;
         // Another worker may have left one since.
-        if study.has_waiting()? {
+        if study.has_waiting() {
             continue;
         }
         let next = {
@@ -139,11 +142,12 @@ impl Queue<'_> {
     fn serve(&self, told: &Sender<Told>) -> Result<()> {
         while let Some(number) = self.take() {
             let member = &self.study.members[number];
-            match self.study.state(member)? {
-                State::Done(_) | State::Busy => continue,
-                State::Failed(_) if !self.crew.again => continue,
-                State::Failed(_) => self.study.forgive(member)?,
-                State::Waiting => {}
+            match self.study.state(member) {
+                State::Failed(_) | State::Diverged(_) if self.crew.again => {
+                    self.study.forgive(member)?;
+                }
+                state if state.is_waiting() => {}
+                _ => continue,
             }
             let tell = |event| {
                 // Without a listener there is nobody to be told.
@@ -181,14 +185,18 @@ impl Queue<'_> {
         }
         let status = child.wait()?;
         locked(&self.inputs).retain(|(other, _)| *other != number);
-        Ok(match self.study.state(member)? {
-            State::Done(result) => Event::Done(result),
+        Ok(match self.study.state(member) {
+            done @ State::Done(_) => Event::Over(done),
             _ if status.code() == Some(130) || locked(&self.next).is_stopped => Event::Left,
-            State::Busy => Event::Left,
-            State::Waiting | State::Failed(_) => {
+            State::Training => Event::Left,
+            _ => {
                 let why = failure(&errors, status);
-                self.study.fail(member, &why)?;
-                Event::Failed(why)
+                let state = match status.code() {
+                    Some(DIVERGED) => State::Diverged(why),
+                    _ => State::Failed(why),
+                };
+                self.study.fail(member, &state)?;
+                Event::Over(state)
             }
         })
     }
@@ -251,9 +259,17 @@ pub(crate) fn make(
         begun,
     };
     let dir: PathBuf = study.dir(member);
-    if dir.join("run.json").exists() {
-        start.again(RunDir::open(&dir)?, None, &mut sink())
+    let made = if dir.join("run.json").exists() {
+        RunDir::open(&dir).and_then(|opened| start.again(opened, None, &mut sink()))
     } else {
         start.anew(Some(&dir), &mut sink())
+    };
+    match made {
+        Err(error) if error.is::<Diverged>() => {
+            // Where nobody reads it, the exit code has to do.
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            Ok(DIVERGED as u8)
+        }
+        made => made,
     }
 }

@@ -118,6 +118,91 @@ fn a_run_that_fails_is_told_and_tried_again() {
 }
 
 #[test]
+fn every_run_on_the_list_of_a_study_has_its_state() {
+    let lab = Lab::new();
+    lab.ok(&format!("{SHORT} --seeds 1..6 --out study"));
+    let of = |seed: u64, file: &str| lab.path(&format!("study/q-learning-gridworld-s{seed}{file}"));
+    fs::remove_dir_all(of(2, "")).unwrap();
+    (3..=6).for_each(|seed| fs::remove_file(of(seed, "/result.json")).unwrap());
+    fs::write(of(3, ".error"), "no disk\n").unwrap();
+    fs::write(of(4, ".error"), "diverged: the loss\n").unwrap();
+    let held = fs::File::open(of(6, "/lock")).unwrap();
+    held.lock().unwrap();
+    let told = lab.ok("runs study");
+    let states = ["finished", "not begun", "failed", "diverged", "interrupted", "training"];
+    for (line, state) in told.lines().skip(1).zip(states) {
+        assert!(line.contains(&format!("  {state}  ")), "{state}: {told}");
+    }
+    assert_eq!(told.lines().count(), 7, "{told}");
+    assert!(
+        told.contains(" 2000/2000  training  ") && told.contains(" -/2000  not begun  "),
+        "{told}"
+    );
+    let listed: Value = serde_json::from_str(&lab.ok("runs study --json")).unwrap();
+    let row = |at: usize, key: &str| listed["runs"][at][key].clone();
+    assert_eq!([row(1, "state"), row(1, "seed")], [Value::from("not_begun"), Value::from(2)]);
+    assert_eq!([row(2, "why"), row(3, "why")], [Value::from("no disk"), Value::from("the loss")]);
+    assert_eq!(lab.ok("runs study --where state=not_begun").lines().count(), 2);
+    assert_eq!(
+        lab.command("runs study --where").arg("state=not begun").output().unwrap().status.code(),
+        Some(0)
+    );
+    // The summary knows the same.
+    let output = lab.run("resume study --quiet");
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("5 of 6 runs are done; 1 made by another worker\n"), "{told}");
+    drop(held);
+    assert!(lab.ok("resume study --quiet").contains("saved to study"));
+}
+
+#[test]
+fn a_damaged_file_stops_nothing_but_its_run() {
+    let lab = Lab::new();
+    lab.ok(&format!("{SHORT} --seeds 1..5 --out study"));
+    let expected = outcome(&lab, "study");
+    let of =
+        |seed: u64, file: &str| lab.path(&format!("study/q-learning-gridworld-s{seed}/{file}"));
+    fs::write(of(1, "run.json"), "{\"algo").unwrap();
+    fs::write(of(2, "metrics.jsonl"), "oops\n{\"step\": 1}\n").unwrap();
+    fs::write(of(3, "result.json"), "{").unwrap();
+    let run_json = "s1/run.json is damaged";
+    let metrics = "s2/metrics.jsonl: line 1 is not a JSON object with a number `step`; remove it; this run is left out";
+    let result = "s3/result.json is damaged; delete it, and resume makes it again";
+    for (line, told, untold) in [
+        ("plot study --metric eval/return", vec![run_json, metrics, result], ""),
+        ("report study", vec![run_json, metrics, result], ""),
+        ("export study --csv -", vec![run_json, metrics, result], ""),
+        ("compare study", vec![run_json, result], metrics),
+        ("runs study", vec![run_json, result], metrics),
+    ] {
+        let output = lab.run(line);
+        let notes = stderr(&output);
+        assert_eq!(output.status.code(), Some(0), "{line}: {notes}");
+        told.iter().for_each(|words| assert!(notes.contains(words), "{line}: {words}: {notes}"));
+        assert!(untold.is_empty() || !notes.contains(untold), "{line}: {notes}");
+    }
+    assert!(lab.ok("plot study").contains("study/curves.svg"));
+    let curves = fs::read_to_string(lab.path("study/curves.svg")).unwrap();
+    assert!(curves.contains("eval/return"));
+    let compared: Value = serde_json::from_str(&lab.ok("compare study --json")).unwrap();
+    assert_eq!(compared["tasks"][0]["groups"][0]["n_seeds"], 3);
+    // Where nothing is left that is the error.
+    for line in ["plot", "report"] {
+        let output =
+            lab.run(&format!("{line} study/q-learning-gridworld-s1 study/q-learning-gridworld-s2"));
+        assert_eq!(output.status.code(), Some(1), "{line}");
+        assert!(
+            stderr(&output).contains(run_json) && stderr(&output).contains("metrics.jsonl: line 1")
+        );
+    }
+    // A result is made again, and the other two by those words.
+    fs::remove_dir_all(of(1, "")).unwrap();
+    fs::remove_dir_all(of(2, "")).unwrap();
+    lab.ok("resume study --quiet");
+    assert_eq!(outcome(&lab, "study"), expected);
+}
+
+#[test]
 fn workers_share_a_study_whatever_is_killed() {
     let lab = Lab::new();
     lab.ok(&format!("{LONG} --out whole"));
@@ -256,6 +341,9 @@ fn one_that_fails_stops_no_other_on_its_rungs() {
         found.as_array().unwrap().iter().map(|tried| tried["steps"].as_u64().unwrap()).collect();
     assert_eq!(steps, [800, 400, 200, 200]);
     assert_eq!(found[3]["score"], Value::Null);
+    // Its loss was not finite, which is told from other failures.
+    let told = lab.ok("runs study --where state=diverged");
+    assert!(told.contains("dqn-catch-002-s1") && told.lines().count() == 2, "{told}");
 }
 
 #[test]

@@ -774,8 +774,8 @@ fn runs_are_listed_with_their_settings_and_scores() {
         seeds.collect::<Vec<_>>()
     };
     assert_eq!(seeds("--where algorithm=q-learning,learning-rate=5e-1"), [2]);
-    assert_eq!(seeds("--where env=frozen-lake,slippery=true,outcome=finished"), [1, 2]);
-    assert_eq!(seeds("--where outcome=interrupted"), [0; 0]);
+    assert_eq!(seeds("--where env=frozen-lake,slippery=true,state=finished"), [1, 2]);
+    assert_eq!(seeds("--where state=interrupted"), [0; 0]);
     assert_eq!(lab.ok("runs --where seed=3"), "none of 2 runs has these settings\n");
     let refused = lab.refused("runs --where foo=1");
     assert!(refused.contains("--where foo: no run has such an option"), "{refused}");

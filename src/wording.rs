@@ -50,11 +50,14 @@ pub(crate) fn number(number: f64, digits: usize) -> String {
     }
 }
 
-/// A number with three significant digits, without zeros at its end.
+/// A number with three significant digits, without zeros at the end of its decimals.
 pub(crate) fn short(number: f64) -> String {
     let size = number.abs();
     if size >= 1e6 || size > 0.0 && size < 1e-3 {
-        return format!("{number:.2e}");
+        let text = format!("{number:.2e}");
+        let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
+        let digits = digits.trim_end_matches('0').trim_end_matches('.');
+        return format!("{digits}e{power}");
     }
     let digits = if size > 0.0 { (2.0 - size.log10().floor()).max(0.0) as usize } else { 0 };
     let text = format!("{number:.digits$}");
@@ -179,7 +182,7 @@ mod tests {
     #[test]
     fn short_numbers_have_three_digits() {
         let told = [0.0, 3e-4, 0.012_34, 0.5, 1.0, -12.345, 500.0, 12_345.0, 2e6].map(short);
-        assert_eq!(told, ["0", "3.00e-4", "0.0123", "0.5", "1", "-12.3", "500", "12345", "2.00e6"]);
+        assert_eq!(told, ["0", "3e-4", "0.0123", "0.5", "1", "-12.3", "500", "12345", "2e6"]);
     }
 
     #[test]

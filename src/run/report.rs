@@ -329,7 +329,7 @@ mod tests {
         let frame = |red| Rgb { width: 2, height: 2, pixels: [red, 0, 0].repeat(4) };
         gif::write(&run.join("values.gif"), &[frame(0), frame(120), frame(240)], 10).unwrap();
         let runs = [run];
-        let groups = [Group { label: evil.to_owned(), runs: runs.to_vec() }];
+        let groups = [Group { label: evil.to_owned(), runs: runs.to_vec(), is_counted: false }];
         let page = page(&runs, &groups, "transitions").unwrap();
         for text in [
             "<title>dqn on catch, seed 7</title>",

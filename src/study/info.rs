@@ -64,8 +64,19 @@ pub(crate) struct Place {
     pub(crate) round: usize,
     /// Values of what is varied.
     pub(crate) point: Vec<Value>,
-    /// Steps that it is trained for if it is not left out on the way.
+    /// Steps that it is trained for if it is not stopped on the way.
     pub(crate) full_steps: Option<u64>,
+    /// What it scored where it stopped on its way and then went on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) passed: Vec<Passed>,
+}
+
+/// Score of a run at a step from which it went on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Passed {
+    pub(crate) steps: u64,
+    /// Turned so that higher is better.
+    pub(crate) score: f64,
 }
 
 impl Place {

@@ -5,12 +5,13 @@
 //! workers, on any machines that share the directory, make a study together, and what one leaves half done another resumes. Nothing
 //! but the run directories says how far a study is. `summary` is what its runs come to, by [`statistics`] and
 //! `compare`. A `sweep` lists its runs by a file: a grid, or points of a `space` that are drawn evenly or by `tpe`, in
-//! `rounds`.
+//! `rounds`, from which the `median` rule or successive halving stops some.
 pub(crate) mod compare;
 pub(crate) mod findings;
 pub(crate) mod groups;
 pub(crate) mod importance;
 pub(crate) mod info;
+pub(crate) mod median;
 pub(crate) mod named;
 pub(crate) mod rounds;
 pub(crate) mod scheduler;

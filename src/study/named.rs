@@ -212,7 +212,7 @@ pub(crate) fn groups(runs: &[PathBuf], by: Option<&[String]>) -> Result<Vec<Grou
         let label = setting::described(info, &by);
         match groups.iter_mut().find(|group| group.label == label) {
             Some(group) => group.runs.push(run.clone()),
-            None => groups.push(Group { label, runs: vec![run.clone()] }),
+            None => groups.push(Group { label, runs: vec![run.clone()], is_counted: true }),
         }
     }
     for group in &mut groups {

@@ -1,5 +1,6 @@
 //! Sweeps: runs whose settings a file varies, by a grid, evenly drawn, or searched for. Here is what the file says; [`rounds`](super::rounds)
 //! makes runs of it.
+use super::median::MedianRule;
 use super::seeds;
 use super::space::{Dimension, Range};
 use super::tpe;
@@ -25,13 +26,16 @@ pub(crate) struct Sweep {
     pub(crate) method: Method,
     pub(super) seeds: Vec<u64>,
     /// Configurations in all.
-    pub(super) configurations: usize,
-    /// Configurations that a search proposes at once.
-    pub(super) round: usize,
+    configurations: usize,
+    /// Configurations of a round, of a search or where the median rule stops some.
+    round: usize,
     /// Seed of what is drawn.
     seed: u64,
     /// At each rung one configuration in so many goes on, for so many times as many steps.
     pub(super) halving: Option<u64>,
+    /// Configurations that do worse than half of the earlier ones are stopped on their way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) median: Option<MedianRule>,
     /// Seconds of training in all after which no run is begun.
     pub(crate) seconds: Option<f64>,
     /// Settings of all runs.
@@ -101,6 +105,7 @@ impl Sweep {
             round: how.round,
             seed: how.seed,
             halving: how.halving,
+            median: how.median(&wrong)?,
             seconds: how.time.as_deref().map(time).transpose().map_err(|why| wrong(&why))?,
             settings,
             space: Vec::new(),
@@ -128,12 +133,18 @@ impl Sweep {
         let subject =
             sweep.space.iter().find(|dimension| ["env", "data"].contains(&dimension.key.as_str()));
         if let Some(Dimension { key, .. }) = subject
-            && (how.method == Method::Tpe || how.halving.is_some())
+            && (how.method == Method::Tpe || how.halving.or(how.median).is_some())
         {
             let why = format!(
                 "[space] {key}: scores of different ones can't be ranked; make a sweep of each"
             );
             return Err(wrong(&why).into());
+        }
+        if how.halving.or(how.median).is_some()
+            && sweep.space.iter().any(|dimension| dimension.key == "steps")
+        {
+            let why = "[space] steps: scores after different steps can't be ranked, so neither halving nor median goes with it";
+            return Err(wrong(why).into());
         }
         if sweep.seconds == Some(0.0) {
             return Err(wrong("[sweep]: time must be above 0").into());
@@ -203,10 +214,31 @@ impl Sweep {
 
     /// The configurations that a sweep begins with.
     pub(super) fn first(&self) -> Vec<Point> {
+        self.round(0, &[])
+    }
+
+    /// Test whether configurations are added once others are over.
+    pub(super) fn is_in_rounds(&self) -> bool {
+        self.method == Method::Tpe || self.median.is_some()
+    }
+
+    /// The configurations of a round, after all that were scored before, the best first. Those of a grid and of even draws are
+    /// the same in rounds or at once.
+    pub(super) fn round(&self, round: usize, scored: &[Point]) -> Vec<Point> {
+        let before = scored.len();
+        let left = self.configurations.saturating_sub(before);
+        let n = match self.median {
+            Some(rule) if round == 0 => rule.startup.min(left),
+            _ if self.is_in_rounds() => self.round.min(left),
+            _ => left,
+        };
         match self.method {
-            Method::Grid => (0..self.configurations).map(|i| self.grid_point(i)).collect(),
-            Method::Random => self.drawn(self.configurations, 0, &[]),
-            Method::Tpe => self.drawn(self.round.min(self.configurations), 0, &[]),
+            Method::Grid => (before..before + n).map(|i| self.grid_point(i)).collect(),
+            Method::Random => {
+                let all = self.drawn(self.configurations, 0, &[]).into_iter();
+                all.skip(before).take(n).collect()
+            }
+            Method::Tpe => self.drawn(n, round, scored),
         }
     }
 
@@ -238,7 +270,7 @@ impl Sweep {
     }
 
     /// `n` configurations of a round, after others that were scored, the best first; of two that are the same, one.
-    pub(super) fn drawn(&self, n: usize, round: usize, scored: &[Point]) -> Vec<Point> {
+    fn drawn(&self, n: usize, round: usize, scored: &[Point]) -> Vec<Point> {
         let mut rng = stream(self.seed, &format!("sweep/{round}"));
         let mut points: Vec<Point> = Vec::new();
         // In a small space nothing new may be left.
@@ -292,6 +324,9 @@ struct How {
     #[serde(default)]
     seed: u64,
     halving: Option<u64>,
+    median: Option<u64>,
+    startup: Option<usize>,
+    warmup: Option<u64>,
     time: Option<String>,
 }
 
@@ -302,6 +337,27 @@ impl How {
 
     fn round() -> usize {
         8
+    }
+
+    /// The median rule, with the numbers that Optuna's has by default.
+    fn median(&self, wrong: &dyn Fn(&str) -> Usage) -> Result<Option<MedianRule>, Usage> {
+        let Self { halving, median, startup, warmup, .. } = *self;
+        let refused = |why: &str| Err(wrong(&format!("[sweep]: {why}")));
+        match median {
+            None if startup.is_some() => refused("startup is of the median rule; add median = N"),
+            None if warmup.is_some() => refused("warmup is of the median rule; add median = N"),
+            None => Ok(None),
+            Some(_) if halving.is_some() => {
+                refused("either halving or median stops configurations")
+            }
+            Some(0 | 1) => refused("median must be at least 2"),
+            Some(_) if startup == Some(0) => refused("startup must be at least 1"),
+            Some(checks) => Ok(Some(MedianRule {
+                checks,
+                startup: startup.unwrap_or(5),
+                warmup: warmup.unwrap_or(0),
+            })),
+        }
     }
 }
 
@@ -337,6 +393,33 @@ mod tests {
             (algorithm.name, &config.all["lr"], &config.all["batch"]),
             ("dqn", &0.2.into(), &16.into())
         );
+    }
+
+    #[test]
+    fn rounds_of_the_median_rule_are_those_of_no_rule_in_parts() {
+        for method in ["grid", "random"] {
+            let n = if method == "random" { "configurations = 9\n" } else { "" };
+            let file = |rule: &str| {
+                let space = "lr = [0.1, 0.2, 0.3]\nbatch = [8, 16, 32]\n";
+                let sweep = format!("[sweep]\nmethod = '{method}'\nround = 4\n{n}{rule}");
+                read(&format!("algorithm = 'dqn'\nenv = 'catch'\n[space]\n{space}{sweep}")).unwrap()
+            };
+            let whole = file("").first();
+            let sweep = file("median = 3\nstartup = 2\n");
+            assert_eq!(sweep.median, Some(MedianRule { checks: 3, startup: 2, warmup: 0 }));
+            let mut all = sweep.first();
+            assert_eq!((all.len(), whole.len()), (2, 9));
+            for (round, n) in [(1, 6), (2, 9), (3, 9)] {
+                // In whatever order they are ranked.
+                let ranked: Vec<_> = all.iter().rev().cloned().collect();
+                all.extend(sweep.round(round, &ranked));
+                assert_eq!(all.len(), n, "{method}");
+            }
+            assert_eq!(all, whole);
+        }
+        let by_default =
+            read("algorithm='dqn'\nenv='catch'\n[space]\nlr=[1.0]\n[sweep]\nmedian=4\n").unwrap();
+        assert_eq!(by_default.median, Some(MedianRule { checks: 4, startup: 5, warmup: 0 }));
     }
 
     #[test]
@@ -385,6 +468,15 @@ mod tests {
             ("[space]\nlr = [1]\n[sweep]\nseeds = '2..1'", "[sweep]: seeds = 2..1: 2..1 goes down"),
             ("[space]\nlr = [1]\n[sweep]\ntime = 'long'", "[sweep]: time = \"long\""),
             ("[space]\nlr = [1]\n[sweep]\nhalving = 1", "halving at least 2"),
+            ("[space]\nlr = [1]\n[sweep]\nmedian = 1", "median must be at least 2"),
+            ("[space]\nlr = [1]\n[sweep]\nmedian = 4\nstartup = 0", "startup must be at least 1"),
+            ("[space]\nlr = [1]\n[sweep]\nstartup = 2", "startup is of the median rule"),
+            ("[space]\nlr = [1]\n[sweep]\nwarmup = 2", "warmup is of the median rule"),
+            ("[space]\nlr = [1]\n[sweep]\nmedian = 4\nhalving = 2", "either halving or median"),
+            (
+                "[space]\nsteps = [1]\n[sweep]\nmedian = 4",
+                "[space] steps: scores after different steps",
+            ),
             ("[space]\nlr = [1, 1]", "[space] lr: 1 is listed twice"),
             ("seed = 3\n[space]\nlr = [1]", "seeds are those of [sweep]"),
             ("lr = 0.1\n[space]\nlr = [1]", "lr is both a setting of all runs and in [space]"),

@@ -18,6 +18,8 @@ pub(super) enum Axis {
     Logarithmic(Range<f64>),
     /// Each at its number.
     Names(Vec<String>),
+    /// From 0 to 1, without numbers.
+    Unit,
 }
 
 impl Axis {
@@ -27,6 +29,7 @@ impl Axis {
             Scale::Auto => Self::of(values),
             Scale::Linear => Self::linear(values),
             Scale::Names(names) => Self::Names(names.clone()),
+            Scale::Unit => Self::Unit,
             Scale::Logarithmic => {
                 let (low, high) = values
                     .filter(|value| *value > 0.0)
@@ -94,6 +97,7 @@ impl Axis {
             Self::Logarithmic(_) if (0.01..1e4).contains(&value) => format!("{value}"),
             Self::Logarithmic(_) => format!("{value:e}"),
             Self::Names(names) => names.get(value.round() as usize).cloned().unwrap_or_default(),
+            Self::Unit => String::new(),
         }
     }
 
@@ -112,7 +116,7 @@ impl Ranged for Axis {
 
     fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
         match self {
-            Self::Linear(_) | Self::Names(_) => {
+            Self::Linear(_) | Self::Names(_) | Self::Unit => {
                 RangedCoordf64::from(self.range()).map(value, limit)
             }
             Self::Logarithmic(range) => {
@@ -128,6 +132,7 @@ impl Ranged for Axis {
             Self::Linear(range) => RangedCoordf64::from(range.clone()).key_points(hint),
             Self::Logarithmic(range) => decades(range, hint.max_num_points()),
             Self::Names(names) => (0..names.len()).map(|place| place as f64).collect(),
+            Self::Unit => vec![0.0, 1.0],
         }
     }
 
@@ -135,6 +140,7 @@ impl Ranged for Axis {
         match self {
             Self::Linear(range) | Self::Logarithmic(range) => range.clone(),
             Self::Names(names) => -0.5..names.len() as f64 - 0.5,
+            Self::Unit => -0.04..1.04,
         }
     }
 }

@@ -60,7 +60,8 @@ impl<'a> Figure<'a> {
         let columns = (panels.len() as f64).sqrt().ceil().min(3.0) as usize;
         let across = (CELL.0 * columns as u32 / legend_cell).clamp(1, labels.len() as u32) as usize;
         // The name of a single run would only repeat what the reader knows.
-        let down = if labels.len() > 1 { labels.len().div_ceil(across) } else { 0 };
+        let has_legend = labels.len() > 1 || panels.iter().any(|panel| panel.is_labelled);
+        let down = if has_legend { labels.len().div_ceil(across) } else { 0 };
         let grid = (panels.len().div_ceil(columns), columns);
         Some(Self { panels, grid, labels, swatch, legend: (down, across), legend_cell })
     }
@@ -166,6 +167,13 @@ impl<'a> Figure<'a> {
                     style.mark(chart.plotting_area(), at, MARKER)?;
                 }
             }
+        }
+        let text = ("sans-serif", TEXT).into_font().color(&INK);
+        let text = text.pos(Pos::new(HPos::Left, VPos::Center));
+        for (x, y, word) in &panel.words {
+            let word =
+                EmptyElement::at((*x, *y)) + Text::new(word.clone(), (MARKER, 0), text.clone());
+            chart.draw_series(std::iter::once(word))?;
         }
         let (across, down) = chart.plotting_area().get_pixel_range();
         let range = x.range();

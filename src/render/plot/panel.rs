@@ -48,6 +48,8 @@ pub enum Scale {
     Logarithmic,
     /// These names, at 0, 1, 2, …
     Names(Vec<String>),
+    /// From 0 to 1, without numbers.
+    Unit,
 }
 
 impl Curve {
@@ -99,4 +101,8 @@ pub struct Panel {
     pub y: Scale,
     /// The curves, one for each run.
     pub curves: Vec<Curve>,
+    /// The legend is there for one label too, which says more than a name.
+    pub is_labelled: bool,
+    /// Words beside points of the panel.
+    pub words: Vec<(f64, f64, String)>,
 }

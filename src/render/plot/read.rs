@@ -27,12 +27,14 @@ pub struct Group {
     pub label: String,
     /// Run directories. Of several runs the curve is their [`mean`], with a band.
     pub runs: Vec<PathBuf>,
+    /// The label says how many runs there are.
+    pub is_counted: bool,
 }
 
 impl Group {
     /// One of `runs` by itself, labelled with its directory's name, or the whole path where another has the same name.
     pub fn of_run(run: &Path, runs: &[PathBuf]) -> Self {
-        Self { label: label(run, runs), runs: vec![run.to_owned()] }
+        Self { label: label(run, runs), runs: vec![run.to_owned()], is_counted: false }
     }
 }
 
@@ -88,7 +90,8 @@ pub fn grouped(groups: &[Group], metrics: &[String], form: Form) -> Result<Vec<P
             Some(window) => format!("{metric}, mean of {window} values"),
             None => metric,
         };
-        Ok(Panel { title, x_label: x_label.into(), curves, ..Panel::default() })
+        let is_labelled = groups.iter().any(|group| group.is_counted);
+        Ok(Panel { title, x_label: x_label.into(), curves, is_labelled, ..Panel::default() })
     };
     chosen.into_iter().map(panel).collect()
 }
@@ -229,7 +232,7 @@ mod tests {
         };
         let runs = [("a", [1.0, 2.0, 6.0]), ("b", [3.0, 2.0, 0.0])]
             .map(|(name, losses)| run(root.path(), name, &rows(losses)));
-        let group = Group { label: "both".into(), runs: runs.to_vec() };
+        let group = Group { label: "both".into(), runs: runs.to_vec(), is_counted: true };
         let panel = |form| grouped(std::slice::from_ref(&group), &[], form).unwrap().remove(0);
         let by_steps = panel(Form::default());
         assert_eq!(by_steps.curves[0].points, [(10.0, 2.0), (20.0, 2.0), (30.0, 3.0)]);

@@ -68,6 +68,7 @@ pub(super) fn run(setting: &Setting) -> Result<Findings> {
             x: Scale::Logarithmic,
             y: Scale::Logarithmic,
             curves,
+            ..Panel::default()
         }],
     })
 }

@@ -194,6 +194,7 @@ fn panels(entries: &[Entry], exact: &Exact) -> Vec<Panel> {
         x: names(),
         y,
         curves,
+        ..Panel::default()
     };
     vec![
         panel("Mean: how much of g is in it", "mean along g / |g|²", means, Scale::Linear),

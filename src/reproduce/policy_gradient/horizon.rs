@@ -72,6 +72,7 @@ pub(super) fn run(setting: &Setting) -> Result<Findings> {
             theory("theory", exact_whole),
             theory("theory", exact_to_go),
         ],
+        ..Panel::default()
     };
     let quotient = Panel {
         title: "Whole return ÷ rewards to go".to_owned(),
@@ -84,6 +85,7 @@ pub(super) fn run(setting: &Setting) -> Result<Findings> {
             theory("theory", exact_ratios),
             theory("limit, 3", three),
         ],
+        ..Panel::default()
     };
     Ok(Findings { lines, panels: vec![growth, quotient] })
 }

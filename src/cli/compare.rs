@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     if ended.is_empty() {
         bail!("nothing to compare: no run has come to its end; go on with `lab resume`");
     }
-    let missing = runs.missing() + runs.failed.len();
+    let missing = runs.missing() + runs.training.len() + runs.failed.len();
     let groups = groups(ended);
     let tasks = tasks(&groups);
     if tasks.is_empty() {
@@ -107,7 +107,7 @@ fn write(task: &Task, out: &mut dyn Write) -> Result<()> {
         [one] => writeln!(out, "{}", one.told())?,
         several => writeln!(
             out,
-            "{} pairs have a group of one run, which says nothing of noise; add seeds",
+            "{} pairs have a group of one run or of one answer, which says nothing of noise",
             several.len()
         )?,
     }

@@ -99,7 +99,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     match args.sort {
         None => {}
         // RFC 3339 in UTC: later is greater.
-        Some(SortKey::Time) => rows.sort_by(|a, b| started(b.0).cmp(&started(a.0))),
+        Some(SortKey::Time) => rows.sort_by(|a, b| started(b.0).cmp(started(a.0))),
         Some(SortKey::Score) => rows.sort_by(|a, b| by_score(&a.1, &b.1)),
     }
     for (run, _) in &rows {

@@ -227,7 +227,7 @@ Try next:
                 "the time of {limit} is spent: {} runs are done; saved to {path}",
                 runs.len()
             )?;
-        } else if interrupted || summary.left.missing() + failed.len() > 0 {
+        } else if interrupted || runs.len() < study.members.len() {
             let done = format!("{} of {} runs are done", runs.len(), study.members.len());
             let elsewhere = match training.len() {
                 0 => String::new(),

@@ -1,9 +1,8 @@
 //! Groups of runs beside each other: which is better, and whether that is more than noise.
-use super::groups::Group;
+use super::groups::{Group, OverSeeds};
 use super::statistics::{
     Scores, bootstrap, bootstrap_of_two, interquartile_mean, median, probability_of_improvement,
 };
-use super::summary::OverSeeds;
 use crate::wording;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -28,6 +27,8 @@ pub(crate) struct Scored {
     pub(crate) statistics: OverSeeds,
     pub(crate) median: f64,
     pub(crate) scores: Vec<f64>,
+    /// Each seed gives the same parameters or values.
+    pub(crate) is_one_answer: bool,
 }
 
 /// Two groups.
@@ -42,6 +43,8 @@ pub(crate) struct Pair {
     pub(crate) improvement_ci95: Option<[f64; 2]>,
     /// The interval of the difference has no 0 in it; `null` where there is no interval.
     pub(crate) is_more_than_noise: Option<bool>,
+    /// The one of the two of which each seed gives the same answer, so that there is no interval.
+    pub(crate) one_answer: Option<String>,
 }
 
 /// Groups up to which each two are compared.
@@ -66,7 +69,8 @@ fn task(of: &[&Group], all: &[Group]) -> Option<Task> {
         .map(|group| {
             let scores = group.scores(&objective.measure);
             let median = median(std::slice::from_ref(&scores));
-            Scored { label: group.label(all), statistics: OverSeeds::of(&scores), median, scores }
+            let (label, statistics) = (group.label(all), group.statistics(&objective.measure));
+            Scored { label, statistics, median, scores, is_one_answer: group.is_one_answer() }
         })
         .filter(|group| !group.scores.is_empty())
         .collect();
@@ -88,8 +92,11 @@ fn pair(better: &Scored, worse: &Scored, direction: Direction) -> Pair {
         vec![group.scores.iter().map(|x| direction.score(*x)).collect()]
     };
     let (one, other) = (turned(better), turned(worse));
-    let difference = Measure::of(&one[0]).minus(&Measure::of(&other[0]));
+    let one_answer = [better, worse].into_iter().find(|group| group.is_one_answer);
+    let mut difference = Measure::of(&one[0]).minus(&Measure::of(&other[0]));
+    difference.ci95 = difference.ci95.filter(|_| one_answer.is_none());
     Pair {
+        one_answer: one_answer.map(|group| group.label.clone()),
         better: better.label.clone(),
         worse: worse.label.clone(),
         is_more_than_noise: difference.ci95.map(|[low, _]| low > 0.0),
@@ -111,6 +118,11 @@ impl Pair {
             }
             None => format!("{:.2}", self.improvement),
         };
+        if let Some(group) = &self.one_answer {
+            return format!(
+                "{better} and {worse}: the means differ by {by}; each seed of {group} gives the same answer, so seeds say nothing of noise"
+            );
+        }
         let Some([low, high]) = difference.ci95 else {
             return format!(
                 "{better} and {worse}: the means differ by {by}; one run of a group says nothing of noise, add seeds"
@@ -184,7 +196,8 @@ mod tests {
 
     fn scored(label: &str, scores: &[f64]) -> Scored {
         let statistics = OverSeeds::of(scores);
-        Scored { label: label.to_owned(), statistics, median: 0.0, scores: scores.to_vec() }
+        let (label, scores) = (label.to_owned(), scores.to_vec());
+        Scored { label, statistics, median: 0.0, scores, is_one_answer: false }
     }
 
     #[test]
@@ -216,6 +229,13 @@ mod tests {
         let one = pair(&scored("a", &[5.0]), &scored("b", &[1.0, 1.1]), Direction::Maximise);
         assert_eq!(one.is_more_than_noise, None);
         assert!(one.told().ends_with("add seeds"));
+        let planned = Scored { is_one_answer: true, ..scored("a", &[5.0, 5.0]) };
+        let same = pair(&planned, &scored("b", &[1.0, 1.1]), Direction::Maximise);
+        assert_eq!((same.is_more_than_noise, same.difference.ci95), (None, None));
+        assert!(
+            same.told()
+                .ends_with("each seed of a gives the same answer, so seeds say nothing of noise")
+        );
     }
 
     #[test]

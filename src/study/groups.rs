@@ -1,14 +1,16 @@
 //! Runs that differ by their seeds alone, together; and what tells one such group from another.
 use super::named::{Named, named};
+use super::statistics::{bootstrap, interquartile_mean};
 use crate::registry::{Options, Subject};
 use crate::run::result::RunResult;
 use crate::run::state::State;
 use anyhow::Result;
 use params::plain;
+use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use train::{Objective, RunInfo};
+use train::{Measure, Objective, RunInfo};
 
 /// A run that has come to its end.
 #[derive(Debug)]
@@ -17,6 +19,44 @@ pub(crate) struct Ended {
     /// The plan and every hyper-parameter.
     pub(crate) config: Options,
     pub(crate) result: RunResult,
+}
+
+/// One measure over the seeds of a group.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct OverSeeds {
+    pub(crate) mean: f64,
+    /// Student's interval of the mean; `null` for one seed.
+    pub(crate) ci95: Option<[f64; 2]>,
+    /// Interquartile mean.
+    pub(crate) iqm: f64,
+    /// Its bootstrap interval; `null` for one seed.
+    pub(crate) iqm_ci95: Option<[f64; 2]>,
+    pub(crate) n_seeds: usize,
+}
+
+impl OverSeeds {
+    /// The statistics of the scores of some runs.
+    pub(crate) fn of(scores: &[f64]) -> Self {
+        let Measure { mean, ci95, n } = Measure::of(scores);
+        let scores = [scores.to_vec()];
+        Self {
+            mean,
+            ci95,
+            iqm: interquartile_mean(&scores),
+            iqm_ci95: bootstrap(&scores, interquartile_mean),
+            n_seeds: n,
+        }
+    }
+
+    /// The mean with Student's interval.
+    pub(crate) fn measure(&self) -> Measure {
+        Measure { mean: self.mean, ci95: self.ci95, n: self.n_seeds }
+    }
+
+    /// The interquartile mean with its interval.
+    pub(crate) fn middle(&self) -> Measure {
+        Measure { mean: self.iqm, ci95: self.iqm_ci95, n: self.n_seeds }
+    }
 }
 
 /// Runs of one algorithm with one configuration, by seed.
@@ -115,6 +155,22 @@ impl Group {
         self.algorithm.clone() + &settings.collect::<String>()
     }
 
+    /// Test whether its runs, of several seeds, all have the same parameters or values, as those of a planner have.
+    pub(crate) fn is_one_answer(&self) -> bool {
+        let mut hashes = self.runs.iter().map(|run| &run.result.params_hash);
+        let first = hashes.next();
+        self.runs.len() > 1 && hashes.all(|hash| Some(hash) == first)
+    }
+
+    /// The statistics of a measure over its seeds; without an interval where they all give one answer.
+    pub(crate) fn statistics(&self, measure: &str) -> OverSeeds {
+        let over = OverSeeds::of(&self.scores(measure));
+        match self.is_one_answer() {
+            true => OverSeeds { ci95: None, iqm_ci95: None, ..over },
+            false => over,
+        }
+    }
+
     /// The measure that decides, and whether higher is better: that of the first run that has one.
     pub(crate) fn objective(&self) -> Option<&Objective> {
         self.runs.iter().find_map(|run| run.result.objective.as_ref())
@@ -143,9 +199,9 @@ pub(crate) struct Sorted {
 }
 
 impl Sorted {
-    /// Number of those that have not come to their end.
+    /// Number of those that have not come to their end, and that nobody makes.
     pub(crate) fn missing(&self) -> usize {
-        self.training.len() + self.damaged.len() + self.waiting
+        self.damaged.len() + self.waiting
     }
 }
 
@@ -196,6 +252,33 @@ mod tests {
         });
         let Value::Object(config) = config else { unreachable!() };
         Ended { dir: "r".into(), config, result: serde_json::from_value(result).unwrap() }
+    }
+
+    #[test]
+    fn statistics_over_seeds_by_hand() {
+        let scores = OverSeeds::of(&[1.0, 2.0, 3.0, 4.0, 90.0]);
+        assert_eq!((scores.mean, scores.iqm, scores.n_seeds), (20.0, 3.0, 5));
+        let [low, high] = scores.iqm_ci95.unwrap();
+        assert!((1.0..3.0).contains(&low) && (3.0..=90.0).contains(&high) && high > 3.0);
+        let one = OverSeeds::of(&[7.0]);
+        assert_eq!((one.mean, one.ci95, one.iqm, one.iqm_ci95), (7.0, None, 7.0, None));
+        let json = serde_json::to_string(&one).unwrap();
+        assert_eq!(json, r#"{"mean":7.0,"ci95":null,"iqm":7.0,"iqm_ci95":null,"n_seeds":1}"#);
+    }
+
+    #[test]
+    fn one_answer_has_no_interval() {
+        let mut group = groups(vec![
+            run("vi", "catch", json!({"seed": 1, "env": "catch"})),
+            run("vi", "catch", json!({"seed": 3, "env": "catch"})),
+        ])
+        .remove(0);
+        let of = |group: &Group| (group.is_one_answer(), group.statistics("return").ci95.is_some());
+        assert_eq!(of(&group), (true, false));
+        group.runs[1].result.params_hash = "other".to_owned();
+        assert_eq!(of(&group), (false, true));
+        group.runs.pop();
+        assert!(!group.is_one_answer(), "of one run nothing is known");
     }
 
     #[test]

@@ -227,6 +227,19 @@ impl Study {
         self.members.iter().filter_map(of).sum()
     }
 
+    /// Refuses a directory that is the study's no more, before anything is written there.
+    ///
+    /// # Errors
+    /// If the study was moved or deleted.
+    pub(super) fn check_place(&self) -> Result<()> {
+        let path = self.path.display();
+        ensure!(
+            is_study(&self.path),
+            "{path} is no longer there: it was moved or deleted; where it is now `lab resume` goes on with it"
+        );
+        Ok(())
+    }
+
     /// Holds the study, so that one process alone adds to its list; `None` while another does.
     pub(super) fn hold(&self) -> Result<Option<File>> {
         let path = self.path.join("lock");

@@ -1,52 +1,11 @@
 //! Results of a study: a table and JSON.
-use super::groups::{Group, Sorted, groups};
-use super::statistics::{bootstrap, interquartile_mean};
+use super::groups::{Group, OverSeeds, Sorted, groups};
 use crate::wording;
 use anyhow::Result;
-use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
-use train::Measure;
-
-/// One measure over the seeds of a group.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct OverSeeds {
-    pub(crate) mean: f64,
-    /// Student's interval of the mean; `null` for one seed.
-    pub(crate) ci95: Option<[f64; 2]>,
-    /// Interquartile mean.
-    pub(crate) iqm: f64,
-    /// Its bootstrap interval; `null` for one seed.
-    pub(crate) iqm_ci95: Option<[f64; 2]>,
-    pub(crate) n_seeds: usize,
-}
-
-impl OverSeeds {
-    /// The statistics of the scores of some runs.
-    pub(crate) fn of(scores: &[f64]) -> Self {
-        let Measure { mean, ci95, n } = Measure::of(scores);
-        let scores = [scores.to_vec()];
-        Self {
-            mean,
-            ci95,
-            iqm: interquartile_mean(&scores),
-            iqm_ci95: bootstrap(&scores, interquartile_mean),
-            n_seeds: n,
-        }
-    }
-
-    /// The mean with Student's interval.
-    pub(crate) fn measure(&self) -> Measure {
-        Measure { mean: self.mean, ci95: self.ci95, n: self.n_seeds }
-    }
-
-    /// The interquartile mean with its interval.
-    pub(crate) fn middle(&self) -> Measure {
-        Measure { mean: self.iqm, ci95: self.iqm_ci95, n: self.n_seeds }
-    }
-}
 
 /// A study as far as it is done.
 pub(crate) struct Summary {
@@ -63,7 +22,7 @@ impl Summary {
     /// The measures of a group over its seeds.
     fn measures(group: &Group) -> BTreeMap<&String, OverSeeds> {
         let names = group.runs.iter().flat_map(|run| run.result.eval.keys());
-        names.map(|name| (name, OverSeeds::of(&group.scores(name)))).collect()
+        names.map(|name| (name, group.statistics(name))).collect()
     }
 
     /// `{"study", "runs": [result.json…], "groups": […], "summary": {measure: {…}}}`; `summary` is that of the only group,
@@ -122,7 +81,7 @@ impl Summary {
         }
         for group in &self.groups {
             let Some(objective) = group.objective() else { continue };
-            let scores = OverSeeds::of(&group.scores(&objective.measure));
+            let scores = group.statistics(&objective.measure);
             let better = wording::better(objective.direction);
             let settings: Vec<_> = group
                 .settings
@@ -139,27 +98,13 @@ impl Summary {
                 objective.measure,
                 wording::measure(&scores.measure()),
             )?;
+            if group.is_one_answer() {
+                writeln!(out, "  each seed gives the same answer: one is enough")?;
+            }
             if scores.iqm_ci95.is_some() {
                 writeln!(out, "  interquartile mean {}", wording::measure(&scores.middle()))?;
             }
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn statistics_over_seeds_by_hand() {
-        let scores = OverSeeds::of(&[1.0, 2.0, 3.0, 4.0, 90.0]);
-        assert_eq!((scores.mean, scores.iqm, scores.n_seeds), (20.0, 3.0, 5));
-        let [low, high] = scores.iqm_ci95.unwrap();
-        assert!((1.0..3.0).contains(&low) && (3.0..=90.0).contains(&high) && high > 3.0);
-        let one = OverSeeds::of(&[7.0]);
-        assert_eq!((one.mean, one.ci95, one.iqm, one.iqm_ci95), (7.0, None, 7.0, None));
-        let json = serde_json::to_string(&one).unwrap();
-        assert_eq!(json, r#"{"mean":7.0,"ci95":null,"iqm":7.0,"iqm_ci95":null,"n_seeds":1}"#);
     }
 }

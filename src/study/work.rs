@@ -64,6 +64,7 @@ pub(crate) fn work(
             return Ok(true);
         }
         crew.again = false;
+        study.check_place()?;
         // Another worker may have left one since.
         if study.has_waiting() {
             continue;
@@ -149,6 +150,7 @@ impl Queue<'_> {
                 state if state.is_waiting() => {}
                 _ => continue,
             }
+            self.study.check_place()?;
             let tell = |event| {
                 // Without a listener there is nobody to be told.
                 let _ = told.send(Ok((number, event)));
@@ -190,6 +192,8 @@ impl Queue<'_> {
             _ if status.code() == Some(130) || locked(&self.next).is_stopped => Event::Left,
             State::Training => Event::Left,
             _ => {
+                // What a process could not write there is no failure of its run.
+                self.study.check_place()?;
                 let why = failure(&errors, status);
                 let state = match status.code() {
                     Some(DIVERGED) => State::Diverged(why),

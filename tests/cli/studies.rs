@@ -66,7 +66,12 @@ fn seeds_are_runs_of_their_own_and_one_table() {
     }
     let figure =
         fs::read_to_string(lab.path("runs/q-learning-gridworld-2-seeds/curves.svg")).unwrap();
-    assert!(figure.contains("eval/return"));
+    // A figure of one group names it and counts its runs.
+    assert!(figure.contains("eval/return") && figure.contains("q-learning (n = 2)"));
+    // A planner needs no seeds.
+    let told = lab.ok("value-iteration --env gridworld --seeds 1..3 --quiet");
+    assert!(told.contains("each seed gives the same answer: one is enough"), "{told}");
+    assert!(told.contains("no interval, n = 3"), "{told}");
 }
 
 #[test]
@@ -135,7 +140,7 @@ fn every_run_on_the_list_of_a_study_has_its_state() {
     }
     assert_eq!(told.lines().count(), 7, "{told}");
     assert!(
-        told.contains(" 2000/2000  training  ") && told.contains(" -/2000  not begun  "),
+        told.contains(" 2000/2000  training  ") && told.contains("  -          not begun  "),
         "{told}"
     );
     let listed: Value = serde_json::from_str(&lab.ok("runs study --json")).unwrap();
@@ -309,7 +314,12 @@ fn a_sweep_lets_the_best_go_on() {
     fs::write(lab.path("half.toml"), HALVING).unwrap();
     let told = lab.ok("sweep half.toml --quiet");
     assert!(told.starts_with("rank  configuration  lr"), "{told}");
-    assert!(told.contains("share of the variance of return between values: lr "), "{told}");
+    // Of one rung, the last with enough of them: those that went on are among it.
+    assert_eq!(json(&lab.path("runs/half/summary.json"))["sweep"]["importance_steps"], 200);
+    let parallel = fs::read_to_string(lab.path("runs/half/parallel.svg")).unwrap();
+    for words in ["9 configurations after 200 steps", "1e-5", "0.1"] {
+        assert!(parallel.contains(words), "{words}");
+    }
     let found = &json(&lab.path("runs/half/summary.json"))["sweep"]["tried"];
     let steps: Vec<_> =
         found.as_array().unwrap().iter().map(|tried| tried["steps"].as_u64().unwrap()).collect();
@@ -388,6 +398,149 @@ fn a_search_is_the_same_however_often_it_is_killed() {
     assert_eq!(outcome(&lab, "study"), outcome(&lab, "whole"));
     let heat = fs::read_to_string(lab.path("study/heat.svg")).unwrap();
     assert!(heat.contains("mean return") && heat.contains("alpha"));
+}
+
+/// Eleven configurations, of which the first three go to their end and others are stopped on the way.
+const MEDIAN: &str = "algorithm = 'q-learning'\nenv = 'frozen-lake'\nsteps = 9000\n[space]\n\
+    alpha = { low = 0.01, high = 1.0, scale = 'log' }\ngamma = { low = 0.8, high = 1.0 }\n\
+    [sweep]\nmethod = 'random'\nconfigurations = 11\nround = 4\nmedian = 3\nstartup = 3\nseeds = '1,2'\n";
+
+#[test]
+fn the_median_rule_stops_the_same_whoever_is_fast() {
+    let lab = Lab::new();
+    fs::write(lab.path("median.toml"), MEDIAN).unwrap();
+    let told = lab.ok("sweep median.toml --quiet --out whole --jobs 1");
+    let found = &json(&lab.path("whole/summary.json"))["sweep"]["tried"];
+    let tried = found.as_array().unwrap();
+    assert_eq!(tried.len(), 11, "{told}");
+    let scores = |tried: &Value| {
+        let number = tried["configuration"].as_u64().unwrap();
+        (number, tried["steps"].as_u64().unwrap(), tried["score"].as_f64().unwrap())
+    };
+    let tried: Vec<_> = tried.iter().map(scores).collect();
+    let stopped = tried.iter().filter(|(_, steps, _)| *steps < 9000).count();
+    assert!((1..=8).contains(&stopped), "{tried:?}");
+    let words = format!("stopped on their way by the median rule: {stopped} of 11 configurations");
+    assert!(told.contains(&words), "{told}");
+    let of_rung =
+        format!("between values, of {} configurations after 9000 steps: alpha ", 11 - stopped);
+    assert!(told.contains(&of_rung), "{told}");
+    // The rule by hand, with what the list keeps of the scores on the way.
+    let study = json(&lab.path("whole/study.json"));
+    let course = |number: u64, steps: u64, score: f64| {
+        let name = format!("q-learning-frozen-lake-{number:03}-s");
+        let runs = study["runs"].as_array().unwrap().iter();
+        let runs: Vec<_> =
+            runs.filter(|run| run["run"].as_str().unwrap().starts_with(&name)).collect();
+        let passed = |at: usize| {
+            let of = |run: &&Value| run["place"]["passed"][at]["score"].as_f64();
+            let scores: Option<Vec<f64>> = runs.iter().map(of).collect();
+            scores.map(|scores| (scores[0] + scores[1]) / 2.0)
+        };
+        let mut course: Vec<f64> = (0..).map_while(passed).collect();
+        course.push(score);
+        assert_eq!((runs.len(), course.len() as u64), (2, steps / 3000), "{number}");
+        (number, steps, course)
+    };
+    let courses: Vec<_> =
+        tried.iter().map(|(n, steps, score)| course(*n, *steps, *score)).collect();
+    let round = |number: u64| if number <= 3 { 0 } else { 1 + (number - 4) / 4 };
+    for (number, steps, course) in &courses {
+        let ended =
+            courses.iter().filter(|(n, steps, _)| *steps == 9000 && round(*n) < round(*number));
+        let ended: Vec<_> = ended.map(|(_, _, course)| course).collect();
+        for looks in 1..=course.len() {
+            let mut averages: Vec<f64> = ended
+                .iter()
+                .map(|course| course[..looks].iter().sum::<f64>() / looks as f64)
+                .collect();
+            averages.sort_by(f64::total_cmp);
+            let n = averages.len();
+            let best = course[..looks].iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let is_worse = n > 0 && best < (averages[n / 2] + averages[(n - 1) / 2]) / 2.0;
+            let is_last = looks == course.len() && *steps < 9000;
+            assert!(is_worse == is_last || looks == 3, "{number} at {looks}: {best} {averages:?}");
+        }
+    }
+    // Two workers and kills change nothing.
+    let mut child = lab.command("sweep median.toml --quiet --out study --jobs 2").spawn().unwrap();
+    for round in 0..5 {
+        std::thread::sleep(Duration::from_millis(150 + 110 * round));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        wait_for_runs(&lab, "study");
+        child = lab.command("resume study --quiet --jobs 3").spawn().unwrap();
+    }
+    assert!(child.wait().unwrap().success());
+    assert_eq!(json(&lab.path("study/study.json"))["runs"], study["runs"]);
+    assert_eq!(outcome(&lab, "study"), outcome(&lab, "whole"));
+}
+
+#[test]
+fn workers_tell_of_each_other_and_count_every_run() {
+    let lab = Lab::new();
+    lab.ok(&format!("{SHORT} --seeds 1..2 --out made"));
+    fs::create_dir(lab.path("study")).unwrap();
+    let mut list = json(&lab.path("made/study.json"));
+    let one = list["runs"][0].clone();
+    let run = |seed: u64| {
+        let mut run = one.clone();
+        run["run"] = format!("q-learning-gridworld-s{seed}").into();
+        run["config"]["seed"] = seed.into();
+        run
+    };
+    list["runs"] = (1..=12).map(run).collect();
+    fs::write(lab.path("study/study.json"), list.to_string()).unwrap();
+    let worker = || lab.command("worker study --threads 1").spawn().unwrap();
+    let both = [worker(), worker()].map(|child| stderr(&child.wait_with_output().unwrap()));
+    let mut own = 0;
+    for told in &both {
+        // Each run once, and every number between the first and the last.
+        let counts =
+            told.lines().filter_map(|line| line.strip_suffix(" of 12)")?.rsplit('(').next());
+        let counts: Vec<u64> = counts.map(|count| count.parse().unwrap()).collect();
+        let first = counts.first().copied().unwrap_or(1);
+        assert_eq!(counts, (first..first + counts.len() as u64).collect::<Vec<_>>(), "{told}");
+        own +=
+            told.lines().filter(|line| line.contains(" in ") && line.ends_with(" of 12)")).count();
+    }
+    assert_eq!(own, 12, "{both:?}");
+    assert!(both.concat().contains(", by another worker ("), "{both:?}");
+}
+
+#[test]
+fn a_study_that_is_moved_away_is_not_made_again() {
+    let lab = Lab::new();
+    lab.ok(&format!("{LONG} --out whole"));
+    let child = lab.command(&format!("{LONG} --out study --jobs 1")).spawn().unwrap();
+    let begun = Instant::now();
+    while !lab.path("study/dqn-catch-s1/checkpoints").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "no checkpoint");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    fs::rename(lab.path("study"), lab.path("elsewhere")).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let told = stderr(&output);
+    let words = "error: study is no longer there: it was moved or deleted; where it is now `lab resume` goes on with it";
+    assert_eq!(told.trim(), words);
+    wait_for_runs(&lab, "elsewhere");
+    assert!(!lab.path("study").exists());
+    assert!(
+        fs::read_dir(lab.path("elsewhere"))
+            .unwrap()
+            .flatten()
+            .all(|entry| { entry.path().extension().is_none_or(|end| end != "error") })
+    );
+    lab.ok("resume elsewhere --quiet");
+    assert_eq!(outcome(&lab, "elsewhere"), outcome(&lab, "whole"));
+    // One that is named is deleted with all its runs.
+    let told = lab.ok("clean elsewhere --yes");
+    assert!(
+        told.contains("elsewhere  study with 3 runs") && !lab.path("elsewhere").exists(),
+        "{told}"
+    );
+    assert!(lab.path("whole/study.json").exists());
 }
 
 #[test]

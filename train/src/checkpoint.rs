@@ -13,6 +13,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 /// The name under which a learner saves the parameters of its model: what evaluation needs and
@@ -81,7 +82,15 @@ impl Checkpoint {
             fs::remove_dir_all(&dir)
                 .with_context(|| format!("cannot replace {}", dir.display()))?;
         }
-        fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        // No further up: the directory of a run that was moved away is not made again.
+        for dir in dir.parent().into_iter().chain([&*dir]) {
+            match fs::create_dir(dir) {
+                Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                    return Err(error).with_context(|| format!("cannot create {}", dir.display()));
+                }
+                _ => {}
+            }
+        }
         Ok(Self { mode: Mode::Save { dir, manifest: Manifest::new() } })
     }
 

@@ -271,7 +271,7 @@ mod tests {
         path
     }
 
-    /// What is told of a path with this answer.
+    /// Output about a path with this answer.
     fn told(path: &Path, answer: &str) -> String {
         let args = Args { paths: vec![path.to_owned()], yes: false };
         let mut out = Vec::new();

@@ -229,10 +229,7 @@ Try next:
             )?;
         } else if interrupted || runs.len() < study.members.len() {
             let done = format!("{} of {} runs are done", runs.len(), study.members.len());
-            let elsewhere = match training.len() {
-                0 => String::new(),
-                n => format!("; {n} made by another worker"),
-            };
+            let elsewhere = elsewhere(training.len());
             let go_on = match failed.len() + damaged.len() + waiting {
                 0 => String::new(),
                 _ => format!("; go on with `lab resume {path}`"),
@@ -337,6 +334,15 @@ pub(super) fn progress(quiet: bool) -> impl FnMut(&Study, Option<(&Member, Event
         };
         told = Instant::now();
         tell(&sentence);
+    }
+}
+
+/// Number of runs that other workers make, at the end of a sentence about those that are done.
+pub(super) fn elsewhere(n: usize) -> String {
+    match n {
+        0 => String::new(),
+        1 => "; 1 is being made by another worker".to_owned(),
+        n => format!("; {n} are being made by other workers"),
     }
 }
 

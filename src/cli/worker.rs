@@ -1,5 +1,5 @@
 //! `lab worker`: make the runs of a study that nobody makes yet.
-use super::study::{Place, Shares, progress};
+use super::study::{Place, Shares, elsewhere, progress};
 use crate::run::state::State;
 use crate::study::info::Study;
 use crate::study::work::{make, work};
@@ -44,16 +44,17 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<u8> {
     let shares = Shares { place: &place, threads, device, tensorboard: false };
     let crew = shares.or_those_of(&study).crew(study.members.len())?;
     let interrupted = work(&mut study, &crew, progress(args.quiet))?;
-    let (mut done, mut failed) = (0, 0);
+    let (mut done, mut failed, mut others) = (0, 0, 0);
     for member in &study.members {
         match study.state(member) {
             State::Done(_) => done += 1,
             State::Failed(_) | State::Diverged(_) => failed += 1,
+            State::Training => others += 1,
             _ => {}
         }
     }
     let all = study.members.len();
     let told = if failed > 0 { format!(", {failed} failed") } else { String::new() };
-    writeln!(out, "{done} of {all} runs are done{told}")?;
+    writeln!(out, "{done} of {all} runs are done{told}{}", elsewhere(others))?;
     Ok(if interrupted { 130 } else { 0 })
 }

@@ -54,7 +54,7 @@ impl State {
         }
     }
 
-    /// What a worker has written down.
+    /// State by the words of a worker.
     fn failed(failure: &str) -> Self {
         let failure = failure.trim_end();
         match failure.strip_prefix(DIVERGED) {
@@ -63,7 +63,7 @@ impl State {
         }
     }
 
-    /// What a worker writes down of a run that failed or diverged.
+    /// Words that a worker writes down of a run that failed or diverged.
     pub(crate) fn failure(&self) -> Option<String> {
         match self {
             Self::Failed(why) => Some(why.clone()),

@@ -66,7 +66,7 @@ pub(crate) struct Place {
     pub(crate) point: Vec<Value>,
     /// Steps that it is trained for if it is not stopped on the way.
     pub(crate) full_steps: Option<u64>,
-    /// What it scored where it stopped on its way and then went on.
+    /// Scores where it stopped on its way and then went on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) passed: Vec<Passed>,
 }
@@ -111,7 +111,7 @@ impl Member {
         self.config.get("steps").and_then(Value::as_u64).unwrap_or(0)
     }
 
-    /// What its `run.json` says once it has begun, as far as that is known before.
+    /// Contents of its `run.json` once it has begun, as far as they are known before.
     pub(crate) fn info(&self) -> RunInfo {
         RunInfo {
             algorithm: self.algorithm.clone(),

@@ -73,6 +73,8 @@ mod tests {
         assert!(RULE.stops(&[1.4], 250, &ended[..2]) && !RULE.stops(&[1.5], 250, &ended[..2]));
         // None has come to its end, or it is too early.
         assert!(!RULE.stops(&[-9.0], 250, &[]));
+        // One with fewer looks says nothing of later ones.
+        assert!(!RULE.stops(&[0.0, 0.0], 500, &[vec![9.0]]));
         let late = MedianRule { warmup: 500, ..RULE };
         assert!(!late.stops(&[-9.0], 250, &ended) && late.stops(&[-9.0, -9.0], 500, &ended));
     }

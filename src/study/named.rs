@@ -14,7 +14,7 @@ use train::{RunDir, RunInfo};
 #[derive(Debug)]
 pub(crate) struct Named {
     pub(crate) dir: PathBuf,
-    /// What it is, by the list of its study where it has not begun; `None` where its file is damaged.
+    /// Contents of its `run.json`, or of the list of its study where it has none; `None` where the file is damaged.
     pub(crate) info: Option<RunInfo>,
     /// Steps that it is trained for.
     pub(crate) steps: u64,
@@ -27,12 +27,13 @@ impl Named {
     /// # Errors
     /// If there is none.
     fn alone(dir: &Path) -> Result<Self> {
-        let info = RunDir::info(dir);
-        if info.is_err() && !dir.join("run.json").is_file() {
-            refuse_several(dir)?;
-            info?;
-            bail!("{} is not a run directory", dir.display());
-        }
+        let info = match RunDir::info(dir) {
+            Err(error) if !dir.join("run.json").is_file() => {
+                refuse_several(dir)?;
+                return Err(error);
+            }
+            info => info,
+        };
         let steps = info.as_ref().ok().and_then(|info| info.config.get("steps")?.as_u64());
         let (info, state) = match info {
             Ok(info) => (Some(info), State::of(dir, steps.unwrap_or(0))),
@@ -59,7 +60,7 @@ impl Named {
     }
 }
 
-/// What is wrong with the file that says what the run at `dir` is, and what to do.
+/// Sentence about a damaged `run.json` of the run at `dir`, with what to do.
 fn damaged(error: &anyhow::Error, dir: &Path) -> String {
     let run = wording::path(dir);
     format!("{error:#}; delete {run} and make the run again (`lab resume` of its study does)")
@@ -168,11 +169,11 @@ pub(crate) fn begun(named: Vec<Named>) -> Result<Begun> {
         }
     }
     if runs.is_empty() {
-        let told: String = notes.iter().map(|note| format!("; {note}")).collect();
-        let runs = wording::counted(all as u64, "runs");
-        bail!(
-            "nothing to show: of {runs} none has a row of metrics that can be read; wait until one is logged{told}"
-        );
+        if waiting > 0 {
+            let runs = wording::counted(waiting as u64, "runs");
+            notes.push(format!("{runs} without a row of metrics yet; wait until one is logged"));
+        }
+        bail!("nothing to show: {}", notes.join("; "));
     }
     if waiting > 0 {
         notes.push(format!("{waiting} of {all} runs have no row of metrics yet"));
@@ -370,6 +371,9 @@ mod tests {
         );
         let error = begun(named(&[b]).unwrap()).err().unwrap();
         assert!(!error.is::<Usage>(), "{error}");
-        assert!(error.to_string().contains("of 1 run none has a row of metrics"), "{error}");
+        assert!(
+            error.to_string().contains("nothing to show: 1 run without a row of metrics yet"),
+            "{error}"
+        );
     }
 }

@@ -342,7 +342,7 @@ fn a_study_is_drawn_as_means_with_bands() {
             "{algorithm} --env gridworld --seed {seed} --steps {steps} --quiet --out {out}"
         ));
     }
-    fs::write(lab.path("study/study.json"), "{}").unwrap();
+    list(&lab, "study", &["sarsa-1", "sarsa-2", "q-learning-1", "q-learning-2"]);
     assert_eq!(lab.ok("plot study"), "study/curves.svg\nstudy/curves.png\n");
     let svg = fs::read_to_string(lab.path("study/curves.svg")).unwrap();
     for label in ["q-learning (n = 2, 1 to the end)", "sarsa (n = 2)"] {
@@ -376,16 +376,39 @@ fn a_study_is_drawn_as_means_with_bands() {
         assert!(page.contains(text), "{text}");
     }
     assert!(lab.refused("report study --out page.pdf").contains("ends in .html"));
-    // Runs that are yet to come are counted, and a study of none is named.
-    for file in ["run.json", "metrics.jsonl"] {
-        fs::create_dir_all(lab.path("study/later")).unwrap();
-        let from = lab.path("study/sarsa-1").join(file);
-        fs::copy(from, lab.path("study/later").join(file)).unwrap();
-    }
-    fs::write(lab.path("study/later/metrics.jsonl"), "").unwrap();
+    // Runs that are yet to come are counted, and a study of none else says so.
+    list(&lab, "study", &["sarsa-1", "sarsa-2", "q-learning-1", "q-learning-2", "later"]);
     let message = stderr(&lab.run("plot study"));
     assert_eq!(message, "note: 1 of 5 runs have no row of metrics yet\n");
     fs::create_dir(lab.path("empty")).unwrap();
-    fs::write(lab.path("empty/study.json"), "{}").unwrap();
-    assert!(lab.refused("plot empty").contains("empty is a study without runs"));
+    list(&lab, "empty", &["later"]);
+    for (runs, code, expected) in [
+        (
+            "empty",
+            1,
+            "nothing to show: 1 run without a row of metrics yet; wait until one is logged",
+        ),
+        (
+            "study/..",
+            2,
+            " is no run and no study, but holds cliff, empty, study: name those you mean",
+        ),
+    ] {
+        let output = lab.run(&format!("plot {runs}"));
+        assert_eq!(output.status.code(), Some(code));
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    }
+}
+
+/// Makes a directory a study of these runs.
+fn list(lab: &Lab, study: &str, runs: &[&str]) {
+    let run = |run: &&str| {
+        let config = serde_json::json!({"env": "gridworld", "seed": 1, "steps": 200});
+        serde_json::json!({"run": run, "algorithm": "sarsa", "config": config})
+    };
+    let runs: Vec<_> = runs.iter().map(run).collect();
+    let list = serde_json::json!({
+        "lab_version": "", "lab_commit": "", "started": "", "device": "auto", "runs": runs,
+    });
+    fs::write(lab.path(study).join("study.json"), list.to_string()).unwrap();
 }

@@ -155,7 +155,7 @@ fn every_run_on_the_list_of_a_study_has_its_state() {
     // The summary knows the same.
     let output = lab.run("resume study --quiet");
     let told = String::from_utf8(output.stdout).unwrap();
-    assert!(told.contains("5 of 6 runs are done; 1 made by another worker\n"), "{told}");
+    assert!(told.contains("5 of 6 runs are done; 1 is being made by another worker\n"), "{told}");
     drop(held);
     assert!(lab.ok("resume study --quiet").contains("saved to study"));
 }

@@ -234,6 +234,15 @@ fn workers_share_a_study_whatever_is_killed() {
     assert_eq!(outcome(&lab, "study"), expected);
 }
 
+/// Waits until a study that was begun is there.
+fn wait_for_list(lab: &Lab, study: &str) {
+    let begun = Instant::now();
+    while !lab.path(study).join("study.json").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "no study");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
 /// Waits until no run of a study is held: the processes of a worker that was killed save themselves, and end.
 fn wait_for_runs(lab: &Lab, study: &str) {
     let held = || {
@@ -386,6 +395,7 @@ fn a_search_is_the_same_however_often_it_is_killed() {
     let begin = || lab.command("sweep search.toml --quiet --out study --jobs 3").spawn().unwrap();
     let go_on = || lab.command("resume study --quiet --jobs 2").spawn().unwrap();
     let mut child = begin();
+    wait_for_list(&lab, "study");
     for round in 0..6 {
         std::thread::sleep(Duration::from_millis(150 + 130 * round));
         child.kill().unwrap();
@@ -464,6 +474,7 @@ fn the_median_rule_stops_the_same_whoever_is_fast() {
     }
     // Two workers and kills change nothing.
     let mut child = lab.command("sweep median.toml --quiet --out study --jobs 2").spawn().unwrap();
+    wait_for_list(&lab, "study");
     for round in 0..5 {
         std::thread::sleep(Duration::from_millis(150 + 110 * round));
         child.kill().unwrap();

@@ -35,6 +35,23 @@ class Form:
             raise ValueError(f"actions have the shape {array.shape}, and {expected} is expected")
         return array.astype(self.action_dtype, copy=False).tobytes()
 
+    def masks(self, mask, rows):
+        """The bytes of masks of actions, for observations of which `rows` is the shape of the row."""
+        if not self.action_names:
+            raise ValueError("mask: the actions of this environment are vectors, of which none can be masked")
+        array = np.asarray(mask)
+        known = "True or 1 is expected for each action that may be chosen, False or 0 for the others"
+        if array.dtype.kind not in "biu":
+            raise TypeError(f"mask: {known}, not {array.dtype}")
+        if array.size and not 0 <= array.min() <= array.max() <= 1:
+            raise ValueError(f"mask: {known}")
+        expected = rows + (len(self.action_names),)
+        if array.shape != expected:
+            raise ValueError(f"mask has the shape {array.shape}, and {expected} is expected")
+        if not array.any(axis=-1).all():
+            raise ValueError("mask: at least one action of each observation has to be allowed")
+        return array.astype(np.uint8).tobytes()
+
     def observations(self, obs):
         """The bytes of one observation or of a row of them, and the shape of the row."""
         array = np.asarray(obs)

@@ -45,11 +45,16 @@ class Model:
         """Space of an agent's actions."""
         return self._acting("action_space").action_space
 
-    def act(self, obs, sampled=False):
-        """The action for an observation, or for each of a row of them: the best one, or one drawn from the policy."""
+    def act(self, obs, sampled=False, mask=None):
+        """The action for an observation, or for each of a row of them: the best one, or one drawn from the policy.
+
+        `mask` says of each action whether it may be chosen, `[A]`, or `[n, A]` of several observations: `action_mask` of the
+        `info` of an environment in which states lack actions. An agent with a network needs it there.
+        """
         form = self._acting("act")
         obs, rows = form.observations(obs)
-        actions = np.frombuffer(self._core.act(obs, sampled), form.action_dtype)
+        mask = None if mask is None else form.masks(mask, rows)
+        actions = np.frombuffer(self._core.act(obs, sampled, mask), form.action_dtype)
         actions = actions.reshape(rows + form.action_shape)
         return actions if actions.ndim else actions[()]
 

@@ -38,6 +38,8 @@ struct About {
     offers: Vec<&'static str>,
     /// Of an agent.
     acts: Option<(Spec, Form)>,
+    /// The agent has to be told which actions a state has: some lack some, and networks don't know it.
+    needs_masks: bool,
     /// Of a model of data.
     classes: Vec<String>,
     takes: Option<(Shape, u16)>,
@@ -56,6 +58,7 @@ impl About {
             seed: loaded.seed(),
             offers: Vec::new(),
             acts: None,
+            needs_masks: false,
             classes: Vec::new(),
             takes: None,
             codes: None,
@@ -75,6 +78,7 @@ impl About {
                 if agent.policy(&obs)?.is_some() {
                     about.offers.push("log_prob");
                 }
+                about.needs_masks = env.masks_actions() && !agent.exports().is_empty();
                 let form = Form::of(&spec, states);
                 about.acts = Some((spec, form));
             }
@@ -102,6 +106,13 @@ impl About {
 fn env_has_states(subject: &str) -> bool {
     // One of Gymnasium is none of lab's.
     env(subject).is_ok_and(crate::options::has_states)
+}
+
+/// The first row whose action its mask refuses, with that action.
+fn refused(actions: &ActionBatch) -> Option<(usize, usize)> {
+    let ActionBatch::Masked { actions, allowed, n_actions } = actions else { return None };
+    let mut chosen = actions.iter().copied().enumerate();
+    chosen.find(|(row, action)| !allowed[row * n_actions + action])
 }
 
 fn agent(loaded: &Loaded) -> Result<&dyn Agent> {
@@ -210,21 +221,34 @@ impl Model {
         *self.rng.lock().unwrap_or_else(PoisonError::into_inner) = stream(seed, "act");
     }
 
-    /// An action for each observation: numbers (`int64`), or vectors (`float32`).
+    /// An action for each observation: numbers (`int64`), or vectors (`float32`). `mask` has a byte for each action of each
+    /// observation, 1 where the agent may choose it.
+    #[pyo3(signature = (obs, sampled, mask=None))]
     fn act<'py>(
         &self,
         py: Python<'py>,
         obs: &Bound<'py, PyBytes>,
         sampled: bool,
+        mask: Option<&Bound<'py, PyBytes>>,
     ) -> PyResult<Bound<'py, PyByteArray>> {
         let (obs, n) = self.observations(obs.as_bytes())?;
         let (spec, _) = self.acts()?;
-        let mut actions = match spec.n_actions() {
-            0 => {
+        let mut actions = match (spec.n_actions(), mask) {
+            (0, _) => {
                 let action_len = spec.action_len();
                 ActionBatch::Continuous { actions: vec![0.0; n * action_len], action_len }
             }
-            _ => ActionBatch::Discrete(vec![0; n]),
+            (_, None) if self.about.needs_masks => {
+                return Err(PyValueError::new_err(
+                    "mask: states of this environment lack some actions, which a network does not know; give \
+                     mask=info[\"action_mask\"] of its reset or step",
+                ));
+            }
+            (_, None) => ActionBatch::Discrete(vec![0; n]),
+            (n_actions, Some(mask)) => {
+                let allowed = mask.as_bytes().iter().map(|byte| *byte == 1).collect();
+                ActionBatch::Masked { actions: vec![0; n], allowed, n_actions }
+            }
         };
         let seeds: Vec<u64> = {
             let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
@@ -237,6 +261,13 @@ impl Model {
             agent.act(&obs, mode, &mut rngs, &mut actions)?;
             Ok(actions)
         })?;
+        if let Some((row, action)) = refused(&actions) {
+            let name = self.about.algorithm;
+            return Err(PyValueError::new_err(format!(
+                "mask: row {row} refuses action {action}, which this {name} takes there; one without a network chooses \
+                 among all actions that its states have"
+            )));
+        }
         match actions {
             ActionBatch::Discrete(actions) | ActionBatch::Masked { actions, .. } => {
                 bytes(py, &actions, |x| (x as i64).to_ne_bytes())

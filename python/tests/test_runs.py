@@ -36,6 +36,12 @@ class Runs(unittest.TestCase):
 
 DQN = "dqn --env catch --steps 1500 --warmup 100 --test-episodes 3"
 PPO = "ppo --env pendulum --steps 512 --rollout 64 --n-envs 2 --batch 32 --test-episodes 2"
+EXITS = "--env gridworld --layout chain"
+MASKED = [
+    f"dqn {EXITS} --steps 600 --warmup 100 --test-episodes 2",
+    f"pqn {EXITS} --steps 512 --test-episodes 2",
+    f"ppo {EXITS} --steps 512 --rollout 64 --n-envs 2 --batch 32 --test-episodes 2",
+]
 Q_LEARNING = "q-learning --env frozen-lake --steps 2000 --test-episodes 2"
 STRIPES = "--data stripes --side 4 --n-train 100 --n-test 20 --steps 200 --batch 20 --eval-every 0"
 
@@ -77,8 +83,48 @@ class Agents(Runs):
         agent.reseed(3)
         np.testing.assert_array_equal(agent.act(obs, sampled=True), drawn)
 
+    def test_actions_that_a_state_lacks_are_never_chosen(self):
+        envs = lab.make_vec("gridworld", num_envs=8, layout="chain")
+        for line in MASKED:
+            agent = lab.load(self.run_of(line))
+            obs, infos = envs.reset(seed=1)
+            for sampled in [False, True] * 20:
+                mask = infos["action_mask"]
+                actions = agent.act(obs, sampled, mask=mask)
+                self.assertTrue(mask[np.arange(8), actions].all(), line)
+                obs, *_, infos = envs.step(actions)
+            # Whatever its values are, what alone is allowed is taken.
+            n = mask.shape[1]
+            for only in range(n):
+                self.assertEqual(agent.act(obs[0], mask=np.arange(n) == only), only)
+            with self.assertRaisesRegex(ValueError, r'give mask=info\["action_mask"\]'):
+                agent.act(obs)
+
+    def test_masks_without_need(self):
+        agent = lab.load(self.run_of(DQN))
+        obs, _ = lab.make_vec("catch", num_envs=5).reset(seed=1)
+        q = agent.q_values(obs)
+        q[:, 1] = -np.inf
+        actions = agent.act(obs, mask=np.tile([True, False, True], (5, 1)))
+        self.assertEqual(actions.tolist(), q.argmax(axis=1).tolist())
+        table = lab.load(self.run_of(Q_LEARNING))
+        taken = table.act(14)
+        self.assertEqual(table.act(14, mask=[1, 1, 1, 1]), taken)
+        with self.assertRaisesRegex(ValueError, f"row 0 refuses action {taken}, which this q-learning takes"):
+            table.act(14, mask=np.arange(4) != taken)
+
     def test_mistakes_are_named(self):
         agent = lab.load(self.run_of(DQN))
+        with self.assertRaisesRegex(ValueError, r"mask has the shape \(2,\), and \(3,\) is expected"):
+            agent.act(np.zeros(50), mask=[True, False])
+        with self.assertRaisesRegex(ValueError, "mask: True or 1 is expected"):
+            agent.act(np.zeros(50), mask=[1, 2, 0])
+        with self.assertRaisesRegex(TypeError, "mask: True or 1 is expected.*not float64"):
+            agent.act(np.zeros(50), mask=[0.5, 1, 0])
+        with self.assertRaisesRegex(ValueError, "at least one action"):
+            agent.act(np.zeros(50), mask=[0, 0, 0])
+        with self.assertRaisesRegex(ValueError, "are vectors, of which none can be masked"):
+            lab.load(self.run_of(PPO)).act(np.zeros(3), mask=[1])
         with self.assertRaisesRegex(ValueError, r"log_prob: this dqn has none; it has act, q_values"):
             agent.log_prob(np.zeros(50), 0)
         with self.assertRaisesRegex(ValueError, "sample: this dqn has none"):

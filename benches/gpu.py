@@ -21,7 +21,7 @@ PEERS = ["torch", "torch-compile"]
 # Whole programs: what a step counts, and the command line.
 PROGRAMS = {
     "ppo on breakout": "ppo --env breakout --steps 500000",
-    "dqn on breakout": "dqn --env breakout --steps 100000 --n-envs 1",
+    "dqn on breakout": "dqn --env breakout --preset dqn-breakout-2015 --steps 100000",
     "vae": "vae --data {data} --preset vae-mnist --steps 500000",
     "pixelcnn": "pixelcnn --data {data} --preset pixelcnn-mnist --steps 30000",
     "gan": "gan --data {data} --network dcgan --steps 60000",

@@ -80,7 +80,7 @@ SAMPLED, PASSES, SAMPLE_GOAL = ["gated", "residual"], 784, 50
 SWEPT, SOLVED = 316, 40
 SOLVE_GOALS = {"scipy": 3, "pymdptoolbox": 20, "bettermdptools": 20}
 # As in benches/peers/dqn.py.
-DQN_OPTIONS = {"cartpole": ["--batch=128"], "breakout": ["--batch=32"]}
+DQN_OPTIONS = {"cartpole": ["--batch=128"], "breakout": ["--preset=dqn-breakout-2015", "--batch=32"]}
 LAB_DQN = """
     --replay=100000 --warmup=1000 --train-every=4 --target-every=125 --lr=2.5e-4 --lr-steps=0
     --epsilon-start=0.05 --epsilon-end=0.05 --hidden=128 --n-envs=1 --optimizer=adam --device=cpu

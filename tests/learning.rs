@@ -65,7 +65,9 @@ const CLAIMS: &[Claim] = &[
     Claim { measure: "modes_score", ..claim("gan-gaussians-8", "gan --data gaussians-8", 0.9) },
     claim("ppo-lunar-lander", "ppo --env lunar-lander", 200.0),
     claim("ppo-breakout", "ppo --env breakout", 15.0),
-    claim("dqn-breakout", "dqn --env breakout", 10.0),
+    claim("pqn-breakout", "pqn --env breakout", 15.0),
+    claim("dqn-breakout-2015", "dqn --env breakout", 10.0),
+    claim("dqn-breakout", "dqn --env breakout", 15.0),
 ];
 
 /// Presets whose runs take too long for several seeds: what is said of their results is said of one.

@@ -107,7 +107,7 @@ fn q_values_of_images_are_those_of_the_network() {
     let dir = tempfile::tempdir().unwrap();
     train(
         dir.path(),
-        "dqn --env breakout --preset dqn-breakout --steps 600 --warmup 500 --lr-steps 0 --lr-end 1 \
+        "dqn --env breakout --preset dqn-breakout --steps 600 --warmup 500 --lr-end 1 \
          --eval-every 0 --test-episodes 1",
     );
     // Two images with pixels here and there.

@@ -58,12 +58,14 @@ pub mod prelude {
     };
     pub use generative::data::{
         BarsConfig, CoinsConfig, Dataset, GlyphsConfig, Images, Parts, PlanarConfig, Points, bars,
-        coins, gaussians_8, glyphs, mnist, stripes, two_moons,
+        checkerboard, coins, gaussian, gaussian_turned, gaussians_8, glyphs, mnist, rings, stripes,
+        swiss_roll, two_moons,
     };
     pub use generative::{
-        AncestralSampling, Gan, GanConfig, Generative, ImageSampler, ImageTransformerConfig,
-        ImportanceWeighted, LatentMap, MadeConfig, PixelCnnConfig, PointSampler, Vae, VaeConfig,
-        VqVae, VqVaeConfig, image_transformer, made, pixelcnn,
+        AncestralSampling, Diffusion, DiffusionConfig, FlowMatching, FlowMatchingConfig, Gan,
+        GanConfig, Generative, ImageSampler, ImageTransformerConfig, ImportanceWeighted, LatentMap,
+        MadeConfig, PixelCnnConfig, PointSampler, Vae, VaeConfig, VqVae, VqVaeConfig,
+        image_transformer, made, pixelcnn,
     };
     pub use lab_notebook::Figure;
     pub use nn::onnx::Export;

@@ -2,7 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "clippy.toml exempts only functions marked #[test]")]
 use lab::prelude::*;
 use lab::{
-    generative::CodebookRule, train::is_host, train::testing::device, train::testing::downloads,
+    generative::CodebookRule, generative::Coupling, train::is_host, train::testing::device,
+    train::testing::downloads,
 };
 use std::process::Command;
 
@@ -77,6 +78,14 @@ fn models_read_nothing() {
     assert_eq!(vq_vae(CodebookRule::Loss), 0);
     // Moving averages are the host's: codes, latent vectors and the codebook.
     assert_eq!(vq_vae(CodebookRule::Ema), 3 * steps as u64);
+    let config = FlowMatchingConfig { hidden: 8, batch, ..FlowMatchingConfig::default() };
+    let flow = |config| FlowMatching::new(dataset.clone(), config, 1, device()).unwrap();
+    assert_eq!(of(flow(config.clone()), steps), 0);
+    // The host pairs noise and data.
+    let coupling = Coupling::OptimalTransport;
+    assert_eq!(of(flow(FlowMatchingConfig { coupling, ..config }), steps), steps as u64);
+    let config = DiffusionConfig { hidden: 8, batch, ..DiffusionConfig::default() };
+    assert_eq!(of(Diffusion::new(dataset.clone(), config, 1, device()).unwrap(), steps), 0);
     let config = GanConfig { hidden: 8, latents: 4, batch, ..GanConfig::default() };
     // Two conditions that are watched, a hundred steps of the discriminator at once.
     assert_eq!(of(Gan::new(dataset.clone(), config, 1, device()).unwrap(), 400), 2 * 2);

@@ -259,6 +259,17 @@ fn every_algorithm_is_exported_or_refused() {
             code => assert_eq!(code, Some(2), "{name}: {told}"),
         }
     }
-    let networks = ["actor-critic", "dqn", "gan", "ppo", "pqn", "reinforce", "vae", "vq-vae"];
+    let networks = [
+        "actor-critic",
+        "diffusion",
+        "dqn",
+        "flow-matching",
+        "gan",
+        "ppo",
+        "pqn",
+        "reinforce",
+        "vae",
+        "vq-vae",
+    ];
     assert_eq!(exported, networks);
 }

@@ -6,7 +6,7 @@ use candle_core::{DType, Module, Tensor};
 use envs::Spec;
 use nn::onnx::{Graph, Value};
 use nn::{
-    Activation, Conv2d, Conv2dConfig, Elementwise, Flatten, Layer, LayerNorm, Linear, MaxPool2d,
+    Activation, ActivationName, Conv2d, Conv2dConfig, Flatten, Layer, LayerNorm, Linear, MaxPool2d,
     Noisy, Params, Sequential, Skip,
 };
 use serde::{Deserialize, Serialize};
@@ -103,38 +103,6 @@ pub enum NetworkName {
     /// IMPALA's residual one (Espeholt et al. 2018, figure 3) without its LSTM: three times convolution, pooling and two
     /// residual blocks, with 16, 32 and 32 filters of 3×3, then dense layers, usually one.
     Impala,
-}
-
-/// Activation functions that agents know by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ActivationName {
-    /// max(0, x).
-    Relu,
-    /// x, or x/100 where it is negative, as in PyTorch.
-    LeakyRelu,
-    /// tanh(x).
-    Tanh,
-    /// x·σ(x).
-    Silu,
-}
-
-impl ActivationName {
-    /// The function that a layer takes along, and the layer that follows where it takes none.
-    fn parts(self) -> (Activation, Option<Elementwise>) {
-        match self {
-            Self::Relu => (Activation::Relu, None),
-            Self::LeakyRelu => (Activation::LeakyRelu(0.01), None),
-            Self::Tanh => (Activation::Tanh, None),
-            Self::Silu => (Activation::Linear, Some(Elementwise::Silu)),
-        }
-    }
-
-    /// The function as a layer of its own.
-    fn layer(self) -> Layer {
-        let (along, after) = self.parts();
-        after.unwrap_or(Elementwise::Activation(along)).into()
-    }
 }
 
 impl NetworkName {

@@ -20,6 +20,9 @@
 //! The Lipschitz constraint of the Wasserstein objective: `--clip`, `--spectral` ([`nn::Linear::spectral`]) and,
 //! by second derivatives ([`nn::Sequential::input_gradient`]), the [`penalty`] on the gradient of D.
 use crate::data::{Dataset, one_hot};
+use crate::ema::Ema;
+use crate::form::Form;
+use crate::source::{RealBatch, Source};
 use anyhow::Result;
 use candle_core::{Device, Module as _, Tensor};
 use nn::{HostTensor, Params};
@@ -28,7 +31,6 @@ use train::{
 };
 
 mod config;
-mod energy;
 mod evaluation;
 mod figures;
 mod gradient_penalty;
@@ -39,19 +41,17 @@ pub mod objective;
 pub mod penalty;
 mod player;
 mod sampling;
-mod source;
 mod watch;
 
 pub use config::{BatchNorm, Downsample, GanConfig, GanNetwork, NoisePrior};
 use evaluation::evaluation;
 use gradient_penalty::GradientPenalty;
-use networks::{Form, Sizes, joined};
+use networks::{Sizes, joined};
 use noise::InstanceNoise;
 pub use objective::Objective;
 pub use penalty::Penalty;
-use player::{Ema, Player, clip};
+use player::{Player, clip};
 use sampling::Sampler;
-use source::{RealBatch, Source};
 use watch::Watch;
 
 /// Generator and discriminator, and the data they learn from.
@@ -86,7 +86,7 @@ impl Gan {
     pub fn new(data: Dataset, config: GanConfig, seed: u64, device: &Device) -> Result<Self> {
         config.check_for(&data)?;
         config.memory(&data).check()?;
-        let source = Source::new(data, &config, seed, device)?;
+        let source = Source::new(data, config.source(), seed, device)?;
         let form = source.form();
         let classes = source.labels().map_or(Vec::new(), |labels| labels.names.clone());
         let sizes = Sizes { form, labels: classes.len() };

@@ -2,9 +2,14 @@
 //!
 //! Letters used for shapes: `B` batch, `C` channels, `H`, `W` height and width, `D` = C·H·W values of
 //! an image, `Z` latent ones, `K` samples of z for an image.
+mod assignment;
 pub mod autoregressive;
 pub mod data;
+pub mod diffusion;
+mod ema;
 mod export;
+pub mod flow_matching;
+mod form;
 pub mod gan;
 mod image_grid;
 pub mod image_transformer;
@@ -14,15 +19,25 @@ pub mod made;
 pub mod measures;
 mod memory;
 mod model;
+mod ode;
 pub mod pixelcnn;
 pub mod plane;
+mod process;
 mod reconstruction;
 pub mod snapshots;
+mod source;
+mod standard;
+mod time_config;
+mod time_network;
 pub mod vae;
 pub mod vq_vae;
 mod work;
 
 pub use autoregressive::Autoregressive;
+pub use diffusion::{
+    Diffusion, DiffusionConfig, DiffusionSampler, Prediction, ScheduleName, Variance,
+};
+pub use flow_matching::{Coupling, FlowMatching, FlowMatchingConfig, FlowSampler};
 pub use gan::{Gan, GanConfig};
 pub use image_grid::ImageGrid;
 pub use image_transformer::{ImageTransformerConfig, image_transformer};
@@ -35,6 +50,7 @@ pub use model::{
 pub use pixelcnn::{PixelCnnConfig, pixelcnn};
 pub use plane::Plane;
 pub use snapshots::{Frame, ObservedModel, SampleSnapshots};
+pub use time_network::TimeEmbedding;
 pub use vae::{Objective, Vae, VaeConfig, VaeNetwork};
 pub use vq_vae::{CodebookRule, VqVae, VqVaeConfig};
 pub use work::Work;

@@ -16,6 +16,8 @@ pub struct Plane {
 /// Numbers on a grid over a square.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Field {
+    /// A word for them, for legends.
+    pub name: &'static str,
     /// The lower left corner.
     pub from: [f64; 2],
     /// The upper right corner.
@@ -35,6 +37,7 @@ impl Field {
     /// # Errors
     /// Those of `f`; where there is no point, or not a number for each place.
     pub fn around(
+        name: &'static str,
         points: &[[f32; 2]],
         side: usize,
         f: impl FnOnce(&[[f32; 2]]) -> Result<Vec<f32>>,
@@ -52,7 +55,7 @@ impl Field {
         let half = half * (1.0 + 2.0 * MARGIN);
         let middle = ends.map(|(low, high)| (low + high) / 2.0);
         let (from, to) = (middle.map(|x| x - half), middle.map(|x| x + half));
-        let mut field = Self { from, to, side, values: Vec::new() };
+        let mut field = Self { name, from, to, side, values: Vec::new() };
         let places: Vec<_> = (0..side * side)
             .map(|i| field.at((i % side) as f64, (i / side) as f64).map(|x| x as f32))
             .collect();
@@ -63,6 +66,27 @@ impl Field {
             field.values.len()
         );
         Ok(field)
+    }
+
+    /// The field on a finer grid of `side` numbers a side, linear between neighbouring places.
+    #[must_use]
+    pub fn refined(&self, side: usize) -> Self {
+        let last = self.side - 1;
+        // The place before, and the part of the way to the next.
+        let between = |i: usize| {
+            let at = (i * last) as f32 / (side - 1).max(1) as f32;
+            let before = (at as usize).min(last - 1);
+            (before, at - before as f32)
+        };
+        let value = |i: usize| {
+            let ((column, right), (row, up)) = (between(i % side), between(i / side));
+            let mixed = |row: usize| {
+                let values = &self.values[row * self.side + column..];
+                values[0] + right * (values[1] - values[0])
+            };
+            mixed(row) + up * (mixed(row + 1) - mixed(row))
+        };
+        Self { side, values: (0..side * side).map(value).collect(), ..*self }
     }
 
     /// The place of a column and a row, which need not be whole.
@@ -102,7 +126,7 @@ impl Field {
     }
 }
 
-/// Levels of the contours of the discriminator: probabilities that a place is real.
+/// Levels of the contours of a field.
 pub const LEVELS: [f32; 5] = [0.1, 0.3, 0.5, 0.7, 0.9];
 
 /// Colours of the background where a place is not real and where it is, of the data and of samples.
@@ -153,7 +177,7 @@ mod tests {
 
     /// x² + y² over a square from −1.4 to 1.4.
     fn bowl(side: usize) -> Field {
-        Field::around(&[[-1.0, 0.0], [1.0, 0.5]], side, |at| {
+        Field::around("bowl", &[[-1.0, 0.0], [1.0, 0.5]], side, |at| {
             Ok(at.iter().map(|[x, y]| x * x + (y - 0.25).powi(2)).collect())
         })
         .unwrap()
@@ -170,9 +194,24 @@ mod tests {
         let (corner, edge) = (3.92, 1.96);
         let expected = [corner, edge, corner, edge, 0.0, edge, corner, edge, corner];
         assert!(field.values.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5), "{field:?}");
-        assert!(Field::around(&[], 3, |_| Ok(Vec::new())).is_err());
-        let error = Field::around(&[[0.0; 2]], 3, |_| Ok(vec![0.0])).unwrap_err().to_string();
+        assert!(Field::around("", &[], 3, |_| Ok(Vec::new())).is_err());
+        let error = Field::around("", &[[0.0; 2]], 3, |_| Ok(vec![0.0])).unwrap_err().to_string();
         assert_eq!(error, "1 numbers for 3×3 places");
+    }
+
+    #[test]
+    fn a_finer_field_has_the_places_of_the_coarse_one() {
+        let field = bowl(5);
+        let fine = field.refined(9);
+        assert_eq!((fine.side, fine.values.len(), fine.from), (9, 81, field.from));
+        for i in 0..25 {
+            let (column, row) = (i % 5, i / 5);
+            assert_eq!(fine.values[2 * row * 9 + 2 * column], field.values[i]);
+        }
+        // In the middle of four places their mean.
+        let four = [0, 1, 5, 6].map(|i| field.values[i]);
+        assert!((fine.values[10] - four.iter().sum::<f32>() / 4.0).abs() < 1e-6);
+        assert_eq!(field.refined(5).values, field.values);
     }
 
     #[test]
@@ -192,7 +231,7 @@ mod tests {
 
     #[test]
     fn points_are_painted_where_they_lie() {
-        let field = Field { from: [0.0; 2], to: [2.0; 2], side: 3, values: vec![0.0; 9] };
+        let field = Field { name: "", from: [0.0; 2], to: [2.0; 2], side: 3, values: vec![0.0; 9] };
         let plane = Plane { data: vec![[0.0, 0.0], [9.0, 0.0]], samples: vec![[2.0, 1.1]], field };
         let images = plane.image().unwrap();
         let at = |column: usize, row: usize| {

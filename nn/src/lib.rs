@@ -31,6 +31,7 @@
 //! # }
 //! ```
 mod activation;
+mod activation_name;
 pub mod gradcheck;
 mod host;
 mod init;
@@ -46,6 +47,7 @@ mod process;
 mod var_builder;
 
 pub use activation::Activation;
+pub use activation_name::ActivationName;
 pub use host::HostTensor;
 pub use init::Init;
 pub use layers::{

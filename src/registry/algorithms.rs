@@ -13,8 +13,9 @@ use agents::{
 };
 use anyhow::Result;
 use generative::{
-    Gan, GanConfig, Generative, ImageTransformerConfig, MadeConfig, PixelCnnConfig, Vae, VaeConfig,
-    VqVae, VqVaeConfig, image_transformer, made, pixelcnn,
+    Diffusion, DiffusionConfig, FlowMatching, FlowMatchingConfig, Gan, GanConfig, Generative,
+    ImageTransformerConfig, MadeConfig, PixelCnnConfig, Vae, VaeConfig, VqVae, VqVaeConfig,
+    image_transformer, made, pixelcnn,
 };
 use params::Parameters as _;
 use train::Plan;
@@ -117,6 +118,16 @@ const PIXELS: Plan = Plan {
     patience: None,
 };
 
+/// A sample through dense layers takes microseconds, one of a flow a hundred times as long.
+const FLOWS: Plan = Plan {
+    steps: 2_000_000,
+    log_every: 20_000,
+    eval_every: 200_000,
+    save_every: 500_000,
+    target: None,
+    patience: None,
+};
+
 /// A transition of a table takes about as long as the environment's own step.
 const LEARNING: Plan = Plan {
     steps: 500_000,
@@ -151,6 +162,19 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
             job.needs_a_choice()?;
             let config = job.config::<ActorCriticConfig>()?;
             Ok(Box::new(ActorCritic::new(job.make, config, job.seed, job.device)?))
+        }),
+    },
+    Algorithm {
+        name: "diffusion",
+        family: Family::Generative,
+        aliases: &["ddpm"],
+        about: "Denoising diffusion (Ho et al. 2020), also DDIM and DPM-Solver++",
+        unit: "samples",
+        plan: FLOWS,
+        hyper: DiffusionConfig::fields,
+        build: Build::Model(|job| {
+            let config = job.config::<DiffusionConfig>()?;
+            Ok(Box::new(Diffusion::new(job.data, config, job.seed, job.device)?))
         }),
     },
     Algorithm {
@@ -225,6 +249,19 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
             job.needs_discrete_actions()?;
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(FittedQ::new(Problem::of_any_obs(job.make, job.mdp), config, seed)?))
+        }),
+    },
+    Algorithm {
+        name: "flow-matching",
+        family: Family::Generative,
+        aliases: &[],
+        about: "Flow matching (Lipman et al. 2023), also with optimal-transport pairs",
+        unit: "samples",
+        plan: FLOWS,
+        hyper: FlowMatchingConfig::fields,
+        build: Build::Model(|job| {
+            let config = job.config::<FlowMatchingConfig>()?;
+            Ok(Box::new(FlowMatching::new(job.data, config, job.seed, job.device)?))
         }),
     },
     Algorithm {

@@ -3,8 +3,8 @@ use super::{Fields, Options, config};
 use anyhow::Result;
 use generative::data::{
     BarsConfig, CoinsConfig, Dataset, FolderConfig, GlyphsConfig, GridConfig, PlanarConfig, Record,
-    Stored, bars, cifar_10, coins, fashion_mnist, folder, gaussians_8, gaussians_25, glyphs, mnist,
-    parity, stripes, two_moons,
+    Stored, bars, checkerboard, cifar_10, coins, fashion_mnist, folder, gaussian, gaussian_turned,
+    gaussians_8, gaussians_25, glyphs, mnist, parity, rings, stripes, swiss_roll, two_moons,
 };
 use params::Parameters;
 use serde_json::Value;
@@ -63,6 +63,12 @@ pub(super) const DATA: &[DataEntry] = &[
         BarsConfig::fields,
         |options| drawn(options, bars),
     ),
+    DataEntry::drawn(
+        "checkerboard",
+        "Eight squares of a board in the plane (Grathwohl et al. 2019); entropy known",
+        PlanarConfig::fields,
+        |options| drawn(options, checkerboard),
+    ),
     DataEntry::files(
         "cifar-10",
         "CIFAR-10, binary version: 60,000 colour images 32×32 (`lab data get cifar-10`)",
@@ -86,6 +92,18 @@ pub(super) const DATA: &[DataEntry] = &[
         "Images of your own, of one size: --data folder:PATH",
         FolderConfig::fields,
         |path, options| folder(path, &config(options)?),
+    ),
+    DataEntry::drawn(
+        "gaussian",
+        "A Gaussian in the plane, standard deviations 5 and 1 (CS294-158); entropy known",
+        PlanarConfig::fields,
+        |options| drawn(options, gaussian),
+    ),
+    DataEntry::drawn(
+        "gaussian-turned",
+        "The same turned by 45°; entropy known",
+        PlanarConfig::fields,
+        |options| drawn(options, gaussian_turned),
     ),
     DataEntry::drawn(
         "gaussians-25",
@@ -118,10 +136,22 @@ pub(super) const DATA: &[DataEntry] = &[
         |options| drawn(options, parity),
     ),
     DataEntry::drawn(
+        "rings",
+        "Four circles in the plane, with noise (Grathwohl et al. 2019)",
+        PlanarConfig::fields,
+        |options| drawn(options, rings),
+    ),
+    DataEntry::drawn(
         "stripes",
         "White rows or columns, never both (MacKay 2003); entropy known",
         GridConfig::fields,
         |options| drawn(options, stripes),
+    ),
+    DataEntry::drawn(
+        "swiss-roll",
+        "A spiral in the plane, noise 0.5 (scikit-learn's make_swiss_roll, CS294-158)",
+        PlanarConfig::fields,
+        |options| drawn(options, swiss_roll),
     ),
     DataEntry::drawn(
         "two-moons",

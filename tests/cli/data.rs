@@ -152,6 +152,8 @@ fn every_model_draws_without_its_data() {
     let models = algorithms().iter().filter(|algorithm| algorithm.subject() == Subject::Data);
     let models: Vec<_> = models.map(|algorithm| algorithm.name).collect();
     let options = |name: &str| match name {
+        "diffusion" => "--batch 8 --hidden 8 --layers 1 --diffusion-steps 9 --sample-steps 3",
+        "flow-matching" => "--batch 8 --hidden 8 --layers 1 --sample-steps 3",
         "gan" => "--batch 8 --hidden 8 --latents 2",
         "image-transformer" => "--batch 8 --features 8 --heads 2 --blocks 1",
         "made" => "--batch 8 --hidden 8",

@@ -20,6 +20,8 @@ const RUNS: [&str; 17] = [
     "vq-vae --data bars --batch 20",
     "gan --data bars --batch 16 --hidden 8 --latents 4",
     "gan --data bars --network dcgan --downsample pool --channels 8 --batch 16 --latents 4 --penalty real --batch-norm generator",
+    "flow-matching --data bars --batch 16 --hidden 8 --layers 1 --sample-steps 4",
+    "diffusion --data bars --batch 16 --hidden 8 --layers 1 --diffusion-steps 20 --sample-steps 4",
     "pixelcnn --data stripes --batch 8 --features 8 --blocks 1 --hidden 8 --network residual",
     "pixelcnn --data stripes --batch 8 --features 8 --blocks 1 --hidden 8 --network gated",
     "made --data glyphs --batch 20 --hidden 16 --binarisation none --levels 4 --mixture 2",

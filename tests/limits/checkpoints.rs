@@ -7,6 +7,8 @@ use sha2::{Digest as _, Sha256};
 const RUNS: &[&str] = &[
     "actor-critic --env catch --steps 60 --n-envs 2 --rollout 7 --hidden 4",
     "actor-critic --env pendulum --steps 60 --n-envs 2 --rollout 7 --hidden 4 --normalize-obs --normalize-reward",
+    "diffusion --data gaussians-8 --n-train 100 --n-test 100 --steps 640 --hidden 4 --layers 1 --batch 64 \
+     --diffusion-steps 9 --sample-steps 3",
     "double-q-learning --env frozen-lake --steps 60",
     "double-q-learning --env catch --steps 60",
     "dqn --env catch --steps 60 --warmup 10 --batch 4 --hidden 4 --replay 50",
@@ -19,6 +21,8 @@ const RUNS: &[&str] = &[
     "expected-sarsa --env frozen-lake --steps 60 --n 40",
     "fitted-q --env cliff-walking --steps 4 --samples 300",
     "fitted-q --env cartpole --steps 4 --samples 100 --values linear --ridge 1",
+    "flow-matching --data gaussians-8 --n-train 100 --n-test 100 --steps 640 --hidden 4 --layers 1 --batch 64 \
+     --sample-steps 3",
     "gan --data gaussians-8 --n-train 100 --n-test 100 --steps 640 --hidden 4",
     "image-transformer --data stripes --side 4 --n-train 50 --n-test 50 --steps 64 --features 4 --blocks 1",
     "linear-q --env cartpole --steps 60",

@@ -23,6 +23,8 @@ fn a_number_too_large_gets_the_memory_that_it_would_need() {
         "made --data stripes --hidden 16384",
         "vq-vae --data stripes --channels 4096",
         "gan --data gaussians-8 --hidden 16384",
+        "flow-matching --data gaussians-8 --hidden 16384 --layers 64",
+        "diffusion --data gaussians-8 --hidden 16384 --layers 64",
     ] {
         let output = folder.run(args, 20);
         let (flag, value) = flag_of(args);
@@ -124,7 +126,9 @@ fn numbers() -> Vec<(String, String)> {
     }
     for entry in data_sets().iter().filter(|entry| matches!(entry.source, DataSource::Drawn(_))) {
         let command = match entry.name {
-            name if name.starts_with("gaussians") || name == "two-moons" => {
+            name if name.starts_with("gaussian")
+                || ["checkerboard", "rings", "swiss-roll", "two-moons"].contains(&name) =>
+            {
                 format!("gan --data {name} --steps 1 --hidden 4")
             }
             name => format!("made --data {name} --steps 1 --hidden 4"),
@@ -153,7 +157,9 @@ fn quick(algorithm: &Algorithm) -> String {
             _ => format!("{name} --env frozen-lake --steps 1"),
         },
         Subject::Data => match name {
-            "gan" => format!("{name} --data gaussians-8 --n-train 50 --n-test 50 --steps 1"),
+            "gan" | "flow-matching" | "diffusion" => {
+                format!("{name} --data gaussians-8 --n-train 50 --n-test 50 --steps 1")
+            }
             _ => format!("{name} --data stripes --n-train 50 --n-test 50 --steps 1"),
         },
     }

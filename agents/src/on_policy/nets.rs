@@ -2,13 +2,13 @@
 use crate::Hidden;
 use crate::masks;
 use crate::memory::Sizes;
-use crate::net::{ActivationName, Body, Net, NetworkName, dense};
+use crate::net::{Body, Net, NetworkName, dense};
 use crate::on_policy::heads::{ActionDistribution, Head};
 use anyhow::{Context as _, Result};
 use candle_core::{Device, Module, Tensor};
 use envs::Spec;
 use nn::onnx::{Graph, Value};
-use nn::{Activation, Layer, Params, Sequential};
+use nn::{Activation, ActivationName, Layer, Params, Sequential};
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
 

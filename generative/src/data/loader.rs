@@ -331,7 +331,7 @@ mod tests {
     #[test]
     fn points_come_as_they_are() {
         let labels = Labels { of: vec![0; 2], names: vec!["a".to_owned()] };
-        let points = Points { at: vec![[1.0, 2.0], [3.0, -4.0]], labels, mixture: None };
+        let points = Points { at: vec![[1.0, 2.0], [3.0, -4.0]], labels, density: None };
         let mut loader = PointLoader::new(points, 2, 1, device()).unwrap();
         let mut rows: Vec<Vec<f32>> = loader.next_batch().unwrap().to_vec2().unwrap();
         rows.sort_by(|a, b| a[0].total_cmp(&b[0]));

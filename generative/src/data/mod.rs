@@ -32,7 +32,10 @@ pub use images::{Images, Labels, Shape};
 pub(crate) use loader::one_hot;
 pub use loader::{EpochOrder, ImageLoader, PointLoader};
 pub use parts::Parts;
-pub use planar::{PlanarConfig, gaussians_8, gaussians_25, two_moons};
-pub use points::{Mixture, Points};
+pub use planar::{
+    PlanarConfig, checkerboard, gaussian, gaussian_turned, gaussians_8, gaussians_25, rings,
+    swiss_roll, two_moons,
+};
+pub use points::{Density, Ellipse, Mixture, Points};
 pub use record::{Counts, NAMED, Record, Stored};
 pub use synthetic::{BarsConfig, CoinsConfig, GridConfig, bars, coins, parity, stripes};

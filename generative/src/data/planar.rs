@@ -1,10 +1,10 @@
 //! Synthetic sets of points in the plane, in which a model can be plotted.
 use super::parts::numbered;
-use super::{Dataset, Labels, Mixture, Parts, Points};
+use super::{Dataset, Density, Ellipse, Labels, Mixture, Parts, Points};
 use anyhow::Result;
 use rand::Rng as _;
 use rand_distr::{Distribution as _, StandardNormal};
-use std::f64::consts::{E, PI};
+use std::f64::consts::PI;
 use train::{BadValue, Rng, stream};
 
 params::parameters! {
@@ -61,18 +61,96 @@ pub fn two_moons(config: &PlanarConfig) -> Result<Dataset> {
     Ok(Dataset::Points(parts))
 }
 
+/// A roll of noise 0.5: (t·cos t, t·sin t) for t uniform from 3π/2 to 9π/2 (scikit-learn's `make_swiss_roll` without its second
+/// axis, as in Berkeley's CS294-158).
+///
+/// # Errors
+/// If an option is out of range.
+pub fn swiss_roll(config: &PlanarConfig) -> Result<Dataset> {
+    let parts = draw(config, "swiss-roll", &["roll".to_owned()], |_, rng| {
+        let t = 1.5 * PI * (1.0 + 2.0 * rng.random::<f64>());
+        around([t * t.cos(), t * t.sin()], 0.5, rng)
+    })?;
+    Ok(Dataset::Points(parts))
+}
+
+/// Four circles of radius ¾, 1½, 2¼ and 3 around the origin, equally likely, with noise of standard deviation 0.08 (as in
+/// Grathwohl et al. 2019, "FFJORD").
+///
+/// # Errors
+/// If an option is out of range.
+pub fn rings(config: &PlanarConfig) -> Result<Dataset> {
+    let names: Vec<String> = (1..=4).map(|ring| format!("{}", 0.75 * f64::from(ring))).collect();
+    let parts = draw(config, "rings", &names, |ring, rng| {
+        let (radius, angle) = (0.75 * (ring + 1) as f64, rng.random::<f64>() * 2.0 * PI);
+        around([radius * angle.cos(), radius * angle.sin()], 0.08, rng)
+    })?;
+    Ok(Dataset::Points(parts))
+}
+
+/// Uniform on eight squares of 2×2 of a board from −4 to 4, that of the lower left corner among them (as in Grathwohl et al. 2019,
+/// "FFJORD"). Entropy log 32.
+///
+/// # Errors
+/// If an option is out of range.
+pub fn checkerboard(config: &PlanarConfig) -> Result<Dataset> {
+    let (side, width) = (4, 2.0);
+    let squares: Vec<[usize; 2]> = (0..side * side)
+        .map(|i| [i % side, i / side])
+        .filter(|[column, row]| (column + row) % 2 == 0)
+        .collect();
+    let names: Vec<String> =
+        squares.iter().map(|[column, row]| format!("({},{})", column + 1, row + 1)).collect();
+    let parts = draw(config, "checkerboard", &names, |square, rng| {
+        squares[square].map(|place| {
+            let within = place as f64 + rng.random::<f64>() - side as f64 / 2.0;
+            (within * width) as f32
+        })
+    })?;
+    known(parts, Density::Checkerboard { side, width })
+}
+
+/// A Gaussian of standard deviations 5 and 1 around (1, 2), along the axes (Berkeley's CS294-158, homework 2). Entropy
+/// log 2πe + log 5.
+///
+/// # Errors
+/// If an option is out of range.
+pub fn gaussian(config: &PlanarConfig) -> Result<Dataset> {
+    one(config, "gaussian", 0.0)
+}
+
+/// The same turned by 45°.
+///
+/// # Errors
+/// If an option is out of range.
+pub fn gaussian_turned(config: &PlanarConfig) -> Result<Dataset> {
+    one(config, "gaussian-turned", PI / 4.0)
+}
+
+fn one(config: &PlanarConfig, name: &str, angle: f64) -> Result<Dataset> {
+    let ellipse = Ellipse { mean: [1.0, 2.0], sigma: [5.0, 1.0], angle };
+    let parts = draw(config, name, &["gaussian".to_owned()], |_, rng| {
+        ellipse.at([0; 2].map(|_| StandardNormal.sample(rng))).map(|x| x as f32)
+    })?;
+    known(parts, Density::Gaussian(ellipse))
+}
+
 fn mixture(config: &PlanarConfig, name: &str, of: Mixture) -> Result<Dataset> {
     let Mixture { centres, sigma } = &of;
     // Not −0.00, and without a space, for command lines.
     let round = |x: f64| (100.0 * x).round() / 100.0 + 0.0;
     let label = |[x, y]: &[f64; 2]| format!("({:.2},{:.2})", round(*x), round(*y));
     let names: Vec<_> = centres.iter().map(label).collect();
-    let entropy = (centres.len() as f64).ln() + (2.0 * PI * E * sigma * sigma).ln();
-    let mut parts =
+    let parts =
         draw(config, name, &names, |component, rng| around(centres[component], *sigma, rng))?;
-    parts.entropy = Some(entropy);
+    known(parts, Density::Mixture(of))
+}
+
+/// Points whose density is known.
+fn known(mut parts: Parts<Points>, density: Density) -> Result<Dataset> {
+    parts.entropy = Some(density.entropy());
     for part in [&mut parts.train, &mut parts.validation, &mut parts.test] {
-        part.mixture = Some(of.clone());
+        part.density = Some(density.clone());
     }
     Ok(Dataset::Points(parts))
 }
@@ -102,7 +180,7 @@ fn draw(
             component as u32
         });
         let of = of.collect();
-        Points { at, labels: Labels { of, names: names.to_vec() }, mixture: None }
+        Points { at, labels: Labels { of, names: names.to_vec() }, density: None }
     });
     Ok(Parts { train, validation, test, entropy: None })
 }
@@ -110,6 +188,7 @@ fn draw(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::f64::consts::E;
 
     fn points(dataset: Result<Dataset>) -> Parts<Points> {
         dataset.unwrap().points().unwrap()
@@ -130,9 +209,9 @@ mod tests {
         for (parts, sigma) in
             [(points(gaussians_8(&config)), 0.02), (points(gaussians_25(&config)), 0.05)]
         {
-            let Points { at, labels, mixture } = &parts.train;
-            let mixture = mixture.as_ref().unwrap();
-            assert_eq!((mixture.sigma, parts.test.mixture.as_ref()), (sigma, Some(mixture)));
+            let Points { at, labels, .. } = &parts.train;
+            let mixture = parts.train.mixture().unwrap();
+            assert_eq!((mixture.sigma, parts.test.mixture()), (sigma, Some(mixture)));
             for (component, name) in labels.names.iter().enumerate() {
                 let own = at.iter().zip(&labels.of).filter(|(_, of)| **of as usize == component);
                 let own: Vec<_> = own.map(|(at, _)| at.map(f64::from)).collect();
@@ -185,11 +264,61 @@ mod tests {
         let config = PlanarConfig { n_train: 100, n_test: 50, seed: 3 };
         let parts = points(two_moons(&config));
         assert_eq!(parts, points(two_moons(&config)));
-        assert_eq!(parts.train.mixture, None);
+        assert_eq!(parts.train.density, None);
         assert_ne!(parts, points(two_moons(&PlanarConfig { seed: 4, ..config.clone() })));
         assert_ne!(parts.validation.at, parts.test.at);
         assert_ne!(parts.validation.at, parts.train.at[..50]);
         let longer = points(two_moons(&PlanarConfig { n_train: 200, ..config }));
         assert_eq!(longer.train.at[..100], parts.train.at);
+    }
+
+    /// −mean log p of the points, by the density, is the entropy.
+    #[test]
+    fn entropies_are_those_of_the_points() {
+        let config = PlanarConfig { n_train: 20_000, n_test: 10, seed: 3 };
+        for set in [gaussian, gaussian_turned, checkerboard] {
+            let parts = points(set(&config));
+            let density = parts.train.density.as_ref().unwrap();
+            let nll =
+                -parts.train.at.iter().map(|at| density.log_density(*at)).sum::<f64>() / 20_000.0;
+            // Half a squared normal in each of two directions.
+            assert!((nll - parts.entropy.unwrap()).abs() < 4.0 / 20_000f64.sqrt(), "{nll}");
+        }
+        // Correlated along the diagonal as (25 − 1)/2 of (25 + 1)/2.
+        let turned = points(gaussian_turned(&config)).train.at;
+        let off = turned.iter().map(|at| (f64::from(at[0]) - 1.0) * (f64::from(at[1]) - 2.0));
+        let covariance = off.sum::<f64>() / 20_000.0;
+        assert!((covariance - 12.0).abs() < 0.8, "{covariance}");
+    }
+
+    #[test]
+    fn rolls_rings_and_boards_lie_where_they_should() {
+        let config = PlanarConfig { n_train: 20_000, n_test: 10, seed: 4 };
+        let radius = |at: &[f32; 2]| f64::from(at[0]).hypot(f64::from(at[1]));
+        let roll = points(swiss_roll(&config)).train;
+        let all: Vec<f64> = roll.at.iter().map(radius).collect();
+        assert!(all.iter().all(|r| (1.5 * PI - 2.5..4.5 * PI + 2.5).contains(r)));
+        // Uniform in t: the mean of the radius is 3π, and a little noise.
+        let mean = all.iter().sum::<f64>() / 20_000.0;
+        assert!((mean - 3.0 * PI).abs() < 0.1, "{mean}");
+        // On the curve the angle is the radius, but for whole turns.
+        let off = roll.at.iter().map(|at| {
+            let turn = (f64::from(at[1]).atan2(f64::from(at[0])) - radius(at)) / (2.0 * PI);
+            (turn - turn.round()).abs() * 2.0 * PI
+        });
+        let off = off.sum::<f64>() / 20_000.0;
+        assert!((0.3..0.5).contains(&off), "{off}");
+        let rings = points(rings(&config)).train;
+        for (label, expected) in [0.75, 1.5, 2.25, 3.0].into_iter().enumerate() {
+            let own = rings.at.iter().zip(&rings.labels.of);
+            let own: Vec<f64> =
+                own.filter(|(_, of)| **of as usize == label).map(|(at, _)| radius(at)).collect();
+            let mean = own.iter().sum::<f64>() / own.len() as f64;
+            assert!((mean - expected).abs() < 0.02, "{label}: {mean}");
+        }
+        assert_eq!(rings.labels.names, ["0.75", "1.5", "2.25", "3"]);
+        let board = points(checkerboard(&config)).train;
+        assert_eq!((board.labels.names.len(), &board.labels.names[0][..]), (8, "(1,1)"));
+        assert!(board.at.as_flattened().iter().all(|x| (-4.0..=4.0).contains(x)));
     }
 }

@@ -3,6 +3,7 @@ use super::objective::Objective;
 use super::penalty::Penalty;
 use crate::data::{Dataset, Shape};
 use crate::memory;
+use crate::source::SourceConfig;
 use serde::{Deserialize, Serialize};
 use train::{BadValue, Memory, above, check_learning_rate, name};
 
@@ -171,6 +172,12 @@ impl GanConfig {
             }
         }
         Ok(())
+    }
+
+    /// Batches of the data as the networks take them.
+    pub(super) fn source(&self) -> SourceConfig {
+        let Self { batch, conditional, network, .. } = *self;
+        SourceConfig { batch, conditional, as_rows: network.takes_rows() }
     }
 
     /// Memory of training on samples like those of `data`.

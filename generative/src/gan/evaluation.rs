@@ -1,8 +1,8 @@
 //! Measures of samples beside held-out data.
-use super::energy::energy_distance;
 use super::sampling::Sampler;
-use super::source::Source;
-use crate::measures::modes;
+use crate::form::Form;
+use crate::measures::{energy_distance, modes, plane_measures};
+use crate::source::Source;
 use anyhow::Result;
 use train::{Evaluation, Measure, Split, stream};
 
@@ -28,7 +28,10 @@ pub(super) fn evaluation(
     let labels = source.sample_labels(real.len() / d, rng);
     let fake = sampler.generate(&sampler.noise(real.len() / d, rng), &labels)?;
     let energy = Measure::single(energy_distance(&real, &fake, d));
-    let energy = Evaluation::minimise("energy_distance", energy);
+    let mut energy = Evaluation::minimise("energy_distance", energy);
+    if sampler.form == Form::Point {
+        energy = energy.with(plane_measures(&real, &fake, source.density()));
+    }
     let Some(mixture) = source.mixture() else { return Ok(energy) };
     let rng = &mut stream(seed, &format!("{purpose}/modes"));
     let labels = source.sample_labels(COUNTED, rng);

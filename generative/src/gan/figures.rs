@@ -1,11 +1,12 @@
 //! Figures of a trained model.
-use super::networks::{Form, joined};
+use super::networks::joined;
 use super::objective::Objective;
-use super::sampling::{Sampler, images};
-use super::source::Source;
+use super::sampling::Sampler;
 use crate::ImageGrid;
+use crate::form::{Form, images};
 use crate::latents::{Vectors, interpolations, linear, spherical};
 use crate::plane::{Field, Plane};
+use crate::source::Source;
 use anyhow::Result;
 use candle_core::{Module as _, Tensor};
 use nn::Sequential;
@@ -57,7 +58,7 @@ pub(super) fn plane(
     let labels = source.sample_labels(POINTS, rng);
     let samples = sampler.generate(&sampler.noise(POINTS, rng), &labels)?.as_chunks().0.to_vec();
     let realness = |at: &[[f32; 2]]| realness(sampler, discriminator, at);
-    let field = Field::around(&data, SIDE, realness)?;
+    let field = Field::around("discriminator", &data, SIDE, realness)?;
     Ok(Plane { data, samples, field })
 }
 

@@ -1,8 +1,8 @@
 //! A GAN as a model of images or of points: its samples and figures, and its networks as graphs.
-use super::networks::Form;
 use super::{Gan, Objective, figures};
 use crate::data::{Images, Shape};
 use crate::export::{image_input, label_input, with_label};
+use crate::form::Form;
 use crate::latents::LatentSpace;
 use crate::{
     AncestralSampling, Codebook, ExactLikelihood, Generative, ImageGrid, ImageSampler,

@@ -1,6 +1,7 @@
 //! Generator and discriminator.
 use super::config::{GanConfig, GanNetwork};
 use crate::data::Shape;
+use crate::form::Form;
 use candle_core::{Result, Tensor};
 use nn::{Activation, Params, Sequential};
 
@@ -11,35 +12,11 @@ mod residual;
 
 use builder::Builder;
 
-/// The form of a sample.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    /// A point in the plane, as it is.
-    Point,
-    /// An image, from −1 to 1.
-    Image(Shape),
-}
-
-impl Form {
-    /// Numbers in a sample, D.
-    pub(super) fn len(self) -> usize {
-        self.shape().len()
-    }
-
-    /// Of a point, that of an image of as many numbers.
-    pub(super) fn shape(self) -> Shape {
-        match self {
-            Self::Point => Shape { channels: 1, height: 1, width: 2 },
-            Self::Image(shape) => shape,
-        }
-    }
-
-    /// The output activation of a generator.
-    fn output(self) -> Activation {
-        match self {
-            Self::Point => Activation::Linear,
-            Self::Image(_) => Activation::Tanh,
-        }
+/// The output activation of a generator.
+fn output_of(form: Form) -> Activation {
+    match form {
+        Form::Point => Activation::Linear,
+        Form::Image(_) => Activation::Tanh,
     }
 }
 
@@ -63,12 +40,12 @@ pub(super) fn generator(params: &Params, sizes: Sizes, config: &GanConfig) -> Re
                 layers.dense(&format!("hidden{i}"), [width, config.hidden], Activation::Relu)?; // [B, hidden]
                 width = config.hidden;
             }
-            layers.dense("out", [width, form.len()], form.output())?; // [B, D]
+            layers.dense("out", [width, form.len()], output_of(form))?; // [B, D]
         }
         GanNetwork::Dcgan => dcgan::generator(&mut layers, inputs, form.shape(), config)?,
         GanNetwork::Residual => residual::generator(&mut layers, inputs, form.shape(), config)?,
         GanNetwork::Cs231nFc => {
-            cs231n::fc_generator(&mut layers, [inputs, form.len()], form.output())?
+            cs231n::fc_generator(&mut layers, [inputs, form.len()], output_of(form))?
         }
         GanNetwork::Cs231nConv => cs231n::conv_generator(&mut layers, inputs, form.shape())?,
     }

@@ -1,8 +1,9 @@
 //! Samples of the generator.
 use super::config::NoisePrior;
-use super::networks::{Form, joined};
-use crate::data::{Images, Shape, one_hot};
+use super::networks::joined;
+use crate::data::{Images, one_hot};
 use crate::export::{image_output, label_input, with_label};
+use crate::form::{Form, images};
 use crate::model::labels;
 use anyhow::{Result, bail, ensure};
 use candle_core::{Device, Module as _, Tensor};
@@ -97,10 +98,4 @@ impl Sampler {
         let labels = labels(n, class, &self.classes)?;
         Ok(self.generate(&self.noise(n, rng), &labels)?.as_chunks().0.to_vec())
     }
-}
-
-/// Images of the values of a network, −1 to 1, row by row.
-pub(super) fn images(shape: Shape, values: &[f32]) -> Result<Images> {
-    let pixels = values.iter().map(|x| (127.5 * (x + 1.0)).round() as u8).collect();
-    Images::new(shape, 256, pixels, None)
 }

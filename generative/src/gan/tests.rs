@@ -1,7 +1,7 @@
-use super::player::decay;
 use super::*;
 use crate::Generative;
 use crate::data::{Images, Labels, Parts, PlanarConfig, Points, Shape, gaussians_8};
+use crate::ema::decay;
 use crate::export::testing::{self as export, compare, random};
 use crate::{ImageSampler as _, PointSampler as _};
 use candle_core::DType;
@@ -16,7 +16,7 @@ fn eight(n_train: usize) -> Dataset {
 /// Points with the same label.
 fn points(at: &[[f32; 2]]) -> Dataset {
     let labels = Labels { of: vec![0; at.len()], names: vec!["all".to_owned()] };
-    let part = || Points { at: at.to_vec(), labels: labels.clone(), mixture: None };
+    let part = || Points { at: at.to_vec(), labels: labels.clone(), density: None };
     Dataset::Points(Parts { train: part(), validation: part(), test: part(), entropy: None })
 }
 
@@ -362,7 +362,7 @@ fn all_that_the_discriminator_is_shown_is_noisy() {
     for (instance_noise, expected) in [(0.0, [0.0, 1.0]), (1.0, [0.5, 0.5])] {
         let mut gan = simple(GanConfig { instance_noise, ..small() }, [0.0; 2]);
         let still = points(&[[0.0; 2]]);
-        gan.source = Source::new(still, &gan.config, 1, device()).unwrap();
+        gan.source = Source::new(still, gan.config.source(), 1, device()).unwrap();
         let mut log = Log::default();
         gan.step(&mut log).unwrap();
         log.settle().unwrap();

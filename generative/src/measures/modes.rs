@@ -106,8 +106,8 @@ mod tests {
         let config = PlanarConfig { n_train: 20_000, n_test: 10, seed: 1 };
         for set in [gaussians_8(&config), gaussians_25(&config)] {
             let train = set.unwrap().points().unwrap().train;
-            let mixture = train.mixture.unwrap();
-            let found = modes(&train.at, &mixture);
+            let mixture = train.mixture().unwrap();
+            let found = modes(&train.at, mixture);
             assert_eq!(found.covered(), mixture.centres.len());
             let (share, expected) = (found.good_share().mean, 1.0 - (-4.5f64).exp());
             let sd = (expected * (1.0 - expected) / 20_000.0).sqrt();

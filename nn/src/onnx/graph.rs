@@ -179,6 +179,11 @@ impl Graph {
         self.operation("Add", &[&x.name, &y.name], Vec::new(), x.dims.clone())
     }
 
+    /// cos x, number by number.
+    pub fn cosine(&mut self, x: &Value) -> Value {
+        self.operation("Cos", &[&x.name], Vec::new(), x.dims.clone())
+    }
+
     /// Softmax of x over its last dimension.
     pub fn softmax(&mut self, x: &Value) -> Value {
         let axis = vec![("axis", Attribute::Int(-1))];

@@ -116,11 +116,21 @@ fn run(dir: &Path) -> Vec<Reader> {
 /// Learners that learn something soon, one of each algorithm.
 const LEARNERS: &[(&str, &str)] = &[
     ("actor-critic", r#"{"env": "catch", "n_envs": 2, "hidden": 4}"#),
+    (
+        "diffusion",
+        r#"{"data": "gaussians-8", "data_args": {"n_train": 60, "n_test": 60}, "hidden": 4,
+        "layers": 1, "diffusion_steps": 9, "sample_steps": 3, "batch": 16}"#,
+    ),
     ("double-q-learning", r#"{"env": "frozen-lake"}"#),
     ("dqn", r#"{"env": "catch", "replay": 40, "warmup": 8, "batch": 4, "hidden": 4}"#),
     ("dyna-q", r#"{"env": "frozen-lake", "kappa": 0.1}"#),
     ("expected-sarsa", r#"{"env": "catch", "n": 9}"#),
     ("fitted-q", r#"{"env": "frozen-lake", "samples": 60}"#),
+    (
+        "flow-matching",
+        r#"{"data": "gaussians-8", "data_args": {"n_train": 60, "n_test": 60}, "hidden": 4,
+        "layers": 1, "sample_steps": 3, "batch": 16}"#,
+    ),
     ("gan", r#"{"data": "gaussians-8", "data_args": {"n_train": 60, "n_test": 60}, "hidden": 4}"#),
     (
         "image-transformer",

@@ -1,4 +1,4 @@
-//! A model of points: the data, what is drawn, and what the discriminator says.
+//! A model of points: the data, what is drawn, and the field around them.
 use super::axis::Axis;
 use super::canvas::{Drawing, Drawn, save};
 use super::chart::{INK, PALETTE, TEXT, chart};
@@ -15,13 +15,14 @@ const LEGEND: u32 = 80;
 
 const DATA: RGBColor = RGBColor(150, 150, 150);
 
-/// Draws the data grey and what is drawn blue, with lines along which the discriminator says 0.1, 0.3, … 0.9, as the
+/// Draws the data grey and what is drawn blue, with lines along which the field is 0.1, 0.3, … 0.9, as the
 /// extension of `path` says, svg or png.
 ///
 /// An older figure stays whole when this fails.
 pub fn plane(title: &str, plane: &Plane, path: &Path) -> Result<()> {
     if plane.field.values.iter().any(|value| !value.is_finite()) {
-        bail!("nothing to draw in {}: the discriminator says what is not finite", path.display());
+        let name = plane.field.name;
+        bail!("nothing to draw in {}: the {name} is not finite everywhere", path.display());
     }
     save(&Figure { title, plane }, path)
 }
@@ -43,7 +44,7 @@ impl Figure<'_> {
         }
         let line = vec![(580, middle), (660, middle)];
         area.draw(&PathElement::new(line, PALETTE[1].stroke_width(4)))?;
-        let label = "discriminator: 0.1, 0.3, 0.5 (bold), 0.7, 0.9";
+        let label = format!("{}: 0.1, 0.3, 0.5 (bold), 0.7, 0.9", self.plane.field.name);
         area.draw(&Text::new(label, (680, middle), style))?;
         Ok(())
     }
@@ -96,7 +97,8 @@ mod tests {
     #[test]
     fn points_and_contours_are_drawn() {
         let data = vec![[0.0, 0.0], [1.0, 1.0]];
-        let field = Field::around(&data, 9, |at| Ok(at.iter().map(|[x, _]| *x).collect())).unwrap();
+        let values = |at: &[[f32; 2]]| Ok(at.iter().map(|[x, _]| *x).collect());
+        let field = Field::around("discriminator", &data, 9, values).unwrap();
         let mut shown = Plane { data, samples: vec![[0.5, 0.5], [99.0, 0.0]], field };
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("plane.svg");
@@ -112,7 +114,7 @@ mod tests {
         plane("", &shown, &root.path().join("plane.png")).unwrap();
         shown.field.values[0] = f32::NAN;
         let error = plane("", &shown, &path).unwrap_err().to_string();
-        assert!(error.contains("plane.svg: the discriminator says"), "{error}");
+        assert!(error.contains("plane.svg: the discriminator is not"), "{error}");
     }
 
     /// Polylines there are without a contour.

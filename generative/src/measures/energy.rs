@@ -1,11 +1,11 @@
 //! The energy distance between two sets of samples.
-use crate::measures::squared_distance;
+use super::squared_distance;
 use rayon::prelude::*;
 
 /// The energy distance 2·E‖x − y‖ − E‖x − x'‖ − E‖y − y'‖ of rows x and y of `d` numbers (Székely & Rizzo 2013,
 /// "Energy statistics: a class of statistics based on distances"), without bias: 0 on average where both have
 /// one distribution, and positive where they have not. It may be negative by chance.
-pub(super) fn energy_distance(x: &[f32], y: &[f32], d: usize) -> f64 {
+pub(crate) fn energy_distance(x: &[f32], y: &[f32], d: usize) -> f64 {
     let (n, m) = ((x.len() / d) as f64, (y.len() / d) as f64);
     let [across, within_x, within_y] = [(x, y), (x, x), (y, y)].map(|(a, b)| distances(a, b, d));
     2.0 * across / (n * m) - within_x / (n * (n - 1.0)) - within_y / (m * (m - 1.0))

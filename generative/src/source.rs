@@ -1,16 +1,15 @@
 //! The data as the networks take them: images from −1 to 1, points as they are.
-use super::config::GanConfig;
-use super::networks::Form;
 use crate::data::{
-    Binarisation, Dataset, ImageLoader, Images, Labels, Mixture, PointLoader, Points,
+    Binarisation, Dataset, Density, ImageLoader, Images, Labels, Mixture, PointLoader, Points,
 };
+use crate::form::Form;
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 use rand::Rng as _;
 use train::{Checkpoint, Rng, Split};
 
 /// A data set, and the place in it.
-pub(super) struct Source {
+pub(crate) struct Source {
     kind: Kind,
     /// Images are asked for as rows of numbers.
     as_rows: bool,
@@ -23,22 +22,33 @@ enum Kind {
     Points { loader: Box<PointLoader>, validation: Points, test: Points },
 }
 
+/// Batches of a source.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SourceConfig {
+    /// Batch size, in samples.
+    pub(crate) batch: usize,
+    /// The networks are conditioned on labels.
+    pub(crate) conditional: bool,
+    /// Images are asked for as rows of numbers.
+    pub(crate) as_rows: bool,
+}
+
 /// Samples to learn from.
-pub(super) struct RealBatch {
+pub(crate) struct RealBatch {
     /// `[B, D]` or `[B, C, H, W]`.
-    pub(super) x: Tensor,
+    pub(crate) x: Tensor,
     /// Their labels, `[B]`, of a conditional model.
-    pub(super) labels: Option<Tensor>,
+    pub(crate) labels: Option<Tensor>,
 }
 
 impl Source {
-    pub(super) fn new(
+    pub(crate) fn new(
         data: Dataset,
-        config: &GanConfig,
+        config: SourceConfig,
         seed: u64,
         device: &Device,
     ) -> Result<Self> {
-        let GanConfig { batch, conditional, network, .. } = *config;
+        let SourceConfig { batch, conditional, as_rows } = config;
         let kind = match data {
             Dataset::Images(parts) => Kind::Images {
                 loader: Box::new(ImageLoader::new(
@@ -57,11 +67,11 @@ impl Source {
                 test: parts.test,
             },
         };
-        Ok(Self { kind, as_rows: network.takes_rows(), conditional })
+        Ok(Self { kind, as_rows, conditional })
     }
 
     /// The form of a sample.
-    pub(super) fn form(&self) -> Form {
+    pub(crate) fn form(&self) -> Form {
         match &self.kind {
             Kind::Images { loader, .. } => Form::Image(loader.images().shape()),
             Kind::Points { .. } => Form::Point,
@@ -69,7 +79,7 @@ impl Source {
     }
 
     /// Labels of the training data, of a conditional model.
-    pub(super) fn labels(&self) -> Option<&Labels> {
+    pub(crate) fn labels(&self) -> Option<&Labels> {
         let labels = match &self.kind {
             Kind::Images { loader, .. } => loader.images().labels(),
             Kind::Points { loader, .. } => Some(&loader.points().labels),
@@ -78,21 +88,37 @@ impl Source {
     }
 
     /// The distribution of points, where it is a mixture of Gaussians.
-    pub(super) fn mixture(&self) -> Option<&Mixture> {
+    pub(crate) fn mixture(&self) -> Option<&Mixture> {
         match &self.kind {
             Kind::Images { .. } => None,
-            Kind::Points { loader, .. } => loader.points().mixture.as_ref(),
+            Kind::Points { loader, .. } => loader.points().mixture(),
+        }
+    }
+
+    /// The distribution of points, where its density is known.
+    pub(crate) fn density(&self) -> Option<&Density> {
+        match &self.kind {
+            Kind::Images { .. } => None,
+            Kind::Points { loader, .. } => loader.points().density.as_ref(),
+        }
+    }
+
+    /// The points to learn from; `None` of images.
+    pub(crate) fn training_points(&self) -> Option<&[[f32; 2]]> {
+        match &self.kind {
+            Kind::Images { .. } => None,
+            Kind::Points { loader, .. } => Some(&loader.points().at),
         }
     }
 
     /// `n` labels, as frequent as in the training data; none of an unconditional model.
-    pub(super) fn sample_labels(&self, n: usize, rng: &mut Rng) -> Vec<u32> {
+    pub(crate) fn sample_labels(&self, n: usize, rng: &mut Rng) -> Vec<u32> {
         let Some(Labels { of, .. }) = self.labels() else { return Vec::new() };
         (0..n).map(|_| of[rng.random_range(0..of.len())]).collect()
     }
 
     /// The next samples to train on.
-    pub(super) fn next(&mut self) -> Result<RealBatch> {
+    pub(crate) fn next(&mut self) -> Result<RealBatch> {
         let (x, labels) = match &mut self.kind {
             Kind::Images { loader, .. } => {
                 let x = loader.next_batch()?.affine(2.0, -1.0)?; // [B, C, H, W]
@@ -107,7 +133,7 @@ impl Source {
     }
 
     /// The first `n` of those to be scored on, at most, as rows `[n, D]`.
-    pub(super) fn held_out(&self, split: Split, n: usize) -> Vec<f32> {
+    pub(crate) fn held_out(&self, split: Split, n: usize) -> Vec<f32> {
         match (&self.kind, split) {
             (Kind::Images { validation: images, .. }, Split::Validation)
             | (Kind::Images { test: images, .. }, Split::Test) => {
@@ -122,7 +148,19 @@ impl Source {
         }
     }
 
-    pub(super) fn state(&mut self, name: &str, checkpoint: &mut Checkpoint) -> Result<()> {
+    /// Labels of those, `[n]`; none of an unconditional model.
+    pub(crate) fn held_out_labels(&self, split: Split, n: usize) -> Vec<u32> {
+        let labels = match (&self.kind, split) {
+            (Kind::Images { validation: images, .. }, Split::Validation)
+            | (Kind::Images { test: images, .. }, Split::Test) => images.labels(),
+            (Kind::Points { validation: points, .. }, Split::Validation)
+            | (Kind::Points { test: points, .. }, Split::Test) => Some(&points.labels),
+        };
+        let labels = labels.filter(|_| self.conditional);
+        labels.map_or(Vec::new(), |labels| labels.of[..n.min(labels.of.len())].to_vec())
+    }
+
+    pub(crate) fn state(&mut self, name: &str, checkpoint: &mut Checkpoint) -> Result<()> {
         match &mut self.kind {
             Kind::Images { loader, .. } => loader.state(name, checkpoint),
             Kind::Points { loader, .. } => loader.state(name, checkpoint),
@@ -134,7 +172,7 @@ impl Source {
 mod tests {
     use super::*;
     use crate::data::{Parts, PlanarConfig, Shape, gaussians_8};
-    use crate::gan::sampling::images as images_of;
+    use crate::form::images as images_of;
     use train::stream;
     use train::testing::device;
 
@@ -145,8 +183,8 @@ mod tests {
         let part = || images.clone();
         let parts = Parts { train: part(), validation: part(), test: part(), entropy: None };
         let data = Dataset::Images(parts);
-        let config = GanConfig { batch: 2, ..GanConfig::default() };
-        let mut source = Source::new(data, &config, 1, device()).unwrap();
+        let config = SourceConfig { batch: 2, conditional: false, as_rows: true };
+        let mut source = Source::new(data, config, 1, device()).unwrap();
         assert_eq!(source.held_out(Split::Test, 9), [-1.0, 1.0, 0.0, 0.5]);
         assert_eq!(source.held_out(Split::Validation, 1), [-1.0, 1.0]);
         let RealBatch { x, labels } = source.next().unwrap();
@@ -161,8 +199,11 @@ mod tests {
     #[test]
     fn points_come_with_their_labels() {
         let data = gaussians_8(&PlanarConfig { n_train: 100, n_test: 10, seed: 1 }).unwrap();
-        let config = GanConfig { batch: 100, conditional: true, ..GanConfig::default() };
-        let mut source = Source::new(data.clone(), &config, 1, device()).unwrap();
+        let config = SourceConfig { batch: 100, conditional: true, as_rows: true };
+        let mut source = Source::new(data.clone(), config, 1, device()).unwrap();
+        assert_eq!(source.held_out_labels(Split::Test, 9).len(), 9);
+        let test = data.clone().points().unwrap().test.labels.of;
+        assert_eq!(source.held_out_labels(Split::Test, 99), test);
         let RealBatch { x, labels } = source.next().unwrap();
         let found: Vec<Vec<f32>> = x.to_vec2().unwrap();
         let labels: Vec<u32> = labels.unwrap().to_vec1().unwrap();

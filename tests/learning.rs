@@ -63,6 +63,14 @@ const CLAIMS: &[Claim] = &[
     claim("dqn-cartpole", "dqn --env cartpole", 475.0),
     // Share of the modes that are covered times share of good samples: 0.9 is of all eight.
     Claim { measure: "modes_score", ..claim("gan-gaussians-8", "gan --data gaussians-8", 0.9) },
+    Claim {
+        measure: "good_samples",
+        ..claim("flow-matching-gaussians-8", "flow-matching --data gaussians-8", 0.88)
+    },
+    Claim {
+        measure: "good_samples",
+        ..claim("diffusion-gaussians-8", "diffusion --data gaussians-8", 0.95)
+    },
     claim("ppo-lunar-lander", "ppo --env lunar-lander", 200.0),
     claim("ppo-breakout", "ppo --env breakout", 15.0),
     claim("pqn-breakout", "pqn --env breakout", 15.0),
@@ -123,7 +131,7 @@ fn every_preset_is_claimed_of_several_seeds_or_said_to_be_of_one() {
 }
 
 #[test]
-#[ignore = "80 runs of a second to ten minutes, in release"]
+#[ignore = "90 runs of a second to ten minutes, in release"]
 fn presets_keep_what_they_promise() {
     let mut broken = Vec::new();
     for claim in CLAIMS {

@@ -8,9 +8,9 @@
 //!
 //! (equation 14 of the paper), or x₀, or v = √ᾱ_t·ε − √(1 − ᾱ_t)·x₀ (`--prediction`). Each of them is an estimate of x₀, by which a
 //! step back is q(x_s | x_t, x̂₀) (`ancestral`), or one without noise (`ddim`, `dpm-solver`), over all T steps or a part of them.
-//! The same steps bound the likelihood.
+//! These steps bound the likelihood too.
 //!
-//! Where we leave the paper: a network of dense layers; points are brought to mean 0 and a variance of 1 first.
+//! Differences from the paper: a network of dense layers; points are brought to mean 0 and a variance of 1 first.
 use crate::data::Dataset;
 use crate::form::Form;
 use crate::process::{Likelihood, Subject, Trainer, evaluation};

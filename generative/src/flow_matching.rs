@@ -10,7 +10,7 @@
 //! and generalizing flow-based generative models with minibatch optimal transport"; Pooladian et al. 2023), so that paths cross
 //! less and fewer steps suffice. The density of a sample follows from the flow back to noise.
 //!
-//! Where we leave the paper: σ_min = 0, so that paths end in the data themselves; points are brought to mean 0 and a variance of
+//! Differences from the paper: σ_min = 0, so that paths end in the data themselves; points are brought to mean 0 and a variance of
 //! 1 first; the parameters' moving average is sampled from.
 use crate::assignment::{assignment, squared_distances};
 use crate::data::Dataset;

@@ -156,12 +156,12 @@ fn adaptive(tolerance: f64, f: &Field<'_>, mut x: Tensor, [from, to]: [f64; 2]) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
+    use train::testing::device;
 
     /// dx/dt = x·cos t, x(0) = 1: x(t) = exp(sin t).
     fn error(solver: Solver, [from, to]: [f64; 2]) -> f64 {
         let f = |t: f64, x: &Tensor| -> Result<Tensor> { Ok((x * t.cos())?) };
-        let x = Tensor::new(&[from.sin().exp()], &Device::Cpu).unwrap();
+        let x = Tensor::new(&[from.sin().exp()], device()).unwrap();
         let found = solve(solver, &f, x, [from, to]).unwrap().to_vec1::<f64>().unwrap()[0];
         (found - to.sin().exp()).abs()
     }
@@ -171,7 +171,7 @@ mod tests {
         // dx/dt = t·x from x(0) = 1, one step of 1: k₁ = 0; midpoint k₂ = ½; RK4 k₂ = ½, k₃ = ½·(1 + ¼) = 5/8,
         // k₄ = 1 + 5/8.
         let f = |t: f64, x: &Tensor| -> Result<Tensor> { Ok((x * t)?) };
-        let one = Tensor::new(&[1f64], &Device::Cpu).unwrap();
+        let one = Tensor::new(&[1f64], device()).unwrap();
         for (method, expected) in [
             (Method::Euler, 1.0),
             (Method::Midpoint, 1.5),
@@ -211,7 +211,7 @@ mod tests {
             assert!(errors[2] < errors[0] / 1e3, "{errors:?}");
         }
         let cliff = |_: f64, x: &Tensor| -> Result<Tensor> { Ok((x * f64::NAN)?) };
-        let x = Tensor::new(&[1f64], &Device::Cpu).unwrap();
+        let x = Tensor::new(&[1f64], device()).unwrap();
         let told = solve(Solver::Adaptive { tolerance: 1e-5 }, &cliff, x, [0.0, 1.0]);
         assert!(told.unwrap_err().to_string().starts_with("at t = 0.000000 no step is short"));
     }

@@ -47,7 +47,7 @@ macro_rules! time_parameters {
                 }
             }
 
-            /// How the network is trained.
+            /// Settings of the training.
             pub(super) fn training(&self) -> $crate::process::Training {
                 let Self { lr, lr_end, lr_steps, ema, batch, label_dropout, .. } = *self;
                 $crate::process::Training { lr, lr_end, lr_steps, ema, batch, label_dropout }

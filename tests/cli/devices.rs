@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::process::Command;
 
 /// Small runs; every layer, loss and optimiser occurs in one of them.
-const RUNS: [&str; 17] = [
+const RUNS: [&str; 19] = [
     "dqn --env catch --warmup 40 --replay 300 --hidden 8 --batch 8 --n-envs 1",
     "dqn --env breakout --warmup 40 --replay 300 --hidden 8 --batch 8 --n-envs 1 --optimizer rmsprop",
     "dqn --env catch --warmup 40 --replay 300 --hidden 8 --batch 8 --n-envs 1 --noisy --dueling --distribution c51 --prioritized",

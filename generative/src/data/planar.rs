@@ -119,7 +119,7 @@ pub fn gaussian(config: &PlanarConfig) -> Result<Dataset> {
     one(config, "gaussian", 0.0)
 }
 
-/// The same turned by 45°.
+/// The Gaussian of [`gaussian`] turned by 45°.
 ///
 /// # Errors
 /// If an option is out of range.

@@ -39,9 +39,9 @@ pub enum Prediction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Variance {
-    /// That of q(x_s | x_t, x₀), best where all data are one point.
+    /// Variance of q(x_s | x_t, x₀), best where all data are one point.
     Posterior,
-    /// That of q(x_t | x_s), best where the data are N(0, 1).
+    /// Variance of q(x_t | x_s), best where the data are N(0, 1).
     Beta,
 }
 

@@ -27,7 +27,7 @@ fn model(data: Dataset, config: DiffusionConfig) -> Diffusion {
 }
 
 fn doubles(rows: &[[f64; 2]]) -> Tensor {
-    Tensor::from_slice(rows.as_flattened(), (rows.len(), 2), &Device::Cpu).unwrap()
+    Tensor::from_slice(rows.as_flattened(), (rows.len(), 2), device()).unwrap()
 }
 
 fn flat(x: &Tensor) -> Vec<f64> {
@@ -104,7 +104,7 @@ const ALL: [Prediction; 3] = [Prediction::Epsilon, Prediction::X, Prediction::V]
 #[test]
 fn predictions_by_hand() {
     let [x0, epsilon] = [[1.0, -2.0], [0.5, 1.0]].map(|x| doubles(&[x]));
-    let [alpha, sigma] = [0.8f64, 0.6].map(|x| Tensor::new(&[[x]], &Device::Cpu).unwrap());
+    let [alpha, sigma] = [0.8f64, 0.6].map(|x| Tensor::new(&[[x]], device()).unwrap());
     let x = noisy([&x0, &epsilon], [&alpha, &sigma]).unwrap();
     let close = |found: &Tensor, expected: [f64; 2]| {
         flat(found).iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12)
@@ -125,8 +125,7 @@ fn ancestral_samples_of_a_gaussian_have_its_moments() {
     let (n, rng) = (20_000, &mut stream(1, "test"));
     for (name, n_steps) in [(ScheduleName::Linear, 3), (ScheduleName::Cosine, 12)] {
         let schedule = Schedule::new(name, 100);
-        let noise =
-            normal(&Tensor::zeros((n, 2), candle_core::DType::F64, &Device::Cpu).unwrap(), rng);
+        let noise = normal(&Tensor::zeros((n, 2), candle_core::DType::F64, device()).unwrap(), rng);
         let noise = noise.unwrap();
         let mut last = Vec::new();
         let run = |denoiser: &Denoiser<'_>| {
@@ -238,7 +237,7 @@ fn the_bound_is_above_the_exact_likelihood() {
     let one = Mixture { centres: vec![[0.0, 0.0]], sigma: 1.0 };
     let schedule = Schedule::new(ScheduleName::Linear, 40);
     let n = 4_000;
-    let like = Tensor::zeros((n, 2), candle_core::DType::F64, &Device::Cpu).unwrap();
+    let like = Tensor::zeros((n, 2), candle_core::DType::F64, device()).unwrap();
     let x0 = normal(&like, rng).unwrap();
     let bounds = with_exact(&one, (&schedule, Variance::Beta), |denoiser| {
         denoiser.bounds(&x0, 39, rng).unwrap()

@@ -73,7 +73,7 @@ impl Flow {
         })
     }
 
-    /// Where the flow takes x `[n, D]` from one time to another, with `labels` of which there may be none, at the network's
+    /// The place where the flow takes x `[n, D]` from one time to another, with `labels` of which there may be none, at the network's
     /// size.
     fn carried(&self, x: &[f32], labels: &[u32], way: [f64; 2]) -> Result<Vec<f32>> {
         let mut all = Vec::with_capacity(x.len());

@@ -88,7 +88,7 @@ fn exact(mixture: &Mixture, t: f64, x: &Tensor) -> Result<Tensor> {
 }
 
 fn doubles(rows: &[[f64; 2]]) -> Tensor {
-    Tensor::from_slice(rows.as_flattened(), (rows.len(), 2), &Device::Cpu).unwrap()
+    Tensor::from_slice(rows.as_flattened(), (rows.len(), 2), device()).unwrap()
 }
 
 fn flat(x: &Tensor) -> Vec<f64> {
@@ -98,7 +98,7 @@ fn flat(x: &Tensor) -> Vec<f64> {
 #[test]
 fn a_path_by_hand() {
     let [x0, x1] = [[1.0, 2.0], [3.0, -2.0]].map(|x| doubles(&[x]));
-    let t = Tensor::new(&[[0.25f64]], &Device::Cpu).unwrap();
+    let t = Tensor::new(&[[0.25f64]], device()).unwrap();
     let [x, velocity] = path(&x0, &x1, &t).unwrap();
     assert_eq!((flat(&x), flat(&velocity)), (vec![1.5, 1.0], vec![2.0, -4.0]));
 }

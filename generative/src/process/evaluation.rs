@@ -12,12 +12,14 @@ const SCORED: usize = 1_000;
 /// Samples whose modes are counted.
 const COUNTED: usize = 5_000;
 
-/// Log-densities of points, or bounds below them.
+/// Log-densities `[n]`, or bounds below them, of points `[n, 2]` with labels, of which there may be none.
+pub(crate) type LogDensities<'a> = dyn Fn(&[f32], &[u32], &mut Rng) -> Result<Vec<f64>> + 'a;
+
+/// The likelihood of points.
 pub(crate) struct Likelihood<'a> {
     /// Names of the negative mean, and of what it is above that of the data's own density.
     pub(crate) names: [&'static str; 2],
-    /// Those of points `[n, 2]` with labels, `[n]`.
-    pub(crate) of: &'a dyn Fn(&[f32], &[u32], &mut Rng) -> Result<Vec<f64>>,
+    pub(crate) of: &'a LogDensities<'a>,
 }
 
 /// The negative log-likelihood of held-out points, or the bound on it, decides; of images the energy distance.

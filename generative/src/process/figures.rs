@@ -76,7 +76,7 @@ pub(crate) fn plane(
     let rng = &mut stream(seed, "plane");
     let chosen = source.sample_labels(POINTS, rng);
     let samples = process.generate(POINTS, &chosen, rng)?.as_chunks().0.to_vec();
-    let field = Field::around("log-density over 10 nats", &data, COARSE, |at| {
+    let field = Field::around("log-density", &data, COARSE, |at| {
         let all = log_densities(at.as_flattened())?;
         let most = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         Ok(all.iter().map(|x| (1.0 + (x - most) / DEPTH).max(0.0) as f32).collect())

@@ -58,12 +58,23 @@ fn what_is_not_there_is_told() {
     let output = lab(&dir, "reproduce policy-gradients");
     assert_eq!(output.status.code(), Some(2));
     assert!(error(&output).contains("did you mean `policy-gradient`?"), "{}", error(&output));
+    let output = lab(&dir, "reproduce minatar --steps 0");
+    assert_eq!(output.status.code(), Some(2));
+    let expected = "a number of steps is expected, such as 2M";
+    assert!(error(&output).contains(expected), "{}", error(&output));
     let listed = lab(&dir, "list reproductions");
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
     let named = |name: &str| listed.lines().any(|line| line.starts_with(name));
-    assert!(named("gan-lessons") && named("mnist-vae") && named("policy-gradient"), "{listed}");
+    for name in ["dqn-ablations", "gan-lessons", "minatar", "mnist-vae", "policy-gradient"] {
+        assert!(named(name), "{listed}");
+    }
     for (args, status, sentence) in [
         ("policy-gradient --only critics", 2, "did you mean `critic`?"),
+        (
+            "policy-gradient --steps 2M",
+            2,
+            "--steps 2000000: policy-gradient has a length of its own",
+        ),
         ("policy-gradient --data mnist", 2, "--data mnist: policy-gradient needs none"),
         ("mnist-vae --data glyphs", 2, "--data glyphs: mnist-vae is about mnist"),
         ("mnist-vae", 1, "there is no train-images-idx3-ubyte or train-images-idx3-ubyte.gz"),
@@ -123,4 +134,32 @@ fn lessons_of_gans_are_drawn() {
     let output = lab(&dir, &format!("reproduce gan-lessons --seed {}", u64::MAX));
     assert!(error(&output).contains("--seed"), "{}", error(&output));
     assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn parts_of_dqn_are_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = lab(&dir, "reproduce dqn-ablations --quick --json");
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &result["failed"]), (Some(0), &0.into()), "{result:#}");
+    let run = dir.path().join("runs/reproduce-dqn-ablations");
+    for name in ["chain", "replay", "frames", "overestimation", "rainbow"] {
+        let svg = fs::read_to_string(run.join(format!("{name}.svg"))).unwrap();
+        assert!(svg.contains("<circle") || svg.contains("<polyline"), "{name}");
+        assert!(!svg.contains("NaN"), "{name}");
+    }
+}
+
+#[test]
+fn a_game_of_minatar_has_as_many_steps_as_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = lab(&dir, "reproduce minatar --quick --only breakout --steps 9k --json");
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &result["failed"]), (Some(0), &0.into()), "{result:#}");
+    let lines = result["experiments"][0]["lines"].as_array().unwrap();
+    for (line, algorithm) in lines.iter().zip(["dqn", "pqn", "ppo"]) {
+        let what = line["what"].as_str().unwrap();
+        assert!(what.starts_with(&format!("{algorithm} after 9000 transitions")), "{what}");
+    }
+    assert_eq!(lines.len(), 3);
 }

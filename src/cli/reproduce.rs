@@ -28,6 +28,9 @@ pub(super) struct Args {
     /// The data, where some are needed, and another place than `lab data get` puts them: mnist:PATH
     #[arg(long, value_name = "DATA")]
     data: Option<String>,
+    /// Steps of each run, where the reproduction has long ones (minatar) [default: the reproduction's]
+    #[arg(long, value_name = "N", value_parser = steps)]
+    steps: Option<u64>,
     /// Seed of every random draw
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=LAST_SEED))]
     seed: u64,
@@ -71,6 +74,13 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<u8> {
         Some(only) => vec![find("experiment", only, target.experiments, |one| one.name)?],
         None => target.experiments.iter().collect(),
     };
+    if let (Some(steps), false) = (args.steps, target.takes_steps) {
+        let name = target.name;
+        return Err(Usage(format!(
+            "--steps {steps}: {name} has a length of its own; give --quick for less"
+        ))
+        .into());
+    }
     let data = data(target, args.data.as_deref())?;
     let machine = Machine::prepare(args.device, args.threads)?;
     let setting = Setting {
@@ -78,6 +88,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<u8> {
         size: if args.quick { Size::Quick } else { Size::Full },
         data,
         device: machine.device.clone(),
+        steps: args.steps,
     };
     let dir = RunDir::create(args.out.as_deref(), &format!("reproduce-{}", target.name))?;
     let info = RunInfo {
@@ -87,6 +98,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<u8> {
         config: Map::from_iter([
             ("quick".to_owned(), Value::from(args.quick)),
             ("data".to_owned(), Value::from(setting.data.as_str())),
+            ("steps".to_owned(), Value::from(args.steps)),
         ]),
         lab_version: env!("CARGO_PKG_VERSION").to_owned(),
         lab_commit: env!("LAB_COMMIT").to_owned(),
@@ -101,6 +113,14 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<u8> {
     }
     let interrupts = Interrupts::listen()?;
     interrupts.hearing(|| reproduce((target, &experiments), &setting, &dir, args.verbosity, out))
+}
+
+/// A number of steps, at least 1, as `--steps` of training commands is typed.
+fn steps(text: &str) -> Result<u64, String> {
+    match params::whole(text) {
+        Ok(0) | Err(_) => Err("a number of steps is expected, such as 2M".to_owned()),
+        Ok(steps) => Ok(steps),
+    }
 }
 
 /// The data that `target` needs, by a path that holds everywhere; they are read once, so that nothing

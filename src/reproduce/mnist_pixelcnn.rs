@@ -17,6 +17,7 @@ pub(super) const TARGET: Target = Target {
     name: "mnist-pixelcnn",
     about: "Published likelihoods of MNIST under a PixelCNN; a day, or --device cuda",
     data: Some("mnist"),
+    takes_steps: false,
     experiments: &[
         Experiment {
             name: "dynamic",

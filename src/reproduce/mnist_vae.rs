@@ -18,6 +18,7 @@ pub(super) const TARGET: Target = Target {
     name: "mnist-vae",
     about: "Published likelihoods of MNIST under a VAE and importance-weighted ones; hours",
     data: Some("mnist"),
+    takes_steps: false,
     experiments: &[
         Experiment {
             name: "vae",

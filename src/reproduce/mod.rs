@@ -2,8 +2,11 @@
 //! theory says of them, pass or fail, and as a figure.
 //!
 //! To add a target is to add a file here and its line to [`TARGETS`].
+mod commands;
+mod dqn_ablations;
 mod gan_lessons;
 mod likelihoods;
+mod minatar;
 mod mnist_pixelcnn;
 mod mnist_vae;
 mod policy_gradient;
@@ -18,8 +21,14 @@ use std::time::Instant;
 use train::pulse;
 
 /// Every target of `lab reproduce`.
-pub const TARGETS: &[Target] =
-    &[gan_lessons::TARGET, mnist_pixelcnn::TARGET, mnist_vae::TARGET, policy_gradient::TARGET];
+pub const TARGETS: &[Target] = &[
+    dqn_ablations::TARGET,
+    gan_lessons::TARGET,
+    minatar::TARGET,
+    mnist_pixelcnn::TARGET,
+    mnist_vae::TARGET,
+    policy_gradient::TARGET,
+];
 
 /// A reproduction, as `lab reproduce NAME` runs it.
 pub struct Target {
@@ -29,6 +38,8 @@ pub struct Target {
     pub about: &'static str,
     /// The data set that it needs, as `--data` names it.
     pub data: Option<&'static str>,
+    /// Runs of it may be of another length than its own (`--steps`).
+    pub takes_steps: bool,
     /// Its experiments, in order.
     pub experiments: &'static [Experiment],
 }
@@ -54,6 +65,8 @@ pub struct Setting {
     pub data: String,
     /// Device for tensors.
     pub device: Device,
+    /// Steps of each run, in place of a reproduction's own number.
+    pub steps: Option<u64>,
 }
 
 /// Sample sizes.
@@ -69,7 +82,7 @@ impl Setting {
     /// Little of everything, for tests.
     #[cfg(test)]
     fn quick() -> Self {
-        Self { seed: 1, size: Size::Quick, data: String::new(), device: Device::Cpu }
+        Self { seed: 1, size: Size::Quick, data: String::new(), device: Device::Cpu, steps: None }
     }
 
     /// So many seeds from the first one on, each told as it begins.

@@ -17,6 +17,7 @@ pub(super) const TARGET: Target = Target {
     name: "gan-lessons",
     about: "Lessons of adversarial training: gradients, noise, DCGAN's guidelines, a GAN beside a VAE",
     data: None,
+    takes_steps: false,
     experiments: &[
         Experiment {
             name: "gradients",

@@ -27,6 +27,7 @@ pub(super) const TARGET: Target = Target {
     name: "policy-gradient",
     about: "Lessons on policy gradients: estimator, baselines, horizon, critic",
     data: None,
+    takes_steps: false,
     experiments: &[
         Experiment {
             name: "estimator",

@@ -21,9 +21,9 @@ macro_rules! time_parameters {
                 /// Condition the network on the label: the model is of p(x|label)
                 conditional: bool = false;
                 /// Share of the training samples whose label the network is not given, for guidance
-                label_dropout: f64 = 0.1, in 0.0..=1.0, with conditional = "true";
+                label_dropout: f64 = 0.1, in 0.0..=1.0, with conditional;
                 /// Classifier-free guidance: 1 for none, more for samples more typical of their label, 0 to ignore it
-                guidance: f64 = 1.0, in 0.0.., with conditional = "true";
+                guidance: f64 = 1.0, in 0.0.., with conditional;
                 /// Initial learning rate
                 lr: f64 = 1e-3, in ::train::above(0.0);
                 /// Final learning rate, as a fraction of the initial one

@@ -188,7 +188,9 @@ impl Queue<'_> {
         let status = child.wait()?;
         locked(&self.inputs).retain(|(other, _)| *other != number);
         Ok(match self.study.state(member) {
-            done @ State::Done(_) => Event::Over(done),
+            done @ State::Done(_) if status.success() => Event::Over(done),
+            // Another worker came before this one.
+            State::Done(_) => Event::Left,
             _ if status.code() == Some(130) || locked(&self.next).is_stopped => Event::Left,
             State::Training => Event::Left,
             _ => {
@@ -264,7 +266,11 @@ pub(crate) fn make(
     };
     let dir: PathBuf = study.dir(member);
     let made = if dir.join("run.json").exists() {
-        RunDir::open(&dir).and_then(|opened| start.again(opened, None, &mut sink()))
+        RunDir::open(&dir).and_then(|opened| match study.state(member) {
+            // Another worker has made it since this process was started.
+            State::Done(_) => Ok(1),
+            _ => start.again(opened, None, &mut sink()),
+        })
     } else {
         start.anew(Some(&dir), &mut sink())
     };

@@ -7,11 +7,16 @@ use std::collections::BTreeSet;
 /// A plan of a moment for every algorithm.
 const ALL: [&str; 26] = [
     "actor-critic --env catch --steps 400 --eval-every 160 --test-episodes 5",
+    "diffusion --data gaussians-8 --n-train 500 --n-test 100 --steps 512 --eval-every 128 --batch 32 --hidden 8 \
+     --diffusion-steps 20 --sample-steps 4",
     "double-q-learning --env gridworld --steps 300 --eval-every 100",
     "dqn --env catch --steps 300 --warmup 50 --hidden 8 --batch 8 --eval-every 100 --test-episodes 2",
     "dyna-q --env gridworld --steps 300 --eval-every 100 --test-episodes 1",
     "expected-sarsa --env gridworld --steps 300 --eval-every 100",
     "fitted-q --env gridworld --steps 4 --eval-every 2",
+    "flow --data gaussians-8 --n-train 500 --n-test 100 --steps 512 --eval-every 128 --batch 32 --hidden 8",
+    "flow-matching --data gaussians-8 --n-train 500 --n-test 100 --steps 512 --eval-every 128 --batch 32 --hidden 8 \
+     --sample-steps 4",
     "gan --data gaussians-8 --n-train 500 --n-test 100 --steps 512 --eval-every 128 --batch 32",
     "image-transformer --data stripes --side 4 --n-train 500 --n-test 100 --steps 128 --eval-every 64",
     "linear-q --env gridworld --steps 300 --eval-every 100",

@@ -19,7 +19,17 @@ impl Checkpoints {
         Self { dir: run.join("checkpoints") }
     }
 
-    /// Saves what `state` lists as the checkpoint of `step`, and drops the oldest.
+    /// Creates the directory of the run, and those above it, where they are missing.
+    ///
+    /// # Errors
+    /// Names what can't be created.
+    pub(crate) fn create_run(&self) -> Result<()> {
+        let run = self.dir.parent().unwrap_or(&self.dir);
+        fs::create_dir_all(run).with_context(|| format!("cannot create {}", run.display()))
+    }
+
+    /// Saves what `state` lists as the checkpoint of `step`, and drops the oldest. A directory that was moved away since the
+    /// training began is not made again.
     ///
     /// # Errors
     /// Names what could not be written. The other checkpoints are then untouched.

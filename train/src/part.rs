@@ -33,6 +33,7 @@ impl<'a> Part<'a> {
         let (log, clock) = (Log::default(), Clock::new());
         let mut part = Self { plan, run, log, clock, begun, lap, row_begun: (0.0, 0), saved: None };
         if let Some(checkpoints) = part.run.checkpoints.clone() {
+            checkpoints.create_run()?;
             checkpoints.tidy()?;
             let mut notes = Vec::new();
             let note = |note: &str| notes.push(note.to_owned());

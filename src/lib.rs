@@ -62,10 +62,10 @@ pub mod prelude {
         swiss_roll, two_moons,
     };
     pub use generative::{
-        AncestralSampling, Diffusion, DiffusionConfig, FlowMatching, FlowMatchingConfig, Gan,
-        GanConfig, Generative, ImageSampler, ImageTransformerConfig, ImportanceWeighted, LatentMap,
-        MadeConfig, PixelCnnConfig, PointSampler, Vae, VaeConfig, VqVae, VqVaeConfig,
-        image_transformer, made, pixelcnn,
+        AncestralSampling, Diffusion, DiffusionConfig, Flow, FlowConfig, FlowMatching,
+        FlowMatchingConfig, Gan, GanConfig, Generative, ImageSampler, ImageTransformerConfig,
+        ImportanceWeighted, LatentMap, MadeConfig, PixelCnnConfig, PointSampler, Vae, VaeConfig,
+        VqVae, VqVaeConfig, image_transformer, made, pixelcnn,
     };
     pub use lab_notebook::Figure;
     pub use nn::onnx::Export;

@@ -84,6 +84,8 @@ fn models_read_nothing() {
     // The host pairs noise and data.
     let coupling = Coupling::OptimalTransport;
     assert_eq!(of(flow(FlowMatchingConfig { coupling, ..config }), steps), steps as u64);
+    let config = FlowConfig { hidden: 8, blocks: 2, batch, ..FlowConfig::default() };
+    assert_eq!(of(Flow::new(dataset.clone(), config, 1, device()).unwrap(), steps), 0);
     let config = DiffusionConfig { hidden: 8, batch, ..DiffusionConfig::default() };
     assert_eq!(of(Diffusion::new(dataset.clone(), config, 1, device()).unwrap(), steps), 0);
     let config = GanConfig { hidden: 8, latents: 4, batch, ..GanConfig::default() };

@@ -8,6 +8,7 @@ pub mod data;
 pub mod diffusion;
 mod ema;
 mod export;
+pub mod flow;
 pub mod flow_matching;
 mod form;
 pub mod gan;
@@ -37,6 +38,7 @@ pub use autoregressive::Autoregressive;
 pub use diffusion::{
     Diffusion, DiffusionConfig, DiffusionSampler, Prediction, ScheduleName, Variance,
 };
+pub use flow::{Flow, FlowConfig, FlowNetwork};
 pub use flow_matching::{Coupling, FlowMatching, FlowMatchingConfig, FlowSampler};
 pub use gan::{Gan, GanConfig};
 pub use image_grid::ImageGrid;

@@ -103,6 +103,25 @@ impl Source {
         }
     }
 
+    /// Levels of grey; `None` of points.
+    pub(crate) fn levels(&self) -> Option<u16> {
+        match &self.kind {
+            Kind::Images { loader, .. } => Some(loader.images().levels()),
+            Kind::Points { .. } => None,
+        }
+    }
+
+    /// The first `n` of the training data at most, as rows `[n, D]`.
+    pub(crate) fn training(&self, n: usize) -> Vec<f32> {
+        match &self.kind {
+            Kind::Images { loader, .. } => rows(loader.images(), n),
+            Kind::Points { loader, .. } => {
+                let at = &loader.points().at;
+                at[..n.min(at.len())].as_flattened().to_vec()
+            }
+        }
+    }
+
     /// The points to learn from; `None` of images.
     pub(crate) fn training_points(&self) -> Option<&[[f32; 2]]> {
         match &self.kind {
@@ -136,11 +155,7 @@ impl Source {
     pub(crate) fn held_out(&self, split: Split, n: usize) -> Vec<f32> {
         match (&self.kind, split) {
             (Kind::Images { validation: images, .. }, Split::Validation)
-            | (Kind::Images { test: images, .. }, Split::Test) => {
-                let highest = f32::from(images.levels() - 1);
-                let pixels = &images.pixels()[..n.min(images.len()) * images.shape().len()];
-                pixels.iter().map(|pixel| 2.0 * f32::from(*pixel) / highest - 1.0).collect()
-            }
+            | (Kind::Images { test: images, .. }, Split::Test) => rows(images, n),
             (Kind::Points { validation: points, .. }, Split::Validation)
             | (Kind::Points { test: points, .. }, Split::Test) => {
                 points.at[..n.min(points.at.len())].as_flattened().to_vec()
@@ -166,6 +181,13 @@ impl Source {
             Kind::Points { loader, .. } => loader.state(name, checkpoint),
         }
     }
+}
+
+/// The first `n` images at most, from −1 to 1, as rows `[n, D]`.
+fn rows(images: &Images, n: usize) -> Vec<f32> {
+    let highest = f32::from(images.levels() - 1);
+    let pixels = &images.pixels()[..n.min(images.len()) * images.shape().len()];
+    pixels.iter().map(|pixel| 2.0 * f32::from(*pixel) / highest - 1.0).collect()
 }
 
 #[cfg(test)]

@@ -13,9 +13,9 @@ use agents::{
 };
 use anyhow::Result;
 use generative::{
-    Diffusion, DiffusionConfig, FlowMatching, FlowMatchingConfig, Gan, GanConfig, Generative,
-    ImageTransformerConfig, MadeConfig, PixelCnnConfig, Vae, VaeConfig, VqVae, VqVaeConfig,
-    image_transformer, made, pixelcnn,
+    Diffusion, DiffusionConfig, Flow, FlowConfig, FlowMatching, FlowMatchingConfig, Gan, GanConfig,
+    Generative, ImageTransformerConfig, MadeConfig, PixelCnnConfig, Vae, VaeConfig, VqVae,
+    VqVaeConfig, image_transformer, made, pixelcnn,
 };
 use params::Parameters as _;
 use train::Plan;
@@ -249,6 +249,19 @@ pub(super) const ALGORITHMS: &[Algorithm] = &[
             job.needs_discrete_actions()?;
             let (config, seed) = (job.config()?, job.seed);
             Ok(Box::new(FittedQ::new(Problem::of_any_obs(job.make, job.mdp), config, seed)?))
+        }),
+    },
+    Algorithm {
+        name: "flow",
+        family: Family::Generative,
+        aliases: &["normalizing-flow", "real-nvp"],
+        about: "Normalizing flows: RealNVP (Dinh et al. 2017), NICE, MAF, IAF, splines",
+        unit: "samples",
+        plan: FLOWS,
+        hyper: FlowConfig::fields,
+        build: Build::Model(|job| {
+            let config = job.config::<FlowConfig>()?;
+            Ok(Box::new(Flow::new(job.data, config, job.seed, job.device)?))
         }),
     },
     Algorithm {

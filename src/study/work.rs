@@ -12,7 +12,7 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use train::{DeviceChoice, Diverged, RunDir};
+use train::{DeviceChoice, Diverged, Held, RunDir};
 
 /// Time between two looks at whether Ctrl-C was pressed.
 const LOOK: Duration = Duration::from_millis(50);
@@ -25,6 +25,9 @@ const LONGEST: usize = 2_000;
 
 /// Exit code of the process of a run that diverged, for the worker that started it.
 const DIVERGED: i32 = 3;
+
+/// Exit code of a process that came too late: another worker has made its run since, or makes it.
+const TAKEN: i32 = 4;
 
 /// Processes that make runs, and what each of them has.
 #[derive(Debug, Clone)]
@@ -188,9 +191,8 @@ impl Queue<'_> {
         let status = child.wait()?;
         locked(&self.inputs).retain(|(other, _)| *other != number);
         Ok(match self.study.state(member) {
-            done @ State::Done(_) if status.success() => Event::Over(done),
-            // Another worker came before this one.
-            State::Done(_) => Event::Left,
+            _ if status.code() == Some(TAKEN) => Event::Left,
+            done @ State::Done(_) => Event::Over(done),
             _ if status.code() == Some(130) || locked(&self.next).is_stopped => Event::Left,
             State::Training => Event::Left,
             _ => {
@@ -265,10 +267,11 @@ pub(crate) fn make(
         begun,
     };
     let dir: PathBuf = study.dir(member);
-    let made = if dir.join("run.json").exists() {
+    let has_begun = || dir.join("run.json").exists();
+    let was_begun = has_begun();
+    let made = if was_begun {
         RunDir::open(&dir).and_then(|opened| match study.state(member) {
-            // Another worker has made it since this process was started.
-            State::Done(_) => Ok(1),
+            State::Done(_) => Ok(TAKEN as u8),
             _ => start.again(opened, None, &mut sink()),
         })
     } else {
@@ -280,6 +283,8 @@ pub(crate) fn make(
             let _ = writeln!(std::io::stderr(), "error: {error:#}");
             Ok(DIVERGED as u8)
         }
+        // What fails in a run that was begun meanwhile fails once more when it is taken up.
+        Err(error) if error.is::<Held>() || !was_begun && has_begun() => Ok(TAKEN as u8),
         made => made,
     }
 }

@@ -153,6 +153,7 @@ fn every_model_draws_without_its_data() {
     let models: Vec<_> = models.map(|algorithm| algorithm.name).collect();
     let options = |name: &str| match name {
         "diffusion" => "--batch 8 --hidden 8 --layers 1 --diffusion-steps 9 --sample-steps 3",
+        "flow" => "--batch 8 --hidden 8 --layers 1 --blocks 2",
         "flow-matching" => "--batch 8 --hidden 8 --layers 1 --sample-steps 3",
         "gan" => "--batch 8 --hidden 8 --latents 2",
         "image-transformer" => "--batch 8 --features 8 --heads 2 --blocks 1",
@@ -162,7 +163,7 @@ fn every_model_draws_without_its_data() {
         "vq-vae" => "--batch 8 --channels 4 --residual 0 --codes 4 --dims 2",
         _ => "--batch 8",
     };
-    let is_reported = |name: &str| !["made", "vq-vae"].contains(&name);
+    let is_reported = |name: &str| !["flow", "made", "vq-vae"].contains(&name);
     for name in &models {
         let begin = format!(
             "{name} --data folder:images --steps 16 --eval-every 0 --quiet {}",

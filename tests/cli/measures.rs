@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// A plan of a moment for every algorithm.
-const ALL: [&str; 26] = [
+const ALL: [&str; 29] = [
     "actor-critic --env catch --steps 400 --eval-every 160 --test-episodes 5",
     "diffusion --data gaussians-8 --n-train 500 --n-test 100 --steps 512 --eval-every 128 --batch 32 --hidden 8 \
      --diffusion-steps 20 --sample-steps 4",

@@ -21,6 +21,7 @@ const RUNS: &[&str] = &[
     "expected-sarsa --env frozen-lake --steps 60 --n 40",
     "fitted-q --env cliff-walking --steps 4 --samples 300",
     "fitted-q --env cartpole --steps 4 --samples 100 --values linear --ridge 1",
+    "flow --data gaussians-8 --n-train 100 --n-test 100 --steps 640 --hidden 4 --layers 1 --blocks 2 --batch 64",
     "flow-matching --data gaussians-8 --n-train 100 --n-test 100 --steps 640 --hidden 4 --layers 1 --batch 64 \
      --sample-steps 3",
     "gan --data gaussians-8 --n-train 100 --n-test 100 --steps 640 --hidden 4",

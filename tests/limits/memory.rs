@@ -23,6 +23,7 @@ fn a_number_too_large_gets_the_memory_that_it_would_need() {
         "made --data stripes --hidden 16384",
         "vq-vae --data stripes --channels 4096",
         "gan --data gaussians-8 --hidden 16384",
+        "flow --data gaussians-8 --hidden 16384 --blocks 200",
         "flow-matching --data gaussians-8 --hidden 16384 --layers 64",
         "diffusion --data gaussians-8 --hidden 16384 --layers 64",
     ] {
@@ -157,7 +158,7 @@ fn quick(algorithm: &Algorithm) -> String {
             _ => format!("{name} --env frozen-lake --steps 1"),
         },
         Subject::Data => match name {
-            "gan" | "flow-matching" | "diffusion" => {
+            "gan" | "flow" | "flow-matching" | "diffusion" => {
                 format!("{name} --data gaussians-8 --n-train 50 --n-test 50 --steps 1")
             }
             _ => format!("{name} --data stripes --n-train 50 --n-test 50 --steps 1"),

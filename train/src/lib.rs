@@ -48,7 +48,7 @@ pub use plan::{Plan, Run};
 pub use pulse::Interrupted;
 pub use report::{Diverged, Report, RunOutcome};
 pub use rng::{Rng, stream};
-pub use run_dir::{RunDir, RunInfo};
+pub use run_dir::{Held, RunDir, RunInfo};
 pub use schedule::Linear;
 pub use seconds::{Seconds, rate};
 pub use sinks::{Bar, Ends, JsonLines, Lines, Notes, Sink};

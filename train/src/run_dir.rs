@@ -41,6 +41,11 @@ pub struct RunInfo {
 const LOOKS: u32 = 10;
 const LOOK: Duration = Duration::from_millis(10);
 
+/// Another process trains in a run directory.
+#[derive(Debug, thiserror::Error)]
+#[error("another process is training in {}; wait for it or stop it", .0.display())]
+pub struct Held(PathBuf);
+
 /// A run directory, held by this process alone.
 pub struct RunDir {
     path: PathBuf,
@@ -135,9 +140,7 @@ impl RunDir {
         }
         match held {
             Ok(()) => Ok(Self { path, _lock: lock }),
-            Err(fs::TryLockError::WouldBlock) => {
-                bail!("another process is training in {}; wait for it or stop it", path.display())
-            }
+            Err(fs::TryLockError::WouldBlock) => Err(Held(path).into()),
             // Some network file systems have no locks: better to train unlocked than not at all.
             Err(fs::TryLockError::Error(_)) => Ok(Self { path, _lock: lock }),
         }

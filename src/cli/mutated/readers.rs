@@ -127,6 +127,11 @@ const LEARNERS: &[(&str, &str)] = &[
     ("expected-sarsa", r#"{"env": "catch", "n": 9}"#),
     ("fitted-q", r#"{"env": "frozen-lake", "samples": 60}"#),
     (
+        "flow",
+        r#"{"data": "gaussians-8", "data_args": {"n_train": 60, "n_test": 60}, "hidden": 4,
+        "layers": 1, "blocks": 2, "batch": 16}"#,
+    ),
+    (
         "flow-matching",
         r#"{"data": "gaussians-8", "data_args": {"n_train": 60, "n_test": 60}, "hidden": 4,
         "layers": 1, "sample_steps": 3, "batch": 16}"#,

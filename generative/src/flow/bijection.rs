@@ -1,0 +1,171 @@
+//! Invertible functions of rows, one after the other.
+use super::autoregressive::Autoregressive;
+use super::config::{FlowConfig, FlowNetwork};
+use super::coupling::{Coupling, Transform};
+use super::spline::Spline;
+use crate::form::Form;
+use candle_core::{Result, Tensor};
+use nn::{Init, Params};
+
+/// An invertible function of rows of D numbers.
+pub(super) trait Bijection {
+    /// z of x, `[B, D]`, and log |det ∂z/∂x| of each row, `[B]`.
+    fn forward(&self, x: &Tensor) -> Result<(Tensor, Tensor)>;
+
+    /// x of z, `[B, D]`.
+    fn inverse(&self, z: &Tensor) -> Result<Tensor>;
+
+    /// The function as it is, with the same parameters and without their gradients.
+    fn detached(&self) -> Box<dyn Bijection>;
+}
+
+/// Functions, the first one nearest to the data.
+pub(super) struct Chain(Vec<Box<dyn Bijection>>);
+
+impl Chain {
+    /// The functions that `config` names, for rows of `form`; the first one is initialised by the moments of `rows`,
+    /// `[n, D]`, of which there may be none.
+    pub(super) fn new(
+        params: &Params,
+        form: Form,
+        rows: &[f32],
+        config: &FlowConfig,
+    ) -> Result<Self> {
+        let d = form.len();
+        let mut all: Vec<Box<dyn Bijection>> =
+            vec![Box::new(Scaling::of_data(params, "scaling", form, rows)?)];
+        for block in 0..config.blocks {
+            let name = format!("block{block:03}");
+            let transform = match config.network {
+                FlowNetwork::Nice => Transform::Additive,
+                FlowNetwork::RealNvp => Transform::Affine,
+                FlowNetwork::Spline => {
+                    Transform::Spline(Spline { bins: config.bins, tail: config.tail })
+                }
+                FlowNetwork::Maf | FlowNetwork::Iaf => {
+                    let inverse = config.network == FlowNetwork::Iaf;
+                    let made = Autoregressive::new(params, &name, d, (block, inverse), config)?;
+                    all.push(Box::new(made));
+                    continue;
+                }
+            };
+            all.push(Box::new(Coupling::new(params, &name, form, (block, transform), config)?));
+        }
+        if config.network == FlowNetwork::Nice {
+            all.push(Box::new(Scaling::new(params, "top", d)?));
+        }
+        // Without hidden weights in the last layer of a network a layer is the identity.
+        params.redraw(|name, _| {
+            let is_last = name.contains(".out.");
+            is_last.then_some(Init::Constant(0.0))
+        })?;
+        Ok(Self(all))
+    }
+
+    /// z of x, `[B, D]`, and the sum of the log determinants, `[B]`.
+    pub(super) fn forward(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
+        let (mut z, mut log_det) = (x.clone(), None);
+        for function in &self.0 {
+            let (next, part) = function.forward(&z)?;
+            log_det = Some(match log_det {
+                None => part,
+                Some(sum) => (sum + part)?,
+            });
+            z = next;
+        }
+        let log_det = log_det.map_or_else(|| x.sum(1)?.zeros_like(), Ok)?;
+        Ok((z, log_det))
+    }
+
+    /// The number of functions.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// x of z, `[B, D]`, by the inverses of so many functions, the last one first.
+    pub(super) fn inverse(&self, z: &Tensor, functions: usize) -> Result<Tensor> {
+        let mut last = self.0.iter().rev().take(functions);
+        last.try_fold(z.clone(), |z, function| function.inverse(&z))
+    }
+
+    /// The chain as it is, with the same parameters and without their gradients.
+    pub(super) fn detached(&self) -> Self {
+        Self(self.0.iter().map(|function| function.detached()).collect())
+    }
+}
+
+/// z = (x − m)·exp(−s), number by number.
+pub(super) struct Scaling {
+    /// m, `[D]`.
+    shift: Tensor,
+    /// s, `[D]`.
+    log_scale: Tensor,
+}
+
+impl Scaling {
+    /// The identity.
+    fn new(params: &Params, name: &str, d: usize) -> Result<Self> {
+        let zero = Init::Constant(0.0);
+        let shift = params.var(&format!("{name}.shift"), d, zero)?;
+        let log_scale = params.var(&format!("{name}.log_scale"), d, zero)?;
+        Ok(Self { shift, log_scale })
+    }
+
+    /// To mean 0 and variance 1 over `rows`, `[n, D]`: of points each number, of images each channel.
+    fn of_data(params: &Params, name: &str, form: Form, rows: &[f32]) -> Result<Self> {
+        let d = form.len();
+        let new = Self::new(params, name, d)?;
+        let shape = form.shape();
+        let group = match form {
+            Form::Point => 1,
+            Form::Image(_) => shape.height * shape.width,
+        };
+        let (mut shift, mut log_scale) = (vec![0.0; d], vec![0.0; d]);
+        for first in (0..d).step_by(group) {
+            let numbers = || {
+                rows.chunks_exact(d)
+                    .flat_map(|row| &row[first..first + group])
+                    .map(|x| f64::from(*x))
+            };
+            let n = (rows.len() / d * group) as f64;
+            if n == 0.0 {
+                continue;
+            }
+            let mean = numbers().sum::<f64>() / n;
+            let variance = numbers().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
+            shift[first..first + group].fill(mean as f32);
+            if variance > 0.0 {
+                log_scale[first..first + group].fill((variance.ln() / 2.0) as f32);
+            }
+        }
+        for (name_of, values) in [("shift", shift), ("log_scale", log_scale)] {
+            let full = format!("{name}.{name_of}");
+            for (_, var) in params.named().into_iter().filter(|(name, _)| *name == full) {
+                var.set(&Tensor::new(&*values, var.device())?)?;
+            }
+        }
+        Ok(new)
+    }
+}
+
+impl Bijection for Scaling {
+    fn forward(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
+        let z = x.broadcast_sub(&self.shift)?.broadcast_mul(&self.log_scale.neg()?.exp()?)?; // [B, D]
+        let log_det = self.log_scale.sum_all()?.neg()?.broadcast_as(x.dim(0)?)?; // [B]
+        Ok((z, log_det))
+    }
+
+    fn inverse(&self, z: &Tensor) -> Result<Tensor> {
+        z.broadcast_mul(&self.log_scale.exp()?)?.broadcast_add(&self.shift)
+    }
+
+    fn detached(&self) -> Box<dyn Bijection> {
+        let [shift, log_scale] = [&self.shift, &self.log_scale].map(Tensor::detach);
+        Box::new(Self { shift, log_scale })
+    }
+}
+
+/// A log-scale between −5 and 5, 5·tanh(s/5).
+pub(super) fn bounded(s: &Tensor) -> Result<Tensor> {
+    (s / 5.0)?.tanh()? * 5.0
+}

@@ -1,0 +1,70 @@
+//! The trained flow, from samples to noise and back.
+use super::bijection::Chain;
+use super::dequantise::Dequantise;
+use super::nll;
+use crate::process::{Process, Subject};
+use anyhow::Result;
+use candle_core::Tensor;
+use rand::Rng as _;
+use train::{Download as _, Rng, pulse};
+
+/// A flow without gradients.
+pub(super) struct Transport {
+    pub(super) chain: Chain,
+    pub(super) subject: Subject,
+    /// Of images.
+    pub(super) dequantise: Option<Dequantise>,
+}
+
+impl Transport {
+    /// −log p of `rows`, `[n, D]`, in nats; of images a bound on −log P, by one draw of the noise.
+    pub(super) fn nll(&self, rows: &[f32], rng: &mut Rng) -> Result<Vec<f64>> {
+        let n = rows.len() / self.subject.form.len();
+        let mut all = Vec::with_capacity(n);
+        self.subject.in_groups(rows, &[], |x, _| {
+            pulse::progress("evaluating", all.len(), n)?;
+            let u: Vec<f32> = match self.dequantise {
+                None => Vec::new(),
+                Some(_) => (0..x.elem_count()).map(|_| rng.random()).collect(),
+            };
+            let nats = nll(&self.chain, self.dequantise, &x, || {
+                Tensor::from_vec(u, x.shape(), x.device())
+            })?;
+            all.extend(nats.download::<f32>()?.into_iter().map(f64::from));
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// Samples `[n, D]` of noise `[n, D]`, after so many functions of the chain, the last ones first, have been inverted: points, or
+    /// pixels from −1 to 1.
+    fn inverse(&self, z: &[f32], functions: usize) -> Result<Vec<f32>> {
+        let mut all = Vec::with_capacity(z.len());
+        self.subject.in_groups(z, &[], |z, _| {
+            pulse::check()?;
+            all.extend(self.chain.inverse(&z, functions)?.download::<f32>()?);
+            Ok(())
+        })?;
+        if let Some(dequantise) = self.dequantise {
+            all.iter_mut().for_each(|y| *y = dequantise.pixel(*y));
+        }
+        Ok(all)
+    }
+}
+
+impl Process for Transport {
+    fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    fn generate(&self, n: usize, _: &[u32], rng: &mut Rng) -> Result<Vec<f32>> {
+        self.inverse(&self.subject.noise(n, rng), self.chain.len())
+    }
+
+    /// After functions of the chain, evenly spaced.
+    fn states(&self, n: usize, _: &[u32], times: usize, rng: &mut Rng) -> Result<Vec<Vec<f32>>> {
+        let z = self.subject.noise(n, rng);
+        let functions = |time: usize| time * self.chain.len() / (times - 1).max(1);
+        (0..times).map(|time| self.inverse(&z, functions(time))).collect()
+    }
+}

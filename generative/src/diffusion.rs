@@ -2,7 +2,7 @@
 //! <https://arxiv.org/abs/2006.11239>).
 //!
 //! Noise is added to the data in T steps, x_t = √ᾱ_t·x₀ + √(1 − ᾱ_t)·ε with ε from N(0, 1), until nothing but noise is left
-//! ([`schedule`]); a network of x_t and t learns what was added,
+//! (`schedule`); a network of x_t and t learns what was added,
 //!
 //! E ‖ε̂(x_t, t) − ε‖², t uniform in 1 … T
 //!

@@ -7,12 +7,12 @@
 //!
 //! log p(x) = log N(f(x); 0, I) + log |det ∂f/∂x|,
 //!
-//! and −log p(x), on average over the data, is the loss. Samples are f⁻¹(z). f is a chain of [`Bijection`]s, whose log
+//! and −log p(x), on average over the data, is the loss. Samples are f⁻¹(z). f is a chain of `Bijection`s, whose log
 //! determinants are summed: a scaling by the moments of the data, then `--blocks` layers of the kind that `--network` names,
-//! see [`coupling`] and [`autoregressive`].
+//! see `coupling` and `autoregressive`.
 //!
 //! Grey levels of an image are no density: a pixel of level g among L becomes (g + u)/L with u from U(0, 1), anew
-//! each time, and then the [logit](dequantise) of that. By Jensen's inequality E_u log p bounds log P(image) from
+//! each time, and then the logit of that (`dequantise`). By Jensen's inequality E_u log p bounds log P(image) from
 //! below (Theis, van den Oord & Bethge 2016, "A note on the evaluation of generative models", section 3.1).
 //!
 //! Differences from the papers: the first layer is initialised by the data (as Kingma & Dhariwal 2018, "Glow", section 3.1, do for every

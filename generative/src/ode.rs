@@ -144,7 +144,7 @@ fn adaptive(tolerance: f64, f: &Field<'_>, mut x: Tensor, [from, to]: [f64; 2]) 
             // The last stage is the first of the next step.
             first = stages.swap_remove(6);
         } else if length < LEAST {
-            bail!("at t = {t:.6} no step is short enough for an error of {tolerance}");
+            bail!("at t = {t:.6} no step is short enough for --tolerance {tolerance:e}; give more");
         }
         // What is no number counts as an error that is too large.
         let factor = if error.is_finite() { 0.9 * error.max(1e-6).powf(-0.2) } else { 0.2 };

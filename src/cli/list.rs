@@ -72,8 +72,11 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             return Err(Usage(sentence).into());
         }
         (What::Reproductions, Some(name)) => {
-            let sentence = format!("list reproductions {name}: see `lab reproduce {name}`");
-            return Err(Usage(sentence).into());
+            let target = find("reproduction", name, TARGETS, |target| target.name)?;
+            named(out, target.name, target.about)?;
+            for experiment in target.experiments {
+                writeln!(out, "  {}: {}", experiment.name, experiment.about)?;
+            }
         }
         (what, None) => all(what, out)?,
     }

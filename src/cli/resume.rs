@@ -8,6 +8,7 @@ use crate::run::machine::Verbosity;
 use crate::run::start::Start;
 use crate::study::info::{Study, is_study};
 use crate::usage::Usage;
+use crate::wording;
 use ::train::{Checkpoints, ConfigChanged, DeviceChoice, RunDir};
 use anyhow::Result;
 use std::io::Write;
@@ -57,6 +58,14 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> Result<u8> {
         return Err(Usage(format!("{typed}: {} is one run", args.run.display())).into());
     }
     let (dir, info) = RunDir::open(&args.run)?;
+    if info.algorithm == "reproduce" {
+        let run = wording::path(dir.path());
+        let sentence = format!(
+            "{run}: a reproduction can't be resumed; `lab reproduce {}` begins it anew",
+            info.subject
+        );
+        return Err(Usage(sentence).into());
+    }
     let algorithm = registry::algorithm(&info.algorithm)?;
     let before = Config::saved(info.config.clone(), algorithm)?;
     let mut more = train::parse(algorithm, &args.options)?;

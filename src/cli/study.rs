@@ -210,7 +210,7 @@ Try next:
     if verbose.json {
         writeln!(out, "{json}")?;
     } else if let Some(findings) = &findings {
-        findings.tell(out)?;
+        findings.tell(interrupted, out)?;
     } else {
         summary.tell(out)?;
     }
@@ -230,8 +230,9 @@ Try next:
         } else if interrupted || runs.len() < study.members.len() {
             let done = format!("{} of {} runs are done", runs.len(), study.members.len());
             let elsewhere = elsewhere(training.len());
-            let go_on = match failed.len() + damaged.len() + waiting {
-                0 => String::new(),
+            // A sweep that was interrupted may have runs that are not on its list yet.
+            let go_on = match failed.len() + waiting {
+                0 if !interrupted => String::new(),
                 _ => format!("; go on with `lab resume {path}`"),
             };
             writeln!(out, "{done}{elsewhere}{go_on}")?;
@@ -253,7 +254,7 @@ Try next:
     }
     Ok(match () {
         () if interrupted => 130,
-        () if !failed.is_empty() => 1,
+        () if !failed.is_empty() || !damaged.is_empty() => 1,
         () => 0,
     })
 }

@@ -25,6 +25,8 @@ pub(crate) enum State {
     Damaged(String),
     /// It has come to its end.
     Done(Box<RunResult>),
+    /// It is one of `lab reproduce`, which ended so.
+    Reproduction(String),
 }
 
 /// Begins what a worker writes down of a run that diverged.
@@ -36,6 +38,9 @@ const TAIL: u64 = 1 << 16;
 impl State {
     /// State of the run at `dir` that is to have so many steps.
     pub(crate) fn of(dir: &Path, steps: u64) -> Self {
+        if let Some(outcome) = reproduction(dir) {
+            return Self::Reproduction(outcome);
+        }
         let (result, damage) = match RunResult::read(dir) {
             // One that was to stop on its way may be to go on now.
             Ok(Some(result)) if result.is_over(steps) => return Self::Done(Box::new(result)),
@@ -88,6 +93,7 @@ impl State {
             Self::Failed(_) => "failed",
             Self::Diverged(_) => "diverged",
             Self::Damaged(_) => "damaged",
+            Self::Reproduction(outcome) => outcome,
             Self::Done(result) => {
                 let name = serde_json::to_value(result.outcome);
                 return name.map_or_else(|_| String::new(), |name| plain(&name));
@@ -113,6 +119,14 @@ impl State {
             _ => last_row(&dir.join("metrics.jsonl")).max(Checkpoints::of(dir).newest_step()),
         }
     }
+}
+
+/// How the reproduction at `dir` ended, if its result is one of `lab reproduce`.
+fn reproduction(dir: &Path) -> Option<String> {
+    let text = train::read_text(&dir.join("result.json")).ok()?;
+    let result: serde_json::Value = serde_json::from_str(&text).ok()?;
+    result.get("reproduce")?;
+    Some(result.get("outcome")?.as_str()?.to_owned())
 }
 
 /// The file beside the run at `dir` in which a worker writes down why it can't be made.
@@ -199,6 +213,19 @@ mod tests {
         let lock = File::create(dir.join("lock")).unwrap();
         lock.lock().unwrap();
         assert!(!is(Some("no disk"), "training", Some(30)).is_waiting());
+    }
+
+    #[test]
+    fn a_reproduction_is_no_damaged_run() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("run.json"), "{}").unwrap();
+        let result = r#"{"reproduce": "dqn-ablations", "outcome": "finished", "passed": 3}"#;
+        fs::write(root.path().join("result.json"), result).unwrap();
+        let state = State::of(root.path(), 0);
+        assert_eq!(
+            (state.name().as_str(), state.why(), state.is_waiting()),
+            ("finished", None, false)
+        );
     }
 
     #[test]

@@ -54,8 +54,9 @@ impl<'a> Findings<'a> {
         }
     }
 
-    /// The best configurations, the worth of each setting, and what was made of the best.
-    pub(crate) fn tell(&self, out: &mut dyn Write) -> Result<()> {
+    /// The best configurations, the worth of each setting, and what was made of the best, of a sweep that was interrupted or has come to
+    /// its end.
+    pub(crate) fn tell(&self, is_interrupted: bool, out: &mut dyn Write) -> Result<()> {
         let head = ["rank".to_owned(), "configuration".to_owned()];
         let keys = self.sweep.space.iter().map(|dimension| dimension.key.clone());
         let score = [self.measure.clone(), "steps".to_owned()];
@@ -73,7 +74,8 @@ impl<'a> Findings<'a> {
             writeln!(out, "… {} more in summary.json", self.tried.len() - SHOWN)?;
         }
         let stopped = self.tried.iter().filter(|tried| tried.is_stopped).count();
-        if self.sweep.median.is_some() {
+        // Of one that was interrupted, a run that was to go on looks like one that was stopped.
+        if self.sweep.median.is_some() && !is_interrupted {
             let all = self.tried.len();
             writeln!(
                 out,

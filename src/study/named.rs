@@ -126,7 +126,7 @@ fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
 /// # Errors
 /// If it can't be listed.
 pub(crate) fn runs_below(dir: &Path) -> Result<Vec<Named>> {
-    if is_study(dir) {
+    if is_study(dir) || dir.join("run.json").is_file() {
         return named(&[dir.to_owned()]);
     }
     let mut paths = entries(dir)?;
@@ -152,6 +152,7 @@ pub(crate) fn begun(named: Vec<Named>) -> Result<Begun> {
     let left_out = |why: String| format!("{why}; this run is left out");
     for Named { dir, info, state, .. } in named {
         let file = dir.join("metrics.jsonl");
+        let is_done = matches!(state, State::Done(_));
         if let State::Damaged(why) = state {
             if info.is_none() || RunDir::info(&dir).is_err() {
                 notes.push(left_out(why));
@@ -163,7 +164,11 @@ pub(crate) fn begun(named: Vec<Named>) -> Result<Begun> {
         match () {
             () if !std::fs::metadata(&file).is_ok_and(|file| file.len() > 0) => waiting += 1,
             () => match rows(&file) {
-                Ok(_) => runs.push(dir),
+                Ok(rows) if rows.iter().any(|row| !row.values.is_empty()) => runs.push(dir),
+                Ok(_) if is_done => {
+                    notes.push(left_out(format!("{} has no whole row", file.display())));
+                }
+                Ok(_) => waiting += 1,
                 Err(error) => notes.push(left_out(format!("{error:#}"))),
             },
         }

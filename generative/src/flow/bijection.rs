@@ -6,6 +6,7 @@ use super::spline::Spline;
 use crate::form::Form;
 use candle_core::{Result, Tensor};
 use nn::{Init, Params};
+use std::ops::Range;
 
 /// An invertible function of rows of D numbers.
 pub(super) trait Bijection {
@@ -82,10 +83,10 @@ impl Chain {
         self.0.len()
     }
 
-    /// x of z, `[B, D]`, by the inverses of so many functions, the last one first.
-    pub(super) fn inverse(&self, z: &Tensor, functions: usize) -> Result<Tensor> {
-        let mut last = self.0.iter().rev().take(functions);
-        last.try_fold(z.clone(), |z, function| function.inverse(&z))
+    /// x of z, `[B, D]`, by the inverses of a range of the functions, counted from the last one, which is the first to be inverted.
+    pub(super) fn inverse(&self, z: &Tensor, functions: Range<usize>) -> Result<Tensor> {
+        let mut chosen = self.0.iter().rev().take(functions.end).skip(functions.start);
+        chosen.try_fold(z.clone(), |z, function| function.inverse(&z))
     }
 
     /// The chain as it is, with the same parameters and without their gradients.

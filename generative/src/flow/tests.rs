@@ -98,7 +98,7 @@ fn the_inverse_is_one_to_1e_5() {
             let x = rows(200, form.len(), "x");
             let (z, _) = chain.forward(&x).unwrap();
             assert_ne!(values(&x), values(&z), "{network:?}");
-            let back = chain.inverse(&z, chain.len()).unwrap();
+            let back = chain.inverse(&z, 0..chain.len()).unwrap();
             let error = values(&(back - &x).unwrap().abs().unwrap());
             let (worst, scale) = (error.iter().copied().fold(0.0, f32::max), 4.0);
             assert!(worst < scale * 1e-5, "{network:?} {form:?}: {worst}");
@@ -394,6 +394,16 @@ fn what_cannot_be_is_refused() {
         Dataset::Points(Parts { train: part(), validation: part(), test: part(), entropy: None });
     let error = refused(one, small(FlowNetwork::RealNvp));
     assert!(error.contains("2 held out at least"), "{error}");
+}
+
+#[test]
+fn states_go_from_noise_to_samples() {
+    let (_, chain) = wild(FlowNetwork::RealNvp, Form::Point);
+    let flow = transport(chain, Form::Point, None);
+    let states = flow.states(7, &[], 4, &mut stream(1, "s")).unwrap();
+    assert_eq!(states[0], flow.subject.noise(7, &mut stream(1, "s")));
+    assert_eq!(states[3], flow.generate(7, &[], &mut stream(1, "s")).unwrap());
+    assert!(states[1] != states[0] && states[2] != states[1] && states[3] != states[2]);
 }
 
 /// Modes of a known mixture are measured.

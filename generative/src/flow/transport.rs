@@ -6,6 +6,7 @@ use crate::process::{Process, Subject};
 use anyhow::Result;
 use candle_core::Tensor;
 use rand::Rng as _;
+use std::ops::Range;
 use train::{Download as _, Rng, pulse};
 
 /// A flow without gradients.
@@ -36,19 +37,21 @@ impl Transport {
         Ok(all)
     }
 
-    /// Samples `[n, D]` of noise `[n, D]`, after so many functions of the chain, the last ones first, have been inverted: points, or
-    /// pixels from −1 to 1.
-    fn inverse(&self, z: &[f32], functions: usize) -> Result<Vec<f32>> {
+    /// What a range of the chain's functions, counted from the last one, makes of z, `[n, D]`.
+    fn inverse(&self, z: &[f32], functions: Range<usize>) -> Result<Vec<f32>> {
         let mut all = Vec::with_capacity(z.len());
         self.subject.in_groups(z, &[], |z, _| {
             pulse::check()?;
-            all.extend(self.chain.inverse(&z, functions)?.download::<f32>()?);
+            all.extend(self.chain.inverse(&z, functions.clone())?.download::<f32>()?);
             Ok(())
         })?;
-        if let Some(dequantise) = self.dequantise {
-            all.iter_mut().for_each(|y| *y = dequantise.pixel(*y));
-        }
         Ok(all)
+    }
+
+    /// Numbers that the chain has come to as samples: points, or pixels from −1 to 1.
+    fn samples(&self, values: &[f32]) -> Vec<f32> {
+        let pixel = |y: &f32| self.dequantise.map_or(*y, |dequantise| dequantise.pixel(*y));
+        values.iter().map(pixel).collect()
     }
 }
 
@@ -58,13 +61,19 @@ impl Process for Transport {
     }
 
     fn generate(&self, n: usize, _: &[u32], rng: &mut Rng) -> Result<Vec<f32>> {
-        self.inverse(&self.subject.noise(n, rng), self.chain.len())
+        let all = 0..self.chain.len();
+        Ok(self.samples(&self.inverse(&self.subject.noise(n, rng), all)?))
     }
 
     /// After functions of the chain, evenly spaced.
     fn states(&self, n: usize, _: &[u32], times: usize, rng: &mut Rng) -> Result<Vec<Vec<f32>>> {
-        let z = self.subject.noise(n, rng);
+        let mut values = self.subject.noise(n, rng);
         let functions = |time: usize| time * self.chain.len() / (times - 1).max(1);
-        (0..times).map(|time| self.inverse(&z, functions(time))).collect()
+        let state = |time: usize| {
+            let before = functions(time.saturating_sub(1));
+            values = self.inverse(&values, before..functions(time))?;
+            Ok(self.samples(&values))
+        };
+        (0..times).map(state).collect()
     }
 }

@@ -86,6 +86,10 @@ macro_rules! time_parameters {
                     let expected = "these images have no labels";
                     return Err(::train::BadValue::new("conditional", true, expected));
                 }
+                if self.conditional && self.guidance != 1.0 && self.label_dropout == 0.0 {
+                    let expected = "guidance needs the network without a label too; give --label-dropout more than 0";
+                    return Err(::train::BadValue::new("guidance", self.guidance, expected));
+                }
                 let held_out = match data {
                     Dataset::Images(parts) => parts.validation.len().min(parts.test.len()),
                     Dataset::Points(parts) => parts.validation.at.len().min(parts.test.at.len()),

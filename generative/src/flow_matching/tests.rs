@@ -508,6 +508,9 @@ fn what_can_not_be_is_told() {
     let message =
         |data, config| FlowMatching::new(data, config, 1, device()).err().unwrap().to_string();
     let conditional = FlowMatchingConfig { conditional: true, ..small() };
+    let guided = FlowMatchingConfig { guidance: 2.0, label_dropout: 0.0, ..conditional.clone() };
+    let told = message(four(), guided);
+    assert!(told.starts_with("--guidance 2: guidance needs the network without a label"), "{told}");
     assert_eq!(message(data, conditional), "--conditional true: these images have no labels");
     let one = gaussians_8(&PlanarConfig { n_train: 9, n_test: 1, seed: 1 }).unwrap();
     assert!(message(one, small()).starts_with("--data with 1 held out: "));

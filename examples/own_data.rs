@@ -1,4 +1,4 @@
-//! A data set of your own: `cargo run --release --example own_data -- vae --data rings --steps 50k`.
+//! A data set of your own: `cargo run --release --example own_data -- vae --data circles --steps 50k`.
 use lab::generative::data::Shape;
 use lab::prelude::*;
 use lab::registry::{DataEntry, DataSource, config};
@@ -37,5 +37,5 @@ fn main() -> std::process::ExitCode {
         Ok(Dataset::Images(Parts { train, validation, test, entropy: None }))
     });
     let about = "Rings of random radius";
-    lab::App::new().data(DataEntry { name: "rings", about, options: Rings::fields, source }).run()
+    lab::App::new().data(DataEntry { name: "circles", about, options: Rings::fields, source }).run()
 }

@@ -76,7 +76,7 @@ fn an_algorithm_and_a_data_set_of_ones_own_resume_to_the_bit() {
         ("own_algorithm", "climber --env cartpole --deviation 1", [60, 120]),
         (
             "own_data",
-            "vae --data rings --n-train 300 --n-test 50 --hidden 16 --latents 2",
+            "vae --data circles --n-train 300 --n-test 50 --hidden 16 --latents 2",
             [600, 900],
         ),
     ] {

@@ -42,8 +42,9 @@ fn presets_are_all_registered() {
     let mut files: Vec<_> =
         files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
     files.sort();
-    let names: Vec<_> =
+    let mut names: Vec<_> =
         lab::registry::PRESETS.iter().map(|preset| format!("{}.toml", preset.name)).collect();
+    names.sort();
     assert_eq!(files, names);
 }
 

@@ -23,10 +23,10 @@ use crate::form::Form;
 use crate::process::{Likelihood, Subject, evaluation};
 use crate::source::{Source, SourceConfig};
 use anyhow::Result;
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 use nn::{HostTensor, Optimizer, OptimizerConfig, Params};
 use rand::Rng as _;
-use std::f64::consts::{LN_2, TAU};
+use std::f64::consts::LN_2;
 use train::{
     Checkpoint, Evaluation, Learner, Linear, Log, MODEL, Measure, POSITIVE, Progress, Rng, Split,
     stream,
@@ -34,6 +34,7 @@ use train::{
 
 mod autoregressive;
 mod bijection;
+mod chain;
 mod config;
 mod coupling;
 mod dequantise;
@@ -41,7 +42,7 @@ mod model;
 mod spline;
 mod transport;
 
-use bijection::Chain;
+use chain::{Chain, nll};
 pub use config::{FlowConfig, FlowNetwork};
 use dequantise::Dequantise;
 use transport::Transport;
@@ -109,25 +110,6 @@ impl Flow {
             config,
         })
     }
-}
-
-/// −log p of each row of x `[B, D]`, with z of x: ½‖z‖² + D/2·log 2π − log |det ∂z/∂x|, `[B]`. Of images, whose noise `u` gives, the bound
-/// on −log P.
-fn nll(
-    chain: &Chain,
-    dequantise: Option<Dequantise>,
-    x: &Tensor,
-    u: impl FnOnce() -> candle_core::Result<Tensor>,
-) -> candle_core::Result<Tensor> {
-    let Some(dequantise) = dequantise else { return density(chain, x) };
-    let (y, volume) = dequantise.forward(x, &u()?)?; // [B, D], [B]
-    density(chain, &y)? - volume
-}
-
-fn density(chain: &Chain, x: &Tensor) -> candle_core::Result<Tensor> {
-    let (z, log_det) = chain.forward(x)?; // [B, D], [B]
-    let normal = x.dim(1)? as f64 / 2.0 * TAU.ln();
-    (z.sqr()?.sum(1)? * 0.5)?.affine(1.0, normal)? - log_det // [B]
 }
 
 impl Learner for Flow {

@@ -121,7 +121,7 @@ impl State {
     }
 }
 
-/// How the reproduction at `dir` ended, if its result is one of `lab reproduce`.
+/// Outcome of the reproduction at `dir`, if its result is one of `lab reproduce`.
 fn reproduction(dir: &Path) -> Option<String> {
     let text = train::read_text(&dir.join("result.json")).ok()?;
     let result: serde_json::Value = serde_json::from_str(&text).ok()?;

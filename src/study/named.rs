@@ -162,7 +162,9 @@ pub(crate) fn begun(named: Vec<Named>) -> Result<Begun> {
             notes.push(why);
         }
         match () {
-            () if !std::fs::metadata(&file).is_ok_and(|file| file.len() > 0) => waiting += 1,
+            () if std::fs::metadata(&file).map_or(true, |it| it.is_file() && it.len() == 0) => {
+                waiting += 1;
+            }
             () => match rows(&file) {
                 Ok(rows) if rows.iter().any(|row| !row.values.is_empty()) => runs.push(dir),
                 Ok(_) if is_done => {

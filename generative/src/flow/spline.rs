@@ -24,7 +24,7 @@ pub(super) struct Spline {
     pub(super) tail: f64,
 }
 
-/// What the bin of each number is, `[B, M]` each.
+/// The bin of each number, `[B, M]` each.
 struct Bin {
     /// x_k and z_k.
     from: [Tensor; 2],

@@ -1,10 +1,12 @@
 use super::bijection::Bijection as _;
+use super::chain::density;
 use super::coupling::{Coupling, Transform};
 use super::spline::Spline;
 use super::*;
 use crate::data::{Images, Labels, Parts, PlanarConfig, Points, Shape, gaussians_8, two_moons};
 use crate::process::Process as _;
 use crate::{Generative as _, ImageSampler as _, PointSampler as _};
+use candle_core::Tensor;
 use nn::Init;
 use rand_distr::{Distribution as _, StandardNormal};
 use train::testing::{Make, device, resume_changes_nothing, same_seed_same_bits, trained};

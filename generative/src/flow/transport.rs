@@ -1,7 +1,6 @@
 //! The trained flow, from samples to noise and back.
-use super::bijection::Chain;
+use super::chain::{Chain, nll};
 use super::dequantise::Dequantise;
-use super::nll;
 use crate::process::{Process, Subject};
 use anyhow::Result;
 use candle_core::Tensor;
@@ -37,7 +36,7 @@ impl Transport {
         Ok(all)
     }
 
-    /// What a range of the chain's functions, counted from the last one, makes of z, `[n, D]`.
+    /// z, `[n, D]`, after a range of the chain's functions, counted from the last one, has been inverted.
     fn inverse(&self, z: &[f32], functions: Range<usize>) -> Result<Vec<f32>> {
         let mut all = Vec::with_capacity(z.len());
         self.subject.in_groups(z, &[], |z, _| {

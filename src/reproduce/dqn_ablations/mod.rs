@@ -12,7 +12,7 @@ use train::Row;
 
 pub(super) const TARGET: Target = Target {
     name: "dqn-ablations",
-    about: "DQN without each of its parts, and with those of Rainbow; a quarter of an hour",
+    about: "DQN without each of its parts, and with those of Rainbow; six minutes of the processor",
     data: None,
     takes_steps: false,
     experiments: &[

@@ -19,7 +19,7 @@ use std::time::{Instant, SystemTime};
 pub(super) struct Args {
     /// Name of the reproduction (`lab list reproductions`)
     name: Option<String>,
-    /// Sample less: wider intervals, the same claims
+    /// Sample less: wider intervals; scores of dqn-ablations and minatar need only be numbers then
     #[arg(long)]
     quick: bool,
     /// One experiment of it alone

@@ -74,7 +74,7 @@ pub struct Setting {
 pub enum Size {
     /// As much as the documentation shows.
     Full,
-    /// A part of it: wider intervals, the same claims.
+    /// A part of it: wider intervals, the same claims; scores of runs that would learn for long need only be numbers.
     Quick,
 }
 
